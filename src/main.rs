@@ -1,0 +1,3 @@
+//! The `slugline` command.
+
+fn main() {}
