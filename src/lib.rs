@@ -4,3 +4,4 @@
 //! imports only what lies below it. `ARCHITECTURE.md` says what lives where and why.
 
 pub mod article;
+pub mod text;
