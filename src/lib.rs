@@ -4,4 +4,5 @@
 //! imports only what lies below it. `ARCHITECTURE.md` says what lives where and why.
 
 pub mod article;
+pub mod corpus;
 pub mod text;

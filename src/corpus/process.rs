@@ -1,0 +1,296 @@
+//! Runs a corpus past some workers, in parallel, with every bad line accounted for.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use sha2::{Digest as _, Sha256};
+
+use super::block::{Block, Blocks};
+use super::{CorpusError, Document, Format, Input, Progress};
+
+/// A document's place in its corpus: they ascend in the order of the inputs and their lines.
+pub type Ordinal = u64;
+
+/// What a bad line does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnError {
+    /// Ends the run.
+    #[default]
+    Fail,
+    /// Is left out, and counted.
+    Skip,
+}
+
+/// How to read a corpus.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// The format; None means by the file's name, else by its first bytes.
+    pub format: Option<Format>,
+    /// What a bad line does.
+    pub on_error: OnError,
+    /// How many threads work on documents; 0 counts as 1.
+    pub threads: usize,
+}
+
+/// A line that is no document.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
+#[error("{input}:{line}: {reason}")]
+pub struct BadLine {
+    ordinal: Ordinal,
+    /// The file, or "standard input".
+    pub input: String,
+    /// The line, from 1 on.
+    pub line: u64,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+/// What was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Summary {
+    /// Documents that the workers took.
+    pub documents: u64,
+    /// Lines left out.
+    pub skipped: u64,
+    /// The first of the lines left out, at most [`Summary::MAX_EXAMPLES`], in order.
+    pub skipped_examples: Vec<BadLine>,
+    /// SHA-256 over the decompressed inputs in their order: the same for a file and its compressed form.
+    pub fingerprint: [u8; 32],
+}
+
+impl Summary {
+    /// How many skipped lines are kept as examples.
+    pub const MAX_EXAMPLES: usize = 10;
+}
+
+/// Calls `work` with each document on one of `options.threads` workers, each of which has a state of its own, and returns
+/// the states. `work` may reject a document with a reason: the line is then a bad one.
+///
+/// # Errors
+/// [`CorpusError::Read`] and [`CorpusError::Header`] for an input, [`CorpusError::BadLine`] for the first bad line in the
+/// order of the inputs when [`OnError::Fail`].
+pub fn for_each_document<W: Send>(
+    inputs: &[Input],
+    options: &Options,
+    progress: &Progress,
+    new_worker: impl Fn() -> W,
+    work: impl Fn(&mut W, Ordinal, Document<'_>) -> Result<(), String> + Sync,
+) -> Result<(Vec<W>, Summary), CorpusError> {
+    let threads = options.threads.max(1);
+    let (sender, receiver) = mpsc::sync_channel::<(u64, Block)>(2 * threads);
+    let receiver = Arc::new(Mutex::new(receiver));
+    let stop = AtomicBool::new(false);
+    let mut fingerprint = Sha256::new();
+    let (outcomes, read) = thread::scope(|scope| {
+        let handles: Vec<_> = (0..threads)
+            .map(|_| {
+                let receiver = Arc::clone(&receiver);
+                let (stop, work, mut state) = (&stop, &work, new_worker());
+                scope.spawn(move || {
+                    let mut outcome = Outcome::default();
+                    loop {
+                        let next = receiver.lock().unwrap_or_else(PoisonError::into_inner).recv();
+                        let Ok((number, block)) = next else { break };
+                        outcome.take_block(number, &block, &mut state, work);
+                        progress.add_documents(std::mem::take(&mut outcome.unreported));
+                        if outcome.bad_lines > 0 && options.on_error == OnError::Fail {
+                            // Blocks before this one were handed out before it: their workers finish them.
+                            stop.store(true, Ordering::Relaxed);
+                            break;
+                        }
+                    }
+                    (state, outcome)
+                })
+            })
+            .collect();
+        drop(receiver);
+        let read = send_blocks(inputs, options, progress, &sender, &stop, &mut fingerprint);
+        drop(sender);
+        let outcomes: Vec<_> =
+            handles.into_iter().map(|handle| handle.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect();
+        (outcomes, read)
+    });
+    let mut states = Vec::with_capacity(threads);
+    let mut summary =
+        Summary { documents: 0, skipped: 0, skipped_examples: Vec::new(), fingerprint: fingerprint.finalize().into() };
+    for (state, outcome) in outcomes {
+        states.push(state);
+        summary.documents += outcome.documents;
+        summary.skipped += outcome.bad_lines;
+        summary.skipped_examples.extend(outcome.examples);
+    }
+    summary.skipped_examples.sort();
+    summary.skipped_examples.truncate(Summary::MAX_EXAMPLES);
+    if options.on_error == OnError::Fail
+        && let Some(first) = summary.skipped_examples.first()
+    {
+        return Err(first.clone().into());
+    }
+    read?;
+    Ok((states, summary))
+}
+
+fn send_blocks(
+    inputs: &[Input],
+    options: &Options,
+    progress: &Progress,
+    sender: &mpsc::SyncSender<(u64, Block)>,
+    stop: &AtomicBool,
+    fingerprint: &mut Sha256,
+) -> Result<(), CorpusError> {
+    let mut number = 0;
+    for input in inputs {
+        let mut blocks = Blocks::open(input, options.format, progress)?;
+        while let Some(block) = blocks.next(fingerprint)? {
+            // A send fails only when every worker has stopped at a bad line.
+            if stop.load(Ordering::Relaxed) || sender.send((number, block)).is_err() {
+                return Ok(());
+            }
+            number += 1;
+        }
+    }
+    Ok(())
+}
+
+#[derive(Default)]
+struct Outcome {
+    documents: u64,
+    unreported: u64,
+    bad_lines: u64,
+    examples: Vec<BadLine>,
+}
+
+impl Outcome {
+    fn take_block<W>(
+        &mut self,
+        number: u64,
+        block: &Block,
+        state: &mut W,
+        work: &impl Fn(&mut W, Ordinal, Document<'_>) -> Result<(), String>,
+    ) {
+        let mut ordinal = number << 32;
+        block.for_each(|line, document| {
+            ordinal += 1;
+            match document.and_then(|document| work(state, ordinal, document)) {
+                Ok(()) => {
+                    self.documents += 1;
+                    self.unreported += 1;
+                }
+                Err(reason) => {
+                    self.bad_lines += 1;
+                    self.examples.push(BadLine { ordinal, input: block.input.to_string(), line, reason });
+                    if self.examples.len() > Summary::MAX_EXAMPLES {
+                        self.examples.sort();
+                        self.examples.pop();
+                    }
+                }
+            }
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write as _;
+
+    fn file(name: &str, bytes: &[u8]) -> (tempfile::TempDir, Input) {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let path = directory.path().join(name);
+        std::fs::write(&path, bytes).expect("a file in it");
+        (directory, Input::File(path))
+    }
+
+    /// (titles or bodies with their topics, in order; the summary)
+    fn read(input: &Input, on_error: OnError, threads: usize) -> Result<(Vec<String>, Summary), CorpusError> {
+        let options = Options { on_error, threads, format: None };
+        let inputs = [input.clone()];
+        let (states, summary) = for_each_document(&inputs, &options, &Progress::default(), Vec::new, |found, at, document| {
+            found.push((at, format!("{}{}:{}", document.title, document.body, document.topics.join(","))));
+            Ok(())
+        })?;
+        let mut found: Vec<_> = states.into_iter().flatten().collect();
+        found.sort();
+        Ok((found.into_iter().map(|(_, text)| text).collect(), summary))
+    }
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(bytes).expect("memory");
+        encoder.finish().expect("memory")
+    }
+
+    #[test]
+    fn formats_and_compressions_give_the_same_documents() {
+        let json = b"{\"title\":\"a\",\"topics\":[\"x\"]}\n\n{\"body\":\"b\",\"topics\":[\"y\",\"z\"]}";
+        let csv = b"topics,body\nx,a\ny;z,b\n";
+        let fasttext = b"__label__x a\n__label__y __label__z b\n";
+        let zstd = zstd::encode_all(&json[..], 1).expect("memory");
+        let cases: [(&str, &[u8]); 6] = [
+            ("a.jsonl", json),
+            ("a.jsonl.gz", &gzip(json)),
+            ("misnamed", &zstd),
+            ("a.csv", csv),
+            ("a.txt", fasttext),
+            ("bom.jsonl", b"\xef\xbb\xbf{\"title\":\"a\",\"topics\":[\"x\"]}\r\n{\"body\":\"b\",\"topics\":[\"y\",\"z\"]}\r\n"),
+        ];
+        for (name, bytes) in cases {
+            let (_directory, input) = file(name, bytes);
+            let (documents, summary) = read(&input, OnError::Fail, 2).expect(name);
+            assert_eq!(documents, ["a:x", "b:y,z"], "{name}");
+            assert_eq!((summary.documents, summary.skipped), (2, 0), "{name}");
+        }
+    }
+
+    #[test]
+    fn compression_does_not_change_the_fingerprint() {
+        let json = b"{\"title\":\"a\"}\n";
+        let (_d1, plain) = file("a.jsonl", json);
+        let (_d2, packed) = file("a.jsonl.gz", &gzip(json));
+        let fingerprint = |input| read(input, OnError::Fail, 1).expect("readable").1.fingerprint;
+        assert_eq!(fingerprint(&plain), fingerprint(&packed));
+    }
+
+    #[test]
+    fn a_bad_line_is_named_and_the_first_one_wins() {
+        let mut lines = String::new();
+        for number in 1..=20_000 {
+            lines.push_str(if number == 9_000 || number == 15_000 { "oops\n" } else { "{\"title\":\"some words here\"}\n" });
+        }
+        let (_directory, input) = file("a.jsonl", lines.as_bytes());
+        for threads in [1, 4] {
+            let error = read(&input, OnError::Fail, threads).expect_err("a bad line").to_string();
+            assert!(error.contains("a.jsonl:9000: "), "{error}");
+            let (documents, summary) = read(&input, OnError::Skip, threads).expect("skipped");
+            assert_eq!((documents.len(), summary.skipped), (19_998, 2));
+            assert_eq!(summary.skipped_examples[1].line, 15_000);
+        }
+    }
+
+    #[test]
+    fn invalid_utf8_and_truncated_compression_are_reported() {
+        let (_d1, input) = file("a.jsonl", b"{\"title\":\"a\"}\n{\"title\":\"\xff\"}\n");
+        assert!(read(&input, OnError::Fail, 1).expect_err("bad bytes").to_string().contains("a.jsonl:2: not valid UTF-8"));
+        let packed = gzip(&b"{\"title\":\"a\"}\n".repeat(1_000));
+        let (_d2, input) = file("a.jsonl.gz", &packed[..packed.len() / 2]);
+        assert!(matches!(read(&input, OnError::Skip, 1), Err(CorpusError::Read { .. })));
+        let missing = Input::File("no-such-file.jsonl".into());
+        assert!(read(&missing, OnError::Skip, 1).expect_err("missing").to_string().contains("no-such-file.jsonl"));
+    }
+
+    #[test]
+    fn csv_records_may_span_lines_and_keep_their_line_numbers() {
+        let (_directory, input) = file("a.csv", b"title,topics\n\"two\nlines\",x\nshort\nlast,y\n");
+        assert!(
+            read(&input, OnError::Fail, 1)
+                .expect_err("a short record")
+                .to_string()
+                .contains("a.csv:4: the record has 1 fields")
+        );
+        let (documents, summary) = read(&input, OnError::Skip, 1).expect("skipped");
+        assert_eq!(documents, ["two\nlines:x", "last:y"]);
+        assert_eq!(summary.skipped, 1);
+    }
+}
