@@ -5,4 +5,5 @@
 
 pub mod article;
 pub mod corpus;
+pub mod model;
 pub mod text;

@@ -1,0 +1,342 @@
+//! The artefact: a directory with `manifest.json` and `model.safetensors`, written whole or not at all, checked when read.
+
+use std::fs::{self, File};
+use std::io::{self, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use half::f16;
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use sha2::{Digest as _, Sha256};
+
+use super::manifest::{Manifest, ModelIdError};
+use super::{ModelId, ModelShapeError, TopicModel};
+use crate::article::{TopicName, TopicNameError};
+use crate::text::{Vocabulary, VocabularyError};
+
+/// The file of weights in an artefact's directory.
+pub const WEIGHTS_FILE: &str = "model.safetensors";
+/// The file that learning goes on from: counts, which serving does not need.
+pub const COUNTS_FILE: &str = "counts.safetensors";
+/// The largest manifest that is read, in bytes.
+const MAX_MANIFEST_BYTES: u64 = 16 << 20;
+/// The largest file of weights that is read, in bytes.
+const MAX_WEIGHTS_BYTES: u64 = 4 << 30;
+
+/// A model with what it says of itself.
+#[derive(Debug, Clone)]
+pub struct LoadedModel {
+    /// The manifest.
+    pub manifest: Manifest,
+    /// The model.
+    pub model: TopicModel,
+}
+
+/// Why an artefact was refused or could not be written. Each says what to do where there is something to do.
+#[derive(Debug, thiserror::Error)]
+pub enum ArtifactError {
+    /// A file could not be read.
+    #[error("cannot read {}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A file could not be written.
+    #[error("cannot write {}", path.display())]
+    Write {
+        /// The file or directory.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A file larger than any that is read.
+    #[error("{what} has {size} bytes, more than the {limit} that are read: it is no model of this program")]
+    Oversized {
+        /// Which file.
+        what: &'static str,
+        /// Its size.
+        size: u64,
+        /// The limit.
+        limit: u64,
+    },
+    /// Written by a later version.
+    #[error(
+        "the model has format version {found}, and this program reads version {known}: use a newer slugline, or train the model again with this one"
+    )]
+    FutureVersion {
+        /// What the manifest says.
+        found: u32,
+        /// What this program knows.
+        known: u32,
+    },
+    /// The manifest is not what it should be.
+    #[error("the manifest is damaged ({reason}): restore the artefact or train the model again")]
+    Manifest {
+        /// What is wrong.
+        reason: String,
+    },
+    /// The weights are shorter or longer than the manifest says.
+    #[error(
+        "the file of weights has {found} bytes where the manifest says {expected}: it was cut short or belongs to another manifest; restore the artefact or train the model again"
+    )]
+    WeightsSize {
+        /// Its size.
+        found: u64,
+        /// The size in the manifest.
+        expected: u64,
+    },
+    /// The weights are not those the manifest names.
+    #[error(
+        "the file of weights does not have the SHA-256 that the manifest says: it was altered or belongs to another manifest; restore the artefact or train the model again"
+    )]
+    WeightsChecksum,
+    /// The weights have the right checksum and yet make no model.
+    #[error("the file of weights holds no model ({reason}): restore the artefact or train the model again")]
+    Weights {
+        /// What is wrong.
+        reason: String,
+    },
+    /// The output directory is not of the form `.../<name>/<version>`.
+    #[error("{} does not end in a model's name and version, such as models/mine/1: {reason}", path.display())]
+    Path {
+        /// The directory.
+        path: PathBuf,
+        /// What is wrong.
+        reason: ModelIdError,
+    },
+}
+
+impl From<ModelShapeError> for ArtifactError {
+    fn from(error: ModelShapeError) -> Self {
+        Self::Weights { reason: error.to_string() }
+    }
+}
+
+impl From<VocabularyError> for ArtifactError {
+    fn from(error: VocabularyError) -> Self {
+        Self::Weights { reason: error.to_string() }
+    }
+}
+
+impl From<TopicNameError> for ArtifactError {
+    fn from(error: TopicNameError) -> Self {
+        Self::Manifest { reason: error.to_string() }
+    }
+}
+
+/// Takes name and version from a directory's last two components.
+///
+/// # Errors
+/// [`ArtifactError::Path`] if they are none.
+pub fn id_of_directory(directory: &Path) -> Result<ModelId, ArtifactError> {
+    let last = |path: Option<&Path>| path.and_then(Path::file_name).and_then(|name| name.to_str()).unwrap_or("").to_owned();
+    ModelId::new(&last(directory.parent()), &last(Some(directory)))
+        .map_err(|reason| ArtifactError::Path { path: directory.to_owned(), reason })
+}
+
+/// Reads the artefact in a directory.
+///
+/// # Errors
+/// [`ArtifactError`] for anything but a whole artefact of a format this program knows.
+pub fn read(directory: &Path) -> Result<LoadedModel, ArtifactError> {
+    let manifest = read_limited(&directory.join(Manifest::FILE), "the manifest", MAX_MANIFEST_BYTES)?;
+    // The manifest first: it may say better what is wrong than the weights can.
+    let manifest = parse_manifest(&manifest)?;
+    let weights = read_limited(&directory.join(WEIGHTS_FILE), "the file of weights", MAX_WEIGHTS_BYTES)?;
+    assemble(manifest, &weights)
+}
+
+/// Reads an artefact from memory.
+///
+/// # Errors
+/// [`ArtifactError`] for anything but a whole artefact of a format this program knows; no bytes make it panic.
+pub fn parse(manifest: &[u8], weights: &[u8]) -> Result<LoadedModel, ArtifactError> {
+    assemble(parse_manifest(manifest)?, weights)
+}
+
+fn read_limited(path: &Path, what: &'static str, limit: u64) -> Result<Vec<u8>, ArtifactError> {
+    let failed = |source| ArtifactError::Read { path: path.to_owned(), source };
+    let file = File::open(path).map_err(failed)?;
+    let size = file.metadata().map_err(failed)?.len();
+    if size > limit {
+        return Err(ArtifactError::Oversized { what, size, limit });
+    }
+    let mut bytes = Vec::with_capacity(size as usize);
+    file.take(limit).read_to_end(&mut bytes).map_err(failed)?;
+    Ok(bytes)
+}
+
+fn parse_manifest(bytes: &[u8]) -> Result<Manifest, ArtifactError> {
+    #[derive(serde::Deserialize)]
+    struct Versioned {
+        format_version: u32,
+    }
+    let damaged = |error: serde_json::Error| ArtifactError::Manifest { reason: error.to_string() };
+    let Versioned { format_version: found } = serde_json::from_slice(bytes).map_err(damaged)?;
+    if found > Manifest::FORMAT_VERSION {
+        return Err(ArtifactError::FutureVersion { found, known: Manifest::FORMAT_VERSION });
+    }
+    let manifest: Manifest = serde_json::from_slice(bytes).map_err(damaged)?;
+    ModelId::new(&manifest.name, &manifest.version.to_string())
+        .map_err(|error| ArtifactError::Manifest { reason: error.to_string() })?;
+    let rule = manifest.decision;
+    if !(0.0..=1.0).contains(&rule.confident_probability) || !(0.0..=1.0).contains(&rule.min_known_share) {
+        return Err(ArtifactError::Manifest { reason: "the decision's thresholds are not in [0, 1]".to_owned() });
+    }
+    Ok(manifest)
+}
+
+fn assemble(manifest: Manifest, weights: &[u8]) -> Result<LoadedModel, ArtifactError> {
+    let found = weights.len() as u64;
+    if found != manifest.weights.size_bytes {
+        return Err(ArtifactError::WeightsSize { found, expected: manifest.weights.size_bytes });
+    }
+    if hexadecimal(&Sha256::digest(weights)) != manifest.weights.sha256 {
+        return Err(ArtifactError::WeightsChecksum);
+    }
+    let tensors = SafeTensors::deserialize(weights).map_err(|error| ArtifactError::Weights { reason: error.to_string() })?;
+    let terms = tensor(&tensors, "terms", Dtype::U8)?;
+    let terms = std::str::from_utf8(terms).map_err(|error| ArtifactError::Weights { reason: format!("terms: {error}") })?;
+    let vocabulary = Vocabulary::new(terms.split_terminator('\n'))?;
+    if vocabulary.len() != manifest.term_count {
+        let reason = format!("{} terms where the manifest says {}", vocabulary.len(), manifest.term_count);
+        return Err(ArtifactError::Weights { reason });
+    }
+    let idf = floats(tensor(&tensors, "idf", Dtype::F32)?);
+    let bias = floats(tensor(&tensors, "bias", Dtype::F32)?);
+    let weights: Vec<f32> = tensor(&tensors, "weights", Dtype::F16)?
+        .as_chunks::<2>()
+        .0
+        .iter()
+        .map(|&bytes| f16::from_le_bytes(bytes).to_f32())
+        .collect();
+    let topics = manifest.topics.iter().map(|topic| TopicName::new(&topic.name)).collect::<Result<_, _>>()?;
+    let model = TopicModel::new(manifest.text, topics, vocabulary, idf, &weights, &bias, manifest.decision)?;
+    Ok(LoadedModel { manifest, model })
+}
+
+fn tensor<'a>(tensors: &SafeTensors<'a>, name: &str, dtype: Dtype) -> Result<&'a [u8], ArtifactError> {
+    let view = tensors.tensor(name).map_err(|error| ArtifactError::Weights { reason: error.to_string() })?;
+    if view.dtype() != dtype {
+        return Err(ArtifactError::Weights { reason: format!("{name} is of type {:?}, not {dtype:?}", view.dtype()) });
+    }
+    Ok(view.data())
+}
+
+fn floats(bytes: &[u8]) -> Vec<f32> {
+    bytes.as_chunks::<4>().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect()
+}
+
+/// The parts of an artefact, before its manifest can say what the weights' checksum is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Draft {
+    /// The manifest, but for [`Manifest::weights`].
+    pub manifest: Manifest,
+    /// The terms, in the order of their rows.
+    pub terms: Vec<String>,
+    /// Inverse document frequency by term.
+    pub idf: Vec<f32>,
+    /// A row a term, a column a topic.
+    pub weights: Vec<f16>,
+    /// By topic.
+    pub bias: Vec<f32>,
+}
+
+/// What [`encode`] makes: the bytes of the two files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Encoded {
+    /// Of `manifest.json`.
+    pub manifest: Vec<u8>,
+    /// Of `model.safetensors`.
+    pub weights: Vec<u8>,
+}
+
+/// Encodes an artefact. The same draft gives the same bytes.
+///
+/// # Errors
+/// [`ArtifactError::Weights`] if the sizes of the tables do not fit each other.
+pub fn encode(mut draft: Draft) -> Result<Encoded, ArtifactError> {
+    let mut terms = draft.terms.join("\n").into_bytes();
+    terms.push(b'\n');
+    let idf: Vec<u8> = draft.idf.iter().flat_map(|value| value.to_le_bytes()).collect();
+    let bias: Vec<u8> = draft.bias.iter().flat_map(|value| value.to_le_bytes()).collect();
+    let weights: Vec<u8> = draft.weights.iter().flat_map(|value| value.to_le_bytes()).collect();
+    let (term_count, topic_count) = (draft.terms.len(), draft.bias.len());
+    let view = |dtype, shape: Vec<usize>, data| {
+        TensorView::new(dtype, shape, data).map_err(|error| ArtifactError::Weights { reason: error.to_string() })
+    };
+    let tensors = [
+        ("terms", view(Dtype::U8, vec![terms.len()], &terms)?),
+        ("idf", view(Dtype::F32, vec![term_count], &idf)?),
+        ("weights", view(Dtype::F16, vec![term_count, topic_count], &weights)?),
+        ("bias", view(Dtype::F32, vec![topic_count], &bias)?),
+    ];
+    let weights =
+        safetensors::serialize(tensors, None).map_err(|error| ArtifactError::Weights { reason: error.to_string() })?;
+    draft.manifest.weights.size_bytes = weights.len() as u64;
+    draft.manifest.weights.sha256 = hexadecimal(&Sha256::digest(&weights));
+    let mut manifest =
+        serde_json::to_vec_pretty(&draft.manifest).map_err(|error| ArtifactError::Manifest { reason: error.to_string() })?;
+    manifest.push(b'\n');
+    Ok(Encoded { manifest, weights })
+}
+
+/// Writes the files of an artefact into a directory of their own, in one step: what was there before stays, whole, until
+/// the new files are on disk, and then gives way to them, whole.
+///
+/// # Errors
+/// [`ArtifactError::Write`]; the directory is then as it was.
+pub fn write(directory: &Path, files: &[(&str, &[u8])]) -> Result<(), ArtifactError> {
+    let parent = match directory.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |source| ArtifactError::Write { path, source }
+    };
+    fs::create_dir_all(parent).map_err(failed(parent))?;
+    // Removed with all that is in it when this function returns early, and holds the old artefact when it does not.
+    let beside = tempfile::Builder::new().prefix(".slugline-").tempdir_in(parent).map_err(failed(parent))?;
+    let fresh = beside.path().join("new");
+    fs::create_dir(&fresh).map_err(failed(&fresh))?;
+    for (name, bytes) in files {
+        let path = fresh.join(name);
+        let mut file = File::create(&path).map_err(failed(&path))?;
+        file.write_all(bytes).and_then(|()| file.sync_all()).map_err(failed(&path))?;
+    }
+    sync_directory(&fresh).map_err(failed(&fresh))?;
+    replace(&fresh, directory, &beside.path().join("old")).map_err(failed(directory))?;
+    sync_directory(parent).map_err(failed(parent))
+}
+
+/// Puts `fresh` where `place` is, which need not be there.
+#[cfg(target_os = "linux")]
+fn replace(fresh: &Path, place: &Path, _old: &Path) -> io::Result<()> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    match renameat_with(CWD, fresh, CWD, place, RenameFlags::EXCHANGE) {
+        Err(rustix::io::Errno::NOENT) => fs::rename(fresh, place),
+        outcome => outcome.map_err(io::Error::from),
+    }
+}
+
+/// Puts `fresh` where `place` is. Between its two steps there is nothing at `place`: a crash there leaves the old artefact
+/// whole, under the name of `old`.
+#[cfg(not(target_os = "linux"))]
+fn replace(fresh: &Path, place: &Path, old: &Path) -> io::Result<()> {
+    match fs::rename(place, old) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    fs::rename(fresh, place)
+}
+
+fn sync_directory(path: &Path) -> io::Result<()> {
+    if cfg!(unix) { File::open(path)?.sync_all() } else { Ok(()) }
+}
+
+/// Lower-case hexadecimal digits.
+pub fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

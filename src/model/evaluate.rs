@@ -1,0 +1,239 @@
+//! Measures a model on labelled documents.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::score::Decision;
+use crate::article::TopicName;
+
+/// The number of bins of the expected calibration error.
+const BINS: usize = 15;
+
+/// The probability that a right topic outside the model counts with in the log loss: it has none.
+const LEAST_PROBABILITY: f64 = f64::EPSILON;
+
+/// Gathers answers and the truth, one document at a time.
+///
+/// A document with several topics is right if the model's first topic is one of them, and else counts as the most probable
+/// one of them. A topic that the model does not have can never be right, and counts.
+#[derive(Debug, Clone)]
+pub struct Evaluation {
+    labels: Vec<String>,
+    /// How many of the labels are the model's; the others are topics it does not have.
+    model_topics: usize,
+    unknown: BTreeMap<String, usize>,
+    /// (truth, prediction) -> documents.
+    confusion: BTreeMap<(usize, usize), u64>,
+    documents: u64,
+    right: u64,
+    log_loss: f64,
+    brier: f64,
+    bins: [Bin; BINS],
+    decisions: [DecisionCount; 3],
+}
+
+/// What fell into one bin of the top probability.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct Bin {
+    /// Documents whose top probability lies in the bin.
+    pub documents: u64,
+    /// The share of them that were right; 0 for an empty bin.
+    pub accuracy: f64,
+    /// Their mean top probability; 0 for an empty bin.
+    pub mean_probability: f64,
+}
+
+/// What became of the documents with one decision.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct DecisionCount {
+    /// How many there were.
+    pub documents: u64,
+    /// How many of them were right.
+    pub right: u64,
+}
+
+/// How good a model is on some documents.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Report {
+    /// Documents measured.
+    pub documents: u64,
+    /// The share whose first topic is right.
+    pub accuracy: f64,
+    /// F1 over all decisions together; with one topic a document it equals the accuracy.
+    pub micro_f1: f64,
+    /// F1 averaged over the topics that occur, as truth or as prediction.
+    pub macro_f1: f64,
+    /// Mean negative natural logarithm of the right topic's probability.
+    pub log_loss: f64,
+    /// Mean over the documents of the sum over the topics of (probability - truth) squared; in [0, 2].
+    pub brier: f64,
+    /// Expected calibration error: over 15 equal bins of the top probability, the mean distance of accuracy and mean probability,
+    /// weighted by documents.
+    pub ece: f64,
+    /// By topic: the model's topics in their order, then those it does not have.
+    pub topics: Vec<TopicReport>,
+    /// Documents by truth (row) and prediction (column), in the order of `topics`.
+    pub confusion_matrix: Vec<Vec<u64>>,
+    /// The bins of the calibration error, from low to high.
+    pub calibration: Vec<Bin>,
+    /// Answers the model called confident.
+    pub confident: DecisionCount,
+    /// Answers it called uncertain.
+    pub uncertain: DecisionCount,
+    /// Texts it called unknown.
+    pub unknown_text: DecisionCount,
+}
+
+/// How good a model is at one topic.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TopicReport {
+    /// The topic.
+    pub name: String,
+    /// The share of the documents called this that are; 0 when none was.
+    pub precision: f64,
+    /// The share of the documents that are this that were called so; 0 when none is.
+    pub recall: f64,
+    /// The harmonic mean of the two.
+    pub f1: f64,
+    /// Documents that are this.
+    pub support: u64,
+}
+
+impl Evaluation {
+    /// For a model with these topics.
+    pub fn new(topics: &[TopicName]) -> Self {
+        Self::with_labels(topics.iter().map(TopicName::to_string).collect())
+    }
+
+    /// For a model whose topics' names do not matter.
+    pub(super) fn of_topic_count(count: usize) -> Self {
+        Self::with_labels((0..count).map(|topic| topic.to_string()).collect())
+    }
+
+    fn with_labels(labels: Vec<String>) -> Self {
+        Self {
+            model_topics: labels.len(),
+            labels,
+            unknown: BTreeMap::new(),
+            confusion: BTreeMap::new(),
+            documents: 0,
+            right: 0,
+            log_loss: 0.0,
+            brier: 0.0,
+            bins: [Bin::default(); BINS],
+            decisions: [DecisionCount::default(); 3],
+        }
+    }
+
+    /// The number that stands for a topic in [`Self::add`]; one that the model does not have gets a number of its own.
+    pub fn label(&mut self, topic: &str) -> usize {
+        if let Ok(place) = self.labels[..self.model_topics].binary_search_by(|label| label.as_str().cmp(topic)) {
+            return place;
+        }
+        if let Some(&place) = self.unknown.get(topic) {
+            return place;
+        }
+        self.labels.push(topic.to_owned());
+        self.unknown.insert(topic.to_owned(), self.labels.len() - 1);
+        self.labels.len() - 1
+    }
+
+    /// Adds a document: the model's probabilities, its right topics (at least one; [`Self::label`]), and the model's decision.
+    /// Returns the predicted topic: the most probable, of equal ones the first.
+    pub fn add(&mut self, probabilities: &[f64], truth: &[usize], decision: Decision) -> usize {
+        let mut predicted = 0;
+        for (topic, probability) in probabilities.iter().enumerate() {
+            if *probability > probabilities[predicted] {
+                predicted = topic;
+            }
+        }
+        let probability_of = |topic: usize| probabilities.get(topic).copied().unwrap_or(0.0);
+        let counted = truth.iter().copied().reduce(|best, topic| {
+            if probability_of(topic) > probability_of(best) || topic == predicted { topic } else { best }
+        });
+        let Some(counted) = counted else { return predicted };
+        let right = counted == predicted;
+        self.documents += 1;
+        self.right += u64::from(right);
+        *self.confusion.entry((counted, predicted)).or_default() += 1;
+        self.log_loss -= probability_of(counted).max(LEAST_PROBABILITY).ln();
+        let squares: f64 = probabilities.iter().map(|probability| probability * probability).sum();
+        let hit = probability_of(counted);
+        self.brier += squares - hit * hit + (1.0 - hit) * (1.0 - hit);
+        let top = probabilities.get(predicted).copied().unwrap_or(0.0);
+        let bin = &mut self.bins[((top * BINS as f64).ceil() as usize).clamp(1, BINS) - 1];
+        bin.documents += 1;
+        bin.accuracy += f64::from(u8::from(right));
+        bin.mean_probability += top;
+        let count = &mut self.decisions[decision as usize];
+        count.documents += 1;
+        count.right += u64::from(right);
+        predicted
+    }
+
+    /// What was measured.
+    pub fn finish(self) -> Report {
+        let labels = self.labels.len();
+        let mut matrix = vec![vec![0; labels]; labels];
+        for (&(truth, predicted), &count) in &self.confusion {
+            matrix[truth][predicted] = count;
+        }
+        let topics: Vec<TopicReport> = self
+            .labels
+            .into_iter()
+            .enumerate()
+            .map(|(label, name)| {
+                let right = matrix[label][label];
+                let support: u64 = matrix[label].iter().sum();
+                let called: u64 = matrix.iter().map(|row| row[label]).sum();
+                TopicReport {
+                    name,
+                    precision: ratio(right, called),
+                    recall: ratio(right, support),
+                    f1: ratio(2 * right, support + called),
+                    support,
+                }
+            })
+            .collect();
+        let called = |label: usize| matrix.iter().map(|row| row[label]).sum::<u64>();
+        let occurring: Vec<f64> = topics
+            .iter()
+            .enumerate()
+            .filter(|(label, topic)| topic.support > 0 || called(*label) > 0)
+            .map(|(_, topic)| topic.f1)
+            .collect();
+        let documents = self.documents.max(1) as f64;
+        let calibration: Vec<Bin> = self
+            .bins
+            .iter()
+            .map(|bin| {
+                let count = bin.documents.max(1) as f64;
+                Bin { documents: bin.documents, accuracy: bin.accuracy / count, mean_probability: bin.mean_probability / count }
+            })
+            .collect();
+        let [confident, uncertain, unknown_text] = self.decisions;
+        Report {
+            documents: self.documents,
+            accuracy: ratio(self.right, self.documents),
+            micro_f1: ratio(self.right, self.documents),
+            macro_f1: occurring.iter().sum::<f64>() / occurring.len().max(1) as f64,
+            log_loss: self.log_loss / documents,
+            brier: self.brier / documents,
+            ece: calibration
+                .iter()
+                .map(|bin| bin.documents as f64 / documents * (bin.accuracy - bin.mean_probability).abs())
+                .sum(),
+            topics,
+            confusion_matrix: matrix,
+            calibration,
+            confident,
+            uncertain,
+            unknown_text,
+        }
+    }
+}
+
+fn ratio(part: u64, whole: u64) -> f64 {
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+}

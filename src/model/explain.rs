@@ -1,0 +1,53 @@
+//! Says which terms made a topic's score, exactly: the model is linear.
+
+use super::TopicModel;
+use super::score::{Scores, log_tf};
+use crate::text::TermId;
+
+/// One term's part in a topic's score.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Contribution {
+    /// The term.
+    pub term: TermId,
+    /// What it adds to the score, all its occurrences together.
+    pub weight: f64,
+    /// How often it occurs in the article.
+    pub count: u32,
+}
+
+/// Why a topic has the score it has: `score = bias + sum of the contributions' weights + other`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TopicEvidence {
+    /// What the topic has before any word is read.
+    pub bias: f64,
+    /// The terms that moved the score most, for or against, the strongest first.
+    pub contributions: Vec<Contribution>,
+    /// The sum of the weights of all other terms.
+    pub other: f64,
+}
+
+impl TopicModel {
+    /// The evidence for a topic (`topic` counts from 0), with at most `max_terms` terms. `scores` must be this model's.
+    pub fn explain(&self, scores: &Scores<'_>, topic: usize, max_terms: usize) -> TopicEvidence {
+        let mut contributions: Vec<Contribution> = scores
+            .bag
+            .terms
+            .iter()
+            .map(|entry| Contribution {
+                term: entry.term,
+                weight: f64::from(log_tf(entry.count))
+                    * f64::from(self.term_weights(entry.term)[topic])
+                    * f64::from(scores.scale),
+                count: entry.count,
+            })
+            .collect();
+        contributions.sort_by(|a, b| b.weight.abs().total_cmp(&a.weight.abs()).then(a.term.cmp(&b.term)));
+        contributions.truncate(max_terms);
+        let bias = f64::from(self.bias[topic]);
+        let listed: f64 = contributions.iter().map(|contribution| contribution.weight).sum();
+        // The rest of the score, not the sum over the rest of the terms: so that what a caller adds up is the score itself,
+        // and not the score less the rounding of its sum in single precision.
+        let other = f64::from(scores.scores[topic]) - bias - listed;
+        TopicEvidence { bias, contributions, other }
+    }
+}

@@ -1,0 +1,141 @@
+//! Scores an article: its bag, the weighted sum, probabilities, and how far they can be relied on.
+
+use std::sync::LazyLock;
+
+use super::TopicModel;
+use crate::article::ArticleText;
+use crate::text::{Bag, BagCounter};
+
+/// Counts up to this have their logarithm in a table.
+const TABLED_COUNTS: usize = 256;
+
+static LOG_TF: LazyLock<[f32; TABLED_COUNTS]> =
+    LazyLock::new(|| std::array::from_fn(|count| if count == 0 { 0.0 } else { (1.0 + libm::log(count as f64)) as f32 }));
+
+/// Logarithmic term frequency: `1 + ln count`; 0 for a count of 0. (Salton and Buckley, 1988.)
+#[inline]
+pub fn log_tf(count: u32) -> f32 {
+    match LOG_TF.get(count as usize) {
+        Some(&tf) => tf,
+        None => (1.0 + libm::log(f64::from(count))) as f32,
+    }
+}
+
+/// Turns scores into probabilities that sum to 1, with the greatest subtracted first so that nothing overflows.
+///
+/// `probabilities[i] = exp(scores[i]) / sum of exp(scores)`; finite for any finite scores.
+pub fn softmax(scores: &[f32], probabilities: &mut Vec<f64>) {
+    let greatest = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    probabilities.clear();
+    probabilities.extend(scores.iter().map(|&score| libm::exp(f64::from(score) - f64::from(greatest))));
+    let sum: f64 = probabilities.iter().sum();
+    for probability in probabilities {
+        *probability /= sum;
+    }
+}
+
+/// How far the most probable topic can be relied on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// Its probability reaches the model's threshold.
+    Confident,
+    /// It does not.
+    Uncertain,
+    /// The model knows too little of the text to say anything.
+    UnknownText,
+}
+
+/// What a model makes of one article. The slices are in the order of [`TopicModel::topics`].
+#[derive(Debug, Clone, Copy)]
+pub struct Scores<'a> {
+    /// The score of each topic: the natural logarithm of its odds against the geometric mean of all topics.
+    pub scores: &'a [f32],
+    /// The probability of each topic; they sum to 1.
+    pub probabilities: &'a [f64],
+    /// How far the most probable topic can be relied on.
+    pub decision: Decision,
+    /// The known terms with their counts.
+    pub bag: &'a Bag,
+    /// What each term's weight is multiplied by besides its logarithmic count: 1 over the length of the article's vector;
+    /// 0 for an empty bag.
+    pub scale: f32,
+}
+
+/// Scores articles without an allocation an article; keep one a thread and a model.
+#[derive(Debug, Default)]
+pub struct Scorer {
+    counter: BagCounter,
+    scores: Vec<f32>,
+    probabilities: Vec<f64>,
+}
+
+impl Scorer {
+    /// Scores an article. The answer is good until the next call; a scorer serves one model only.
+    ///
+    /// Time: linear in the text, and in the number of its different known terms times the number of topics.
+    pub fn score(&mut self, model: &TopicModel, article: ArticleText<'_>) -> Scores<'_> {
+        let bag = self.counter.count(article, model.text, &model.vocabulary);
+        self.scores.clear();
+        self.scores.resize(model.stride, 0.0);
+        let mut squares = 0.0f32;
+        for entry in &bag.terms {
+            let tf = log_tf(entry.count);
+            let x = tf * model.idf[entry.term as usize];
+            squares += x * x;
+            for (score, &weight) in self.scores.iter_mut().zip(model.padded_row(entry.term)) {
+                *score += tf * weight;
+            }
+        }
+        let scale = if squares > 0.0 { 1.0 / squares.sqrt() } else { 0.0 };
+        for (score, &bias) in self.scores.iter_mut().zip(&model.bias) {
+            *score = bias + *score * scale;
+        }
+        self.scores.truncate(model.topics.len());
+        softmax(&self.scores, &mut self.probabilities);
+        let decision = model.decision.decide(&self.probabilities, bag.token_count, bag.known_token_count);
+        Scores { scores: &self.scores, probabilities: &self.probabilities, decision, bag, scale }
+    }
+}
+
+impl Scores<'_> {
+    /// Topics by descending probability, equal ones in the order of their names.
+    pub fn ranking(&self) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.scores.len()).collect();
+        order.sort_by(|&a, &b| self.scores[b].total_cmp(&self.scores[a]).then(a.cmp(&b)));
+        order
+    }
+
+    /// The most probable topic; of equal ones the first by name.
+    pub fn first_topic(&self) -> usize {
+        let mut first = 0;
+        for (topic, score) in self.scores.iter().enumerate() {
+            if *score > self.scores[first] {
+                first = topic;
+            }
+        }
+        first
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn softmax_survives_extreme_scores() {
+        let mut probabilities = Vec::new();
+        softmax(&[3e38, -3e38, 3e38], &mut probabilities);
+        assert_eq!(probabilities, [0.5, 0.0, 0.5]);
+        softmax(&[-1e30, -1e30], &mut probabilities);
+        assert_eq!(probabilities, [0.5, 0.5]);
+    }
+
+    #[test]
+    fn log_tf_is_the_same_inside_and_outside_the_table() {
+        assert_eq!(log_tf(0), 0.0);
+        assert_eq!(log_tf(1), 1.0);
+        for count in [255u32, 256, 100_000] {
+            assert_eq!(log_tf(count), (1.0 + libm::log(f64::from(count))) as f32);
+        }
+    }
+}

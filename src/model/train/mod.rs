@@ -1,0 +1,266 @@
+//! Trains a model from a corpus, in memory bounded by the vocabulary and not by the corpus.
+//!
+//! ```text
+//! corpus -> intern (words become numbers) -> spool on disk -> lexicon (rare terms pruned) -> selection (chi-square)
+//!        -> counts (a row a topic) -> linfa estimators -> cross-validated scale and thresholds -> freeze -> artefact
+//! ```
+//!
+//! The text is read and tokenised once; what later passes need of it is spooled, as numbers. Sums are taken in fixed point,
+//! so that neither the order of the documents nor the number of threads changes a bit of the result, and what one fold
+//! adds to a sum can be taken away again exactly.
+
+mod counts;
+mod cross_validate;
+mod estimate;
+mod freeze;
+mod intern;
+mod lexicon;
+mod select;
+mod spool;
+
+use std::io;
+
+pub use estimate::{Candidate, Estimator};
+
+use super::artifact::{ArtifactError, Encoded};
+use super::manifest::{Manifest, MetricsRecord, ModelId};
+use crate::corpus::{self, CorpusError, Input, Progress};
+use crate::text::TextOptions;
+use cross_validate::Calibration;
+use spool::SpooledCorpus;
+
+/// What to train and how. [`TrainOptions::new`] has the defaults.
+#[derive(Debug, Clone)]
+pub struct TrainOptions {
+    /// The model's name and version.
+    pub id: ModelId,
+    /// How the weights are estimated.
+    pub recipe: Recipe,
+    /// The pseudo-count that is added to every term of every topic; above 0. None leaves it to the recipe.
+    pub alpha: Option<f64>,
+    /// How text becomes terms.
+    pub text: TextOptions,
+    /// BCP-47 tag of the corpus's language; empty when not stated.
+    pub language_code: String,
+    /// Terms in fewer documents are left out; at least 1.
+    pub min_document_frequency: u32,
+    /// Beside the words, how many terms of the highest chi-square are kept; None keeps all.
+    pub keep_terms: Option<usize>,
+    /// The precision that confident answers are to have, in (0, 1).
+    pub target_precision: f64,
+    /// Decides which document falls into which fold.
+    pub seed: u64,
+    /// How to read the corpus; its number of threads holds for all of the training.
+    pub corpus: corpus::Options,
+}
+
+impl TrainOptions {
+    /// The defaults for a model.
+    pub fn new(id: ModelId) -> Self {
+        Self {
+            id,
+            recipe: Recipe::Auto,
+            alpha: None,
+            text: TextOptions::default(),
+            language_code: String::new(),
+            min_document_frequency: 2,
+            keep_terms: Some(60_000),
+            target_precision: 0.95,
+            seed: 1,
+            corpus: corpus::Options { threads: 1, ..corpus::Options::default() },
+        }
+    }
+}
+
+/// How the weights are estimated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Recipe {
+    /// Cross-validation on the training corpus chooses the estimator and its alpha.
+    #[default]
+    Auto,
+    /// This estimator, with its default alpha where none is given.
+    Fixed(Estimator),
+}
+
+impl Recipe {
+    fn candidates(self, alpha: Option<f64>) -> Vec<Candidate> {
+        let of = |estimator: Estimator, grid: &[f64]| -> Vec<Candidate> {
+            let alphas = match alpha {
+                Some(alpha) => vec![alpha],
+                None => grid.to_vec(),
+            };
+            alphas.into_iter().map(|alpha| Candidate { estimator, alpha }).collect()
+        };
+        match self {
+            Self::Fixed(estimator) => of(estimator, &[estimator.default_alpha()]),
+            Self::Auto => {
+                [of(Estimator::Multinomial, &[0.01, 0.03, 0.1, 0.3]), of(Estimator::Complement, &[0.03, 0.1, 0.3, 1.0])]
+                    .concat()
+            }
+        }
+    }
+}
+
+/// A candidate with what its held-out scores taught.
+#[derive(Debug)]
+struct Trial {
+    candidate: Candidate,
+    calibration: Calibration,
+}
+
+/// The trial with the highest accuracy; of equal ones that with the lowest log loss, and of those the first.
+fn best_trial(trials: &[Trial]) -> &Trial {
+    let mut best = &trials[0];
+    for trial in trials {
+        let (new, old) = (&trial.calibration.metrics, &best.calibration.metrics);
+        if new.accuracy > old.accuracy || (new.accuracy == old.accuracy && new.log_loss < old.log_loss) {
+            best = trial;
+        }
+    }
+    best
+}
+
+/// What cross-validation saw of one candidate.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct TrialRecord {
+    /// "multinomial" or "complement".
+    pub recipe: &'static str,
+    /// Its pseudo-count.
+    pub alpha: f64,
+    /// How good it was on documents it did not see.
+    pub metrics: MetricsRecord,
+}
+
+impl From<&Trial> for TrialRecord {
+    fn from(trial: &Trial) -> Self {
+        Self {
+            recipe: trial.candidate.estimator.name(),
+            alpha: trial.candidate.alpha,
+            metrics: trial.calibration.metrics.clone(),
+        }
+    }
+}
+
+/// What training made.
+#[derive(Debug)]
+pub struct Trained {
+    /// The two files of the artefact.
+    pub artifact: Encoded,
+    /// The file that learning goes on from.
+    pub counts: Vec<u8>,
+    /// The manifest, as it stands in the artefact.
+    pub manifest: Manifest,
+    /// What was read.
+    pub corpus: corpus::Summary,
+    /// What cross-validation tried; one trial where nothing was left to choose.
+    pub trials: Vec<TrialRecord>,
+    /// What the one who trains should know, in sentences.
+    pub warnings: Vec<String>,
+}
+
+/// Why there is no model.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainError {
+    /// An option out of its range.
+    #[error("{0}")]
+    Option(String),
+    /// The corpus could not be read.
+    #[error(transparent)]
+    Corpus(#[from] CorpusError),
+    /// No document in it.
+    #[error("the corpus holds no document")]
+    EmptyCorpus,
+    /// Nothing to tell apart.
+    #[error("the corpus has one topic only ({0:?}): a model needs at least two to tell apart")]
+    OneTopic(String),
+    /// Every term was pruned.
+    #[error("no term occurs in {0} documents or more: add documents, or lower --min-df")]
+    NoTerms(u32),
+    /// The spool between the passes could not be written or read.
+    #[error("cannot use a temporary file for the training's working data")]
+    Spool(#[from] io::Error),
+    /// The estimator failed.
+    #[error("the estimator failed: {0}")]
+    Estimator(String),
+    /// The artefact could not be put together.
+    #[error(transparent)]
+    Artifact(#[from] ArtifactError),
+}
+
+/// Trains a model. The same corpus, options and seed give the same bytes, with any number of threads.
+///
+/// # Errors
+/// [`TrainError`]; a corpus that is empty, has one topic only or no term that survives pruning is one.
+pub fn train(inputs: &[Input], options: &TrainOptions, progress: &Progress) -> Result<Trained, TrainError> {
+    check(options)?;
+    let (interners, summary) = corpus::for_each_document(
+        inputs,
+        &options.corpus,
+        progress,
+        || intern::Interner::new(options.text),
+        |interner, ordinal, document| interner.add(ordinal, &document),
+    )?;
+    let mut spooled = SpooledCorpus::merge(interners, options.min_document_frequency)?;
+    if spooled.document_count() == 0 {
+        return Err(TrainError::EmptyCorpus);
+    }
+    if let [only] = spooled.topics() {
+        return Err(TrainError::OneTopic(only.name.to_string()));
+    }
+    if spooled.lexicon().is_empty() {
+        return Err(TrainError::NoTerms(options.min_document_frequency));
+    }
+    if let Some(keep) = options.keep_terms {
+        select::keep_best(&mut spooled, keep)?;
+    }
+    let idf = counts::inverse_document_frequencies(&spooled);
+    let totals = counts::TopicCounts::of_all(&mut spooled, &idf)?;
+    let folds = cross_validate::Folds::assign(&mut spooled, options.seed)?;
+    let candidates = options.recipe.candidates(options.alpha);
+    let held_out = cross_validate::score_held_out(&mut spooled, &idf, &totals, &folds, &candidates)?;
+    let trials: Vec<Trial> = candidates
+        .iter()
+        .zip(&held_out)
+        .map(|(&candidate, held_out)| {
+            let calibration = cross_validate::calibrate(held_out, spooled.topics().len(), options.target_precision);
+            Trial { candidate, calibration }
+        })
+        .collect();
+    let best = best_trial(&trials);
+    let linear = estimate::Linear::fit(best.candidate, &totals)?;
+    let warnings = warnings(&spooled);
+    let counts = totals.encode(spooled.lexicon(), spooled.document_count())?;
+    let draft = freeze::draft(options, &summary, &spooled, idf, linear, best);
+    let artifact = super::artifact::encode(draft)?;
+    let manifest = super::artifact::parse(&artifact.manifest, &artifact.weights)?.manifest;
+    let trials = trials.iter().map(TrialRecord::from).collect();
+    Ok(Trained { artifact, counts, manifest, corpus: summary, trials, warnings })
+}
+
+fn check(options: &TrainOptions) -> Result<(), TrainError> {
+    let refuse = |reason: &str| Err(TrainError::Option(reason.to_owned()));
+    if options.alpha.is_some_and(|alpha| !(alpha.is_finite() && alpha > 0.0)) {
+        return refuse("alpha must be a number above 0: with 0, one word never seen with a topic would rule the topic out");
+    }
+    if options.min_document_frequency == 0 {
+        return refuse("the minimum document frequency must be at least 1");
+    }
+    if !(options.target_precision > 0.0 && options.target_precision < 1.0) {
+        return refuse("the target precision must lie between 0 and 1");
+    }
+    Ok(())
+}
+
+fn warnings(spooled: &SpooledCorpus) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let several = spooled.multi_topic_count();
+    if several > 0 {
+        warnings.push(format!("{several} documents carry several topics: each counts for every one of its topics"));
+    }
+    let rare: Vec<&str> =
+        spooled.topics().iter().filter(|topic| topic.document_count == 1).map(|topic| topic.name.as_str()).collect();
+    if !rare.is_empty() {
+        warnings.push(format!("topics of one document, of which little can be learned: {}", rare.join(", ")));
+    }
+    warnings
+}
