@@ -5,5 +5,7 @@
 
 pub mod article;
 pub mod corpus;
+pub mod grpc;
 pub mod model;
+pub mod service;
 pub mod text;

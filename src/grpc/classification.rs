@@ -1,0 +1,275 @@
+//! ClassificationService on the wire.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use tokio::sync::mpsc;
+use tokio_stream::Stream;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status, Streaming};
+
+use super::layers::Deadline;
+use super::pb::classification_service_server::ClassificationService;
+use super::server::App;
+use super::{pb, status};
+use crate::article::ArticleText;
+use crate::model::Decision;
+use crate::service::{
+    Classification, ClassifyOptions, ClassifyQuery, EvidenceTerm, FieldViolation, ModelWarning, ServiceError, TopicResult,
+    classify, classify_batch,
+};
+
+/// From this size on, an article is classified off the async workers: it takes longer than others should wait.
+const LARGE_ARTICLE_BYTES: usize = 64 << 10;
+/// How many answers of a stream may wait for the caller to read them.
+const STREAM_READ_AHEAD: usize = 16;
+
+/// Adapts the use cases of classification.
+#[derive(Debug, Clone)]
+pub(super) struct ClassificationApi(pub(super) Arc<App>);
+
+#[tonic::async_trait]
+impl ClassificationService for ClassificationApi {
+    async fn classify(&self, request: Request<pb::ClassifyRequest>) -> Result<Response<pb::ClassifyResponse>, Status> {
+        let answer = self.0.classify(request.into_inner()).await;
+        answer.map(Response::new).map_err(status::status)
+    }
+
+    async fn batch_classify(
+        &self,
+        request: Request<pb::BatchClassifyRequest>,
+    ) -> Result<Response<pb::BatchClassifyResponse>, Status> {
+        let answer = self.0.classify_batch(request.into_inner()).await;
+        answer.map(Response::new).map_err(status::status)
+    }
+
+    type StreamClassifyStream = Pin<Box<dyn Stream<Item = Result<pb::StreamClassifyResponse, Status>> + Send>>;
+
+    async fn stream_classify(
+        &self,
+        request: Request<Streaming<pb::StreamClassifyRequest>>,
+    ) -> Result<Response<Self::StreamClassifyStream>, Status> {
+        self.0.check_ready().map_err(status::status)?;
+        let permit = self.0.streams.enter().map_err(status::status)?;
+        let deadline = request.extensions().get::<Deadline>().copied();
+        let (answers, receiver) = mpsc::channel(STREAM_READ_AHEAD);
+        let app = Arc::clone(&self.0);
+        let requests = request.into_inner();
+        tokio::spawn(async move {
+            let _permit = permit;
+            let end = tokio::select! {
+                end = app.answer_stream(requests, &answers) => end,
+                () = wait_for(deadline) => Err(status::status(ServiceError::DeadlineExceeded)),
+                () = app.draining() => Err(status::status(ServiceError::Draining)),
+                // The caller has left.
+                () = answers.closed() => Ok(()),
+            };
+            if let Err(status) = end {
+                // Nobody may be there to be told.
+                let _ = answers.send(Err(status)).await;
+            }
+        });
+        Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
+    }
+}
+
+async fn wait_for(deadline: Option<Deadline>) {
+    match deadline {
+        Some(Deadline(at)) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
+impl App {
+    async fn classify(self: &Arc<Self>, request: pb::ClassifyRequest) -> Result<pb::ClassifyResponse, ServiceError> {
+        self.check_ready()?;
+        let size = request.article.as_ref().map_or(0, |article| article.title.len() + article.body.len());
+        if size < LARGE_ARTICLE_BYTES || size > self.limits.article_bytes {
+            return self.classify_here(&request);
+        }
+        let app = Arc::clone(self);
+        off_the_workers(move || app.classify_here(&request)).await?
+    }
+
+    fn classify_here(&self, request: &pb::ClassifyRequest) -> Result<pb::ClassifyResponse, ServiceError> {
+        let options = ClassifyOptions::checked(request.max_topics, request.min_probability, request.explain)?;
+        let article = request.article.as_ref().ok_or_else(|| missing("article"))?;
+        self.models.with(|set| {
+            let entry = set.find_serving(&request.model)?;
+            classify(entry, &query(article, options), &self.limits, "article").map(Into::into)
+        })
+    }
+
+    async fn classify_batch(
+        self: &Arc<Self>,
+        request: pb::BatchClassifyRequest,
+    ) -> Result<pb::BatchClassifyResponse, ServiceError> {
+        self.check_ready()?;
+        let options = ClassifyOptions::checked(request.max_topics, request.min_probability, request.explain)?;
+        let (count, most) = (request.articles.len(), self.limits.batch_articles);
+        if count == 0 {
+            return Err(missing("articles"));
+        }
+        if count > most {
+            let violation = FieldViolation::over_limit("articles", "TOO_MANY_ARTICLES", "articles in one batch", count, most);
+            return Err(ServiceError::Invalid(violation));
+        }
+        self.models.with(|set| set.find_serving(&request.model).map(|_| ()))?;
+        let permit = self.batches.enter()?;
+        let app = Arc::clone(self);
+        // A call that is dropped (its deadline passed, its caller left) cannot stop the thread that works on it: this tells it.
+        let cancelled = CancelOnDrop::default();
+        let flag = Arc::clone(&cancelled.0);
+        let answer = off_the_workers(move || {
+            let _permit = permit;
+            let queries: Vec<ClassifyQuery<'_>> = request.articles.iter().map(|article| query(article, options)).collect();
+            let threads = thread::available_parallelism().map_or(1, usize::from);
+            app.models.with(|set| {
+                let entry = set.find_serving(&request.model)?;
+                classify_batch(entry, &queries, &app.limits, threads, &flag)
+            })
+        })
+        .await??;
+        let results = answer
+            .into_iter()
+            .map(|answer| {
+                use pb::batch_classify_result::Result as Wire;
+                let result = match answer {
+                    Ok(classification) => Wire::Classification(classification.into()),
+                    Err(error) => Wire::Error(status::message(error)),
+                };
+                pb::BatchClassifyResult { result: Some(result) }
+            })
+            .collect();
+        Ok(pb::BatchClassifyResponse { results })
+    }
+
+    /// Answers the requests of a stream one after the other, until it ends.
+    async fn answer_stream(
+        self: &Arc<Self>,
+        mut requests: Streaming<pb::StreamClassifyRequest>,
+        answers: &mpsc::Sender<Result<pb::StreamClassifyResponse, Status>>,
+    ) -> Result<(), Status> {
+        loop {
+            let next = requests.message().await;
+            let Some(request) = next.map_err(|error| status::of_transport(error, self.limits.message_bytes))? else {
+                return Ok(());
+            };
+            let answer = self.answer_one(request).await;
+            if answers.send(Ok(answer)).await.is_err() {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn answer_one(self: &Arc<Self>, request: pb::StreamClassifyRequest) -> pb::StreamClassifyResponse {
+        use pb::stream_classify_response::Result as Wire;
+        let pb::StreamClassifyRequest { mut id, request } = request;
+        let (size, most) = (id.len(), self.limits.request_id_bytes);
+        let answer = if size > most {
+            // An id that is too long is not sent back whole.
+            id = id
+                .chars()
+                .scan(0, |taken, c| {
+                    *taken += c.len_utf8();
+                    (*taken <= most).then_some(c)
+                })
+                .collect();
+            Err(ServiceError::Invalid(FieldViolation::over_limit("id", "ID_TOO_LONG", "bytes of the id", size, most)))
+        } else {
+            match request {
+                Some(request) => self.classify(request).await,
+                None => Err(missing("request")),
+            }
+        };
+        let result = match answer {
+            Ok(classification) => Wire::Classification(classification),
+            Err(error) => Wire::Error(status::message(error)),
+        };
+        pb::StreamClassifyResponse { id, result: Some(result) }
+    }
+}
+
+/// Tells the work of a call that the call is gone.
+#[derive(Default)]
+struct CancelOnDrop(Arc<AtomicBool>);
+
+impl Drop for CancelOnDrop {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+async fn off_the_workers<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, ServiceError> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| ServiceError::Internal(error.to_string()))
+}
+
+fn missing(field: &'static str) -> ServiceError {
+    ServiceError::Invalid(FieldViolation::new(field, "FIELD_REQUIRED", "is required"))
+}
+
+fn query(article: &pb::Article, options: ClassifyOptions) -> ClassifyQuery<'_> {
+    ClassifyQuery {
+        text: ArticleText { title: &article.title, body: &article.body },
+        language_code: &article.language_code,
+        options,
+    }
+}
+
+/// Counts fit: they are bounded by the largest article.
+fn count(value: u32) -> i32 {
+    i32::try_from(value).unwrap_or(i32::MAX)
+}
+
+impl From<Classification> for pb::ClassifyResponse {
+    fn from(classification: Classification) -> Self {
+        let decision = match classification.decision {
+            Decision::Confident => pb::Decision::Confident,
+            Decision::Uncertain => pb::Decision::Uncertain,
+            Decision::UnknownText => pb::Decision::UnknownText,
+        };
+        Self {
+            topics: classification.topics.into_iter().map(Into::into).collect(),
+            decision: decision.into(),
+            model: classification.model.to_string(),
+            token_count: count(classification.token_count),
+            known_token_count: count(classification.known_token_count),
+            warnings: classification.warnings.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl From<TopicResult> for pb::TopicScore {
+    fn from(topic: TopicResult) -> Self {
+        let evidence = topic
+            .evidence
+            .into_iter()
+            .map(|EvidenceTerm { term, weight, count: times }| pb::Evidence { term, weight, count: count(times) })
+            .collect();
+        Self {
+            name: topic.name,
+            probability: topic.probability,
+            log_odds: topic.log_odds,
+            bias: topic.bias,
+            evidence,
+            other_evidence_weight: topic.other_evidence_weight,
+        }
+    }
+}
+
+impl From<ModelWarning> for pb::Warning {
+    fn from(warning: ModelWarning) -> Self {
+        let (code, message) = match warning {
+            ModelWarning::LanguageMismatch { article, model } => (
+                pb::WarningCode::LanguageMismatch,
+                format!("the article is said to be in {article:?}, and the model was trained on {model:?}"),
+            ),
+            ModelWarning::MostlyUnknownWords { known, all } => {
+                (pb::WarningCode::MostlyUnknownWords, format!("the model knows {known} of the {all} words"))
+            }
+        };
+        Self { code: code.into(), message }
+    }
+}

@@ -1,0 +1,84 @@
+//! grpc.health.v1: whether the server is ready, for it and for each of its services by name.
+//!
+//! The messages and the service trait are tonic-health's. Its ready-made reporter is not used: it starts as SERVING, answers a
+//! Watch on an unknown service with NOT_FOUND where the protocol says SERVICE_UNKNOWN, and its open Watches hold up a shutdown.
+
+use std::pin::Pin;
+
+use tokio::sync::watch;
+use tokio_stream::wrappers::WatchStream;
+use tokio_stream::{Stream, StreamExt as _};
+use tonic::{Request, Response, Status};
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_server::Health;
+use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
+
+/// Where the server is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// The models are being read.
+    Loading,
+    /// Requests are answered.
+    Serving,
+    /// The server is about to stop.
+    Draining,
+}
+
+/// Answers for the names given.
+#[derive(Debug, Clone)]
+pub(super) struct HealthService {
+    services: &'static [&'static str],
+    phase: watch::Receiver<Phase>,
+}
+
+impl HealthService {
+    /// For these services and, by the empty name, the server as a whole.
+    pub(super) fn new(services: &'static [&'static str], phase: watch::Receiver<Phase>) -> Self {
+        Self { services, phase }
+    }
+
+    fn knows(&self, service: &str) -> bool {
+        service.is_empty() || self.services.contains(&service)
+    }
+}
+
+fn response(status: ServingStatus) -> HealthCheckResponse {
+    HealthCheckResponse { status: status.into() }
+}
+
+const fn serving(phase: Phase) -> ServingStatus {
+    match phase {
+        Phase::Serving => ServingStatus::Serving,
+        Phase::Loading | Phase::Draining => ServingStatus::NotServing,
+    }
+}
+
+#[tonic::async_trait]
+impl Health for HealthService {
+    type WatchStream = Pin<Box<dyn Stream<Item = Result<HealthCheckResponse, Status>> + Send>>;
+
+    async fn check(&self, request: Request<HealthCheckRequest>) -> Result<Response<HealthCheckResponse>, Status> {
+        let service = &request.get_ref().service;
+        if !self.knows(service) {
+            return Err(Status::not_found(format!("there is no service {service:?}")));
+        }
+        Ok(Response::new(response(serving(*self.phase.borrow()))))
+    }
+
+    async fn watch(&self, request: Request<HealthCheckRequest>) -> Result<Response<Self::WatchStream>, Status> {
+        let knows = self.knows(&request.get_ref().service);
+        // The stream ends with the first word of the draining: an open Watch must not hold up the shutdown.
+        let mut ended = false;
+        let updates = WatchStream::new(self.phase.clone())
+            .take_while(move |phase| {
+                let goes_on = !ended;
+                ended = *phase == Phase::Draining;
+                goes_on
+            })
+            .map(move |phase| if knows { serving(phase) } else { ServingStatus::ServiceUnknown });
+        // Each change once: phases that look the same from outside are not news.
+        let mut last = None;
+        let changes = updates.filter(move |status| last.replace(*status) != Some(*status));
+        Ok(Response::new(Box::pin(changes.map(|status| Ok(response(status))))))
+    }
+}

@@ -1,0 +1,18 @@
+//! The wire: thin adapters between the generated messages and the use cases.
+
+mod classification;
+mod health;
+mod layers;
+mod models;
+pub mod server;
+mod server_info;
+mod status;
+
+/// The generated messages, clients and servers of `proto/slugline/v1`.
+#[allow(missing_docs, unreachable_pub, clippy::all, rustdoc::all)]
+pub mod pb {
+    tonic::include_proto!("slugline.v1");
+}
+
+/// The compiled descriptors of `proto/`, for reflection.
+pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));

@@ -1,0 +1,50 @@
+//! ServerService on the wire.
+
+use std::sync::Arc;
+
+use tonic::{Request, Response, Status};
+
+use super::pb;
+use super::pb::server_service_server::ServerService;
+use super::server::App;
+use crate::article::Limits;
+
+/// Says what is running.
+#[derive(Debug, Clone)]
+pub(super) struct ServerApi(pub(super) Arc<App>);
+
+#[tonic::async_trait]
+impl ServerService for ServerApi {
+    async fn get_server_info(
+        &self,
+        _request: Request<pb::GetServerInfoRequest>,
+    ) -> Result<Response<pb::GetServerInfoResponse>, Status> {
+        let models = self.0.models.current();
+        let (default_model, serving) = match &*models {
+            Some(set) => (set.default_entry().label.to_string(), set.serving_count()),
+            None => (String::new(), 0),
+        };
+        Ok(Response::new(pb::GetServerInfoResponse {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            target: env!("SLUGLINE_TARGET").to_owned(),
+            start_time: Some(self.0.started.into()),
+            limits: Some(limits(&self.0.limits)),
+            default_model,
+            serving_model_count: i32::try_from(serving).unwrap_or(i32::MAX),
+        }))
+    }
+}
+
+fn limits(limits: &Limits) -> pb::Limits {
+    let wide = |value: usize| i64::try_from(value).unwrap_or(i64::MAX);
+    let narrow = |value: usize| i32::try_from(value).unwrap_or(i32::MAX);
+    pb::Limits {
+        max_article_bytes: wide(limits.article_bytes),
+        max_message_bytes: wide(limits.message_bytes),
+        max_batch_articles: narrow(limits.batch_articles),
+        max_concurrent_batches: narrow(limits.concurrent_batches),
+        max_concurrent_classify_streams: narrow(limits.concurrent_streams),
+        max_evidence_terms: narrow(limits.evidence_terms),
+        max_request_id_bytes: narrow(limits.request_id_bytes),
+    }
+}

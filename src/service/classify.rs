@@ -1,0 +1,274 @@
+//! Classifies articles: one, or many side by side.
+
+use std::cell::RefCell;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+
+use super::models::{ModelEntry, ModelState};
+use super::{FieldViolation, ModelSet, ServiceError};
+use crate::article::{ArticleText, Limits, is_language_code};
+use crate::model::{Decision, LoadedModel, Scorer, Scores};
+
+/// How to classify.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct ClassifyOptions {
+    /// The most topics to return; None returns all.
+    pub max_topics: Option<NonZeroUsize>,
+    /// Topics below this probability are left out; in [0, 1].
+    pub min_probability: f64,
+    /// Whether topics come with their evidence.
+    pub explain: bool,
+}
+
+impl ClassifyOptions {
+    /// Checks what a request says; the fields are those of every request that classifies.
+    ///
+    /// # Errors
+    /// [`ServiceError::Invalid`] names the field that is out of range.
+    pub fn checked(max_topics: i32, min_probability: f64, explain: bool) -> Result<Self, ServiceError> {
+        let max_topics = usize::try_from(max_topics).map_err(|_| {
+            let description = format!("must not be negative, but is {max_topics}");
+            ServiceError::Invalid(FieldViolation::new("max_topics", "NEGATIVE_MAX_TOPICS", description))
+        })?;
+        if !(0.0..=1.0).contains(&min_probability) {
+            let description = format!("must lie in [0, 1], but is {min_probability}");
+            return Err(ServiceError::Invalid(FieldViolation::new("min_probability", "PROBABILITY_OUT_OF_RANGE", description)));
+        }
+        Ok(Self { max_topics: NonZeroUsize::new(max_topics), min_probability, explain })
+    }
+}
+
+/// An article to classify.
+#[derive(Debug, Clone, Copy)]
+pub struct ClassifyQuery<'a> {
+    /// The text.
+    pub text: ArticleText<'a>,
+    /// The language the caller says it is in; empty when not stated.
+    pub language_code: &'a str,
+    /// How to classify it.
+    pub options: ClassifyOptions,
+}
+
+/// What an article is about.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Classification {
+    /// The topics, the most probable first.
+    pub topics: Vec<TopicResult>,
+    /// How far the first one can be relied on.
+    pub decision: Decision,
+    /// The model that answered, "news/1".
+    pub model: Arc<str>,
+    /// Words of the article.
+    pub token_count: u32,
+    /// Those the model knows.
+    pub known_token_count: u32,
+    /// What the caller should know.
+    pub warnings: Vec<ModelWarning>,
+}
+
+/// A topic of an answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TopicResult {
+    /// Its name.
+    pub name: String,
+    /// Its probability.
+    pub probability: f64,
+    /// Its score: the natural logarithm of its odds against the geometric mean of all topics.
+    pub log_odds: f64,
+    /// What it has before any word is read; 0 without `explain`.
+    pub bias: f64,
+    /// The terms that moved it most; empty without `explain`.
+    pub evidence: Vec<EvidenceTerm>,
+    /// What all other terms add; 0 without `explain`.
+    pub other_evidence_weight: f64,
+}
+
+/// A term that speaks for or against a topic.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EvidenceTerm {
+    /// The term.
+    pub term: String,
+    /// What it adds to the log-odds.
+    pub weight: f64,
+    /// How often it occurs.
+    pub count: u32,
+}
+
+/// Something a caller should know of an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ModelWarning {
+    /// The article is said to be in another language than the model's.
+    LanguageMismatch {
+        /// What the article says.
+        article: String,
+        /// What the model says.
+        model: String,
+    },
+    /// Less than half of the words are known.
+    MostlyUnknownWords {
+        /// Known words.
+        known: u32,
+        /// All words.
+        all: u32,
+    },
+}
+
+thread_local! {
+    /// Its memory is reused by every classification on the thread.
+    static SCORER: RefCell<Scorer> = RefCell::default();
+}
+
+/// Classifies one article. `path` is where the article stands in the request, for errors: "article".
+///
+/// # Errors
+/// [`ServiceError::Invalid`] for an empty or oversized article or a malformed language code,
+/// [`ServiceError::ModelFailed`] for a model that could not be loaded.
+pub fn classify(
+    entry: &ModelEntry,
+    query: &ClassifyQuery<'_>,
+    limits: &Limits,
+    path: &str,
+) -> Result<Classification, ServiceError> {
+    check(query, limits, path)?;
+    let loaded = loaded(entry)?;
+    SCORER.with_borrow_mut(|scorer| {
+        let scores = scorer.score(&loaded.model, query.text);
+        Ok(Classification {
+            topics: topics(loaded, &scores, query.options, limits),
+            decision: scores.decision,
+            model: Arc::clone(&entry.label),
+            token_count: scores.bag.token_count,
+            known_token_count: scores.bag.known_token_count,
+            warnings: warnings(loaded, &scores, query.language_code),
+        })
+    })
+}
+
+/// Classifies many articles on up to `threads` threads, each as [`classify`] does; the answers are in the order of the queries.
+/// Articles are named `articles[0]` and so on in errors. When `cancelled` is set from outside, the rest is left undone.
+///
+/// # Errors
+/// [`ServiceError::DeadlineExceeded`] when cancelled.
+pub fn classify_batch(
+    entry: &ModelEntry,
+    queries: &[ClassifyQuery<'_>],
+    limits: &Limits,
+    threads: usize,
+    cancelled: &AtomicBool,
+) -> Result<Vec<Result<Classification, ServiceError>>, ServiceError> {
+    /// Below this many articles a thread a further one costs more than it gives.
+    const ARTICLES_A_THREAD: usize = 16;
+    let threads = threads.min(queries.len().div_ceil(ARTICLES_A_THREAD)).max(1);
+    let next = AtomicUsize::new(0);
+    let answers = Mutex::new(Vec::with_capacity(queries.len()));
+    let work = || {
+        let mut own = Vec::new();
+        while !cancelled.load(Ordering::Relaxed) {
+            let place = next.fetch_add(1, Ordering::Relaxed);
+            let Some(query) = queries.get(place) else { break };
+            own.push((place, classify(entry, query, limits, &format!("articles[{place}]"))));
+        }
+        answers.lock().unwrap_or_else(PoisonError::into_inner).append(&mut own);
+    };
+    thread::scope(|scope| {
+        for _ in 1..threads {
+            scope.spawn(work);
+        }
+        work();
+    });
+    let mut answers = answers.into_inner().unwrap_or_else(PoisonError::into_inner);
+    if answers.len() < queries.len() {
+        return Err(ServiceError::DeadlineExceeded);
+    }
+    answers.sort_by_key(|(place, _)| *place);
+    Ok(answers.into_iter().map(|(_, answer)| answer).collect())
+}
+
+impl ModelSet {
+    /// The model of a request's `model` field.
+    ///
+    /// # Errors
+    /// [`ServiceError::Invalid`] or [`ServiceError::ModelNotFound`]; [`ServiceError::ModelFailed`] if it did not load.
+    pub fn find_serving(&self, name: &str) -> Result<&ModelEntry, ServiceError> {
+        let entry = self.find(name, "model")?;
+        loaded(entry).map(|_| entry)
+    }
+}
+
+fn loaded(entry: &ModelEntry) -> Result<&LoadedModel, ServiceError> {
+    match &entry.state {
+        ModelState::Serving(loaded) => Ok(loaded),
+        ModelState::Failed(error) => {
+            Err(ServiceError::ModelFailed { name: entry.label.to_string(), reason: error.to_string() })
+        }
+    }
+}
+
+fn check(query: &ClassifyQuery<'_>, limits: &Limits, path: &str) -> Result<(), ServiceError> {
+    let violation = if query.text.size_bytes() > limits.article_bytes {
+        let size = query.text.size_bytes();
+        FieldViolation::over_limit(path, "ARTICLE_TOO_LARGE", "bytes of title and body together", size, limits.article_bytes)
+    } else if query.text.is_blank() {
+        FieldViolation::new(path, "EMPTY_ARTICLE", "a title or a body is required: both are empty or white space")
+    } else if !query.language_code.is_empty() && !is_language_code(query.language_code) {
+        let description = "must be a BCP-47 tag such as \"en\" or \"pt-BR\", or empty";
+        FieldViolation::new(format!("{path}.language_code"), "INVALID_LANGUAGE_CODE", description)
+    } else {
+        return Ok(());
+    };
+    Err(ServiceError::Invalid(violation))
+}
+
+fn topics(loaded: &LoadedModel, scores: &Scores<'_>, options: ClassifyOptions, limits: &Limits) -> Vec<TopicResult> {
+    let model = &loaded.model;
+    let most = options.max_topics.map_or(usize::MAX, NonZeroUsize::get);
+    scores
+        .ranking()
+        .into_iter()
+        .take(most)
+        .take_while(|&topic| scores.probabilities[topic] >= options.min_probability)
+        .map(|topic| {
+            let mut result = TopicResult {
+                name: model.topics()[topic].to_string(),
+                probability: scores.probabilities[topic],
+                log_odds: f64::from(scores.scores[topic]),
+                bias: 0.0,
+                evidence: Vec::new(),
+                other_evidence_weight: 0.0,
+            };
+            if options.explain {
+                let evidence = model.explain(scores, topic, limits.evidence_terms);
+                result.bias = evidence.bias;
+                result.other_evidence_weight = evidence.other;
+                result.evidence = evidence
+                    .contributions
+                    .into_iter()
+                    .map(|part| EvidenceTerm {
+                        term: model.vocabulary().term(part.term).to_owned(),
+                        weight: part.weight,
+                        count: part.count,
+                    })
+                    .collect();
+            }
+            result
+        })
+        .collect()
+}
+
+fn warnings(loaded: &LoadedModel, scores: &Scores<'_>, language_code: &str) -> Vec<ModelWarning> {
+    let mut warnings = Vec::new();
+    let primary = |tag: &str| tag.split('-').next().unwrap_or("").to_ascii_lowercase();
+    let trained = &loaded.manifest.language_code;
+    if !language_code.is_empty() && !trained.is_empty() && primary(language_code) != primary(trained) {
+        warnings.push(ModelWarning::LanguageMismatch { article: language_code.to_owned(), model: trained.clone() });
+    }
+    let (known, all) = (scores.bag.known_token_count, scores.bag.token_count);
+    if known < all.div_ceil(2) {
+        warnings.push(ModelWarning::MostlyUnknownWords { known, all });
+    }
+    warnings
+}

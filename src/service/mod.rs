@@ -1,0 +1,83 @@
+//! The use cases, without a transport: what is asked, what is answered, what can go wrong.
+
+mod admission;
+mod classify;
+mod models;
+
+pub use admission::{Admission, Permit};
+pub use classify::{
+    Classification, ClassifyOptions, ClassifyQuery, EvidenceTerm, ModelWarning, TopicResult, classify, classify_batch,
+};
+pub use models::{ModelEntry, ModelSet, ModelSource, ModelState, Models, OpenError};
+
+/// A field of a request that is not as it should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldViolation {
+    /// The path of the field in the request: `article.body`, `articles[3].body`.
+    pub field: String,
+    /// What is wrong with it, in English.
+    pub description: String,
+    /// The kind of fault, in UPPER_SNAKE_CASE.
+    pub reason: &'static str,
+    /// The numbers behind it, by name: a limit, a size.
+    pub values: Vec<(&'static str, String)>,
+}
+
+impl FieldViolation {
+    /// A violation without numbers.
+    pub fn new(field: impl Into<String>, reason: &'static str, description: impl Into<String>) -> Self {
+        Self { field: field.into(), description: description.into(), reason, values: Vec::new() }
+    }
+
+    /// A violation of a limit.
+    pub fn over_limit(field: impl Into<String>, reason: &'static str, what: &str, size: usize, limit: usize) -> Self {
+        Self {
+            field: field.into(),
+            description: format!("{what}: {size}, over the limit of {limit}"),
+            reason,
+            values: vec![("size", size.to_string()), ("limit", limit.to_string())],
+        }
+    }
+}
+
+/// Why a use case could not be carried out.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ServiceError {
+    /// The request is wrong; asking again will not help.
+    #[error("{}: {}", .0.field, .0.description)]
+    Invalid(FieldViolation),
+    /// There is no such model.
+    #[error("there is no model {name:?}")]
+    ModelNotFound {
+        /// What was asked for.
+        name: String,
+    },
+    /// There is such a model, and it could not be loaded.
+    #[error("the model {name} could not be loaded: {reason}")]
+    ModelFailed {
+        /// The model.
+        name: String,
+        /// Why.
+        reason: String,
+    },
+    /// The default model is not loaded yet.
+    #[error("no model is loaded yet")]
+    NotReady,
+    /// The server is about to stop.
+    #[error("the server is shutting down")]
+    Draining,
+    /// As many of these as may be at a time are being worked on.
+    #[error("{limit} {what} are being worked on, as many as may be at a time")]
+    Busy {
+        /// What there are too many of.
+        what: &'static str,
+        /// How many may be.
+        limit: usize,
+    },
+    /// The caller's deadline passed, or the caller left.
+    #[error("the deadline passed before the answer was ready")]
+    DeadlineExceeded,
+    /// A fault of ours: this text goes to the log, not to the caller.
+    #[error("{0}")]
+    Internal(String),
+}

@@ -1,0 +1,231 @@
+//! The set of models that the server has: found, loaded, and swapped as a whole.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+use super::{FieldViolation, ServiceError};
+use crate::model::{ArtifactError, LoadedModel, ModelId, artifact};
+
+/// The files of the model that is part of the binary.
+struct EmbeddedModel {
+    manifest: &'static [u8],
+    weights: &'static [u8],
+}
+
+/// None in a binary that was built before the default model was first trained.
+const EMBEDDED: Option<EmbeddedModel> = include!(concat!(env!("OUT_DIR"), "/embedded_model.rs"));
+
+/// Where models come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModelSource {
+    /// The directory that holds `NAME/VERSION/`; None for the embedded model alone.
+    pub directory: Option<PathBuf>,
+    /// "news" for the newest version of it, "news/1" for that version.
+    pub default_model: String,
+}
+
+/// Why the server has no models to serve.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The directory could not be listed.
+    #[error("cannot list the models in {}", path.display())]
+    List {
+        /// The directory.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The default model is not there.
+    #[error("there is no model {name:?} to be the default one; there are: {present}")]
+    NoDefault {
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        present: String,
+    },
+    /// The default model could not be loaded.
+    #[error("cannot load the default model {id}")]
+    DefaultFailed {
+        /// Which one.
+        id: ModelId,
+        /// Why.
+        source: Arc<ArtifactError>,
+    },
+}
+
+/// Whether a model can be used.
+#[derive(Debug, Clone)]
+pub enum ModelState {
+    /// It can.
+    Serving(Arc<LoadedModel>),
+    /// It cannot, and why.
+    Failed(Arc<ArtifactError>),
+}
+
+/// A version of a model.
+#[derive(Debug, Clone)]
+pub struct ModelEntry {
+    /// Its name and version.
+    pub id: ModelId,
+    /// Written "news/1", shared by all answers.
+    pub label: Arc<str>,
+    /// Whether it can be used.
+    pub state: ModelState,
+}
+
+/// All models, at one moment.
+#[derive(Debug)]
+pub struct ModelSet {
+    /// By name, then by descending version.
+    entries: Vec<ModelEntry>,
+    default: usize,
+}
+
+impl ModelSet {
+    /// Loads every model that is found. The embedded model stands in where the directory has none of its name.
+    ///
+    /// # Errors
+    /// [`OpenError`] if the directory cannot be listed, or the default model is missing or does not load. Another model that
+    /// does not load is part of the set, as failed.
+    pub fn open(source: &ModelSource) -> Result<Self, OpenError> {
+        let mut found: BTreeMap<ModelId, ModelState> = BTreeMap::new();
+        if let Some(directory) = &source.directory {
+            for (id, path) in list(directory).map_err(|error| OpenError::List { path: directory.clone(), source: error })? {
+                found.insert(id, state(artifact::read(&path)));
+            }
+        }
+        if let Some(EmbeddedModel { manifest, weights }) = EMBEDDED {
+            match artifact::parse(manifest, weights) {
+                Ok(loaded) if found.keys().any(|id| id.name == loaded.manifest.name) => {}
+                Ok(loaded) => {
+                    found.insert(loaded.manifest.id(), ModelState::Serving(Arc::new(loaded)));
+                }
+                Err(error) => {
+                    let id = ModelId { name: "embedded".to_owned(), version: 1 };
+                    found.insert(id, ModelState::Failed(Arc::new(error)));
+                }
+            }
+        }
+        Self::of(found, &source.default_model)
+    }
+
+    fn of(found: BTreeMap<ModelId, ModelState>, default_model: &str) -> Result<Self, OpenError> {
+        let mut entries: Vec<ModelEntry> =
+            found.into_iter().map(|(id, state)| ModelEntry { label: id.to_string().into(), id, state }).collect();
+        entries.sort_by(|a, b| a.id.name.cmp(&b.id.name).then(b.id.version.cmp(&a.id.version)));
+        let Some(default) = position(&entries, default_model) else {
+            let labels: Vec<&str> = entries.iter().map(|entry| &*entry.label).collect();
+            let present = if labels.is_empty() { "none".to_owned() } else { labels.join(", ") };
+            return Err(OpenError::NoDefault { name: default_model.to_owned(), present });
+        };
+        match &entries[default].state {
+            ModelState::Failed(error) => {
+                Err(OpenError::DefaultFailed { id: entries[default].id.clone(), source: Arc::clone(error) })
+            }
+            ModelState::Serving(_) => Ok(Self { entries, default }),
+        }
+    }
+
+    /// All models: names in order, the newest version first.
+    pub fn entries(&self) -> &[ModelEntry] {
+        &self.entries
+    }
+
+    /// The model that answers when none is named.
+    pub fn default_entry(&self) -> &ModelEntry {
+        &self.entries[self.default]
+    }
+
+    /// How many models can be used.
+    pub fn serving_count(&self) -> usize {
+        self.entries.iter().filter(|entry| matches!(entry.state, ModelState::Serving(_))).count()
+    }
+
+    /// The model of a name as requests give it: "" is the default, "news" the newest version that can be used (or else the
+    /// newest), "news/1" that version. `field` is where the name stood in the request.
+    ///
+    /// # Errors
+    /// [`ServiceError::Invalid`] if the name is not of that form, [`ServiceError::ModelNotFound`] if there is none.
+    pub fn find(&self, name: &str, field: &str) -> Result<&ModelEntry, ServiceError> {
+        if name.is_empty() {
+            return Ok(self.default_entry());
+        }
+        let well_formed = if name.contains('/') { name.parse::<ModelId>().map(|_| ()) } else { ModelId::check_name(name) };
+        if let Err(error) = well_formed {
+            return Err(ServiceError::Invalid(FieldViolation::new(field, "INVALID_MODEL_NAME", error.to_string())));
+        }
+        position(&self.entries, name)
+            .map(|place| &self.entries[place])
+            .ok_or_else(|| ServiceError::ModelNotFound { name: name.to_owned() })
+    }
+}
+
+fn position(entries: &[ModelEntry], name: &str) -> Option<usize> {
+    if name.contains('/') {
+        return entries.iter().position(|entry| &*entry.label == name);
+    }
+    let serving = |entry: &ModelEntry| entry.id.name == name && matches!(entry.state, ModelState::Serving(_));
+    entries.iter().position(serving).or_else(|| entries.iter().position(|entry| entry.id.name == name))
+}
+
+fn state(outcome: Result<LoadedModel, ArtifactError>) -> ModelState {
+    match outcome {
+        Ok(loaded) => ModelState::Serving(Arc::new(loaded)),
+        Err(error) => ModelState::Failed(Arc::new(error)),
+    }
+}
+
+/// The directories `NAME/VERSION` that hold a manifest; what is named otherwise is none of ours.
+fn list(directory: &Path) -> io::Result<Vec<(ModelId, PathBuf)>> {
+    let mut found = Vec::new();
+    for name in fs::read_dir(directory)? {
+        let name = name?.path();
+        if !name.is_dir() {
+            continue;
+        }
+        for version in fs::read_dir(&name)? {
+            let path = version?.path();
+            if let Ok(id) = artifact::id_of_directory(&path)
+                && path.join(crate::model::Manifest::FILE).is_file()
+            {
+                found.push((id, path));
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// The server's current set of models: empty until one is published, then swapped whole. A request holds on to the set it
+/// started with.
+#[derive(Debug, Default)]
+pub struct Models {
+    current: ArcSwap<Option<ModelSet>>,
+}
+
+impl Models {
+    /// Makes a set the current one.
+    pub fn publish(&self, set: ModelSet) {
+        self.current.store(Arc::new(Some(set)));
+    }
+
+    /// The current set; None while nothing is loaded.
+    pub fn current(&self) -> Arc<Option<ModelSet>> {
+        self.current.load_full()
+    }
+
+    /// Calls `use_set` with the current set.
+    ///
+    /// # Errors
+    /// [`ServiceError::NotReady`] while nothing is loaded; else what `use_set` returns.
+    pub fn with<T>(&self, use_set: impl FnOnce(&ModelSet) -> Result<T, ServiceError>) -> Result<T, ServiceError> {
+        match &**self.current.load() {
+            Some(set) => use_set(set),
+            None => Err(ServiceError::NotReady),
+        }
+    }
+}
