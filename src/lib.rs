@@ -4,6 +4,7 @@
 //! imports only what lies below it. `ARCHITECTURE.md` says what lives where and why.
 
 pub mod article;
+pub mod cli;
 pub mod corpus;
 pub mod grpc;
 pub mod model;

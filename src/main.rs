@@ -1,3 +1,11 @@
-//! The `slugline` command.
+//! The `slugline` command: see [`slugline::cli`].
 
-fn main() {}
+use std::process::ExitCode;
+
+/// Chosen by measurement: see `docs/adr`.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    slugline::cli::main()
+}

@@ -1,0 +1,310 @@
+//! `slugline classify`: articles from files, by a model at hand or by a server.
+
+use std::io::{self, BufRead as _, Read as _, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+use serde::Serialize;
+use tonic::transport::Channel;
+
+use super::output::{print, print_json, printable};
+use super::read_model;
+use crate::article::{ArticleText, Limits};
+use crate::corpus::{self, Format, Input, Progress, for_each_document};
+use crate::grpc::pb;
+use crate::grpc::server::client::ClassificationServiceClient;
+use crate::service::{ClassifyOptions, ClassifyQuery, ModelEntry, ModelSet, ModelSource, ModelState, classify};
+
+const EXAMPLES: &str = "\
+Examples:
+  slugline classify article.txt
+  slugline classify --explain --max-topics 2 article.txt
+  slugline classify --model models/mine/1 --json articles.jsonl
+  pbpaste | slugline classify --server http://127.0.0.1:50051 -
+
+A text file is one article: its first line is the title if an empty line follows it. A file whose name ends in .jsonl, .jsonl.gz
+or .jsonl.zst holds an article a line: {\"id\", \"title\", \"body\"}. Without --model and --server, the model that is part of the
+binary answers.";
+
+/// Say what articles are about
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Arguments {
+    /// The articles; "-" is standard input, as text
+    #[arg(value_name = "FILE", default_value = "-")]
+    files: Vec<PathBuf>,
+    /// The directory of the model to use
+    #[arg(long, value_name = "DIR", conflicts_with = "server")]
+    model: Option<PathBuf>,
+    /// The server to ask, such as http://127.0.0.1:50051
+    #[arg(long, value_name = "URL")]
+    server: Option<String>,
+    /// Show the words that decided
+    #[arg(long)]
+    explain: bool,
+    /// Show at most this many topics; 0 shows all
+    #[arg(long, default_value_t = 3, value_name = "N")]
+    max_topics: u16,
+    /// Print one JSON object an article, a line each
+    #[arg(long)]
+    json: bool,
+}
+
+/// Who answers.
+enum Classifier {
+    Local(Box<ModelEntry>),
+    Remote { runtime: tokio::runtime::Runtime, client: ClassificationServiceClient<Channel> },
+}
+
+pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let mut classifier = Classifier::open(&arguments)?;
+    for file in &arguments.files {
+        if is_json_lines(file) {
+            classify_lines(&mut classifier, file, &arguments)?;
+        } else {
+            let text = read_text(file)?;
+            let article = split_title(&text);
+            let answer = classifier.ask(article, &arguments).with_context(|| file.display().to_string())?;
+            show(&file.display().to_string(), &answer, &arguments)?;
+        }
+    }
+    Ok(())
+}
+
+fn is_json_lines(file: &Path) -> bool {
+    let name = file.to_string_lossy().to_ascii_lowercase();
+    [".jsonl", ".jsonl.gz", ".jsonl.zst"].iter().any(|ending| name.ends_with(ending))
+}
+
+fn classify_lines(classifier: &mut Classifier, file: &Path, arguments: &Arguments) -> anyhow::Result<()> {
+    let inputs = [Input::from_argument(file.to_owned())];
+    let options = corpus::Options { format: Some(Format::JsonLines), threads: 1, ..corpus::Options::default() };
+    // The worker is another thread, of which there is one: what it cannot hand up as a bad line it leaves here.
+    let failure = std::sync::Mutex::new(None);
+    let turn = std::sync::Mutex::new(classifier);
+    let outcome = for_each_document(
+        &inputs,
+        &options,
+        &Progress::default(),
+        || (),
+        |(), _, document| {
+            let mut classifier = turn.lock().map_err(|error| error.to_string())?;
+            let id = if document.id.is_empty() { file.display().to_string() } else { document.id.to_string() };
+            let answer = classifier.ask(document.text(), arguments).map_err(|error| format!("{error:#}"))?;
+            show(&id, &answer, arguments).map_err(|error| {
+                let reason = error.to_string();
+                if let Ok(mut failure) = failure.lock() {
+                    *failure = Some(error);
+                }
+                reason
+            })
+        },
+    );
+    match failure.into_inner() {
+        Ok(Some(error)) => Err(error),
+        _ => Ok(outcome.map(|_| ())?),
+    }
+}
+
+/// Reads a text file, no further than a server would take it.
+fn read_text(file: &Path) -> anyhow::Result<String> {
+    let limit = Limits::default().article_bytes as u64;
+    let name = file.display();
+    let mut bytes = Vec::new();
+    let read = if file.as_os_str() == "-" {
+        io::stdin().lock().take(limit + 1).read_to_end(&mut bytes)
+    } else {
+        std::fs::File::open(file).and_then(|file| file.take(limit + 1).read_to_end(&mut bytes))
+    };
+    read.with_context(|| format!("cannot read {name}"))?;
+    if bytes.len() as u64 > limit {
+        bail!("{name} is larger than {limit} bytes, the most an article may have");
+    }
+    String::from_utf8(bytes).with_context(|| format!("{name} is not valid UTF-8 text"))
+}
+
+/// The first line is the title if there is an empty line after it.
+fn split_title(text: &str) -> ArticleText<'_> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut lines = text.as_bytes().lines();
+    let first = lines.next().and_then(Result::ok).unwrap_or_default();
+    let second = lines.next().and_then(Result::ok);
+    match second {
+        Some(second) if second.trim().is_empty() && !first.trim().is_empty() => {
+            let (title, body) = text.split_at(first.len());
+            ArticleText { title, body }
+        }
+        _ => ArticleText { title: "", body: text },
+    }
+}
+
+impl Classifier {
+    fn open(arguments: &Arguments) -> anyhow::Result<Self> {
+        if let Some(url) = &arguments.server {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            let address = if url.contains("://") { url.clone() } else { format!("http://{url}") };
+            let client = runtime
+                .block_on(ClassificationServiceClient::connect(address))
+                .with_context(|| format!("cannot connect to {url}"))?;
+            return Ok(Self::Remote { runtime, client });
+        }
+        if let Some(directory) = &arguments.model {
+            let loaded = read_model(directory)?;
+            let id = loaded.manifest.id();
+            let entry = ModelEntry { label: id.to_string().into(), id, state: ModelState::Serving(loaded.into()) };
+            return Ok(Self::Local(Box::new(entry)));
+        }
+        let set = ModelSet::open(&ModelSource { directory: None, default_model: "news".to_owned() })?;
+        Ok(Self::Local(Box::new(set.default_entry().clone())))
+    }
+
+    fn ask(&mut self, text: ArticleText<'_>, arguments: &Arguments) -> anyhow::Result<pb::ClassifyResponse> {
+        match self {
+            Self::Local(entry) => {
+                let options = ClassifyOptions::checked(arguments.max_topics.into(), 0.0, arguments.explain)?;
+                let query = ClassifyQuery { text, language_code: "", options };
+                Ok(classify(entry, &query, &Limits::default(), "article")?.into())
+            }
+            Self::Remote { runtime, client } => {
+                let request = pb::ClassifyRequest {
+                    article: Some(pb::Article {
+                        title: text.title.to_owned(),
+                        body: text.body.to_owned(),
+                        language_code: String::new(),
+                    }),
+                    max_topics: arguments.max_topics.into(),
+                    explain: arguments.explain,
+                    ..pb::ClassifyRequest::default()
+                };
+                match runtime.block_on(client.classify(request)) {
+                    Ok(response) => Ok(response.into_inner()),
+                    Err(status) => bail!("the server answered {:?}: {}", status.code(), status.message()),
+                }
+            }
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Answer<'a> {
+    id: &'a str,
+    model: &'a str,
+    decision: &'static str,
+    topics: Vec<Topic<'a>>,
+    token_count: i32,
+    known_token_count: i32,
+    warnings: Vec<&'a str>,
+}
+
+#[derive(Serialize)]
+struct Topic<'a> {
+    name: &'a str,
+    probability: f64,
+    log_odds: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    explanation: Option<Explanation<'a>>,
+}
+
+#[derive(Serialize)]
+struct Explanation<'a> {
+    bias: f64,
+    evidence: Vec<Term<'a>>,
+    other_evidence_weight: f64,
+}
+
+#[derive(Serialize)]
+struct Term<'a> {
+    term: &'a str,
+    weight: f64,
+    count: i32,
+}
+
+fn show(id: &str, answer: &pb::ClassifyResponse, arguments: &Arguments) -> anyhow::Result<()> {
+    let decision = match answer.decision() {
+        pb::Decision::Confident => "confident",
+        pb::Decision::Uncertain => "uncertain",
+        pb::Decision::UnknownText => "unknown text",
+        pb::Decision::Unspecified => "unspecified",
+    };
+    if arguments.json {
+        print_json(&as_json(id, answer, decision, arguments.explain))
+    } else {
+        print(|out| table(out, id, answer, decision))
+    }
+}
+
+fn as_json<'a>(id: &'a str, answer: &'a pb::ClassifyResponse, decision: &'static str, explain: bool) -> Answer<'a> {
+    let topics = answer.topics.iter().map(|topic| Topic {
+        name: &topic.name,
+        probability: topic.probability,
+        log_odds: topic.log_odds,
+        explanation: explain.then(|| Explanation {
+            bias: topic.bias,
+            evidence: topic
+                .evidence
+                .iter()
+                .map(|part| Term { term: &part.term, weight: part.weight, count: part.count })
+                .collect(),
+            other_evidence_weight: topic.other_evidence_weight,
+        }),
+    });
+    Answer {
+        id,
+        model: &answer.model,
+        decision,
+        topics: topics.collect(),
+        token_count: answer.token_count,
+        known_token_count: answer.known_token_count,
+        warnings: answer.warnings.iter().map(|warning| warning.message.as_str()).collect(),
+    }
+}
+
+fn table(out: &mut dyn Write, id: &str, answer: &pb::ClassifyResponse, decision: &str) -> io::Result<()> {
+    writeln!(
+        out,
+        "{}: {decision} ({}, {} of {} words known)",
+        printable(id),
+        answer.model,
+        answer.known_token_count,
+        answer.token_count
+    )?;
+    let width = answer.topics.iter().map(|topic| topic.name.chars().count()).max().unwrap_or(0);
+    for topic in &answer.topics {
+        writeln!(
+            out,
+            "  {:5.1} %  {:width$}  log-odds {:+.2}",
+            100.0 * topic.probability,
+            printable(&topic.name),
+            topic.log_odds
+        )?;
+        for part in &topic.evidence {
+            let times = if part.count == 1 { String::new() } else { format!("  x{}", part.count) };
+            writeln!(out, "      {:+.3}  {}{times}", part.weight, printable(&part.term))?;
+        }
+        if !topic.evidence.is_empty() {
+            writeln!(out, "      {:+.3}  (all other terms)", topic.other_evidence_weight)?;
+            writeln!(out, "      {:+.3}  (before any word)", topic.bias)?;
+        }
+    }
+    for warning in &answer.warnings {
+        writeln!(out, "  note: {}", printable(&warning.message))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_line_is_the_title_when_an_empty_line_follows() {
+        let titled = split_title("A title\r\n\r\nThe body.\nMore.");
+        assert_eq!((titled.title.trim(), titled.body.trim()), ("A title", "The body.\nMore."));
+        let plain = split_title("A line\nand another");
+        assert_eq!((plain.title, plain.body), ("", "A line\nand another"));
+        assert_eq!(split_title("one line"), ArticleText { title: "", body: "one line" });
+        assert_eq!(split_title(""), ArticleText::default());
+        assert_eq!(split_title("日本\n\n本文").title, "日本");
+    }
+}

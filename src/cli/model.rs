@@ -1,0 +1,96 @@
+//! `slugline model show`: what a model says of itself.
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
+use serde::Serialize;
+
+use super::output::{print, print_json, printable, thousands};
+use super::read_model;
+use crate::model::Manifest;
+
+const EXAMPLES: &str = "\
+Examples:
+  slugline model show models/news/1
+  slugline model show --terms 20 --json models/mine/1";
+
+/// Look at models
+#[derive(Subcommand)]
+pub(super) enum Command {
+    /// Show a model's manifest and each topic's strongest terms
+    #[command(after_help = EXAMPLES)]
+    Show {
+        /// The model's directory
+        #[arg(value_name = "DIR")]
+        directory: PathBuf,
+        /// How many terms a topic
+        #[arg(long, default_value_t = 12, value_name = "N")]
+        terms: usize,
+        /// Print it all as one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Serialize)]
+struct Outcome<'a> {
+    manifest: &'a Manifest,
+    strongest_terms: Vec<TopicTerms<'a>>,
+}
+
+#[derive(Serialize)]
+struct TopicTerms<'a> {
+    topic: &'a str,
+    terms: Vec<Term<'a>>,
+}
+
+#[derive(Serialize)]
+struct Term<'a> {
+    term: &'a str,
+    weight: f32,
+}
+
+pub(super) fn run(command: Command) -> anyhow::Result<()> {
+    let Command::Show { directory, terms, json } = command;
+    let loaded = read_model(&directory)?;
+    let manifest = &loaded.manifest;
+    let strongest_terms: Vec<TopicTerms<'_>> = loaded
+        .model
+        .topics()
+        .iter()
+        .enumerate()
+        .map(|(topic, name)| TopicTerms {
+            topic: name.as_str(),
+            terms: loaded.model.strongest_terms(topic, terms).into_iter().map(|(term, weight)| Term { term, weight }).collect(),
+        })
+        .collect();
+    if json {
+        return print_json(&Outcome { manifest, strongest_terms });
+    }
+    print(|out| {
+        let recipe = &manifest.recipe;
+        writeln!(out, "model              {}", manifest.id())?;
+        writeln!(out, "recipe             {} naive Bayes, alpha {}, scale {}", recipe.kind, recipe.alpha, recipe.scale)?;
+        let language = if manifest.language_code.is_empty() { "not stated" } else { &manifest.language_code };
+        writeln!(out, "language           {}", printable(language))?;
+        writeln!(out, "terms              {}", thousands(manifest.term_count as u64))?;
+        writeln!(out, "documents          {}", thousands(manifest.corpus.document_count))?;
+        writeln!(out, "corpus SHA-256     {}", printable(&manifest.corpus.sha256))?;
+        writeln!(out, "weights SHA-256    {} ({} bytes)", manifest.weights.sha256, thousands(manifest.weights.size_bytes))?;
+        writeln!(out, "confident from     {}", manifest.decision.confident_probability)?;
+        if let Some(metrics) = &manifest.metrics {
+            writeln!(
+                out,
+                "cross-validated    accuracy {:.4}, macro-F1 {:.4}, log loss {:.4}, calibration error {:.4}",
+                metrics.accuracy, metrics.macro_f1, metrics.log_loss, metrics.expected_calibration_error
+            )?;
+        }
+        for (topic, record) in strongest_terms.iter().zip(&manifest.topics) {
+            writeln!(out, "\n{} ({} documents)", printable(topic.topic), thousands(record.document_count))?;
+            let terms: Vec<String> =
+                topic.terms.iter().map(|term| format!("{} {:.2}", printable(term.term), term.weight)).collect();
+            writeln!(out, "  {}", terms.join(", "))?;
+        }
+        Ok(())
+    })
+}

@@ -1,0 +1,117 @@
+//! `slugline serve`: the server.
+
+use std::io::{self, Write as _};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use clap::Args;
+use tokio::signal;
+
+use super::telemetry::{self, LogFormat};
+use crate::article::Limits;
+use crate::grpc::server::{BoundServer, ServerConfig};
+use crate::service::ModelSource;
+
+/// Where models are looked for when nobody says.
+const DEFAULT_MODELS: &str = "models";
+
+const EXAMPLES: &str = "\
+Examples:
+  slugline serve
+  slugline serve --listen 127.0.0.1:6000 --models /var/lib/slugline/models --default-model mine
+  grpcurl -plaintext -d '{\"article\": {\"title\": \"Rates rise again\"}}' 127.0.0.1:50051 slugline.v1.ClassificationService/Classify
+
+The model \"news\" is part of the binary: it is served where the models directory has none of that name, or is not there.
+Once connections are taken, standard output says \"listening on ADDRESS\"; the log goes to standard error.
+There is neither encryption nor a password yet: listen on addresses of this machine, or put a proxy in front.";
+
+/// Serve models over gRPC
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Arguments {
+    /// The address to listen on; port 0 takes a free port
+    #[arg(long, env = "SLUGLINE_LISTEN", default_value = "127.0.0.1:50051", value_name = "ADDRESS")]
+    listen: SocketAddr,
+    /// The directory of models, NAME/VERSION/ in it [default: models, where it is there]
+    #[arg(long, env = "SLUGLINE_MODELS", value_name = "DIR")]
+    models: Option<PathBuf>,
+    /// The model that answers when a request names none: NAME for its newest version, or NAME/VERSION
+    #[arg(long, env = "SLUGLINE_DEFAULT_MODEL", default_value = "news", value_name = "MODEL")]
+    default_model: String,
+    /// How many seconds calls in flight have to end after SIGTERM or Ctrl-C; a second signal does not wait
+    #[arg(long, env = "SLUGLINE_DRAIN_SECONDS", default_value_t = 10, value_name = "SECONDS")]
+    drain_seconds: u64,
+    /// What to log: error, warn, info, debug, trace, or a filter such as "slugline=debug,tonic=info"
+    #[arg(long, env = "SLUGLINE_LOG", default_value = "info", value_name = "FILTER")]
+    log: String,
+    /// How to log
+    #[arg(long, env = "SLUGLINE_LOG_FORMAT", value_enum, default_value = "text")]
+    log_format: LogFormat,
+}
+
+pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let started = Instant::now();
+    telemetry::start(&arguments.log, arguments.log_format).map_err(|reason| super::Usage(format!("--log: {reason}")))?;
+    let directory = match arguments.models {
+        Some(directory) => Some(directory),
+        None => Some(PathBuf::from(DEFAULT_MODELS)).filter(|directory| directory.is_dir()),
+    };
+    let config = ServerConfig {
+        listen: arguments.listen,
+        models: ModelSource { directory, default_model: arguments.default_model },
+        limits: Limits::default(),
+        drain: Duration::from_secs(arguments.drain_seconds),
+    };
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the threads of the server")?;
+    let outcome = runtime.block_on(serve(config, started));
+    // Work on threads that nobody waits for any more must not hold up the exit.
+    runtime.shutdown_background();
+    outcome
+}
+
+async fn serve(config: ServerConfig, started: Instant) -> anyhow::Result<()> {
+    if !config.listen.ip().is_loopback() {
+        tracing::warn!(listen = %config.listen, "reachable from other machines, without encryption or a password");
+    }
+    let shutdown = shutdown_signal().context("cannot listen for signals")?;
+    let server = BoundServer::bind(config).await?;
+    let address = server.address();
+    // Whoever started us may wait for this line; that nobody reads it is no reason to stop.
+    let _ = writeln!(io::stdout(), "listening on {address}").and_then(|()| io::stdout().flush());
+    tracing::info!(%address, "listening");
+    server.run(shutdown, move || tracing::info!(after = ?started.elapsed(), "serving")).await?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Comes back at SIGTERM or Ctrl-C. The next one ends the process at once.
+fn shutdown_signal() -> io::Result<impl Future<Output = ()> + Send + 'static> {
+    #[cfg(unix)]
+    let mut terminate = signal::unix::signal(signal::unix::SignalKind::terminate())?;
+    #[cfg(unix)]
+    let mut interrupt = signal::unix::signal(signal::unix::SignalKind::interrupt())?;
+    Ok(async move {
+        #[cfg(unix)]
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        #[cfg(not(unix))]
+        let _ = signal::ctrl_c().await;
+        tracing::info!("shutting down");
+        tokio::spawn(async move {
+            #[cfg(unix)]
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            #[cfg(not(unix))]
+            let _ = signal::ctrl_c().await;
+            tracing::warn!("told to stop again: not waiting for calls in flight");
+            std::process::exit(1);
+        });
+    })
+}

@@ -1,0 +1,228 @@
+//! `slugline train`: from labelled documents to an artefact.
+
+use std::num::NonZeroU8;
+use std::path::PathBuf;
+use std::thread;
+use std::time::Instant;
+
+use anyhow::Context as _;
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+
+use super::output::{print, print_json, printable, thousands};
+use super::{CorpusArguments, Usage, progress};
+use crate::corpus::Summary;
+use crate::model::Manifest;
+use crate::model::artifact::{self, COUNTS_FILE, WEIGHTS_FILE};
+use crate::model::train::{Estimator, Recipe, TrainError, TrainOptions, Trained, TrialRecord, train};
+use crate::text::{Numbers, TextOptions};
+
+const EXAMPLES: &str = "\
+Examples:
+  slugline train --input corpus.jsonl --output models/mine/1
+  slugline train --input 2024.jsonl.zst 2025.jsonl.zst --output models/mine/2 --threads 4
+  zcat corpus.csv.gz | slugline train --input - --format csv --output models/mine/1 --on-error skip
+
+The output directory's last two names are the model's name and version. It is written whole or not at all, and replaces
+what was there. The same corpus, options and seed give the same bytes, with any number of threads.";
+
+/// Train a model on labelled documents
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    corpus: CorpusArguments,
+    /// Where the model goes: DIR/NAME/VERSION, such as models/mine/1
+    #[arg(long, short, value_name = "DIR")]
+    output: PathBuf,
+    /// How the weights are estimated; "auto" chooses among both and their smoothing by cross-validation on the input
+    #[arg(long, value_enum, default_value = "auto")]
+    recipe: RecipeArgument,
+    /// The pseudo-count added to every term of every topic, above 0; without it the recipe's own
+    #[arg(long)]
+    alpha: Option<f64>,
+    /// Several topics a document, each with a yes or no of its own: not available yet
+    #[arg(long)]
+    multi_label: bool,
+    /// Leave out terms that occur in fewer documents
+    #[arg(long, default_value_t = 2, value_name = "N")]
+    min_df: u32,
+    /// Beside all words, keep the N terms of the highest chi-square; 0 keeps all
+    #[arg(long, default_value_t = 60_000, value_name = "N")]
+    keep_terms: usize,
+    /// Words only, no pairs of neighbouring words
+    #[arg(long)]
+    no_pairs: bool,
+    /// What becomes of numbers: as they are, or their shape (1,250 -> 0,000)
+    #[arg(long, value_enum, default_value = "verbatim")]
+    numbers: NumbersArgument,
+    /// How many times a word of the title counts
+    #[arg(long, default_value = "1", value_name = "N")]
+    title_weight: NonZeroU8,
+    /// The language of the documents, as a BCP-47 tag such as "en"
+    #[arg(long, default_value = "", value_name = "TAG")]
+    language: String,
+    /// How often confident answers are to be right
+    #[arg(long, default_value_t = 0.95, value_name = "SHARE")]
+    target_precision: f64,
+    /// How many threads read the documents; without it one a core
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+    /// Decides which document falls into which fold of the cross-validation
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    seed: u64,
+    /// Print the outcome as one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum RecipeArgument {
+    Auto,
+    Multinomial,
+    Complement,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum NumbersArgument {
+    Verbatim,
+    Shape,
+}
+
+#[derive(Serialize)]
+struct Outcome<'a> {
+    model: String,
+    directory: String,
+    seconds: f64,
+    documents: u64,
+    skipped: u64,
+    terms: usize,
+    bytes: usize,
+    manifest: &'a Manifest,
+    trials: &'a [TrialRecord],
+    warnings: &'a [String],
+}
+
+pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
+    if arguments.multi_label {
+        return Err(
+            Usage("--multi-label is not available yet: this version trains models of one topic a document".to_owned()).into()
+        );
+    }
+    let id = artifact::id_of_directory(&arguments.output).map_err(|error| Usage(error.to_string()))?;
+    if !arguments.language.is_empty() && !crate::article::is_language_code(&arguments.language) {
+        return Err(Usage(format!("--language: {:?} is no BCP-47 tag such as \"en\" or \"pt-BR\"", arguments.language)).into());
+    }
+    let threads = arguments.threads.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
+    let options = TrainOptions {
+        recipe: match arguments.recipe {
+            RecipeArgument::Auto => Recipe::Auto,
+            RecipeArgument::Multinomial => Recipe::Fixed(Estimator::Multinomial),
+            RecipeArgument::Complement => Recipe::Fixed(Estimator::Complement),
+        },
+        alpha: arguments.alpha,
+        text: TextOptions {
+            pairs: !arguments.no_pairs,
+            numbers: match arguments.numbers {
+                NumbersArgument::Verbatim => Numbers::Verbatim,
+                NumbersArgument::Shape => Numbers::Shape,
+            },
+            title_weight: arguments.title_weight,
+        },
+        language_code: arguments.language.clone(),
+        min_document_frequency: arguments.min_df,
+        keep_terms: (arguments.keep_terms > 0).then_some(arguments.keep_terms),
+        target_precision: arguments.target_precision,
+        seed: arguments.seed,
+        corpus: arguments.corpus.options(threads),
+        ..TrainOptions::new(id)
+    };
+    let inputs = arguments.corpus.inputs();
+    let started = Instant::now();
+    let trained = progress::watch(&inputs, |progress| train(&inputs, &options, progress)).map_err(|error| match error {
+        TrainError::Option(reason) => anyhow::Error::new(Usage(reason)),
+        other => anyhow::Error::new(other).context("cannot train the model"),
+    })?;
+    report_skipped(&trained.corpus);
+    for warning in &trained.warnings {
+        eprintln!("warning: {}", printable(warning));
+    }
+    let files: [(&str, &[u8]); 3] = [
+        (Manifest::FILE, &trained.artifact.manifest),
+        (WEIGHTS_FILE, &trained.artifact.weights),
+        (COUNTS_FILE, &trained.counts),
+    ];
+    artifact::write(&arguments.output, &files).context("cannot store the model")?;
+    report(&arguments, &trained, started.elapsed().as_secs_f64())
+}
+
+/// Says on standard error which lines were left out.
+pub(super) fn report_skipped(summary: &Summary) {
+    for line in &summary.skipped_examples {
+        eprintln!("skipped {}", printable(&line.to_string()));
+    }
+    if summary.skipped > summary.skipped_examples.len() as u64 {
+        eprintln!("skipped {} lines in all", thousands(summary.skipped));
+    }
+}
+
+fn report(arguments: &Arguments, trained: &Trained, seconds: f64) -> anyhow::Result<()> {
+    let manifest = &trained.manifest;
+    let directory = arguments.output.display().to_string();
+    let bytes = trained.artifact.weights.len() + trained.artifact.manifest.len();
+    if arguments.json {
+        return print_json(&Outcome {
+            model: manifest.id().to_string(),
+            directory,
+            seconds,
+            documents: manifest.corpus.document_count,
+            skipped: manifest.corpus.skipped_count,
+            terms: manifest.term_count,
+            bytes,
+            manifest,
+            trials: &trained.trials,
+            warnings: &trained.warnings,
+        });
+    }
+    print(|out| {
+        writeln!(
+            out,
+            "{}: {} topics, {} terms, from {} documents ({} lines skipped) in {seconds:.1} s",
+            manifest.id(),
+            manifest.topics.len(),
+            thousands(manifest.term_count as u64),
+            thousands(manifest.corpus.document_count),
+            thousands(manifest.corpus.skipped_count),
+        )?;
+        if trained.trials.len() > 1 {
+            writeln!(
+                out,
+                "\ntried by cross-validation:\n  {:12} {:>6} {:>9} {:>9} {:>9}",
+                "recipe", "alpha", "accuracy", "macro-F1", "log loss"
+            )?;
+            for trial in &trained.trials {
+                let TrialRecord { recipe, alpha, metrics } = trial;
+                writeln!(
+                    out,
+                    "  {recipe:12} {alpha:>6} {:>9.4} {:>9.4} {:>9.4}",
+                    metrics.accuracy, metrics.macro_f1, metrics.log_loss
+                )?;
+            }
+        }
+        writeln!(out, "\nrecipe: {} naive Bayes, alpha {}", manifest.recipe.kind, manifest.recipe.alpha)?;
+        if let Some(metrics) = &manifest.metrics {
+            writeln!(
+                out,
+                "by cross-validation: accuracy {:.4}, macro-F1 {:.4}, log loss {:.4}, calibration error {:.4}",
+                metrics.accuracy, metrics.macro_f1, metrics.log_loss, metrics.expected_calibration_error
+            )?;
+            writeln!(
+                out,
+                "confident from a probability of {:.3} on: {:.1} % of the documents",
+                manifest.decision.confident_probability,
+                100.0 * metrics.confident_share
+            )?;
+        }
+        writeln!(out, "written to {directory} ({} bytes to serve)", thousands(bytes as u64))
+    })
+}
