@@ -68,9 +68,8 @@ pub(super) fn run(command: Command) -> anyhow::Result<()> {
         return print_json(&Outcome { manifest, strongest_terms });
     }
     print(|out| {
-        let recipe = &manifest.recipe;
         writeln!(out, "model              {}", manifest.id())?;
-        writeln!(out, "recipe             {} naive Bayes, alpha {}, scale {}", recipe.kind, recipe.alpha, recipe.scale)?;
+        writeln!(out, "recipe             {}, scale {}", manifest.recipe, manifest.recipe.scale)?;
         let language = if manifest.language_code.is_empty() { "not stated" } else { &manifest.language_code };
         writeln!(out, "language           {}", printable(language))?;
         writeln!(out, "terms              {}", thousands(manifest.term_count as u64))?;

@@ -12,9 +12,9 @@ use serde::Serialize;
 use super::output::{print, print_json, printable, thousands};
 use super::{CorpusArguments, Usage, progress};
 use crate::corpus::Summary;
-use crate::model::Manifest;
 use crate::model::artifact::{self, COUNTS_FILE, WEIGHTS_FILE};
 use crate::model::train::{Estimator, Recipe, TrainError, TrainOptions, Trained, TrialRecord, train};
+use crate::model::{Manifest, MetricsRecord};
 use crate::text::{Numbers, TextOptions};
 
 const EXAMPLES: &str = "\
@@ -195,21 +195,14 @@ fn report(arguments: &Arguments, trained: &Trained, seconds: f64) -> anyhow::Res
             thousands(manifest.corpus.skipped_count),
         )?;
         if trained.trials.len() > 1 {
-            writeln!(
-                out,
-                "\ntried by cross-validation:\n  {:12} {:>6} {:>9} {:>9} {:>9}",
-                "recipe", "alpha", "accuracy", "macro-F1", "log loss"
-            )?;
-            for trial in &trained.trials {
-                let TrialRecord { recipe, alpha, metrics } = trial;
-                writeln!(
-                    out,
-                    "  {recipe:12} {alpha:>6} {:>9.4} {:>9.4} {:>9.4}",
-                    metrics.accuracy, metrics.macro_f1, metrics.log_loss
-                )?;
+            writeln!(out, "\ntried by cross-validation, the best first:")?;
+            writeln!(out, "  {:>9} {:>9} {:>9}  recipe", "accuracy", "macro-F1", "log loss")?;
+            for TrialRecord { recipe, metrics } in &trained.trials {
+                let MetricsRecord { accuracy, macro_f1, log_loss, .. } = metrics;
+                writeln!(out, "  {accuracy:>9.4} {macro_f1:>9.4} {log_loss:>9.4}  {recipe}")?;
             }
         }
-        writeln!(out, "\nrecipe: {} naive Bayes, alpha {}", manifest.recipe.kind, manifest.recipe.alpha)?;
+        writeln!(out, "\nrecipe: {}", manifest.recipe)?;
         if let Some(metrics) = &manifest.metrics {
             writeln!(
                 out,

@@ -116,10 +116,14 @@ impl Manifest {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RecipeRecord {
-    /// "multinomial" or "complement".
+    /// "multinomial", "complement", or "linked": both, and a logistic link over their scores.
     pub kind: String,
-    /// The pseudo-count added to every term of every topic.
-    pub alpha: f64,
+    /// The pseudo-count that the multinomial estimate adds to every term of every topic, where there is one.
+    pub multinomial_alpha: Option<f64>,
+    /// The same of the complement estimate.
+    pub complement_alpha: Option<f64>,
+    /// How far the link's parameters may stray from the diagonal (the variance of their prior), where there is a link.
+    pub link_variance: Option<f64>,
     /// What the scores were multiplied by so that the probabilities are calibrated (temperature scaling; Guo, Pleiss, Sun and
     /// Weinberger, ICML 2017); 1 when they were left alone.
     pub scale: f64,
@@ -129,6 +133,22 @@ pub struct RecipeRecord {
     pub min_document_frequency: u32,
     /// How many terms of the highest chi-square were kept besides all words; 0 means all.
     pub keep_terms: usize,
+}
+
+impl fmt::Display for RecipeRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} naive Bayes", self.kind)?;
+        for (name, value) in [
+            ("multinomial alpha", self.multinomial_alpha),
+            ("complement alpha", self.complement_alpha),
+            ("link variance", self.link_variance),
+        ] {
+            if let Some(value) = value {
+                write!(f, ", {name} {value}")?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// A topic in a manifest.

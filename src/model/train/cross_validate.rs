@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::ops::Range;
 
 use super::TrainError;
 use super::counts::{TopicCounts, Vectorizer};
@@ -13,7 +14,7 @@ use crate::model::manifest::{DecisionRule, MetricsRecord};
 use crate::model::{Decision, softmax};
 
 /// Into how many folds the corpus is parted.
-const FOLDS: u8 = 5;
+pub(super) const FOLDS: u8 = 5;
 /// The most documents that are held out: of a larger corpus a sample, so that memory does not grow with the corpus.
 const MAX_HELD_OUT: u64 = 100_000;
 /// And the most scores, documents times topics.
@@ -49,7 +50,7 @@ impl Folds {
         Ok(Self { by_ordinal })
     }
 
-    fn of(&self, ordinal: Ordinal) -> Option<u8> {
+    pub(super) fn of(&self, ordinal: Ordinal) -> Option<u8> {
         self.by_ordinal.get(&ordinal).copied()
     }
 }
@@ -65,13 +66,13 @@ fn shuffled(seed: u64, ordinal: Ordinal) -> u64 {
 /// A document that was scored by a model that did not see it.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct HeldOut {
-    ordinal: Ordinal,
-    topics: Vec<usize>,
+    pub(super) ordinal: Ordinal,
+    pub(super) topics: Vec<usize>,
     /// By topic, before scaling.
-    scores: Vec<f32>,
+    pub(super) scores: Vec<f32>,
 }
 
-/// Scores each document of each fold by the candidates' models of the other folds: a list a candidate, in the order of the
+/// Scores each document of the folds `which` by the candidates' models of the other folds: a list a candidate, in the order of the
 /// corpus.
 ///
 /// The terms and their idf are those of the whole corpus: they were chosen with the held-out documents in sight, which
@@ -82,9 +83,10 @@ pub(super) fn score_held_out(
     totals: &TopicCounts,
     folds: &Folds,
     candidates: &[Candidate],
+    which: Range<u8>,
 ) -> Result<Vec<Vec<HeldOut>>, TrainError> {
     let mut all: Vec<Vec<HeldOut>> = vec![Vec::new(); candidates.len()];
-    for fold in 0..FOLDS {
+    for fold in which {
         let is_held_out = |ordinal| folds.of(ordinal) == Some(fold);
         let part = TopicCounts::of(corpus, idf, |document| is_held_out(document.ordinal))?;
         let rest = totals.without(&part);

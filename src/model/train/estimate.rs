@@ -49,11 +49,11 @@ impl Estimator {
 
 /// An estimator with its smoothing.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Candidate {
+pub(super) struct Candidate {
     /// How weights are estimated.
-    pub estimator: Estimator,
+    pub(super) estimator: Estimator,
     /// The pseudo-count of every term; above 0.
-    pub alpha: f64,
+    pub(super) alpha: f64,
 }
 
 /// A linear model: `score = bias + sum over terms of x * weight`.

@@ -3,12 +3,13 @@
 use half::f16;
 use ndarray::Axis;
 
+use super::TrainOptions;
+use super::choose::Trial;
 use super::estimate::Linear;
 use super::spool::SpooledCorpus;
-use super::{TrainOptions, Trial};
 use crate::corpus;
 use crate::model::artifact::{Draft, hexadecimal};
-use crate::model::manifest::{CorpusRecord, Manifest, RecipeRecord, TopicRecord, WeightsRecord};
+use crate::model::manifest::{CorpusRecord, Manifest, TopicRecord, WeightsRecord};
 
 /// Puts the artefact's parts together.
 ///
@@ -24,7 +25,7 @@ pub(super) fn draft(
     mut linear: Linear,
     trial: &Trial,
 ) -> Draft {
-    let Trial { candidate, calibration } = trial;
+    let calibration = &trial.calibration;
     let topic_count = corpus.topics().len();
     let term_count = corpus.lexicon().len();
     let mut weights = Vec::with_capacity(topic_count * term_count);
@@ -41,14 +42,7 @@ pub(super) fn draft(
             name: options.id.name.clone(),
             version: options.id.version,
             language_code: options.language_code.clone(),
-            recipe: RecipeRecord {
-                kind: candidate.estimator.name().to_owned(),
-                alpha: candidate.alpha,
-                scale: calibration.scale,
-                seed: options.seed,
-                min_document_frequency: options.min_document_frequency,
-                keep_terms: options.keep_terms.unwrap_or(0),
-            },
+            recipe: trial.recipe(options),
             text: options.text,
             topics: corpus
                 .topics()

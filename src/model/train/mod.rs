@@ -2,31 +2,32 @@
 //!
 //! ```text
 //! corpus -> intern (words become numbers) -> spool on disk -> lexicon (rare terms pruned) -> selection (chi-square)
-//!        -> counts (a row a topic) -> linfa estimators -> cross-validated scale and thresholds -> freeze -> artefact
+//!        -> counts (a row a topic) -> linfa estimators -> cross-validated choice, link, scale and thresholds -> freeze -> artefact
 //! ```
 //!
 //! The text is read and tokenised once; what later passes need of it is spooled, as numbers. Sums are taken in fixed point,
 //! so that neither the order of the documents nor the number of threads changes a bit of the result, and what one fold
 //! adds to a sum can be taken away again exactly.
 
+mod choose;
 mod counts;
 mod cross_validate;
 mod estimate;
 mod freeze;
 mod intern;
 mod lexicon;
+mod link;
 mod select;
 mod spool;
 
 use std::io;
 
-pub use estimate::{Candidate, Estimator};
+pub use estimate::Estimator;
 
 use super::artifact::{ArtifactError, Encoded};
-use super::manifest::{Manifest, MetricsRecord, ModelId};
+use super::manifest::{Manifest, MetricsRecord, ModelId, RecipeRecord};
 use crate::corpus::{self, CorpusError, Input, Progress};
 use crate::text::TextOptions;
-use cross_validate::Calibration;
 use spool::SpooledCorpus;
 
 /// What to train and how. [`TrainOptions::new`] has the defaults.
@@ -75,70 +76,20 @@ impl TrainOptions {
 /// How the weights are estimated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Recipe {
-    /// Cross-validation on the training corpus chooses the estimator and its alpha.
+    /// Cross-validation on the training corpus chooses: either estimator, or both with a link over their scores.
     #[default]
     Auto,
     /// This estimator, with its default alpha where none is given.
     Fixed(Estimator),
 }
 
-impl Recipe {
-    fn candidates(self, alpha: Option<f64>) -> Vec<Candidate> {
-        let of = |estimator: Estimator, grid: &[f64]| -> Vec<Candidate> {
-            let alphas = match alpha {
-                Some(alpha) => vec![alpha],
-                None => grid.to_vec(),
-            };
-            alphas.into_iter().map(|alpha| Candidate { estimator, alpha }).collect()
-        };
-        match self {
-            Self::Fixed(estimator) => of(estimator, &[estimator.default_alpha()]),
-            Self::Auto => {
-                [of(Estimator::Multinomial, &[0.01, 0.03, 0.1, 0.3]), of(Estimator::Complement, &[0.03, 0.1, 0.3, 1.0])]
-                    .concat()
-            }
-        }
-    }
-}
-
-/// A candidate with what its held-out scores taught.
-#[derive(Debug)]
-struct Trial {
-    candidate: Candidate,
-    calibration: Calibration,
-}
-
-/// The trial with the highest accuracy; of equal ones that with the lowest log loss, and of those the first.
-fn best_trial(trials: &[Trial]) -> &Trial {
-    let mut best = &trials[0];
-    for trial in trials {
-        let (new, old) = (&trial.calibration.metrics, &best.calibration.metrics);
-        if new.accuracy > old.accuracy || (new.accuracy == old.accuracy && new.log_loss < old.log_loss) {
-            best = trial;
-        }
-    }
-    best
-}
-
-/// What cross-validation saw of one candidate.
+/// What cross-validation saw of one way to estimate.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct TrialRecord {
-    /// "multinomial" or "complement".
-    pub recipe: &'static str,
-    /// Its pseudo-count.
-    pub alpha: f64,
+    /// The way.
+    pub recipe: RecipeRecord,
     /// How good it was on documents it did not see.
     pub metrics: MetricsRecord,
-}
-
-impl From<&Trial> for TrialRecord {
-    fn from(trial: &Trial) -> Self {
-        Self {
-            recipe: trial.candidate.estimator.name(),
-            alpha: trial.candidate.alpha,
-            metrics: trial.calibration.metrics.clone(),
-        }
-    }
 }
 
 /// What training made.
@@ -216,24 +167,15 @@ pub fn train(inputs: &[Input], options: &TrainOptions, progress: &Progress) -> R
     let idf = counts::inverse_document_frequencies(&spooled);
     let totals = counts::TopicCounts::of_all(&mut spooled, &idf)?;
     let folds = cross_validate::Folds::assign(&mut spooled, options.seed)?;
-    let candidates = options.recipe.candidates(options.alpha);
-    let held_out = cross_validate::score_held_out(&mut spooled, &idf, &totals, &folds, &candidates)?;
-    let trials: Vec<Trial> = candidates
-        .iter()
-        .zip(&held_out)
-        .map(|(&candidate, held_out)| {
-            let calibration = cross_validate::calibrate(held_out, spooled.topics().len(), options.target_precision);
-            Trial { candidate, calibration }
-        })
-        .collect();
-    let best = best_trial(&trials);
-    let linear = estimate::Linear::fit(best.candidate, &totals)?;
+    let trials = choose::choose(&mut spooled, &idf, &totals, &folds, options)?;
+    let best = trials.first().ok_or(TrainError::EmptyCorpus)?;
+    let linear = best.fit(&totals)?;
     let warnings = warnings(&spooled);
     let counts = totals.encode(spooled.lexicon(), spooled.document_count())?;
     let draft = freeze::draft(options, &summary, &spooled, idf, linear, best);
     let artifact = super::artifact::encode(draft)?;
     let manifest = super::artifact::parse(&artifact.manifest, &artifact.weights)?.manifest;
-    let trials = trials.iter().map(TrialRecord::from).collect();
+    let trials = trials.iter().map(|trial| trial.record(options)).collect();
     Ok(Trained { artifact, counts, manifest, corpus: summary, trials, warnings })
 }
 
