@@ -6,6 +6,7 @@
     naive_bayes.json   MultinomialNB and ComplementNB on a hand-written matrix of term weights; the predictions are those of
                        the documents, then of the probes
     tfidf.json         TfidfVectorizer over words and pairs of words, on hand-written sentences
+    trained.json       both estimators on the TF-IDF of hand-written labelled documents: the whole way from text to weights
     metrics.json       accuracy, F1, log loss, Brier score and calibration error of a hand-written table of predictions
 
 Floats are written in full (the shortest decimal that reads back as the same double), logarithms are natural, matrices are
@@ -53,6 +54,25 @@ SENTENCES = [
     "Treaty talks stalled: the minister left, the treaty did not",
     "A late goal, a second goal and a third goal won the match",
     "Markets; matches; ministers",
+]
+
+# Labelled documents of which a whole model is made. Plain ASCII words, so that every tokeniser parts them alike; repeated
+# words, capitals and commas, so that the logarithm of a count, the folding of case and pairs over punctuation matter.
+LABELLED = [
+    ("The bank raised its rate and the market fell, the bank said", "business"),
+    ("Market traders sold bank shares as the rate rose", "business"),
+    ("A trade deal lifted shares, traders said", "business"),
+    ("The striker scored a late goal, a second goal and a third goal", "sport"),
+    ("Late goal wins the match for the home team", "sport"),
+    ("The team lost the match but the striker scored", "sport"),
+    ("The minister signed the treaty after talks", "world"),
+    ("Treaty talks stalled, the minister left, the trade deal did not", "world"),
+]
+# Not trained on: known words in a new order, with one word that is unknown; a tie of evidence; a single word.
+PROBES_OF_TEXT = [
+    "The minister said the bank rate was part of the talks",
+    "goal goal goal market",
+    "treaty",
 ]
 
 METRIC_TOPICS = ["business", "sport", "technology", "world"]
@@ -129,6 +149,48 @@ def tfidf():
     }
 
 
+def trained():
+    settings = {
+        "ngram_range": (1, 2), "sublinear_tf": True, "norm": "l2", "smooth_idf": True, "lowercase": True,
+        "token_pattern": r"(?u)\b\w+\b",
+    }
+    vectorizer = TfidfVectorizer(**settings)
+    texts, labels = [text for text, _ in LABELLED], [topic for _, topic in LABELLED]
+    matrix = vectorizer.fit_transform(texts)
+    probes = vectorizer.transform(PROBES_OF_TEXT)
+    multinomial = MultinomialNB(alpha=0.03).fit(matrix, labels)
+    complement = ComplementNB(alpha=0.1, norm=False).fit(matrix, labels)
+    assert multinomial.classes_.tolist() == complement.classes_.tolist() == sorted(set(labels))
+    return {
+        "settings": settings,
+        "documents": [{"body": text, "topic": topic} for text, topic in LABELLED],
+        "probes": PROBES_OF_TEXT,
+        "topics": multinomial.classes_.tolist(),
+        "vocabulary": vectorizer.get_feature_names_out().tolist(),
+        "idf": vectorizer.idf_.tolist(),
+        # A row a document of LABELLED, a column a term.
+        "matrix": matrix.toarray().tolist(),
+        # feature_log_prob has a row a topic and a column a term; joint_log_proba a row a document, the labelled ones and
+        # then the probes, and a column a topic.
+        "multinomial": {
+            "alpha": 0.03,
+            "class_log_prior": multinomial.class_log_prior_.tolist(),
+            "feature_log_prob": multinomial.feature_log_prob_.tolist(),
+            "joint_log_proba": np.vstack([
+                multinomial.predict_joint_log_proba(matrix), multinomial.predict_joint_log_proba(probes),
+            ]).tolist(),
+        },
+        # Negated logarithms already, see naive_bayes.json; the sums leave the prior out.
+        "complement": {
+            "alpha": 0.1,
+            "feature_log_prob": complement.feature_log_prob_.tolist(),
+            "joint_log_proba": np.vstack([
+                complement.predict_joint_log_proba(matrix), complement.predict_joint_log_proba(probes),
+            ]).tolist(),
+        },
+    }
+
+
 def calibration_error(top, correct, bins):
     """The mean gap between confidence and accuracy over the bins (i / bins, (i + 1) / bins], weighted by their documents."""
     error = 0.0
@@ -185,7 +247,7 @@ def render(value, indent=""):
 def main():
     if sklearn.__version__ != VERSION:
         sys.exit(f"make.py: needs scikit-learn {VERSION}, this is {sklearn.__version__}")
-    for name, make in (("naive_bayes", naive_bayes), ("tfidf", tfidf), ("metrics", metrics)):
+    for name, make in (("naive_bayes", naive_bayes), ("tfidf", tfidf), ("trained", trained), ("metrics", metrics)):
         value = {"made_by": f"tests/golden/make.py with scikit-learn {VERSION}", **make()}
         text = render(value) + "\n"
         assert json.loads(text) == json.loads(json.dumps(value))
