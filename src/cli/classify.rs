@@ -23,9 +23,9 @@ Examples:
   slugline classify --model models/mine/1 --json articles.jsonl
   pbpaste | slugline classify --server http://127.0.0.1:50051 -
 
-A text file is one article: its first line is the title if an empty line follows it. A file whose name ends in .jsonl, .jsonl.gz
-or .jsonl.zst holds an article a line: {\"id\", \"title\", \"body\"}. Without --model and --server, the model that is part of the
-binary answers.";
+A text file is one article: its first line is the title if an empty line follows it. A file whose name ends in .jsonl, \
+.jsonl.gz or .jsonl.zst holds an article a line: {\"id\", \"title\", \"body\"}. Without --model and --server, the model that is \
+part of the binary answers.";
 
 /// Say what articles are about
 #[derive(Args)]
@@ -54,7 +54,7 @@ pub(super) struct Arguments {
 /// Who answers.
 enum Classifier {
     Local(Box<ModelEntry>),
-    Remote { runtime: tokio::runtime::Runtime, client: ClassificationServiceClient<Channel> },
+    Remote { runtime: tokio::runtime::Runtime, client: Box<ClassificationServiceClient<Channel>> },
 }
 
 pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
@@ -147,7 +147,7 @@ impl Classifier {
             let client = runtime
                 .block_on(ClassificationServiceClient::connect(address))
                 .with_context(|| format!("cannot connect to {url}"))?;
-            return Ok(Self::Remote { runtime, client });
+            return Ok(Self::Remote { runtime, client: Box::new(client) });
         }
         if let Some(directory) = &arguments.model {
             let loaded = read_model(directory)?;

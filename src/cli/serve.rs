@@ -23,8 +23,8 @@ Examples:
   slugline serve --listen 127.0.0.1:6000 --models /var/lib/slugline/models --default-model mine
   grpcurl -plaintext -d '{\"article\": {\"title\": \"Rates rise again\"}}' 127.0.0.1:50051 slugline.v1.ClassificationService/Classify
 
-The model \"news\" is part of the binary: it is served where the models directory has none of that name, or is not there.
-Once connections are taken, standard output says \"listening on ADDRESS\"; the log goes to standard error.
+The model \"news\" is part of the binary: it is served where the models directory has none of that name, or is not there. \
+Once connections are taken, standard output says \"listening on ADDRESS\"; the log goes to standard error. \
 There is neither encryption nor a password yet: listen on addresses of this machine, or put a proxy in front.";
 
 /// Serve models over gRPC

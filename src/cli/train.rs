@@ -23,7 +23,7 @@ Examples:
   slugline train --input 2024.jsonl.zst 2025.jsonl.zst --output models/mine/2 --threads 4
   zcat corpus.csv.gz | slugline train --input - --format csv --output models/mine/1 --on-error skip
 
-The output directory's last two names are the model's name and version. It is written whole or not at all, and replaces
+The output directory's last two names are the model's name and version. It is written whole or not at all, and replaces \
 what was there. The same corpus, options and seed give the same bytes, with any number of threads.";
 
 /// Train a model on labelled documents
@@ -113,6 +113,8 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
     if !arguments.language.is_empty() && !crate::article::is_language_code(&arguments.language) {
         return Err(Usage(format!("--language: {:?} is no BCP-47 tag such as \"en\" or \"pt-BR\"", arguments.language)).into());
     }
+    // Now, and not after the work is done.
+    artifact::check_replaceable(&arguments.output)?;
     let threads = arguments.threads.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
     let options = TrainOptions {
         recipe: match arguments.recipe {

@@ -114,7 +114,7 @@ impl Blocks {
             Source::Lines { format, reader, next_line, rest, ended } => {
                 let failed = |line: u64, source| CorpusError::Read { input: self.name.to_string(), line: line - 1, source };
                 let mut bytes = std::mem::take(rest);
-                while !*ended && !(bytes.len() >= BLOCK_BYTES && bytes.contains(&b'\n')) {
+                while !(*ended || bytes.len() >= BLOCK_BYTES && bytes.contains(&b'\n')) {
                     let before = bytes.len();
                     let read = (&mut *reader)
                         .take(BLOCK_BYTES as u64)

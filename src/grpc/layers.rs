@@ -38,8 +38,8 @@ impl<S> Layer<S> for CallLayer {
 
 /// A service with its calls bounded by their deadlines.
 ///
-/// tonic's own handling of `grpc-timeout` answers CANCELLED where the protocol says DEADLINE_EXCEEDED, so the header is taken out
-/// before tonic sees it.
+/// tonic watches `grpc-timeout` too, outside of all layers, and answers CANCELLED where the protocol says DEADLINE_EXCEEDED: this one
+/// has to be first (see `lead`).
 #[derive(Debug, Clone)]
 pub(super) struct Call<S> {
     inner: S,
@@ -62,7 +62,7 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let deadline = take_timeout(request.headers_mut()).map(|timeout| Instant::now() + timeout);
+        let deadline = take_timeout(request.headers_mut()).map(|timeout| Instant::now() + timeout - lead(timeout));
         if let Some(deadline) = deadline {
             request.extensions_mut().insert(Deadline(deadline));
         }
@@ -90,6 +90,11 @@ where
             }
         })
     }
+}
+
+/// How much before the caller's deadline ours is: two ticks of tokio's timer, so that it never fires after tonic's own.
+fn lead(timeout: Duration) -> Duration {
+    Duration::from_millis(2).min(timeout / 2)
 }
 
 fn too_late() -> Response<Body> {

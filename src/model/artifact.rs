@@ -97,6 +97,14 @@ pub enum ArtifactError {
         /// What is wrong.
         reason: String,
     },
+    /// The output directory holds what is no artefact, and would be lost.
+    #[error("{} holds {found:?}, which is no file of a model: name a directory that is free, or a model to replace", path.display())]
+    Foreign {
+        /// The directory.
+        path: PathBuf,
+        /// What is in it.
+        found: String,
+    },
     /// The output directory is not of the form `.../<name>/<version>`.
     #[error("{} does not end in a model's name and version, such as models/mine/1: {reason}", path.display())]
     Path {
@@ -282,12 +290,33 @@ pub fn encode(mut draft: Draft) -> Result<Encoded, ArtifactError> {
     Ok(Encoded { manifest, weights })
 }
 
+/// Checks that an artefact may be written to a directory: it is not there, or there is nothing in it but an artefact.
+///
+/// # Errors
+/// [`ArtifactError::Foreign`] for anything else; [`ArtifactError::Read`] if it cannot be looked into.
+pub fn check_replaceable(directory: &Path) -> Result<(), ArtifactError> {
+    let failed = |source| ArtifactError::Read { path: directory.to_owned(), source };
+    let entries = match fs::read_dir(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries.map_err(failed)?,
+    };
+    for entry in entries {
+        let name = entry.map_err(failed)?.file_name();
+        if ![Manifest::FILE, WEIGHTS_FILE, COUNTS_FILE].iter().any(|file| name == *file) {
+            let found = name.to_string_lossy().into_owned();
+            return Err(ArtifactError::Foreign { path: directory.to_owned(), found });
+        }
+    }
+    Ok(())
+}
+
 /// Writes the files of an artefact into a directory of their own, in one step: what was there before stays, whole, until
 /// the new files are on disk, and then gives way to them, whole.
 ///
 /// # Errors
-/// [`ArtifactError::Write`]; the directory is then as it was.
+/// [`ArtifactError::Write`], or those of [`check_replaceable`]; the directory is then as it was.
 pub fn write(directory: &Path, files: &[(&str, &[u8])]) -> Result<(), ArtifactError> {
+    check_replaceable(directory)?;
     let parent = match directory.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),

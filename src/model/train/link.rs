@@ -300,9 +300,10 @@ mod tests {
         let document = |n: usize, lead: f32, topic: usize| {
             let mut scores = vec![0.0, 0.0];
             scores[topic] = lead;
-            HeldOut { ordinal: n as u64, topics: vec![usize::from(n % 5 == 0)], scores }
+            HeldOut { ordinal: n as u64, topics: vec![usize::from(n.is_multiple_of(5))], scores }
         };
-        let multinomial: Vec<_> = (0..500).map(|n| document(n, 1.0, usize::from(n % 5 == 0 || n % 7 == 0))).collect();
+        let multinomial: Vec<_> =
+            (0..500).map(|n| document(n, 1.0, usize::from(n.is_multiple_of(5) || n.is_multiple_of(7)))).collect();
         let complement: Vec<_> = (0..500).map(|n| document(n, 1.0, n % 2)).collect();
         Features::new(&multinomial, &complement, [1.0, 1.0])
     }
