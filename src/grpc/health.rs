@@ -5,9 +5,9 @@
 
 use std::pin::Pin;
 
+use futures_util::stream;
 use tokio::sync::watch;
-use tokio_stream::wrappers::WatchStream;
-use tokio_stream::{Stream, StreamExt as _};
+use tokio_stream::Stream;
 use tonic::{Request, Response, Status};
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_server::Health;
@@ -53,6 +53,27 @@ const fn serving(phase: Phase) -> ServingStatus {
     }
 }
 
+/// What a Watch says: the status now and each change of it. It ends with the first word of the draining, for an open Watch must
+/// not hold up the shutdown.
+fn statuses(phase: watch::Receiver<Phase>, knows: bool) -> impl Stream<Item = Result<HealthCheckResponse, Status>> {
+    stream::unfold((phase, None), move |(mut phase, mut last)| async move {
+        loop {
+            if last.is_some() {
+                if *phase.borrow() == Phase::Draining {
+                    return None;
+                }
+                phase.changed().await.ok()?;
+            }
+            let now = *phase.borrow_and_update();
+            let status = if knows { serving(now) } else { ServingStatus::ServiceUnknown };
+            // Phases that look the same from outside are not news.
+            if last.replace(status) != Some(status) {
+                return Some((Ok(response(status)), (phase, last)));
+            }
+        }
+    })
+}
+
 #[tonic::async_trait]
 impl Health for HealthService {
     type WatchStream = Pin<Box<dyn Stream<Item = Result<HealthCheckResponse, Status>> + Send>>;
@@ -67,18 +88,6 @@ impl Health for HealthService {
 
     async fn watch(&self, request: Request<HealthCheckRequest>) -> Result<Response<Self::WatchStream>, Status> {
         let knows = self.knows(&request.get_ref().service);
-        // The stream ends with the first word of the draining: an open Watch must not hold up the shutdown.
-        let mut ended = false;
-        let updates = WatchStream::new(self.phase.clone())
-            .take_while(move |phase| {
-                let goes_on = !ended;
-                ended = *phase == Phase::Draining;
-                goes_on
-            })
-            .map(move |phase| if knows { serving(phase) } else { ServingStatus::ServiceUnknown });
-        // Each change once: phases that look the same from outside are not news.
-        let mut last = None;
-        let changes = updates.filter(move |status| last.replace(*status) != Some(*status));
-        Ok(Response::new(Box::pin(changes.map(|status| Ok(response(status))))))
+        Ok(Response::new(Box::pin(statuses(self.phase.clone(), knows))))
     }
 }

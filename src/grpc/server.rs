@@ -139,7 +139,7 @@ impl BoundServer {
     }
 
     /// Serves until `shutdown` comes back, then drains: new calls are refused, those in flight have [`ServerConfig::drain`] to
-    /// end, and are cut off after that. `on_serving` is called once, when the models are loaded.
+    /// end. After that it comes back all the same: calls that go on are cut off when their runtime ends. `on_serving` is called once, when the models are loaded.
     ///
     /// # Errors
     /// [`ServerError`] if the models cannot be loaded or the transport fails.

@@ -68,7 +68,7 @@ LABELLED = [
     ("The minister signed the treaty after talks", "world"),
     ("Treaty talks stalled, the minister left, the trade deal did not", "world"),
 ]
-# Not trained on: known words in a new order, with one word that is unknown; a tie of evidence; a single word.
+# Not trained on: known words in a new order with two that are unknown; words of two topics; a single word.
 PROBES_OF_TEXT = [
     "The minister said the bank rate was part of the talks",
     "goal goal goal market",

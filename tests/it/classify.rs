@@ -1,0 +1,355 @@
+//! Classify over the wire: what it answers, and what it refuses.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+use proptest::test_runner::{RngSeed, TestRunner};
+use prost::Message as _;
+use slugline::article::Limits;
+use slugline::grpc::pb::{self, ClassifyRequest, ClassifyResponse, Decision, WarningCode};
+use slugline::grpc::server::client::ClassificationServiceClient;
+use tonic::codec::CompressionEncoding;
+use tonic::transport::Channel;
+use tonic::{Code, Request, Status};
+
+use crate::support::{
+    HIDDEN_TIMEOUT, RUNTIME, TOPIC_COUNT, TestServer, article, channel, details, explained, narrow, proxy_of_hidden_timeouts,
+    refusal, shared, sport, values, violation,
+};
+
+type Client = ClassificationServiceClient<Channel>;
+
+async fn classify(request: ClassifyRequest) -> ClassifyResponse {
+    answer(&mut shared().await.classification().await, request).await
+}
+
+async fn answer(client: &mut Client, request: ClassifyRequest) -> ClassifyResponse {
+    client.classify(request).await.expect("an answer").into_inner()
+}
+
+async fn refused(request: ClassifyRequest) -> Status {
+    shared().await.classification().await.classify(request).await.expect_err("refused")
+}
+
+fn plain(article: pb::Article) -> ClassifyRequest {
+    ClassifyRequest { article: Some(article), ..ClassifyRequest::default() }
+}
+
+/// What is wrong with an answer's probabilities, if anything.
+fn fault(answer: &ClassifyResponse) -> Option<String> {
+    let probabilities: Vec<f64> = answer.topics.iter().map(|topic| topic.probability).collect();
+    let is_sum_one = (probabilities.iter().sum::<f64>() - 1.0).abs() <= 1e-9;
+    let are_in_range = probabilities.iter().all(|probability| (0.0..=1.0).contains(probability));
+    let are_finite = answer.topics.iter().all(|topic| topic.log_odds.is_finite());
+    let is_good = is_sum_one && are_in_range && are_finite && probabilities.len() == TOPIC_COUNT;
+    (!is_good).then(|| format!("{probabilities:?}"))
+}
+
+fn names(answer: &ClassifyResponse) -> Vec<&str> {
+    answer.topics.iter().map(|topic| topic.name.as_str()).collect()
+}
+
+#[tokio::test]
+async fn a_sport_article_is_about_sport() {
+    assert_eq!(names(&classify(plain(sport())).await)[0], "sport");
+}
+
+#[tokio::test]
+async fn the_answer_names_the_model_with_its_version() {
+    let request = ClassifyRequest { model: "mini".to_owned(), ..plain(sport()) };
+    assert_eq!(classify(request).await.model, "mini/1");
+}
+
+#[tokio::test]
+async fn words_are_counted_with_their_repetitions() {
+    let answer = classify(plain(article("The qwxyz", "the the zzyzx"))).await;
+    assert_eq!((answer.token_count, answer.known_token_count), (5, 3));
+}
+
+#[tokio::test]
+async fn probabilities_of_odd_texts_sum_to_one() {
+    let texts = [
+        ("100,000 words", "the striker said ".repeat(33_334)),
+        ("100,000 different words", (0..100_000).map(|number| format!("w{number} ")).collect()),
+        ("Chinese, Japanese, Korean", "日本と米国の関係 中国队赢得比赛 대통령".to_owned()),
+        ("Arabic", "أخبار العالم اليوم".to_owned()),
+        ("emoji", "👍🏽👨‍👩‍👧‍👦🇩🇪⚽".to_owned()),
+        ("combining marks alone", "\u{301}\u{302}\u{303}".to_owned()),
+        ("a thousand marks on one letter", format!("e{}", "\u{301}".repeat(1_000))),
+        ("NUL", "goal\0match\0".to_owned()),
+        ("a word of 1 MB", "x".repeat(1 << 20)),
+        ("a word of 1 MB that is not ASCII", "é".repeat(1 << 19)),
+        ("punctuation", "?!... -- ***".to_owned()),
+    ];
+    let mut client = shared().await.classification().await;
+    for (name, text) in texts {
+        let answer = answer(&mut client, plain(article("", &text))).await;
+        assert_eq!(fault(&answer), None, "{name}");
+    }
+}
+
+#[test]
+fn probabilities_of_any_text_sum_to_one() {
+    let client = RUNTIME.block_on(async { shared().await.classification().await });
+    let config =
+        ProptestConfig { cases: 64, failure_persistence: None, rng_seed: RngSeed::Fixed(1), ..ProptestConfig::default() };
+    let texts = (any::<String>(), any::<String>())
+        .prop_filter("blank", |(title, body)| !(title.trim().is_empty() && body.trim().is_empty()));
+    let outcome = TestRunner::new(config).run(&texts, |(title, body)| {
+        let answer = RUNTIME.block_on(answer(&mut client.clone(), plain(article(&title, &body))));
+        prop_assert_eq!(fault(&answer), None);
+        Ok(())
+    });
+    assert_eq!(outcome, Ok(()));
+}
+
+#[tokio::test]
+async fn the_same_request_gets_the_same_bytes() {
+    let first = classify(explained(sport())).await.encode_to_vec();
+    assert_eq!(classify(explained(sport())).await.encode_to_vec(), first);
+}
+
+#[tokio::test]
+async fn another_server_answers_with_the_same_bytes() {
+    let other = TestServer::with_limits(Limits::default()).await;
+    let answer = answer(&mut other.classification().await, explained(sport())).await;
+    assert_eq!(answer.encode_to_vec(), classify(explained(sport())).await.encode_to_vec());
+}
+
+#[tokio::test]
+async fn topics_come_most_probable_first() {
+    let topics = classify(plain(sport())).await.topics;
+    assert!(topics.is_sorted_by(|a, b| a.probability >= b.probability), "{topics:?}");
+}
+
+#[tokio::test]
+async fn topics_of_equal_probability_come_in_the_order_of_their_names() {
+    let answer = classify(plain(article("qwxyz", ""))).await;
+    assert_eq!(names(&answer), ["business", "health", "politics", "science_technology", "sport"]);
+}
+
+#[tokio::test]
+async fn max_topics_keeps_the_most_probable() {
+    let all = classify(plain(sport())).await;
+    let two = classify(ClassifyRequest { max_topics: 2, ..plain(sport()) }).await;
+    assert_eq!(two.topics, all.topics[..2]);
+}
+
+#[tokio::test]
+async fn min_probability_leaves_out_what_is_below_it() {
+    let all = classify(plain(sport())).await;
+    let third = all.topics[2].probability;
+    let answer = classify(ClassifyRequest { min_probability: third, ..plain(sport()) }).await;
+    assert_eq!(answer.topics, all.topics[..3]);
+}
+
+#[tokio::test]
+async fn the_evidence_adds_up_to_the_log_odds() {
+    for topic in classify(explained(sport())).await.topics {
+        let listed: f64 = topic.evidence.iter().map(|evidence| evidence.weight).sum();
+        let sum = topic.bias + listed + topic.other_evidence_weight;
+        assert!((sum - topic.log_odds).abs() <= 1e-9, "{topic:?}");
+    }
+}
+
+#[tokio::test]
+async fn log_odds_are_the_centred_logarithms_of_the_probabilities() {
+    let topics = classify(plain(sport())).await.topics;
+    let mean = topics.iter().map(|topic| topic.probability.ln()).sum::<f64>() / topics.len() as f64;
+    for topic in &topics {
+        // Scores are summed in single precision, of about 7 digits.
+        assert!((topic.log_odds - (topic.probability.ln() - mean)).abs() < 1e-5, "{topic:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_strongest_evidence_comes_first() {
+    let topic = classify(explained(sport())).await.topics.remove(0);
+    assert!(topic.evidence.is_sorted_by(|a, b| a.weight.abs() >= b.weight.abs()), "{topic:?}");
+}
+
+#[tokio::test]
+async fn evidence_counts_title_and_body_together() {
+    let topic = classify(explained(article("Match", "match, MATCH"))).await.topics.remove(0);
+    let counts: Vec<_> = topic.evidence.iter().map(|evidence| (evidence.term.as_str(), evidence.count)).collect();
+    assert_eq!(counts, [("match", 3)]);
+}
+
+#[tokio::test]
+async fn evidence_is_cut_at_the_published_limit() {
+    let limit = narrow().await.info().await.limits.expect("limits").max_evidence_terms;
+    let answer = answer(&mut narrow().await.classification().await, explained(sport())).await;
+    assert!(answer.topics.iter().all(|topic| topic.evidence.len() as i32 == limit), "{answer:?}");
+}
+
+#[tokio::test]
+async fn evidence_is_given_only_when_asked_for() {
+    let topics = classify(plain(sport())).await.topics;
+    assert!(topics.iter().all(|topic| topic.evidence.is_empty() && topic.bias == 0.0 && topic.other_evidence_weight == 0.0));
+}
+
+#[tokio::test]
+async fn a_text_without_a_known_word_is_unknown() {
+    assert_eq!(classify(plain(article("qwxyz", "zzyzx"))).await.decision(), Decision::UnknownText);
+}
+
+#[tokio::test]
+async fn a_text_without_a_known_word_leaves_the_topics_as_likely_as_before() {
+    let topics = classify(plain(article("qwxyz", "zzyzx"))).await.topics;
+    // The corpus has as many documents of each.
+    assert!(topics.iter().all(|topic| (topic.probability - 1.0 / TOPIC_COUNT as f64).abs() < 1e-6), "{topics:?}");
+}
+
+#[tokio::test]
+async fn a_text_with_hardly_a_known_word_is_unknown_whatever_the_word_says() {
+    let answer = classify(plain(article("match", &"qwxyz ".repeat(20)))).await;
+    assert_eq!((answer.decision(), answer.known_token_count), (Decision::UnknownText, 1));
+    assert_eq!(answer.topics[0].name, "sport");
+}
+
+#[tokio::test]
+async fn mostly_unknown_words_are_answered_with_a_warning() {
+    let answer = classify(plain(article("match", "qwxyz zzyzx"))).await;
+    assert_eq!(answer.warnings.iter().map(|warning| warning.code()).collect::<Vec<_>>(), [WarningCode::MostlyUnknownWords]);
+}
+
+#[tokio::test]
+async fn a_language_of_another_name_is_answered_with_a_warning() {
+    let article = pb::Article { language_code: "de-CH".to_owned(), ..sport() };
+    let answer = classify(plain(article)).await;
+    assert_eq!(answer.warnings.iter().map(|warning| warning.code()).collect::<Vec<_>>(), [WarningCode::LanguageMismatch]);
+}
+
+#[tokio::test]
+async fn a_region_of_the_models_language_is_no_mismatch() {
+    let article = pb::Article { language_code: "EN-gb".to_owned(), ..sport() };
+    assert_eq!(classify(plain(article)).await.warnings, []);
+}
+
+#[tokio::test]
+async fn a_malformed_language_code_is_refused() {
+    let article = pb::Article { language_code: "en_US".to_owned(), ..sport() };
+    let status = refused(plain(article)).await;
+    assert_eq!(violation(&status), ("article.language_code".to_owned(), "INVALID_LANGUAGE_CODE".to_owned()));
+}
+
+#[tokio::test]
+async fn a_missing_article_is_refused() {
+    let status = refused(ClassifyRequest::default()).await;
+    assert_eq!(violation(&status), ("article".to_owned(), "FIELD_REQUIRED".to_owned()));
+}
+
+#[tokio::test]
+async fn an_article_of_white_space_is_refused() {
+    let status = refused(plain(article(" \t", "\u{3000}\n"))).await;
+    assert_eq!(violation(&status), ("article".to_owned(), "EMPTY_ARTICLE".to_owned()));
+}
+
+#[tokio::test]
+async fn an_article_of_the_largest_size_is_classified() {
+    let body = "é".repeat(500);
+    assert_eq!(fault(&answer(&mut narrow().await.classification().await, plain(article("", &body))).await), None);
+}
+
+#[tokio::test]
+async fn an_article_over_the_limit_is_refused_with_limit_and_size() {
+    // 1 byte and 500 times 2 bytes.
+    let request = plain(article("x", &"é".repeat(500)));
+    let status = narrow().await.classification().await.classify(request).await.expect_err("refused");
+    assert_eq!(violation(&status), ("article".to_owned(), "ARTICLE_TOO_LARGE".to_owned()));
+    let expected = [("limit", "1000"), ("size", "1001")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+    assert_eq!(values(&status), expected.into());
+}
+
+#[tokio::test]
+async fn a_message_over_the_limit_is_refused_with_the_limit() {
+    let mut client = narrow().await.classification().await.max_encoding_message_size(1 << 20);
+    let status = client.classify(plain(article("", &"x".repeat(100_000)))).await.expect_err("refused");
+    assert_eq!(violation(&status), ("(message)".to_owned(), "MESSAGE_TOO_LARGE".to_owned()));
+    assert_eq!(values(&status).get("limit").map(String::as_str), Some("65536"));
+}
+
+#[tokio::test]
+async fn a_message_over_the_default_limit_is_refused() {
+    let mut client = shared().await.classification().await.max_encoding_message_size(16 << 20);
+    let status = client.classify(plain(article("", &"x".repeat(9 << 20)))).await.expect_err("refused");
+    assert_eq!(violation(&status).1, "MESSAGE_TOO_LARGE");
+}
+
+#[tokio::test]
+async fn a_compressed_request_is_answered_like_a_plain_one() {
+    let mut client = shared().await.classification().await.send_compressed(CompressionEncoding::Gzip);
+    assert_eq!(answer(&mut client, explained(sport())).await, classify(explained(sport())).await);
+}
+
+#[tokio::test]
+async fn a_gzip_bomb_is_refused() {
+    let mut client = narrow().await.classification().await.send_compressed(CompressionEncoding::Gzip);
+    let status = client.classify(plain(article("", &"x".repeat(1 << 20)))).await.expect_err("refused");
+    assert_eq!(violation(&status), ("(message)".to_owned(), "MESSAGE_TOO_LARGE".to_owned()));
+}
+
+#[tokio::test]
+async fn an_unknown_model_is_not_found() {
+    let status = refused(ClassifyRequest { model: "nothing".to_owned(), ..plain(sport()) }).await;
+    assert_eq!(refusal(&status), (Code::NotFound, "MODEL_NOT_FOUND".to_owned()));
+}
+
+#[tokio::test]
+async fn an_unknown_version_is_named_as_the_missing_resource() {
+    let status = refused(ClassifyRequest { model: "mini/7".to_owned(), ..plain(sport()) }).await;
+    let details = details(&status);
+    let resource = details.resource_info().expect("which resource");
+    assert_eq!((resource.resource_type.as_str(), resource.resource_name.as_str()), ("slugline.v1.Model", "mini/7"));
+}
+
+#[tokio::test]
+async fn a_malformed_model_is_refused() {
+    for model in ["Mini", "../mini", "mini/", "mini/01", "mini/0", "mini/1/1", "/1", "mini ", "новости"] {
+        let status = refused(ClassifyRequest { model: model.to_owned(), ..plain(sport()) }).await;
+        assert_eq!(violation(&status), ("model".to_owned(), "INVALID_MODEL_NAME".to_owned()), "{model:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_negative_max_topics_is_refused() {
+    let status = refused(ClassifyRequest { max_topics: -1, ..plain(sport()) }).await;
+    assert_eq!(violation(&status), ("max_topics".to_owned(), "NEGATIVE_MAX_TOPICS".to_owned()));
+}
+
+#[tokio::test]
+async fn a_min_probability_that_is_none_is_refused() {
+    for min_probability in [f64::NAN, 1.5, -0.1, f64::INFINITY] {
+        let status = refused(ClassifyRequest { min_probability, ..plain(sport()) }).await;
+        assert_eq!(
+            violation(&status),
+            ("min_probability".to_owned(), "PROBABILITY_OUT_OF_RANGE".to_owned()),
+            "{min_probability}"
+        );
+    }
+}
+
+async fn classify_within(timeout: &'static str) -> Result<ClassifyResponse, Status> {
+    let proxy = proxy_of_hidden_timeouts(shared().await.address).await;
+    let mut request = Request::new(plain(sport()));
+    request.metadata_mut().insert(HIDDEN_TIMEOUT, timeout.parse().expect("ASCII"));
+    ClassificationServiceClient::new(channel(proxy).await).classify(request).await.map(tonic::Response::into_inner)
+}
+
+#[tokio::test]
+async fn a_deadline_that_has_passed_is_exceeded() {
+    let status = classify_within("1n").await.expect_err("too late");
+    assert_eq!(refusal(&status), (Code::DeadlineExceeded, "DEADLINE_EXCEEDED".to_owned()));
+}
+
+#[tokio::test]
+async fn a_deadline_far_away_changes_no_answer() {
+    assert_eq!(classify_within("1H").await.expect("in time"), classify(plain(sport())).await);
+}
+
+#[tokio::test]
+async fn a_timeout_set_by_tonics_client_is_understood() {
+    let mut request = Request::new(plain(sport()));
+    request.set_timeout(Duration::from_secs(3_600));
+    assert!(shared().await.classification().await.classify(request).await.is_ok());
+}

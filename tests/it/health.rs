@@ -1,0 +1,122 @@
+//! Health, reflection and server info over the wire: what the server says of itself.
+
+use slugline::grpc::pb;
+use slugline::grpc::server::ServerConfig;
+use tonic::{Code, Status, Streaming};
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
+use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
+use tonic_reflection::pb::{v1, v1alpha};
+
+use crate::support::{NARROW, PATIENCE, TestServer, config, models, narrow, shared};
+
+const SERVICES: [&str; 3] = ["slugline.v1.ClassificationService", "slugline.v1.ModelService", "slugline.v1.ServerService"];
+
+async fn check(service: &str) -> Result<ServingStatus, Status> {
+    let request = HealthCheckRequest { service: service.to_owned() };
+    let mut client = HealthClient::new(shared().await.channel().await);
+    Ok(client.check(request).await?.into_inner().status())
+}
+
+async fn watch(server: &TestServer, service: &str) -> Streaming<HealthCheckResponse> {
+    let request = HealthCheckRequest { service: service.to_owned() };
+    let mut client = HealthClient::new(server.channel().await);
+    client.watch(request).await.expect("a watch").into_inner()
+}
+
+async fn next(watch: &mut Streaming<HealthCheckResponse>) -> Option<ServingStatus> {
+    let next = tokio::time::timeout(PATIENCE, watch.message()).await.expect("news soon");
+    next.expect("no error").map(|response| response.status())
+}
+
+#[tokio::test]
+async fn the_server_as_a_whole_serves() {
+    assert_eq!(check("").await.expect("a status"), ServingStatus::Serving);
+}
+
+#[tokio::test]
+async fn each_service_serves_by_its_name() {
+    for service in SERVICES {
+        assert_eq!(check(service).await.expect("a status"), ServingStatus::Serving, "{service}");
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_service_is_not_found() {
+    assert_eq!(check("slugline.v1.Nothing").await.expect_err("not found").code(), Code::NotFound);
+}
+
+#[tokio::test]
+async fn a_watch_on_an_unknown_service_says_so_and_stays_open() {
+    let mut watch = watch(shared().await, "slugline.v1.Nothing").await;
+    assert_eq!(next(&mut watch).await, Some(ServingStatus::ServiceUnknown));
+}
+
+#[tokio::test]
+async fn a_watch_begins_with_what_is() {
+    assert_eq!(next(&mut watch(shared().await, SERVICES[0]).await).await, Some(ServingStatus::Serving));
+}
+
+#[tokio::test]
+async fn a_watch_sees_the_draining_and_ends() {
+    let models = models(&["mini/1"]);
+    let server = TestServer::start(ServerConfig { ..config(&models, "mini") }).await;
+    let mut watch = watch(&server, "").await;
+    let before = next(&mut watch).await;
+    let stopped = server.begin_to_stop();
+    let (then, end) = (next(&mut watch).await, next(&mut watch).await);
+    assert_eq!([before, then, end], [Some(ServingStatus::Serving), Some(ServingStatus::NotServing), None]);
+    assert!(stopped.await.expect("the task ends well").is_ok());
+}
+
+/// The services that every server has, in the order of their names.
+const REFLECTED: [&str; 4] =
+    ["grpc.health.v1.Health", "slugline.v1.ClassificationService", "slugline.v1.ModelService", "slugline.v1.ServerService"];
+
+#[tokio::test]
+async fn reflection_v1_lists_the_services() {
+    use v1::server_reflection_request::MessageRequest;
+    use v1::server_reflection_response::MessageResponse;
+    let mut client = v1::server_reflection_client::ServerReflectionClient::new(shared().await.channel().await);
+    let message_request = Some(MessageRequest::ListServices(String::new()));
+    let request = v1::ServerReflectionRequest { host: String::new(), message_request };
+    let mut answers = client.server_reflection_info(tokio_stream::once(request)).await.expect("a stream").into_inner();
+    let answer = answers.message().await.expect("no error").and_then(|answer| answer.message_response);
+    let Some(MessageResponse::ListServicesResponse(list)) = answer else { panic!("{answer:?}") };
+    let names: Vec<_> = list.service.into_iter().map(|service| service.name).collect();
+    assert!(REFLECTED.iter().all(|service| names.iter().any(|name| name == service)), "{names:?}");
+}
+
+#[tokio::test]
+async fn reflection_v1alpha_lists_the_services() {
+    use v1alpha::server_reflection_request::MessageRequest;
+    use v1alpha::server_reflection_response::MessageResponse;
+    let mut client = v1alpha::server_reflection_client::ServerReflectionClient::new(shared().await.channel().await);
+    let message_request = Some(MessageRequest::ListServices(String::new()));
+    let request = v1alpha::ServerReflectionRequest { host: String::new(), message_request };
+    let mut answers = client.server_reflection_info(tokio_stream::once(request)).await.expect("a stream").into_inner();
+    let answer = answers.message().await.expect("no error").and_then(|answer| answer.message_response);
+    let Some(MessageResponse::ListServicesResponse(list)) = answer else { panic!("{answer:?}") };
+    let names: Vec<_> = list.service.into_iter().map(|service| service.name).collect();
+    assert!(REFLECTED.iter().all(|service| names.iter().any(|name| name == service)), "{names:?}");
+}
+
+#[tokio::test]
+async fn the_limits_that_hold_are_published() {
+    let published = narrow().await.info().await.limits;
+    let expected = pb::Limits {
+        max_article_bytes: NARROW.article_bytes as i64,
+        max_message_bytes: NARROW.message_bytes as i64,
+        max_batch_articles: NARROW.batch_articles as i32,
+        max_concurrent_batches: NARROW.concurrent_batches as i32,
+        max_concurrent_classify_streams: NARROW.concurrent_streams as i32,
+        max_evidence_terms: NARROW.evidence_terms as i32,
+        max_request_id_bytes: NARROW.request_id_bytes as i32,
+    };
+    assert_eq!(published, Some(expected));
+}
+
+#[tokio::test]
+async fn the_default_model_is_published() {
+    assert_eq!(shared().await.info().await.default_model, "mini/1");
+}

@@ -1,0 +1,257 @@
+//! The server's start and end: before its models are loaded, while it drains, and after.
+
+use std::time::Duration;
+
+use slugline::grpc::pb::{ListModelsRequest, StreamClassifyRequest};
+use slugline::grpc::server::client::ClassificationServiceClient;
+use slugline::grpc::server::{BoundServer, ServerConfig, ServerError};
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::transport::Channel;
+use tonic::{Code, Streaming};
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
+use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
+use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
+use tonic_reflection::pb::v1::{ServerReflectionRequest, ServerReflectionResponse};
+
+use crate::support::{PATIENCE, TestServer, config, explained, models, refusal, sport};
+
+/// Longer than any test waits.
+const ENDLESS: Duration = Duration::from_secs(3_600);
+
+async fn start(drain: Duration) -> TestServer {
+    let models = models(&["mini/1"]);
+    TestServer::start(ServerConfig { drain, ..config(&models, "mini") }).await
+}
+
+async fn watch(channel: Channel) -> Streaming<HealthCheckResponse> {
+    let mut client = HealthClient::new(channel);
+    client.watch(HealthCheckRequest::default()).await.expect("a watch").into_inner()
+}
+
+/// Reads a watch until it says that the server drains.
+async fn until_draining(mut watch: Streaming<HealthCheckResponse>) {
+    let news = async {
+        while let Some(response) = watch.message().await.expect("no error") {
+            if response.status() == ServingStatus::NotServing {
+                return;
+            }
+        }
+        panic!("the watch ended without a word");
+    };
+    tokio::time::timeout(PATIENCE, news).await.expect("the draining begins");
+}
+
+/// A call that lasts as long as its client wants: only the drain's limit ends it before.
+async fn endless_call(channel: Channel) -> (mpsc::Sender<ServerReflectionRequest>, Streaming<ServerReflectionResponse>) {
+    let (sender, requests) = mpsc::channel(1);
+    let mut client = ServerReflectionClient::new(channel);
+    let answers = client.server_reflection_info(ReceiverStream::new(requests)).await.expect("a stream").into_inner();
+    (sender, answers)
+}
+
+#[tokio::test]
+async fn open_watches_and_streams_do_not_hold_up_a_shutdown() {
+    let server = start(ENDLESS).await;
+    let _watch = watch(server.channel().await).await;
+    let (_sender, requests) = mpsc::channel::<StreamClassifyRequest>(1);
+    let _stream = server.classification().await.stream_classify(ReceiverStream::new(requests)).await.expect("a stream");
+    assert!(server.stop().await.is_ok());
+}
+
+#[tokio::test]
+async fn an_open_stream_is_told_of_the_shutdown() {
+    let server = start(ENDLESS).await;
+    let (_sender, requests) = mpsc::channel::<StreamClassifyRequest>(1);
+    let answers = server.classification().await.stream_classify(ReceiverStream::new(requests)).await.expect("a stream");
+    let stopped = server.begin_to_stop();
+    let end = tokio::time::timeout(PATIENCE, answers.into_inner().message()).await.expect("soon");
+    assert_eq!(refusal(&end.expect_err("cut")), (Code::Unavailable, "DRAINING".to_owned()));
+    assert!(stopped.await.expect("the task ends well").is_ok());
+}
+
+#[tokio::test]
+async fn idle_connections_do_not_hold_up_a_shutdown() {
+    let server = start(ENDLESS).await;
+    let _idle = server.channel().await;
+    let mut used = server.classification().await;
+    used.classify(explained(sport())).await.expect("an answer");
+    assert!(server.stop().await.is_ok());
+}
+
+#[tokio::test]
+async fn the_drains_limit_ends_a_server_that_a_call_holds_up() {
+    let server = start(Duration::from_millis(100)).await;
+    let _call = endless_call(server.channel().await).await;
+    assert!(server.stop().await.is_ok());
+}
+
+#[tokio::test]
+async fn a_draining_server_waits_for_a_call_in_flight() {
+    let server = start(ENDLESS).await;
+    let channel = server.channel().await;
+    let (watch, (sender, mut answers)) = (watch(channel.clone()).await, endless_call(channel).await);
+    let stopped = server.begin_to_stop();
+    until_draining(watch).await;
+    sender.send(ServerReflectionRequest::default()).await.expect("an open call");
+    let answer = tokio::time::timeout(PATIENCE, answers.message()).await.expect("soon");
+    // What is asked is of no kind: that it is answered at all is the point.
+    assert!(matches!(&answer, Ok(Some(_))) || refused_for_its_kind(&answer), "{answer:?}");
+    drop((sender, answers));
+    assert!(stopped.await.expect("the task ends well").is_ok());
+}
+
+fn refused_for_its_kind<T>(answer: &Result<T, tonic::Status>) -> bool {
+    answer.as_ref().is_err_and(|status| status.code() == Code::InvalidArgument)
+}
+
+#[tokio::test]
+async fn a_new_call_while_draining_is_refused() {
+    let server = start(ENDLESS).await;
+    // On one connection, which the endless call keeps open.
+    let channel = server.channel().await;
+    let (watch, call) = (watch(channel.clone()).await, endless_call(channel.clone()).await);
+    let mut client = ClassificationServiceClient::new(channel);
+    client.classify(explained(sport())).await.expect("an answer");
+    let stopped = server.begin_to_stop();
+    until_draining(watch).await;
+    let status = client.classify(explained(sport())).await.expect_err("refused");
+    // By the server, or by the client's own transport, which has been told that the connection takes no more calls.
+    assert!(matches!(status.code(), Code::Unavailable | Code::Cancelled), "{status:?}");
+    drop(call);
+    assert!(stopped.await.expect("the task ends well").is_ok());
+}
+
+#[tokio::test]
+async fn a_call_after_the_end_finds_nobody() {
+    let server = start(ENDLESS).await;
+    let mut client = server.classification().await;
+    server.stop().await.expect("it ends");
+    assert_eq!(client.classify(explained(sport())).await.expect_err("nobody").code(), Code::Unavailable);
+}
+
+#[tokio::test]
+async fn a_port_that_is_taken_is_an_error_that_names_the_address() {
+    let (models, first) = (models(&["mini/1"]), start(ENDLESS).await);
+    let error = BoundServer::bind(ServerConfig { listen: first.address, ..config(&models, "mini") }).await.expect_err("taken");
+    assert!(matches!(error, ServerError::Listen { address, .. } if address == first.address), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_server_that_cannot_start_lets_its_port_go() {
+    let models = models(&["mini/1"]);
+    let server = BoundServer::bind(config(&models, "nothing")).await.expect("a free port");
+    let address = server.address();
+    server.run(std::future::pending(), || ()).await.expect_err("no such model");
+    let port = async {
+        while TcpListener::bind(address).await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    };
+    assert!(tokio::time::timeout(PATIENCE, port).await.is_ok());
+}
+
+/// A server that is still reading its model: the weights come through a pipe, and nobody has written them yet.
+#[cfg(target_os = "linux")]
+mod while_loading {
+    use super::*;
+    use std::fs::{self, OpenOptions};
+    use std::io::Write as _;
+    use std::path::PathBuf;
+
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+    use tokio::sync::oneshot;
+
+    use crate::support::{RUNTIME, says_when_to_retry, weights_file};
+
+    struct Loading {
+        server: TestServer,
+        is_serving: oneshot::Receiver<()>,
+        pipe: PathBuf,
+        weights: Vec<u8>,
+        _models: tempfile::TempDir,
+    }
+
+    async fn loading() -> Loading {
+        let models = models(&["mini/1"]);
+        let pipe = weights_file(&models, "mini/1");
+        let weights = fs::read(&pipe).expect("weights");
+        fs::remove_file(&pipe).expect("a file");
+        mknodat(CWD, &pipe, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).expect("a pipe");
+        let (server, is_serving) = TestServer::launch(ServerConfig { drain: ENDLESS, ..config(&models, "mini") }).await;
+        Loading { server, is_serving, pipe, weights, _models: models }
+    }
+
+    impl Loading {
+        /// Lets the weights through, or ends the reading without them.
+        async fn write(pipe: PathBuf, weights: Vec<u8>) {
+            let write = move || OpenOptions::new().write(true).open(pipe).and_then(|mut pipe| pipe.write_all(&weights));
+            RUNTIME.spawn_blocking(write).await.expect("a task").expect("somebody who reads");
+        }
+
+        async fn finish(self) -> TestServer {
+            Self::write(self.pipe, self.weights).await;
+            self.is_serving.await.expect("the model loads");
+            self.server
+        }
+    }
+
+    async fn health(server: &TestServer) -> ServingStatus {
+        let mut client = HealthClient::new(server.channel().await);
+        client.check(HealthCheckRequest::default()).await.expect("a status").into_inner().status()
+    }
+
+    #[tokio::test]
+    async fn the_server_is_not_yet_healthy() {
+        let loading = loading().await;
+        assert_eq!(health(&loading.server).await, ServingStatus::NotServing);
+        loading.finish().await;
+    }
+
+    #[tokio::test]
+    async fn a_watch_sees_the_server_become_healthy() {
+        let loading = loading().await;
+        let mut watch = watch(loading.server.channel().await).await;
+        let before = watch.message().await.expect("no error").map(|response| response.status());
+        let _server = loading.finish().await;
+        let after = watch.message().await.expect("no error").map(|response| response.status());
+        assert_eq!([before, after], [Some(ServingStatus::NotServing), Some(ServingStatus::Serving)]);
+    }
+
+    #[tokio::test]
+    async fn classify_asks_to_try_again() {
+        let loading = loading().await;
+        let status = loading.server.classification().await.classify(explained(sport())).await.expect_err("refused");
+        assert_eq!(refusal(&status), (Code::Unavailable, "NO_MODEL_LOADED".to_owned()));
+        assert!(says_when_to_retry(&status));
+        loading.finish().await;
+    }
+
+    #[tokio::test]
+    async fn list_models_asks_to_try_again() {
+        let loading = loading().await;
+        let mut client = loading.server.model_service().await;
+        let status = client.list_models(ListModelsRequest::default()).await.expect_err("refused");
+        assert_eq!(refusal(&status), (Code::Unavailable, "NO_MODEL_LOADED".to_owned()));
+        loading.finish().await;
+    }
+
+    #[tokio::test]
+    async fn server_info_names_no_default_model() {
+        let loading = loading().await;
+        let info = loading.server.info().await;
+        assert_eq!((&*info.default_model, info.serving_model_count), ("", 0));
+        loading.finish().await;
+    }
+
+    #[tokio::test]
+    async fn a_shutdown_does_not_wait_for_the_models() {
+        let Loading { server, pipe, _models, .. } = loading().await;
+        let outcome = server.stop().await;
+        // Whoever still reads is let go.
+        Loading::write(pipe, Vec::new()).await;
+        assert!(outcome.is_ok());
+    }
+}

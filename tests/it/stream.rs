@@ -1,0 +1,235 @@
+//! StreamClassify over the wire: answers in order, each as Classify gives it, and how a stream ends.
+
+use prost::Message as _;
+use slugline::article::Limits;
+use slugline::grpc::pb::stream_classify_response::Result as Outcome;
+use slugline::grpc::pb::{ClassifyRequest, StreamClassifyRequest, StreamClassifyResponse};
+use slugline::grpc::server::client::ClassificationServiceClient;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Code, Request, Status, Streaming};
+
+use crate::support::{
+    HIDDEN_TIMEOUT, NARROW, PATIENCE, TestServer, article, explained, full, item_violation, mixed_articles, narrow,
+    proxy_of_hidden_timeouts, refusal, says_when_to_retry, shared, sport, violation,
+};
+
+type Client = ClassificationServiceClient<Channel>;
+
+fn numbered(number: usize, request: ClassifyRequest) -> StreamClassifyRequest {
+    StreamClassifyRequest { id: format!("id-{number}"), request: Some(request) }
+}
+
+/// Sends all the requests, then reads all the answers.
+async fn answers(client: &mut Client, requests: Vec<StreamClassifyRequest>) -> Result<Vec<StreamClassifyResponse>, Status> {
+    let mut stream = client.stream_classify(tokio_stream::iter(requests)).await?.into_inner();
+    let mut answers = Vec::new();
+    while let Some(answer) = stream.message().await? {
+        answers.push(answer);
+    }
+    Ok(answers)
+}
+
+/// A stream that stays open as long as the sender lives.
+async fn open(client: &mut Client) -> Result<(mpsc::Sender<StreamClassifyRequest>, Streaming<StreamClassifyResponse>), Status> {
+    let (sender, requests) = mpsc::channel(1);
+    let stream = client.stream_classify(ReceiverStream::new(requests)).await?.into_inner();
+    Ok((sender, stream))
+}
+
+async fn one_at_a_time() -> TestServer {
+    TestServer::with_limits(Limits { concurrent_streams: 1, ..Limits::default() }).await
+}
+
+/// Asks until there is room for a stream; each time it is refused for want of room, and for nothing else.
+async fn open_when_there_is_room(client: &mut Client) {
+    let attempts = async {
+        while let Err(status) = open(client).await {
+            assert_eq!(status.code(), Code::ResourceExhausted, "{status:?}");
+        }
+    };
+    tokio::time::timeout(PATIENCE, attempts).await.expect("the permit comes back");
+}
+
+#[tokio::test]
+async fn ids_come_back_in_order() {
+    let requests = (0..200).map(|number| numbered(number, explained(sport()))).collect();
+    let answers = answers(&mut shared().await.classification().await, requests).await.expect("answers");
+    let ids: Vec<_> = answers.into_iter().map(|answer| answer.id).collect();
+    assert_eq!(ids, (0..200).map(|number| format!("id-{number}")).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn each_answer_has_the_bytes_that_classify_gives() {
+    let articles = mixed_articles(200);
+    let requests = articles.iter().cloned().enumerate().map(|(number, article)| numbered(number, explained(article))).collect();
+    let mut client = shared().await.classification().await;
+    for (answer, article) in answers(&mut client, requests).await.expect("answers").into_iter().zip(articles) {
+        let place = answer.id;
+        match (answer.result.expect("an answer or an error"), client.classify(explained(article)).await) {
+            (Outcome::Classification(in_stream), Ok(alone)) => {
+                assert_eq!(in_stream.encode_to_vec(), alone.into_inner().encode_to_vec(), "{place}");
+            }
+            (Outcome::Error(in_stream), Err(alone)) => {
+                // The details of a status are the same google.rpc.Status, encoded; its map of values has no order.
+                let alone = tonic_types::Status::decode(alone.details()).expect("a google.rpc.Status");
+                assert_eq!((in_stream.code, in_stream.message), (alone.code, alone.message), "{place}");
+            }
+            (in_stream, alone) => panic!("{place}: {in_stream:?} in the stream, {alone:?} alone"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_answer_comes_before_the_next_request_is_sent() {
+    let (sender, mut stream) = open(&mut shared().await.classification().await).await.expect("a stream");
+    for number in 0..3 {
+        sender.send(numbered(number, explained(sport()))).await.expect("an open stream");
+        let answer = tokio::time::timeout(PATIENCE, stream.message()).await.expect("soon").expect("no error");
+        assert_eq!(answer.expect("an answer").id, format!("id-{number}"));
+    }
+}
+
+#[tokio::test]
+async fn a_bad_request_fails_alone() {
+    let requests = [sport(), article("", " "), sport()].map(explained);
+    let requests = requests.into_iter().enumerate().map(|(number, request)| numbered(number, request)).collect();
+    let answers = answers(&mut shared().await.classification().await, requests).await.expect("answers");
+    let is_good: Vec<_> = answers.iter().map(|answer| matches!(answer.result, Some(Outcome::Classification(_)))).collect();
+    assert_eq!(is_good, [true, false, true]);
+}
+
+async fn only_error(server: &TestServer, request: StreamClassifyRequest) -> (String, tonic_types::Status) {
+    let mut answers = answers(&mut server.classification().await, vec![request]).await.expect("answers");
+    match answers.pop() {
+        Some(StreamClassifyResponse { id, result: Some(Outcome::Error(error)) }) => (id, error),
+        other => panic!("no error: {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_missing_request_is_refused_by_its_id() {
+    let request = StreamClassifyRequest { id: "lost".to_owned(), request: None };
+    let (id, error) = only_error(shared().await, request).await;
+    assert_eq!((id, item_violation(&error)), ("lost".to_owned(), ("request".to_owned(), "FIELD_REQUIRED".to_owned())));
+}
+
+#[tokio::test]
+async fn an_id_that_is_too_long_is_refused() {
+    let request = StreamClassifyRequest { id: "x".repeat(NARROW.request_id_bytes + 1), request: Some(explained(sport())) };
+    let (_, error) = only_error(narrow().await, request).await;
+    assert_eq!(item_violation(&error), ("id".to_owned(), "ID_TOO_LONG".to_owned()));
+}
+
+#[tokio::test]
+async fn an_id_that_is_too_long_is_cut_between_characters() {
+    // 7 bytes, then one of 2: the limit of 8 lies in its middle.
+    let request = StreamClassifyRequest { id: "1234567é".to_owned(), request: None };
+    assert_eq!(only_error(narrow().await, request).await.0, "1234567");
+}
+
+#[tokio::test]
+async fn an_unknown_model_fails_one_request_only() {
+    let unknown = ClassifyRequest { model: "nothing".to_owned(), ..explained(sport()) };
+    let requests = vec![numbered(0, unknown), numbered(1, explained(sport()))];
+    let answers = answers(&mut shared().await.classification().await, requests).await.expect("answers");
+    let [Some(Outcome::Error(error)), Some(Outcome::Classification(_))] = [&answers[0].result, &answers[1].result] else {
+        panic!("{answers:?}")
+    };
+    assert_eq!(Code::from(error.code), Code::NotFound);
+}
+
+#[tokio::test]
+async fn a_stream_without_a_request_ends_well() {
+    let answers = answers(&mut shared().await.classification().await, Vec::new()).await;
+    assert_eq!(answers.expect("no error"), []);
+}
+
+#[tokio::test]
+async fn a_half_closed_stream_ends_well() {
+    let (sender, mut stream) = open(&mut shared().await.classification().await).await.expect("a stream");
+    drop(sender);
+    let end = tokio::time::timeout(PATIENCE, stream.message()).await.expect("soon");
+    assert_eq!(end.expect("no error"), None);
+}
+
+#[tokio::test]
+async fn a_message_over_the_limit_ends_the_stream() {
+    let large = explained(article("", &"x".repeat(NARROW.message_bytes)));
+    let requests = vec![numbered(0, large), numbered(1, explained(sport()))];
+    let status = answers(&mut narrow().await.classification().await, requests).await.expect_err("refused");
+    assert_eq!(violation(&status), ("(message)".to_owned(), "MESSAGE_TOO_LARGE".to_owned()));
+}
+
+#[tokio::test]
+async fn a_stream_too_many_at_a_time_is_refused() {
+    let status = open(&mut full().await.classification().await).await.expect_err("refused");
+    assert_eq!(refusal(&status), (Code::ResourceExhausted, "TOO_MANY_IN_FLIGHT".to_owned()));
+}
+
+#[tokio::test]
+async fn a_stream_too_many_is_told_when_to_try_again() {
+    let status = open(&mut full().await.classification().await).await.expect_err("refused");
+    assert!(says_when_to_retry(&status));
+}
+
+#[tokio::test]
+async fn an_open_stream_takes_the_room_of_another() {
+    let server = one_at_a_time().await;
+    let _first = open(&mut server.classification().await).await.expect("room for one");
+    let status = open(&mut server.classification().await).await.expect_err("no room for two");
+    assert_eq!(status.code(), Code::ResourceExhausted);
+}
+
+#[tokio::test]
+async fn a_stream_that_its_client_drops_makes_room() {
+    let server = one_at_a_time().await;
+    let mut client = server.classification().await;
+    drop(open(&mut client).await.expect("room for one"));
+    open_when_there_is_room(&mut client).await;
+}
+
+#[tokio::test]
+async fn a_stream_that_has_ended_makes_room() {
+    let server = one_at_a_time().await;
+    let mut client = server.classification().await;
+    answers(&mut client, vec![numbered(0, explained(sport()))]).await.expect("answers");
+    open_when_there_is_room(&mut client).await;
+}
+
+/// How many bytes of answers the client of [`open_within`] takes before they are read.
+const WINDOW_BYTES: u32 = 1 << 10;
+
+async fn open_within(
+    server: &TestServer,
+    timeout: &'static str,
+) -> (mpsc::Sender<StreamClassifyRequest>, Streaming<StreamClassifyResponse>) {
+    let proxy = proxy_of_hidden_timeouts(server.address).await;
+    let endpoint = Endpoint::from_shared(format!("http://{proxy}")).expect("a URI").initial_stream_window_size(WINDOW_BYTES);
+    let mut client = ClassificationServiceClient::new(endpoint.connect().await.expect("a server that listens"));
+    let (sender, requests) = mpsc::channel(1);
+    let mut request = Request::new(ReceiverStream::new(requests));
+    request.metadata_mut().insert(HIDDEN_TIMEOUT, timeout.parse().expect("ASCII"));
+    (sender, client.stream_classify(request).await.expect("a stream").into_inner())
+}
+
+#[tokio::test]
+async fn an_open_stream_ends_at_its_deadline() {
+    let (_sender, mut stream) = open_within(shared().await, "200m").await;
+    let end = tokio::time::timeout(PATIENCE, stream.message()).await.expect("soon");
+    assert_eq!(refusal(&end.expect_err("too late")), (Code::DeadlineExceeded, "DEADLINE_EXCEEDED".to_owned()));
+}
+
+#[tokio::test]
+async fn a_stream_whose_answers_nobody_reads_makes_room_at_its_deadline() {
+    let server = one_at_a_time().await;
+    let (sender, _unread) = open_within(&server, "500m").await;
+    let mut client = server.classification().await;
+    // More and more requests, until the answers fill every buffer on the way and the server takes no more.
+    let flood = async { while sender.send(numbered(0, explained(sport()))).await.is_ok() {} };
+    tokio::select! {
+        () = async { flood.await; std::future::pending().await } => {}
+        () = open_when_there_is_room(&mut client) => {}
+    }
+}

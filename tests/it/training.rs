@@ -1,0 +1,397 @@
+//! Training: what changes the bytes of a model and what does not, and what is refused.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::PathBuf;
+
+use safetensors::SafeTensors;
+use slugline::article::ArticleText;
+use slugline::corpus::{self, Input, OnError, Progress};
+use slugline::model::train::{Estimator, Recipe, TrainError, TrainOptions, Trained, train};
+use slugline::model::{LoadedModel, Manifest, Scorer, artifact};
+use tempfile::TempDir;
+
+/// A corpus of JSON Lines on disk, as long as it is held.
+pub(crate) struct Corpus {
+    pub(crate) directory: TempDir,
+    pub(crate) inputs: Vec<Input>,
+}
+
+impl Corpus {
+    /// Of one file, `0.jsonl`.
+    pub(crate) fn of(lines: &[String]) -> Self {
+        Self::of_files(&[lines])
+    }
+
+    /// Of these files, in their order.
+    fn of_files(files: &[&[String]]) -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let inputs = files
+            .iter()
+            .enumerate()
+            .map(|(number, lines)| {
+                let path = directory.path().join(format!("{number}.jsonl"));
+                fs::write(&path, lines.join("\n")).expect("a file in it");
+                Input::File(path)
+            })
+            .collect();
+        Self { directory, inputs }
+    }
+
+    pub(crate) fn file(&self) -> PathBuf {
+        self.directory.path().join("0.jsonl")
+    }
+}
+
+/// A line of a corpus.
+pub(crate) fn line(body: &str, topics: &[&str]) -> String {
+    serde_json::json!({ "body": body, "topics": topics }).to_string()
+}
+
+/// The options of a small corpus: every term counts.
+pub(crate) fn all_terms(estimator: Estimator) -> TrainOptions {
+    TrainOptions {
+        recipe: Recipe::Fixed(estimator),
+        min_document_frequency: 1,
+        keep_terms: None,
+        ..TrainOptions::new("small/1".parse().expect("a model's id"))
+    }
+}
+
+/// Trains a model of lines that are known to make one.
+pub(crate) fn trained(lines: &[String], options: &TrainOptions) -> Trained {
+    let corpus = Corpus::of(lines);
+    train(&corpus.inputs, options, &Progress::default()).expect("the corpus makes a model")
+}
+
+/// The model, as a server reads it.
+pub(crate) fn loaded(trained: &Trained) -> LoadedModel {
+    artifact::parse(&trained.artifact.manifest, &trained.artifact.weights).expect("what was trained can be read")
+}
+
+/// A corpus that two topics can be learned from.
+pub(crate) fn two_topics() -> Vec<String> {
+    let texts = [
+        ("late goal wins the match", "sport"),
+        ("bank raises the rate", "business"),
+        ("goal in the match", "sport"),
+        ("bank cuts the rate", "business"),
+    ];
+    texts.iter().map(|(text, topic)| line(text, &[topic])).collect()
+}
+
+fn refusal(lines: &[String], options: &TrainOptions) -> TrainError {
+    let corpus = Corpus::of(lines);
+    train(&corpus.inputs, options, &Progress::default()).expect_err("no model can be made of it")
+}
+
+/// More bytes and more documents than are handed to one worker at a time (256 KiB of the corpus, 2,048 documents of the link), of
+/// words that tell their topic now and then. Some have two topics, one has no known term, one topic has one document.
+fn newsroom() -> Vec<String> {
+    // A linear congruential generator (Knuth's MMIX), for words that are the same on every machine.
+    let mut state = 1u64;
+    let mut below = move |limit: u64| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) % limit
+    };
+    const TOPICS: [&str; 4] = ["business", "health", "sport", "world"];
+    let mut lines: Vec<String> = (0..2_600)
+        .map(|number| {
+            let topic = below(4) as usize;
+            let words: Vec<String> = (0..24)
+                .map(|_| match below(6) {
+                    0 => format!("{}{}", TOPICS[topic], below(30)),
+                    _ => format!("word{}", below(60)),
+                })
+                .collect();
+            let second = TOPICS[(topic + 1) % 4];
+            let topics = if number % 50 == 0 { vec![TOPICS[topic], second] } else { vec![TOPICS[topic]] };
+            line(&words.join(" "), &topics)
+        })
+        .collect();
+    lines.push(line("!?", &["sport"]));
+    lines.push(line("word1 word2 word3", &["obituaries"]));
+    lines
+}
+
+fn newsroom_options(threads: usize) -> TrainOptions {
+    TrainOptions {
+        recipe: Recipe::Auto,
+        alpha: Some(0.1),
+        keep_terms: Some(500),
+        corpus: corpus::Options { threads, ..corpus::Options::default() },
+        ..TrainOptions::new("newsroom/1".parse().expect("a model's id"))
+    }
+}
+
+/// One tensor of a file of weights.
+fn tensor(weights: &[u8], name: &str) -> Vec<u8> {
+    SafeTensors::deserialize(weights).expect("our own file").tensor(name).expect("a tensor").data().to_vec()
+}
+
+/// The manifest, less what the folds of the cross-validation have a say in.
+fn without_what_folds_decide(trained: &Trained) -> Manifest {
+    let mut manifest = trained.manifest.clone();
+    manifest.recipe.seed = 0;
+    manifest.recipe.scale = 1.0;
+    manifest.metrics = None;
+    manifest.decision.confident_probability = 1.0;
+    manifest.weights.sha256.clear();
+    manifest
+}
+
+#[test]
+fn the_same_corpus_gives_the_same_bytes_with_any_number_of_threads() {
+    let corpus = Corpus::of(&newsroom());
+    let bytes = fs::metadata(corpus.file()).expect("a file").len();
+    assert!(bytes > 1 << 18, "{bytes} bytes are one block of work");
+    let train_on = |threads| train(&corpus.inputs, &newsroom_options(threads), &Progress::default()).expect("a model");
+    let first = train_on(1);
+    for threads in [2, 5] {
+        let again = train_on(threads);
+        assert_eq!(again.artifact, first.artifact, "{threads} threads");
+        assert_eq!(again.counts, first.counts, "{threads} threads");
+        assert_eq!(again.trials, first.trials, "{threads} threads");
+    }
+}
+
+/// What a document counts does not depend on its place. What does is the fingerprint, which is that of the bytes in their
+/// order, and the fold a document falls into: so the scale, and with it the stored weights, and the thresholds may move.
+#[test]
+fn the_order_of_the_files_changes_the_fingerprint_and_the_folds_alone() {
+    let lines = newsroom();
+    let (head, tail) = lines.split_at(300);
+    let options = TrainOptions { recipe: Recipe::Fixed(Estimator::Multinomial), ..newsroom_options(2) };
+    let [one_way, other_way] = [[head, tail], [tail, head]].map(|files| {
+        let corpus = Corpus::of_files(&files);
+        train(&corpus.inputs, &options, &Progress::default()).expect("a model")
+    });
+    assert_eq!(one_way.counts, other_way.counts);
+    assert_ne!(one_way.manifest.corpus.sha256, other_way.manifest.corpus.sha256);
+    let [mut one_manifest, other_manifest] = [&one_way, &other_way].map(without_what_folds_decide);
+    one_manifest.corpus.sha256.clone_from(&other_manifest.corpus.sha256);
+    assert_eq!(one_manifest, other_manifest);
+    for name in ["terms", "idf"] {
+        assert_eq!(tensor(&one_way.artifact.weights, name), tensor(&other_way.artifact.weights, name), "{name}");
+    }
+    // The weights are the same but for their common scale, to half precision (11 bits, and one more for the mean).
+    let [one, other] = [loaded(&one_way), loaded(&other_way)];
+    let ratio = (one.manifest.recipe.scale / other.manifest.recipe.scale) as f32;
+    for term in 0..one.model.vocabulary().len() as u32 {
+        let rows = one.model.term_weights(term).iter().zip(other.model.term_weights(term));
+        let largest = rows.clone().map(|(one, _)| one.abs()).fold(0.0, f32::max);
+        for (one, other) in rows {
+            assert!((one - other * ratio).abs() <= largest / 512.0, "{term}: {one} and {other} times {ratio}");
+        }
+    }
+}
+
+#[test]
+fn the_seed_changes_only_what_the_folds_decide() {
+    let lines = newsroom();
+    let [one, other] = [1, 2].map(|seed| {
+        let options = TrainOptions { recipe: Recipe::Fixed(Estimator::Complement), seed, ..newsroom_options(2) };
+        trained(&lines, &options)
+    });
+    assert_ne!(one.manifest.metrics, other.manifest.metrics, "the folds are the same");
+    assert_eq!(without_what_folds_decide(&one), without_what_folds_decide(&other));
+    assert_eq!(one.counts, other.counts);
+    for name in ["terms", "idf", "bias"] {
+        assert_eq!(tensor(&one.artifact.weights, name), tensor(&other.artifact.weights, name), "{name}");
+    }
+}
+
+#[test]
+fn the_name_of_the_model_does_not_change_its_weights() {
+    let options = all_terms(Estimator::Multinomial);
+    let renamed = TrainOptions { id: "other/7".parse().expect("a model's id"), ..options.clone() };
+    let [one, other] = [options, renamed].map(|options| trained(&two_topics(), &options));
+    assert_eq!(one.artifact.weights, other.artifact.weights);
+    assert_eq!(other.manifest.id().to_string(), "other/7");
+}
+
+#[test]
+fn a_corpus_without_a_document_is_refused() {
+    let options = all_terms(Estimator::Multinomial);
+    assert!(matches!(refusal(&[], &options), TrainError::EmptyCorpus));
+    assert!(matches!(refusal(&[String::new(), "  ".to_owned()], &options), TrainError::EmptyCorpus));
+    let skipping = corpus::Options { on_error: OnError::Skip, ..corpus::Options::default() };
+    let options = TrainOptions { corpus: skipping, ..options };
+    assert!(matches!(refusal(&["no JSON".to_owned()], &options), TrainError::EmptyCorpus));
+}
+
+#[test]
+fn a_corpus_of_one_topic_is_refused_by_its_name() {
+    let error = refusal(&[line("goal", &["sport"]), line("match", &["sport"])], &all_terms(Estimator::Complement));
+    assert!(matches!(&error, TrainError::OneTopic(topic) if topic == "sport"), "{error:?}");
+}
+
+#[test]
+fn a_corpus_of_which_no_term_survives_is_refused() {
+    let options = TrainOptions { min_document_frequency: 5, ..all_terms(Estimator::Multinomial) };
+    let error = refusal(&two_topics(), &options);
+    assert!(matches!(error, TrainError::NoTerms(5)), "{error:?}");
+    assert!(error.to_string().contains("--min-df"), "{error}");
+}
+
+#[test]
+fn a_document_without_a_topic_is_refused_by_its_line() {
+    let mut lines = two_topics();
+    lines.insert(2, line("nobody knows", &[]));
+    let error = refusal(&lines, &all_terms(Estimator::Multinomial)).to_string();
+    assert!(error.contains("0.jsonl:3: ") && error.contains("no topic"), "{error}");
+}
+
+#[test]
+fn options_out_of_their_range_are_refused_before_anything_is_read() {
+    let good = || all_terms(Estimator::Multinomial);
+    let alpha = |alpha| TrainOptions { alpha: Some(alpha), ..good() };
+    let target_precision = |target_precision| TrainOptions { target_precision, ..good() };
+    for (options, word) in [
+        (alpha(0.0), "alpha"),
+        (alpha(-1.0), "alpha"),
+        (alpha(f64::NAN), "alpha"),
+        (alpha(f64::INFINITY), "alpha"),
+        (TrainOptions { min_document_frequency: 0, ..good() }, "document frequency"),
+        (target_precision(0.0), "precision"),
+        (target_precision(1.0), "precision"),
+        (target_precision(f64::NAN), "precision"),
+    ] {
+        let missing = [Input::File("no-such-file.jsonl".into())];
+        let error = train(&missing, &options, &Progress::default()).expect_err("an option out of range");
+        assert!(matches!(&error, TrainError::Option(reason) if reason.contains(word)), "{word}: {error:?}");
+    }
+}
+
+#[test]
+fn the_smallest_alpha_makes_a_model_or_is_refused_as_an_option() {
+    // Its logarithm is about -690: so far are the topics apart that the scale has no slope to follow, and so large are the weights
+    // that, scaled by much, half precision cannot hold them.
+    for estimator in [Estimator::Multinomial, Estimator::Complement] {
+        let mut lines = vec![line("goal match the", &["sport"]), line("bank rate the", &["business"])];
+        lines.push(line("treaty talks the", &["world"]));
+        lines.extend_from_within(..);
+        let corpus = Corpus::of(&lines);
+        let options = TrainOptions { alpha: Some(1e-300), ..all_terms(estimator) };
+        let outcome = train(&corpus.inputs, &options, &Progress::default());
+        assert!(matches!(outcome, Ok(_) | Err(TrainError::Option(_))), "{}: {outcome:?}", estimator.name());
+    }
+}
+
+#[test]
+fn a_topic_of_one_document_is_learned_with_a_warning() {
+    let mut lines = two_topics();
+    lines.push(line("flu vaccine", &["health"]));
+    for estimator in [Estimator::Multinomial, Estimator::Complement] {
+        let trained = trained(&lines, &all_terms(estimator));
+        assert!(matches!(trained.warnings.as_slice(), [warning] if warning.contains("health")), "{:?}", trained.warnings);
+        let loaded = loaded(&trained);
+        let mut scorer = Scorer::default();
+        let first = scorer.score(&loaded.model, ArticleText { title: "", body: "flu vaccine" }).first_topic();
+        assert_eq!(loaded.model.topics()[first].as_str(), "health");
+    }
+}
+
+#[test]
+fn documents_of_several_topics_count_for_each_with_a_warning() {
+    let mut lines = two_topics();
+    lines.push(line("bank buys the club", &["sport", "business", "sport"]));
+    let trained = trained(&lines, &all_terms(Estimator::Multinomial));
+    assert!(
+        matches!(trained.warnings.as_slice(), [warning] if warning.starts_with("1 documents carry several topics")),
+        "{:?}",
+        trained.warnings
+    );
+    let counts: Vec<(&str, u64)> =
+        trained.manifest.topics.iter().map(|topic| (topic.name.as_str(), topic.document_count)).collect();
+    assert_eq!(counts, [("business", 3), ("sport", 3)]);
+    assert_eq!(trained.manifest.corpus.document_count, 5);
+}
+
+#[test]
+fn a_corpus_without_surprises_has_no_warnings() {
+    assert_eq!(trained(&two_topics(), &all_terms(Estimator::Multinomial)).warnings, Vec::<String>::new());
+}
+
+#[test]
+fn skipped_lines_are_counted_and_teach_nothing() {
+    let mut lines = two_topics();
+    lines.insert(0, "no JSON".to_owned());
+    lines.insert(2, line("a topic of no other document", &[]));
+    lines.push(line("", &["health"]));
+    let corpus = corpus::Options { on_error: OnError::Skip, threads: 2, format: None };
+    let with_bad_lines = trained(&lines, &TrainOptions { corpus, ..all_terms(Estimator::Multinomial) });
+    let without = trained(&two_topics(), &all_terms(Estimator::Multinomial));
+    assert_eq!(with_bad_lines.counts, without.counts);
+    assert_eq!(with_bad_lines.manifest.topics, without.manifest.topics);
+    assert_eq!((with_bad_lines.corpus.documents, with_bad_lines.corpus.skipped), (4, 3));
+    assert_eq!(with_bad_lines.manifest.corpus.skipped_count, 3);
+    let skipped: Vec<u64> = with_bad_lines.corpus.skipped_examples.iter().map(|line| line.line).collect();
+    assert_eq!(skipped, [1, 3, 7]);
+}
+
+#[test]
+fn cross_validation_tries_both_estimators_and_their_link_and_keeps_the_best() {
+    let trained = trained(&newsroom(), &newsroom_options(2));
+    let tried: BTreeSet<&str> = trained.trials.iter().map(|trial| trial.recipe.kind.as_str()).collect();
+    assert_eq!(tried, BTreeSet::from(["complement", "linked", "multinomial"]));
+    let best = &trained.trials[0];
+    assert_eq!(trained.manifest.recipe.kind, best.recipe.kind);
+    let accuracy = trained.manifest.metrics.as_ref().expect("it was measured").accuracy;
+    assert!((accuracy - best.metrics.accuracy).abs() < 1e-12, "{accuracy}");
+    for pair in trained.trials.windows(2) {
+        let [better, worse] = [&pair[0].metrics, &pair[1].metrics];
+        let is_ranked =
+            better.accuracy > worse.accuracy || (better.accuracy == worse.accuracy && better.log_loss <= worse.log_loss);
+        assert!(is_ranked, "{better:?} before {worse:?}");
+    }
+}
+
+#[test]
+fn an_alpha_that_was_asked_for_holds_for_every_recipe() {
+    for recipe in [Recipe::Auto, Recipe::Fixed(Estimator::Multinomial), Recipe::Fixed(Estimator::Complement)] {
+        let options = TrainOptions { recipe, alpha: Some(0.07), ..all_terms(Estimator::Multinomial) };
+        for trial in trained(&two_topics(), &options).trials {
+            let alphas = [trial.recipe.multinomial_alpha, trial.recipe.complement_alpha];
+            let expected: &[_] = match trial.recipe.kind.as_str() {
+                "multinomial" => &[Some(0.07), None],
+                "complement" => &[None, Some(0.07)],
+                _ => &[Some(0.07), Some(0.07)],
+            };
+            assert_eq!(alphas, expected, "{}", trial.recipe);
+        }
+    }
+}
+
+#[test]
+fn the_smallest_corpora_make_a_model_by_any_recipe() {
+    let lines = two_topics();
+    for recipe in [Recipe::Auto, Recipe::Fixed(Estimator::Multinomial), Recipe::Fixed(Estimator::Complement)] {
+        for count in 2..=lines.len() {
+            let options = TrainOptions { recipe, ..all_terms(Estimator::Multinomial) };
+            let loaded = loaded(&trained(&lines[..count], &options));
+            let mut scorer = Scorer::default();
+            let article = ArticleText { title: "", body: "late goal wins the match" };
+            let probabilities = scorer.score(&loaded.model, article).probabilities;
+            assert!(probabilities.iter().all(|probability| probability.is_finite()), "{recipe:?}, {count}: {probabilities:?}");
+        }
+    }
+}
+
+#[test]
+fn the_terms_kept_are_all_words_and_the_best_pairs() {
+    let mut lines = two_topics();
+    lines.push(line("the match was late", &["sport"]));
+    let terms = |options: TrainOptions| -> Vec<String> {
+        loaded(&trained(&lines, &options)).model.vocabulary().terms().map(str::to_owned).collect()
+    };
+    let options = || TrainOptions { min_document_frequency: 2, ..all_terms(Estimator::Multinomial) };
+    assert_eq!(terms(options()), ["bank", "goal", "late", "match", "rate", "the", "the match", "the rate"]);
+    // Presence against three and two documents, chi-square: bank, rate and "the rate" 3, match and "the match" 2, goal 4/3,
+    // late 4/3, the 0. Of equals the first by text counts.
+    let keep = |count| terms(TrainOptions { keep_terms: Some(count), ..options() });
+    assert_eq!(keep(0), ["bank", "goal", "late", "match", "rate", "the"]);
+    assert_eq!(keep(3), ["bank", "goal", "late", "match", "rate", "the", "the rate"]);
+    assert_eq!(keep(4), ["bank", "goal", "late", "match", "rate", "the", "the rate"]);
+    assert_eq!(keep(5), ["bank", "goal", "late", "match", "rate", "the", "the match", "the rate"]);
+}
