@@ -16,6 +16,7 @@ Examples:
 
 /// Look at models
 #[derive(Subcommand)]
+#[command(after_help = EXAMPLES)]
 pub(super) enum Command {
     /// Show a model's manifest and each topic's strongest terms
     #[command(after_help = EXAMPLES)]

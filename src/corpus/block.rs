@@ -196,7 +196,8 @@ fn guess_format(input: &Input, start: &[u8]) -> Format {
         Some("csv") => Format::Csv,
         _ => {
             let start = start.trim_ascii_start();
-            if start.starts_with(b"{") {
+            // Nothing at all is no CSV file without a header: it is no document, in any format.
+            if start.is_empty() || start.starts_with(b"{") {
                 Format::JsonLines
             } else if start.starts_with(FASTTEXT_LABEL.as_bytes()) {
                 Format::FastText

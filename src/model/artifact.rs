@@ -185,6 +185,9 @@ fn parse_manifest(bytes: &[u8]) -> Result<Manifest, ArtifactError> {
     if found > Manifest::FORMAT_VERSION {
         return Err(ArtifactError::FutureVersion { found, known: Manifest::FORMAT_VERSION });
     }
+    if found != Manifest::FORMAT_VERSION {
+        return Err(ArtifactError::Manifest { reason: format!("there is no format version {found}") });
+    }
     let manifest: Manifest = serde_json::from_slice(bytes).map_err(damaged)?;
     ModelId::new(&manifest.name, &manifest.version.to_string())
         .map_err(|error| ArtifactError::Manifest { reason: error.to_string() })?;
@@ -204,16 +207,17 @@ fn assemble(manifest: Manifest, weights: &[u8]) -> Result<LoadedModel, ArtifactE
         return Err(ArtifactError::WeightsChecksum);
     }
     let tensors = SafeTensors::deserialize(weights).map_err(|error| ArtifactError::Weights { reason: error.to_string() })?;
-    let terms = tensor(&tensors, "terms", Dtype::U8)?;
+    let (term_count, topic_count) = (manifest.term_count, manifest.topics.len());
+    let terms = tensor(&tensors, "terms", Dtype::U8, None)?;
     let terms = std::str::from_utf8(terms).map_err(|error| ArtifactError::Weights { reason: format!("terms: {error}") })?;
     let vocabulary = Vocabulary::new(terms.split_terminator('\n'))?;
-    if vocabulary.len() != manifest.term_count {
-        let reason = format!("{} terms where the manifest says {}", vocabulary.len(), manifest.term_count);
+    if vocabulary.len() != term_count {
+        let reason = format!("{} terms where the manifest says {term_count}", vocabulary.len());
         return Err(ArtifactError::Weights { reason });
     }
-    let idf = floats(tensor(&tensors, "idf", Dtype::F32)?);
-    let bias = floats(tensor(&tensors, "bias", Dtype::F32)?);
-    let weights: Vec<f32> = tensor(&tensors, "weights", Dtype::F16)?
+    let idf = floats(tensor(&tensors, "idf", Dtype::F32, Some(&[term_count]))?);
+    let bias = floats(tensor(&tensors, "bias", Dtype::F32, Some(&[topic_count]))?);
+    let weights: Vec<f32> = tensor(&tensors, "weights", Dtype::F16, Some(&[term_count, topic_count]))?
         .as_chunks::<2>()
         .0
         .iter()
@@ -224,10 +228,14 @@ fn assemble(manifest: Manifest, weights: &[u8]) -> Result<LoadedModel, ArtifactE
     Ok(LoadedModel { manifest, model })
 }
 
-fn tensor<'a>(tensors: &SafeTensors<'a>, name: &str, dtype: Dtype) -> Result<&'a [u8], ArtifactError> {
+/// The bytes of a tensor; a shape of None may be any.
+fn tensor<'a>(tensors: &SafeTensors<'a>, name: &str, dtype: Dtype, shape: Option<&[usize]>) -> Result<&'a [u8], ArtifactError> {
     let view = tensors.tensor(name).map_err(|error| ArtifactError::Weights { reason: error.to_string() })?;
     if view.dtype() != dtype {
         return Err(ArtifactError::Weights { reason: format!("{name} is of type {:?}, not {dtype:?}", view.dtype()) });
+    }
+    if let Some(shape) = shape.filter(|shape| view.shape() != *shape) {
+        return Err(ArtifactError::Weights { reason: format!("{name} has the shape {:?}, not {shape:?}", view.shape()) });
     }
     Ok(view.data())
 }

@@ -31,6 +31,13 @@ use crate::text::{TermId, TextOptions, Vocabulary};
 /// Rows are padded to a multiple of this many floats, so that adding one is whole vector instructions.
 const LANES: usize = 8;
 
+/// The largest inverse document frequency: that of a word in one of `e^99` documents.
+const MAX_IDF: f32 = 100.0;
+
+/// The largest weight or bias, either way: what half precision holds. No sum over an article's terms then leaves the range of
+/// single precision.
+const MAX_WEIGHT: f32 = 65_504.0;
+
 /// A topic model, ready to score. Built by [`train`], read by [`artifact`]; never changed.
 #[derive(Debug, Clone)]
 pub struct TopicModel {
@@ -107,10 +114,10 @@ impl TopicModel {
                 return Err(ModelShapeError::Size { what, found, expected });
             }
         }
-        if idf.iter().any(|value| !value.is_finite() || *value <= 0.0) {
+        if idf.iter().any(|value| !(*value > 0.0 && *value <= MAX_IDF)) {
             return Err(ModelShapeError::NotFinite("the table of idf"));
         }
-        if weights.iter().chain(bias).any(|value| !value.is_finite()) {
+        if weights.iter().chain(bias).any(|value| !(value.abs() <= MAX_WEIGHT)) {
             return Err(ModelShapeError::NotFinite("the table of weights"));
         }
         let stride = topic_count.next_multiple_of(LANES);
@@ -120,9 +127,6 @@ impl TopicModel {
             let mean = mean(weights);
             for (value, &weight) in row.iter_mut().zip(weights) {
                 *value = (f64::from(weight) - mean) as f32 * idf;
-                if !value.is_finite() {
-                    return Err(ModelShapeError::NotFinite("the table of weights"));
-                }
             }
         }
         let bias_mean = mean(bias);

@@ -1,9 +1,15 @@
-//! Integration tests, in one binary: a real client talks to a real server.
+//! Integration tests, in one binary: a real client talks to a real server, and the real command does its work.
 
+mod artifact;
 mod batch;
 mod classify;
+mod command_line;
+mod examples;
+mod golden;
 mod health;
+mod layering;
 mod lifecycle;
 mod models;
 mod stream;
 mod support;
+mod training;

@@ -11,6 +11,9 @@ use crate::corpus;
 use crate::model::artifact::{Draft, hexadecimal};
 use crate::model::manifest::{CorpusRecord, Manifest, TopicRecord, WeightsRecord};
 
+/// The largest weight, either way: what half precision holds. Only a corpus told apart without a single mistake comes near it.
+const MAX_WEIGHT: f64 = 65_504.0;
+
 /// Puts the artefact's parts together.
 ///
 /// Each term's weights are centred over the topics, which changes no probability (softmax does not see what is added to all
@@ -32,7 +35,7 @@ pub(super) fn draft(
     linear.weights.mapv_inplace(|weight| weight * calibration.scale);
     for column in linear.weights.axis_iter(Axis(1)) {
         let mean = column.sum() / topic_count as f64;
-        weights.extend(column.iter().map(|&weight| f16::from_f64(weight - mean)));
+        weights.extend(column.iter().map(|&weight| f16::from_f64((weight - mean).clamp(-MAX_WEIGHT, MAX_WEIGHT))));
     }
     let mean = linear.bias.iter().sum::<f64>() / topic_count as f64;
     let bias = linear.bias.iter().map(|&bias| ((bias - mean) * calibration.scale) as f32).collect();

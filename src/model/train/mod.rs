@@ -30,6 +30,9 @@ use crate::corpus::{self, CorpusError, Input, Progress};
 use crate::text::TextOptions;
 use spool::SpooledCorpus;
 
+/// The least pseudo-count. Below it the logarithm of what was never seen outweighs all that was.
+const MIN_ALPHA: f64 = 1e-6;
+
 /// What to train and how. [`TrainOptions::new`] has the defaults.
 #[derive(Debug, Clone)]
 pub struct TrainOptions {
@@ -37,7 +40,7 @@ pub struct TrainOptions {
     pub id: ModelId,
     /// How the weights are estimated.
     pub recipe: Recipe,
-    /// The pseudo-count that is added to every term of every topic; above 0. None leaves it to the recipe.
+    /// The pseudo-count that is added to every term of every topic; from 1e-6 on. None leaves it to the recipe.
     pub alpha: Option<f64>,
     /// How text becomes terms.
     pub text: TextOptions,
@@ -181,8 +184,10 @@ pub fn train(inputs: &[Input], options: &TrainOptions, progress: &Progress) -> R
 
 fn check(options: &TrainOptions) -> Result<(), TrainError> {
     let refuse = |reason: &str| Err(TrainError::Option(reason.to_owned()));
-    if options.alpha.is_some_and(|alpha| !(alpha.is_finite() && alpha > 0.0)) {
-        return refuse("alpha must be a number above 0: with 0, one word never seen with a topic would rule the topic out");
+    if options.alpha.is_some_and(|alpha| !(alpha.is_finite() && alpha >= MIN_ALPHA)) {
+        return refuse(
+            "alpha must be a number from 0.000001 on: with 0, one word never seen with a topic would rule the topic out",
+        );
     }
     if options.min_document_frequency == 0 {
         return refuse("the minimum document frequency must be at least 1");
