@@ -117,7 +117,7 @@ impl TopicModel {
         if idf.iter().any(|value| !(*value > 0.0 && *value <= MAX_IDF)) {
             return Err(ModelShapeError::NotFinite("the table of idf"));
         }
-        if weights.iter().chain(bias).any(|value| !(value.abs() <= MAX_WEIGHT)) {
+        if weights.iter().chain(bias).any(|value| !(-MAX_WEIGHT..=MAX_WEIGHT).contains(value)) {
             return Err(ModelShapeError::NotFinite("the table of weights"));
         }
         let stride = topic_count.next_multiple_of(LANES);
