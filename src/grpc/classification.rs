@@ -58,7 +58,6 @@ impl ClassificationService for ClassificationApi {
         let app = Arc::clone(&self.0);
         let requests = request.into_inner();
         tokio::spawn(async move {
-            let _permit = permit;
             let end = tokio::select! {
                 end = app.answer_stream(requests, &answers) => end,
                 () = wait_for(deadline) => Err(status::status(ServiceError::DeadlineExceeded)),
@@ -66,6 +65,8 @@ impl ClassificationService for ClassificationApi {
                 // The caller has left.
                 () = answers.closed() => Ok(()),
             };
+            // The work is done. A caller who does not read may keep its stream, but not the place of another.
+            drop(permit);
             if let Err(status) = end {
                 // Nobody may be there to be told.
                 let _ = answers.send(Err(status)).await;

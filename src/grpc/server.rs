@@ -31,6 +31,13 @@ const SERVICES: &[&str] = &[classification::SERVICE_NAME, models::SERVICE_NAME, 
 
 /// How many calls one connection may have open.
 const STREAMS_A_CONNECTION: u32 = 1_024;
+/// How much a stream, and a connection, may send ahead of what is read, in bytes.
+///
+/// h2 closes a connection (GOAWAY, ENHANCE_YOUR_CALM) on which too many small frames wait to be read: each below 256 bytes costs
+/// the difference, out of half the connection's window. A stream of headlines sent faster than it is answered fills its own
+/// window with frames of 20 bytes; with hyper's 1 MiB for both, that closed the connection. These let six such streams be.
+const STREAM_WINDOW_BYTES: u32 = 64 << 10;
+const CONNECTION_WINDOW_BYTES: u32 = 16 << 20;
 /// How often an idle connection is asked whether it is still there, and how long it has to answer.
 const KEEPALIVE: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(20));
 
@@ -224,6 +231,8 @@ fn router(
     let v1alpha = reflection().build_v1alpha().expect("the compiled descriptors are valid");
     Server::builder()
         .max_concurrent_streams(STREAMS_A_CONNECTION)
+        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
         .http2_keepalive_interval(Some(interval))
         .http2_keepalive_timeout(Some(timeout))
         .layer(CallLayer { message_bytes })

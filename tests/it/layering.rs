@@ -114,10 +114,10 @@ fn crate_breach(unit: &Unit, place: &str, path: &str, in_tests: bool) -> Option<
     // Not a crate: a type, or a module of the same file.
     homes.peek()?;
     let is_at_home = |home: &&str| is_within(place, home) || (in_tests && height_of(home) < unit.height);
-    let allowed = homes.any(|(part, homes)| {
-        (path == *part || path.starts_with(&format!("{part}::"))) && homes.iter().any(|home| is_at_home(home))
-    });
-    (!allowed && !(in_tests && TEST_TOOLS.contains(&name))).then(|| format!("{path} is not at home in {place}"))
+    let allowed =
+        homes.any(|(part, homes)| (path == *part || path.starts_with(&format!("{part}::"))) && homes.iter().any(&is_at_home));
+    let is_tool = in_tests && TEST_TOOLS.contains(&name);
+    (!allowed && !is_tool).then(|| format!("{path} is not at home in {place}"))
 }
 
 fn height_of(place: &str) -> u8 {

@@ -1,5 +1,7 @@
 //! StreamClassify over the wire: answers in order, each as Classify gives it, and how a stream ends.
 
+use std::net::SocketAddr;
+
 use prost::Message as _;
 use slugline::article::Limits;
 use slugline::grpc::pb::stream_classify_response::Result as Outcome;
@@ -198,16 +200,17 @@ async fn a_stream_that_has_ended_makes_room() {
     open_when_there_is_room(&mut client).await;
 }
 
-/// How many bytes of answers the client of [`open_within`] takes before they are read.
-const WINDOW_BYTES: u32 = 1 << 10;
+/// A client that takes no more than 1 KiB of answers before they are read.
+async fn slow_reader(address: SocketAddr) -> Client {
+    let endpoint = Endpoint::from_shared(format!("http://{address}")).expect("a URI").initial_stream_window_size(1 << 10);
+    ClassificationServiceClient::new(endpoint.connect().await.expect("a server that listens"))
+}
 
 async fn open_within(
     server: &TestServer,
     timeout: &'static str,
 ) -> (mpsc::Sender<StreamClassifyRequest>, Streaming<StreamClassifyResponse>) {
-    let proxy = proxy_of_hidden_timeouts(server.address).await;
-    let endpoint = Endpoint::from_shared(format!("http://{proxy}")).expect("a URI").initial_stream_window_size(WINDOW_BYTES);
-    let mut client = ClassificationServiceClient::new(endpoint.connect().await.expect("a server that listens"));
+    let mut client = slow_reader(proxy_of_hidden_timeouts(server.address).await).await;
     let (sender, requests) = mpsc::channel(1);
     let mut request = Request::new(ReceiverStream::new(requests));
     request.metadata_mut().insert(HIDDEN_TIMEOUT, timeout.parse().expect("ASCII"));
@@ -225,11 +228,34 @@ async fn an_open_stream_ends_at_its_deadline() {
 async fn a_stream_whose_answers_nobody_reads_makes_room_at_its_deadline() {
     let server = one_at_a_time().await;
     let (sender, _unread) = open_within(&server, "500m").await;
-    let mut client = server.classification().await;
-    // More and more requests, until the answers fill every buffer on the way and the server takes no more.
-    let flood = async { while sender.send(numbered(0, explained(sport()))).await.is_ok() {} };
-    tokio::select! {
-        () = async { flood.await; std::future::pending().await } => {}
-        () = open_when_there_is_room(&mut client) => {}
+    // Their answers are more than the buffers on the way hold: the server cannot get rid of them.
+    let requests = (0..400).map(|number| numbered(number, explained(sport())));
+    tokio::spawn(async move {
+        for request in requests {
+            // Fails once the stream has ended.
+            let _ = sender.send(request).await;
+        }
+        sender.closed().await;
+    });
+    open_when_there_is_room(&mut server.classification().await).await;
+}
+
+#[tokio::test]
+async fn short_requests_sent_faster_than_they_are_answered_are_held_back() {
+    // Frames of few bytes weigh more in memory than flow control counts, and h2 closes a connection on which too many of them
+    // wait to be read (GOAWAY, ENHANCE_YOUR_CALM, "too_many_data_frames"): the stream's window must be too small for that.
+    const COUNT: usize = 8_000;
+    let (sender, mut stream) = open(&mut slow_reader(shared().await.address).await).await.expect("a stream");
+    let headline = ClassifyRequest { article: Some(article("goal", "")), ..ClassifyRequest::default() };
+    tokio::spawn(async move {
+        for number in 0..COUNT {
+            // Fails once the stream has ended.
+            let _ = sender.send(numbered(number, headline.clone())).await;
+        }
+    });
+    let mut answer_count = 0;
+    while let Some(_answer) = stream.message().await.expect("no error") {
+        answer_count += 1;
     }
+    assert_eq!(answer_count, COUNT);
 }
