@@ -1,0 +1,158 @@
+"""Trains the default model again, measures it and its training on the newsroom set, and holds the numbers against their limits.
+
+    quality.py --slugline PROGRAM --data FOLDER [--peer SCRIPT --peer-python PROGRAM] [GATE...]
+
+FOLDER holds train.jsonl.zst and test.jsonl.zst. The peer is the same training with scikit-learn, measured beside ours in the
+same run; without it the gate "speed" is skipped, and the output says so. GATE is any of those that --help lists; all by default.
+Every gate prints a line; exit code 1 if one of them failed.
+"""
+import argparse
+import dataclasses
+import filecmp
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+
+MAX_BYTES_TO_SERVE = 4_000_000
+MIN_ACCURACY = 0.765
+MAX_TRAINING_MEMORY_MIB = 500
+# Our whole command, with reading, cross-validation and writing, over the peer's vectorise + fit alone.
+MAX_TIME_RATIO = 1.0
+
+SERVED_FILES = ("manifest.json", "model.safetensors")
+COMMAND_SECONDS = 1200
+root = pathlib.Path(__file__).resolve().parent.parent
+
+
+class Broken(Exception):
+    """A gate could not be measured; the text says why."""
+
+
+@dataclasses.dataclass
+class Measured:
+    seconds: float
+    cpu_seconds: float
+    peak_mib: float
+    output: str
+
+
+def run(command, one_core=False, environment=None):
+    """Runs a command and measures it; one_core ties it to the first core that this process may use."""
+    if one_core:
+        command = ["taskset", "-c", str(min(os.sched_getaffinity(0))), *command]
+    command = [str(word) for word in command]
+    with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
+        started = time.perf_counter()
+        process = subprocess.Popen(
+            ["timeout", str(COMMAND_SECONDS), *command], stdin=subprocess.DEVNULL, stdout=output, stderr=errors,
+            env={**os.environ, **(environment or {})},
+        )
+        # The usage of this child and its own children, and not of those before it.
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - started
+        process.returncode = os.waitstatus_to_exitcode(status)
+        output.seek(0)
+        errors.seek(0)
+        if process.returncode != 0:
+            raise Broken(f"{' '.join(command)} ended with {process.returncode}: {errors.read().strip()[-2000:]}")
+        return Measured(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, output.read())
+
+
+class Gates:
+    def __init__(self, arguments, work):
+        self.arguments = arguments
+        self.work = work
+        self.trained_on_one_core = None
+        self.passed = True
+
+    def report(self, gate, holds, text):
+        self.passed &= holds
+        print(f"{'ok  ' if holds else 'FAIL'} {gate}: {text}", flush=True)
+
+    def train(self, folder, threads, one_core=False):
+        """Trains the default model by its own script into work/folder/news/1."""
+        output = self.work / folder / "news" / "1"
+        command = [root / ".ci/train-default-model", self.arguments.data / "train.jsonl.zst", output, "--threads", threads]
+        measured = run(command, one_core, {"SLUGLINE": str(self.arguments.slugline.resolve())})
+        return output, measured
+
+    def same_as_default(self, gate, output, how):
+        for name in SERVED_FILES:
+            same = filecmp.cmp(output / name, self.arguments.model / name, shallow=False)
+            self.report(gate, same, f"{name}, trained again with {how}, {'equals' if same else 'DIFFERS from'} the default model's")
+
+    def one_core_training(self):
+        """One training on one core, for the gates that look at it."""
+        if self.trained_on_one_core is None:
+            output, self.trained_on_one_core = self.train("one-core", 1, one_core=True)
+            self.same_as_default("reproducible", output, "1 thread")
+        return self.trained_on_one_core
+
+    def reproducible(self):
+        output, _ = self.train("two-threads", 2)
+        self.same_as_default("reproducible", output, "2 threads")
+
+    def size(self):
+        size = sum((self.arguments.model / name).stat().st_size for name in SERVED_FILES)
+        self.report("size", size <= MAX_BYTES_TO_SERVE, f"{size:,} bytes to serve, at most {MAX_BYTES_TO_SERVE:,}")
+
+    def accuracy(self):
+        command = [self.arguments.slugline, "evaluate", "--json", "--model", self.arguments.model]
+        report = json.loads(run([*command, "--input", self.arguments.data / "test.jsonl.zst"]).output)
+        accuracy = report["accuracy"]
+        text = f"{accuracy:.4f} on {report['documents']:,} documents, at least {MIN_ACCURACY}"
+        self.report("accuracy", accuracy >= MIN_ACCURACY, f"{text}; macro-F1 {report['macro_f1']:.4f}, ECE {report['ece']:.4f}")
+
+    def memory(self):
+        peak = self.one_core_training().peak_mib
+        self.report("memory", peak < MAX_TRAINING_MEMORY_MIB, f"training peaks at {peak:.0f} MiB, below {MAX_TRAINING_MEMORY_MIB}")
+
+    def speed(self):
+        if self.arguments.peer is None:
+            print("skip speed: there is no peer to measure beside (--peer)", flush=True)
+            return
+        training = self.one_core_training()
+        ours = training.seconds
+        # One core, and no threads that would fight for it.
+        one_thread = dict.fromkeys(["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"], "1")
+        peer = run([self.arguments.peer_python, self.arguments.peer, "fit", self.arguments.data], one_core=True, environment=one_thread)
+        theirs = json.loads(peer.output)["fit_seconds"]
+        self.report(
+            "speed", ours < theirs * MAX_TIME_RATIO,
+            f"training takes {ours:.2f} s on one core, scikit-learn's vectorise and fit {theirs:.2f} s: "
+            f"ratio {ours / theirs:.2f}, below {MAX_TIME_RATIO} (processor seconds {training.cpu_seconds:.2f}; "
+            f"the peer's whole run {peer.cpu_seconds:.2f}, and {peer.peak_mib:.0f} MiB)",
+        )
+
+
+GATES = {gate.__name__: gate for gate in (Gates.reproducible, Gates.size, Gates.accuracy, Gates.memory, Gates.speed)}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--slugline", type=pathlib.Path, required=True)
+    parser.add_argument("--data", type=pathlib.Path, required=True)
+    parser.add_argument("--model", type=pathlib.Path, default=root / "models/news/1", help="the default model's directory")
+    parser.add_argument("--peer", type=pathlib.Path)
+    parser.add_argument("--peer-python", type=pathlib.Path, default=pathlib.Path(sys.executable))
+    parser.add_argument("gates", nargs="*", metavar="GATE", help=", ".join(GATES))
+    arguments = parser.parse_args()
+    unknown = [gate for gate in arguments.gates if gate not in GATES]
+    if unknown:
+        parser.error(f"no such gate: {', '.join(unknown)}; there are {', '.join(GATES)}")
+    with tempfile.TemporaryDirectory(prefix="slugline-quality-") as work:
+        gates = Gates(arguments, pathlib.Path(work))
+        for name in arguments.gates or GATES:
+            try:
+                GATES[name](gates)
+            except (Broken, OSError, ValueError, KeyError) as error:
+                gates.report(name, False, f"could not be measured: {type(error).__name__}: {error}")
+    return 0 if gates.passed else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
