@@ -2,10 +2,6 @@
 
 use std::process::ExitCode;
 
-/// Chosen by measurement: see `docs/adr`.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     slugline::cli::main()
 }
