@@ -252,7 +252,7 @@ fn scores_are_the_scaled_and_centred_joint_log_likelihoods() {
             let found = scores(&loaded, text);
             assert_eq!(first_of_greatest(&found), first_of_greatest(expected), "{}: {text}", estimator.name());
             let unscaled: Vec<f64> = found.iter().map(|score| score / loaded.manifest.recipe.scale).collect();
-            // A dozen weights of up to 4, each off by 2^-12 of itself at most, as they fall.
+            // The weights were rounded to 11 bits, some of them up, some down.
             assert_close(&unscaled, &centred(expected), 0.005, text);
         }
     }
@@ -361,6 +361,11 @@ fn measurements_are_those_of_scikit_learn() {
     assert_eq!(report.documents, numbers.predictions.len() as u64);
     assert_eq!(report.calibration.len(), numbers.calibration_bins);
     assert_eq!(report.confusion_matrix, numbers.confusion);
+    for (number, bin) in report.calibration.iter().enumerate().filter(|(_, bin)| bin.documents > 0) {
+        let edges = [number, number + 1].map(|edge| edge as f64 / numbers.calibration_bins as f64);
+        let is_inside = edges[0] < bin.mean_probability && bin.mean_probability <= edges[1];
+        assert!(is_inside, "bin {number} has {bin:?}");
+    }
     let found = [report.accuracy, report.micro_f1, report.macro_f1, report.log_loss, report.brier, report.ece];
     let expected = [
         numbers.accuracy,

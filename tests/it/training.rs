@@ -9,6 +9,7 @@ use slugline::article::ArticleText;
 use slugline::corpus::{self, Input, OnError, Progress};
 use slugline::model::train::{Estimator, Recipe, TrainError, TrainOptions, Trained, train};
 use slugline::model::{LoadedModel, Manifest, Scorer, artifact};
+use slugline::text::TextOptions;
 use tempfile::TempDir;
 
 /// A corpus of JSON Lines on disk, as long as it is held.
@@ -85,20 +86,15 @@ fn refusal(lines: &[String], options: &TrainOptions) -> TrainError {
     train(&corpus.inputs, options, &Progress::default()).expect_err("no model can be made of it")
 }
 
-/// More bytes and more documents than are handed to one worker at a time (256 KiB of the corpus, 2,048 documents of the link), of
-/// words that tell their topic now and then. Some have two topics, one has no known term, one topic has one document.
+/// More bytes than are handed to one worker at a time, of words that tell their topic now and then. Some documents have two
+/// topics, one has no known term, one topic has one document.
 fn newsroom() -> Vec<String> {
-    // A linear congruential generator (Knuth's MMIX), for words that are the same on every machine.
-    let mut state = 1u64;
-    let mut below = move |limit: u64| {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 33) % limit
-    };
     const TOPICS: [&str; 4] = ["business", "health", "sport", "world"];
-    let mut lines: Vec<String> = (0..2_600)
+    let mut below = pseudorandom();
+    let mut lines: Vec<String> = (0..800)
         .map(|number| {
             let topic = below(4) as usize;
-            let words: Vec<String> = (0..24)
+            let words: Vec<String> = (0..80)
                 .map(|_| match below(6) {
                     0 => format!("{}{}", TOPICS[topic], below(30)),
                     _ => format!("word{}", below(60)),
@@ -112,6 +108,15 @@ fn newsroom() -> Vec<String> {
     lines.push(line("!?", &["sport"]));
     lines.push(line("word1 word2 word3", &["obituaries"]));
     lines
+}
+
+/// Whole numbers below a limit, the same on every machine: a linear congruential generator (Knuth's MMIX).
+fn pseudorandom() -> impl FnMut(u64) -> u64 {
+    let mut state = 1u64;
+    move |limit| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) % limit
+    }
 }
 
 fn newsroom_options(threads: usize) -> TrainOptions {
@@ -144,14 +149,35 @@ fn without_what_folds_decide(trained: &Trained) -> Manifest {
 fn the_same_corpus_gives_the_same_bytes_with_any_number_of_threads() {
     let corpus = Corpus::of(&newsroom());
     let bytes = fs::metadata(corpus.file()).expect("a file").len();
-    assert!(bytes > 1 << 18, "{bytes} bytes are one block of work");
+    assert!(bytes > 256 << 10, "{bytes} bytes are one block of work");
     let train_on = |threads| train(&corpus.inputs, &newsroom_options(threads), &Progress::default()).expect("a model");
     let first = train_on(1);
-    for threads in [2, 5] {
+    for threads in [1, 2, 5] {
         let again = train_on(threads);
         assert_eq!(again.artifact, first.artifact, "{threads} threads");
         assert_eq!(again.counts, first.counts, "{threads} threads");
         assert_eq!(again.trials, first.trials, "{threads} threads");
+    }
+}
+
+#[test]
+fn the_link_of_a_large_corpus_does_not_depend_on_the_number_of_threads() {
+    // The link's sums are taken over 2,048 documents at a time. Three such parts can be added up in orders that differ.
+    let mut below = pseudorandom();
+    let lines: Vec<String> = (0..4_200)
+        .map(|_| {
+            let topic = ["a", "b"][below(2) as usize];
+            line(&format!("{topic}{} word{} word{}", below(20), below(20), below(20)), &[topic])
+        })
+        .collect();
+    let corpus = Corpus::of(&lines);
+    let options =
+        |threads| TrainOptions { text: TextOptions { pairs: false, ..TextOptions::default() }, ..newsroom_options(threads) };
+    let train_on = |threads| train(&corpus.inputs, &options(threads), &Progress::default()).expect("a model");
+    let first = train_on(1);
+    assert!(first.trials.iter().any(|trial| trial.recipe.kind == "linked"));
+    for threads in [3, 4] {
+        assert_eq!(train_on(threads).trials, first.trials, "{threads} threads");
     }
 }
 
@@ -265,16 +291,17 @@ fn options_out_of_their_range_are_refused_before_anything_is_read() {
 
 #[test]
 fn the_smallest_alpha_makes_a_model_or_is_refused_as_an_option() {
-    // Its logarithm is about -690: so far are the topics apart that the scale has no slope to follow, and so large are the weights
-    // that, scaled by much, half precision cannot hold them.
+    // The logarithm of 1e-300 is about -690: scaled by much, more than half precision can hold.
     for estimator in [Estimator::Multinomial, Estimator::Complement] {
         let mut lines = vec![line("goal match the", &["sport"]), line("bank rate the", &["business"])];
         lines.push(line("treaty talks the", &["world"]));
         lines.extend_from_within(..);
         let corpus = Corpus::of(&lines);
-        let options = TrainOptions { alpha: Some(1e-300), ..all_terms(estimator) };
-        let outcome = train(&corpus.inputs, &options, &Progress::default());
-        assert!(matches!(outcome, Ok(_) | Err(TrainError::Option(_))), "{}: {outcome:?}", estimator.name());
+        for alpha in [1e-300, 1e-6] {
+            let options = TrainOptions { alpha: Some(alpha), ..all_terms(estimator) };
+            let outcome = train(&corpus.inputs, &options, &Progress::default());
+            assert!(matches!(outcome, Ok(_) | Err(TrainError::Option(_))), "{} {alpha}: {outcome:?}", estimator.name());
+        }
     }
 }
 

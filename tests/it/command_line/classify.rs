@@ -1,0 +1,91 @@
+//! `slugline classify`: articles from files and from standard input.
+
+use std::fs;
+
+use serde_json::Value;
+
+use super::process::*;
+
+#[test]
+fn classification_explains_itself_and_the_sum_is_right() {
+    let directory = with_example_model();
+    let text = directory.path().join("article.txt");
+    fs::write(&text, "Striker scores twice\n\nThe coach praised the players after the match.\n").expect("a file");
+    let arguments = ["classify", "--model", "mine/1", "--json", "--explain", "article.txt"];
+    let answer = slugline_in(directory.path(), &arguments).succeeded().json();
+    assert_eq!((&answer["id"], &answer["model"]), (&"article.txt".into(), &"mine/1".into()));
+    assert_eq!(answer["topics"][0]["name"], "sport");
+    assert_eq!(answer["token_count"], 11);
+    let topics = answer["topics"].as_array().expect("a list");
+    assert_eq!(topics.len(), 3, "the default of --max-topics");
+    for topic in topics {
+        let explanation = &topic["explanation"];
+        let evidence = explanation["evidence"].as_array().expect("a list");
+        assert!(!evidence.is_empty());
+        let sum: f64 = evidence.iter().map(|part| number(part, "weight")).sum();
+        let sum = number(explanation, "bias") + sum + number(explanation, "other_evidence_weight");
+        assert!((sum - number(topic, "log_odds")).abs() < 1e-9, "{sum} in {topic}");
+    }
+    let all = slugline_in(directory.path(), &["classify", "--model", "mine/1", "--json", "--max-topics", "0", "article.txt"]);
+    let all = all.succeeded().json();
+    let probabilities = all["topics"].as_array().expect("a list").iter().map(|topic| number(topic, "probability"));
+    assert_eq!(probabilities.len(), EXAMPLE_TOPICS);
+    assert!((probabilities.sum::<f64>() - 1.0).abs() < 1e-9);
+    assert!(all["topics"][0].get("explanation").is_none());
+}
+
+#[test]
+fn classification_reads_standard_input_as_it_reads_a_file() {
+    let text = fs::read(example("cyber-defence.txt")).expect("an example");
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let mut of_file = slugline_in(directory.path(), &["classify", "--json", &example("cyber-defence.txt")]).succeeded().json();
+    of_file["id"] = "-".into();
+    for arguments in [&["classify", "--json"][..], &["classify", "--json", "-"]] {
+        assert_eq!(slugline_reading(&text, directory.path(), arguments).succeeded().json(), of_file);
+    }
+}
+
+#[test]
+fn classification_of_json_lines_answers_a_line_an_article_in_their_order() {
+    let directory = with_example_model();
+    let arguments = ["classify", "--model", "mine/1", "--json", &example("labelled.jsonl")];
+    let answers = slugline_in(directory.path(), &arguments).succeeded().stdout;
+    let ids: Vec<Value> =
+        answers.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON")["id"].clone()).collect();
+    let expected: Vec<Value> = (1..=EXAMPLE_DOCUMENTS).map(|number| format!("ex-{number:03}").into()).collect();
+    assert_eq!(ids, expected);
+}
+
+#[test]
+fn a_bad_line_of_articles_is_named_after_the_good_ones_were_answered() {
+    let directory = with_example_model();
+    fs::write(directory.path().join("a.jsonl"), "{\"id\": 1, \"title\": \"Goal\"}\n{\"id\": 2}\n").expect("a file");
+    let outcome = slugline_in(directory.path(), &["classify", "--model", "mine/1", "--json", "a.jsonl"]);
+    assert_eq!(outcome.status.code(), Some(1));
+    assert_eq!(outcome.json()["id"], "1");
+    assert!(outcome.stderr.contains("a.jsonl:2: "), "{}", outcome.stderr);
+}
+
+#[test]
+fn texts_that_are_no_articles_are_refused() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let file = |name: &str, bytes: &[u8]| fs::write(directory.path().join(name), bytes).expect("a file");
+    file("empty.txt", b" \n\n");
+    file("latin1.txt", b"caf\xe9");
+    file("large.txt", &vec![b'a'; (2 << 20) + 1]);
+    for (name, words) in [("empty.txt", "title or a body"), ("latin1.txt", "not valid UTF-8"), ("large.txt", "2097152 bytes")] {
+        let outcome = slugline_in(directory.path(), &["classify", name]);
+        assert!(outcome.stderr.contains(name), "{}", outcome.stderr);
+        outcome.failed(1, words);
+    }
+}
+
+#[test]
+fn control_characters_of_a_corpus_do_not_reach_the_terminal() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let path = directory.path().join("a.jsonl");
+    fs::write(&path, "{\"id\": \"\\u001b[31mred\\u0007\", \"title\": \"Goal\"}\n").expect("a file");
+    let said = slugline_in(directory.path(), &["classify", "a.jsonl"]).succeeded();
+    assert!(said.stdout.contains("[31mred"), "{}", said.stdout);
+    assert!(!said.stdout.chars().any(|c| c.is_control() && c != '\n'), "{:?}", said.stdout);
+}

@@ -1,0 +1,174 @@
+//! `slugline serve`: how the server starts, says so, and ends.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tonic::transport::{Channel, Endpoint};
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
+
+use super::process::*;
+
+/// A server, and where it listens.
+struct Server {
+    running: Running,
+    address: String,
+}
+
+impl Server {
+    /// Starts `slugline serve` on a free port and waits until it serves.
+    fn start(directory: &Path, arguments: &[&str]) -> Self {
+        let arguments = [&["serve", "--listen", "127.0.0.1:0"], arguments].concat();
+        Self::of(&mut command(directory, &arguments))
+    }
+
+    fn of(command: &mut Command) -> Self {
+        let running = Running::start(command);
+        let line = running.line();
+        let address = line.strip_prefix("listening on ").and_then(|address| address.strip_suffix('\n'));
+        let address = address.unwrap_or_else(|| panic!("{line:?}")).to_owned();
+        let server = Self { running, address };
+        server.wait_until_it_serves();
+        server
+    }
+
+    async fn connect(&self) -> Channel {
+        let url = format!("http://{}", self.address);
+        Endpoint::from_shared(url).expect("a URL").connect().await.expect("it listens")
+    }
+
+    fn wait_until_it_serves(&self) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let serves = async {
+            let mut client = HealthClient::new(self.connect().await);
+            let mut watch = client.watch(HealthCheckRequest::default()).await.expect("a watch").into_inner();
+            while let Some(news) = watch.message().await.expect("no error") {
+                if news.status() == ServingStatus::Serving {
+                    return;
+                }
+            }
+            panic!("the server is gone");
+        };
+        runtime.block_on(async { tokio::time::timeout(PATIENCE, serves).await.expect("it serves soon") });
+    }
+}
+
+#[test]
+fn the_server_says_where_it_listens_and_answers_the_command() {
+    let directory = with_example_model();
+    let server = Server::start(directory.path(), &["--models", ".", "--default-model", "mine"]);
+    assert!(server.address.starts_with("127.0.0.1:") && !server.address.ends_with(":0"), "{}", server.address);
+    let arguments = ["classify", "--json", "--explain", &example("labelled.jsonl")];
+    let here = slugline_in(directory.path(), &[&arguments[..], &["--model", "mine/1"]].concat()).succeeded().stdout;
+    for url in [server.address.clone(), format!("http://{}", server.address)] {
+        let there = slugline_in(directory.path(), &[&arguments[..], &["--server", &url]].concat()).succeeded().stdout;
+        assert_eq!(there, here, "{url}");
+    }
+}
+
+#[test]
+fn a_server_that_is_not_there_is_named() {
+    // Nobody can listen on port 0.
+    slugline(&["classify", "--server", "127.0.0.1:0", &example("cyber-defence.txt")]).failed(1, "127.0.0.1:0");
+}
+
+#[cfg(unix)]
+#[test]
+fn the_server_ends_well_when_told_to() {
+    let directory = with_example_model();
+    for signal in ["-TERM", "-INT"] {
+        let server = Server::start(directory.path(), &["--models", ".", "--default-model", "mine", "--drain-seconds", "20"]);
+        // Somebody is connected and asks nothing: there is nothing to wait for.
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+        let client = runtime.block_on(server.connect());
+        let told = Instant::now();
+        server.running.send(signal);
+        let ended = server.running.wait();
+        assert_eq!(ended.status.code(), Some(0), "{signal}: {}", ended.stderr);
+        assert!(told.elapsed() < Duration::from_secs(20), "{signal}: it took {:?}", told.elapsed());
+        assert!(ended.stderr.contains("stopped"), "{}", ended.stderr);
+        drop(client);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_connection_that_says_nothing_outlives_the_drain_limit_no_more_than_a_call() {
+    let directory = with_example_model();
+    let server = Server::start(directory.path(), &["--models", ".", "--default-model", "mine", "--drain-seconds", "1"]);
+    let silent = TcpStream::connect(&server.address).expect("it listens");
+    server.running.send("-TERM");
+    let ended = server.running.wait();
+    assert_eq!(ended.status.code(), Some(0), "{}", ended.stderr);
+    drop(silent);
+}
+
+#[test]
+fn the_server_may_be_told_by_the_environment() {
+    let directory = with_example_model();
+    let server = Server::of(
+        command(directory.path(), &["serve"])
+            .env("SLUGLINE_LISTEN", "127.0.0.1:0")
+            .env("SLUGLINE_MODELS", ".")
+            .env("SLUGLINE_DEFAULT_MODEL", "mine/1"),
+    );
+    let answer = slugline(&["classify", "--json", "--server", &server.address, &example("cyber-defence.txt")]);
+    assert_eq!(answer.succeeded().json()["model"], "mine/1");
+}
+
+#[test]
+fn an_address_in_use_is_named() {
+    let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    let address = taken.local_addr().expect("an address").to_string();
+    slugline(&["serve", "--listen", &address]).failed(1, &address);
+}
+
+#[test]
+fn a_default_model_that_is_not_there_is_named_with_those_that_are() {
+    let directory = with_example_model();
+    let arguments = ["serve", "--listen", "127.0.0.1:0", "--models", ".", "--default-model", "yours"];
+    let outcome = slugline_in(directory.path(), &arguments);
+    assert_eq!(outcome.status.code(), Some(1));
+    for words in ["\"yours\"", "mine/1", "news/1"] {
+        assert!(outcome.stderr.contains(words), "{words} is not in: {}", outcome.stderr);
+    }
+}
+
+#[test]
+fn the_model_in_the_binary_answers_where_there_is_no_other() {
+    let empty = tempfile::tempdir().expect("a temporary directory");
+    let here = slugline_in(empty.path(), &["classify", "--json", &example("cyber-defence.txt")]).succeeded().json();
+    assert_eq!(here["model"], "news/1");
+    let server = Server::start(empty.path(), &[]);
+    let arguments = ["classify", "--json", "--server", &server.address, &example("cyber-defence.txt")];
+    assert_eq!(slugline_in(empty.path(), &arguments).succeeded().json(), here);
+    assert_eq!(fs::read_dir(empty.path()).expect("a directory").count(), 0, "something was left behind");
+}
+
+#[cfg(unix)]
+#[test]
+fn the_log_is_json_where_asked_for_and_never_has_the_article() {
+    let directory = with_example_model();
+    let arguments = ["--models", ".", "--default-model", "mine", "--log", "trace", "--log-format", "json"];
+    let server = Server::start(directory.path(), &arguments);
+    // Of no other word in the log, and not of the kind that is compressed on the wire.
+    let secret = "zyxwvutsrq";
+    let file = directory.path().join("secret.txt");
+    fs::write(&file, format!("Goal {secret} match\n")).expect("a file");
+    slugline_in(directory.path(), &["classify", "--server", &server.address, "secret.txt"]).succeeded();
+    server.running.send("-TERM");
+    let log = server.running.wait().stderr;
+    let mut targets = BTreeSet::new();
+    for line in log.lines() {
+        let entry: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        targets.insert(entry["target"].as_str().expect("where it comes from").to_owned());
+        assert!(!line.contains(secret), "{line}");
+    }
+    assert!(targets.iter().any(|target| target.starts_with("slugline")), "{targets:?}");
+}
