@@ -27,10 +27,6 @@ use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use tonic::transport::Channel;
 
-/// As in the binary.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// The lengths of the articles, in bytes of the body: many short ones, few long ones, as news comes.
 const LENGTHS: [usize; 12] = [200, 300, 400, 600, 800, 1_200, 1_600, 2_600, 4_000, 6_000, 10_000, 20_000];
 

@@ -40,11 +40,16 @@ fn show(progress: &Progress, total: Option<u64>, done: &mpsc::Receiver<()>) {
     while done.recv_timeout(TICK) == Err(mpsc::RecvTimeoutError::Timeout) {
         let elapsed = started.elapsed();
         let rate = progress.documents() as f64 / elapsed.as_secs_f64();
-        let documents = format!("{} documents, {} a second", thousands(progress.documents()), thousands(rate as u64));
+        // The last blocks may still be in the workers' hands: but the rest of the work has begun, or is about to.
+        let read_all = total == Some(progress.bytes());
+        let documents = if read_all {
+            format!("{} documents, working on them", thousands(progress.documents()))
+        } else {
+            format!("{} documents, {} a second", thousands(progress.documents()), thousands(rate as u64))
+        };
         if let Some(bar) = &bar {
-            let read_all = total == Some(progress.bytes());
             bar.set_position(progress.bytes());
-            bar.set_message(if read_all { format!("{documents}; estimating") } else { documents });
+            bar.set_message(documents);
         } else if elapsed >= next_line {
             next_line = elapsed + LINE_EVERY;
             match total {

@@ -176,9 +176,9 @@ fn the_link_of_a_large_corpus_does_not_depend_on_the_number_of_threads() {
     let train_on = |threads| train(&corpus.inputs, &options(threads), &Progress::default()).expect("a model");
     let first = train_on(1);
     assert!(first.trials.iter().any(|trial| trial.recipe.kind == "linked"));
-    for threads in [3, 4] {
-        assert_eq!(train_on(threads).trials, first.trials, "{threads} threads");
-    }
+    let again = train_on(3);
+    assert_eq!(again.trials, first.trials);
+    assert_eq!(again.artifact, first.artifact);
 }
 
 /// What a document counts does not depend on its place. What does is the fingerprint, which is that of the bytes in their
