@@ -5,7 +5,7 @@ mod written;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use half::f16;
 use safetensors::tensor::{Dtype, TensorView};
@@ -181,10 +181,8 @@ fn a_directory_says_name_and_version_with_its_last_two_names() {
         ("mine/4294967296", ModelIdError::Version),
     ] {
         let error = id_of_directory(Path::new(path)).expect_err(path);
-        assert!(
-            matches!(&error, ArtifactError::Path { path: named, reason } if named == &PathBuf::from(path) && *reason == expected),
-            "{path}: {error:?}"
-        );
+        let ArtifactError::Path { path: named, reason } = &error else { panic!("{path}: {error:?}") };
+        assert_eq!((named.as_path(), *reason), (Path::new(path), expected));
         assert!(error.to_string().contains("such as models/mine/1"), "{error}");
     }
 }

@@ -341,7 +341,9 @@ proptest! {
     }
 
     #[test]
-    fn no_change_of_vouched_weights_makes_it_panic(changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8)) {
+    fn no_change_of_vouched_weights_makes_it_panic(
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8)
+    ) {
         let mut weights = encoded().weights;
         for (place, byte) in changes {
             let place = place.index(weights.len());
