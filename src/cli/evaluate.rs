@@ -13,7 +13,7 @@ use super::train::report_skipped;
 use super::{CorpusArguments, progress, read_model};
 use crate::corpus::for_each_document;
 use crate::model::Scorer;
-use crate::model::evaluate::{DecisionCount, Evaluation, Report};
+use crate::model::evaluate::{Evaluation, Report};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -108,12 +108,14 @@ fn table(out: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
     ] {
         writeln!(out, "{name:18} {value:8.4}")?;
     }
-    writeln!(out, "\n{:18} {:>9} {:>9}", "decision", "documents", "right")?;
-    for (name, DecisionCount { documents, right }) in
+    writeln!(out, "\n{:18} {:>9} {:>9} {:>9}", "decision", "documents", "coverage", "precision")?;
+    for (name, count) in
         [("confident", report.confident), ("uncertain", report.uncertain), ("unknown text", report.unknown_text)]
     {
-        let share = if documents == 0 { "-".to_owned() } else { format!("{:.1} %", 100.0 * right as f64 / documents as f64) };
-        writeln!(out, "{name:18} {:>9} {share:>9}", thousands(documents))?;
+        let percent = |share: f64| format!("{:.1} %", 100.0 * share);
+        let (coverage, precision) =
+            (percent(count.coverage(report.documents)), count.precision().map_or("-".to_owned(), percent));
+        writeln!(out, "{name:18} {:>9} {coverage:>9} {precision:>9}", thousands(count.documents))?;
     }
     let names: Vec<String> = report.topics.iter().map(|topic| printable(&topic.name)).collect();
     let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0).max(5);
