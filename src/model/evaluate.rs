@@ -1,8 +1,10 @@
 //! Measures a model on labelled documents.
 
 mod coverage;
+mod mistakes;
 
 pub use coverage::CoveragePoint;
+pub use mistakes::{Case, Labelled, Mistake, MostProbable, Suspect};
 
 use std::collections::BTreeMap;
 
