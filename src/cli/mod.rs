@@ -7,6 +7,7 @@ mod evaluate;
 mod model;
 mod output;
 mod progress;
+mod report;
 mod serve;
 mod telemetry;
 mod train;

@@ -3,6 +3,7 @@
 mod classify;
 mod models;
 mod process;
+mod report;
 mod serve;
 
 use std::io;
