@@ -74,7 +74,7 @@ class Gates:
         print(f"{'ok  ' if holds else 'FAIL'} {gate}: {text}", flush=True)
 
     def train(self, folder, threads, one_core=False):
-        """Trains the default model by its own script into work/folder/news/1."""
+        """Trains the default model by its own script into work/folder/news/2."""
         output = self.work / folder / "news" / "1"
         command = [root / ".ci/train-default-model", self.arguments.data / "train.jsonl.zst", output, "--threads", threads]
         measured = run(command, one_core, {"SLUGLINE": str(self.arguments.slugline.resolve())})
@@ -136,7 +136,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--slugline", type=pathlib.Path, required=True)
     parser.add_argument("--data", type=pathlib.Path, required=True)
-    parser.add_argument("--model", type=pathlib.Path, default=root / "models/news/1", help="the default model's directory")
+    parser.add_argument("--model", type=pathlib.Path, default=root / "models/news/2", help="the default model's directory")
     parser.add_argument("--peer", type=pathlib.Path)
     parser.add_argument("--peer-python", type=pathlib.Path, default=pathlib.Path(sys.executable))
     parser.add_argument("gates", nargs="*", metavar="GATE", help=", ".join(GATES))

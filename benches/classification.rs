@@ -93,7 +93,7 @@ fn size_bytes(articles: &[Article]) -> u64 {
 }
 
 fn default_model() -> LoadedModel {
-    artifact::read(&in_repository("models/news/1")).expect("the default model is part of the repository")
+    artifact::read(&in_repository("models/news/2")).expect("the default model is part of the repository")
 }
 
 /// Words found and hashed: by the plain definition, and by the scanner that serves.

@@ -15,11 +15,11 @@ use super::{CorpusArguments, progress, read_model};
 use crate::corpus::{Document, Ordinal, for_each_document};
 use crate::model::artifact::hexadecimal;
 use crate::model::evaluate::{Evaluation, Labelled, Mistake, MostProbable, Report};
-use crate::model::{Decision, Scorer, TopicModel};
+use crate::model::{Decision, Labels, Scorer, TopicModel};
 
 const EXAMPLES: &str = "\
 Examples:
-  slugline evaluate --model models/news/1 --input test.jsonl.zst
+  slugline evaluate --model models/news/2 --input test.jsonl.zst
   slugline evaluate --model models/mine/1 --input test.csv --json
   slugline evaluate --model models/mine/1 --input test.jsonl --report report.html
 
@@ -68,7 +68,7 @@ impl Worker {
     fn new(model: &TopicModel, mistakes: usize) -> Self {
         Self {
             scorer: Scorer::default(),
-            evaluation: Evaluation::new(model.topics()),
+            evaluation: Evaluation::new(model.topics(), model.labels()),
             mistakes: MostProbable::new(mistakes),
             spent: Duration::ZERO,
             bytes: 0,
@@ -82,7 +82,17 @@ impl Worker {
         self.bytes += document.text().size_bytes();
         let truth: Vec<usize> = document.topics.iter().map(|topic| self.evaluation.label(topic)).collect();
         let predicted = self.evaluation.add(scores.probabilities, &truth, scores.decision);
-        if scores.decision != Decision::UnknownText && !truth.contains(&predicted) {
+        if model.labels() == Labels::Multiple {
+            let assigned: Vec<usize> = scores
+                .probabilities
+                .iter()
+                .enumerate()
+                .filter(|&(topic, &probability)| model.is_assigned(topic, probability) == Some(true))
+                .map(|(topic, _)| topic)
+                .collect();
+            self.evaluation.add_assigned(&assigned, &truth);
+        }
+        if !truth.is_empty() && scores.decision != Decision::UnknownText && !truth.contains(&predicted) {
             self.mistakes.offer(scores.probabilities[predicted], ordinal, || {
                 let topics: Vec<&str> = document.topics.iter().map(AsRef::as_ref).collect();
                 Mistake::new(model, &scores, Labelled { id: &document.id, article: document.text(), topics: &topics })
@@ -102,7 +112,7 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
     let (workers, summary) = progress::watch(&inputs, |progress| {
         let new_worker = || Worker::new(model, mistakes);
         for_each_document(&inputs, &arguments.corpus.options(1), progress, new_worker, |worker, ordinal, document| {
-            if document.topics.is_empty() {
+            if document.topics.is_empty() && model.labels() == Labels::Single {
                 return Err("the document has no topic to measure against".to_owned());
             }
             worker.measure(model, ordinal, &document);

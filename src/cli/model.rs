@@ -11,7 +11,7 @@ use crate::model::Manifest;
 
 const EXAMPLES: &str = "\
 Examples:
-  slugline model show models/news/1
+  slugline model show models/news/2
   slugline model show --terms 20 --json models/mine/1";
 
 /// Look at models

@@ -3,7 +3,7 @@
 use std::num::NonZeroU8;
 use std::path::PathBuf;
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
@@ -14,7 +14,7 @@ use super::{CorpusArguments, Usage, progress};
 use crate::corpus::Summary;
 use crate::model::artifact::{self, COUNTS_FILE, WEIGHTS_FILE};
 use crate::model::train::{Estimator, Recipe, TrainError, TrainOptions, Trained, TrialRecord, train};
-use crate::model::{Manifest, MetricsRecord};
+use crate::model::{Labels, Manifest, MetricsRecord};
 use crate::text::{Numbers, TextOptions};
 
 const EXAMPLES: &str = "\
@@ -41,7 +41,7 @@ pub(super) struct Arguments {
     /// The pseudo-count added to every term of every topic, above 0; without it the recipe's own
     #[arg(long)]
     alpha: Option<f64>,
-    /// Several topics a document, each with a yes or no of its own: not available yet
+    /// Documents may have several topics, or none: each topic gets a yes or no of its own
     #[arg(long)]
     multi_label: bool,
     /// Leave out terms that occur in fewer documents
@@ -71,6 +71,10 @@ pub(super) struct Arguments {
     /// Decides which document falls into which fold of the cross-validation
     #[arg(long, default_value_t = 1, value_name = "N")]
     seed: u64,
+    /// After so many seconds the search for a recipe starts nothing more and takes the best it has; without it the same
+    /// corpus and options always give the same bytes
+    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
+    budget: Option<Duration>,
     /// Print the outcome as one JSON object
     #[arg(long)]
     json: bool,
@@ -103,12 +107,12 @@ struct Outcome<'a> {
     warnings: &'a [String],
 }
 
+fn parse_seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "a number of seconds, such as 30 or 0.5".to_owned())?;
+    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+}
+
 pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
-    if arguments.multi_label {
-        return Err(
-            Usage("--multi-label is not available yet: this version trains models of one topic a document".to_owned()).into()
-        );
-    }
     let id = artifact::id_of_directory(&arguments.output).map_err(|error| Usage(error.to_string()))?;
     if !arguments.language.is_empty() && !crate::article::is_language_code(&arguments.language) {
         return Err(Usage(format!("--language: {:?} is no BCP-47 tag such as \"en\" or \"pt-BR\"", arguments.language)).into());
@@ -123,6 +127,8 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
             RecipeArgument::Complement => Recipe::Fixed(Estimator::Complement),
         },
         alpha: arguments.alpha,
+        labels: if arguments.multi_label { Labels::Multiple } else { Labels::Single },
+        budget: arguments.budget,
         text: TextOptions {
             pairs: !arguments.no_pairs,
             numbers: match arguments.numbers {
@@ -208,8 +214,8 @@ fn report(arguments: &Arguments, trained: &Trained, seconds: f64) -> anyhow::Res
         if let Some(metrics) = &manifest.metrics {
             writeln!(
                 out,
-                "by cross-validation: accuracy {:.4}, macro-F1 {:.4}, log loss {:.4}, calibration error {:.4}",
-                metrics.accuracy, metrics.macro_f1, metrics.log_loss, metrics.expected_calibration_error
+                "by cross-validation: accuracy {:.4}, micro-F1 {:.4}, macro-F1 {:.4}, log loss {:.4}, calibration error {:.4}",
+                metrics.accuracy, metrics.micro_f1, metrics.macro_f1, metrics.log_loss, metrics.expected_calibration_error
             )?;
             writeln!(
                 out,

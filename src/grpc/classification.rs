@@ -256,6 +256,7 @@ impl From<TopicResult> for pb::TopicScore {
             bias: topic.bias,
             evidence,
             other_evidence_weight: topic.other_evidence_weight,
+            assigned: topic.assigned,
         }
     }
 }

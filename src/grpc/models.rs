@@ -8,6 +8,7 @@ use tonic::{Request, Response, Status};
 use super::pb::model_service_server::ModelService;
 use super::server::App;
 use super::{pb, status};
+use crate::model::Labels;
 use crate::model::artifact::hexadecimal;
 use crate::service::{FieldViolation, ModelEntry, ModelSet, ModelState, ServiceError};
 
@@ -87,6 +88,7 @@ fn model(entry: &ModelEntry, set: &ModelSet) -> pb::Model {
     let topics = manifest.topics.iter().map(|topic| pb::ModelTopic {
         name: topic.name.clone(),
         document_count: i64::try_from(topic.document_count).unwrap_or(i64::MAX),
+        threshold: topic.threshold,
     });
     pb::Model {
         name: entry.label.to_string(),
@@ -104,8 +106,10 @@ fn model(entry: &ModelEntry, set: &ModelSet) -> pb::Model {
             macro_f1: metrics.macro_f1,
             log_loss: metrics.log_loss,
             expected_calibration_error: metrics.expected_calibration_error,
+            micro_f1: metrics.micro_f1,
         }),
         weights_sha256: manifest.weights.sha256.clone(),
         confident_probability: manifest.decision.confident_probability,
+        multi_label: manifest.labels == Labels::Multiple,
     }
 }

@@ -8,8 +8,8 @@ use half::f16;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use sha2::{Digest as _, Sha256};
 
-use super::manifest::{Manifest, ModelIdError};
-use super::{ModelId, ModelShapeError, TopicModel};
+use super::manifest::{Labels, Manifest, ModelIdError};
+use super::{AnswerRule, ModelId, ModelShapeError, TopicModel};
 use crate::article::{TopicName, TopicNameError};
 use crate::text::{Vocabulary, VocabularyError};
 
@@ -65,6 +65,16 @@ pub enum ArtifactError {
         "the model has format version {found}, and this program reads version {known}: use a newer slugline, or train the model again with this one"
     )]
     FutureVersion {
+        /// What the manifest says.
+        found: u32,
+        /// What this program knows.
+        known: u32,
+    },
+    /// Written by an earlier version.
+    #[error(
+        "the model has format version {found}, and this program reads version {known}: train the model again with this one"
+    )]
+    PastVersion {
         /// What the manifest says.
         found: u32,
         /// What this program knows.
@@ -185,15 +195,32 @@ fn parse_manifest(bytes: &[u8]) -> Result<Manifest, ArtifactError> {
     if found > Manifest::FORMAT_VERSION {
         return Err(ArtifactError::FutureVersion { found, known: Manifest::FORMAT_VERSION });
     }
-    if found != Manifest::FORMAT_VERSION {
+    if found == 0 {
         return Err(ArtifactError::Manifest { reason: format!("there is no format version {found}") });
+    }
+    if found < Manifest::FORMAT_VERSION {
+        return Err(ArtifactError::PastVersion { found, known: Manifest::FORMAT_VERSION });
     }
     let manifest: Manifest = serde_json::from_slice(bytes).map_err(damaged)?;
     ModelId::new(&manifest.name, &manifest.version.to_string())
         .map_err(|error| ArtifactError::Manifest { reason: error.to_string() })?;
-    let rule = manifest.decision;
-    if !(0.0..=1.0).contains(&rule.confident_probability) || !(0.0..=1.0).contains(&rule.min_known_share) {
+    let rule = &manifest.decision;
+    let mut shares = rule.known_share.iter().map(|step| step.min_share).chain([rule.confident_probability]);
+    if !shares.all(|share| (0.0..=1.0).contains(&share)) {
         return Err(ArtifactError::Manifest { reason: "the decision's thresholds are not in [0, 1]".to_owned() });
+    }
+    if !rule.known_share.is_sorted_by(|a, b| a.min_tokens < b.min_tokens) {
+        return Err(ArtifactError::Manifest { reason: "the decision's steps are not ascending".to_owned() });
+    }
+    for topic in &manifest.topics {
+        let fits = match (manifest.labels, topic.threshold) {
+            (Labels::Single, threshold) => threshold.is_none(),
+            (Labels::Multiple, threshold) => threshold.is_some_and(|threshold| (0.0..=1.0).contains(&threshold)),
+        };
+        if !fits {
+            let reason = format!("the threshold of the topic {:?} does not fit a model of such labels", topic.name);
+            return Err(ArtifactError::Manifest { reason });
+        }
     }
     Ok(manifest)
 }
@@ -224,7 +251,11 @@ fn assemble(manifest: Manifest, weights: &[u8]) -> Result<LoadedModel, ArtifactE
         .map(|&bytes| f16::from_le_bytes(bytes).to_f32())
         .collect();
     let topics = manifest.topics.iter().map(|topic| TopicName::new(&topic.name)).collect::<Result<_, _>>()?;
-    let model = TopicModel::new(manifest.text, topics, vocabulary, idf, &weights, &bias, manifest.decision)?;
+    let rule = AnswerRule {
+        decision: manifest.decision.clone(),
+        thresholds: manifest.topics.iter().filter_map(|topic| topic.threshold).collect(),
+    };
+    let model = TopicModel::new(manifest.text, topics, vocabulary, idf, &weights, &bias, rule)?;
     Ok(LoadedModel { manifest, model })
 }
 

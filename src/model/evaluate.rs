@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use self::coverage::CoverageCurve;
+use super::manifest::Labels;
 use super::score::Decision;
 use crate::article::TopicName;
 
@@ -39,6 +40,16 @@ pub struct Evaluation {
     bins: [Bin; BINS],
     curve: CoverageCurve,
     decisions: [DecisionCount; 3],
+    /// By label, for models of several topics a document.
+    assigned: Option<BTreeMap<usize, AssignedCount>>,
+}
+
+/// How often a topic was assigned, how often it should have been, and how often both.
+#[derive(Debug, Clone, Copy, Default)]
+struct AssignedCount {
+    predicted: u64,
+    support: u64,
+    right: u64,
 }
 
 /// What fell into one bin of the top probability.
@@ -66,11 +77,12 @@ pub struct DecisionCount {
 pub struct Report {
     /// Documents measured.
     pub documents: u64,
-    /// The share whose first topic is right.
+    /// The share whose first topic is right; of the documents with a topic.
     pub accuracy: f64,
-    /// F1 over all decisions together; with one topic a document it equals the accuracy.
+    /// F1 over all decisions together; with one topic a document it equals the accuracy. With several, over the topics that the
+    /// model has and that occur in the documents measured.
     pub micro_f1: f64,
-    /// F1 averaged over the topics that occur, as truth or as prediction.
+    /// F1 averaged over the topics that occur, as truth or as prediction; with several topics a document, over those of `micro_f1`.
     pub macro_f1: f64,
     /// Mean negative natural logarithm of the right topic's probability.
     pub log_loss: f64,
@@ -81,7 +93,7 @@ pub struct Report {
     pub ece: f64,
     /// By topic: the model's topics in their order, then those it does not have.
     pub topics: Vec<TopicReport>,
-    /// Documents by truth (row) and prediction (column), in the order of `topics`.
+    /// Documents by truth (row) and prediction (column), in the order of `topics`; empty for several topics a document.
     pub confusion_matrix: Vec<Vec<u64>>,
     /// The bins of the calibration error, from low to high.
     pub calibration: Vec<Bin>,
@@ -134,16 +146,16 @@ impl DecisionCount {
 
 impl Evaluation {
     /// For a model with these topics.
-    pub fn new(topics: &[TopicName]) -> Self {
-        Self::with_labels(topics.iter().map(TopicName::to_string).collect())
+    pub fn new(topics: &[TopicName], labels: Labels) -> Self {
+        Self::with_labels(topics.iter().map(TopicName::to_string).collect(), labels == Labels::Multiple)
     }
 
     /// For a model whose topics' names do not matter.
-    pub(super) fn of_topic_count(count: usize) -> Self {
-        Self::with_labels((0..count).map(|topic| topic.to_string()).collect())
+    pub(super) fn of_topic_count(count: usize, is_multi_label: bool) -> Self {
+        Self::with_labels((0..count).map(|topic| topic.to_string()).collect(), is_multi_label)
     }
 
-    fn with_labels(labels: Vec<String>) -> Self {
+    fn with_labels(labels: Vec<String>, is_multi_label: bool) -> Self {
         Self {
             model_topics: labels.len(),
             labels,
@@ -156,6 +168,7 @@ impl Evaluation {
             bins: [Bin::default(); BINS],
             curve: CoverageCurve::new(),
             decisions: [DecisionCount::default(); 3],
+            assigned: is_multi_label.then(BTreeMap::new),
         }
     }
 
@@ -208,6 +221,19 @@ impl Evaluation {
         predicted
     }
 
+    /// Adds which topics a model of several topics a document assigned to it; both may be empty. Of no effect for other models.
+    pub fn add_assigned(&mut self, assigned: &[usize], truth: &[usize]) {
+        let Some(counts) = &mut self.assigned else { return };
+        for topic in assigned {
+            counts.entry(*topic).or_default().predicted += 1;
+        }
+        for topic in truth {
+            let count = counts.entry(*topic).or_default();
+            count.support += 1;
+            count.right += u64::from(assigned.contains(topic));
+        }
+    }
+
     /// What was measured.
     pub fn finish(self) -> Report {
         let labels = self.labels.len();
@@ -233,7 +259,21 @@ impl Evaluation {
                 }
             })
             .collect();
-        let occurring: Vec<f64> = topics.iter().filter(|topic| topic.occurs()).map(|topic| topic.f1).collect();
+        let (topics, matrix, micro_f1) = match &self.assigned {
+            None => (topics, matrix, ratio(self.right, self.documents)),
+            Some(counts) => {
+                let (topics, micro_f1) = assigned_topics(topics, counts, self.model_topics);
+                (topics, Vec::new(), micro_f1)
+            }
+        };
+        let is_multi_label = self.assigned.is_some();
+        let model_topics = self.model_topics;
+        let occurring: Vec<f64> = topics
+            .iter()
+            .enumerate()
+            .filter(|(label, topic)| if is_multi_label { *label < model_topics && topic.support > 0 } else { topic.occurs() })
+            .map(|(_, topic)| topic.f1)
+            .collect();
         let documents = self.documents.max(1) as f64;
         let calibration: Vec<Bin> = self
             .bins
@@ -247,7 +287,7 @@ impl Evaluation {
         Report {
             documents: self.documents,
             accuracy: ratio(self.right, self.documents),
-            micro_f1: ratio(self.right, self.documents),
+            micro_f1,
             macro_f1: occurring.iter().sum::<f64>() / occurring.len().max(1) as f64,
             log_loss: self.log_loss / documents,
             brier: self.brier / documents,
@@ -266,6 +306,36 @@ impl Evaluation {
     }
 }
 
+/// What the topics are like by what was assigned, and F1 over the decisions on the topics that the model has and that occur.
+fn assigned_topics(
+    topics: Vec<TopicReport>,
+    counts: &BTreeMap<usize, AssignedCount>,
+    model_topics: usize,
+) -> (Vec<TopicReport>, f64) {
+    let mut total = AssignedCount::default();
+    let topics = topics
+        .into_iter()
+        .enumerate()
+        .map(|(label, topic)| {
+            let AssignedCount { predicted, support, right } = counts.get(&label).copied().unwrap_or_default();
+            if label < model_topics && support > 0 {
+                total.predicted += predicted;
+                total.support += support;
+                total.right += right;
+            }
+            TopicReport {
+                precision: ratio(right, predicted),
+                recall: ratio(right, support),
+                f1: ratio(2 * right, support + predicted),
+                support,
+                predicted,
+                ..topic
+            }
+        })
+        .collect();
+    (topics, ratio(2 * total.right, total.support + total.predicted))
+}
+
 fn ratio(part: u64, whole: u64) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }
@@ -276,7 +346,7 @@ mod tests {
 
     #[test]
     fn unknown_text_counts_as_a_document_and_not_as_an_answer() {
-        let mut evaluation = Evaluation::of_topic_count(2);
+        let mut evaluation = Evaluation::of_topic_count(2, false);
         evaluation.add(&[0.9, 0.1], &[0], Decision::Confident);
         evaluation.add(&[0.8, 0.2], &[1], Decision::UnknownText);
         let report = evaluation.finish();
@@ -288,10 +358,27 @@ mod tests {
 
     #[test]
     fn a_topic_occurs_as_truth_or_as_prediction() {
-        let mut evaluation = Evaluation::of_topic_count(3);
+        let mut evaluation = Evaluation::of_topic_count(3, false);
         evaluation.add(&[0.2, 0.8, 0.0], &[0], Decision::Confident);
         let report = evaluation.finish();
         let found: Vec<_> = report.topics.iter().map(|topic| (topic.support, topic.predicted, topic.occurs())).collect();
         assert_eq!(found, [(1, 0, true), (0, 1, true), (0, 0, false)]);
+    }
+
+    #[test]
+    fn several_topics_a_document_are_measured_by_what_was_assigned() {
+        let mut evaluation = Evaluation::of_topic_count(3, true);
+        let unknown = evaluation.label("of no model");
+        evaluation.add(&[0.9, 0.6, 0.1], &[0, 1], Decision::Confident);
+        evaluation.add_assigned(&[0], &[0, 1]);
+        evaluation.add(&[0.9, 0.2, 0.7], &[], Decision::Confident);
+        evaluation.add_assigned(&[0, 2], &[]);
+        evaluation.add_assigned(&[], &[unknown]);
+        let report = evaluation.finish();
+        // Topic 0: one of two right, none missed: 2/3. Topic 1: missed: 0. Topic 2 does not occur, and the fourth is not the model's.
+        assert!((report.macro_f1 - (2.0 / 3.0) / 2.0).abs() < 1e-12);
+        assert!((report.micro_f1 - 2.0 / 4.0).abs() < 1e-12);
+        assert_eq!((report.topics[2].predicted, report.topics[3].support), (1, 1));
+        assert!(report.confusion_matrix.is_empty());
     }
 }

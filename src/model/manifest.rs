@@ -84,6 +84,8 @@ pub struct Manifest {
     pub language_code: String,
     /// How it was estimated.
     pub recipe: RecipeRecord,
+    /// How many topics a document has.
+    pub labels: Labels,
     /// How text becomes terms.
     pub text: TextOptions,
     /// The topics, ascending by name.
@@ -102,7 +104,7 @@ pub struct Manifest {
 
 impl Manifest {
     /// The version of the artefact's format that this program reads and writes.
-    pub const FORMAT_VERSION: u32 = 1;
+    pub const FORMAT_VERSION: u32 = 2;
     /// The file's name in the artefact's directory.
     pub const FILE: &str = "manifest.json";
 
@@ -116,13 +118,16 @@ impl Manifest {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RecipeRecord {
-    /// "multinomial", "complement", or "linked": both, and a logistic link over their scores.
+    /// "multinomial", "complement", or "linked": both, and a logistic link over their scores; "one-against-rest" for several topics a
+    /// document, with a link of its own.
     pub kind: String,
     /// The pseudo-count that the multinomial estimate adds to every term of every topic, where there is one.
     pub multinomial_alpha: Option<f64>,
     /// The same of the complement estimate.
     pub complement_alpha: Option<f64>,
-    /// How far the link's parameters may stray from the diagonal (the variance of their prior), where there is a link.
+    /// The share of the whole collection's distribution in each estimate (Jelinek-Mercer smoothing), where there is one.
+    pub interpolation: Option<f64>,
+    /// How far the link's parameters may stray from those shared by all topics (the variance of their prior), where there is a link.
     pub link_variance: Option<f64>,
     /// What the scores were multiplied by so that the probabilities are calibrated (temperature scaling; Guo, Pleiss, Sun and
     /// Weinberger, ICML 2017); 1 when they were left alone.
@@ -141,6 +146,7 @@ impl fmt::Display for RecipeRecord {
         for (name, value) in [
             ("multinomial alpha", self.multinomial_alpha),
             ("complement alpha", self.complement_alpha),
+            ("interpolation", self.interpolation),
             ("link variance", self.link_variance),
         ] {
             if let Some(value) = value {
@@ -151,14 +157,28 @@ impl fmt::Display for RecipeRecord {
     }
 }
 
+/// How many topics a document has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Labels {
+    /// One: topics exclude each other, and their probabilities sum to 1.
+    #[default]
+    Single,
+    /// Any number, none too: each topic has a probability, and a yes or no, of its own.
+    Multiple,
+}
+
 /// A topic in a manifest.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TopicRecord {
     /// Its name.
     pub name: String,
     /// How many documents of the corpus carry it.
     pub document_count: u64,
+    /// From this probability on the topic is assigned; for several topics a document only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub threshold: Option<f64>,
 }
 
 /// What a model was trained on.
@@ -181,6 +201,8 @@ pub struct MetricsRecord {
     pub document_count: u64,
     /// The share of documents whose first topic is right.
     pub accuracy: f64,
+    /// F1 over all decisions together: the accuracy, where a document has one topic.
+    pub micro_f1: f64,
     /// F1 averaged over the topics.
     pub macro_f1: f64,
     /// Mean negative natural logarithm of the right topic's probability.
@@ -192,20 +214,31 @@ pub struct MetricsRecord {
 }
 
 /// What makes an answer confident, uncertain, or none at all.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DecisionRule {
     /// From this top probability on an answer is confident.
     pub confident_probability: f64,
-    /// Below this share of known words (of all words) the text is unknown.
-    pub min_known_share: f64,
+    /// Which share of its words a text must have known, by its length; ascending.
+    pub known_share: Vec<KnownShare>,
+}
+
+/// Which share of its words a text of a certain length must have known.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KnownShare {
+    /// Holds for texts of so many words or more, up to the next step.
+    pub min_tokens: u32,
+    /// Below this share of known words (of all words) the text is unknown; in [0, 1].
+    pub min_share: f64,
 }
 
 impl DecisionRule {
     /// Applies the rule. A text without a known word is always unknown.
-    pub fn decide(self, probabilities: &[f64], token_count: u32, known_token_count: u32) -> Decision {
+    pub fn decide(&self, probabilities: &[f64], token_count: u32, known_token_count: u32) -> Decision {
         let known_share = f64::from(known_token_count) / f64::from(token_count.max(1));
-        if known_token_count == 0 || known_share < self.min_known_share {
+        let step = self.known_share.iter().rev().find(|step| step.min_tokens <= token_count);
+        if known_token_count == 0 || step.is_some_and(|step| known_share < step.min_share) {
             return Decision::UnknownText;
         }
         let top = probabilities.iter().copied().fold(0.0, f64::max);
@@ -237,10 +270,15 @@ mod tests {
 
     #[test]
     fn a_text_without_known_words_is_unknown() {
-        let rule = DecisionRule { confident_probability: 0.8, min_known_share: 0.2 };
+        let step = |min_tokens, min_share| KnownShare { min_tokens, min_share };
+        let rule = DecisionRule { confident_probability: 0.8, known_share: vec![step(2, 0.2), step(20, 0.5)] };
         assert_eq!(rule.decide(&[0.9, 0.1], 0, 0), Decision::UnknownText);
         assert_eq!(rule.decide(&[0.9, 0.1], 10, 1), Decision::UnknownText);
         assert_eq!(rule.decide(&[0.9, 0.1], 10, 2), Decision::Confident);
         assert_eq!(rule.decide(&[0.5, 0.5], 10, 10), Decision::Uncertain);
+        // A longer text must have more; a single word is known or not.
+        assert_eq!(rule.decide(&[0.9, 0.1], 20, 9), Decision::UnknownText);
+        assert_eq!(rule.decide(&[0.9, 0.1], 20, 10), Decision::Confident);
+        assert_eq!(rule.decide(&[0.9, 0.1], 1, 1), Decision::Confident);
     }
 }

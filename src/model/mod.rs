@@ -2,11 +2,11 @@
 //!
 //! ```text
 //! score[topic] = bias[topic] + sum over terms of x[term] * weight[term][topic]
-//! x[term]      = (1 + ln count) * idf[term], the vector scaled to length 1
-//! probability  = softmax(score)
+//! x[term]      = (1 + ln count) * idf[term], divided by the vector's length to the power 1.25
+//! probability  = softmax(score), or 1 / (1 + e^-score) where a document may have several topics
 //! ```
 //!
-//! Rows of weights are centred (they sum to 0 over the topics), and so are the biases: a score is then the natural
+//! Where topics exclude each other, rows of weights are centred (they sum to 0 over the topics), and so are the biases: a score is then the natural
 //! logarithm of a topic's odds against the geometric mean of all topics (the centred log-ratio), and a term's part in it
 //! says what the term speaks for and against. Centring changes no probability, for softmax does not see what is added to
 //! all topics alike.
@@ -21,9 +21,10 @@ pub mod train;
 pub use artifact::{ArtifactError, LoadedModel};
 pub use explain::{Contribution, TopicEvidence};
 pub use manifest::{
-    CorpusRecord, DecisionRule, Manifest, MetricsRecord, ModelId, ModelIdError, RecipeRecord, TopicRecord, WeightsRecord,
+    CorpusRecord, DecisionRule, KnownShare, Labels, Manifest, MetricsRecord, ModelId, ModelIdError, RecipeRecord, TopicRecord,
+    WeightsRecord,
 };
-pub use score::{Decision, Scorer, Scores, log_tf, softmax};
+pub use score::{Decision, Scorer, Scores, length_scale, log_tf, logistic, softmax};
 
 use crate::article::TopicName;
 use crate::text::{TermId, TextOptions, Vocabulary};
@@ -52,6 +53,17 @@ pub struct TopicModel {
     /// By topic, padded to `stride`.
     bias: Vec<f32>,
     decision: DecisionRule,
+    /// By topic, from what probability on it is assigned; empty where a document has one topic.
+    thresholds: Vec<f64>,
+}
+
+/// What turns probabilities into an answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AnswerRule {
+    /// What makes it confident, uncertain, or none.
+    pub decision: DecisionRule,
+    /// By topic, from what probability on it is assigned, for models of several topics a document; empty for others.
+    pub thresholds: Vec<f64>,
 }
 
 /// Why parts do not make a model.
@@ -93,7 +105,7 @@ impl TopicModel {
         idf: Vec<f32>,
         weights: &[f32],
         bias: &[f32],
-        decision: DecisionRule,
+        rule: AnswerRule,
     ) -> Result<Self, ModelShapeError> {
         let (topic_count, term_count) = (topics.len(), vocabulary.len());
         if topic_count < 2 {
@@ -109,6 +121,7 @@ impl TopicModel {
             ("the table of idf", idf.len(), term_count),
             ("the table of weights", weights.len(), term_count * topic_count),
             ("the table of biases", bias.len(), topic_count),
+            ("the list of thresholds", rule.thresholds.len(), if rule.thresholds.is_empty() { 0 } else { topic_count }),
         ] {
             if found != expected {
                 return Err(ModelShapeError::Size { what, found, expected });
@@ -122,17 +135,28 @@ impl TopicModel {
         }
         let stride = topic_count.next_multiple_of(LANES);
         let mut rows = vec![0.0; term_count * stride];
+        let is_single = rule.thresholds.is_empty();
         for ((row, weights), &idf) in rows.chunks_exact_mut(stride).zip(weights.chunks_exact(topic_count)).zip(&idf) {
             // Half precision has rounded each weight for itself: centre them again.
-            let mean = mean(weights);
+            let mean = if is_single { mean(weights) } else { 0.0 };
             for (value, &weight) in row.iter_mut().zip(weights) {
                 *value = (f64::from(weight) - mean) as f32 * idf;
             }
         }
-        let bias_mean = mean(bias);
+        let bias_mean = if is_single { mean(bias) } else { 0.0 };
         let mut padded_bias: Vec<f32> = bias.iter().map(|&bias| (f64::from(bias) - bias_mean) as f32).collect();
         padded_bias.resize(stride, 0.0);
-        Ok(Self { text, topics, vocabulary, idf, rows, stride, bias: padded_bias, decision })
+        Ok(Self {
+            text,
+            topics,
+            vocabulary,
+            idf,
+            rows,
+            stride,
+            bias: padded_bias,
+            decision: rule.decision,
+            thresholds: rule.thresholds,
+        })
     }
 
     /// The topics, ascending by name; scores and probabilities stand in this order.
@@ -151,8 +175,18 @@ impl TopicModel {
     }
 
     /// What makes an answer confident.
-    pub fn decision_rule(&self) -> DecisionRule {
-        self.decision
+    pub fn decision_rule(&self) -> &DecisionRule {
+        &self.decision
+    }
+
+    /// How many topics a document has.
+    pub fn labels(&self) -> Labels {
+        if self.thresholds.is_empty() { Labels::Single } else { Labels::Multiple }
+    }
+
+    /// Whether a topic of this probability is assigned: it reaches the topic's threshold. None where a document has one topic.
+    pub fn is_assigned(&self, topic: usize, probability: f64) -> Option<bool> {
+        self.thresholds.get(topic).map(|&threshold| probability >= threshold)
     }
 
     /// What each topic has before any word is read, centred.
@@ -216,7 +250,13 @@ mod tests {
             vec![1.0, 1.0],
             &[1.0, -1.0, -2.0, 2.0],
             &[0.0, 0.0],
-            DecisionRule { confident_probability: 0.8, min_known_share: 0.1 },
+            AnswerRule {
+                decision: DecisionRule {
+                    confident_probability: 0.8,
+                    known_share: vec![KnownShare { min_tokens: 1, min_share: 0.1 }],
+                },
+                thresholds: Vec::new(),
+            },
         )
         .expect("the parts fit")
     }

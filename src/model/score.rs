@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 use super::TopicModel;
+use super::manifest::Labels;
 use crate::article::ArticleText;
 use crate::text::{Bag, BagCounter};
 
@@ -21,6 +22,22 @@ pub fn log_tf(count: u32) -> f32 {
     }
 }
 
+/// What the vector of an article is multiplied by, from the sum of its squares: `1 / length^1.25`, and 0 for an empty one.
+///
+/// A power above 1 keeps long articles from being answered too surely: scaled to length 1, by cross-validation on six corpora the
+/// longest tenth of newsroom was right less often than its probabilities said, and the shortest more often. 1.25 has three square
+/// roots, which are the same on every machine. (Pivoted normalisation, Singhal, Buckley and Mitra, SIGIR 1996, corrects the
+/// same fault of the cosine in retrieval.) See docs/adr/0005.
+#[inline]
+pub fn length_scale(squares: f64) -> f64 {
+    if squares > 0.0 {
+        let length = squares.sqrt();
+        1.0 / (length * length.sqrt().sqrt())
+    } else {
+        0.0
+    }
+}
+
 /// Turns scores into probabilities that sum to 1, with the greatest subtracted first so that nothing overflows.
 ///
 /// `probabilities[i] = exp(scores[i]) / sum of exp(scores)`; finite for any finite scores.
@@ -32,6 +49,12 @@ pub fn softmax(scores: &[f32], probabilities: &mut Vec<f64>) {
     for probability in probabilities {
         *probability /= sum;
     }
+}
+
+/// Turns scores that are log-odds into probabilities, each for itself: `1 / (1 + exp(-score))`.
+pub fn logistic(scores: &[f32], probabilities: &mut Vec<f64>) {
+    probabilities.clear();
+    probabilities.extend(scores.iter().map(|&score| 1.0 / (1.0 + libm::exp(-f64::from(score)))));
 }
 
 /// How far the most probable topic can be relied on.
@@ -48,16 +71,16 @@ pub enum Decision {
 /// What a model makes of one article. The slices are in the order of [`TopicModel::topics`].
 #[derive(Debug, Clone, Copy)]
 pub struct Scores<'a> {
-    /// The score of each topic: the natural logarithm of its odds against the geometric mean of all topics.
+    /// The score of each topic: the natural logarithm of its odds, against the geometric mean of all topics or, where a document
+    /// may have several topics, against not having it.
     pub scores: &'a [f32],
-    /// The probability of each topic; they sum to 1.
+    /// The probability of each topic; they sum to 1 where a document has one topic.
     pub probabilities: &'a [f64],
     /// How far the most probable topic can be relied on.
     pub decision: Decision,
     /// The known terms with their counts.
     pub bag: &'a Bag,
-    /// What each term's weight is multiplied by besides its logarithmic count: 1 over the length of the article's vector;
-    /// 0 for an empty bag.
+    /// What each term's weight is multiplied by besides its logarithmic count: [`length_scale`] of the article's vector.
     pub scale: f32,
 }
 
@@ -86,12 +109,15 @@ impl Scorer {
                 *score += tf * weight;
             }
         }
-        let scale = if squares > 0.0 { 1.0 / squares.sqrt() } else { 0.0 };
+        let scale = length_scale(f64::from(squares)) as f32;
         for (score, &bias) in self.scores.iter_mut().zip(&model.bias) {
             *score = bias + *score * scale;
         }
         self.scores.truncate(model.topics.len());
-        softmax(&self.scores, &mut self.probabilities);
+        match model.labels() {
+            Labels::Single => softmax(&self.scores, &mut self.probabilities),
+            Labels::Multiple => logistic(&self.scores, &mut self.probabilities),
+        }
         let decision = model.decision.decide(&self.probabilities, bag.token_count, bag.known_token_count);
         Scores { scores: &self.scores, probabilities: &self.probabilities, decision, bag, scale }
     }
@@ -128,6 +154,14 @@ mod tests {
         assert_eq!(probabilities, [0.5, 0.0, 0.5]);
         softmax(&[-1e30, -1e30], &mut probabilities);
         assert_eq!(probabilities, [0.5, 0.5]);
+    }
+
+    #[test]
+    fn a_longer_vector_is_scaled_down_to_less_than_length_1() {
+        assert_eq!(length_scale(0.0), 0.0);
+        assert_eq!(length_scale(1.0), 1.0);
+        // 16^1.25 = 32.
+        assert!((length_scale(256.0) - 1.0 / 32.0).abs() < 1e-15);
     }
 
     #[test]

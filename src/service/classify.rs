@@ -85,6 +85,8 @@ pub struct TopicResult {
     pub evidence: Vec<EvidenceTerm>,
     /// What all other terms add; 0 without `explain`.
     pub other_evidence_weight: f64,
+    /// Whether it is assigned to the article; None where an article has one topic.
+    pub assigned: Option<bool>,
 }
 
 /// A term that speaks for or against a topic.
@@ -239,6 +241,7 @@ fn topics(loaded: &LoadedModel, scores: &Scores<'_>, options: ClassifyOptions, l
                 bias: 0.0,
                 evidence: Vec::new(),
                 other_evidence_weight: 0.0,
+                assigned: model.is_assigned(topic, scores.probabilities[topic]),
             };
             if options.explain {
                 let evidence = model.explain(scores, topic, limits.evidence_terms);

@@ -19,14 +19,16 @@ use slugline::model::{Manifest, ModelIdError};
 /// A manifest as it stands on disk, for the weights of [`tensors`].
 fn manifest() -> Value {
     json!({
-        "format_version": 1,
+        "format_version": 2,
         "name": "mine",
         "version": 3,
         "language_code": "en",
         "recipe": {
-            "kind": "multinomial", "multinomial_alpha": 0.03, "complement_alpha": null, "link_variance": null,
+            "kind": "multinomial", "multinomial_alpha": 0.03, "complement_alpha": null, "interpolation": null,
+            "link_variance": null,
             "scale": 2.5, "seed": 1, "min_document_frequency": 2, "keep_terms": 60000
         },
+        "labels": "single",
         "text": { "pairs": true, "numbers": "verbatim", "title_weight": 1 },
         "topics": [
             { "name": "business", "document_count": 3 },
@@ -36,7 +38,7 @@ fn manifest() -> Value {
         "term_count": 2,
         "corpus": { "document_count": 6, "skipped_count": 0, "sha256": "00" },
         "metrics": null,
-        "decision": { "confident_probability": 0.9, "min_known_share": 0.25 },
+        "decision": { "confident_probability": 0.9, "known_share": [{ "min_tokens": 1, "min_share": 0.25 }] },
         "weights": { "size_bytes": 0, "sha256": "" },
     })
 }

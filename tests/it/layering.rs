@@ -35,6 +35,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("arc_swap", &["service"]),
     ("argmin", &["model/train"]),
     ("argmin_math", &["model/train"]),
+    ("linfa_linalg", &["model/train"]),
     ("caseless", &["text"]),
     ("clap", &["cli"]),
     ("csv", &["corpus"]),

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::article::TopicName;
-use crate::model::Decision;
 use crate::model::evaluate::{Case, Evaluation, Suspect};
+use crate::model::{Decision, Labels};
 
 /// What a corpus may hold and a page must not: an element, ends of attributes, comments and strings, a control character, text
 /// that runs backwards, and a lone noncharacter.
@@ -11,7 +11,7 @@ const HOSTILE: &str = "</title><script>alert('1')</script>\" onload=\"x --> & &a
 
 fn report(topics: &[&str], answers: &[([f64; 2], &str, Decision)]) -> Report {
     let names: Vec<TopicName> = topics.iter().map(|name| TopicName::new(name).expect("a name")).collect();
-    let mut evaluation = Evaluation::new(&names);
+    let mut evaluation = Evaluation::new(&names, Labels::Single);
     for (probabilities, truth, decision) in answers {
         let truth = evaluation.label(truth);
         evaluation.add(probabilities, &[truth], *decision);

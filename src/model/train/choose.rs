@@ -1,32 +1,36 @@
 //! Chooses how to estimate, by cross-validation on the training corpus alone.
 
+use std::time::Instant;
+
 use super::counts::TopicCounts;
-use super::cross_validate::{Calibration, FOLDS, Folds, HeldOut, calibrate, score_held_out};
+use super::cross_validate::{Bench, Calibration, HeldOut, ScoreTable, calibrate};
 use super::estimate::{Candidate, Estimator, Linear};
-use super::link::{self, Features, Link};
-use super::spool::SpooledCorpus;
+use super::link::{Effort, Features, Link, Loss, Prior};
 use super::{Recipe, TrainError, TrainOptions, TrialRecord};
-use crate::model::manifest::RecipeRecord;
+use crate::model::manifest::{Labels, RecipeRecord};
 use crate::model::softmax;
 
-/// The pseudo-counts that `auto` tries.
-const MULTINOMIAL_ALPHAS: [f64; 3] = [0.01, 0.03, 0.1];
-const COMPLEMENT_ALPHAS: [f64; 3] = [0.1, 0.3, 1.0];
-/// How far the link may stray from the diagonal: what is tried, the closest first.
-const LINK_VARIANCES: [f64; 3] = [0.001, 0.01, 0.1];
-/// The most documents that a link is fitted to: it has few parameters, and each evaluation looks at all of them. On newsroom
-/// (80,000 documents) all of them gave an accuracy of 0.8101 by cross-validation in 30 s; see docs/adr/0004.
-const MAX_LINKED: usize = 32_768;
-/// The most documents that the variance is chosen on: it is one number.
-const MAX_CHOSEN_ON: usize = 16_384;
+/// The pseudo-counts that `auto` tries, of the multinomial and the complement estimate: light and strong smoothing.
+const ALPHAS: [[f64; 2]; 2] = [[0.03, 0.1], [0.1, 0.4]];
+/// How far the link's matrix may stray from nothing: what is tried.
+const LINK_VARIANCES: [f64; 2] = [0.01, 0.1];
+/// The most documents that smoothing and variance are chosen on (they are two numbers), and that the links are fitted to by which
+/// a link is measured.
+const MAX_CHOSEN_ON: usize = 12_288;
+/// The most steps of the solver while choosing, and for what is chosen.
+const CHOOSING_ITERATIONS: u64 = 20;
+const FINAL_ITERATIONS: u64 = 45;
+/// For several topics a document, as measured on reuters21578: see docs/adr/0006.
+const INTERPOLATION: f64 = 0.8;
+const MULTI_LABEL_PRIOR: Prior = Prior { own: 0.3, cross: 0.03 };
 
 /// A way to a linear model.
 #[derive(Debug, Clone, PartialEq)]
 enum Plan {
     /// One estimator.
     Plain(Candidate),
-    /// Both, with a link over their scores.
-    Linked { multinomial: Candidate, complement: Candidate, link: Box<Link>, variance: f64 },
+    /// One or two, with a link over their scores.
+    Linked { candidates: Vec<Candidate>, link: Box<Link>, prior: Prior },
 }
 
 /// A plan with what its held-out scores taught.
@@ -37,20 +41,17 @@ pub(super) struct Trial {
 }
 
 /// Tries what the options leave open. The trials, the best one first.
-pub(super) fn choose(
-    corpus: &mut SpooledCorpus,
-    idf: &[f32],
-    totals: &TopicCounts,
-    folds: &Folds,
-    options: &TrainOptions,
-) -> Result<Vec<Trial>, TrainError> {
-    let mut search = Search { corpus, idf, totals, folds, options };
-    let mut trials = match options.recipe {
-        Recipe::Fixed(estimator) => {
-            let alpha = options.alpha.unwrap_or(estimator.default_alpha());
-            search.plain(&[Candidate { estimator, alpha }])?.into_iter().map(|(trial, _)| trial).collect()
+pub(super) fn choose(bench: Bench<'_>, options: &TrainOptions) -> Result<Vec<Trial>, TrainError> {
+    let deadline = options.budget.map(|budget| Instant::now() + budget);
+    let mut search = Search { bench, options, deadline };
+    let mut trials = match (options.labels, options.recipe) {
+        (Labels::Multiple, _) => search.multi_label()?,
+        (Labels::Single, Recipe::Fixed(estimator)) => {
+            let candidate = Candidate::Smoothed(estimator, options.alpha.unwrap_or(estimator.default_alpha()));
+            let (documents, tables) = search.bench.score(&[candidate])?;
+            tables.iter().map(|table| search.plain(candidate, &documents, table)).collect()
         }
-        Recipe::Auto => search.auto()?,
+        (Labels::Single, Recipe::Auto) => search.auto()?,
     };
     // A stable sort: of equals the first tried comes first.
     trials.sort_by(|a, b| {
@@ -61,126 +62,126 @@ pub(super) fn choose(
 }
 
 struct Search<'a> {
-    corpus: &'a mut SpooledCorpus,
-    idf: &'a [f32],
-    totals: &'a TopicCounts,
-    folds: &'a Folds,
+    bench: Bench<'a>,
     options: &'a TrainOptions,
+    deadline: Option<Instant>,
 }
 
 impl Search<'_> {
     fn auto(&mut self) -> Result<Vec<Trial>, TrainError> {
-        let [multinomial, complement] = self.best_alphas()?;
-        let mut plain = self.plain(&[multinomial, complement])?.into_iter();
-        let (Some((first, first_scores)), Some((second, second_scores))) = (plain.next(), plain.next()) else {
-            return Ok(Vec::new());
-        };
-        let mut trials = Vec::with_capacity(3);
-        if link::is_feasible(self.corpus.topics().len()) {
-            let scales = [first.calibration.scale, second.calibration.scale];
-            let features = Features::new(&first_scores, &second_scores, scales);
-            trials.push(self.linked(multinomial, complement, &features, &first_scores)?);
+        let pairs: Vec<[f64; 2]> = self.options.alpha.map_or(ALPHAS.to_vec(), |alpha| vec![[alpha, alpha]]);
+        let candidates: Vec<Candidate> = pairs
+            .iter()
+            .flat_map(|&[multinomial, complement]| {
+                [
+                    Candidate::Smoothed(Estimator::Multinomial, multinomial),
+                    Candidate::Smoothed(Estimator::Complement, complement),
+                ]
+            })
+            .collect();
+        let (documents, tables) = self.bench.score(&candidates)?;
+        let mut trials: Vec<Trial> =
+            candidates.iter().zip(&tables).map(|(&candidate, table)| self.plain(candidate, &documents, table)).collect();
+        let topics = || documents.iter().map(|document| document.topics.as_slice()).collect();
+        let features: Vec<Features<'_>> = tables
+            .chunks_exact(2)
+            .zip(trials.chunks_exact(2))
+            .map(|(tables, trials)| {
+                let scaled = |at: usize| (&tables[at], trials[at].calibration.scale);
+                Features::new(Loss::OneOf, &[scaled(0), scaled(1)], topics())
+            })
+            .collect();
+        if let Some((pair, prior)) = self.best_link(&features, &documents)? {
+            let candidates = candidates[2 * pair..2 * pair + 2].to_vec();
+            let linked = self.linked(candidates, &features[pair], &documents, prior)?;
+            trials.insert(0, linked);
         }
-        trials.extend([first, second]);
         Ok(trials)
     }
 
-    /// For each estimator the pseudo-count that does best on one fold: enough to tell them apart, at a fifth of the cost.
-    fn best_alphas(&mut self) -> Result<[Candidate; 2], TrainError> {
-        let estimators = [Estimator::Multinomial, Estimator::Complement];
-        if let Some(alpha) = self.options.alpha {
-            return Ok(estimators.map(|estimator| Candidate { estimator, alpha }));
-        }
-        let grids = [MULTINOMIAL_ALPHAS, COMPLEMENT_ALPHAS];
-        let candidates: Vec<Candidate> = estimators
-            .into_iter()
-            .zip(grids)
-            .flat_map(|(estimator, grid)| grid.map(|alpha| Candidate { estimator, alpha }))
-            .collect();
-        let held_out = score_held_out(self.corpus, self.idf, self.totals, self.folds, &candidates, 0..1)?;
-        let accuracies: Vec<f64> = held_out.iter().map(|held_out| self.calibrate(held_out).metrics.accuracy).collect();
-        let mut best = estimators.map(|estimator| Candidate { estimator, alpha: estimator.default_alpha() });
-        for best in &mut best {
-            let mut highest = f64::NEG_INFINITY;
-            for (candidate, &accuracy) in candidates.iter().zip(&accuracies) {
-                if candidate.estimator == best.estimator && accuracy > highest {
-                    (*best, highest) = (*candidate, accuracy);
-                }
-            }
-        }
-        Ok(best)
-    }
-
-    fn plain(&mut self, candidates: &[Candidate]) -> Result<Vec<(Trial, Vec<HeldOut>)>, TrainError> {
-        let held_out = score_held_out(self.corpus, self.idf, self.totals, self.folds, candidates, 0..FOLDS)?;
-        Ok(candidates
-            .iter()
-            .zip(held_out)
-            .map(|(&candidate, held_out)| {
-                (Trial { plan: Plan::Plain(candidate), calibration: self.calibrate(&held_out) }, held_out)
-            })
-            .collect())
-    }
-
-    /// A link over both. It is measured by two links, each of which did not see the folds it is measured on.
-    fn linked(
-        &mut self,
-        multinomial: Candidate,
-        complement: Candidate,
-        features: &Features,
-        scores: &[HeldOut],
-    ) -> Result<Trial, TrainError> {
-        let threads = self.options.corpus.threads;
-        let failed = |error: argmin::core::Error| TrainError::Estimator(error.to_string());
-        let fold_of = |document: usize| self.folds.of(scores[document].ordinal).unwrap_or_default();
-        let places = 0..features.len();
-        let variance = {
-            let (seen, unseen): (Vec<usize>, Vec<usize>) = places.clone().partition(|&document| fold_of(document) != 0);
-            let seen = thinned(seen, MAX_CHOSEN_ON);
-            let mut best = (LINK_VARIANCES[0], f64::INFINITY);
-            let mut link = Link::diagonal(features);
+    /// The smoothing (a place in `features`) and the prior whose link does best on the documents of one fold that it did not see; None
+    /// where there is no time for any.
+    fn best_link(&self, features: &[Features<'_>], documents: &[HeldOut]) -> Result<Option<(usize, Prior)>, TrainError> {
+        let (seen, unseen): (Vec<usize>, Vec<usize>) = (0..documents.len()).partition(|&place| documents[place].fold != 0);
+        let mut best: Option<(f64, usize, Prior)> = None;
+        for (pair, features) in features.iter().enumerate() {
+            let seen = features.thinned(seen.clone(), MAX_CHOSEN_ON);
             for variance in LINK_VARIANCES {
-                link = Link::fit(features, &seen, variance, &link, threads).map_err(failed)?;
-                let loss = log_loss(&link, features, &unseen, scores);
-                if loss < best.1 {
-                    best = (variance, loss);
+                if self.is_out_of_time() {
+                    break;
+                }
+                let prior = Prior { own: variance, cross: variance };
+                let link = self.fit(features, &seen, prior, CHOOSING_ITERATIONS)?;
+                let loss = log_loss(&link.logits(features, unseen.iter().copied()), &unseen, documents);
+                if best.is_none_or(|(least, _, _)| loss < least) {
+                    best = Some((loss, pair, prior));
                 }
             }
-            best.0
-        };
-        let all = thinned(places.clone().collect(), MAX_LINKED);
-        let link = Link::fit(features, &all, variance, &Link::diagonal(features), threads).map_err(failed)?;
-        let mut held_out = scores.to_vec();
-        for half in 0..2 {
-            let (unseen, seen): (Vec<usize>, Vec<usize>) = places.clone().partition(|&document| fold_of(document) % 2 == half);
-            // The objective has one minimum: where the search starts only decides how soon it is there.
-            let without = Link::fit(features, &thinned(seen, MAX_LINKED), variance, &link, threads).map_err(failed)?;
-            for document in unseen {
-                held_out[document].scores = without.logits(features, document);
-            }
         }
-        let plan = Plan::Linked { multinomial, complement, link: Box::new(link), variance };
-        Ok(Trial { plan, calibration: self.calibrate(&held_out) })
+        Ok(best.map(|(_, pair, prior)| (pair, prior)))
     }
 
-    fn calibrate(&self, held_out: &[HeldOut]) -> Calibration {
-        calibrate(held_out, self.corpus.topics().len(), self.options.target_precision)
+    fn multi_label(&mut self) -> Result<Vec<Trial>, TrainError> {
+        let candidate = Candidate::OneAgainstRest { interpolation: INTERPOLATION };
+        let (documents, tables) = self.bench.score(&[candidate])?;
+        let Some(table) = tables.first() else { return Ok(Vec::new()) };
+        let topics = documents.iter().map(|document| document.topics.as_slice()).collect();
+        let features = Features::new(Loss::EachOf, &[(table, 2.0 / table.deviation())], topics);
+        Ok(vec![self.linked(vec![candidate], &features, &documents, MULTI_LABEL_PRIOR)?])
+    }
+
+    fn plain(&self, candidate: Candidate, documents: &[HeldOut], table: &ScoreTable) -> Trial {
+        Trial { plan: Plan::Plain(candidate), calibration: self.calibrate(documents, table, Loss::OneOf) }
+    }
+
+    /// A link over the candidates' scores. It is measured by two links, each of which did not see the folds it is measured on.
+    fn linked(
+        &self,
+        candidates: Vec<Candidate>,
+        features: &Features<'_>,
+        documents: &[HeldOut],
+        prior: Prior,
+    ) -> Result<Trial, TrainError> {
+        let all = features.thinned((0..features.len()).collect(), usize::MAX);
+        let link = self.fit(features, &all, prior, FINAL_ITERATIONS)?;
+        let halves = [0, 1].map(|half| {
+            let seen = (0..features.len()).filter(|&place| documents[place].fold % 2 != half).collect();
+            self.fit(features, &features.thinned(seen, MAX_CHOSEN_ON), prior, FINAL_ITERATIONS)
+        });
+        let [even, odd] = halves;
+        let links = [even?, odd?];
+        let mut held_out = ScoreTable::new(links[0].topic_count());
+        for (place, document) in documents.iter().enumerate() {
+            let logits = links[usize::from(document.fold % 2)].logits(features, [place]);
+            held_out.push(logits.row(0).iter().copied());
+        }
+        let calibration = self.calibrate(documents, &held_out, features.loss());
+        Ok(Trial { plan: Plan::Linked { candidates, link: Box::new(link), prior }, calibration })
+    }
+
+    fn fit(&self, features: &Features<'_>, chosen: &[usize], prior: Prior, iterations: u64) -> Result<Link, TrainError> {
+        Link::fit(features, chosen, prior, Effort { iterations, threads: self.options.corpus.threads })
+            .map_err(|error| TrainError::Estimator(error.to_string()))
+    }
+
+    fn calibrate(&self, documents: &[HeldOut], table: &ScoreTable, loss: Loss) -> Calibration {
+        calibrate(documents, table, loss, self.options.target_precision)
+    }
+
+    fn is_out_of_time(&self) -> bool {
+        self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
     }
 }
 
-/// At most about `most` of the documents, evenly spread.
-fn thinned(documents: Vec<usize>, most: usize) -> Vec<usize> {
-    let step = documents.len().div_ceil(most).max(1);
-    documents.into_iter().step_by(step).collect()
-}
-
-fn log_loss(link: &Link, features: &Features, documents: &[usize], scores: &[HeldOut]) -> f64 {
+/// Of the scores of the documents at `places`.
+fn log_loss(scores: &ScoreTable, places: &[usize], documents: &[HeldOut]) -> f64 {
     let mut probabilities = Vec::new();
-    documents
+    places
         .iter()
-        .map(|&document| {
-            softmax(&link.logits(features, document), &mut probabilities);
-            let right = scores[document].topics.iter().map(|&topic| probabilities[topic]).fold(0.0, f64::max);
+        .enumerate()
+        .map(|(row, &place)| {
+            softmax(scores.row(row), &mut probabilities);
+            let right = documents[place].topics.iter().map(|&topic| probabilities[topic]).fold(0.0, f64::max);
             -libm::log(right.max(f64::MIN_POSITIVE))
         })
         .sum()
@@ -191,8 +192,10 @@ impl Trial {
     pub(super) fn fit(&self, totals: &TopicCounts) -> Result<Linear, TrainError> {
         match &self.plan {
             Plan::Plain(candidate) => Linear::fit(*candidate, totals),
-            Plan::Linked { multinomial, complement, link, .. } => {
-                Ok(link.fold(&Linear::fit(*multinomial, totals)?, &Linear::fit(*complement, totals)?))
+            Plan::Linked { candidates, link, .. } => {
+                let kinds =
+                    candidates.iter().map(|&candidate| Linear::fit(candidate, totals)).collect::<Result<Vec<_>, _>>()?;
+                Ok(link.fold(&kinds.iter().collect::<Vec<_>>()))
             }
         }
     }
@@ -203,25 +206,32 @@ impl Trial {
             kind: String::new(),
             multinomial_alpha: None,
             complement_alpha: None,
+            interpolation: None,
             link_variance: None,
             scale: self.calibration.scale,
             seed: options.seed,
             min_document_frequency: options.min_document_frequency,
             keep_terms: options.keep_terms.unwrap_or(0),
         };
-        match &self.plan {
-            Plan::Plain(Candidate { estimator, alpha }) => {
-                record.kind = estimator.name().to_owned();
+        let mut describe = |candidate: Candidate| match candidate {
+            Candidate::Smoothed(estimator, alpha) => {
                 match estimator {
-                    Estimator::Multinomial => record.multinomial_alpha = Some(*alpha),
-                    Estimator::Complement => record.complement_alpha = Some(*alpha),
+                    Estimator::Multinomial => record.multinomial_alpha = Some(alpha),
+                    Estimator::Complement => record.complement_alpha = Some(alpha),
                 }
+                estimator.name()
             }
-            Plan::Linked { multinomial, complement, variance, .. } => {
-                record.kind = "linked".to_owned();
-                record.multinomial_alpha = Some(multinomial.alpha);
-                record.complement_alpha = Some(complement.alpha);
-                record.link_variance = Some(*variance);
+            Candidate::OneAgainstRest { interpolation } => {
+                record.interpolation = Some(interpolation);
+                "one-against-rest"
+            }
+        };
+        match &self.plan {
+            Plan::Plain(candidate) => record.kind = describe(*candidate).to_owned(),
+            Plan::Linked { candidates, prior, .. } => {
+                let names: Vec<&str> = candidates.iter().map(|&candidate| describe(candidate)).collect();
+                record.kind = if let [only] = names[..] { only.to_owned() } else { "linked".to_owned() };
+                record.link_variance = Some(prior.cross);
             }
         }
         record

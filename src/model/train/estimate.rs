@@ -49,12 +49,20 @@ impl Estimator {
 
 /// An estimator with its smoothing.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Candidate {
-    /// How weights are estimated.
-    pub(super) estimator: Estimator,
-    /// The pseudo-count of every term; above 0.
-    pub(super) alpha: f64,
+pub(super) enum Candidate {
+    /// An estimator with the pseudo-count that every term has beforehand; above 0.
+    Smoothed(Estimator, f64),
+    /// Each topic against the documents without it: the log-odds of the two multinomial estimates. Both are drawn to the whole
+    /// collection by the share `interpolation`, in (0, 1), which is kinder to rare topics than a pseudo-count. (Jelinek and Mercer,
+    /// "Interpolated estimation of Markov source parameters from sparse data", 1980; Zhai and Lafferty, TOIS 2004.)
+    OneAgainstRest {
+        /// The share of the collection's distribution.
+        interpolation: f64,
+    },
 }
+
+/// What linfa's pseudo-count is where smoothing is done before it: it only has to be above 0.
+const NO_ALPHA: f64 = 1e-12;
 
 /// A linear model: `score = bias + sum over terms of x * weight`.
 #[derive(Debug, Clone)]
@@ -67,22 +75,46 @@ pub(super) struct Linear {
 
 impl Linear {
     pub(super) fn fit(candidate: Candidate, counts: &TopicCounts) -> Result<Self, TrainError> {
-        let Candidate { estimator, alpha } = candidate;
-        match estimator {
-            Estimator::Multinomial => {
+        match candidate {
+            Candidate::Smoothed(Estimator::Multinomial, alpha) => {
                 let documents = counts.documents();
                 let total: u64 = documents.iter().sum();
                 // A topic all of whose documents were held out has no prior of its own: half a document keeps it finite.
                 let bias = documents.iter().map(|&count| libm::log((count as f64).max(0.5) / total as f64)).collect();
                 Ok(Self { weights: feature_log_probabilities(counts.weights().view(), alpha)?, bias })
             }
-            Estimator::Complement => {
+            Candidate::OneAgainstRest { interpolation } => {
+                let collection = counts.collection_weights();
+                let distribution = |rows: Array2<f64>| {
+                    feature_log_probabilities(interpolated(rows, &collection, interpolation).view(), NO_ALPHA)
+                };
+                let weights = distribution(counts.weights())? - distribution(counts.rest_weights())?;
+                let total = counts.document_count() as f64;
+                let odds = |count: f64| libm::log((count + 0.5) / (total - count + 0.5));
+                let bias = counts.documents().iter().map(|&count| odds(count as f64)).collect();
+                Ok(Self { weights, bias })
+            }
+            Candidate::Smoothed(Estimator::Complement, alpha) => {
                 let mut weights = feature_log_probabilities(counts.complement_weights().view(), alpha)?;
                 weights.mapv_inplace(|log_probability| -log_probability);
                 Ok(Self { weights, bias: vec![0.0; counts.documents().len()] })
             }
         }
     }
+}
+
+/// Each row as a distribution, drawn to that of the collection. A row of nothing is the collection's.
+fn interpolated(mut rows: Array2<f64>, collection: &[f64], interpolation: f64) -> Array2<f64> {
+    let total: f64 = collection.iter().sum();
+    for mut row in rows.rows_mut() {
+        let sum = row.sum();
+        let own = if sum > 0.0 { (1.0 - interpolation) / sum } else { 0.0 };
+        let shared = if sum > 0.0 { interpolation / total } else { 1.0 / total };
+        for (value, collection) in row.iter_mut().zip(collection) {
+            *value = *value * own + collection * shared;
+        }
+    }
+    rows
 }
 
 /// How much of the matrix linfa is given at a time, in values: it copies what it is given a few times over.

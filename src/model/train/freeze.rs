@@ -9,14 +9,14 @@ use super::estimate::Linear;
 use super::spool::SpooledCorpus;
 use crate::corpus;
 use crate::model::artifact::{Draft, hexadecimal};
-use crate::model::manifest::{CorpusRecord, Manifest, TopicRecord, WeightsRecord};
+use crate::model::manifest::{CorpusRecord, Labels, Manifest, TopicRecord, WeightsRecord};
 
 /// The largest weight, either way: what half precision holds. Only a corpus told apart without a single mistake comes near it.
 const MAX_WEIGHT: f64 = 65_504.0;
 
 /// Puts the artefact's parts together.
 ///
-/// Each term's weights are centred over the topics, which changes no probability (softmax does not see what is added to all
+/// Where topics exclude each other, each term's weights are centred over them, which changes no probability (softmax does not see what is added to all
 /// topics alike) and is what lets half precision hold them: the log-probabilities lie around -10, where half precision
 /// has steps of 0.008, and their differences around 0. The weights come out of the estimator with the system's `ln`, whose
 /// last bit may differ between machines; rounding to 11 bits hides that.
@@ -31,13 +31,14 @@ pub(super) fn draft(
     let calibration = &trial.calibration;
     let topic_count = corpus.topics().len();
     let term_count = corpus.lexicon().len();
+    let is_single = options.labels == Labels::Single;
     let mut weights = Vec::with_capacity(topic_count * term_count);
     linear.weights.mapv_inplace(|weight| weight * calibration.scale);
     for column in linear.weights.axis_iter(Axis(1)) {
-        let mean = column.sum() / topic_count as f64;
+        let mean = if is_single { column.sum() / topic_count as f64 } else { 0.0 };
         weights.extend(column.iter().map(|&weight| f16::from_f64((weight - mean).clamp(-MAX_WEIGHT, MAX_WEIGHT))));
     }
-    let mean = linear.bias.iter().sum::<f64>() / topic_count as f64;
+    let mean = if is_single { linear.bias.iter().sum::<f64>() / topic_count as f64 } else { 0.0 };
     let bias = linear.bias.iter().map(|&bias| ((bias - mean) * calibration.scale) as f32).collect();
     Draft {
         manifest: Manifest {
@@ -46,11 +47,17 @@ pub(super) fn draft(
             version: options.id.version,
             language_code: options.language_code.clone(),
             recipe: trial.recipe(options),
+            labels: options.labels,
             text: options.text,
             topics: corpus
                 .topics()
                 .iter()
-                .map(|topic| TopicRecord { name: topic.name.to_string(), document_count: topic.document_count })
+                .enumerate()
+                .map(|(place, topic)| TopicRecord {
+                    name: topic.name.to_string(),
+                    document_count: topic.document_count,
+                    threshold: calibration.thresholds.get(place).copied(),
+                })
                 .collect(),
             term_count,
             corpus: CorpusRecord {
@@ -59,7 +66,7 @@ pub(super) fn draft(
                 sha256: hexadecimal(&summary.fingerprint),
             },
             metrics: Some(calibration.metrics.clone()),
-            decision: calibration.decision,
+            decision: calibration.decision.clone(),
             weights: WeightsRecord { size_bytes: 0, sha256: String::new() },
         },
         terms: corpus.lexicon().terms().to_vec(),

@@ -6,6 +6,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 use super::spool::SpoolWriter;
 use crate::article::TopicName;
 use crate::corpus::{Document, Ordinal};
+use crate::model::manifest::Labels;
 use crate::text::{TermHash, TermOccurrence, TextOptions, WordScanner, scan_terms};
 
 /// A map keyed by a [`TermHash`], which needs no further hashing.
@@ -39,6 +40,12 @@ pub(super) struct Entry {
     form: Form,
 }
 
+impl Entry {
+    pub(super) fn is_word(&self) -> bool {
+        matches!(self.form, Form::Word { .. })
+    }
+}
+
 #[derive(Debug, Clone, Copy)]
 enum Form {
     /// Where its text lies.
@@ -51,6 +58,7 @@ enum Form {
 #[derive(Debug)]
 pub(super) struct Interner {
     options: TextOptions,
+    labels: Labels,
     scanner: WordScanner,
     ids: ByHash<u32>,
     entries: Vec<Entry>,
@@ -67,9 +75,10 @@ pub(super) struct Interner {
 }
 
 impl Interner {
-    pub(super) fn new(options: TextOptions) -> Self {
+    pub(super) fn new(options: TextOptions, labels: Labels) -> Self {
         Self {
             options,
+            labels,
             scanner: WordScanner::default(),
             ids: ByHash::default(),
             entries: Vec::new(),
@@ -86,7 +95,7 @@ impl Interner {
 
     /// Takes in a document.
     pub(super) fn add(&mut self, ordinal: Ordinal, document: &Document<'_>) -> Result<(), String> {
-        if document.topics.is_empty() {
+        if document.topics.is_empty() && self.labels == Labels::Single {
             return Err("the document has no topic to learn".to_owned());
         }
         let mut topics = Vec::with_capacity(document.topics.len());

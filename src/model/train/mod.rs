@@ -21,11 +21,12 @@ mod select;
 mod spool;
 
 use std::io;
+use std::time::Duration;
 
 pub use estimate::Estimator;
 
 use super::artifact::{ArtifactError, Encoded};
-use super::manifest::{Manifest, MetricsRecord, ModelId, RecipeRecord};
+use super::manifest::{Labels, Manifest, MetricsRecord, ModelId, RecipeRecord};
 use crate::corpus::{self, CorpusError, Input, Progress};
 use crate::text::TextOptions;
 use spool::SpooledCorpus;
@@ -42,6 +43,11 @@ pub struct TrainOptions {
     pub recipe: Recipe,
     /// The pseudo-count that is added to every term of every topic; from 1e-6 on. None leaves it to the recipe.
     pub alpha: Option<f64>,
+    /// How many topics a document has.
+    pub labels: Labels,
+    /// After how long the search for a recipe starts nothing more; None for no bound. With one, the same corpus may give another model on
+    /// another machine.
+    pub budget: Option<Duration>,
     /// How text becomes terms.
     pub text: TextOptions,
     /// BCP-47 tag of the corpus's language; empty when not stated.
@@ -65,6 +71,8 @@ impl TrainOptions {
             id,
             recipe: Recipe::Auto,
             alpha: None,
+            labels: Labels::Single,
+            budget: None,
             text: TextOptions::default(),
             language_code: String::new(),
             min_document_frequency: 2,
@@ -151,7 +159,7 @@ pub fn train(inputs: &[Input], options: &TrainOptions, progress: &Progress) -> R
         inputs,
         &options.corpus,
         progress,
-        || intern::Interner::new(options.text),
+        || intern::Interner::new(options.text, options.labels),
         |interner, ordinal, document| interner.add(ordinal, &document),
     )?;
     let mut spooled = SpooledCorpus::merge(interners, options.min_document_frequency)?;
@@ -164,16 +172,19 @@ pub fn train(inputs: &[Input], options: &TrainOptions, progress: &Progress) -> R
     if spooled.lexicon().is_empty() {
         return Err(TrainError::NoTerms(options.min_document_frequency));
     }
-    if let Some(keep) = options.keep_terms {
-        select::keep_best(&mut spooled, keep)?;
-    }
+    let selection = select::keep_best(&mut spooled, options.keep_terms, options.min_document_frequency)?;
     let idf = counts::inverse_document_frequencies(&spooled);
-    let totals = counts::TopicCounts::of_all(&mut spooled, &idf)?;
+    let totals = counts::TopicCounts::of_all(&mut spooled, &idf, selection.selected())?;
     let folds = cross_validate::Folds::assign(&mut spooled, options.seed)?;
-    let trials = choose::choose(&mut spooled, &idf, &totals, &folds, options)?;
+    let bench =
+        cross_validate::Bench { corpus: &mut spooled, idf: &idf, totals: &totals, selection: &selection, folds: &folds };
+    let trials = choose::choose(bench, options)?;
     let best = trials.first().ok_or(TrainError::EmptyCorpus)?;
+    let totals = totals.restricted(selection.selected());
+    spooled.retain_terms(selection.selected());
+    let idf = counts::inverse_document_frequencies(&spooled);
     let linear = best.fit(&totals)?;
-    let warnings = warnings(&spooled);
+    let warnings = warnings(&spooled, options.labels);
     let counts = totals.encode(spooled.lexicon(), spooled.document_count())?;
     let draft = freeze::draft(options, &summary, &spooled, idf, linear, best);
     let artifact = super::artifact::encode(draft)?;
@@ -189,6 +200,9 @@ fn check(options: &TrainOptions) -> Result<(), TrainError> {
             "alpha must be a number from 0.000001 on: with 0, one word never seen with a topic would rule the topic out",
         );
     }
+    if options.labels == Labels::Multiple && (options.recipe != Recipe::Auto || options.alpha.is_some()) {
+        return refuse("several topics a document have a recipe of their own: leave out --recipe and --alpha");
+    }
     if options.min_document_frequency == 0 {
         return refuse("the minimum document frequency must be at least 1");
     }
@@ -198,11 +212,11 @@ fn check(options: &TrainOptions) -> Result<(), TrainError> {
     Ok(())
 }
 
-fn warnings(spooled: &SpooledCorpus) -> Vec<String> {
+fn warnings(spooled: &SpooledCorpus, labels: Labels) -> Vec<String> {
     let mut warnings = Vec::new();
     let several = spooled.multi_topic_count();
-    if several > 0 {
-        warnings.push(format!("{several} documents carry several topics: each counts for every one of its topics"));
+    if several > 0 && labels == Labels::Single {
+        warnings.push(format!("{several} documents carry several topics: each counts for every one of its topics (--multi-label trains a yes or no a topic)"));
     }
     let rare: Vec<&str> =
         spooled.topics().iter().filter(|topic| topic.document_count == 1).map(|topic| topic.name.as_str()).collect();

@@ -3,38 +3,105 @@
 use std::io;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use super::counts::TopicCounts;
+use super::lexicon::Lexicon;
 use super::spool::SpooledCorpus;
 
 /// The largest table of document counts, in bytes; a larger one is made in several passes.
 const TABLE_BYTES: usize = 128 << 20;
 
-/// Keeps every word, and of all terms the `keep` with the highest chi-square statistic.
+/// What decides which terms are worth a row.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Selection {
+    /// By term of the lexicon: whether the model has it. The others are there for the cross-validation.
+    selected: Vec<bool>,
+    /// The least statistic that a pair was selected with; None where all were.
+    least: Option<f64>,
+    min_document_frequency: u32,
+}
+
+/// Down to this share of the least statistic pairs stay in the lexicon: without the documents of one fold they might be selected.
+const POOL_SHARE: f64 = 0.5;
+
+/// Selects every word, and of all terms the `keep` with the highest chi-square statistic; None keeps all.
 ///
-/// The statistic is that of the contingency table of a term's presence against the topics: the sum over the topics of
-/// `(observed - expected)^2 / expected`, where `observed` is the number of the topic's documents with the term and
-/// `expected` what it would be if the term knew no topic. Of equal terms the first by text is kept. (Yang and Pedersen, "A
-/// Comparative Study on Feature Selection in Text Categorization", ICML 1997.)
-pub(super) fn keep_best(corpus: &mut SpooledCorpus, keep: usize) -> io::Result<()> {
+/// The statistic is that of the contingency table of a term's presence against the topics, with the continuity correction of
+/// Yates: the sum over the topics of `max(|observed - expected| - 1/2, 0)^2 / expected`, where `observed` is the number of the
+/// topic's documents with the term and `expected` what it would be if the term knew no topic. The correction matters: without it
+/// pairs of two documents of one rare topic come out on top, and say nothing of a third. Of equal terms the first by text is
+/// selected. Terms far from selected leave the lexicon. (Yang and Pedersen, "A Comparative Study on Feature Selection in Text Categorization", ICML 1997; Yates, 1934.)
+pub(super) fn keep_best(corpus: &mut SpooledCorpus, keep: Option<usize>, min_document_frequency: u32) -> io::Result<Selection> {
     let pairs = corpus.lexicon().terms().iter().filter(|term| term.contains(' ')).count();
-    if pairs == 0 || corpus.lexicon().len() <= keep {
-        return Ok(());
-    }
+    let Some(keep) = keep.filter(|&keep| pairs > 0 && corpus.lexicon().len() > keep) else {
+        return Ok(Selection { selected: vec![true; corpus.lexicon().len()], least: None, min_document_frequency });
+    };
     let statistics = chi_squares(corpus)?;
     let mut order: Vec<usize> = (0..statistics.len()).collect();
     order.sort_by(|&a, &b| statistics[b].total_cmp(&statistics[a]).then(a.cmp(&b)));
-    let mut kept: Vec<bool> = corpus.lexicon().terms().iter().map(|term| !term.contains(' ')).collect();
+    let mut selected: Vec<bool> = corpus.lexicon().terms().iter().map(|term| !term.contains(' ')).collect();
     for &term in order.iter().take(keep) {
-        kept[term] = true;
+        selected[term] = true;
     }
-    corpus.retain_terms(&kept);
-    Ok(())
+    let least = order.get(keep.wrapping_sub(1)).map_or(f64::INFINITY, |&term| statistics[term]);
+    let pool: Vec<bool> =
+        selected.iter().zip(&statistics).map(|(&selected, &statistic)| selected || statistic >= POOL_SHARE * least).collect();
+    corpus.retain_terms(&pool);
+    let mut in_pool = pool.iter();
+    selected.retain(|_| in_pool.next().copied().unwrap_or(false));
+    Ok(Selection { selected, least: Some(least), min_document_frequency })
+}
+
+impl Selection {
+    /// By term of the lexicon: whether the model has it.
+    pub(super) fn selected(&self) -> &[bool] {
+        &self.selected
+    }
+
+    /// Which terms would have been selected, had `rest` been all there is of the corpus of which `all` are the counts: what was chosen with
+    /// the held-out documents in sight must not be used on them. A statistic grows with the documents, and so does the least.
+    pub(super) fn among(&self, rest: &TopicCounts, all: &TopicCounts, lexicon: &Lexicon) -> Vec<bool> {
+        let share = rest.document_count() as f64 / all.document_count().max(1) as f64;
+        let least = self.least.map(|least| least * share);
+        let sizes: Vec<f64> = rest.documents().iter().map(|&count| count as f64).collect();
+        let mut observed = vec![0; sizes.len()];
+        lexicon
+            .terms()
+            .iter()
+            .enumerate()
+            .map(|(term, text)| {
+                if rest.document_frequency(term) < self.min_document_frequency {
+                    return false;
+                }
+                let Some(least) = least.filter(|_| text.contains(' ')) else { return true };
+                for (observed, count) in observed.iter_mut().zip(rest.presence(term)) {
+                    *observed = *count;
+                }
+                chi_square(&observed, &sizes) >= least
+            })
+            .collect()
+    }
+}
+
+/// The statistic of one term: in how many documents of each topic it occurs, and how many documents each topic has.
+fn chi_square(observed: &[u32], sizes: &[f64]) -> f64 {
+    let total: f64 = observed.iter().map(|&count| f64::from(count)).sum();
+    let labels: f64 = sizes.iter().sum();
+    observed
+        .iter()
+        .zip(sizes)
+        .filter(|(_, size)| **size > 0.0)
+        .map(|(&count, size)| {
+            let expected = total * size / labels;
+            let difference = ((f64::from(count) - expected).abs() - 0.5).max(0.0);
+            if expected > 0.0 { difference * difference / expected } else { 0.0 }
+        })
+        .sum()
 }
 
 fn chi_squares(corpus: &mut SpooledCorpus) -> io::Result<Vec<f64>> {
     let term_count = corpus.lexicon().len();
     let topic_sizes: Vec<f64> = corpus.topics().iter().map(|topic| topic.document_count as f64).collect();
     let topic_count = topic_sizes.len();
-    let labels: f64 = topic_sizes.iter().sum();
     let per_pass = (TABLE_BYTES / size_of::<u32>() / topic_count).max(1);
     let mut statistics = Vec::with_capacity(term_count);
     for first in (0..term_count).step_by(per_pass) {
@@ -53,19 +120,27 @@ fn chi_squares(corpus: &mut SpooledCorpus) -> io::Result<Vec<f64>> {
                 }
             },
         )?;
+        let mut observed = vec![0; topic_count];
         for row in table.chunks_exact(topic_count) {
-            let total: u32 = row.iter().map(|count| count.load(Ordering::Relaxed)).sum();
-            let statistic = row
-                .iter()
-                .zip(&topic_sizes)
-                .map(|(count, size)| {
-                    let expected = f64::from(total) * size / labels;
-                    let difference = f64::from(count.load(Ordering::Relaxed)) - expected;
-                    difference * difference / expected
-                })
-                .sum();
-            statistics.push(statistic);
+            for (observed, count) in observed.iter_mut().zip(row) {
+                *observed = count.load(Ordering::Relaxed);
+            }
+            statistics.push(chi_square(&observed, &topic_sizes));
         }
     }
     Ok(statistics)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_documents_of_a_rare_topic_weigh_less_than_many_of_a_common_one() {
+        let sizes = [10.0, 490.0, 500.0];
+        // By hand: expected 0.02, 0.98, 1; (1.98 - 0.5)^2 / 0.02 + (0.98 - 0.5)^2 / 0.98 + (1 - 0.5)^2 / 1.
+        assert!((chi_square(&[2, 0, 0], &sizes) - (1.48f64.powi(2) / 0.02 + 0.48f64.powi(2) / 0.98 + 0.25)).abs() < 1e-9);
+        assert!(chi_square(&[2, 0, 0], &sizes) < chi_square(&[0, 200, 0], &sizes));
+        assert_eq!(chi_square(&[0, 1, 1], &sizes), 0.0);
+    }
 }

@@ -5,7 +5,7 @@ use std::thread;
 
 use tempfile::SpooledTempFile;
 
-use super::intern::Interner;
+use super::intern::{Entry, Interner};
 use super::lexicon::Lexicon;
 use crate::article::TopicName;
 use crate::corpus::Ordinal;
@@ -101,8 +101,10 @@ pub(super) struct Topic {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct SpooledDocument<'a> {
     pub(super) ordinal: Ordinal,
-    /// Places in [`SpooledCorpus::topics`]; at least one.
+    /// Places in [`SpooledCorpus::topics`]; at least one, but for models of several topics a document.
     pub(super) topics: &'a [usize],
+    /// How many words it has, pruned ones too.
+    pub(super) token_count: u32,
     /// The terms that the lexicon has, in the order of the text, with their counts.
     pub(super) bag: &'a [(TermId, u32)],
 }
@@ -115,6 +117,8 @@ struct Part {
     topics: Vec<usize>,
     /// By local term id: the term's id in the lexicon, or [`PRUNED`].
     terms: Vec<TermId>,
+    /// By local term id.
+    is_word: Vec<bool>,
 }
 
 /// Stands for the id of a term that the lexicon does not have.
@@ -154,6 +158,7 @@ impl SpooledCorpus {
             parts.push(Part {
                 topics: worker.topics.iter().map(|(name, _)| place(name)).collect(),
                 terms: worker.entries().iter().map(|entry| lexicon.find(entry.hash).unwrap_or(PRUNED)).collect(),
+                is_word: worker.entries().iter().map(Entry::is_word).collect(),
                 file: worker.spool.finish()?,
             });
         }
@@ -234,14 +239,17 @@ impl Part {
                 topics.push(self.topics[take(&mut bytes) as usize]);
             }
             bag.clear();
+            let mut token_count = 0u32;
             while !bytes.is_empty() {
-                let term = self.terms[take(&mut bytes) as usize];
+                let local = take(&mut bytes) as usize;
+                let term = self.terms[local];
                 let count = take(&mut bytes) as u32;
+                token_count = token_count.saturating_add(if self.is_word[local] { count } else { 0 });
                 if term != PRUNED {
                     bag.push((term, count));
                 }
             }
-            each(state, SpooledDocument { ordinal, topics: &topics, bag: &bag });
+            each(state, SpooledDocument { ordinal, topics: &topics, token_count, bag: &bag });
         }
         Ok(())
     }

@@ -110,11 +110,18 @@ fn weights_of_another_model_are_refused() {
 #[test]
 fn a_later_format_is_refused_with_what_to_do() {
     // Whatever else a later format may say.
-    for manifest in [json!({ "format_version": 2, "shards": [] }), json!({ "format_version": 4_294_967_295u32 })] {
+    for manifest in [json!({ "format_version": 3, "shards": [] }), json!({ "format_version": 4_294_967_295u32 })] {
         let error = parse(manifest.to_string().as_bytes(), &[]).expect_err("a later format");
-        assert!(matches!(error, ArtifactError::FutureVersion { known: 1, .. }), "{error:?}");
+        assert!(matches!(error, ArtifactError::FutureVersion { known: 2, .. }), "{error:?}");
         assert!(error.to_string().contains("use a newer slugline"), "{error}");
     }
+}
+
+#[test]
+fn an_earlier_format_is_refused_with_what_to_do() {
+    let error = parse(json!({ "format_version": 1, "shards": [] }).to_string().as_bytes(), &[]).expect_err("an earlier format");
+    assert!(matches!(error, ArtifactError::PastVersion { found: 1, known: 2 }), "{error:?}");
+    assert!(error.to_string().contains("train the model again"), "{error}");
 }
 
 #[test]
@@ -304,7 +311,11 @@ fn a_manifest_that_makes_no_sense_is_refused() {
         ("/text/title_weight", json!(256)),
         ("/text/numbers", json!("roman")),
         ("/decision/confident_probability", json!(1.5)),
-        ("/decision/min_known_share", json!(-0.1)),
+        ("/decision/known_share/0/min_share", json!(-0.1)),
+        ("/decision/known_share", json!([{ "min_tokens": 8, "min_share": 0.5 }, { "min_tokens": 8, "min_share": 0.6 }])),
+        ("/labels", json!("many")),
+        ("/labels", json!("multiple")),
+        ("/topics/0/threshold", json!(0.5)),
         ("/topics", json!(null)),
         ("/recipe", json!({})),
     ] {

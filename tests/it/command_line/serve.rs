@@ -135,7 +135,7 @@ fn a_default_model_that_is_not_there_is_named_with_those_that_are() {
     let arguments = ["serve", "--listen", "127.0.0.1:0", "--models", ".", "--default-model", "yours"];
     let outcome = slugline_in(directory.path(), &arguments);
     assert_eq!(outcome.status.code(), Some(1));
-    for words in ["\"yours\"", "mine/1", "news/1"] {
+    for words in ["\"yours\"", "mine/1", "news/2"] {
         assert!(outcome.stderr.contains(words), "{words} is not in: {}", outcome.stderr);
     }
 }
@@ -144,7 +144,7 @@ fn a_default_model_that_is_not_there_is_named_with_those_that_are() {
 fn the_model_in_the_binary_answers_where_there_is_no_other() {
     let empty = tempfile::tempdir().expect("a temporary directory");
     let here = slugline_in(empty.path(), &["classify", "--json", &example("cyber-defence.txt")]).succeeded().json();
-    assert_eq!(here["model"], "news/1");
+    assert_eq!(here["model"], "news/2");
     let server = Server::start(empty.path(), &[]);
     let arguments = ["classify", "--json", "--server", &server.address, &example("cyber-defence.txt")];
     assert_eq!(slugline_in(empty.path(), &arguments).succeeded().json(), here);
