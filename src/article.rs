@@ -23,6 +23,27 @@ impl ArticleText<'_> {
     }
 }
 
+/// A part of an article's text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ArticleField {
+    /// [`ArticleText::title`].
+    Title,
+    /// [`ArticleText::body`].
+    Body,
+}
+
+/// A stretch of an article's text, in Unicode code points from the start of its field; `end` is the first one that is no part
+/// of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TextSpan {
+    /// Where it stands.
+    pub field: ArticleField,
+    /// Its first code point.
+    pub start: u32,
+    /// The code point after its last.
+    pub end: u32,
+}
+
 /// A topic's name: not empty, no control characters, no white space at either end, at most [`TopicName::MAX_BYTES`] long.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TopicName(String);
@@ -99,6 +120,8 @@ pub struct Limits {
     pub concurrent_streams: usize,
     /// The most terms in the evidence of one topic.
     pub evidence_terms: usize,
+    /// The most places that are told of one term of the evidence.
+    pub evidence_spans: usize,
     /// The longest id of a streamed request, in bytes.
     pub request_id_bytes: usize,
 }
@@ -112,6 +135,7 @@ impl Default for Limits {
             concurrent_batches: 8,
             concurrent_streams: 256,
             evidence_terms: 20,
+            evidence_spans: 20,
             request_id_bytes: 256,
         }
     }

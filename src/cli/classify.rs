@@ -27,6 +27,9 @@ A text file is one article: its first line is the title if an empty line follows
 .jsonl.gz or .jsonl.zst holds an article a line: {\"id\", \"title\", \"body\"}. Without --model and --server, the model that is \
 part of the binary answers.";
 
+/// How many places of a term the table shows; JSON has them all.
+const SHOWN_PLACES: usize = 3;
+
 /// Say what articles are about
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
@@ -40,7 +43,7 @@ pub(super) struct Arguments {
     /// The server to ask, such as http://127.0.0.1:50051
     #[arg(long, value_name = "URL")]
     server: Option<String>,
-    /// Show the words that decided
+    /// Show the words that decided, and where they stand in title and body, in code points
     #[arg(long)]
     explain: bool,
     /// Show at most this many topics; 0 shows all
@@ -133,7 +136,8 @@ fn split_title(text: &str) -> ArticleText<'_> {
     match second {
         Some(second) if second.trim().is_empty() && !first.trim().is_empty() => {
             let (title, body) = text.split_at(first.len());
-            ArticleText { title, body }
+            // Places in the body are counted from its first word, and not from the empty line.
+            ArticleText { title, body: body.trim_start() }
         }
         _ => ArticleText { title: "", body: text },
     }
@@ -218,6 +222,26 @@ struct Term<'a> {
     term: &'a str,
     weight: f64,
     count: i32,
+    spans: Vec<Span>,
+}
+
+/// Counted in code points of the article's title or body.
+#[derive(Serialize)]
+struct Span {
+    field: &'static str,
+    start: i32,
+    end: i32,
+}
+
+impl From<&pb::TextSpan> for Span {
+    fn from(span: &pb::TextSpan) -> Self {
+        let field = match span.field() {
+            pb::ArticleField::Title => "title",
+            pb::ArticleField::Body => "body",
+            pb::ArticleField::Unspecified => "unspecified",
+        };
+        Self { field, start: span.start, end: span.end }
+    }
 }
 
 fn show(id: &str, answer: &pb::ClassifyResponse, arguments: &Arguments) -> anyhow::Result<()> {
@@ -244,7 +268,12 @@ fn as_json<'a>(id: &'a str, answer: &'a pb::ClassifyResponse, decision: &'static
             evidence: topic
                 .evidence
                 .iter()
-                .map(|part| Term { term: &part.term, weight: part.weight, count: part.count })
+                .map(|part| Term {
+                    term: &part.term,
+                    weight: part.weight,
+                    count: part.count,
+                    spans: part.spans.iter().map(Into::into).collect(),
+                })
                 .collect(),
             other_evidence_weight: topic.other_evidence_weight,
         }),
@@ -280,7 +309,7 @@ fn table(out: &mut dyn Write, id: &str, answer: &pb::ClassifyResponse, decision:
         )?;
         for part in &topic.evidence {
             let times = if part.count == 1 { String::new() } else { format!("  x{}", part.count) };
-            writeln!(out, "      {:+.3}  {}{times}", part.weight, printable(&part.term))?;
+            writeln!(out, "      {:+.3}  {}{times}  ({})", part.weight, printable(&part.term), places(&part.spans))?;
         }
         if !topic.evidence.is_empty() {
             writeln!(out, "      {:+.3}  (all other terms)", topic.other_evidence_weight)?;
@@ -293,6 +322,20 @@ fn table(out: &mut dyn Write, id: &str, answer: &pb::ClassifyResponse, decision:
     Ok(())
 }
 
+/// The first of the places: "title 3-11, body 120-128, ...".
+fn places(spans: &[pb::TextSpan]) -> String {
+    let mut places: Vec<String> = spans
+        .iter()
+        .take(SHOWN_PLACES)
+        .map(Span::from)
+        .map(|Span { field, start, end }| format!("{field} {start}-{end}"))
+        .collect();
+    if spans.len() > SHOWN_PLACES {
+        places.push("...".to_owned());
+    }
+    places.join(", ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -300,7 +343,7 @@ mod tests {
     #[test]
     fn the_first_line_is_the_title_when_an_empty_line_follows() {
         let titled = split_title("A title\r\n\r\nThe body.\nMore.");
-        assert_eq!((titled.title.trim(), titled.body.trim()), ("A title", "The body.\nMore."));
+        assert_eq!((titled.title, titled.body), ("A title", "The body.\nMore."));
         let plain = split_title("A line\nand another");
         assert_eq!((plain.title, plain.body), ("", "A line\nand another"));
         assert_eq!(split_title("one line"), ArticleText { title: "", body: "one line" });

@@ -14,7 +14,7 @@ use super::layers::Deadline;
 use super::pb::classification_service_server::ClassificationService;
 use super::server::App;
 use super::{pb, status};
-use crate::article::ArticleText;
+use crate::article::{ArticleField, ArticleText, TextSpan};
 use crate::model::Decision;
 use crate::service::{
     Classification, ClassifyOptions, ClassifyQuery, EvidenceTerm, FieldViolation, ModelWarning, ServiceError, TopicResult,
@@ -244,19 +244,30 @@ impl From<Classification> for pb::ClassifyResponse {
 
 impl From<TopicResult> for pb::TopicScore {
     fn from(topic: TopicResult) -> Self {
-        let evidence = topic
-            .evidence
-            .into_iter()
-            .map(|EvidenceTerm { term, weight, count: times }| pb::Evidence { term, weight, count: count(times) })
-            .collect();
         Self {
             name: topic.name,
             probability: topic.probability,
             log_odds: topic.log_odds,
             bias: topic.bias,
-            evidence,
+            evidence: topic.evidence.into_iter().map(Into::into).collect(),
             other_evidence_weight: topic.other_evidence_weight,
         }
+    }
+}
+
+impl From<EvidenceTerm> for pb::Evidence {
+    fn from(EvidenceTerm { term, weight, count: times, spans }: EvidenceTerm) -> Self {
+        Self { term, weight, count: count(times), spans: spans.into_iter().map(Into::into).collect() }
+    }
+}
+
+impl From<TextSpan> for pb::TextSpan {
+    fn from(TextSpan { field, start, end }: TextSpan) -> Self {
+        let field = match field {
+            ArticleField::Title => pb::ArticleField::Title,
+            ArticleField::Body => pb::ArticleField::Body,
+        };
+        Self { field: field.into(), start: count(start), end: count(end) }
     }
 }
 

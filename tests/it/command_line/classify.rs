@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::process::*;
 
@@ -32,6 +32,26 @@ fn classification_explains_itself_and_the_sum_is_right() {
     assert_eq!(probabilities.len(), EXAMPLE_TOPICS);
     assert!((probabilities.sum::<f64>() - 1.0).abs() < 1e-9);
     assert!(all["topics"][0].get("explanation").is_none());
+}
+
+#[test]
+fn explained_terms_are_shown_with_their_places() {
+    let directory = with_example_model();
+    let text = "Élan of the match\n\nMatch after match, a match for the coach.\n";
+    fs::write(directory.path().join("article.txt"), text).expect("a file");
+    let explain = ["classify", "--model", "mine/1", "--explain", "article.txt"];
+    let table = slugline_in(directory.path(), &explain).succeeded().stdout;
+    assert!(table.contains("  match  x4  (title 12-17, body 0-5, body 12-17, ...)\n"), "{table}");
+    let answer = slugline_in(directory.path(), &[&explain[..], &["--json"]].concat()).succeeded().json();
+    let evidence = answer["topics"][0]["explanation"]["evidence"].as_array().expect("a list");
+    let places = &evidence.iter().find(|part| part["term"] == "match").expect("a word of the text")["spans"];
+    let expected = json!([
+        {"field": "title", "start": 12, "end": 17},
+        {"field": "body", "start": 0, "end": 5},
+        {"field": "body", "start": 12, "end": 17},
+        {"field": "body", "start": 21, "end": 26},
+    ]);
+    assert_eq!(*places, expected);
 }
 
 #[test]
