@@ -196,6 +196,8 @@ struct Answer<'a> {
     model: &'a str,
     decision: &'static str,
     topics: Vec<Topic<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    levels: Vec<Level<'a>>,
     token_count: i32,
     known_token_count: i32,
     warnings: Vec<&'a str>,
@@ -208,6 +210,25 @@ struct Topic<'a> {
     log_odds: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
     explanation: Option<Explanation<'a>>,
+}
+
+#[derive(Serialize)]
+struct Level<'a> {
+    depth: i32,
+    topics: Vec<BroadTopic<'a>>,
+}
+
+#[derive(Serialize)]
+struct BroadTopic<'a> {
+    name: &'a str,
+    probability: f64,
+}
+
+impl<'a> From<&'a pb::TopicLevel> for Level<'a> {
+    fn from(level: &'a pb::TopicLevel) -> Self {
+        let topics = level.topics.iter().map(|topic| BroadTopic { name: &topic.name, probability: topic.probability });
+        Self { depth: level.depth, topics: topics.collect() }
+    }
 }
 
 #[derive(Serialize)]
@@ -283,6 +304,7 @@ fn as_json<'a>(id: &'a str, answer: &'a pb::ClassifyResponse, decision: &'static
         model: &answer.model,
         decision,
         topics: topics.collect(),
+        levels: answer.levels.iter().map(Into::into).collect(),
         token_count: answer.token_count,
         known_token_count: answer.known_token_count,
         warnings: answer.warnings.iter().map(|warning| warning.message.as_str()).collect(),
@@ -298,6 +320,11 @@ fn table(out: &mut dyn Write, id: &str, answer: &pb::ClassifyResponse, decision:
         answer.known_token_count,
         answer.token_count
     )?;
+    for level in &answer.levels {
+        let topics: Vec<String> =
+            level.topics.iter().map(|topic| format!("{} {:.1} %", printable(&topic.name), 100.0 * topic.probability)).collect();
+        writeln!(out, "  depth {}: {}", level.depth, topics.join(", "))?;
+    }
     let width = answer.topics.iter().map(|topic| topic.name.chars().count()).max().unwrap_or(0);
     for topic in &answer.topics {
         writeln!(

@@ -17,8 +17,8 @@ use super::{pb, status};
 use crate::article::{ArticleField, ArticleText, TextSpan};
 use crate::model::Decision;
 use crate::service::{
-    Classification, ClassifyOptions, ClassifyQuery, EvidenceTerm, FieldViolation, ModelWarning, ServiceError, TopicResult,
-    classify, classify_batch,
+    Classification, ClassifyOptions, ClassifyQuery, EvidenceTerm, FieldViolation, LevelResult, ModelWarning, ServiceError,
+    TopicResult, classify, classify_batch,
 };
 
 /// From this size on, an article is classified off the async workers: it takes longer than others should wait.
@@ -238,6 +238,7 @@ impl From<Classification> for pb::ClassifyResponse {
             token_count: count(classification.token_count),
             known_token_count: count(classification.known_token_count),
             warnings: classification.warnings.into_iter().map(Into::into).collect(),
+            levels: classification.levels.into_iter().map(Into::into).collect(),
         }
     }
 }
@@ -252,6 +253,14 @@ impl From<TopicResult> for pb::TopicScore {
             evidence: topic.evidence.into_iter().map(Into::into).collect(),
             other_evidence_weight: topic.other_evidence_weight,
         }
+    }
+}
+
+impl From<LevelResult> for pb::TopicLevel {
+    fn from(LevelResult { depth, topics }: LevelResult) -> Self {
+        let topics = topics.into_iter().map(|(name, probability)| pb::BroadTopic { name, probability });
+        // It fits: a topic's name is short.
+        Self { depth: i32::try_from(depth).unwrap_or(i32::MAX), topics: topics.collect() }
     }
 }
 

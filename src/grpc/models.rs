@@ -8,6 +8,7 @@ use tonic::{Request, Response, Status};
 use super::pb::model_service_server::ModelService;
 use super::server::App;
 use super::{pb, status};
+use crate::model::Level;
 use crate::model::artifact::hexadecimal;
 use crate::service::{FieldViolation, ModelEntry, ModelSet, ModelState, ServiceError};
 
@@ -107,5 +108,11 @@ fn model(entry: &ModelEntry, set: &ModelSet) -> pb::Model {
         }),
         weights_sha256: manifest.weights.sha256.clone(),
         confident_probability: manifest.decision.confident_probability,
+        topic_levels: loaded.model.hierarchy().levels().iter().map(topic_level).collect(),
     }
+}
+
+fn topic_level(level: &Level) -> pb::ModelTopicLevel {
+    // It fits: a topic's name is short.
+    pb::ModelTopicLevel { depth: i32::try_from(level.depth()).unwrap_or(i32::MAX), names: level.names().to_vec() }
 }

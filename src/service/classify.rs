@@ -12,7 +12,7 @@ use std::thread;
 use super::models::{ModelEntry, ModelState};
 use super::{FieldViolation, ModelSet, ServiceError};
 use crate::article::{ArticleText, Limits, TextSpan, is_language_code};
-use crate::model::{Contribution, Decision, LoadedModel, Scorer, Scores, TopicEvidence, TopicModel};
+use crate::model::{Contribution, Decision, Level, LoadedModel, Scorer, Scores, TopicEvidence, TopicModel};
 use crate::text::{Occurrences, TermId};
 
 /// How to classify.
@@ -60,6 +60,8 @@ pub struct ClassifyQuery<'a> {
 pub struct Classification {
     /// The topics, the most probable first.
     pub topics: Vec<TopicResult>,
+    /// The same at each broader level of the topics' names, the broadest first; none where the names are flat.
+    pub levels: Vec<LevelResult>,
     /// How far the first one can be relied on.
     pub decision: Decision,
     /// The model that answered, "news/1".
@@ -70,6 +72,15 @@ pub struct Classification {
     pub known_token_count: u32,
     /// What the caller should know.
     pub warnings: Vec<ModelWarning>,
+}
+
+/// What an article is about at one level of the topics' names.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LevelResult {
+    /// How many levels of the names are kept.
+    pub depth: usize,
+    /// Names and probabilities, the most probable first, equal ones in the order of their names.
+    pub topics: Vec<(String, f64)>,
 }
 
 /// A topic of an answer.
@@ -143,6 +154,7 @@ pub fn classify(
         let scores = scorer.score(&loaded.model, query.text);
         Ok(Classification {
             topics: topics(loaded, &scores, query, limits),
+            levels: levels(&loaded.model, &scores, query.options),
             decision: scores.decision,
             model: Arc::clone(&entry.label),
             token_count: scores.bag.token_count,
@@ -260,6 +272,19 @@ fn topics(loaded: &LoadedModel, scores: &Scores<'_>, query: &ClassifyQuery<'_>, 
 fn evidence_term(model: &TopicModel, part: Contribution, places: &BTreeMap<TermId, Occurrences>) -> EvidenceTerm {
     let Occurrences { count, spans } = places.get(&part.term).cloned().unwrap_or_default();
     EvidenceTerm { term: model.vocabulary().term(part.term).to_owned(), weight: part.weight, count, spans }
+}
+
+/// The most and the least that is asked for hold for each level by itself.
+fn levels(model: &TopicModel, scores: &Scores<'_>, options: ClassifyOptions) -> Vec<LevelResult> {
+    let of_level = |level: &Level| {
+        let probabilities = level.probabilities(scores.probabilities);
+        let mut topics: Vec<(String, f64)> = level.names().iter().cloned().zip(probabilities).collect();
+        topics.retain(|(_, probability)| *probability >= options.min_probability);
+        topics.sort_by(|(a, more), (b, less)| less.total_cmp(more).then_with(|| a.cmp(b)));
+        topics.truncate(options.max_topics.map_or(usize::MAX, NonZeroUsize::get));
+        LevelResult { depth: level.depth(), topics }
+    };
+    model.hierarchy().levels().iter().map(of_level).collect()
 }
 
 fn warnings(loaded: &LoadedModel, scores: &Scores<'_>, language_code: &str) -> Vec<ModelWarning> {

@@ -5,6 +5,7 @@ use std::fs;
 use serde_json::{Value, json};
 
 use super::process::*;
+use crate::hierarchy;
 
 #[test]
 fn classification_explains_itself_and_the_sum_is_right() {
@@ -52,6 +53,23 @@ fn explained_terms_are_shown_with_their_places() {
         {"field": "body", "start": 21, "end": 26},
     ]);
     assert_eq!(*places, expected);
+}
+
+#[test]
+fn hierarchical_topics_are_shown_at_each_depth() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    hierarchy::corpus(&directory.path().join("deep.jsonl"));
+    slugline_in(directory.path(), &["train", "--input", "deep.jsonl", "--output", "deep/1", "--recipe", "multinomial"])
+        .succeeded();
+    fs::write(directory.path().join("article.txt"), "goal match goal match season").expect("a file");
+    let classify = ["classify", "--model", "deep/1", "--max-topics", "1", "article.txt"];
+    let table = slugline_in(directory.path(), &classify).succeeded().stdout;
+    assert!(table.contains("\n  depth 1: sport 100.0 %\n"), "{table}");
+    assert!(table.contains("\n  depth 2: sport/football 100.0 %\n"), "{table}");
+    let levels = &slugline_in(directory.path(), &[&classify[..], &["--json"]].concat()).succeeded().json()["levels"];
+    assert_eq!((&levels[0]["depth"], &levels[0]["topics"][0]["name"]), (&json!(1), &json!("sport")));
+    let model = slugline_in(directory.path(), &["model", "show", "deep/1"]).succeeded().stdout;
+    assert!(model.contains("\ntopics, depth 1    sport, weather\n"), "{model}");
 }
 
 #[test]

@@ -54,6 +54,15 @@ fn training_from_standard_input_gives_the_same_files() {
 }
 
 #[test]
+fn training_names_a_topic_with_an_empty_level() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    fs::write(directory.path().join("a.jsonl"), "{\"body\": \"a goal\", \"topics\": [\"sport//football\"]}\n").expect("a file");
+    let outcome = slugline_in(directory.path(), &["train", "--input", "a.jsonl", "--output", "mine/1"]);
+    assert!(outcome.stderr.contains("a.jsonl:1: topic \"sport//football\": "), "{}", outcome.stderr);
+    outcome.failed(1, "each needs a name");
+}
+
+#[test]
 fn training_names_a_bad_line_and_keeps_the_old_model() {
     let directory = with_example_model();
     let corpus = directory.path().join("corpus.jsonl");
