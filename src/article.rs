@@ -23,7 +23,29 @@ impl ArticleText<'_> {
     }
 }
 
-/// A topic's name: not empty, no control characters, no white space at either end, at most [`TopicName::MAX_BYTES`] long.
+/// A part of an article's text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ArticleField {
+    /// [`ArticleText::title`].
+    Title,
+    /// [`ArticleText::body`].
+    Body,
+}
+
+/// A stretch of an article's text, in Unicode code points from the start of its field; `end` is the first one that is no part
+/// of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TextSpan {
+    /// Where it stands.
+    pub field: ArticleField,
+    /// Its first code point.
+    pub start: u32,
+    /// The code point after its last.
+    pub end: u32,
+}
+
+/// A topic's name: one level or several with slashes between ("sport/football"). No level is empty or has white space at an end;
+/// no control characters; at most [`TopicName::MAX_BYTES`] long.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TopicName(String);
 
@@ -39,6 +61,11 @@ pub enum TopicNameError {
     /// It would not survive being printed or typed.
     #[error("a topic's name must have no control characters, and no white space at its ends")]
     NotPrintable,
+    /// A slash at an end, two in a row, or white space beside one.
+    #[error(
+        "a slash in a topic's name parts two levels: each needs a name, without white space at its ends (\"sport/football\")"
+    )]
+    BlankLevel,
 }
 
 impl TopicName {
@@ -59,12 +86,38 @@ impl TopicName {
         if name.trim() != name || name.chars().any(char::is_control) {
             return Err(TopicNameError::NotPrintable);
         }
+        if name.split(LEVEL_SEPARATOR).any(|level| level.is_empty() || level.trim() != level) {
+            return Err(TopicNameError::BlankLevel);
+        }
         Ok(Self(name.to_owned()))
     }
 
     /// The name as a string.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// How many levels the name has: 2 for "sport/football".
+    pub fn depth(&self) -> usize {
+        self.0.split(LEVEL_SEPARATOR).count()
+    }
+}
+
+/// What parts the levels of a topic's name.
+const LEVEL_SEPARATOR: char = '/';
+
+/// The first `depth` levels of a topic's name; all of it where it has no more.
+///
+/// ```
+/// use slugline::article::topic_to_depth;
+///
+/// assert_eq!(topic_to_depth("sport/football/cup", 2), "sport/football");
+/// assert_eq!(topic_to_depth("sport", 2), "sport");
+/// ```
+pub fn topic_to_depth(name: &str, depth: usize) -> &str {
+    match depth.checked_sub(1).and_then(|last| name.match_indices(LEVEL_SEPARATOR).nth(last)) {
+        Some((end, _)) => &name[..end],
+        None => name,
     }
 }
 
@@ -99,6 +152,8 @@ pub struct Limits {
     pub concurrent_streams: usize,
     /// The most terms in the evidence of one topic.
     pub evidence_terms: usize,
+    /// The most places that are told of one term of the evidence.
+    pub evidence_spans: usize,
     /// The longest id of a streamed request, in bytes.
     pub request_id_bytes: usize,
 }
@@ -112,6 +167,7 @@ impl Default for Limits {
             concurrent_batches: 8,
             concurrent_streams: 256,
             evidence_terms: 20,
+            evidence_spans: 20,
             request_id_bytes: 256,
         }
     }
@@ -128,6 +184,14 @@ mod tests {
         assert_eq!(TopicName::new("a\nb"), Err(TopicNameError::NotPrintable));
         assert_eq!(TopicName::new(&"x".repeat(201)), Err(TopicNameError::TooLong));
         assert_eq!(TopicName::new("sport/football").map(|name| name.to_string()), Ok("sport/football".to_owned()));
+    }
+
+    #[test]
+    fn every_level_of_a_topic_needs_a_name() {
+        for name in ["/", "/sport", "sport/", "sport//football", "sport /football", "sport/ football"] {
+            assert_eq!(TopicName::new(name), Err(TopicNameError::BlankLevel), "{name:?}");
+        }
+        assert_eq!(TopicName::new("sport/winter sport/ski").map(|name| name.depth()), Ok(3));
     }
 
     #[test]

@@ -27,6 +27,9 @@ A text file is one article: its first line is the title if an empty line follows
 .jsonl.gz or .jsonl.zst holds an article a line: {\"id\", \"title\", \"body\"}. Without --model and --server, the model that is \
 part of the binary answers.";
 
+/// How many places of a term the table shows; JSON has them all.
+const SHOWN_PLACES: usize = 3;
+
 /// Say what articles are about
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
@@ -40,7 +43,7 @@ pub(super) struct Arguments {
     /// The server to ask, such as http://127.0.0.1:50051
     #[arg(long, value_name = "URL")]
     server: Option<String>,
-    /// Show the words that decided
+    /// Show the words that decided, and where they stand in title and body, in code points
     #[arg(long)]
     explain: bool,
     /// Show at most this many topics; 0 shows all
@@ -133,7 +136,8 @@ fn split_title(text: &str) -> ArticleText<'_> {
     match second {
         Some(second) if second.trim().is_empty() && !first.trim().is_empty() => {
             let (title, body) = text.split_at(first.len());
-            ArticleText { title, body }
+            // Places in the body are counted from its first word, and not from the empty line.
+            ArticleText { title, body: body.trim_start() }
         }
         _ => ArticleText { title: "", body: text },
     }
@@ -192,6 +196,8 @@ struct Answer<'a> {
     model: &'a str,
     decision: &'static str,
     topics: Vec<Topic<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    levels: Vec<Level<'a>>,
     token_count: i32,
     known_token_count: i32,
     warnings: Vec<&'a str>,
@@ -207,6 +213,25 @@ struct Topic<'a> {
 }
 
 #[derive(Serialize)]
+struct Level<'a> {
+    depth: i32,
+    topics: Vec<BroadTopic<'a>>,
+}
+
+#[derive(Serialize)]
+struct BroadTopic<'a> {
+    name: &'a str,
+    probability: f64,
+}
+
+impl<'a> From<&'a pb::TopicLevel> for Level<'a> {
+    fn from(level: &'a pb::TopicLevel) -> Self {
+        let topics = level.topics.iter().map(|topic| BroadTopic { name: &topic.name, probability: topic.probability });
+        Self { depth: level.depth, topics: topics.collect() }
+    }
+}
+
+#[derive(Serialize)]
 struct Explanation<'a> {
     bias: f64,
     evidence: Vec<Term<'a>>,
@@ -218,6 +243,26 @@ struct Term<'a> {
     term: &'a str,
     weight: f64,
     count: i32,
+    spans: Vec<Span>,
+}
+
+/// Counted in code points of the article's title or body.
+#[derive(Serialize)]
+struct Span {
+    field: &'static str,
+    start: i32,
+    end: i32,
+}
+
+impl From<&pb::TextSpan> for Span {
+    fn from(span: &pb::TextSpan) -> Self {
+        let field = match span.field() {
+            pb::ArticleField::Title => "title",
+            pb::ArticleField::Body => "body",
+            pb::ArticleField::Unspecified => "unspecified",
+        };
+        Self { field, start: span.start, end: span.end }
+    }
 }
 
 fn show(id: &str, answer: &pb::ClassifyResponse, arguments: &Arguments) -> anyhow::Result<()> {
@@ -244,7 +289,12 @@ fn as_json<'a>(id: &'a str, answer: &'a pb::ClassifyResponse, decision: &'static
             evidence: topic
                 .evidence
                 .iter()
-                .map(|part| Term { term: &part.term, weight: part.weight, count: part.count })
+                .map(|part| Term {
+                    term: &part.term,
+                    weight: part.weight,
+                    count: part.count,
+                    spans: part.spans.iter().map(Into::into).collect(),
+                })
                 .collect(),
             other_evidence_weight: topic.other_evidence_weight,
         }),
@@ -254,6 +304,7 @@ fn as_json<'a>(id: &'a str, answer: &'a pb::ClassifyResponse, decision: &'static
         model: &answer.model,
         decision,
         topics: topics.collect(),
+        levels: answer.levels.iter().map(Into::into).collect(),
         token_count: answer.token_count,
         known_token_count: answer.known_token_count,
         warnings: answer.warnings.iter().map(|warning| warning.message.as_str()).collect(),
@@ -269,6 +320,11 @@ fn table(out: &mut dyn Write, id: &str, answer: &pb::ClassifyResponse, decision:
         answer.known_token_count,
         answer.token_count
     )?;
+    for level in &answer.levels {
+        let topics: Vec<String> =
+            level.topics.iter().map(|topic| format!("{} {:.1} %", printable(&topic.name), 100.0 * topic.probability)).collect();
+        writeln!(out, "  depth {}: {}", level.depth, topics.join(", "))?;
+    }
     let width = answer.topics.iter().map(|topic| topic.name.chars().count()).max().unwrap_or(0);
     for topic in &answer.topics {
         writeln!(
@@ -280,7 +336,7 @@ fn table(out: &mut dyn Write, id: &str, answer: &pb::ClassifyResponse, decision:
         )?;
         for part in &topic.evidence {
             let times = if part.count == 1 { String::new() } else { format!("  x{}", part.count) };
-            writeln!(out, "      {:+.3}  {}{times}", part.weight, printable(&part.term))?;
+            writeln!(out, "      {:+.3}  {}{times}  ({})", part.weight, printable(&part.term), places(&part.spans))?;
         }
         if !topic.evidence.is_empty() {
             writeln!(out, "      {:+.3}  (all other terms)", topic.other_evidence_weight)?;
@@ -293,6 +349,20 @@ fn table(out: &mut dyn Write, id: &str, answer: &pb::ClassifyResponse, decision:
     Ok(())
 }
 
+/// The first of the places: "title 3-11, body 120-128, ...".
+fn places(spans: &[pb::TextSpan]) -> String {
+    let mut places: Vec<String> = spans
+        .iter()
+        .take(SHOWN_PLACES)
+        .map(Span::from)
+        .map(|Span { field, start, end }| format!("{field} {start}-{end}"))
+        .collect();
+    if spans.len() > SHOWN_PLACES {
+        places.push("...".to_owned());
+    }
+    places.join(", ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -300,7 +370,7 @@ mod tests {
     #[test]
     fn the_first_line_is_the_title_when_an_empty_line_follows() {
         let titled = split_title("A title\r\n\r\nThe body.\nMore.");
-        assert_eq!((titled.title.trim(), titled.body.trim()), ("A title", "The body.\nMore."));
+        assert_eq!((titled.title, titled.body), ("A title", "The body.\nMore."));
         let plain = split_title("A line\nand another");
         assert_eq!((plain.title, plain.body), ("", "A line\nand another"));
         assert_eq!(split_title("one line"), ArticleText { title: "", body: "one line" });

@@ -14,7 +14,7 @@ use super::train::report_skipped;
 use super::{CorpusArguments, progress, read_model};
 use crate::corpus::{Document, Ordinal, for_each_document};
 use crate::model::artifact::hexadecimal;
-use crate::model::evaluate::{Evaluation, Labelled, Mistake, MostProbable, Report};
+use crate::model::evaluate::{Evaluation, Labelled, LevelEvaluations, LevelReport, Mistake, MostProbable, Report};
 use crate::model::{Decision, Labels, Scorer, TopicModel};
 
 const EXAMPLES: &str = "\
@@ -54,11 +54,14 @@ struct Outcome {
     megabytes_per_second: f64,
     #[serde(flatten)]
     report: Report,
+    /// A depth of hierarchical names each; empty where they are flat.
+    levels: Vec<LevelReport>,
 }
 
 struct Worker {
     scorer: Scorer,
     evaluation: Evaluation,
+    levels: LevelEvaluations,
     mistakes: MostProbable<Mistake>,
     spent: Duration,
     bytes: usize,
@@ -69,6 +72,7 @@ impl Worker {
         Self {
             scorer: Scorer::default(),
             evaluation: Evaluation::new(model.topics(), model.labels()),
+            levels: LevelEvaluations::new(model.topics(), model.labels()),
             mistakes: MostProbable::new(mistakes),
             spent: Duration::ZERO,
             bytes: 0,
@@ -82,6 +86,7 @@ impl Worker {
         self.bytes += document.text().size_bytes();
         let truth: Vec<usize> = document.topics.iter().map(|topic| self.evaluation.label(topic)).collect();
         let predicted = self.evaluation.add(scores.probabilities, &truth, scores.decision);
+        self.levels.add(scores.probabilities, document.topics.iter().map(AsRef::as_ref));
         if model.labels() == Labels::Multiple {
             let assigned: Vec<usize> = scores
                 .probabilities
@@ -124,12 +129,14 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
         bail!("the input holds no document");
     };
     let seconds = worker.spent.as_secs_f64().max(1e-9);
+    let report = worker.evaluation.finish();
     let outcome = Outcome {
         model: loaded.manifest.id().to_string(),
         skipped: summary.skipped,
         documents_per_second: summary.documents as f64 / seconds,
         megabytes_per_second: worker.bytes as f64 / 1e6 / seconds,
-        report: worker.evaluation.finish(),
+        levels: worker.levels.finish(&report),
+        report,
     };
     if let Some(destination) = destination {
         destination.write(&report::page(&Contents {
@@ -171,6 +178,12 @@ fn table(out: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
         ("calibration error", report.ece),
     ] {
         writeln!(out, "{name:18} {value:8.4}")?;
+    }
+    if !outcome.levels.is_empty() {
+        writeln!(out, "\n{:18} {:>9} {:>9}", "topics", "accuracy", "macro-F1")?;
+    }
+    for level in &outcome.levels {
+        writeln!(out, "{:18} {:>9.4} {:>9.4}", format!("at depth {}", level.depth), level.accuracy, level.macro_f1)?;
     }
     writeln!(out, "\n{:18} {:>9} {:>9} {:>9}", "decision", "documents", "coverage", "precision")?;
     for (name, count) in

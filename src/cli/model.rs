@@ -78,6 +78,10 @@ pub(super) fn run(command: Command) -> anyhow::Result<()> {
         writeln!(out, "corpus SHA-256     {}", printable(&manifest.corpus.sha256))?;
         writeln!(out, "weights SHA-256    {} ({} bytes)", manifest.weights.sha256, thousands(manifest.weights.size_bytes))?;
         writeln!(out, "confident from     {}", manifest.decision.confident_probability)?;
+        for level in loaded.model.hierarchy().levels() {
+            let names: Vec<String> = level.names().iter().map(|name| printable(name)).collect();
+            writeln!(out, "topics, depth {:<4} {}", level.depth(), names.join(", "))?;
+        }
         if let Some(metrics) = &manifest.metrics {
             writeln!(
                 out,

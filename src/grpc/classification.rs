@@ -14,11 +14,11 @@ use super::layers::Deadline;
 use super::pb::classification_service_server::ClassificationService;
 use super::server::App;
 use super::{pb, status};
-use crate::article::ArticleText;
+use crate::article::{ArticleField, ArticleText, TextSpan};
 use crate::model::Decision;
 use crate::service::{
-    Classification, ClassifyOptions, ClassifyQuery, EvidenceTerm, FieldViolation, ModelWarning, ServiceError, TopicResult,
-    classify, classify_batch,
+    Classification, ClassifyOptions, ClassifyQuery, EvidenceTerm, FieldViolation, LevelResult, ModelWarning, ServiceError,
+    TopicResult, classify, classify_batch,
 };
 
 /// From this size on, an article is classified off the async workers: it takes longer than others should wait.
@@ -238,26 +238,46 @@ impl From<Classification> for pb::ClassifyResponse {
             token_count: count(classification.token_count),
             known_token_count: count(classification.known_token_count),
             warnings: classification.warnings.into_iter().map(Into::into).collect(),
+            levels: classification.levels.into_iter().map(Into::into).collect(),
         }
     }
 }
 
 impl From<TopicResult> for pb::TopicScore {
     fn from(topic: TopicResult) -> Self {
-        let evidence = topic
-            .evidence
-            .into_iter()
-            .map(|EvidenceTerm { term, weight, count: times }| pb::Evidence { term, weight, count: count(times) })
-            .collect();
         Self {
             name: topic.name,
             probability: topic.probability,
             log_odds: topic.log_odds,
             bias: topic.bias,
-            evidence,
+            evidence: topic.evidence.into_iter().map(Into::into).collect(),
             other_evidence_weight: topic.other_evidence_weight,
             assigned: topic.assigned,
         }
+    }
+}
+
+impl From<LevelResult> for pb::TopicLevel {
+    fn from(LevelResult { depth, topics }: LevelResult) -> Self {
+        let topics = topics.into_iter().map(|(name, probability)| pb::BroadTopic { name, probability });
+        // It fits: a topic's name is short.
+        Self { depth: i32::try_from(depth).unwrap_or(i32::MAX), topics: topics.collect() }
+    }
+}
+
+impl From<EvidenceTerm> for pb::Evidence {
+    fn from(EvidenceTerm { term, weight, count: times, spans }: EvidenceTerm) -> Self {
+        Self { term, weight, count: count(times), spans: spans.into_iter().map(Into::into).collect() }
+    }
+}
+
+impl From<TextSpan> for pb::TextSpan {
+    fn from(TextSpan { field, start, end }: TextSpan) -> Self {
+        let field = match field {
+            ArticleField::Title => pb::ArticleField::Title,
+            ArticleField::Body => pb::ArticleField::Body,
+        };
+        Self { field: field.into(), start: count(start), end: count(end) }
     }
 }
 

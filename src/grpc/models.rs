@@ -8,8 +8,8 @@ use tonic::{Request, Response, Status};
 use super::pb::model_service_server::ModelService;
 use super::server::App;
 use super::{pb, status};
-use crate::model::Labels;
 use crate::model::artifact::hexadecimal;
+use crate::model::{Labels, Level};
 use crate::service::{FieldViolation, ModelEntry, ModelSet, ModelState, ServiceError};
 
 /// Models on a page when the request does not say.
@@ -111,5 +111,11 @@ fn model(entry: &ModelEntry, set: &ModelSet) -> pb::Model {
         weights_sha256: manifest.weights.sha256.clone(),
         confident_probability: manifest.decision.confident_probability,
         multi_label: manifest.labels == Labels::Multiple,
+        topic_levels: loaded.model.hierarchy().levels().iter().map(topic_level).collect(),
     }
+}
+
+fn topic_level(level: &Level) -> pb::ModelTopicLevel {
+    // It fits: a topic's name is short.
+    pb::ModelTopicLevel { depth: i32::try_from(level.depth()).unwrap_or(i32::MAX), names: level.names().to_vec() }
 }

@@ -46,5 +46,6 @@ fn limits(limits: &Limits) -> pb::Limits {
         max_concurrent_classify_streams: narrow(limits.concurrent_streams),
         max_evidence_terms: narrow(limits.evidence_terms),
         max_request_id_bytes: narrow(limits.request_id_bytes),
+        max_evidence_spans: narrow(limits.evidence_spans),
     }
 }

@@ -1,9 +1,11 @@
 //! Measures a model on labelled documents.
 
 mod coverage;
+mod levels;
 mod mistakes;
 
 pub use coverage::CoveragePoint;
+pub use levels::{LevelEvaluations, LevelReport};
 pub use mistakes::{Case, Labelled, Mistake, MostProbable, Suspect};
 
 use std::collections::BTreeMap;

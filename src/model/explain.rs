@@ -1,8 +1,11 @@
 //! Says which terms made a topic's score, exactly: the model is linear.
 
+use std::collections::BTreeMap;
+
 use super::TopicModel;
 use super::score::{Scores, log_tf};
-use crate::text::TermId;
+use crate::article::ArticleText;
+use crate::text::{Occurrences, TermId, locate_terms};
 
 /// One term's part in a topic's score.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -11,7 +14,7 @@ pub struct Contribution {
     pub term: TermId,
     /// What it adds to the score, all its occurrences together.
     pub weight: f64,
-    /// How often it occurs in the article.
+    /// Its occurrences, those in the title multiplied by the title's weight.
     pub count: u32,
 }
 
@@ -49,5 +52,16 @@ impl TopicModel {
         // and not the score less the rounding of its sum in single precision.
         let other = f64::from(scores.scores[topic]) - bias - listed;
         TopicEvidence { bias, contributions, other }
+    }
+
+    /// Finds where the terms of these pieces of evidence stand in the article, with at most `max_spans` places a term.
+    pub fn locate(
+        &self,
+        article: ArticleText<'_>,
+        evidence: &[TopicEvidence],
+        max_spans: usize,
+    ) -> BTreeMap<TermId, Occurrences> {
+        let wanted = evidence.iter().flat_map(|topic| &topic.contributions).map(|contribution| contribution.term);
+        locate_terms(article, self.text, &self.vocabulary, wanted, max_spans)
     }
 }

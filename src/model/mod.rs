@@ -14,12 +14,14 @@
 pub mod artifact;
 pub mod evaluate;
 mod explain;
+mod hierarchy;
 mod manifest;
 mod score;
 pub mod train;
 
 pub use artifact::{ArtifactError, LoadedModel};
 pub use explain::{Contribution, TopicEvidence};
+pub use hierarchy::{Hierarchy, Level};
 pub use manifest::{
     CorpusRecord, DecisionRule, KnownShare, Labels, Manifest, MetricsRecord, ModelId, ModelIdError, RecipeRecord, TopicRecord,
     WeightsRecord,
@@ -44,6 +46,7 @@ const MAX_WEIGHT: f32 = 65_504.0;
 pub struct TopicModel {
     text: TextOptions,
     topics: Vec<TopicName>,
+    hierarchy: Hierarchy,
     vocabulary: Vocabulary,
     /// Inverse document frequency by term.
     idf: Vec<f32>,
@@ -146,9 +149,12 @@ impl TopicModel {
         let bias_mean = if is_single { mean(bias) } else { 0.0 };
         let mut padded_bias: Vec<f32> = bias.iter().map(|&bias| (f64::from(bias) - bias_mean) as f32).collect();
         padded_bias.resize(stride, 0.0);
+        let labels = if is_single { Labels::Single } else { Labels::Multiple };
+        let hierarchy = Hierarchy::of(&topics, labels);
         Ok(Self {
             text,
             topics,
+            hierarchy,
             vocabulary,
             idf,
             rows,
@@ -162,6 +168,11 @@ impl TopicModel {
     /// The topics, ascending by name; scores and probabilities stand in this order.
     pub fn topics(&self) -> &[TopicName] {
         &self.topics
+    }
+
+    /// The broader levels of the topics: none where their names are flat.
+    pub fn hierarchy(&self) -> &Hierarchy {
+        &self.hierarchy
     }
 
     /// The terms.

@@ -1,6 +1,7 @@
 //! Classifies articles: one, or many side by side.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -10,8 +11,9 @@ use std::thread;
 
 use super::models::{ModelEntry, ModelState};
 use super::{FieldViolation, ModelSet, ServiceError};
-use crate::article::{ArticleText, Limits, is_language_code};
-use crate::model::{Decision, LoadedModel, Scorer, Scores};
+use crate::article::{ArticleText, Limits, TextSpan, is_language_code};
+use crate::model::{Contribution, Decision, Level, LoadedModel, Scorer, Scores, TopicEvidence, TopicModel};
+use crate::text::{Occurrences, TermId};
 
 /// How to classify.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -58,6 +60,8 @@ pub struct ClassifyQuery<'a> {
 pub struct Classification {
     /// The topics, the most probable first.
     pub topics: Vec<TopicResult>,
+    /// The same at each broader level of the topics' names, the broadest first; none where the names are flat.
+    pub levels: Vec<LevelResult>,
     /// How far the first one can be relied on.
     pub decision: Decision,
     /// The model that answered, "news/1".
@@ -68,6 +72,15 @@ pub struct Classification {
     pub known_token_count: u32,
     /// What the caller should know.
     pub warnings: Vec<ModelWarning>,
+}
+
+/// What an article is about at one level of the topics' names.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LevelResult {
+    /// How many levels of the names are kept.
+    pub depth: usize,
+    /// Names and probabilities, the most probable first, equal ones in the order of their names.
+    pub topics: Vec<(String, f64)>,
 }
 
 /// A topic of an answer.
@@ -98,6 +111,8 @@ pub struct EvidenceTerm {
     pub weight: f64,
     /// How often it occurs.
     pub count: u32,
+    /// Where it occurs, the first [`Limits::evidence_spans`] places.
+    pub spans: Vec<TextSpan>,
 }
 
 /// Something a caller should know of an answer.
@@ -140,7 +155,8 @@ pub fn classify(
     SCORER.with_borrow_mut(|scorer| {
         let scores = scorer.score(&loaded.model, query.text);
         Ok(Classification {
-            topics: topics(loaded, &scores, query.options, limits),
+            topics: topics(loaded, &scores, query, limits),
+            levels: levels(&loaded.model, &scores, query.options),
             decision: scores.decision,
             model: Arc::clone(&entry.label),
             token_count: scores.bag.token_count,
@@ -225,41 +241,53 @@ fn check(query: &ClassifyQuery<'_>, limits: &Limits, path: &str) -> Result<(), S
     Err(ServiceError::Invalid(violation))
 }
 
-fn topics(loaded: &LoadedModel, scores: &Scores<'_>, options: ClassifyOptions, limits: &Limits) -> Vec<TopicResult> {
-    let model = &loaded.model;
+fn topics(loaded: &LoadedModel, scores: &Scores<'_>, query: &ClassifyQuery<'_>, limits: &Limits) -> Vec<TopicResult> {
+    let (model, options) = (&loaded.model, query.options);
     let most = options.max_topics.map_or(usize::MAX, NonZeroUsize::get);
-    scores
-        .ranking()
-        .into_iter()
-        .take(most)
-        .take_while(|&topic| scores.probabilities[topic] >= options.min_probability)
-        .map(|topic| {
-            let mut result = TopicResult {
-                name: model.topics()[topic].to_string(),
-                probability: scores.probabilities[topic],
-                log_odds: f64::from(scores.scores[topic]),
-                bias: 0.0,
-                evidence: Vec::new(),
-                other_evidence_weight: 0.0,
-                assigned: model.is_assigned(topic, scores.probabilities[topic]),
-            };
-            if options.explain {
-                let evidence = model.explain(scores, topic, limits.evidence_terms);
-                result.bias = evidence.bias;
-                result.other_evidence_weight = evidence.other;
-                result.evidence = evidence
-                    .contributions
-                    .into_iter()
-                    .map(|part| EvidenceTerm {
-                        term: model.vocabulary().term(part.term).to_owned(),
-                        weight: part.weight,
-                        count: part.count,
-                    })
-                    .collect();
-            }
-            result
+    let mut ranking = scores.ranking();
+    ranking.truncate(most);
+    ranking.retain(|&topic| scores.probabilities[topic] >= options.min_probability);
+    let mut results: Vec<TopicResult> = ranking
+        .iter()
+        .map(|&topic| TopicResult {
+            name: model.topics()[topic].to_string(),
+            probability: scores.probabilities[topic],
+            log_odds: f64::from(scores.scores[topic]),
+            bias: 0.0,
+            evidence: Vec::new(),
+            other_evidence_weight: 0.0,
+            assigned: model.is_assigned(topic, scores.probabilities[topic]),
         })
-        .collect()
+        .collect();
+    if options.explain {
+        let evidence: Vec<TopicEvidence> =
+            ranking.iter().map(|&topic| model.explain(scores, topic, limits.evidence_terms)).collect();
+        let places = model.locate(query.text, &evidence, limits.evidence_spans);
+        for (result, evidence) in results.iter_mut().zip(evidence) {
+            result.bias = evidence.bias;
+            result.other_evidence_weight = evidence.other;
+            result.evidence = evidence.contributions.into_iter().map(|part| evidence_term(model, part, &places)).collect();
+        }
+    }
+    results
+}
+
+fn evidence_term(model: &TopicModel, part: Contribution, places: &BTreeMap<TermId, Occurrences>) -> EvidenceTerm {
+    let Occurrences { count, spans } = places.get(&part.term).cloned().unwrap_or_default();
+    EvidenceTerm { term: model.vocabulary().term(part.term).to_owned(), weight: part.weight, count, spans }
+}
+
+/// The most and the least that is asked for hold for each level by itself.
+fn levels(model: &TopicModel, scores: &Scores<'_>, options: ClassifyOptions) -> Vec<LevelResult> {
+    let of_level = |level: &Level| {
+        let probabilities = level.probabilities(scores.probabilities);
+        let mut topics: Vec<(String, f64)> = level.names().iter().cloned().zip(probabilities).collect();
+        topics.retain(|(_, probability)| *probability >= options.min_probability);
+        topics.sort_by(|(a, more), (b, less)| less.total_cmp(more).then_with(|| a.cmp(b)));
+        topics.truncate(options.max_topics.map_or(usize::MAX, NonZeroUsize::get));
+        LevelResult { depth: level.depth(), topics }
+    };
+    model.hierarchy().levels().iter().map(of_level).collect()
 }
 
 fn warnings(loaded: &LoadedModel, scores: &Scores<'_>, language_code: &str) -> Vec<ModelWarning> {

@@ -6,7 +6,8 @@ mod models;
 
 pub use admission::{Admission, Permit};
 pub use classify::{
-    Classification, ClassifyOptions, ClassifyQuery, EvidenceTerm, ModelWarning, TopicResult, classify, classify_batch,
+    Classification, ClassifyOptions, ClassifyQuery, EvidenceTerm, LevelResult, ModelWarning, TopicResult, classify,
+    classify_batch,
 };
 pub use models::{ModelEntry, ModelSet, ModelSource, ModelState, Models, OpenError};
 

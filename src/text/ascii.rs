@@ -45,11 +45,12 @@ fn class(text: &[u8], at: usize) -> Class {
     text.get(at).map_or(Class::Other, |&byte| CLASSES[usize::from(byte)])
 }
 
-/// Calls `on_word` with the bytes of each word in the order of the text, as they are written. `text` is ASCII.
+/// Calls `on_word` for each word in the order of the text: where it starts in `text`, and its bytes as they are written. `text`
+/// is ASCII.
 ///
 /// A word is a segment between UAX #29 boundaries that holds a letter or a digit.
 #[inline]
-pub(super) fn for_each_word<'a>(text: &'a [u8], mut on_word: impl FnMut(&'a [u8])) {
+pub(super) fn for_each_word<'a>(text: &'a [u8], mut on_word: impl FnMut(usize, &'a [u8])) {
     let mut at = 0;
     while at < text.len() {
         if !matches!(class(text, at), Class::Letter | Class::Digit | Class::Underscore) {
@@ -75,7 +76,7 @@ pub(super) fn for_each_word<'a>(text: &'a [u8], mut on_word: impl FnMut(&'a [u8]
             at += 1;
         }
         if has_alphanumeric {
-            on_word(&text[start..at]);
+            on_word(start, &text[start..at]);
         }
     }
 }

@@ -11,6 +11,7 @@
 mod ascii;
 mod bag;
 mod hash;
+mod locate;
 mod normalize;
 mod number;
 mod vocabulary;
@@ -18,6 +19,7 @@ mod words;
 
 pub use bag::{Bag, BagCounter, TermCount};
 pub use hash::TermHash;
+pub use locate::{Occurrences, locate_terms};
 pub use number::Numbers;
 pub use vocabulary::{TermId, Vocabulary, VocabularyError};
 pub use words::{MAX_WORD_BYTES, Word, WordScanner, reference_words};

@@ -1,7 +1,9 @@
 //! Brings a text into one spelling: compatibility-normalised (NFKC), case-folded, one apostrophe.
 
+use std::iter;
+
 use caseless::Caseless as _;
-use unicode_normalization::UnicodeNormalization as _;
+use unicode_normalization::{IsNormalized, UnicodeNormalization as _, char::canonical_combining_class, is_nfc_quick};
 
 /// Appends the normal form of `text` to `out`.
 ///
@@ -10,6 +12,39 @@ use unicode_normalization::UnicodeNormalization as _;
 /// becomes the ASCII one: "don’t" and "don't" are one word. ASCII text is only lower-cased.
 pub(super) fn normalize_into(text: &str, out: &mut String) {
     out.extend(text.nfkd().default_case_fold().nfkc().map(|c| if c == '\u{2019}' { '\'' } else { c }));
+}
+
+/// A stretch of a text that is normalised by itself, whatever stands around it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Stretch {
+    /// Where it ends in the text, in bytes.
+    pub(super) end: usize,
+    /// Where its normal form ends, in bytes.
+    pub(super) normal_end: usize,
+}
+
+/// Appends the normal form of `text` to `normal`, which is empty, and its stretches to `stretches`: what became of what. The
+/// normal form is the one that [`normalize_into`] makes, from a text cut where neither ordering nor composition reaches across.
+pub(super) fn normalize_aligned(text: &str, normal: &mut String, stretches: &mut Vec<Stretch>) {
+    let mut start = 0;
+    let ends = text.char_indices().skip(1).filter(|&(_, c)| starts_stretch(c)).map(|(at, _)| at);
+    for end in ends.chain((!text.is_empty()).then_some(text.len())) {
+        normalize_into(&text[start..end], normal);
+        stretches.push(Stretch { end, normal_end: normal.len() });
+        start = end;
+    }
+}
+
+/// Whether nothing before the code point can change what becomes of it, nor the other way round: a normalisation boundary
+/// (UAX #15, section 9.1) before and after case folding, which turns a mark into a letter (U+0345).
+fn starts_stretch(c: char) -> bool {
+    if c.is_ascii() {
+        return true;
+    }
+    let is_boundary = |c: char| canonical_combining_class(c) == 0 && is_nfc_quick(iter::once(c)) == IsNormalized::Yes;
+    let first = iter::once(c).nfkd().next();
+    let first_folded = iter::once(c).nfkd().default_case_fold().nfkd().next();
+    first.is_some_and(is_boundary) && first_folded.is_some_and(is_boundary)
 }
 
 /// Whether Unicode calls the code point default-ignorable (DerivedCoreProperties.txt, Unicode 16): soft hyphens, joiners,

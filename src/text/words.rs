@@ -89,32 +89,36 @@ impl WordScanner {
 }
 
 /// A vowel sign that follows a space makes one segment with it (WB4): the space is no part of the word.
-fn trim_separators(segment: &str) -> &str {
+pub(super) fn trim_separators(segment: &str) -> &str {
     segment.trim_start_matches([' ', '\n', '\t', '\r'])
 }
 
-const fn is_separator(byte: &u8) -> bool {
+pub(super) const fn is_separator(byte: &u8) -> bool {
     matches!(byte, b' ' | b'\n' | b'\t' | b'\r')
 }
 
 #[inline]
 fn scan_ascii(text: &[u8], numbers: Numbers, on_word: &mut impl FnMut(Word<'_>)) {
-    ascii::for_each_word(text, |raw| {
-        // Two bytes more than a term may have: a final "'s" is still to be cut.
-        let mut buffer = [0u8; MAX_WORD_BYTES + 2];
-        let Some(lower) = buffer.get_mut(..raw.len()) else {
-            on_word(Word::Overlong);
-            return;
-        };
-        lower.copy_from_slice(raw);
-        lower.make_ascii_lowercase();
-        emit(lower, numbers, on_word);
-    });
+    ascii::for_each_word(text, |_, raw| emit_ascii(raw, numbers, on_word));
+}
+
+/// Reports an ASCII word as it is written.
+#[inline]
+pub(super) fn emit_ascii(raw: &[u8], numbers: Numbers, on_word: &mut impl FnMut(Word<'_>)) {
+    // Two bytes more than a term may have: a final "'s" is still to be cut.
+    let mut buffer = [0u8; MAX_WORD_BYTES + 2];
+    let Some(lower) = buffer.get_mut(..raw.len()) else {
+        on_word(Word::Overlong);
+        return;
+    };
+    lower.copy_from_slice(raw);
+    lower.make_ascii_lowercase();
+    emit(lower, numbers, on_word);
 }
 
 /// Reports a normalised word, less its final "'s", its numbers rewritten.
 #[inline]
-fn emit(word: &[u8], numbers: Numbers, on_word: &mut impl FnMut(Word<'_>)) {
+pub(super) fn emit(word: &[u8], numbers: Numbers, on_word: &mut impl FnMut(Word<'_>)) {
     let stem = word.strip_suffix(b"'s").unwrap_or(word);
     if stem.is_empty() {
         return;

@@ -5,7 +5,7 @@
 
     naive_bayes.json   MultinomialNB and ComplementNB on a hand-written matrix of term weights; the predictions are those of
                        the documents, then of the probes
-    tfidf.json         TfidfVectorizer over words and pairs of words, on hand-written sentences
+    tfidf.json         TfidfVectorizer over words and pairs of words, on hand-written sentences, divided by length^1.25
     trained.json       both estimators on the TF-IDF of hand-written labelled documents: the whole way from text to weights
     metrics.json       accuracy, F1, log loss, Brier score and calibration error of a hand-written table of predictions
 
@@ -17,6 +17,7 @@ import pathlib
 import sys
 
 import numpy as np
+import scipy.sparse
 import sklearn
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.metrics import (
@@ -132,13 +133,19 @@ def naive_bayes():
     }
 
 
+def scaled(matrix):
+    """Divides each row by its length to the power 1.25; and the lengths."""
+    lengths = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1)).ravel())
+    return scipy.sparse.diags(lengths ** -1.25) @ matrix, lengths
+
+
 def tfidf():
     settings = {
-        "ngram_range": (1, 2), "sublinear_tf": True, "norm": "l2", "smooth_idf": True, "lowercase": True,
+        "ngram_range": (1, 2), "sublinear_tf": True, "norm": None, "smooth_idf": True, "lowercase": True,
         "token_pattern": r"(?u)\b\w+\b",
     }
     vectorizer = TfidfVectorizer(**settings)
-    matrix = vectorizer.fit_transform(SENTENCES)
+    matrix, _ = scaled(vectorizer.fit_transform(SENTENCES))
     return {
         "settings": settings,
         "documents": SENTENCES,
@@ -151,13 +158,16 @@ def tfidf():
 
 def trained():
     settings = {
-        "ngram_range": (1, 2), "sublinear_tf": True, "norm": "l2", "smooth_idf": True, "lowercase": True,
+        "ngram_range": (1, 2), "sublinear_tf": True, "norm": None, "smooth_idf": True, "lowercase": True,
         "token_pattern": r"(?u)\b\w+\b",
     }
     vectorizer = TfidfVectorizer(**settings)
     texts, labels = [text for text, _ in LABELLED], [topic for _, topic in LABELLED]
-    matrix = vectorizer.fit_transform(texts)
-    probes = vectorizer.transform(PROBES_OF_TEXT)
+    matrix, lengths = scaled(vectorizer.fit_transform(texts))
+    probes, _ = scaled(vectorizer.transform(PROBES_OF_TEXT))
+    # A document of typical length (the geometric mean) weighs as if it were scaled to length 1.
+    length_factor = float(np.exp(np.log(lengths).mean()) ** 0.25)
+    matrix, probes = matrix * length_factor, probes * length_factor
     multinomial = MultinomialNB(alpha=0.03).fit(matrix, labels)
     complement = ComplementNB(alpha=0.1, norm=False).fit(matrix, labels)
     assert multinomial.classes_.tolist() == complement.classes_.tolist() == sorted(set(labels))
@@ -168,7 +178,8 @@ def trained():
         "topics": multinomial.classes_.tolist(),
         "vocabulary": vectorizer.get_feature_names_out().tolist(),
         "idf": vectorizer.idf_.tolist(),
-        # A row a document of LABELLED, a column a term.
+        "length_factor": length_factor,
+        # A row a document of LABELLED, a column a term; multiplied by the factor.
         "matrix": matrix.toarray().tolist(),
         # feature_log_prob has a row a topic and a column a term; joint_log_proba a row a document, the labelled ones and
         # then the probes, and a column a topic.

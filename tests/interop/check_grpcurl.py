@@ -11,7 +11,9 @@ import re
 import subprocess
 import sys
 
-from checks import Failure, Suite, a_field_is_named, equal, error_info_is_ours, evidence_adds_up, require, topics_are_sound
+from checks import (
+    Failure, Suite, a_field_is_named, equal, error_info_is_ours, evidence_adds_up, require, stands_at, topics_are_sound,
+)
 
 CLASSIFICATION = "slugline.v1.ClassificationService"
 MODELS = "slugline.v1.ModelService"
@@ -151,7 +153,7 @@ def _(grpcurl):
     info = grpcurl.call(f"{SERVER}/GetServerInfo", {})
     for name in (
         "max_article_bytes", "max_message_bytes", "max_batch_articles", "max_concurrent_batches", "max_concurrent_classify_streams",
-        "max_evidence_terms", "max_request_id_bytes",
+        "max_evidence_terms", "max_evidence_spans", "max_request_id_bytes",
     ):
         # 64-bit integers are strings in JSON.
         require(int(info["limits"][name]) > 0, f"{name} is {info['limits'][name]}")
@@ -200,6 +202,18 @@ def _(grpcurl):
         weights = [float(evidence["weight"]) for evidence in topic["evidence"]]
         evidence_adds_up(
             topic["name"], float(topic["log_odds"]), float(topic["bias"]), weights, float(topic["other_evidence_weight"]))
+
+
+@suite.check("explain: each term stands where its spans say, title and body counted in code points")
+def _(grpcurl):
+    article = {"title": f"\U0001f44d\U0001f3fd {grpcurl.article['title']}", "body": f"\u00e9 {grpcurl.article['body']}"}
+    answer = grpcurl.call(f"{CLASSIFICATION}/Classify", {"article": article, "explain": True})
+    limit = grpcurl.call(f"{SERVER}/GetServerInfo", {})["limits"]["max_evidence_spans"]
+    for evidence in (evidence for topic in answer["topics"] for evidence in topic["evidence"]):
+        equal(len(evidence["spans"]), min(evidence["count"], limit), f"number of spans of {evidence['term']!r}")
+        for span in evidence["spans"]:
+            text = article[{"ARTICLE_FIELD_TITLE": "title", "ARTICLE_FIELD_BODY": "body"}[span["field"]]]
+            stands_at(evidence["term"], text[span["start"]:span["end"]])
 
 
 @suite.check("empty article: INVALID_ARGUMENT that names the field")

@@ -3,6 +3,7 @@ import math
 import re
 import sys
 import traceback
+import unicodedata
 
 ERROR_DOMAIN = "slugline.dev"
 
@@ -96,6 +97,16 @@ def evidence_adds_up(name, log_odds, bias, weights, other):
     near(math.fsum([bias, *weights, other]), log_odds, 1e-9, f"bias + evidence + other_evidence_weight of {name!r}")
     strengths = [abs(weight) for weight in weights]
     equal(strengths, sorted(strengths, reverse=True), f"evidence of {name!r}, the strongest first")
+
+
+def stands_at(term, written):
+    """Whether the text of a span is that of its term; a number may have been rewritten."""
+    words = term.split(" ")
+    found = unicodedata.normalize("NFKC", written).casefold().replace("\u2019", "'")
+    if any(character.isdigit() for character in term):
+        return
+    require(found.startswith(words[0]), f"the span of {term!r} does not start with {words[0]!r}: {written!r}")
+    require(found.removesuffix("'s").endswith(words[-1]), f"the span of {term!r} does not end with {words[-1]!r}: {written!r}")
 
 
 def error_info_is_ours(reason, domain):

@@ -122,7 +122,7 @@ fn what_is_written_is_read_back() {
     assert_eq!(model.term_weights(1), [0.5, 1.0, -1.5]);
     assert_eq!(model.bias(), [0.5, -0.25, -0.25]);
     assert_eq!(model.text_options(), draft().manifest.text);
-    assert_eq!(model.decision_rule(), draft().manifest.decision);
+    assert_eq!(model.decision_rule(), &draft().manifest.decision);
 }
 
 #[test]

@@ -1,12 +1,13 @@
 //! Classify over the wire: what it answers, and what it refuses.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use proptest::prelude::*;
 use proptest::test_runner::{RngSeed, TestRunner};
 use prost::Message as _;
 use slugline::article::Limits;
-use slugline::grpc::pb::{self, ClassifyRequest, ClassifyResponse, Decision, WarningCode};
+use slugline::grpc::pb::{self, ArticleField, ClassifyRequest, ClassifyResponse, Decision, WarningCode};
 use slugline::grpc::server::client::ClassificationServiceClient;
 use tonic::codec::CompressionEncoding;
 use tonic::transport::Channel;
@@ -173,6 +174,49 @@ async fn evidence_counts_title_and_body_together() {
     let topic = classify(explained(article("Match", "match, MATCH"))).await.topics.remove(0);
     let counts: Vec<_> = topic.evidence.iter().map(|evidence| (evidence.term.as_str(), evidence.count)).collect();
     assert_eq!(counts, [("match", 3)]);
+}
+
+/// What the spans of an answer's evidence cover in the article, by term.
+fn covered(answer: &ClassifyResponse, article: &pb::Article) -> BTreeMap<String, Vec<String>> {
+    let slice = |span: &pb::TextSpan| {
+        let text = match span.field() {
+            ArticleField::Title => &article.title,
+            ArticleField::Body => &article.body,
+            ArticleField::Unspecified => panic!("a span of no field: {span:?}"),
+        };
+        text.chars().skip(span.start as usize).take((span.end - span.start) as usize).collect()
+    };
+    let evidence = answer.topics.iter().flat_map(|topic| &topic.evidence);
+    evidence.map(|part| (part.term.clone(), part.spans.iter().map(slice).collect())).collect()
+}
+
+#[tokio::test]
+async fn evidence_says_where_it_stands_in_the_text_as_it_was_sent() {
+    let article = article("👍🏽 ＭＡＴＣＨ’s coach", "Mat\u{ad}ch, é coach—the");
+    let covered = covered(&classify(explained(article.clone())).await, &article);
+    assert_eq!(covered["match"], ["ＭＡＴＣＨ’s", "Mat\u{ad}ch"]);
+    assert_eq!(covered["coach"], ["coach", "coach"]);
+    assert_eq!(covered["the"], ["the"]);
+}
+
+#[tokio::test]
+async fn spans_count_code_points_from_the_start_of_their_field() {
+    let topic = classify(explained(article("👍🏽 match", "é match"))).await.topics.remove(0);
+    let spans: Vec<_> = topic.evidence[0].spans.iter().map(|span| (span.field(), span.start, span.end)).collect();
+    // The thumb and its skin tone are two code points.
+    assert_eq!(
+        (topic.evidence[0].term.as_str(), spans),
+        ("match", vec![(ArticleField::Title, 3, 8), (ArticleField::Body, 2, 7)])
+    );
+}
+
+#[tokio::test]
+async fn spans_are_cut_at_the_published_limit_and_the_count_is_not() {
+    let limit = narrow().await.info().await.limits.expect("limits").max_evidence_spans;
+    let request = explained(article("", "match match match"));
+    let topic = answer(&mut narrow().await.classification().await, request).await.topics.remove(0);
+    let evidence = topic.evidence.iter().find(|evidence| evidence.term == "match").expect("the word of the text");
+    assert_eq!((evidence.spans.len() as i32, evidence.count), (limit, 3));
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use slugline::article::{ArticleText, TopicName};
 use slugline::model::evaluate::Evaluation;
 use slugline::model::train::{Estimator, Trained};
-use slugline::model::{Decision, LoadedModel, Scorer, log_tf, softmax};
+use slugline::model::{Decision, Labels, LoadedModel, Scorer, log_tf, softmax};
 use slugline::text::TermId;
 
 use crate::training::{all_terms, line, loaded, trained};
@@ -23,6 +23,7 @@ type Matrix = Vec<Vec<f64>>;
 /// `trained.json`: from texts to weights.
 #[derive(Deserialize)]
 struct TrainedNumbers {
+    length_factor: f64,
     documents: Vec<LabelledText>,
     probes: Vec<String>,
     topics: Vec<String>,
@@ -218,7 +219,8 @@ fn weights_are_those_of_multinomial_nb_and_complement_nb() {
         let topics: Vec<&str> = loaded.model.topics().iter().map(TopicName::as_str).collect();
         assert_eq!(topics, numbers.topics);
         for (term, text) in numbers.vocabulary.iter().enumerate() {
-            let column: Vec<f64> = numbers.of(estimator).feature_log_prob.iter().map(|row| row[term]).collect();
+            let column: Vec<f64> =
+                numbers.of(estimator).feature_log_prob.iter().map(|row| row[term] * numbers.length_factor).collect();
             let expected = centred(&column);
             let found: Vec<f64> =
                 loaded.model.term_weights(term as TermId).iter().map(|&weight| f64::from(weight) / idf[term] / scale).collect();
@@ -352,7 +354,7 @@ fn softmax_of_the_sums_gives_the_probabilities_of_scikit_learn() {
 fn measurements_are_those_of_scikit_learn() {
     let numbers: MetricNumbers = golden("metrics.json");
     let topics: Vec<TopicName> = numbers.topics.iter().map(|topic| TopicName::new(topic).expect("a name")).collect();
-    let mut evaluation = Evaluation::new(&topics);
+    let mut evaluation = Evaluation::new(&topics, Labels::Single);
     for (prediction, predicted) in numbers.predictions.iter().zip(&numbers.predicted) {
         assert_eq!(evaluation.label(&numbers.topics[prediction.topic]), prediction.topic);
         assert_eq!(evaluation.add(&prediction.probabilities, &[prediction.topic], Decision::Uncertain), *predicted);

@@ -111,6 +111,7 @@ async fn the_limits_that_hold_are_published() {
         max_concurrent_batches: NARROW.concurrent_batches as i32,
         max_concurrent_classify_streams: NARROW.concurrent_streams as i32,
         max_evidence_terms: NARROW.evidence_terms as i32,
+        max_evidence_spans: NARROW.evidence_spans as i32,
         max_request_id_bytes: NARROW.request_id_bytes as i32,
     };
     assert_eq!(published, Some(expected));

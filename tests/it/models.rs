@@ -179,9 +179,12 @@ async fn only_models_that_can_be_used_are_counted() {
 #[tokio::test]
 async fn metrics_lie_in_their_ranges() {
     let metrics = model("mini/2").await.expect("a model").metrics.expect("measured");
-    let pb::ModelMetrics { document_count, accuracy, macro_f1, log_loss, expected_calibration_error } = metrics;
+    let pb::ModelMetrics { document_count, accuracy, macro_f1, micro_f1, log_loss, expected_calibration_error } = metrics;
     assert_eq!(document_count, 60);
-    assert!([accuracy, macro_f1, expected_calibration_error].iter().all(|share| (0.0..=1.0).contains(share)), "{metrics:?}");
+    assert!(
+        [accuracy, micro_f1, macro_f1, expected_calibration_error].iter().all(|share| (0.0..=1.0).contains(share)),
+        "{metrics:?}"
+    );
     assert!(log_loss > 0.0 && log_loss.is_finite(), "{metrics:?}");
 }
 

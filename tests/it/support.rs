@@ -155,6 +155,7 @@ pub(crate) const NARROW: Limits = Limits {
     concurrent_batches: 8,
     concurrent_streams: 8,
     evidence_terms: 4,
+    evidence_spans: 2,
     request_id_bytes: 8,
 };
 

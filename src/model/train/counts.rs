@@ -158,11 +158,16 @@ impl TopicCounts {
         }
     }
 
-    /// What a unit of the sums stands for: such that a document of typical length (the geometric mean) weighs as if it were scaled to
-    /// length 1, and a pseudo-count means the same for headlines as for books.
-    fn unit(&self) -> f64 {
+    /// What a vector is multiplied by to weigh, where its document has the typical length (the geometric mean), as if it were scaled to
+    /// length 1: so a pseudo-count, and the prior, mean the same for headlines as for books.
+    pub(super) fn length_factor(&self) -> f64 {
         let typical = libm::exp(self.log_lengths as f64 / UNIT / self.document_count.max(1) as f64);
-        typical.sqrt().sqrt() / UNIT
+        typical.sqrt().sqrt()
+    }
+
+    /// What a unit of the sums stands for.
+    fn unit(&self) -> f64 {
+        self.length_factor() / UNIT
     }
 
     /// The counts of the terms that are selected, alone.

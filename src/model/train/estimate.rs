@@ -74,7 +74,16 @@ pub(super) struct Linear {
 }
 
 impl Linear {
+    /// Fits a candidate. The weights are for vectors as [`super::counts::Vectorizer`] makes them.
     pub(super) fn fit(candidate: Candidate, counts: &TopicCounts) -> Result<Self, TrainError> {
+        let mut linear = Self::of_typical_length(candidate, counts)?;
+        let factor = counts.length_factor();
+        linear.weights.mapv_inplace(|weight| weight * factor);
+        Ok(linear)
+    }
+
+    /// The same, for vectors scaled to a typical length of 1, as which the documents are counted.
+    fn of_typical_length(candidate: Candidate, counts: &TopicCounts) -> Result<Self, TrainError> {
         match candidate {
             Candidate::Smoothed(Estimator::Multinomial, alpha) => {
                 let documents = counts.documents();

@@ -315,12 +315,16 @@ fn a_manifest_that_makes_no_sense_is_refused() {
         ("/decision/known_share", json!([{ "min_tokens": 8, "min_share": 0.5 }, { "min_tokens": 8, "min_share": 0.6 }])),
         ("/labels", json!("many")),
         ("/labels", json!("multiple")),
-        ("/topics/0/threshold", json!(0.5)),
         ("/topics", json!(null)),
         ("/recipe", json!({})),
     ] {
         assert_manifest_refused(&with_field(path, value.clone()), &format!("{path} {value}"));
     }
+    let weights = serialized(&tensors());
+    let mut with_threshold = manifest();
+    with_threshold["topics"][0]["threshold"] = json!(0.5);
+    let outcome = parse(&sealed(with_threshold, &weights), &weights).map(|_| ());
+    assert_manifest_refused(&outcome, "a threshold where topics exclude each other");
     // What it does not know may change what the rest means.
     for path in ["", "/text", "/decision", "/topics/0"] {
         let weights = serialized(&tensors());

@@ -2,9 +2,10 @@
 
 use std::fs;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::process::*;
+use crate::hierarchy;
 
 #[test]
 fn classification_explains_itself_and_the_sum_is_right() {
@@ -32,6 +33,43 @@ fn classification_explains_itself_and_the_sum_is_right() {
     assert_eq!(probabilities.len(), EXAMPLE_TOPICS);
     assert!((probabilities.sum::<f64>() - 1.0).abs() < 1e-9);
     assert!(all["topics"][0].get("explanation").is_none());
+}
+
+#[test]
+fn explained_terms_are_shown_with_their_places() {
+    let directory = with_example_model();
+    let text = "Élan of the match\n\nMatch after match, a match for the coach.\n";
+    fs::write(directory.path().join("article.txt"), text).expect("a file");
+    let explain = ["classify", "--model", "mine/1", "--explain", "article.txt"];
+    let table = slugline_in(directory.path(), &explain).succeeded().stdout;
+    assert!(table.contains("  match  x4  (title 12-17, body 0-5, body 12-17, ...)\n"), "{table}");
+    let answer = slugline_in(directory.path(), &[&explain[..], &["--json"]].concat()).succeeded().json();
+    let evidence = answer["topics"][0]["explanation"]["evidence"].as_array().expect("a list");
+    let places = &evidence.iter().find(|part| part["term"] == "match").expect("a word of the text")["spans"];
+    let expected = json!([
+        {"field": "title", "start": 12, "end": 17},
+        {"field": "body", "start": 0, "end": 5},
+        {"field": "body", "start": 12, "end": 17},
+        {"field": "body", "start": 21, "end": 26},
+    ]);
+    assert_eq!(*places, expected);
+}
+
+#[test]
+fn hierarchical_topics_are_shown_at_each_depth() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    hierarchy::corpus(&directory.path().join("deep.jsonl"));
+    slugline_in(directory.path(), &["train", "--input", "deep.jsonl", "--output", "deep/1", "--recipe", "multinomial"])
+        .succeeded();
+    fs::write(directory.path().join("article.txt"), "goal match goal match season").expect("a file");
+    let classify = ["classify", "--model", "deep/1", "--max-topics", "1", "article.txt"];
+    let table = slugline_in(directory.path(), &classify).succeeded().stdout;
+    assert!(table.contains("\n  depth 1: sport 100.0 %\n"), "{table}");
+    assert!(table.contains("\n  depth 2: sport/football 100.0 %\n"), "{table}");
+    let levels = &slugline_in(directory.path(), &[&classify[..], &["--json"]].concat()).succeeded().json()["levels"];
+    assert_eq!((&levels[0]["depth"], &levels[0]["topics"][0]["name"]), (&json!(1), &json!("sport")));
+    let model = slugline_in(directory.path(), &["model", "show", "deep/1"]).succeeded().stdout;
+    assert!(model.contains("\ntopics, depth 1    sport, weather\n"), "{model}");
 }
 
 #[test]

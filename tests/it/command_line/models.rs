@@ -3,11 +3,12 @@
 use std::fs;
 use std::path::PathBuf;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use slugline::model::Manifest;
 use slugline::model::artifact::{COUNTS_FILE, WEIGHTS_FILE};
 
 use super::process::*;
+use crate::hierarchy;
 
 #[test]
 fn training_makes_a_model_and_says_how_good_it_is() {
@@ -51,6 +52,30 @@ fn training_from_standard_input_gives_the_same_files() {
         let is_same = fs::read(directory.path().join("mine/1").join(file)).expect("a file of the artefact") == *bytes;
         assert!(is_same, "{file}");
     }
+}
+
+#[test]
+fn evaluation_of_hierarchical_topics_scores_each_depth() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    hierarchy::corpus(&directory.path().join("deep.jsonl"));
+    slugline_in(directory.path(), &["train", "--input", "deep.jsonl", "--output", "deep/1", "--recipe", "multinomial"])
+        .succeeded();
+    let evaluate = ["evaluate", "--model", "deep/1", "--input", "deep.jsonl"];
+    let report = slugline_in(directory.path(), &[&evaluate[..], &["--json"]].concat()).succeeded().json();
+    // Each topic has words that no other has: what was learned from them is told apart.
+    let expected = [1, 2, 3].map(|depth| json!({"depth": depth, "accuracy": 1.0, "macro_f1": 1.0}));
+    assert_eq!(report["levels"], json!(expected));
+    let table = slugline_in(directory.path(), &evaluate).succeeded().stdout;
+    assert!(table.contains("\nat depth 2            1.0000    1.0000\n"), "{table}");
+}
+
+#[test]
+fn training_names_a_topic_with_an_empty_level() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    fs::write(directory.path().join("a.jsonl"), "{\"body\": \"a goal\", \"topics\": [\"sport//football\"]}\n").expect("a file");
+    let outcome = slugline_in(directory.path(), &["train", "--input", "a.jsonl", "--output", "mine/1"]);
+    assert!(outcome.stderr.contains("a.jsonl:1: topic \"sport//football\": "), "{}", outcome.stderr);
+    outcome.failed(1, "each needs a name");
 }
 
 #[test]

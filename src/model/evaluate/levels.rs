@@ -1,0 +1,116 @@
+//! Measures a model at each broader level of its topics' names.
+
+use serde::Serialize;
+
+use super::{Evaluation, Report};
+use crate::article::{TopicName, topic_to_depth};
+use crate::model::score::Decision;
+use crate::model::{Hierarchy, Labels, Level};
+
+/// Gathers answers and the truth at each level that [`Hierarchy`] has, one document at a time.
+///
+/// The prediction at a level is its most probable topic, which need not be the parent of the model's most probable topic. Right
+/// topics are cut to the level's depth as the model's are.
+#[derive(Debug, Clone)]
+pub struct LevelEvaluations {
+    levels: Vec<(Level, Evaluation)>,
+    /// The depth of the model's deepest name.
+    deepest: usize,
+}
+
+/// How good a model is at one depth of its topics' names.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LevelReport {
+    /// How many levels of the names are kept.
+    pub depth: usize,
+    /// The share of the documents whose most probable topic at this depth is right.
+    pub accuracy: f64,
+    /// F1 averaged over the topics at this depth that occur, as truth or as prediction.
+    pub macro_f1: f64,
+}
+
+impl LevelEvaluations {
+    /// For a model with these topics; of no effect where their names are flat.
+    pub fn new(topics: &[TopicName], labels: Labels) -> Self {
+        let hierarchy = Hierarchy::of(topics, labels);
+        let evaluation = |level: &Level| (level.clone(), Evaluation::with_labels(level.names().to_vec(), false));
+        let deepest = topics.iter().map(TopicName::depth).max().unwrap_or(1);
+        Self { levels: hierarchy.levels().iter().map(evaluation).collect(), deepest }
+    }
+
+    /// Adds a document: the probabilities of the model's topics, and its right topics.
+    pub fn add<'a>(&mut self, probabilities: &[f64], topics: impl Iterator<Item = &'a str> + Clone) {
+        for (level, evaluation) in &mut self.levels {
+            let truth: Vec<usize> =
+                topics.clone().map(|topic| evaluation.label(topic_to_depth(topic, level.depth()))).collect();
+            // The decision is about the topics themselves, and is not measured here.
+            evaluation.add(&level.probabilities(probabilities), &truth, Decision::Uncertain);
+        }
+    }
+
+    /// What was measured: a report a depth, the broadest first, with `topics` for the deepest; none where the names are flat.
+    pub fn finish(self, topics: &Report) -> Vec<LevelReport> {
+        if self.levels.is_empty() {
+            return Vec::new();
+        }
+        let of = |depth: usize, report: &Report| LevelReport { depth, accuracy: report.accuracy, macro_f1: report.macro_f1 };
+        let mut reports: Vec<LevelReport> =
+            self.levels.into_iter().map(|(level, evaluation)| of(level.depth(), &evaluation.finish())).collect();
+        reports.push(of(self.deepest, topics));
+        reports
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn evaluations(names: &[&str]) -> (LevelEvaluations, Evaluation) {
+        let topics: Vec<TopicName> = names.iter().map(|name| TopicName::new(name).expect("a name")).collect();
+        (LevelEvaluations::new(&topics, Labels::Single), Evaluation::new(&topics, Labels::Single))
+    }
+
+    fn measured(names: &[&str], documents: &[(&[f64], &[&str])]) -> Vec<LevelReport> {
+        let (mut levels, mut evaluation) = evaluations(names);
+        for (probabilities, topics) in documents {
+            levels.add(probabilities, topics.iter().copied());
+            let truth: Vec<usize> = topics.iter().map(|topic| evaluation.label(topic)).collect();
+            evaluation.add(probabilities, &truth, Decision::Confident);
+        }
+        levels.finish(&evaluation.finish())
+    }
+
+    #[test]
+    fn flat_names_have_no_levels_to_measure() {
+        assert_eq!(measured(&["sport", "weather"], &[(&[0.9, 0.1], &["sport"])]), []);
+    }
+
+    #[test]
+    fn each_depth_is_measured_by_its_own_most_probable_topic() {
+        let names = ["sport/football", "sport/tennis", "weather"];
+        let found = measured(
+            &names,
+            &[
+                // The weather is the most probable topic, and sport the most probable broad one.
+                (&[0.3, 0.3, 0.4], &["sport/tennis"]),
+                (&[0.8, 0.1, 0.1], &["sport/tennis"]),
+                (&[0.8, 0.1, 0.1], &["sport/football"]),
+                (&[0.7, 0.2, 0.1], &["weather"]),
+            ],
+        );
+        // By hand. Depth 1: called sport, sport, sport, sport; F1 of sport 2*3/(3+4), of weather 0.
+        // Depth 2: called weather, football, football, football; F1 of football 2*1/(1+3), of tennis 0, of weather 0.
+        let expected = [(1, 0.75, 6.0 / 7.0 / 2.0), (2, 0.25, 0.5 / 3.0)];
+        for (report, (depth, accuracy, macro_f1)) in found.iter().zip(expected) {
+            assert_eq!((report.depth, report.accuracy), (depth, accuracy));
+            assert!((report.macro_f1 - macro_f1).abs() < 1e-12, "{report:?}");
+        }
+        assert_eq!(found.len(), expected.len());
+    }
+
+    #[test]
+    fn a_narrower_topic_than_the_model_has_is_right_at_the_broader_depth() {
+        let found = measured(&["sport/football", "weather"], &[(&[0.9, 0.1], &["sport/tennis"])]);
+        assert_eq!(found.iter().map(|report| report.accuracy).collect::<Vec<_>>(), [1.0, 0.0]);
+    }
+}
