@@ -4,6 +4,7 @@
 
 mod classify;
 mod evaluate;
+mod evaluate_similar;
 mod model;
 mod output;
 mod progress;
@@ -44,6 +45,7 @@ enum Command {
     Serve(serve::Arguments),
     Train(train::Arguments),
     Evaluate(evaluate::Arguments),
+    EvaluateSimilar(evaluate_similar::Arguments),
     Classify(classify::Arguments),
     #[command(subcommand)]
     Model(model::Command),
@@ -72,6 +74,7 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Serve(arguments) => serve::run(arguments),
         Command::Train(arguments) => train::run(arguments),
         Command::Evaluate(arguments) => evaluate::run(arguments),
+        Command::EvaluateSimilar(arguments) => evaluate_similar::run(arguments),
         Command::Classify(arguments) => classify::run(arguments),
         Command::Model(command) => model::run(command),
     };

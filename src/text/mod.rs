@@ -13,12 +13,14 @@ mod bag;
 mod hash;
 mod normalize;
 mod number;
+mod stem;
 mod vocabulary;
 mod words;
 
 pub use bag::{Bag, BagCounter, TermCount};
 pub use hash::TermHash;
 pub use number::Numbers;
+pub use stem::Stemmer;
 pub use vocabulary::{TermId, Vocabulary, VocabularyError};
 pub use words::{MAX_WORD_BYTES, Word, WordScanner, reference_words};
 

@@ -7,6 +7,7 @@ mod command_line;
 mod examples;
 mod golden;
 mod health;
+mod index_contract;
 mod layering;
 mod lifecycle;
 mod models;
