@@ -52,7 +52,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("ndarray", &["model/train"]),
     ("postcard", &["model/train", "index/record"]),
     ("prost", &["grpc"]),
-    ("prost_types", &["grpc"]),
+    ("prost_types", &["grpc", "cli"]),
     ("rustix", &["model"]),
     ("safetensors", &["model"]),
     ("serde", &["text", "corpus", "model", "index", "cli"]),
@@ -62,10 +62,12 @@ const HOMES: &[(&str, &[&str])] = &[
     ("tempfile", &["model", "cli/evaluate_similar"]),
     ("thiserror", &["article", "text", "corpus", "model", "index", "service", "grpc", "cli"]),
     ("tokio", &["grpc", "cli"]),
-    ("tokio_stream", &["grpc"]),
+    ("tokio_stream", &["grpc", "cli/articles"]),
     ("tonic", &["grpc"]),
-    // The client of `slugline classify --server` names the channel it speaks over.
-    ("tonic::transport", &["cli/classify"]),
+    // The clients on the command line name the channel they speak over, and what a refusal is.
+    ("tonic::transport", &["cli/remote"]),
+    ("tonic::Status", &["cli/remote"]),
+    ("tonic::Response", &["cli/remote"]),
     ("tonic_health", &["grpc"]),
     ("tonic_prost", &["grpc"]),
     ("tonic_reflection", &["grpc"]),
@@ -429,7 +431,7 @@ fn a_breach_is_found_wherever_it_hides() {
         ("model/mod.rs", "#[derive(clap::Args)] struct A;", "clap::Args is not at home"),
         ("model/mod.rs", "fn f<'a>(c: char) -> bool { c == '\"' && ndarray::f('\\'', c) }", "ndarray::f is not at home"),
         ("model/mod.rs", "const A: &str = r#\"\"#; const B: X = linfa::Y;", "linfa::Y is not at home"),
-        ("cli/classify.rs", "use tonic::{Status, transport::Channel};", "tonic::Status is not at home"),
+        ("cli/remote.rs", "use tonic::{Code, transport::Channel};", "tonic::Code is not at home"),
         ("cli/serve.rs", "use tonic::transport::Server;", "tonic::transport::Server is not at home"),
         ("text/mod.rs", "#[cfg(test)] mod tests { use tonic::Status; }", "tonic::Status is not at home"),
     ] {
@@ -459,7 +461,7 @@ fn what_is_allowed_is_no_breach() {
         ("model/score.rs", "#[cfg(test)] mod tests { use crate::corpus::Input; use zstd::encode_all; }"),
         ("corpus/block.rs", "fn f(format: Format) -> bool { format == Format::Csv || Records::Csv::http == X::tonic::y }"),
         ("grpc/server.rs", "mod inner { use super::super::layers; use super::super::super::service::Models; }"),
-        ("cli/classify.rs", "use tonic::transport::Channel; use crate::grpc::pb; pub(in crate::cli) fn f() {}"),
+        ("cli/remote.rs", "use tonic::transport::Channel; use crate::grpc::pb; pub(in crate::cli) fn f() {}"),
         ("cli/mod.rs", "mod model; fn f() { model::run() }"),
         ("main.rs", "fn main() { slugline::cli::main() }"),
     ] {

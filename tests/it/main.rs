@@ -1,5 +1,6 @@
 //! Integration tests, in one binary: a real client talks to a real server, and the real command does its work.
 
+mod articles;
 mod artifact;
 mod batch;
 mod classify;
