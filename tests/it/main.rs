@@ -5,6 +5,7 @@ mod artifact;
 mod batch;
 mod classify;
 mod command_line;
+mod crash;
 mod examples;
 mod golden;
 mod health;

@@ -140,7 +140,8 @@ impl EmbeddedArchive {
         Ok(Self { directory: directory.to_owned(), shared, queue, writer: Mutex::new(Some(thread)) })
     }
 
-    /// Folds all that is in the journal into the index, and waits until that is done.
+    /// Folds all that is in the journal into the index, merges what is to be merged, and waits until that is done. An archive does
+    /// all of it by itself, in its own time.
     ///
     /// # Errors
     /// [`IndexError`] if it cannot be written: the journal still has it then.

@@ -168,6 +168,12 @@ impl Store {
         self.index.directory().sync_directory().map_err(|error| TantivyError::IoError(Arc::new(error)))
     }
 
+    /// Waits until the segments that are being merged are merged, and what they were is gone.
+    pub(super) fn settle(&mut self) -> Result<(), IndexError> {
+        let Some(writer) = self.writer.take() else { return Ok(()) };
+        writer.wait_merging_threads().map_err(|error| failure("cannot merge the index", &error))
+    }
+
     /// The segments as they are now. Those that are as they were in `previous` are taken from there.
     pub(super) fn segments(&self, previous: &Segments, access: Access) -> Result<Segments, IndexError> {
         let failed = |error: TantivyError| failure("cannot read the index", &error);

@@ -153,7 +153,9 @@ pub(super) struct Writer {
     /// None before the first write to a new archive, and for one that can only be read.
     files: Option<OpenFiles>,
     pending: VecDeque<Batch>,
+    /// Who waits for a fold that is yet to begin, and for the one that goes on.
     fold_waiters: Vec<FoldDone>,
+    job_waiters: Vec<FoldDone>,
     /// The first journal that is not in what is frozen.
     frozen_until: u64,
     job: Option<thread::JoinHandle<()>>,
@@ -185,6 +187,7 @@ impl Writer {
             files: None,
             pending: VecDeque::new(),
             fold_waiters: Vec::new(),
+            job_waiters: Vec::new(),
             frozen_until: 0,
             job: None,
             is_changed: false,
@@ -410,12 +413,20 @@ impl Writer {
             return;
         }
         if wants_fold {
+            let has_rest = self.shared.read().frozen.is_some();
             match self.freeze() {
-                Ok(Some(frozen)) => {
+                Ok(frozen) => {
+                    // What a fold that failed left comes first: what is recent is folded by the next one.
+                    if !has_rest {
+                        self.job_waiters.append(&mut self.fold_waiters);
+                    }
                     let until = self.frozen_until;
-                    self.spawn_job(true, move |store| store.fold(&frozen, until));
+                    let is_waited_for = !self.job_waiters.is_empty();
+                    self.spawn_job(true, move |store| {
+                        frozen.map_or(Ok(()), |frozen| store.fold(&frozen, until))?;
+                        if is_waited_for { store.settle() } else { Ok(()) }
+                    });
                 }
-                Ok(None) => self.fold_waiters.drain(..).for_each(|done| done(Ok(()))),
                 Err(error) => self.fail_fold(&error),
             }
         } else if std::mem::take(&mut self.is_changed) {
@@ -479,7 +490,7 @@ impl Writer {
             Ok(journal) => {
                 self.has_fold_failed = false;
                 self.remove_journals_before(journal);
-                self.fold_waiters.drain(..).for_each(|done| done(Ok(())));
+                self.job_waiters.drain(..).for_each(|done| done(Ok(())));
             }
             Err(error) if is_fold => self.fail_fold(&error),
             Err(error) => tracing::warn!(%error, "cannot look at merged segments"),
@@ -489,7 +500,8 @@ impl Writer {
     fn fail_fold(&mut self, error: &IndexError) {
         self.has_fold_failed = true;
         self.note_failure(Some(error));
-        self.fold_waiters.drain(..).for_each(|done| done(Err(error.clone())));
+        let waiters = self.job_waiters.drain(..).chain(self.fold_waiters.drain(..));
+        waiters.for_each(|done| done(Err(error.clone())));
         if self.is_full() {
             // There is no room for them, in memory or on disk.
             let waiting: Vec<Batch> = self.pending.drain(..).collect();
