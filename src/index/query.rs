@@ -14,7 +14,7 @@ pub const MAX_RESULTS: usize = 1_000;
 /// How many of the most similar articles are looked at where near-duplicates are folded.
 pub(super) const MAX_COLLAPSED: usize = 200;
 /// Two results that are this similar to each other, or more, are near-duplicates.
-pub const NEAR_DUPLICATE_SIMILARITY: f64 = 0.9;
+pub const NEAR_DUPLICATE_SIMILARITY: f64 = 0.85;
 /// How many near-duplicates of a result are named.
 pub const MAX_NEAR_DUPLICATE_IDS: usize = 20;
 /// How many matched terms are named.

@@ -110,6 +110,8 @@ pub(super) struct QueryVector {
     /// Open addressing by the term's lowest bits; a weight of 0 marks a free place.
     table: Vec<QueryTerm>,
     mask: u64,
+    /// A bit for each of the terms' lowest 12 bits: most terms of another article are told by it not to be here.
+    present: Box<[u64; 64]>,
     squared_length: u64,
     by_weight: Vec<QueryTerm>,
 }
@@ -129,7 +131,9 @@ impl QueryVector {
         let mask = size as u64 - 1;
         let free = QueryTerm { term: TermKey(0), weight: 0, idf: 0 };
         let mut table = vec![free; size];
+        let mut present = Box::new([0_u64; 64]);
         for term in &by_weight {
+            present[(term.term.0 >> 6 & 63) as usize] |= 1 << (term.term.0 & 63);
             let mut place = term.term.0 & mask;
             while table[place as usize].weight != 0 {
                 place = (place + 1) & mask;
@@ -137,7 +141,7 @@ impl QueryVector {
             table[place as usize] = *term;
         }
         by_weight.sort_by(|a, b| b.weight.cmp(&a.weight).then(a.term.cmp(&b.term)));
-        Self { table, mask, squared_length: vector.squared_length, by_weight }
+        Self { table, mask, present, squared_length: vector.squared_length, by_weight }
     }
 
     /// The terms, the heaviest first.
@@ -151,6 +155,9 @@ impl QueryVector {
 
     #[inline]
     pub(super) fn find(&self, term: TermKey) -> Option<&QueryTerm> {
+        if self.present[(term.0 >> 6 & 63) as usize] >> (term.0 & 63) & 1 == 0 {
+            return None;
+        }
         let mut place = term.0 & self.mask;
         loop {
             let here = &self.table[place as usize];

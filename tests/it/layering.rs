@@ -53,7 +53,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("postcard", &["model/train", "index/record"]),
     ("prost", &["grpc"]),
     ("prost_types", &["grpc", "cli"]),
-    ("rustix", &["model"]),
+    ("rustix", &["model", "index/embedded/writer"]),
     ("safetensors", &["model"]),
     ("serde", &["text", "corpus", "model", "index", "cli"]),
     ("serde_json", &["corpus", "model", "index", "cli"]),

@@ -48,9 +48,9 @@ const LOCK_FILE: &str = "lock";
 const INDEX_DIRECTORY: &str = "index";
 
 /// Candidates come from the source's heaviest terms.
-const QUERY_TERMS: usize = 100;
+const QUERY_TERMS: usize = 64;
 /// The fewest candidates that are compared exactly.
-const MIN_CANDIDATES: usize = 200;
+const MIN_CANDIDATES: usize = 128;
 
 /// How an archive is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -201,8 +201,7 @@ impl SimilarityIndex for EmbeddedArchive {
             candidates.push(Candidate { similarity, id, handle: Handle::Recent(article) });
         }
         for (_, place) in found.folded {
-            let vector = snapshot.segments.vector(place);
-            let similarity = source.vector.similarity(&vector.entries, vector.squared_length);
+            let similarity = snapshot.segments.similarity(place, &source.vector);
             let id = snapshot.segments.id(place).to_owned();
             let id = ArticleId::try_from(id).map_err(|error| IndexError::Storage {
                 action: "cannot read the id of an article",

@@ -16,13 +16,13 @@ use tantivy::schema::{FAST, Field, IndexRecordOption, STORED, Schema, TextFieldI
 use tantivy::store::StoreReader;
 use tantivy::tokenizer::{TextAnalyzer, Token, TokenStream, Tokenizer};
 use tantivy::{
-    Directory as _, DocSet as _, Index, IndexMeta, IndexWriter, InvertedIndexReader, Opstamp, SegmentReader, TERMINATED,
-    TantivyDocument, TantivyError, Term,
+    Directory as _, DocSet as _, Index, IndexMeta, IndexSettings, IndexWriter, InvertedIndexReader, Opstamp, SegmentReader,
+    TERMINATED, TantivyDocument, TantivyError, Term,
 };
 
 use super::super::query::{Filter, languages};
 use super::super::record;
-use super::super::vector::{Entry, QueryTerm, TermKey, Vector, weight};
+use super::super::vector::{Entry, QueryTerm, QueryVector, TermKey, Vector, cosine, weight};
 use super::super::{ArchivedArticle, ArticleId, IndexError, PublishTime};
 use super::recent::{Recent, RecentEntry};
 
@@ -32,6 +32,8 @@ const WRITER_BYTES: usize = 64 << 20;
 const MERGED_AT_ONCE: usize = 8;
 /// A segment with more than this share of deleted articles is written anew, to give their space back.
 const MAX_DELETED_SHARE: f32 = 0.2;
+/// Stored articles are packed in blocks of this size, in bytes: half of tantivy's default, for a search reads ten of them.
+const STORE_BLOCK_BYTES: usize = 8 << 10;
 /// Blocks of stored articles that are kept unpacked, a segment.
 const STORE_CACHE_BLOCKS: usize = 16;
 
@@ -80,7 +82,8 @@ impl Store {
     pub(super) fn create(directory: &Path) -> Result<Self, IndexError> {
         let (schema, fields) = schema();
         let opened = MmapDirectory::open(directory).map_err(TantivyError::from);
-        let index = opened.and_then(|directory| Index::open_or_create(directory, schema));
+        let settings = IndexSettings { docstore_blocksize: STORE_BLOCK_BYTES, ..IndexSettings::default() };
+        let index = opened.and_then(|directory| Index::builder().schema(schema).settings(settings).open_or_create(directory));
         Self::of(index.map_err(|error| failure("cannot create the index", &error))?, fields)
     }
 
@@ -324,6 +327,18 @@ impl Segments {
         record::to_article(bytes).map_err(|source| IndexError::Corrupt { id: self.id(place).to_owned(), source })
     }
 
+    /// How similar the article at a place is to a query.
+    pub(super) fn similarity(&self, place: Place, query: &QueryVector) -> f64 {
+        let view = self.view(place);
+        ENTRIES.with_borrow_mut(|entries| {
+            let rows = view.vector.index.value_row_ids(place.document);
+            entries.resize(rows.len(), 0);
+            view.vector.values.get_range(u64::from(rows.start), entries);
+            let product = entries.iter().map(|entry| query.product(Entry(*entry))).sum();
+            cosine(product, query.squared_length(), view.squared_length.first(place.document).unwrap_or(0))
+        })
+    }
+
     /// The vector of the article at a place.
     pub(super) fn vector(&self, place: Place) -> Vector {
         let view = self.view(place);
@@ -425,6 +440,8 @@ impl Segments {
 thread_local! {
     /// A sum for each article of a segment.
     static SUMS: RefCell<Vec<f32>> = RefCell::default();
+    /// A vector as the column has it.
+    static ENTRIES: RefCell<Vec<u64>> = RefCell::default();
 }
 
 fn reading(error: impl std::fmt::Display) -> IndexError {

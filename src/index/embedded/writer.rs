@@ -20,6 +20,8 @@ const GROUP_WRITES: usize = 1_024;
 const GROUP_BYTES: usize = 8 << 20;
 /// So much may wait for the writer, in bytes; who brings more waits.
 const QUEUE_BYTES: usize = 32 << 20;
+/// By how much folding and merging stand back, on the system's scale from 0 to 19.
+const FOLD_NICENESS: i32 = 5;
 /// So many articles are put into memory before searches get a turn.
 const APPLIED_AT_ONCE: usize = 16;
 
@@ -457,6 +459,8 @@ impl Writer {
         let previous = Arc::clone(&self.shared.read().segments);
         let sender = self.inbox.sender.clone();
         let job = move || {
+            // Its threads, and those of tantivy that it starts, let searches and writes go first. Where that is not allowed, they share.
+            let _ = rustix::process::nice(FOLD_NICENESS);
             let segments = work(&mut store).and_then(|()| store.segments(&previous, Access::Write));
             // The writer waits for it.
             let _ = sender.send(Message::JobDone(Box::new(JobDone { store, is_fold, segments })));
