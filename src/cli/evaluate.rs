@@ -9,18 +9,25 @@ use clap::Args;
 use serde::Serialize;
 
 use super::output::{print, print_json, printable, thousands};
+use super::report::{self, Contents, Destination, Subject, TopicTerms};
 use super::train::report_skipped;
 use super::{CorpusArguments, progress, read_model};
-use crate::corpus::for_each_document;
-use crate::model::Scorer;
-use crate::model::evaluate::{DecisionCount, Evaluation, Report};
+use crate::corpus::{Document, Ordinal, for_each_document};
+use crate::model::artifact::hexadecimal;
+use crate::model::evaluate::{Evaluation, Labelled, Mistake, MostProbable, Report};
+use crate::model::{Decision, Scorer, TopicModel};
 
 const EXAMPLES: &str = "\
 Examples:
   slugline evaluate --model models/news/1 --input test.jsonl.zst
   slugline evaluate --model models/mine/1 --input test.csv --json
+  slugline evaluate --model models/mine/1 --input test.jsonl --report report.html
 
+The report holds headlines of the input, and what the model took for evidence in them; nothing else does.
 Speed is that of classification alone, on one core: reading and parsing the file do not count.";
+
+/// So many mistakes are shown in a report.
+const REPORTED_MISTAKES: usize = 30;
 
 /// Measure a model on labelled documents
 #[derive(Args)]
@@ -34,6 +41,9 @@ pub(super) struct Arguments {
     /// Print the measurements as one JSON object
     #[arg(long)]
     json: bool,
+    /// Write a page that shows the measurements, the strongest terms and the surest mistakes; it needs no other file
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
 }
 
 #[derive(Serialize)]
@@ -49,28 +59,53 @@ struct Outcome {
 struct Worker {
     scorer: Scorer,
     evaluation: Evaluation,
+    mistakes: MostProbable<Mistake>,
     spent: Duration,
     bytes: usize,
+}
+
+impl Worker {
+    fn new(model: &TopicModel, mistakes: usize) -> Self {
+        Self {
+            scorer: Scorer::default(),
+            evaluation: Evaluation::new(model.topics()),
+            mistakes: MostProbable::new(mistakes),
+            spent: Duration::ZERO,
+            bytes: 0,
+        }
+    }
+
+    fn measure(&mut self, model: &TopicModel, ordinal: Ordinal, document: &Document<'_>) {
+        let started = Instant::now();
+        let scores = self.scorer.score(model, document.text());
+        self.spent += started.elapsed();
+        self.bytes += document.text().size_bytes();
+        let truth: Vec<usize> = document.topics.iter().map(|topic| self.evaluation.label(topic)).collect();
+        let predicted = self.evaluation.add(scores.probabilities, &truth, scores.decision);
+        if scores.decision != Decision::UnknownText && !truth.contains(&predicted) {
+            self.mistakes.offer(scores.probabilities[predicted], ordinal, || {
+                let topics: Vec<&str> = document.topics.iter().map(AsRef::as_ref).collect();
+                Mistake::new(model, &scores, Labelled { id: &document.id, article: document.text(), topics: &topics })
+            });
+        }
+    }
 }
 
 pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
     let loaded = read_model(&arguments.model)?;
     let model = &loaded.model;
     let inputs = arguments.corpus.inputs();
-    let new_worker =
-        || Worker { scorer: Scorer::default(), evaluation: Evaluation::new(model.topics()), spent: Duration::ZERO, bytes: 0 };
+    // Before the work, and not after it.
+    let destination = arguments.report.as_deref().map(|path| Destination::check(path, &inputs)).transpose()?;
+    let mistakes = if destination.is_some() { REPORTED_MISTAKES } else { 0 };
     // One worker: the sums come out the same every time, and the speed is that of one core.
     let (workers, summary) = progress::watch(&inputs, |progress| {
-        for_each_document(&inputs, &arguments.corpus.options(1), progress, new_worker, |worker, _, document| {
+        let new_worker = || Worker::new(model, mistakes);
+        for_each_document(&inputs, &arguments.corpus.options(1), progress, new_worker, |worker, ordinal, document| {
             if document.topics.is_empty() {
                 return Err("the document has no topic to measure against".to_owned());
             }
-            let started = Instant::now();
-            let scores = worker.scorer.score(model, document.text());
-            worker.spent += started.elapsed();
-            worker.bytes += document.text().size_bytes();
-            let truth: Vec<usize> = document.topics.iter().map(|topic| worker.evaluation.label(topic)).collect();
-            worker.evaluation.add(scores.probabilities, &truth, scores.decision);
+            worker.measure(model, ordinal, &document);
             Ok(())
         })
     })?;
@@ -86,6 +121,25 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
         megabytes_per_second: worker.bytes as f64 / 1e6 / seconds,
         report: worker.evaluation.finish(),
     };
+    if let Some(destination) = destination {
+        destination.write(&report::page(&Contents {
+            subject: Subject {
+                model: outcome.model.clone(),
+                recipe: loaded.manifest.recipe.to_string(),
+                language_code: &loaded.manifest.language_code,
+                trained_on: loaded.manifest.corpus.document_count,
+                topic_count: model.topics().len(),
+                term_count: model.vocabulary().len(),
+                inputs: inputs.iter().map(ToString::to_string).collect(),
+                fingerprint: hexadecimal(&summary.fingerprint),
+                skipped: summary.skipped,
+                confident_probability: model.decision_rule().confident_probability,
+            },
+            report: &outcome.report,
+            terms: TopicTerms::of(model),
+            mistakes: &worker.mistakes.into_vec(),
+        })?)?;
+    }
     if arguments.json { print_json(&outcome) } else { print(|out| table(out, &outcome)) }
 }
 
@@ -108,12 +162,14 @@ fn table(out: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
     ] {
         writeln!(out, "{name:18} {value:8.4}")?;
     }
-    writeln!(out, "\n{:18} {:>9} {:>9}", "decision", "documents", "right")?;
-    for (name, DecisionCount { documents, right }) in
+    writeln!(out, "\n{:18} {:>9} {:>9} {:>9}", "decision", "documents", "coverage", "precision")?;
+    for (name, count) in
         [("confident", report.confident), ("uncertain", report.uncertain), ("unknown text", report.unknown_text)]
     {
-        let share = if documents == 0 { "-".to_owned() } else { format!("{:.1} %", 100.0 * right as f64 / documents as f64) };
-        writeln!(out, "{name:18} {:>9} {share:>9}", thousands(documents))?;
+        let percent = |share: f64| format!("{:.1} %", 100.0 * share);
+        let (coverage, precision) =
+            (percent(count.coverage(report.documents)), count.precision().map_or("-".to_owned(), percent));
+        writeln!(out, "{name:18} {:>9} {coverage:>9} {precision:>9}", thousands(count.documents))?;
     }
     let names: Vec<String> = report.topics.iter().map(|topic| printable(&topic.name)).collect();
     let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0).max(5);

@@ -12,6 +12,7 @@ mod model;
 mod output;
 mod progress;
 mod remote;
+mod report;
 mod serve;
 mod similar;
 mod telemetry;

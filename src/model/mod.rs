@@ -169,13 +169,27 @@ impl TopicModel {
     /// The terms that speak most for a topic (`topic` counts from 0), the strongest first: terms and what
     /// [`Self::term_weights`] gives for them. Empty for a topic that is not there.
     pub fn strongest_terms(&self, topic: usize, count: usize) -> Vec<(&str, f32)> {
-        if topic >= self.topics.len() {
+        self.extreme_terms(topic, count, |weight| -weight)
+    }
+
+    /// The terms that speak most against a topic, the strongest first, as [`Self::strongest_terms`] gives them.
+    pub fn strongest_terms_against(&self, topic: usize, count: usize) -> Vec<(&str, f32)> {
+        self.extreme_terms(topic, count, |weight| weight)
+    }
+
+    /// The terms of the lowest keys, equal ones in the order of the vocabulary. A key is made of the term's weight.
+    fn extreme_terms(&self, topic: usize, count: usize, key: impl Fn(f32) -> f32) -> Vec<(&str, f32)> {
+        if topic >= self.topics.len() || count == 0 {
             return Vec::new();
         }
         let weight = |term: TermId| self.term_weights(term)[topic];
+        let compare = |a: &TermId, b: &TermId| key(weight(*a)).total_cmp(&key(weight(*b))).then(a.cmp(b));
         let mut terms: Vec<TermId> = (0..self.vocabulary.len() as TermId).collect();
-        terms.sort_by(|&a, &b| weight(b).total_cmp(&weight(a)).then(a.cmp(&b)));
-        terms.truncate(count);
+        if count < terms.len() {
+            terms.select_nth_unstable_by(count - 1, compare);
+            terms.truncate(count);
+        }
+        terms.sort_unstable_by(compare);
         terms.into_iter().map(|term| (self.vocabulary.term(term), weight(term))).collect()
     }
 
@@ -187,4 +201,32 @@ impl TopicModel {
 
 fn mean(values: &[f32]) -> f64 {
     values.iter().map(|&value| f64::from(value)).sum::<f64>() / values.len() as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two topics; "x" speaks for the first, "y" for the second and twice as much.
+    pub(in crate::model) fn two_terms() -> TopicModel {
+        TopicModel::new(
+            TextOptions::default(),
+            ["first", "second"].map(|name| TopicName::new(name).expect("a name")).to_vec(),
+            Vocabulary::new(["x", "y"]).expect("distinct terms"),
+            vec![1.0, 1.0],
+            &[1.0, -1.0, -2.0, 2.0],
+            &[0.0, 0.0],
+            DecisionRule { confident_probability: 0.8, min_known_share: 0.1 },
+        )
+        .expect("the parts fit")
+    }
+
+    #[test]
+    fn terms_speak_for_and_against_a_topic() {
+        let model = two_terms();
+        assert_eq!(model.strongest_terms(0, 9), [("x", 1.0), ("y", -2.0)]);
+        assert_eq!(model.strongest_terms_against(0, 1), [("y", -2.0)]);
+        assert_eq!(model.strongest_terms(1, 1), [("y", 2.0)]);
+        assert!(model.strongest_terms_against(2, 1).is_empty() && model.strongest_terms(0, 0).is_empty());
+    }
 }

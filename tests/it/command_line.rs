@@ -4,6 +4,7 @@ mod archive;
 mod classify;
 mod models;
 mod process;
+mod report;
 mod serve;
 
 use std::io;

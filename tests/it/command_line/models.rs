@@ -135,9 +135,15 @@ fn evaluation_measures_every_document() {
     let support: f64 = topics.iter().map(|topic| number(topic, "support")).sum();
     assert_eq!(support, EXAMPLE_DOCUMENTS as f64);
 
+    let curve = report["precision_coverage"].as_array().expect("a list");
+    let answers: Vec<f64> = curve.iter().map(|point| number(point, "answers")).collect();
+    assert!(answers.is_sorted() && answers.last() == Some(&(EXAMPLE_DOCUMENTS as f64)), "{curve:?}");
+    assert_eq!(curve.last().map(|point| number(point, "precision")), Some(number(&report, "accuracy")));
+
     let table = slugline_in(directory.path(), &arguments).succeeded().stdout;
     assert!(table.starts_with("mine/1 on 60 documents (0 lines skipped)\n"), "{table}");
     assert!(table.contains("macro-F1") && table.contains("\nsport "), "{table}");
+    assert!(table.contains("\ndecision           documents  coverage precision\nconfident "), "{table}");
 }
 
 #[test]

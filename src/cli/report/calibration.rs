@@ -1,0 +1,169 @@
+//! The section on whether probabilities mean what they say: the reliability diagram.
+
+use maud::{Markup, html};
+use plotters::chart::ChartBuilder;
+use plotters::element::{Circle, PathElement, Rectangle};
+use plotters::style::Color as _;
+
+use super::figure::{Anchor, Area, Figure, Ink, Outcome, text, upwards};
+use super::{Section, percent, wide};
+use crate::cli::output::thousands;
+use crate::model::evaluate::Bin;
+
+const SIZE: (u32, u32) = (520, 470);
+/// The height of the upper part: accuracy. The lower one has the counts.
+const UPPER: u32 = 330;
+const FONT: u32 = 12;
+
+/// `bins` part the probabilities from 0 to 1 evenly; `ece` is what they come to.
+pub(super) fn section(bins: &[Bin], ece: f64) -> anyhow::Result<Section> {
+    let documents: u64 = bins.iter().map(|bin| bin.documents).sum();
+    let description = format!(
+        "For {} bins of the top probability, how often the answers in them are right, against how probable the model held them. \
+         On the dashed line the two are equal. Over {} documents they differ by {} on average. The table beside has the numbers.",
+        bins.len(),
+        thousands(documents),
+        percent(ece)
+    );
+    let figure = Figure {
+        id: "figure-reliability",
+        title: "Reliability diagram",
+        description: &description,
+        caption: "Above: the share of right answers against their mean probability; on the dashed line probabilities are true, \
+                  below it the model is too sure of itself. Below: how many answers there are.",
+        size: SIZE,
+        min_width: 340,
+    };
+    let content = html! {
+        p { "The calibration error is " strong { (format!("{ece:.4}")) } ": the mean distance of probability and accuracy." }
+        div.columns { (figure.draw(|area| draw(area, bins))?) (wide("Calibration by bin", &table(bins))) }
+    };
+    Ok(Section { id: "calibration", title: "Calibration", content })
+}
+
+fn table(bins: &[Bin]) -> Markup {
+    let edge = |number: usize| format!("{:.1}", 100.0 * number as f64 / bins.len() as f64);
+    html! {
+        table {
+            caption { "Calibration by bin" }
+            thead {
+                tr {
+                    th scope="col" { "Top probability, %" }
+                    @for name in ["Mean probability", "Right", "Documents"] { th.number scope="col" { (name) } }
+                }
+            }
+            tbody {
+                @for (number, bin) in bins.iter().enumerate().filter(|(_, bin)| bin.documents > 0) {
+                    tr {
+                        th scope="row" { (edge(number)) "–" (edge(number + 1)) }
+                        td.number { (percent(bin.mean_probability)) }
+                        td.number { (percent(bin.accuracy)) }
+                        td.number { (thousands(bin.documents)) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A whole number in at most four characters.
+fn short(number: u64) -> String {
+    let scaled = |unit: f64, name: &str| {
+        let value = number as f64 / unit;
+        if value < 9.95 { format!("{value:.1}{name}") } else { format!("{value:.0}{name}") }
+    };
+    match number {
+        0..1_000 => number.to_string(),
+        1_000..999_500 => scaled(1e3, "k"),
+        _ => scaled(1e6, "M"),
+    }
+}
+
+fn draw(area: &Area<'_>, bins: &[Bin]) -> Outcome {
+    let (upper, lower) = area.split_vertically(UPPER);
+    let label = text(FONT, Anchor::Middle, Ink::Text.opaque());
+    let edge = |number: usize| number as f64 / bins.len() as f64;
+
+    let mut chart = ChartBuilder::on(&upper)
+        .margin_top(12)
+        .margin_left(8)
+        .margin_right(20)
+        .x_label_area_size(26)
+        .y_label_area_size(62)
+        .build_cartesian_2d(0.0..1.0, 0.0..1.0)?;
+    chart
+        .configure_mesh()
+        .disable_x_mesh()
+        .light_line_style(Ink::Faint.at(0.0))
+        .bold_line_style(Ink::Faint.opaque())
+        .axis_style(Ink::Faint.opaque())
+        .x_labels(6)
+        .y_labels(6)
+        .x_label_formatter(&|x| format!("{:.0} %", 100.0 * x))
+        .y_label_formatter(&|y| format!("{:.0} %", 100.0 * y))
+        .label_style(label.clone())
+        .y_desc("right")
+        .axis_desc_style(label.clone())
+        .draw()?;
+    let filled: Vec<(usize, &Bin)> = bins.iter().enumerate().filter(|(_, bin)| bin.documents > 0).collect();
+    chart.draw_series(filled.iter().map(|&(number, bin)| {
+        Rectangle::new([(edge(number), 0.0), (edge(number + 1), bin.accuracy)], Ink::First.at(0.25).filled())
+    }))?;
+    chart.draw_series((0..25).map(|dash| {
+        let at = |place: f64| (place / 25.0, place / 25.0);
+        PathElement::new([at(f64::from(dash)), at(f64::from(dash) + 0.5)], Ink::Text.at(0.6).stroke_width(2))
+    }))?;
+    let points = filled.iter().map(|&(_, bin)| (bin.mean_probability, bin.accuracy));
+    // There is no line through one point.
+    if filled.len() > 1 {
+        chart.draw_series([PathElement::new(points.clone().collect::<Vec<_>>(), Ink::First.opaque().stroke_width(2))])?;
+    }
+    chart.draw_series(points.map(|point| Circle::new(point, 5, Ink::First.opaque().filled())))?;
+
+    let most = bins.iter().map(|bin| bin.documents).max().unwrap_or(0).max(1) as f64;
+    let mut chart = ChartBuilder::on(&lower)
+        .margin_top(4)
+        .margin_left(8)
+        .margin_right(20)
+        .x_label_area_size(44)
+        .y_label_area_size(62)
+        .build_cartesian_2d(0.0..1.0, 0.0..1.25 * most)?;
+    chart
+        .configure_mesh()
+        .disable_mesh()
+        .axis_style(Ink::Faint.opaque())
+        .x_labels(6)
+        .y_labels(0)
+        .x_label_formatter(&|x| format!("{:.0} %", 100.0 * x))
+        .label_style(label.clone())
+        .x_desc("top probability")
+        .axis_desc_style(label)
+        .draw()?;
+    chart.draw_series(filled.iter().map(|&(number, bin)| {
+        let gap = 0.1 / bins.len() as f64;
+        Rectangle::new(
+            [(edge(number) + gap, 0.0), (edge(number + 1) - gap, bin.documents as f64)],
+            Ink::First.opaque().filled(),
+        )
+    }))?;
+    let plane = chart.plotting_area();
+    for &(number, bin) in &filled {
+        let (x, y) = plane.map_coordinate(&((edge(number) + edge(number + 1)) / 2.0, bin.documents as f64));
+        area.draw_text(&short(bin.documents), &text(10, Anchor::Middle, Ink::Text.opaque()), (x, y - 7))?;
+    }
+    let middle = (UPPER + (SIZE.1 - UPPER - 44) / 2) as i32;
+    area.draw_text("answers", &upwards(FONT, Anchor::Middle, Ink::Text.opaque()), (14, middle))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_are_short() {
+        assert_eq!(
+            [0, 999, 1_000, 1_949, 9_949, 9_950, 999_499, 999_500, 12_345_678].map(short),
+            ["0", "999", "1.0k", "1.9k", "9.9k", "10k", "999k", "1.0M", "12M"]
+        );
+    }
+}

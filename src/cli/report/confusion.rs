@@ -1,0 +1,236 @@
+//! The section on what was taken for what: the confusion matrix as a heat map, and the pairs most often confused.
+
+use std::cmp::Reverse;
+
+use maud::{Markup, html};
+use plotters::element::{PathElement, Rectangle, Text};
+use plotters::style::Color as _;
+
+use super::figure::{Anchor, Area, Figure, Ink, Outcome, fit, text, text_width, upwards};
+use super::{Section, percent, wide};
+use crate::cli::output::thousands;
+
+/// Up to so many topics the fields carry their counts.
+const NUMBERED: usize = 26;
+/// So many topics are drawn; of more, those with the most documents.
+const DRAWN: usize = 120;
+/// So many pairs are listed.
+const PAIRS: usize = 20;
+/// Where there are no counts, a line at every so many topics leads the eye.
+const GUIDE: usize = 5;
+/// Names longer than this are cut.
+const NAME_HALVES: u32 = 56;
+/// From this opacity of a field on its text is light.
+const STRONG: f64 = 0.75;
+/// The axes' names.
+const TRUTH: &str = "what it is";
+const CALLED: &str = "what it was called";
+
+/// `names` are the topics' names, as they are to be shown; `matrix` has a row for what documents are and a column for what
+/// they were called.
+pub(super) fn section(names: &[String], matrix: &[Vec<u64>]) -> anyhow::Result<Section> {
+    let drawn = most_frequent(matrix, DRAWN);
+    let pairs = most_confused(matrix);
+    let content = html! {
+        @if drawn.len() < names.len() {
+            p { "Drawn are the " (drawn.len()) " topics with the most documents, of " (names.len()) ": those without are left out." }
+        }
+        div.columns {
+            (heat_map(names, matrix, &drawn)?)
+            @if pairs.is_empty() {
+                p { "No topic was taken for another." }
+            } @else {
+                (wide("The pairs most often confused", &pair_table(names, matrix, &pairs)))
+            }
+        }
+    };
+    Ok(Section { id: "confusion", title: "Confusion", content })
+}
+
+/// The topics with the most documents, as truth or as prediction, in their own order.
+fn most_frequent(matrix: &[Vec<u64>], most: usize) -> Vec<usize> {
+    let documents = |topic: usize| -> u64 {
+        matrix[topic].iter().sum::<u64>() + matrix.iter().map(|row| row[topic]).sum::<u64>() - matrix[topic][topic]
+    };
+    let mut topics: Vec<(Reverse<u64>, usize)> = (0..matrix.len()).map(|topic| (Reverse(documents(topic)), topic)).collect();
+    topics.retain(|(documents, _)| documents.0 > 0);
+    topics.sort_unstable();
+    topics.truncate(most);
+    let mut topics: Vec<usize> = topics.into_iter().map(|(_, topic)| topic).collect();
+    topics.sort_unstable();
+    topics
+}
+
+/// (truth, prediction) of the mistakes made most often, the most frequent first.
+fn most_confused(matrix: &[Vec<u64>]) -> Vec<(usize, usize)> {
+    let mut pairs: Vec<(Reverse<u64>, usize, usize)> = Vec::new();
+    for (truth, row) in matrix.iter().enumerate() {
+        let mistakes = row.iter().enumerate().filter(|&(called, &count)| called != truth && count > 0);
+        pairs.extend(mistakes.map(|(called, &count)| (Reverse(count), truth, called)));
+    }
+    pairs.sort_unstable();
+    pairs.truncate(PAIRS);
+    pairs.into_iter().map(|(_, truth, called)| (truth, called)).collect()
+}
+
+fn pair_table(names: &[String], matrix: &[Vec<u64>], pairs: &[(usize, usize)]) -> Markup {
+    html! {
+        table {
+            caption { "The pairs most often confused" }
+            thead {
+                tr {
+                    th scope="col" { "It is" } th scope="col" { "It was called" } th.number scope="col" { "Documents" }
+                    th.number scope="col" { "Of what it is" }
+                }
+            }
+            tbody {
+                @for &(truth, called) in pairs {
+                    @let count = matrix[truth][called];
+                    tr {
+                        td { bdi { (names[truth]) } }
+                        td { bdi { (names[called]) } }
+                        td.number { (thousands(count)) }
+                        td.number { (percent(count as f64 / matrix[truth].iter().sum::<u64>() as f64)) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Where the parts of the heat map are, in pixels.
+struct Layout {
+    font: u32,
+    left: i32,
+    top: i32,
+    field: (i32, i32),
+    numbered: bool,
+}
+
+impl Layout {
+    fn new(labels: &[String], greatest: u64) -> Self {
+        let count = labels.len() as i32;
+        let numbered = labels.len() <= NUMBERED;
+        let font = if numbered { 12 } else { 9 };
+        let field = if numbered {
+            let digits = greatest.to_string().len() as i32;
+            ((8 * digits + 8).max(28).max(220 / count), 28)
+        } else {
+            let side = (1000 / count).clamp(9, 24);
+            (side, side)
+        };
+        let longest = labels.iter().map(|label| text_width(label, font)).max().unwrap_or(0) as i32;
+        Self { font, left: longest + 34, top: longest + 34, field, numbered }
+    }
+
+    fn size(&self, count: usize) -> (u32, u32) {
+        let legend = 44;
+        let width = (self.left + self.field.0 * count as i32 + 8).max(self.left + 230);
+        (width as u32, (self.top + self.field.1 * count as i32 + legend) as u32)
+    }
+
+    /// The upper left corner of a field, by its place in the matrix.
+    fn corner(&self, row: usize, column: usize) -> (i32, i32) {
+        (self.left + column as i32 * self.field.0, self.top + row as i32 * self.field.1)
+    }
+}
+
+fn heat_map(names: &[String], matrix: &[Vec<u64>], drawn: &[usize]) -> anyhow::Result<Markup> {
+    let labels: Vec<String> = drawn.iter().map(|&topic| fit(&names[topic], NAME_HALVES)).collect();
+    let greatest = matrix.iter().flatten().copied().max().unwrap_or(0);
+    let layout = Layout::new(&labels, greatest);
+    let (width, height) = layout.size(drawn.len());
+    let right: u64 = (0..matrix.len()).map(|topic| matrix[topic][topic]).sum();
+    let all: u64 = matrix.iter().flatten().sum();
+    let description = format!(
+        "A row for each topic that documents are of, a column for each that they were called. {} of {} documents lie on the \
+         diagonal: they are right. The table beside lists the pairs most often confused.",
+        thousands(right),
+        thousands(all)
+    );
+    let figure = Figure {
+        id: "figure-confusion",
+        title: "Confusion matrix",
+        description: &description,
+        caption: "A row is what documents are, a column what they were called. A field’s colour is its share of its row: blue \
+                  where it is right, vermilion where it is not.",
+        size: (width, height),
+        min_width: if layout.numbered { width.min(width * 3 / 4 + 60) } else { width.min(900) },
+    };
+    figure.draw(|area| draw_heat_map(area, &layout, &labels, matrix, drawn))
+}
+
+/// A field's opacity: the square root of its share, so that a mistake in a hundred can still be seen.
+fn opacity(share: f64) -> f64 {
+    share.sqrt().max(0.05)
+}
+
+fn draw_heat_map(area: &Area<'_>, layout: &Layout, labels: &[String], matrix: &[Vec<u64>], drawn: &[usize]) -> Outcome {
+    let (width, height) = layout.field;
+    let name = |anchor| text(layout.font, anchor, Ink::Text.opaque());
+    let axis = |anchor| text(12, anchor, Ink::Text.opaque());
+    area.draw(&Text::new(TRUTH, (10, layout.top), upwards(12, Anchor::Right, Ink::Text.opaque())))?;
+    area.draw(&Text::new(CALLED, (layout.left, 10), axis(Anchor::Left)))?;
+    for (place, label) in labels.iter().enumerate() {
+        let (x, _) = layout.corner(0, place);
+        let (_, y) = layout.corner(place, 0);
+        area.draw(&Text::new(label.clone(), (layout.left - 6, y + height / 2), name(Anchor::Right)))?;
+        let turned = upwards(layout.font, Anchor::Left, Ink::Text.opaque());
+        area.draw(&Text::new(label.clone(), (x + width / 2, layout.top - 6), turned))?;
+    }
+    let end = layout.corner(labels.len(), labels.len());
+    if !layout.numbered {
+        for place in (GUIDE..labels.len()).step_by(GUIDE) {
+            let (x, y) = layout.corner(place, place);
+            let faint = Ink::Faint.at(0.6).stroke_width(1);
+            area.draw(&PathElement::new([(x, layout.top), (x, end.1)], faint))?;
+            area.draw(&PathElement::new([(layout.left, y), (end.0, y)], faint))?;
+        }
+    }
+    area.draw(&Rectangle::new([(layout.left, layout.top), end], Ink::Faint.opaque().stroke_width(1)))?;
+    for (row, &truth) in drawn.iter().enumerate() {
+        let support: u64 = matrix[truth].iter().sum();
+        for (column, &called) in drawn.iter().enumerate().filter(|&(_, &called)| matrix[truth][called] > 0) {
+            let count = matrix[truth][called];
+            let opacity = opacity(count as f64 / support as f64);
+            let ink = if truth == called { Ink::Right } else { Ink::Wrong };
+            let (x, y) = layout.corner(row, column);
+            area.draw(&Rectangle::new([(x, y), (x + width, y + height)], ink.at(opacity).filled()))?;
+            if layout.numbered {
+                let ink = if opacity >= STRONG { Ink::OnStrong } else { Ink::Text };
+                let style = text(12, Anchor::Middle, ink.opaque());
+                area.draw(&Text::new(count.to_string(), (x + width / 2, y + height / 2), style))?;
+            }
+        }
+    }
+    let (mut x, y) = (layout.left, end.1 + 16);
+    for share in [0.01, 0.1, 0.25, 0.5, 1.0] {
+        for (ink, left) in [(Ink::Right, x), (Ink::Wrong, x + 20)] {
+            area.draw(&Rectangle::new([(left, y), (left + 20, y + 10)], ink.at(opacity(share)).filled()))?;
+        }
+        let label = format!("{} %", (100.0 * share) as u32);
+        area.draw(&Text::new(label, (x + 20, y + 19), text(10, Anchor::Middle, Ink::Text.opaque())))?;
+        x += 46;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_most_confused_pairs_come_first() {
+        let matrix = [vec![9, 2, 0], vec![5, 1, 2], vec![0, 0, 7]];
+        assert_eq!(most_confused(&matrix), [(1, 0), (0, 1), (1, 2)]);
+        assert!(most_confused(&[vec![1, 0], vec![0, 1]]).is_empty());
+    }
+
+    #[test]
+    fn the_most_frequent_topics_stay_in_their_order() {
+        // Documents that are of a topic or were called so: 12, 2, 8, and none.
+        let matrix = [vec![9, 0, 0, 0], vec![1, 0, 0, 0], vec![2, 1, 5, 0], vec![0; 4]];
+        assert_eq!(most_frequent(&matrix, 2), [0, 2]);
+        assert_eq!(most_frequent(&matrix, 9), [0, 1, 2]);
+    }
+}
