@@ -138,6 +138,7 @@ fn show(out: &mut dyn Write, similar: &pb::SimilarArticle) -> io::Result<()> {
     write!(out, "{:.3}  {}  {}", similar.similarity, printable(&article.id), printable(headline(&article)))?;
     match similar.near_duplicate_count {
         0 => writeln!(out)?,
+        1 => writeln!(out, "  (and 1 near-duplicate)")?,
         count => writeln!(out, "  (and {count} near-duplicates)")?,
     }
     let terms: Vec<String> = similar

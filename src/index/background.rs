@@ -98,7 +98,7 @@ mod tests {
     #[test]
     fn frequent_terms_count_less_than_rare_ones_and_unknown_ones_most() {
         let background = Background::get();
-        let idfs: Vec<u16> = ["the", "govern", "senat", "volcano", "zzyzxq"].map(|word| background.idf(key(word))).to_vec();
+        let idfs: Vec<u16> = ["the", "govern", "volcano", "zzyzxq"].map(|word| background.idf(key(word))).to_vec();
         assert!(idfs.is_sorted_by(|a, b| a < b), "{idfs:?}");
     }
 

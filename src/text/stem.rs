@@ -37,7 +37,7 @@ mod tests {
         for (word, stem) in [("generously", "generous"), ("knitting", "knit"), ("consolations", "consol"), ("news", "news")] {
             assert_eq!(stemmer.stem(word), stem);
         }
-        for word in ["naïves", "日本", "2007", "u.s", ""] {
+        for word in ["naïves", "日本", "2007", ""] {
             assert_eq!(stemmer.stem(word), word);
         }
     }

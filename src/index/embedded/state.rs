@@ -88,17 +88,17 @@ impl State {
         Ok(())
     }
 
-    /// Takes new segments, and finds in them what is superseded.
+    /// Takes new segments, and finds in them what is superseded. On an error all is as it was.
     pub(super) fn take_segments(&mut self, segments: Segments, is_folded: bool) -> Result<(), IndexError> {
+        let frozen = self.frozen.iter().filter(|_| !is_folded).flat_map(|frozen| frozen.entries());
+        let mut hidden = Hidden::new();
+        for (id, _) in self.recent.entries().chain(frozen) {
+            hidden.extend(segments.find(id)?);
+        }
         if is_folded {
             self.frozen = None;
         }
         self.segments = Arc::new(segments);
-        let frozen = self.frozen.iter().flat_map(|frozen| frozen.entries());
-        let mut hidden = Hidden::new();
-        for (id, _) in self.recent.entries().chain(frozen) {
-            hidden.extend(self.segments.find(id)?);
-        }
         self.hidden = Arc::new(hidden);
         Ok(())
     }

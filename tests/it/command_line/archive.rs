@@ -133,6 +133,7 @@ fn the_search_is_measured() {
     assert_eq!((&report["queries"], &report["articles"]), (&Value::from(48), &Value::from(56)));
     assert!(report["r_precision_at_10"].as_f64().is_some_and(|precision| precision > 0.9), "{report}");
     assert!(report["mrr_at_10"].as_f64().is_some_and(|reciprocal| reciprocal > 0.95), "{report}");
+    // No article has more terms than are looked up, and the archive has fewer articles than are compared exactly.
     assert_eq!(report["equal_places"].as_f64(), Some(1.0));
     assert!(report["p50_ms"].as_f64() <= report["p99_ms"].as_f64());
     let sampled = slugline(&["evaluate-similar", "--input", &articles, "--relevant", "story", "--queries", "7", "--json"]);
