@@ -195,9 +195,10 @@ impl SimilarityIndex for EmbeddedArchive {
         let by_weight = source.vector.by_weight();
         let terms = &by_weight[..by_weight.len().min(QUERY_TERMS)];
         let count = if query.collapse_near_duplicates { 2 * MAX_COLLAPSED } else { (2 * query.depth()).max(MIN_CANDIDATES) };
-        let (found, snapshot) = self.shared.candidates(&source.vector, terms, &query.filter, count)?;
+        let (found, snapshot) = self.shared.candidates(terms, &query.filter, count)?;
         let mut candidates = Vec::with_capacity(found.recent.len() + found.folded.len());
-        for (similarity, article) in found.recent {
+        for (_, article) in found.recent {
+            let similarity = source.vector.similarity(&article.vector.entries, article.vector.squared_length);
             let id = article.article.id.clone();
             candidates.push(Candidate { similarity, id, handle: Handle::Recent(article) });
         }

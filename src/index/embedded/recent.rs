@@ -6,7 +6,7 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use super::super::query::Filter;
-use super::super::vector::{QueryTerm, QueryVector, Vector, weight};
+use super::super::vector::{QueryTerm, Vector, weight};
 use super::super::{ArchivedArticle, ArticleId};
 
 /// An article in memory.
@@ -110,14 +110,9 @@ impl Recent {
         self.entries.range::<ArticleId, _>((start, Bound::Unbounded))
     }
 
-    /// The articles whose parts of the cosine by `terms` are the largest, at most `count`, of those that pass the filter.
-    pub(super) fn candidates(
-        &self,
-        query: &QueryVector,
-        terms: &[QueryTerm],
-        filter: &Filter,
-        count: usize,
-    ) -> Vec<(f64, Arc<RecentArticle>)> {
+    /// The articles whose parts of the cosine by `terms` are the largest, at most `count`, of those that pass the filter; with that
+    /// part, less the factor that all share.
+    pub(super) fn candidates(&self, terms: &[QueryTerm], filter: &Filter, count: usize) -> Vec<(f32, Arc<RecentArticle>)> {
         let mut sums = vec![0_u64; self.articles.len()];
         for term in terms {
             for (slot, times) in self.postings.get(&term.term.bits()).map_or(&[][..], Vec::as_slice) {
@@ -135,9 +130,6 @@ impl Recent {
             found.select_nth_unstable_by(count, |a, b| b.0.total_cmp(&a.0).then_with(|| a.1.article.id.cmp(&b.1.article.id)));
             found.truncate(count);
         }
-        found
-            .into_iter()
-            .map(|(_, article)| (query.similarity(&article.vector.entries, article.vector.squared_length), Arc::clone(article)))
-            .collect()
+        found.into_iter().map(|(part, article)| (part as f32, Arc::clone(article))).collect()
     }
 }

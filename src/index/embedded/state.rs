@@ -3,7 +3,7 @@
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::super::query::Filter;
-use super::super::vector::{QueryTerm, QueryVector};
+use super::super::vector::QueryTerm;
 use super::super::{ArchivedArticle, ArticleId, Condition, IndexError, IndexStatus};
 use super::journal::Change;
 use super::recent::{Recent, RecentArticle, RecentEntry};
@@ -150,10 +150,25 @@ pub(super) struct Snapshot {
 /// The articles that may be results.
 #[derive(Debug)]
 pub(super) struct Candidates {
-    /// In memory, with their similarity.
-    pub(super) recent: Vec<(f64, Arc<RecentArticle>)>,
-    /// In the segments.
+    /// In memory, with their parts of the cosine.
+    pub(super) recent: Vec<(f32, Arc<RecentArticle>)>,
+    /// In the segments, with theirs.
     pub(super) folded: Vec<(f32, Place)>,
+}
+
+impl Candidates {
+    /// Keeps those of the `count` largest parts, and others of the same part as the last of them.
+    fn keep_largest(&mut self, count: usize) {
+        let recent = self.recent.iter().map(|(part, _)| *part);
+        let mut parts: Vec<f32> = recent.chain(self.folded.iter().map(|(part, _)| *part)).collect();
+        if parts.len() <= count {
+            return;
+        }
+        let (_, least, _) = parts.select_nth_unstable_by(count, |a, b| b.total_cmp(a));
+        let least = *least;
+        self.recent.retain(|(part, _)| *part >= least);
+        self.folded.retain(|(part, _)| *part >= least);
+    }
 }
 
 /// The state, shared between the writer's thread and those that read.
@@ -239,25 +254,26 @@ impl Shared {
         Ok(ids)
     }
 
-    /// The articles that may be results: `count` of each layer, and what stays as it is for looking at them.
+    /// The articles that may be results: `count` of all layers together, and what stays as it is for looking at them.
     pub(super) fn candidates(
         &self,
-        query: &QueryVector,
         terms: &[QueryTerm],
         filter: &Filter,
         count: usize,
     ) -> Result<(Candidates, Snapshot), IndexError> {
         let (recent, snapshot) = {
             let state = self.read();
-            let mut recent = state.recent.candidates(query, terms, filter, count);
+            let mut recent = state.recent.candidates(terms, filter, count);
             if let Some(frozen) = &state.frozen {
-                let frozen = frozen.candidates(query, terms, filter, count).into_iter();
+                let frozen = frozen.candidates(terms, filter, count).into_iter();
                 recent.extend(frozen.filter(|(_, article)| state.recent.get(&article.article.id).is_none()));
             }
             (recent, state.snapshot())
         };
         let folded = snapshot.segments.candidates(terms, filter, &snapshot.hidden, count)?;
-        Ok((Candidates { recent, folded }, snapshot))
+        let mut candidates = Candidates { recent, folded };
+        candidates.keep_largest(count);
+        Ok((candidates, snapshot))
     }
 
     pub(super) fn has_topic(&self, topic: &str) -> Result<bool, IndexError> {
