@@ -22,6 +22,8 @@ use tantivy::query::MoreLikeThisQuery;
 use tantivy::schema::{Field, STORED, STRING, Schema, TEXT};
 use tantivy::{DocAddress, Index, IndexReader, TantivyDocument};
 use tonic::transport::Channel;
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_client::HealthClient;
 
 const ARTICLES_A_MESSAGE: usize = 128;
 const QUERIES: usize = 3_000;
@@ -57,6 +59,9 @@ async fn run(data: &Path) -> anyhow::Result<()> {
     let archive = directory.path().join("archive");
     let server = Server::start(&archive)?;
     let channel = Channel::from_shared(server.url.clone())?.connect().await?;
+    let service = "slugline.v1.ArticleService".to_owned();
+    let mut health = HealthClient::new(channel.clone()).watch(HealthCheckRequest { service }).await?.into_inner();
+    while health.message().await?.is_some_and(|answer| answer.status != tonic_health::ServingStatus::Serving as i32) {}
     let started = Instant::now();
     import(&channel, &articles).await?;
     let rate = articles.len() as f64 / started.elapsed().as_secs_f64();

@@ -33,7 +33,7 @@ impl Background {
         &BACKGROUND
     }
 
-    /// The inverse document frequency of a term, in units of 1 / [`IDF_ONE`]; a term that the background has not is as rare as
+    /// The inverse document frequency of a term, in units of 1 / 2,048; a term that the background has not is as rare as
     /// can be.
     pub fn idf(&self, term: TermKey) -> u16 {
         let fingerprint = term.fingerprint();
