@@ -24,7 +24,11 @@ fn compile_protos(out: &Path) -> Result<(), Box<dyn Error>> {
     protos.sort();
     let descriptors = protox::compile(&protos, ["proto"])?;
     fs::write(out.join("descriptors.bin"), descriptors.encode_to_vec())?;
-    tonic_prost_build::configure().extern_path(".google.rpc", "::tonic_types::pb").compile_fds(descriptors)?;
+    tonic_prost_build::configure()
+        .extern_path(".google.rpc", "::tonic_types::pb")
+        // In the order of their keys, so that a message always has the same bytes.
+        .btree_map(".")
+        .compile_fds(descriptors)?;
     Ok(())
 }
 

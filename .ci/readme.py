@@ -94,7 +94,11 @@ class Server:
         with open(log / "server.out", "wb") as out, open(log / "server.err", "wb") as err:
             self.process = subprocess.Popen(
                 ["bash", "-c", f"exec {command}"], cwd=root, stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True,
-                env={name: value for name, value in os.environ.items() if not name.startswith("SLUGLINE_")},
+                env={
+                    # A new archive each time, so that what it answers does not depend on the run before.
+                    **{name: value for name, value in os.environ.items() if not name.startswith("SLUGLINE_")},
+                    "SLUGLINE_ARCHIVE": str(log / "archive"),
+                },
             )
 
     def wait_until_serving(self):

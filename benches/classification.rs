@@ -19,7 +19,7 @@ use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_mai
 use slugline::article::{ArticleText, Limits};
 use slugline::grpc::pb;
 use slugline::grpc::server::client::ClassificationServiceClient;
-use slugline::grpc::server::{BoundServer, ServerConfig};
+use slugline::grpc::server::{ArchiveLocation, BoundServer, ServerConfig};
 use slugline::model::{LoadedModel, Scorer, artifact};
 use slugline::service::ModelSource;
 use slugline::text::{BagCounter, Numbers, TermHash, Word, WordScanner, reference_words};
@@ -163,6 +163,7 @@ impl Loopback {
         let config = ServerConfig {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             models: ModelSource { directory: Some(in_repository("models")), default_model: "news".to_owned() },
+            archive: ArchiveLocation::Memory,
             limits: Limits::default(),
             drain: Duration::from_secs(1),
         };

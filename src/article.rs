@@ -144,7 +144,7 @@ pub struct Limits {
     pub article_bytes: usize,
     /// The largest message, in bytes.
     pub message_bytes: usize,
-    /// The most articles in one batch.
+    /// The most articles, or ids, in one batch.
     pub batch_articles: usize,
     /// How many batches are worked on at a time.
     pub concurrent_batches: usize,
@@ -156,6 +156,12 @@ pub struct Limits {
     pub evidence_spans: usize,
     /// The longest id of a streamed request, in bytes.
     pub request_id_bytes: usize,
+    /// The most labels of an archived article.
+    pub article_labels: usize,
+    /// How many imports are open at a time.
+    pub concurrent_imports: usize,
+    /// How many searches for similar articles are worked on at a time.
+    pub concurrent_searches: usize,
 }
 
 impl Default for Limits {
@@ -169,6 +175,9 @@ impl Default for Limits {
             evidence_terms: 20,
             evidence_spans: 20,
             request_id_bytes: 256,
+            article_labels: 32,
+            concurrent_imports: 8,
+            concurrent_searches: 64,
         }
     }
 }

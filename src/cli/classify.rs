@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use clap::Args;
 use serde::Serialize;
-use tonic::transport::Channel;
 
 use super::output::{print, print_json, printable};
 use super::read_model;
+use super::remote::Remote;
 use crate::article::{ArticleText, Limits};
 use crate::corpus::{self, Format, Input, Progress, for_each_document};
 use crate::grpc::pb;
@@ -57,7 +57,7 @@ pub(super) struct Arguments {
 /// Who answers.
 enum Classifier {
     Local(Box<ModelEntry>),
-    Remote { runtime: tokio::runtime::Runtime, client: Box<ClassificationServiceClient<Channel>> },
+    Remote(Remote),
 }
 
 pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
@@ -111,7 +111,7 @@ fn classify_lines(classifier: &mut Classifier, file: &Path, arguments: &Argument
 }
 
 /// Reads a text file, no further than a server would take it.
-fn read_text(file: &Path) -> anyhow::Result<String> {
+pub(super) fn read_text(file: &Path) -> anyhow::Result<String> {
     let limit = Limits::default().article_bytes as u64;
     let name = file.display();
     let mut bytes = Vec::new();
@@ -128,7 +128,7 @@ fn read_text(file: &Path) -> anyhow::Result<String> {
 }
 
 /// The first line is the title if there is an empty line after it.
-fn split_title(text: &str) -> ArticleText<'_> {
+pub(super) fn split_title(text: &str) -> ArticleText<'_> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut lines = text.as_bytes().lines();
     let first = lines.next().and_then(Result::ok).unwrap_or_default();
@@ -146,12 +146,7 @@ fn split_title(text: &str) -> ArticleText<'_> {
 impl Classifier {
     fn open(arguments: &Arguments) -> anyhow::Result<Self> {
         if let Some(url) = &arguments.server {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            let address = if url.contains("://") { url.clone() } else { format!("http://{url}") };
-            let client = runtime
-                .block_on(ClassificationServiceClient::connect(address))
-                .with_context(|| format!("cannot connect to {url}"))?;
-            return Ok(Self::Remote { runtime, client: Box::new(client) });
+            return Ok(Self::Remote(Remote::connect(url)?));
         }
         if let Some(directory) = &arguments.model {
             let loaded = read_model(directory)?;
@@ -170,7 +165,7 @@ impl Classifier {
                 let query = ClassifyQuery { text, language_code: "", options };
                 Ok(classify(entry, &query, &Limits::default(), "article")?.into())
             }
-            Self::Remote { runtime, client } => {
+            Self::Remote(remote) => {
                 let request = pb::ClassifyRequest {
                     article: Some(pb::Article {
                         title: text.title.to_owned(),
@@ -181,10 +176,7 @@ impl Classifier {
                     explain: arguments.explain,
                     ..pb::ClassifyRequest::default()
                 };
-                match runtime.block_on(client.classify(request)) {
-                    Ok(response) => Ok(response.into_inner()),
-                    Err(status) => bail!("the server answered {:?}: {}", status.code(), status.message()),
-                }
+                remote.ask(ClassificationServiceClient::new(remote.channel()).classify(request))
             }
         }
     }

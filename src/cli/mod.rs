@@ -2,13 +2,19 @@
 //!
 //! Answers go to standard output, everything else to standard error. Exit codes: 0 done, 1 failed, 2 wrong usage.
 
+mod archive;
+mod article_json;
+mod articles;
 mod classify;
 mod evaluate;
+mod evaluate_similar;
 mod model;
 mod output;
 mod progress;
+mod remote;
 mod report;
 mod serve;
+mod similar;
 mod telemetry;
 mod train;
 
@@ -45,7 +51,13 @@ enum Command {
     Serve(serve::Arguments),
     Train(train::Arguments),
     Evaluate(evaluate::Arguments),
+    EvaluateSimilar(evaluate_similar::Arguments),
     Classify(classify::Arguments),
+    Similar(similar::Arguments),
+    #[command(subcommand)]
+    Articles(articles::Command),
+    #[command(subcommand)]
+    Archive(archive::Command),
     #[command(subcommand)]
     Model(model::Command),
 }
@@ -73,7 +85,11 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Serve(arguments) => serve::run(arguments),
         Command::Train(arguments) => train::run(arguments),
         Command::Evaluate(arguments) => evaluate::run(arguments),
+        Command::EvaluateSimilar(arguments) => evaluate_similar::run(arguments),
         Command::Classify(arguments) => classify::run(arguments),
+        Command::Similar(arguments) => similar::run(arguments),
+        Command::Articles(command) => articles::run(command),
+        Command::Archive(command) => archive::run(command),
         Command::Model(command) => model::run(command),
     };
     match outcome {

@@ -11,7 +11,7 @@ use tokio::signal;
 
 use super::telemetry::{self, LogFormat};
 use crate::article::Limits;
-use crate::grpc::server::{BoundServer, ServerConfig};
+use crate::grpc::server::{ArchiveLocation, BoundServer, ServerConfig};
 use crate::service::ModelSource;
 
 /// Where models are looked for when nobody says.
@@ -37,6 +37,9 @@ pub(super) struct Arguments {
     /// The directory of models, NAME/VERSION/ in it [default: models, where it is there]
     #[arg(long, env = "SLUGLINE_MODELS", value_name = "DIR")]
     models: Option<PathBuf>,
+    /// The directory of the archive of articles; made by the first article that is put
+    #[arg(long, env = "SLUGLINE_ARCHIVE", default_value = "archive", value_name = "DIR")]
+    archive: PathBuf,
     /// The model that answers when a request names none: NAME for its newest version, or NAME/VERSION
     #[arg(long, env = "SLUGLINE_DEFAULT_MODEL", default_value = "news", value_name = "MODEL")]
     default_model: String,
@@ -61,6 +64,7 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
     let config = ServerConfig {
         listen: arguments.listen,
         models: ModelSource { directory, default_model: arguments.default_model },
+        archive: ArchiveLocation::Directory(arguments.archive),
         limits: Limits::default(),
         drain: Duration::from_secs(arguments.drain_seconds),
     };

@@ -18,6 +18,10 @@ pub struct Document<'a> {
     pub body: Cow<'a, str>,
     /// The topics it is labelled with, in the order of the record.
     pub topics: Vec<Cow<'a, str>>,
+    /// The story it belongs to, where the record says: articles on one event share it. JSON only.
+    pub story: Option<Cow<'a, str>>,
+    /// The JSON record itself, for what else stands in it; None for other formats.
+    pub record: Option<&'a str>,
 }
 
 impl Document<'_> {
@@ -55,6 +59,8 @@ struct JsonRecord<'a> {
     body: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
     topics: Option<Vec<Cow<'a, str>>>,
+    #[serde(borrow, default)]
+    story: Option<&'a RawValue>,
 }
 
 /// Parses a line of JSON Lines: `{"id", "title", "body", "topics": [...]}`, each optional.
@@ -74,6 +80,9 @@ pub(super) fn from_json(line: &str) -> Result<Document<'_>, String> {
         title: record.title.unwrap_or_default(),
         body: record.body.unwrap_or_default(),
         topics: record.topics.unwrap_or_default(),
+        // Only a string is a story; a field of this name may mean anything.
+        story: record.story.and_then(|raw| serde_json::from_str::<String>(raw.get()).ok()).map(Cow::Owned),
+        record: Some(line),
     }
     .checked()
 }
@@ -87,7 +96,8 @@ pub(super) fn from_fasttext(line: &str) -> Result<Document<'_>, String> {
         topics.push(Cow::Borrowed(&label[..end]));
         rest = label[end..].trim_start();
     }
-    Document { id: Cow::Borrowed(""), title: Cow::Borrowed(""), body: Cow::Borrowed(rest), topics }.checked()
+    Document { id: Cow::Borrowed(""), title: Cow::Borrowed(""), body: Cow::Borrowed(rest), topics, story: None, record: None }
+        .checked()
 }
 
 /// What marks a topic in fastText's training format.
@@ -131,6 +141,8 @@ pub(super) fn from_csv<'a>(record: &'a csv::StringRecord, columns: &CsvColumns) 
         title: Cow::Borrowed(field(columns.title)),
         body: Cow::Borrowed(field(columns.body)),
         topics: field(columns.topics).split(';').map(str::trim).filter(|t| !t.is_empty()).map(Cow::Borrowed).collect(),
+        story: None,
+        record: None,
     }
     .checked()
 }

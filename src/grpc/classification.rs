@@ -2,7 +2,6 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use tokio::sync::mpsc;
@@ -10,6 +9,7 @@ use tokio_stream::Stream;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
+use super::calls::{CancelOnDrop, missing, off_the_workers, start_of};
 use super::layers::Deadline;
 use super::pb::classification_service_server::ClassificationService;
 use super::server::App;
@@ -122,7 +122,7 @@ impl App {
         let app = Arc::clone(self);
         // A call that is dropped (its deadline passed, its caller left) cannot stop the thread that works on it: this tells it.
         let cancelled = CancelOnDrop::default();
-        let flag = Arc::clone(&cancelled.0);
+        let flag = cancelled.flag();
         let answer = off_the_workers(move || {
             let _permit = permit;
             let queries: Vec<ClassifyQuery<'_>> = request.articles.iter().map(|article| query(article, options)).collect();
@@ -171,13 +171,7 @@ impl App {
         let (size, most) = (id.len(), self.limits.request_id_bytes);
         let answer = if size > most {
             // An id that is too long is not sent back whole.
-            id = id
-                .chars()
-                .scan(0, |taken, c| {
-                    *taken += c.len_utf8();
-                    (*taken <= most).then_some(c)
-                })
-                .collect();
+            id = start_of(id, most);
             Err(ServiceError::Invalid(FieldViolation::over_limit("id", "ID_TOO_LONG", "bytes of the id", size, most)))
         } else {
             match request {
@@ -191,24 +185,6 @@ impl App {
         };
         pb::StreamClassifyResponse { id, result: Some(result) }
     }
-}
-
-/// Tells the work of a call that the call is gone.
-#[derive(Default)]
-struct CancelOnDrop(Arc<AtomicBool>);
-
-impl Drop for CancelOnDrop {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
-
-async fn off_the_workers<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, ServiceError> {
-    tokio::task::spawn_blocking(work).await.map_err(|error| ServiceError::Internal(error.to_string()))
-}
-
-fn missing(field: &'static str) -> ServiceError {
-    ServiceError::Invalid(FieldViolation::new(field, "FIELD_REQUIRED", "is required"))
 }
 
 fn query(article: &pb::Article, options: ClassifyOptions) -> ClassifyQuery<'_> {

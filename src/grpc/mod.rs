@@ -1,11 +1,16 @@
 //! The wire: thin adapters between the generated messages and the use cases.
 
+mod archived;
+mod articles;
+mod calls;
 mod classification;
 mod health;
 mod layers;
 mod models;
+mod page_token;
 pub mod server;
 mod server_info;
+mod similarity;
 mod status;
 
 /// The generated messages, clients and servers of `proto/slugline/v1`.

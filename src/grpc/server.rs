@@ -3,8 +3,9 @@
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use tokio::net::TcpListener;
@@ -14,28 +15,39 @@ use tonic::codec::CompressionEncoding;
 use tonic::transport::Server;
 use tonic_health::pb::health_server::HealthServer;
 
+use super::articles::ArticleApi;
 use super::classification::ClassificationApi;
 use super::health::{HealthService, Phase};
 use super::layers::CallLayer;
 use super::models::ModelApi;
+use super::pb::article_service_server::{self as articles, ArticleServiceServer};
 use super::pb::classification_service_server::{self as classification, ClassificationServiceServer};
 use super::pb::model_service_server::{self as models, ModelServiceServer};
 use super::pb::server_service_server::{self as server_info, ServerServiceServer};
+use super::pb::similarity_service_server::{self as similarity, SimilarityServiceServer};
 use super::server_info::ServerApi;
+use super::similarity::SimilarityApi;
 use super::{DESCRIPTORS, pb};
 use crate::article::Limits;
+use crate::index::{ArchiveOptions, EmbeddedArchive, MemoryIndex, OpenArchiveError, SimilarityIndex};
 use crate::service::{Admission, ModelSet, ModelSource, Models, OpenError, ServiceError};
 
 /// The services whose readiness is reported by name.
-const SERVICES: &[&str] = &[classification::SERVICE_NAME, models::SERVICE_NAME, server_info::SERVICE_NAME];
+const SERVICES: &[&str] = &[
+    articles::SERVICE_NAME,
+    classification::SERVICE_NAME,
+    models::SERVICE_NAME,
+    server_info::SERVICE_NAME,
+    similarity::SERVICE_NAME,
+];
 
 /// How many calls one connection may have open.
 const STREAMS_A_CONNECTION: u32 = 1_024;
 /// How much a stream, and a connection, may send ahead of what is read, in bytes.
 ///
-/// h2 closes a connection (GOAWAY, ENHANCE_YOUR_CALM) on which too many small frames wait to be read: each below 256 bytes costs
-/// the difference, out of half the connection's window. A stream of headlines sent faster than it is answered fills its own
-/// window with frames of 20 bytes; with hyper's 1 MiB for both, that closed the connection. These let ten such streams be.
+/// h2 closes a connection (GOAWAY, ENHANCE_YOUR_CALM) on which too many small frames wait to be read: each below 256 bytes
+/// costs the difference, out of half the connection's window. A stream of headlines sent faster than it is answered fills its
+/// own window with frames of 20 bytes; with hyper's 1 MiB for both, that closed the connection. These let ten such streams be.
 const STREAM_WINDOW_BYTES: u32 = 64 << 10;
 const CONNECTION_WINDOW_BYTES: u32 = 16 << 20;
 /// How often an idle connection is asked whether it is still there, and how long it has to answer.
@@ -48,10 +60,30 @@ pub struct ServerConfig {
     pub listen: SocketAddr,
     /// Where models come from.
     pub models: ModelSource,
+    /// Where the archive of articles is.
+    pub archive: ArchiveLocation,
     /// What requests may ask.
     pub limits: Limits,
     /// How long calls in flight have to end once the server is told to stop.
     pub drain: Duration,
+}
+
+/// Where the archive of articles is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ArchiveLocation {
+    /// In memory: it ends with the server.
+    Memory,
+    /// In this directory.
+    Directory(PathBuf),
+}
+
+impl ArchiveLocation {
+    fn open(&self) -> Result<Arc<dyn SimilarityIndex>, OpenArchiveError> {
+        match self {
+            Self::Memory => Ok(Arc::new(MemoryIndex::default())),
+            Self::Directory(path) => Ok(Arc::new(EmbeddedArchive::open(path, ArchiveOptions::default())?)),
+        }
+    }
 }
 
 /// Why the server ended other than by being told to.
@@ -68,6 +100,9 @@ pub enum ServerError {
     /// There are no models to serve.
     #[error(transparent)]
     Models(#[from] OpenError),
+    /// The archive cannot be opened.
+    #[error(transparent)]
+    Archive(#[from] OpenArchiveError),
     /// The transport failed.
     #[error("the transport failed")]
     Transport(#[from] tonic::transport::Error),
@@ -83,6 +118,9 @@ pub(super) struct App {
     pub(super) limits: Limits,
     pub(super) batches: Admission,
     pub(super) streams: Admission,
+    pub(super) imports: Admission,
+    pub(super) searches: Admission,
+    archive: OnceLock<Arc<dyn SimilarityIndex>>,
     pub(super) started: SystemTime,
     phase: watch::Sender<Phase>,
     /// The same as a phase of Draining, for the way of every call: reading it writes nothing.
@@ -95,6 +133,9 @@ impl App {
             models: Models::default(),
             batches: Admission::new("batches", limits.concurrent_batches),
             streams: Admission::new("classification streams", limits.concurrent_streams),
+            imports: Admission::new("imports", limits.concurrent_imports),
+            searches: Admission::new("searches for similar articles", limits.concurrent_searches),
+            archive: OnceLock::new(),
             limits,
             started: SystemTime::now(),
             phase: watch::Sender::new(Phase::Loading),
@@ -105,6 +146,11 @@ impl App {
     /// Whether a new call may start.
     pub(super) fn check_ready(&self) -> Result<(), ServiceError> {
         if self.is_draining.load(Ordering::Relaxed) { Err(ServiceError::Draining) } else { Ok(()) }
+    }
+
+    /// The archive.
+    pub(super) fn archive(&self) -> Result<Arc<dyn SimilarityIndex>, ServiceError> {
+        self.archive.get().map(Arc::clone).ok_or(ServiceError::ArchiveNotOpen)
     }
 
     /// Comes back when the server is about to stop.
@@ -146,7 +192,8 @@ impl BoundServer {
     }
 
     /// Serves until `shutdown` comes back, then drains: new calls are refused, those in flight have [`ServerConfig::drain`] to
-    /// end. After that it comes back all the same: calls that go on are cut off when their runtime ends. `on_serving` is called once, when the models are loaded.
+    /// end. After that it comes back all the same: calls that go on are cut off when their runtime ends. `on_serving` is called
+    /// once, when the models are loaded.
     ///
     /// # Errors
     /// [`ServerError`] if the models cannot be loaded or the transport fails.
@@ -166,16 +213,19 @@ impl BoundServer {
         };
         let mut serving = tokio::spawn(serving);
         let mut loading = {
-            let source = self.config.models;
-            tokio::task::spawn_blocking(move || ModelSet::open(&source))
+            let ServerConfig { models, archive, .. } = self.config;
+            tokio::task::spawn_blocking(move || Ok::<_, ServerError>((ModelSet::open(&models)?, archive.open()?)))
         };
         let mut on_serving = Some(on_serving);
         tokio::pin!(shutdown);
         loop {
             tokio::select! {
                 outcome = &mut serving => return finished(outcome),
-                set = &mut loading, if on_serving.is_some() => {
-                    app.models.publish(set.map_err(|error| ServerError::Task(error.to_string()))??);
+                loaded = &mut loading, if on_serving.is_some() => {
+                    let (set, archive) = loaded.map_err(|error| ServerError::Task(error.to_string()))??;
+                    app.models.publish(set);
+                    // Nothing else sets it.
+                    let _ = app.archive.set(archive);
                     app.enter(Phase::Serving);
                     if let Some(on_serving) = on_serving.take() {
                         on_serving();
@@ -240,6 +290,16 @@ fn router(
         .add_service(v1)
         .add_service(v1alpha)
         .add_service(
+            ArticleServiceServer::new(ArticleApi(Arc::clone(app)))
+                .max_decoding_message_size(message_bytes)
+                .accept_compressed(CompressionEncoding::Gzip),
+        )
+        .add_service(
+            SimilarityServiceServer::new(SimilarityApi(Arc::clone(app)))
+                .max_decoding_message_size(message_bytes)
+                .accept_compressed(CompressionEncoding::Gzip),
+        )
+        .add_service(
             ClassificationServiceServer::new(ClassificationApi(Arc::clone(app)))
                 .max_decoding_message_size(message_bytes)
                 .accept_compressed(CompressionEncoding::Gzip),
@@ -258,7 +318,9 @@ fn router(
 
 /// The client of each service, for those who use the crate.
 pub mod client {
+    pub use super::pb::article_service_client::ArticleServiceClient;
     pub use super::pb::classification_service_client::ClassificationServiceClient;
     pub use super::pb::model_service_client::ModelServiceClient;
     pub use super::pb::server_service_client::ServerServiceClient;
+    pub use super::pb::similarity_service_client::SimilarityServiceClient;
 }

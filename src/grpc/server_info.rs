@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use tonic::{Request, Response, Status};
 
-use super::pb;
+use super::calls::off_the_workers;
 use super::pb::server_service_server::ServerService;
 use super::server::App;
+use super::{pb, status};
 use crate::article::Limits;
+use crate::index::{ArticleId, Condition, IndexStatus};
 
 /// Says what is running.
 #[derive(Debug, Clone)]
@@ -24,6 +26,13 @@ impl ServerService for ServerApi {
             Some(set) => (set.default_entry().label.to_string(), set.serving_count()),
             None => (String::new(), 0),
         };
+        let archive = match self.0.archive() {
+            Ok(index) => {
+                let status = off_the_workers(move || index.status()).await.map_err(status::status)?;
+                Some(archive_info(status))
+            }
+            Err(_) => None,
+        };
         Ok(Response::new(pb::GetServerInfoResponse {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             target: env!("SLUGLINE_TARGET").to_owned(),
@@ -31,7 +40,22 @@ impl ServerService for ServerApi {
             limits: Some(limits(&self.0.limits)),
             default_model,
             serving_model_count: i32::try_from(serving).unwrap_or(i32::MAX),
+            archive,
         }))
+    }
+}
+
+fn archive_info(status: IndexStatus) -> pb::ArchiveInfo {
+    let (state, failure) = match status.condition {
+        Condition::Ready => (pb::ArchiveState::Ready, status.last_failure.unwrap_or_default()),
+        Condition::ReadOnly(reason) => (pb::ArchiveState::ReadOnly, reason),
+        Condition::Damaged(reason) => (pb::ArchiveState::Damaged, reason),
+    };
+    pb::ArchiveInfo {
+        state: state.into(),
+        failure,
+        article_count: i64::try_from(status.article_count).unwrap_or(i64::MAX),
+        size_bytes: i64::try_from(status.size_bytes).unwrap_or(i64::MAX),
     }
 }
 
@@ -47,5 +71,9 @@ fn limits(limits: &Limits) -> pb::Limits {
         max_evidence_terms: narrow(limits.evidence_terms),
         max_request_id_bytes: narrow(limits.request_id_bytes),
         max_evidence_spans: narrow(limits.evidence_spans),
+        max_article_id_bytes: narrow(ArticleId::MAX_BYTES),
+        max_article_labels: narrow(limits.article_labels),
+        max_concurrent_imports: narrow(limits.concurrent_imports),
+        max_concurrent_searches: narrow(limits.concurrent_searches),
     }
 }

@@ -28,6 +28,26 @@ pub(super) fn status(error: ServiceError) -> Status {
             let details = info("MODEL_FAILED", [("model", name), ("failure", reason)]);
             Status::with_error_details(Code::FailedPrecondition, message, details)
         }
+        ServiceError::ArticleNotFound { id } => {
+            let mut details = info("ARTICLE_NOT_FOUND", [("article", id.clone())]);
+            details.set_resource_info("slugline.v1.ArchivedArticle", id, "", message.clone());
+            Status::with_error_details(Code::NotFound, message, details)
+        }
+        ServiceError::ArticleCorrupt { id, reason } => {
+            tracing::error!(%id, %reason, "an article is corrupt");
+            let details = info("ARTICLE_CORRUPT", [("article", id), ("failure", reason)]);
+            Status::with_error_details(Code::DataLoss, message, details)
+        }
+        ServiceError::ArchiveNotOpen => unavailable("ARCHIVE_NOT_OPEN", message),
+        ServiceError::ArchiveFull { reason } => {
+            Status::with_error_details(Code::ResourceExhausted, message, info("ARCHIVE_FULL", [("failure", reason)]))
+        }
+        ServiceError::ArchiveReadOnly { reason } => {
+            Status::with_error_details(Code::FailedPrecondition, message, info("ARCHIVE_READ_ONLY", [("failure", reason)]))
+        }
+        ServiceError::ArchiveDamaged { reason } => {
+            Status::with_error_details(Code::FailedPrecondition, message, info("ARCHIVE_DAMAGED", [("failure", reason)]))
+        }
         ServiceError::NotReady => unavailable("NO_MODEL_LOADED", message),
         ServiceError::Draining => unavailable("DRAINING", message),
         ServiceError::Busy { what, limit } => {

@@ -150,7 +150,7 @@ pub fn classify(
     limits: &Limits,
     path: &str,
 ) -> Result<Classification, ServiceError> {
-    check(query, limits, path)?;
+    check(query.text, query.language_code, limits, path)?;
     let loaded = loaded(entry)?;
     SCORER.with_borrow_mut(|scorer| {
         let scores = scorer.score(&loaded.model, query.text);
@@ -226,13 +226,14 @@ fn loaded(entry: &ModelEntry) -> Result<&LoadedModel, ServiceError> {
     }
 }
 
-fn check(query: &ClassifyQuery<'_>, limits: &Limits, path: &str) -> Result<(), ServiceError> {
-    let violation = if query.text.size_bytes() > limits.article_bytes {
-        let size = query.text.size_bytes();
+/// Checks a text of a request; `path` is where it stands there.
+pub(super) fn check(text: ArticleText<'_>, language_code: &str, limits: &Limits, path: &str) -> Result<(), ServiceError> {
+    let violation = if text.size_bytes() > limits.article_bytes {
+        let size = text.size_bytes();
         FieldViolation::over_limit(path, "ARTICLE_TOO_LARGE", "bytes of title and body together", size, limits.article_bytes)
-    } else if query.text.is_blank() {
+    } else if text.is_blank() {
         FieldViolation::new(path, "EMPTY_ARTICLE", "a title or a body is required: both are empty or white space")
-    } else if !query.language_code.is_empty() && !is_language_code(query.language_code) {
+    } else if !language_code.is_empty() && !is_language_code(language_code) {
         let description = "must be a BCP-47 tag such as \"en\" or \"pt-BR\", or empty";
         FieldViolation::new(format!("{path}.language_code"), "INVALID_LANGUAGE_CODE", description)
     } else {

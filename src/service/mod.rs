@@ -1,15 +1,19 @@
 //! The use cases, without a transport: what is asked, what is answered, what can go wrong.
 
 mod admission;
+mod articles;
 mod classify;
 mod models;
+mod similar;
 
 pub use admission::{Admission, Permit};
+pub use articles::{ArticleDraft, admit, admit_all, article_id, publish_time};
 pub use classify::{
     Classification, ClassifyOptions, ClassifyQuery, EvidenceTerm, LevelResult, ModelWarning, TopicResult, classify,
     classify_batch,
 };
 pub use models::{ModelEntry, ModelSet, ModelSource, ModelState, Models, OpenError};
+pub use similar::{RequestedFilter, RequestedSource, SimilarRequest, find_similar};
 
 /// A field of a request that is not as it should be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,6 +63,41 @@ pub enum ServiceError {
         /// The model.
         name: String,
         /// Why.
+        reason: String,
+    },
+    /// There is no such article in the archive.
+    #[error("there is no article {id:?}")]
+    ArticleNotFound {
+        /// What was asked for.
+        id: String,
+    },
+    /// An article is not what was stored.
+    #[error("the article {id:?} is corrupt: {reason}")]
+    ArticleCorrupt {
+        /// Which one.
+        id: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The archive is not open yet.
+    #[error("the archive is not open yet")]
+    ArchiveNotOpen,
+    /// There is no room for what was to be stored.
+    #[error("the disk of the archive is full: nothing was stored")]
+    ArchiveFull {
+        /// What the system said.
+        reason: String,
+    },
+    /// The archive cannot be written.
+    #[error("the archive can only be read: {reason}")]
+    ArchiveReadOnly {
+        /// Why.
+        reason: String,
+    },
+    /// Part of the archive is damaged, so it is not written to.
+    #[error("the archive is damaged, and can only be read: {reason}")]
+    ArchiveDamaged {
+        /// What is damaged.
         reason: String,
     },
     /// The default model is not loaded yet.

@@ -14,6 +14,7 @@ mod hash;
 mod locate;
 mod normalize;
 mod number;
+mod stem;
 mod vocabulary;
 mod words;
 
@@ -21,6 +22,7 @@ pub use bag::{Bag, BagCounter, TermCount};
 pub use hash::TermHash;
 pub use locate::{Occurrences, locate_terms};
 pub use number::Numbers;
+pub use stem::Stemmer;
 pub use vocabulary::{TermId, Vocabulary, VocabularyError};
 pub use words::{MAX_WORD_BYTES, Word, WordScanner, reference_words};
 

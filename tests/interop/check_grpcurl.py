@@ -18,8 +18,10 @@ from checks import (
 CLASSIFICATION = "slugline.v1.ClassificationService"
 MODELS = "slugline.v1.ModelService"
 SERVER = "slugline.v1.ServerService"
+ARTICLES = "slugline.v1.ArticleService"
+SIMILARITY = "slugline.v1.SimilarityService"
 SERVICES = [
-    CLASSIFICATION, MODELS, SERVER, "grpc.health.v1.Health",
+    CLASSIFICATION, MODELS, SERVER, ARTICLES, SIMILARITY, "grpc.health.v1.Health",
     "grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection",
 ]
 INVALID_ARGUMENT, NOT_FOUND = 3, 5
@@ -136,14 +138,14 @@ def _(grpcurl):
 
 @suite.check("every method of our services can be described")
 def _(grpcurl):
-    for service in (CLASSIFICATION, MODELS, SERVER):
+    for service in (CLASSIFICATION, MODELS, SERVER, ARTICLES, SIMILARITY):
         for method in grpcurl.text("list", service).split():
             grpcurl.text("describe", method)
 
 
 @suite.check("health: SERVING as a whole and for each service")
 def _(grpcurl):
-    for service in ("", CLASSIFICATION, MODELS, SERVER):
+    for service in ("", CLASSIFICATION, MODELS, SERVER, ARTICLES, SIMILARITY):
         answer = grpcurl.call("grpc.health.v1.Health/Check", {"service": service})
         equal(answer["status"], "SERVING", f"health of {service!r}")
 
@@ -153,7 +155,8 @@ def _(grpcurl):
     info = grpcurl.call(f"{SERVER}/GetServerInfo", {})
     for name in (
         "max_article_bytes", "max_message_bytes", "max_batch_articles", "max_concurrent_batches", "max_concurrent_classify_streams",
-        "max_evidence_terms", "max_evidence_spans", "max_request_id_bytes",
+        "max_evidence_terms", "max_evidence_spans", "max_request_id_bytes", "max_article_id_bytes", "max_article_labels",
+        "max_concurrent_imports", "max_concurrent_searches",
     ):
         # 64-bit integers are strings in JSON.
         require(int(info["limits"][name]) > 0, f"{name} is {info['limits'][name]}")
@@ -278,6 +281,47 @@ def _(grpcurl):
     equal([answer["id"] for answer in answers], [request["id"] for request in requests], "ids of the answers")
     for answer in answers:
         equal(answer["classification"], answers[0]["classification"], "answers to the same article")
+
+
+@suite.check("archive: put, get, list, find similar by id and by text, delete")
+def _(grpcurl):
+    story = {
+        "interop/1": ("Volcano erupts on the island of Sarno", "Ash and lava closed the airport."),
+        "interop/2": ("Sarno's volcano erupted again", "The airport of the island stays closed."),
+        "interop/3": ("Bank merger fails", "Shareholders voted against it."),
+    }
+    for place, (name, (title, body)) in enumerate(story.items()):
+        article = {"id": name, "title": title, "body": body, "publish_time": f"2026-01-0{place + 1}T10:00:00Z", "source": "AP",
+                   "language_code": "en", "labels": {"desk": "test"}}
+        stored = grpcurl.call(f"{ARTICLES}/PutArticle", {"article": article})
+        equal(stored["outcome"], "PUT_OUTCOME_CREATED", f"outcome of {name}")
+        there = grpcurl.call(f"{ARTICLES}/GetArticle", {"id": name})["article"]
+        for field, value in article.items():
+            equal(there[field], value, f"{field} of {name}")
+        equal(there["topics"], stored["topics"], f"topics of {name}")
+    listed = grpcurl.call(f"{ARTICLES}/ListArticles", {"page_size": 2})
+    equal([article["id"] for article in listed["articles"]], ["interop/1", "interop/2"], "the first page")
+    listed = grpcurl.call(f"{ARTICLES}/ListArticles", {"page_size": 2, "page_token": listed["next_page_token"]})
+    equal([article["id"] for article in listed["articles"]], ["interop/3"], "the second page")
+    found = grpcurl.call(f"{SIMILARITY}/FindSimilarArticles", {"article_id": "interop/1"})["articles"]
+    equal(found[0]["article"]["id"], "interop/2", "the most similar article")
+    require(0 < found[0]["similarity"] < 1, f"similarity is {found[0]['similarity']}")
+    shares = sum(matched["share"] for matched in found[0]["matched_terms"]) + found[0]["other_share"]
+    require(abs(shares - 1) < 1e-9, f"shares sum to {shares}")
+    title, body = story["interop/1"]
+    by_text = grpcurl.call(f"{SIMILARITY}/FindSimilarArticles", {"article": {"title": title, "body": body}})["articles"]
+    equal(by_text[0]["similarity"], 1, "similarity of the same text")
+    equal(by_text[1:], found, "by text, against by id")
+    filtered = {"article_id": "interop/1", "filter": {"publish_time_from": "2026-01-03T00:00:00Z", "labels": {"desk": "test"}}}
+    found = grpcurl.call(f"{SIMILARITY}/FindSimilarArticles", filtered)["articles"]
+    require("interop/2" not in [similar["article"]["id"] for similar in found], "the filter lets an older article through")
+    details = grpcurl.fail(f"{SIMILARITY}/FindSimilarArticles", {"article_id": "interop/1", "filter": {"topics": ["x y"]}}, INVALID_ARGUMENT)
+    names_a_field(details, r"filter\.topics\[0\]")
+    results = grpcurl.call(f"{ARTICLES}/BatchDeleteArticles", {"ids": [*story, "interop/none"]})["results"]
+    equal(["deleted" in result for result in results], [True, True, True, False], "what was deleted")
+    names_a_resource(details_of(results[3]["error"]), "interop/none")
+    names_a_resource(grpcurl.fail(f"{ARTICLES}/GetArticle", {"id": "interop/1"}, NOT_FOUND), "interop/1")
+    names_a_resource(grpcurl.fail(f"{SIMILARITY}/FindSimilarArticles", {"article_id": "interop/1"}, NOT_FOUND), "interop/1")
 
 
 def main():

@@ -28,8 +28,11 @@ from checks import (
 )
 
 TIMEOUT = 30  # seconds: for a call that is expected to be answered
-PROTOS = ["article", "classification_service", "model_service", "server_service"]
-SERVICES = ["slugline.v1.ClassificationService", "slugline.v1.ModelService", "slugline.v1.ServerService"]
+PROTOS = ["article", "article_service", "classification_service", "model_service", "server_service", "similarity_service"]
+SERVICES = [
+    "slugline.v1.ClassificationService", "slugline.v1.ModelService", "slugline.v1.ServerService", "slugline.v1.ArticleService",
+    "slugline.v1.SimilarityService",
+]
 STREAM_LENGTH, STREAM_BAD = 50, 25
 ARTICLE_FIELD = r"article(\.title|\.body)?"
 suite = Suite("interop")
@@ -51,6 +54,7 @@ class Client:
         load = lambda name: importlib.import_module(f"slugline.v1.{name}")
         self.article_pb2, self.pb2 = load("article_pb2"), load("classification_service_pb2")
         self.models_pb2, self.server_pb2 = load("model_service_pb2"), load("server_service_pb2")
+        self.articles_pb2, self.similarity_pb2 = load("article_service_pb2"), load("similarity_service_pb2")
         # The channel must not hide what the server limits.
         sizes = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
         self.address = arguments.address
@@ -184,7 +188,9 @@ def _(client):
                 shape = (method.input_type, method.output_type, method.client_streaming, method.server_streaming)
                 yield f"{service.name}.{method.name}", shape
 
-    for module in (client.article_pb2, client.pb2, client.models_pb2, client.server_pb2):
+    for module in (
+        client.article_pb2, client.pb2, client.models_pb2, client.server_pb2, client.articles_pb2, client.similarity_pb2,
+    ):
         request = reflection_pb2.ServerReflectionRequest(file_by_filename=module.DESCRIPTOR.name)
         answer = next(client.reflection.ServerReflectionInfo(iter([request]), timeout=TIMEOUT))
         require(answer.HasField("file_descriptor_response"), f"no {module.DESCRIPTOR.name}: {answer}")

@@ -1,5 +1,6 @@
 //! The `slugline` command as its users see it: what all commands have in common, and a file a command.
 
+mod archive;
 mod classify;
 mod models;
 mod process;
@@ -14,7 +15,20 @@ use process::*;
 
 #[test]
 fn every_command_has_help_with_examples() {
-    for command in ["", "serve", "train", "evaluate", "classify", "model", "model show"] {
+    for command in [
+        "",
+        "serve",
+        "train",
+        "evaluate",
+        "evaluate-similar",
+        "classify",
+        "similar",
+        "articles",
+        "articles import",
+        "archive",
+        "model",
+        "model show",
+    ] {
         let arguments: Vec<&str> = command.split_whitespace().chain(["--help"]).collect();
         let help = slugline(&arguments).succeeded();
         assert!(help.stdout.contains("Examples:\n  slugline "), "{command}: {}", help.stdout);
@@ -46,6 +60,11 @@ fn wrong_usage_exits_with_2() {
         (vec!["train", "--output", "mine/1"], "--input"),
         (vec!["evaluate", "--model", "mine/1"], "--input"),
         (vec!["model"], "model"),
+        (vec!["similar"], "--id"),
+        (vec!["similar", "--id", "a", "draft.txt"], "--id"),
+        (vec!["similar", "--id", "a", "--since", "yesterday"], "yesterday"),
+        (vec!["articles", "put", "--id", "a", "--label", "x"], "KEY=VALUE"),
+        (vec!["evaluate-similar", "--input", missing], "--relevant"),
         (vec!["serve", "--listen", "nowhere"], "--listen"),
         (vec!["serve", "--log", "slugline=loud"], "--log"),
         ([&train[..], &["mine/1", "--alpha", "0"]].concat(), "alpha"),
@@ -86,6 +105,9 @@ fn what_is_not_there_is_named_and_exits_with_1() {
         &["classify", "no/such/thing"],
         &["classify", "--model", "no/such/thing", &labelled],
         &["model", "show", "no/such/thing"],
+        &["archive", "verify", "no/such/thing"],
+        &["archive", "export", "no/such/thing"],
+        &["evaluate-similar", "--input", "no/such/thing", "--relevant", "topics"],
         &["serve", "--listen", "127.0.0.1:0", "--models", "no/such/thing"],
     ] {
         let outcome = slugline(arguments);

@@ -113,6 +113,10 @@ async fn the_limits_that_hold_are_published() {
         max_evidence_terms: NARROW.evidence_terms as i32,
         max_evidence_spans: NARROW.evidence_spans as i32,
         max_request_id_bytes: NARROW.request_id_bytes as i32,
+        max_article_id_bytes: 256,
+        max_article_labels: NARROW.article_labels as i32,
+        max_concurrent_imports: NARROW.concurrent_imports as i32,
+        max_concurrent_searches: NARROW.concurrent_searches as i32,
     };
     assert_eq!(published, Some(expected));
 }

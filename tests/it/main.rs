@@ -1,13 +1,16 @@
 //! Integration tests, in one binary: a real client talks to a real server, and the real command does its work.
 
+mod articles;
 mod artifact;
 mod batch;
 mod classify;
 mod command_line;
+mod crash;
 mod examples;
 mod golden;
 mod health;
 mod hierarchy;
+mod index_contract;
 mod layering;
 mod lifecycle;
 mod models;

@@ -10,7 +10,7 @@ use slugline::article::Limits;
 use slugline::corpus::{Input, Progress};
 use slugline::grpc::pb;
 use slugline::grpc::server::client::{ClassificationServiceClient, ModelServiceClient, ServerServiceClient};
-use slugline::grpc::server::{BoundServer, ServerConfig, ServerError};
+use slugline::grpc::server::{ArchiveLocation, BoundServer, ServerConfig, ServerError};
 use slugline::model::artifact::{self, Encoded, WEIGHTS_FILE};
 use slugline::model::train::{Estimator, Recipe, TrainOptions, train};
 use slugline::model::{Manifest, ModelId};
@@ -68,6 +68,7 @@ pub(crate) fn config(models: &TempDir, default_model: &str) -> ServerConfig {
     ServerConfig {
         listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
         models: ModelSource { directory: Some(models.path().to_owned()), default_model: default_model.to_owned() },
+        archive: ArchiveLocation::Memory,
         limits: Limits::default(),
         drain: PATIENCE,
     }
@@ -157,6 +158,9 @@ pub(crate) const NARROW: Limits = Limits {
     evidence_terms: 4,
     evidence_spans: 2,
     request_id_bytes: 8,
+    article_labels: 2,
+    concurrent_imports: 8,
+    concurrent_searches: 8,
 };
 
 /// A server with small limits.
@@ -168,7 +172,13 @@ pub(crate) async fn narrow() -> &'static TestServer {
 /// A server that has no room for a batch or a stream.
 pub(crate) async fn full() -> &'static TestServer {
     static FULL: OnceCell<TestServer> = OnceCell::const_new();
-    let limits = Limits { concurrent_batches: 0, concurrent_streams: 0, ..Limits::default() };
+    let limits = Limits {
+        concurrent_batches: 0,
+        concurrent_streams: 0,
+        concurrent_imports: 0,
+        concurrent_searches: 0,
+        ..Limits::default()
+    };
     FULL.get_or_init(|| TestServer::with_limits(limits)).await
 }
 

@@ -1,0 +1,273 @@
+//! `slugline evaluate-similar`: how good the search for similar articles is, leave-one-out over an archive built for it.
+
+use std::collections::{BTreeSet, HashMap};
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError, mpsc};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+
+use super::output::{print, print_json, thousands};
+use super::progress;
+use crate::corpus::{Input, OnError, Options, for_each_document};
+use crate::index::{
+    ArchiveOptions, ArchivedArticle, ArticleId, EmbeddedArchive, MemoryIndex, SimilarQuery, SimilarSource, SimilarityIndex,
+    Write,
+};
+
+/// How many results count.
+const DEPTH: usize = 10;
+/// How many articles are put at once.
+const BATCH: usize = 256;
+
+const EXAMPLES: &str = "\
+Examples:
+  slugline evaluate-similar --input train.jsonl.zst test.jsonl.zst --relevant topics
+  slugline evaluate-similar --input news.jsonl --relevant story --queries 1000 --json
+
+R-precision@10 of a query is the number of relevant articles among its first 10 results, over the lesser of 10 and the number of \
+articles that are relevant to it. MRR@10 is the mean of 1 / the place of the first relevant result, 0 where there is none. Articles \
+to which no other is relevant are no queries.";
+
+/// Measure the search for similar articles
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Arguments {
+    /// Articles: JSON Lines with "title", "body" and the field that --relevant names; plain, .gz or .zst; "-" is standard input
+    #[arg(long, short, required = true, num_args = 1.., value_name = "FILE")]
+    input: Vec<PathBuf>,
+    /// Which articles are relevant to each other: those of the same story, or those with a topic in common
+    #[arg(long, value_enum)]
+    relevant: Relevant,
+    /// Ask only about so many articles, drawn with a fixed seed; 0 asks about all
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    queries: usize,
+    /// Compare with every article, as the reference does, and not by the archive on disk
+    #[arg(long)]
+    exhaustive: bool,
+    /// Also compare the archive's results with those of the reference, place by place
+    #[arg(long, conflicts_with = "exhaustive")]
+    compare: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Relevant {
+    Story,
+    Topics,
+}
+
+/// What an article is relevant by.
+type Groups = Vec<Vec<u32>>;
+
+struct Articles {
+    /// The text of each is in the archive.
+    ids: Vec<ArticleId>,
+    /// The groups of each article.
+    groups: Groups,
+    group_count: usize,
+}
+
+#[derive(Serialize)]
+struct Report {
+    queries: usize,
+    r_precision_at_10: f64,
+    mrr_at_10: f64,
+    p50_ms: f64,
+    p99_ms: f64,
+    articles: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    equal_places: Option<f64>,
+}
+
+pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let inputs: Vec<Input> = arguments.input.iter().cloned().map(Input::from_argument).collect();
+    let directory = tempfile::tempdir().context("cannot make a temporary directory")?;
+    let path = directory.path().join("archive");
+    let archive = (!arguments.exhaustive)
+        .then(|| EmbeddedArchive::open(&path, ArchiveOptions::default()))
+        .transpose()
+        .context("cannot make an archive")?;
+    let memory = (arguments.exhaustive || arguments.compare).then(MemoryIndex::default);
+    let indexes: Vec<&dyn SimilarityIndex> = archive
+        .iter()
+        .map(|archive| archive as &dyn SimilarityIndex)
+        .chain(memory.iter().map(|memory| memory as &dyn SimilarityIndex))
+        .collect();
+    let articles = read(&inputs, arguments.relevant, &indexes)?;
+    if let Some(archive) = &archive {
+        archive.fold().context("cannot write the archive")?;
+    }
+    let report = measure(&articles, &indexes, arguments.queries)?;
+    if arguments.json { print_json(&report) } else { show(&report) }
+}
+
+/// Reads the articles and puts them into each index.
+fn read(inputs: &[Input], relevant: Relevant, indexes: &[&dyn SimilarityIndex]) -> anyhow::Result<Articles> {
+    let options = Options { on_error: OnError::Fail, threads: 1, ..Options::default() };
+    let mut articles = Articles { ids: Vec::new(), groups: Vec::new(), group_count: 0 };
+    let mut known: HashMap<String, u32> = HashMap::new();
+    let state = Mutex::new((&mut articles, &mut known, Vec::new()));
+    let put = |batch: Vec<Write>| -> Result<(), String> {
+        for index in indexes {
+            let (sender, outcome) = mpsc::channel();
+            // The receiver waits below.
+            index.write(batch.clone(), Box::new(move |stored| drop(sender.send(stored))));
+            outcome.recv().map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
+        }
+        Ok(())
+    };
+    progress::watch(inputs, |progress| {
+        for_each_document(
+            inputs,
+            &options,
+            progress,
+            || (),
+            |(), _, document| {
+                let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
+                let (articles, known, batch) = &mut *state;
+                let names: BTreeSet<&str> = match relevant {
+                    Relevant::Story => document.story.iter().map(AsRef::as_ref).collect(),
+                    Relevant::Topics => document.topics.iter().map(AsRef::as_ref).collect(),
+                };
+                let groups = names.into_iter().map(|name| {
+                    let next = known.len() as u32;
+                    *known.entry(name.to_owned()).or_insert(next)
+                });
+                articles.groups.push(groups.collect());
+                // Ids of our own: those of the files may come twice.
+                let id: ArticleId = format!("{:08}", articles.ids.len()).parse().map_err(|error| format!("{error}"))?;
+                articles.ids.push(id.clone());
+                batch.push(Write::Put(Box::new(ArchivedArticle::new(id, document.text()))));
+                if batch.len() >= BATCH { put(std::mem::take(batch)) } else { Ok(()) }
+            },
+        )
+    })?;
+    let (_, _, rest) = state.into_inner().unwrap_or_else(PoisonError::into_inner);
+    put(rest).map_err(anyhow::Error::msg)?;
+    articles.group_count = known.len();
+    Ok(articles)
+}
+
+fn measure(articles: &Articles, indexes: &[&dyn SimilarityIndex], most: usize) -> anyhow::Result<Report> {
+    let mut members: Vec<Vec<u32>> = vec![Vec::new(); articles.group_count];
+    for (place, groups) in articles.groups.iter().enumerate() {
+        groups.iter().for_each(|group| members[*group as usize].push(place as u32));
+    }
+    let relevant_count = |place: usize| {
+        let all: BTreeSet<u32> =
+            articles.groups[place].iter().flat_map(|group| members[*group as usize].iter().copied()).collect();
+        all.len().saturating_sub(1)
+    };
+    // With one group an article, as is usual, there is no need to look.
+    let counts: Vec<usize> = (0..articles.ids.len())
+        .map(|place| match &articles.groups[place][..] {
+            [] => 0,
+            [group] => members[*group as usize].len() - 1,
+            _ => relevant_count(place),
+        })
+        .collect();
+    let mut queries: Vec<usize> = (0..articles.ids.len()).filter(|place| counts[*place] > 0).collect();
+    if queries.is_empty() {
+        bail!("no two articles are relevant to each other: is the field that --relevant names in the files?");
+    }
+    if most > 0 {
+        sample(&mut queries, most);
+    }
+    let (mut precision, mut reciprocal, mut times) = (0.0, 0.0, Vec::with_capacity(queries.len()));
+    let (mut equal, mut compared) = (0_u64, 0_u64);
+    for place in &queries {
+        let started = Instant::now();
+        let found = results(indexes[0], &articles.ids[*place])?;
+        times.push(started.elapsed());
+        let is_relevant = |id: &ArticleId| -> anyhow::Result<bool> {
+            let other: usize = id.as_str().parse().context("an id of ours")?;
+            Ok(articles.groups[*place].iter().any(|group| articles.groups[other].contains(group)))
+        };
+        let relevant: Vec<bool> = found.iter().map(is_relevant).collect::<Result<_, _>>()?;
+        let hits = relevant.iter().filter(|relevant| **relevant).count();
+        precision += hits as f64 / counts[*place].min(DEPTH) as f64;
+        reciprocal += relevant.iter().position(|relevant| *relevant).map_or(0.0, |first| 1.0 / (first + 1) as f64);
+        if let Some(reference) = indexes.get(1) {
+            let expected = results(*reference, &articles.ids[*place])?;
+            compared += expected.len() as u64;
+            equal += expected.iter().zip(&found).filter(|(expected, found)| expected == found).count() as u64;
+        }
+    }
+    times.sort();
+    let percentile = |percent: usize| milliseconds(times[(times.len() * percent / 100).min(times.len() - 1)]);
+    Ok(Report {
+        queries: queries.len(),
+        r_precision_at_10: precision / queries.len() as f64,
+        mrr_at_10: reciprocal / queries.len() as f64,
+        p50_ms: percentile(50),
+        p99_ms: percentile(99),
+        articles: articles.ids.len(),
+        equal_places: (compared > 0).then(|| equal as f64 / compared as f64),
+    })
+}
+
+fn results(index: &dyn SimilarityIndex, id: &ArticleId) -> anyhow::Result<Vec<ArticleId>> {
+    let page = index.find_similar(&SimilarQuery::new(SimilarSource::Id(id.clone())))?;
+    Ok(page.hits.into_iter().map(|hit| hit.article.id).collect())
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1_000.0
+}
+
+/// Keeps `count` of the places, drawn with a fixed seed, in their order.
+fn sample(places: &mut Vec<usize>, count: usize) {
+    // SplitMix64 (Steele, Lea, Flood, 2014): any even draw that is the same everywhere will do.
+    let mut state = 0x5eed_u64;
+    let mut next = || {
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = state;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    };
+    let count = count.min(places.len());
+    for at in 0..count {
+        let rest = (places.len() - at) as u64;
+        places.swap(at, at + (next() % rest) as usize);
+    }
+    places.truncate(count);
+    places.sort_unstable();
+}
+
+fn show(report: &Report) -> anyhow::Result<()> {
+    print(|out| {
+        writeln!(out, "{} queries over {} articles", thousands(report.queries as u64), thousands(report.articles as u64))?;
+        writeln!(out, "  R-precision@10  {:.4}", report.r_precision_at_10)?;
+        writeln!(out, "  MRR@10          {:.4}", report.mrr_at_10)?;
+        writeln!(out, "  time a query    p50 {:.2} ms, p99 {:.2} ms", report.p50_ms, report.p99_ms)?;
+        if let Some(equal) = report.equal_places {
+            writeln!(out, "  equal to the reference in {:.2} % of the first {DEPTH} places", 100.0 * equal)?;
+        }
+        Ok(())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sample_is_drawn_once_each_and_always_the_same() {
+        let drawn = |count| {
+            let mut places: Vec<usize> = (100..200).collect();
+            sample(&mut places, count);
+            places
+        };
+        let some = drawn(20);
+        assert_eq!(some, drawn(20));
+        assert!(some.len() == 20 && some.is_sorted_by(|a, b| a < b));
+        assert_ne!(some, (100..120).collect::<Vec<_>>());
+        assert_eq!(drawn(1_000).len(), 100);
+    }
+}

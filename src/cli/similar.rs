@@ -1,0 +1,151 @@
+//! `slugline similar`: the articles of a server's archive that are like one of them, or like a text.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::article_json::{Line, publish_time};
+use super::articles::{Server, headline, label};
+use super::classify::{read_text, split_title};
+use super::output::{print, print_json, printable};
+use super::remote::Remote;
+use crate::grpc::pb;
+use crate::grpc::pb::find_similar_articles_request::Source;
+use crate::grpc::server::client::SimilarityServiceClient;
+
+const EXAMPLES: &str = "\
+Examples:
+  slugline similar --id 2026-11-23/17
+  slugline similar --topic business --since 2026-11-01 --collapse draft.txt
+  slugline similar --json --limit 3 - < draft.txt";
+
+/// Find similar articles in the archive of a server
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    server: Server,
+    /// The id of the article that results are to be like
+    #[arg(long, value_name = "ID", conflicts_with = "file", required_unless_present = "file")]
+    id: Option<String>,
+    /// A text that results are to be like: its first line is the title if an empty line follows it; "-" is standard input
+    #[arg(value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// Only articles of this topic; may be given several times, for any of them
+    #[arg(long, value_name = "TOPIC")]
+    topic: Vec<String>,
+    /// Only articles from this source; may be given several times, for any of them
+    #[arg(long, value_name = "NAME")]
+    source: Vec<String>,
+    /// Only articles in this language; may be given several times, for any of them
+    #[arg(long, value_name = "CODE")]
+    language: Vec<String>,
+    /// Only articles with this label, KEY=VALUE; may be given several times, for all of them
+    #[arg(long, value_name = "KEY=VALUE", value_parser = label)]
+    label: Vec<(String, String)>,
+    /// Only articles published at this time or later, such as 2014-05-30 or 2014-05-30T01:34:32Z
+    #[arg(long, value_name = "TIME", value_parser = publish_time)]
+    since: Option<prost_types::Timestamp>,
+    /// Only articles published before this time
+    #[arg(long, value_name = "TIME", value_parser = publish_time)]
+    until: Option<prost_types::Timestamp>,
+    /// Leave out what is less similar, from 0 to 1
+    #[arg(long, default_value_t = 0.0, value_name = "X")]
+    min_similarity: f64,
+    /// Show at most this many, up to 100
+    #[arg(long, default_value_t = 10, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=100))]
+    limit: u8,
+    /// Fold near-duplicates into the first of them
+    #[arg(long)]
+    collapse: bool,
+    /// Print one JSON object a result, a line each
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Result {
+    similarity: f64,
+    matched_terms: Vec<Term>,
+    other_share: f64,
+    near_duplicate_ids: Vec<String>,
+    article: Line,
+}
+
+#[derive(Serialize)]
+struct Term {
+    term: String,
+    share: f64,
+}
+
+pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let source = match (&arguments.id, &arguments.file) {
+        (Some(id), _) => Source::ArticleId(id.clone()),
+        (None, Some(file)) => {
+            let text = read_text(file)?;
+            let article = split_title(&text);
+            Source::Article(pb::Article {
+                title: article.title.to_owned(),
+                body: article.body.to_owned(),
+                language_code: String::new(),
+            })
+        }
+        // clap asks for one of them.
+        (None, None) => return Err(super::Usage("--id or FILE is required".to_owned()).into()),
+    };
+    let request = pb::FindSimilarArticlesRequest {
+        source: Some(source),
+        filter: Some(pb::SimilarityFilter {
+            topics: arguments.topic,
+            publish_time_from: arguments.since,
+            publish_time_until: arguments.until,
+            sources: arguments.source,
+            language_codes: arguments.language,
+            labels: arguments.label.into_iter().collect(),
+        }),
+        min_similarity: arguments.min_similarity,
+        page_size: arguments.limit.into(),
+        page_token: String::new(),
+        collapse_near_duplicates: arguments.collapse,
+    };
+    let remote = Remote::connect(&arguments.server.server)?;
+    let found = remote.ask(SimilarityServiceClient::new(remote.channel()).find_similar_articles(request))?;
+    for similar in found.articles {
+        if arguments.json {
+            print_json(&as_json(similar))?;
+        } else {
+            print(|out| show(out, &similar))?;
+        }
+    }
+    Ok(())
+}
+
+fn as_json(similar: pb::SimilarArticle) -> Result {
+    let terms = similar.matched_terms.into_iter().map(|matched| Term { term: matched.term, share: matched.share });
+    Result {
+        similarity: similar.similarity,
+        matched_terms: terms.collect(),
+        other_share: similar.other_share,
+        near_duplicate_ids: similar.near_duplicate_ids,
+        article: similar.article.unwrap_or_default().into(),
+    }
+}
+
+fn show(out: &mut dyn Write, similar: &pb::SimilarArticle) -> io::Result<()> {
+    let article = similar.article.clone().unwrap_or_default();
+    write!(out, "{:.3}  {}  {}", similar.similarity, printable(&article.id), printable(headline(&article)))?;
+    match similar.near_duplicate_count {
+        0 => writeln!(out)?,
+        1 => writeln!(out, "  (and 1 near-duplicate)")?,
+        count => writeln!(out, "  (and {count} near-duplicates)")?,
+    }
+    let terms: Vec<String> = similar
+        .matched_terms
+        .iter()
+        .take(6)
+        .map(|matched| format!("{} {:.0} %", printable(&matched.term), 100.0 * matched.share))
+        .collect();
+    writeln!(out, "       {}", terms.join(", "))
+}

@@ -1,0 +1,114 @@
+//! SimilarityService on the wire.
+
+use std::sync::Arc;
+
+use prost::Message as _;
+use tonic::{Request, Response, Status};
+
+use super::page_token::{Binding, not_ours};
+use super::pb::find_similar_articles_request::Source;
+use super::pb::similarity_service_server::SimilarityService;
+use super::server::App;
+use super::{pb, status};
+use crate::index::{MAX_NEAR_DUPLICATE_IDS, PageKey, SimilarHit};
+use crate::service::{RequestedFilter, RequestedSource, ServiceError, SimilarRequest, find_similar};
+
+/// Adapts the search for similar articles.
+#[derive(Debug, Clone)]
+pub(super) struct SimilarityApi(pub(super) Arc<App>);
+
+#[tonic::async_trait]
+impl SimilarityService for SimilarityApi {
+    async fn find_similar_articles(
+        &self,
+        request: Request<pb::FindSimilarArticlesRequest>,
+    ) -> Result<Response<pb::FindSimilarArticlesResponse>, Status> {
+        let answer = self.0.find_similar(request.into_inner()).await;
+        answer.map(Response::new).map_err(status::status)
+    }
+}
+
+impl App {
+    async fn find_similar(
+        self: &Arc<Self>,
+        request: pb::FindSimilarArticlesRequest,
+    ) -> Result<pb::FindSimilarArticlesResponse, ServiceError> {
+        self.check_ready()?;
+        let index = self.archive()?;
+        let _permit = self.searches.enter()?;
+        // On this thread, which gives its other work away first: it takes a millisecond, and on a busy machine to change threads
+        // and back takes as long.
+        tokio::task::block_in_place(|| {
+            let (request, binding) = checked(request)?;
+            let page = self.models.with(|set| find_similar(&*index, set, request, &self.limits))?;
+            Ok(pb::FindSimilarArticlesResponse {
+                articles: page.hits.into_iter().map(Into::into).collect(),
+                next_page_token: page.next.map(|key| binding.token(&encode(&key))).unwrap_or_default(),
+            })
+        })
+    }
+}
+
+/// The request, with its token read, and what its tokens are bound to: all of it but page and page size.
+fn checked(request: pb::FindSimilarArticlesRequest) -> Result<(SimilarRequest, Binding), ServiceError> {
+    let bound = pb::FindSimilarArticlesRequest { page_size: 0, page_token: String::new(), ..request.clone() };
+    let binding = Binding::new("slugline.v1.FindSimilarArticles", &bound.encode_to_vec());
+    let after = match binding.start(&request.page_token)? {
+        None => None,
+        Some(start) => Some(decode(&start).ok_or_else(not_ours)?),
+    };
+    let source = request.source.map(|source| match source {
+        Source::ArticleId(id) => RequestedSource::Id(id),
+        Source::Article(pb::Article { title, body, language_code }) => RequestedSource::Text { title, body, language_code },
+    });
+    let filter = request.filter.unwrap_or_default();
+    let time = |time: prost_types::Timestamp| (time.seconds, time.nanos);
+    let request = SimilarRequest {
+        source,
+        filter: RequestedFilter {
+            topics: filter.topics,
+            publish_time_from: filter.publish_time_from.map(time),
+            publish_time_until: filter.publish_time_until.map(time),
+            sources: filter.sources,
+            language_codes: filter.language_codes,
+            labels: filter.labels,
+        },
+        min_similarity: request.min_similarity,
+        page_size: request.page_size,
+        after,
+        collapse_near_duplicates: request.collapse_near_duplicates,
+    };
+    Ok((request, binding))
+}
+
+fn encode(key: &PageKey) -> Vec<u8> {
+    let mut bytes = key.similarity.to_bits().to_le_bytes().to_vec();
+    bytes.extend(key.shown.to_le_bytes());
+    bytes.extend(key.id.as_str().bytes());
+    bytes
+}
+
+fn decode(bytes: &[u8]) -> Option<PageKey> {
+    let (similarity, rest) = bytes.split_first_chunk::<8>()?;
+    let (shown, id) = rest.split_first_chunk::<4>()?;
+    Some(PageKey {
+        similarity: f64::from_bits(u64::from_le_bytes(*similarity)),
+        shown: u32::from_le_bytes(*shown),
+        id: std::str::from_utf8(id).ok()?.parse().ok()?,
+    })
+}
+
+impl From<SimilarHit> for pb::SimilarArticle {
+    fn from(hit: SimilarHit) -> Self {
+        let matched_terms =
+            hit.matched_terms.into_iter().map(|matched| pb::MatchedTerm { term: matched.term, share: matched.share });
+        Self {
+            article: Some(hit.article.into()),
+            similarity: hit.similarity,
+            matched_terms: matched_terms.collect(),
+            other_share: hit.other_share,
+            near_duplicate_count: i32::try_from(hit.near_duplicates.len()).unwrap_or(i32::MAX),
+            near_duplicate_ids: hit.near_duplicates.into_iter().take(MAX_NEAR_DUPLICATE_IDS).map(Into::into).collect(),
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! The newest part of the archive: what the journal has and the segments have not, in memory, with postings of its own.
+
+use std::collections::{BTreeMap, HashMap};
+use std::hash::{BuildHasherDefault, Hasher};
+use std::ops::Bound;
+use std::sync::Arc;
+
+use super::super::query::Filter;
+use super::super::vector::{QueryTerm, Vector, weight};
+use super::super::{ArchivedArticle, ArticleId};
+
+/// An article in memory.
+#[derive(Debug)]
+pub(super) struct RecentArticle {
+    pub(super) article: ArchivedArticle,
+    pub(super) vector: Vector,
+    /// The article as it is stored.
+    pub(super) record: Vec<u8>,
+}
+
+/// What became of an id.
+#[derive(Debug, Clone)]
+pub(super) enum RecentEntry {
+    /// It has this article.
+    Article(Arc<RecentArticle>),
+    /// It has none any more.
+    Deleted,
+}
+
+/// Terms are hashes already.
+#[derive(Default)]
+struct TermHasher(u64);
+
+impl Hasher for TermHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        // Only whole terms are ever hashed.
+        bytes.iter().for_each(|byte| self.0 = self.0 << 8 | u64::from(*byte));
+    }
+
+    fn write_u64(&mut self, term: u64) {
+        // The table takes the upper bits too, which a term of 40 bits has not.
+        self.0 = term | term << 40;
+    }
+}
+
+/// The changes since the segments were written.
+#[derive(Debug, Default)]
+pub(super) struct Recent {
+    entries: BTreeMap<ArticleId, RecentEntry>,
+    /// By the order of their coming; None for one that was replaced or deleted since.
+    articles: Vec<Option<Arc<RecentArticle>>>,
+    slots: HashMap<ArticleId, u32>,
+    postings: HashMap<u64, Vec<(u32, u8)>, BuildHasherDefault<TermHasher>>,
+    size_bytes: usize,
+}
+
+impl Recent {
+    /// How many changes there are.
+    pub(super) fn len(&self) -> usize {
+        self.articles.len().max(self.entries.len())
+    }
+
+    /// About how much memory they take, in bytes.
+    pub(super) fn size_bytes(&self) -> usize {
+        self.size_bytes
+    }
+
+    pub(super) fn put(&mut self, article: Arc<RecentArticle>) {
+        let id = article.article.id.clone();
+        self.drop_slot(&id);
+        let slot = self.articles.len() as u32;
+        for entry in &article.vector.entries {
+            self.postings.entry(entry.term().bits()).or_default().push((slot, entry.count()));
+        }
+        self.size_bytes += 2 * article.record.len() + 24 * article.vector.entries.len() + 256;
+        self.articles.push(Some(Arc::clone(&article)));
+        self.slots.insert(id.clone(), slot);
+        self.entries.insert(id, RecentEntry::Article(article));
+    }
+
+    pub(super) fn delete(&mut self, id: &ArticleId) {
+        self.drop_slot(id);
+        self.size_bytes += id.as_str().len() + 128;
+        self.entries.insert(id.clone(), RecentEntry::Deleted);
+    }
+
+    fn drop_slot(&mut self, id: &ArticleId) {
+        if let Some(slot) = self.slots.remove(id) {
+            self.articles[slot as usize] = None;
+        }
+    }
+
+    /// What became of an id; None if nothing did.
+    pub(super) fn get(&self, id: &ArticleId) -> Option<&RecentEntry> {
+        self.entries.get(id)
+    }
+
+    /// What became of every id, in their order.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (&ArticleId, &RecentEntry)> {
+        self.entries.iter()
+    }
+
+    /// The same, after an id.
+    pub(super) fn entries_after(&self, after: Option<&ArticleId>) -> impl Iterator<Item = (&ArticleId, &RecentEntry)> {
+        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+        self.entries.range::<ArticleId, _>((start, Bound::Unbounded))
+    }
+
+    /// The articles whose parts of the cosine by `terms` are the largest, at most `count`, of those that pass the filter; with that
+    /// part, less the factor that all share.
+    pub(super) fn candidates(&self, terms: &[QueryTerm], filter: &Filter, count: usize) -> Vec<(f32, Arc<RecentArticle>)> {
+        let mut sums = vec![0_u64; self.articles.len()];
+        for term in terms {
+            for (slot, times) in self.postings.get(&term.term.bits()).map_or(&[][..], Vec::as_slice) {
+                sums[*slot as usize] += u64::from(term.weight) * u64::from(weight(*times, term.idf));
+            }
+        }
+        let mut found: Vec<(f64, &Arc<RecentArticle>)> = sums
+            .iter()
+            .zip(&self.articles)
+            .filter_map(|(sum, article)| article.as_ref().filter(|_| *sum > 0).map(|article| (*sum, article)))
+            .filter(|(_, article)| filter.is_empty() || filter.accepts(&article.article))
+            .map(|(sum, article)| (sum as f64 / (article.vector.squared_length as f64).sqrt(), article))
+            .collect();
+        if found.len() > count {
+            found.select_nth_unstable_by(count, |a, b| b.0.total_cmp(&a.0).then_with(|| a.1.article.id.cmp(&b.1.article.id)));
+            found.truncate(count);
+        }
+        found.into_iter().map(|(part, article)| (part as f32, Arc::clone(article))).collect()
+    }
+}

@@ -1,0 +1,100 @@
+//! The reference: every article in memory, and every one compared with. Plainly right, and forgotten at the end.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::sync::{PoisonError, RwLock};
+
+use super::query::{Candidate, Source, page};
+use super::vector::{Vector, of_text};
+use super::{
+    ArchivedArticle, ArticleId, Condition, IndexError, IndexStatus, SimilarPage, SimilarQuery, SimilarSource, SimilarityIndex,
+    Write, WriteDone, WriteOutcome,
+};
+
+/// An archive in memory.
+#[derive(Debug, Default)]
+pub struct MemoryIndex {
+    articles: RwLock<BTreeMap<ArticleId, (ArchivedArticle, Vector)>>,
+}
+
+impl SimilarityIndex for MemoryIndex {
+    fn write(&self, batch: Vec<Write>, done: WriteDone) {
+        let mut outcomes = Vec::with_capacity(batch.len());
+        let mut articles = self.articles.write().unwrap_or_else(PoisonError::into_inner);
+        for write in batch {
+            outcomes.push(match write {
+                Write::Put(article) => {
+                    let vector = of_text(article.text());
+                    match articles.insert(article.id.clone(), (*article, vector)) {
+                        None => WriteOutcome::Created,
+                        Some(_) => WriteOutcome::Replaced,
+                    }
+                }
+                Write::Delete(id) => match articles.remove(&id) {
+                    None => WriteOutcome::Absent,
+                    Some(_) => WriteOutcome::Deleted,
+                },
+            });
+        }
+        drop(articles);
+        done(Ok(outcomes));
+    }
+
+    fn get(&self, id: &ArticleId) -> Result<Option<ArchivedArticle>, IndexError> {
+        let articles = self.articles.read().unwrap_or_else(PoisonError::into_inner);
+        Ok(articles.get(id).map(|(article, _)| article.clone()))
+    }
+
+    fn list(&self, after: Option<&ArticleId>, count: usize, bytes: usize) -> Result<Vec<ArchivedArticle>, IndexError> {
+        let articles = self.articles.read().unwrap_or_else(PoisonError::into_inner);
+        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let mut size = 0;
+        let has_room = |(_, (article, _)): &(&ArticleId, &(ArchivedArticle, Vector))| {
+            let had_room = size < bytes;
+            size += article.text().size_bytes();
+            had_room
+        };
+        let page = articles.range::<ArticleId, _>((start, Bound::Unbounded)).take(count).take_while(has_room);
+        Ok(page.map(|(_, (article, _))| article.clone()).collect())
+    }
+
+    fn find_similar(&self, query: &SimilarQuery) -> Result<SimilarPage, IndexError> {
+        let articles = self.articles.read().unwrap_or_else(PoisonError::into_inner);
+        let source = match &query.source {
+            SimilarSource::Text { title, body } => Source::new(crate::article::ArticleText { title, body }, None),
+            SimilarSource::Id(id) => {
+                let (article, _) = articles.get(id).ok_or_else(|| IndexError::UnknownSource { id: id.clone() })?;
+                Source::new(article.text(), Some(id.clone()))
+            }
+        };
+        let candidates = articles
+            .iter()
+            .filter(|(id, (article, _))| Some(*id) != source.id.as_ref() && query.filter.accepts(article))
+            .map(|(id, (article, vector))| Candidate {
+                similarity: source.vector.similarity(&vector.entries, vector.squared_length),
+                id: id.clone(),
+                handle: (article, vector),
+            });
+        let (groups, next) = page(candidates.collect(), query, |(_, vector)| Ok((*vector).clone()))?;
+        let hits = groups.into_iter().map(|group| {
+            let (article, vector) = group.leader.handle;
+            source.hit(group, article.clone(), vector)
+        });
+        Ok(SimilarPage { hits: hits.collect(), next })
+    }
+
+    fn has_topic(&self, topic: &str) -> Result<bool, IndexError> {
+        let articles = self.articles.read().unwrap_or_else(PoisonError::into_inner);
+        Ok(articles.values().any(|(article, _)| article.topics.iter().any(|known| known.name == topic)))
+    }
+
+    fn status(&self) -> IndexStatus {
+        let articles = self.articles.read().unwrap_or_else(PoisonError::into_inner);
+        IndexStatus {
+            condition: Condition::Ready,
+            last_failure: None,
+            article_count: articles.len() as u64,
+            size_bytes: articles.values().map(|(article, _)| article.text().size_bytes() as u64).sum(),
+        }
+    }
+}

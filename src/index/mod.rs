@@ -1,0 +1,188 @@
+//! The archive of articles, and the search for similar ones.
+//!
+//! [`SimilarityIndex`] is what the floors above see. Its backends rank alike: [`MemoryIndex`] compares with every article and
+//! is the reference; [`EmbeddedArchive`] lies on disk and finds candidates by an inverted index first.
+//!
+//! ```
+//! use std::sync::mpsc;
+//! use slugline::article::ArticleText;
+//! use slugline::index::{ArchivedArticle, MemoryIndex, SimilarQuery, SimilarSource, SimilarityIndex, Write};
+//!
+//! let index = MemoryIndex::default();
+//! let article = |id: &str, title: &str| {
+//!     let text = ArticleText { title, body: "" };
+//!     Write::Put(Box::new(ArchivedArticle::new(id.parse().expect("an id"), text)))
+//! };
+//! let (sender, outcomes) = mpsc::channel();
+//! let done = move |outcome| sender.send(outcome).expect("a receiver");
+//! index.write(vec![article("a", "Volcano erupts"), article("b", "Bank merger fails")], Box::new(done));
+//! outcomes.recv().expect("an answer").expect("the articles are stored");
+//!
+//! let draft = SimilarSource::Text { title: "An eruption of the volcano".to_owned(), body: String::new() };
+//! let page = index.find_similar(&SimilarQuery::new(draft)).expect("a page");
+//! assert_eq!(page.hits[0].article.id.as_str(), "a");
+//! ```
+
+mod article;
+mod background;
+mod embedded;
+mod memory;
+mod query;
+mod record;
+mod vector;
+
+pub use article::{ArchivedArticle, ArticleId, ArticleIdError, PublishTime, Reliance, StoredTopic};
+pub use background::Background;
+pub use embedded::{ArchiveOptions, ArchiveReport, EmbeddedArchive, OpenArchiveError};
+pub use memory::MemoryIndex;
+pub use query::{
+    Filter, MAX_NEAR_DUPLICATE_IDS, MAX_RESULTS, MatchedTerm, NEAR_DUPLICATE_SIMILARITY, PageKey, SimilarHit, SimilarPage,
+    SimilarQuery, SimilarSource,
+};
+pub use record::RecordError;
+pub use vector::{Analyzer, TermKey, Vector};
+
+use std::fmt;
+
+/// A change of the archive.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Write {
+    /// Stores an article under its id, in place of the one that was there.
+    Put(Box<ArchivedArticle>),
+    /// Removes the article of this id.
+    Delete(ArticleId),
+}
+
+/// What a [`Write`] did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WriteOutcome {
+    /// There was no article of this id, and now there is.
+    Created,
+    /// The article of this id was replaced.
+    Replaced,
+    /// The article is gone.
+    Deleted,
+    /// There was no article to delete.
+    Absent,
+}
+
+/// Is told what became of a batch of writes: an outcome each, in their order, or why none can be relied on to be stored.
+pub type WriteDone = Box<dyn FnOnce(Result<Vec<WriteOutcome>, IndexError>) + Send>;
+
+/// Why the archive could not do what it was asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum IndexError {
+    /// The article that others were to be compared with is not there.
+    #[error("there is no article {id} in the archive")]
+    UnknownSource {
+        /// What was asked for.
+        id: ArticleId,
+    },
+    /// The disk is full.
+    #[error("the disk of the archive is full: {reason}")]
+    Full {
+        /// What the system said.
+        reason: String,
+    },
+    /// The archive cannot be written, now or until the server is started again.
+    #[error("the archive can only be read: {reason}")]
+    ReadOnly {
+        /// Why.
+        reason: String,
+    },
+    /// Part of the archive was found damaged when it was opened: what is left is not written to.
+    #[error("the archive is damaged: {reason}")]
+    Damaged {
+        /// What is.
+        reason: String,
+    },
+    /// An article is not what was stored.
+    #[error("the article {id} is corrupt: {source}")]
+    Corrupt {
+        /// Which one.
+        id: String,
+        /// What is wrong with it.
+        source: RecordError,
+    },
+    /// Reading or writing failed.
+    #[error("{action}: {reason}")]
+    Storage {
+        /// What was tried.
+        action: &'static str,
+        /// What the system said.
+        reason: String,
+    },
+    /// The archive is being closed.
+    #[error("the archive is closed")]
+    Closed,
+}
+
+/// How the archive is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Condition {
+    /// It can be read and written.
+    Ready,
+    /// It can be read; why it cannot be written.
+    ReadOnly(String),
+    /// Part of it is damaged: the rest can be read; what is damaged.
+    Damaged(String),
+}
+
+/// How much there is in the archive, and how it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IndexStatus {
+    /// How it is.
+    pub condition: Condition,
+    /// Why the last write failed; None if it did not.
+    pub last_failure: Option<String>,
+    /// How many articles there are.
+    pub article_count: u64,
+    /// How much they take where they are stored, in bytes.
+    pub size_bytes: u64,
+}
+
+/// An archive of articles that finds those which are like a given one.
+///
+/// Its methods may wait for a disk or for another machine: call them off the async workers. Nothing is assumed of where the
+/// articles are, or of how many processes share them.
+pub trait SimilarityIndex: Send + Sync + fmt::Debug {
+    /// Carries out a batch of writes in their order, and calls `done` when that is over.
+    ///
+    /// Where `done` gets outcomes, every write of the batch is durable, and seen by every call that starts from then on. Where
+    /// it gets an error, any part of the batch may be stored, none of it can be relied on, and doing it again does no harm. Of
+    /// two batches from one thread the first one is carried out first. `write` may wait while too much is waiting to be stored;
+    /// `done` may be called before it comes back, and on any thread, where it must not wait.
+    fn write(&self, batch: Vec<Write>, done: WriteDone);
+
+    /// The article of an id; None if there is none.
+    ///
+    /// # Errors
+    /// [`IndexError::Corrupt`] for an article that does not match its checksum; [`IndexError::Storage`].
+    fn get(&self, id: &ArticleId) -> Result<Option<ArchivedArticle>, IndexError>;
+
+    /// The articles after an id (None: from the first one) in the order of their ids' bytes: at most `count`, and none after
+    /// the one that takes their texts to `bytes`. Fewer than both only at the end of the archive.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    fn list(&self, after: Option<&ArticleId>, count: usize, bytes: usize) -> Result<Vec<ArchivedArticle>, IndexError>;
+
+    /// The articles most similar to the query's source, which is not among them: by descending similarity, then ascending id.
+    ///
+    /// The similarity of two articles is [`Vector::similarity`], in every backend, whatever else is in the archive. Which
+    /// articles are found may be an approximation where [`SimilarQuery`] looks at fewer than all: at least 99 of 100 of the
+    /// first ten are those that comparing with every article finds.
+    ///
+    /// # Errors
+    /// [`IndexError::UnknownSource`] for an id that is not in the archive; otherwise as [`Self::get`].
+    fn find_similar(&self, query: &SimilarQuery) -> Result<SimilarPage, IndexError>;
+
+    /// Whether an article of the archive has this topic.
+    ///
+    /// # Errors
+    /// [`IndexError::Storage`].
+    fn has_topic(&self, topic: &str) -> Result<bool, IndexError>;
+
+    /// How much there is, and how it is. What it counts may be a moment old.
+    fn status(&self) -> IndexStatus;
+}

@@ -1,0 +1,305 @@
+//! What is asked of the archive, and how candidates become a page: filter, order, near-duplicates, matched terms.
+//!
+//! Shared by the backends that hold their vectors at hand, so that they cannot disagree.
+
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::vector::{QueryVector, TermKey, Vector, cosine};
+use super::{ArchivedArticle, ArticleId, PublishTime};
+use crate::article::ArticleText;
+
+/// The last result that any page of a query has.
+pub const MAX_RESULTS: usize = 1_000;
+/// How many of the most similar articles are looked at where near-duplicates are folded.
+pub(super) const MAX_COLLAPSED: usize = 200;
+/// Two results that are this similar to each other, or more, are near-duplicates.
+pub const NEAR_DUPLICATE_SIMILARITY: f64 = 0.85;
+/// How many near-duplicates of a result are named.
+pub const MAX_NEAR_DUPLICATE_IDS: usize = 20;
+/// How many matched terms are named.
+const MAX_MATCHED_TERMS: usize = 10;
+
+/// What results are to be like.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SimilarSource {
+    /// An article of the archive.
+    Id(ArticleId),
+    /// A text.
+    Text {
+        /// The headline.
+        title: String,
+        /// The text under it.
+        body: String,
+    },
+}
+
+/// Which articles may be results: all that is set must hold.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Filter {
+    /// One of these topics; empty means any.
+    pub topics: BTreeSet<String>,
+    /// Published at this time or later.
+    pub published_from: Option<PublishTime>,
+    /// Published before this time.
+    pub published_until: Option<PublishTime>,
+    /// Of one of these sources; empty means any.
+    pub sources: BTreeSet<String>,
+    /// In one of these languages, a language taking its regions in; empty means any.
+    pub language_codes: BTreeSet<String>,
+    /// With all of these labels.
+    pub labels: BTreeMap<String, String>,
+}
+
+impl Filter {
+    /// Whether every article passes.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Whether an article passes.
+    pub fn accepts(&self, article: &ArchivedArticle) -> bool {
+        let is_in = |set: &BTreeSet<String>, value: &str| set.is_empty() || set.contains(value);
+        (self.topics.is_empty() || article.topics.iter().any(|topic| self.topics.contains(&topic.name)))
+            && self.accepts_time(article.publish_time)
+            && is_in(&self.sources, &article.source)
+            && (self.language_codes.is_empty()
+                || self
+                    .language_codes
+                    .iter()
+                    .any(|code| languages(&article.language_code).contains(&code.to_ascii_lowercase())))
+            && self.labels.iter().all(|(key, value)| article.labels.get(key) == Some(value))
+    }
+
+    /// Whether an article of this time passes as far as its time goes.
+    pub(super) fn accepts_time(&self, time: Option<PublishTime>) -> bool {
+        match time {
+            Some(time) => {
+                self.published_from.is_none_or(|from| from <= time) && self.published_until.is_none_or(|until| time < until)
+            }
+            None => self.published_from.is_none() && self.published_until.is_none(),
+        }
+    }
+}
+
+/// A language and those it is a region of, in lower case: "en-gb" and "en" for "en-GB".
+pub(super) fn languages(code: &str) -> Vec<String> {
+    let code = code.to_ascii_lowercase();
+    let ends = code.match_indices('-').map(|(at, _)| at).chain([code.len()]);
+    ends.filter(|end| *end > 0).map(|end| code[..end].to_owned()).collect()
+}
+
+/// Where a page ended: the next one goes on behind it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PageKey {
+    /// The similarity of the last result.
+    pub similarity: f64,
+    /// Its id.
+    pub id: ArticleId,
+    /// How many results there were up to it.
+    pub shown: u32,
+}
+
+/// What to find.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SimilarQuery {
+    /// What results are to be like.
+    pub source: SimilarSource,
+    /// Which articles may be results.
+    pub filter: Filter,
+    /// Results below it are left out, and so are those of similarity 0; in [0, 1].
+    pub min_similarity: f64,
+    /// The most results on the page.
+    pub page_size: usize,
+    /// Where the page before ended; None for the first page.
+    pub after: Option<PageKey>,
+    /// Whether near-duplicates of a result are folded into it.
+    pub collapse_near_duplicates: bool,
+}
+
+impl SimilarQuery {
+    /// Asks for the first ten, whatever they are.
+    pub fn new(source: SimilarSource) -> Self {
+        Self {
+            source,
+            filter: Filter::default(),
+            min_similarity: 0.0,
+            page_size: 10,
+            after: None,
+            collapse_near_duplicates: false,
+        }
+    }
+
+    /// How many of the most similar articles the page has to be made of, one more than it shows.
+    pub(super) fn depth(&self) -> usize {
+        if self.collapse_near_duplicates {
+            return MAX_COLLAPSED;
+        }
+        let shown = self.after.as_ref().map_or(0, |key| key.shown as usize);
+        (shown + self.page_size + 1).min(MAX_RESULTS)
+    }
+}
+
+/// A page of results.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct SimilarPage {
+    /// The results.
+    pub hits: Vec<SimilarHit>,
+    /// Where the next page goes on; None on the last one.
+    pub next: Option<PageKey>,
+}
+
+/// An article that is like the source.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SimilarHit {
+    /// The article.
+    pub article: ArchivedArticle,
+    /// Its similarity to the source.
+    pub similarity: f64,
+    /// The terms that make most of it, the strongest first.
+    pub matched_terms: Vec<MatchedTerm>,
+    /// The share of the others.
+    pub other_share: f64,
+    /// The near-duplicates folded into it, the most similar to the source first.
+    pub near_duplicates: Vec<ArticleId>,
+}
+
+/// A term that both articles have.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MatchedTerm {
+    /// As the source has it.
+    pub term: String,
+    /// Its part in the similarity.
+    pub share: f64,
+}
+
+/// An article that may be a result.
+#[derive(Debug, Clone)]
+pub(super) struct Candidate<H> {
+    pub(super) similarity: f64,
+    pub(super) id: ArticleId,
+    /// Where the backend has the rest of it.
+    pub(super) handle: H,
+}
+
+impl<H> Candidate<H> {
+    fn order(&self, other_similarity: f64, other_id: &ArticleId) -> Ordering {
+        other_similarity.total_cmp(&self.similarity).then_with(|| self.id.cmp(other_id))
+    }
+}
+
+/// A result with those folded into it.
+#[derive(Debug)]
+pub(super) struct Group<H> {
+    pub(super) leader: Candidate<H>,
+    pub(super) near_duplicates: Vec<ArticleId>,
+}
+
+/// The results of the query's page, out of candidates that pass its filter; and where the next page goes on.
+pub(super) fn page<H>(
+    mut candidates: Vec<Candidate<H>>,
+    query: &SimilarQuery,
+    vector: impl Fn(&H) -> Result<Vector, super::IndexError>,
+) -> Result<(Vec<Group<H>>, Option<PageKey>), super::IndexError> {
+    candidates.retain(|candidate| candidate.similarity > 0.0 && candidate.similarity >= query.min_similarity);
+    candidates.sort_by(|a, b| a.order(b.similarity, &b.id));
+    candidates.truncate(query.depth());
+    let groups = if query.collapse_near_duplicates {
+        collapse(candidates, vector)?
+    } else {
+        candidates.into_iter().map(|leader| Group { leader, near_duplicates: Vec::new() }).collect()
+    };
+    let (mut shown, mut rest) = (0, groups);
+    if let Some(after) = &query.after {
+        rest.retain(|group| group.leader.order(after.similarity, &after.id) == Ordering::Greater);
+        shown = after.shown;
+    }
+    let is_more = rest.len() > query.page_size;
+    rest.truncate(query.page_size);
+    let key = |group: &Group<H>| PageKey {
+        similarity: group.leader.similarity,
+        id: group.leader.id.clone(),
+        shown: shown + rest.len() as u32,
+    };
+    let next = if is_more { rest.last().map(key) } else { None };
+    Ok((rest, next))
+}
+
+/// Folds each candidate into the first result before it that it is a near-duplicate of.
+fn collapse<H>(
+    candidates: Vec<Candidate<H>>,
+    vector: impl Fn(&H) -> Result<Vector, super::IndexError>,
+) -> Result<Vec<Group<H>>, super::IndexError> {
+    let mut groups: Vec<(Group<H>, QueryVector)> = Vec::new();
+    for candidate in candidates {
+        let own = vector(&candidate.handle)?;
+        let is_duplicate = |(_, leader): &&mut (Group<H>, QueryVector)| {
+            leader.similarity(&own.entries, own.squared_length) >= NEAR_DUPLICATE_SIMILARITY
+        };
+        match groups.iter_mut().find(is_duplicate) {
+            Some((group, _)) => group.near_duplicates.push(candidate.id),
+            None => groups.push((Group { leader: candidate, near_duplicates: Vec::new() }, QueryVector::new(&own))),
+        }
+    }
+    Ok(groups.into_iter().map(|(group, _)| group).collect())
+}
+
+/// What a query compares with: its vector, how its terms are written, and the article it is, where it is one.
+#[derive(Debug)]
+pub(super) struct Source {
+    pub(super) vector: QueryVector,
+    forms: Vec<(TermKey, String)>,
+    pub(super) id: Option<ArticleId>,
+}
+
+impl Source {
+    pub(super) fn new(text: ArticleText<'_>, id: Option<ArticleId>) -> Self {
+        let (vector, forms) = super::vector::with_forms(text);
+        Self { vector: QueryVector::new(&vector), forms, id }
+    }
+
+    /// A result with its matched terms.
+    pub(super) fn hit<H>(&self, group: Group<H>, article: ArchivedArticle, vector: &Vector) -> SimilarHit {
+        let parts = vector.entries.iter().map(|entry| (entry.term(), self.vector.product(*entry)));
+        let mut parts: Vec<(TermKey, u64)> = parts.filter(|(_, part)| *part > 0).collect();
+        parts.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
+        let whole: u64 = parts.iter().map(|(_, part)| part).sum();
+        debug_assert_eq!(group.leader.similarity, cosine(whole, self.vector.squared_length(), vector.squared_length));
+        let share = |part: u64| part as f64 / whole as f64;
+        let matched_terms = parts
+            .iter()
+            .take(MAX_MATCHED_TERMS)
+            .map(|(term, part)| MatchedTerm { term: self.form(*term).to_owned(), share: share(*part) });
+        SimilarHit {
+            article,
+            similarity: group.leader.similarity,
+            matched_terms: matched_terms.collect(),
+            other_share: share(parts.iter().skip(MAX_MATCHED_TERMS).map(|(_, part)| part).sum()),
+            near_duplicates: group.near_duplicates,
+        }
+    }
+
+    fn form(&self, term: TermKey) -> &str {
+        self.forms.binary_search_by_key(&term, |(term, _)| *term).map_or("", |at| &self.forms[at].1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_language_takes_its_regions_in() {
+        assert_eq!(languages("zh-Hant-TW"), ["zh", "zh-hant", "zh-hant-tw"]);
+        assert_eq!(languages(""), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_time_range_has_its_start_and_not_its_end() {
+        let filter =
+            Filter { published_from: Some(PublishTime(10)), published_until: Some(PublishTime(20)), ..Filter::default() };
+        let accepted = [None, Some(9), Some(10), Some(19), Some(20)].map(|time| filter.accepts_time(time.map(PublishTime)));
+        assert_eq!(accepted, [false, false, true, true, false]);
+        assert!(Filter::default().accepts_time(None));
+    }
+}

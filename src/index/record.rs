@@ -1,0 +1,125 @@
+//! An article as bytes, with the checksum that `slugline archive verify` looks at.
+//!
+//! `[the first 16 bytes of SHA-256 over kind and payload][payload]`; the kind is known from where the record lies.
+
+use sha2::{Digest as _, Sha256};
+
+use super::{ArchivedArticle, ArticleId};
+
+const CHECKSUM_BYTES: usize = 16;
+
+/// What a record holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// An article.
+    Article = 1,
+    /// The id of an article that is gone.
+    Deletion = 2,
+}
+
+impl Kind {
+    pub(super) fn of_byte(byte: u8) -> Option<Self> {
+        [Self::Article, Self::Deletion].into_iter().find(|kind| *kind as u8 == byte)
+    }
+}
+
+/// Why bytes are not the record they should be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum RecordError {
+    /// They are not what was written.
+    #[error("it does not match its checksum")]
+    Checksum,
+    /// They are what was written, and no record.
+    #[error("it is not in the format of an article")]
+    Format,
+}
+
+fn checksum(kind: Kind, payload: &[u8]) -> [u8; CHECKSUM_BYTES] {
+    let digest = Sha256::new_with_prefix([kind as u8]).chain_update(payload).finalize();
+    let mut checksum = [0; CHECKSUM_BYTES];
+    checksum.copy_from_slice(&digest[..CHECKSUM_BYTES]);
+    checksum
+}
+
+fn seal(kind: Kind, mut record: Vec<u8>) -> Vec<u8> {
+    let sum = checksum(kind, &record[CHECKSUM_BYTES..]);
+    record[..CHECKSUM_BYTES].copy_from_slice(&sum);
+    record
+}
+
+/// The payload of a record that is what was written.
+///
+/// # Errors
+/// [`RecordError::Checksum`].
+pub(super) fn open(kind: Kind, record: &[u8]) -> Result<&[u8], RecordError> {
+    let (sum, payload) = record.split_at_checked(CHECKSUM_BYTES).ok_or(RecordError::Checksum)?;
+    if sum == checksum(kind, payload) { Ok(payload) } else { Err(RecordError::Checksum) }
+}
+
+/// An article as a record.
+pub(super) fn of_article(article: &ArchivedArticle) -> Vec<u8> {
+    let size = article.text().size_bytes() + 512;
+    let mut record = Vec::with_capacity(CHECKSUM_BYTES + size);
+    record.resize(CHECKSUM_BYTES, 0);
+    // Its fields are strings, numbers and lists of known length: there is nothing that postcard cannot write.
+    seal(Kind::Article, postcard::to_extend(article, record).expect("an article can be written"))
+}
+
+/// The article of a record.
+///
+/// # Errors
+/// [`RecordError`].
+pub(super) fn to_article(record: &[u8]) -> Result<ArchivedArticle, RecordError> {
+    postcard::from_bytes(open(Kind::Article, record)?).map_err(|_| RecordError::Format)
+}
+
+/// A deletion as a record.
+pub(super) fn of_deletion(id: &ArticleId) -> Vec<u8> {
+    let mut record = vec![0; CHECKSUM_BYTES];
+    record.extend(id.as_str().bytes());
+    seal(Kind::Deletion, record)
+}
+
+/// The id that a deletion names.
+///
+/// # Errors
+/// [`RecordError`].
+pub(super) fn to_deletion(record: &[u8]) -> Result<ArticleId, RecordError> {
+    let id = std::str::from_utf8(open(Kind::Deletion, record)?).map_err(|_| RecordError::Format)?;
+    id.parse().map_err(|_| RecordError::Format)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::article::ArticleText;
+
+    fn article() -> ArchivedArticle {
+        let text = ArticleText { title: "Title", body: "Body with ünïcödé" };
+        ArchivedArticle::new("a/1".parse().expect("an id"), text)
+    }
+
+    #[test]
+    fn a_record_gives_its_article_back() {
+        assert_eq!(to_article(&of_article(&article())), Ok(article()));
+        assert_eq!(to_deletion(&of_deletion(&article().id)), Ok(article().id));
+    }
+
+    #[test]
+    fn a_flipped_bit_anywhere_is_noticed() {
+        let record = of_article(&article());
+        for bit in 0..8 * record.len() {
+            let mut damaged = record.clone();
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(to_article(&damaged), Err(RecordError::Checksum), "bit {bit}");
+        }
+        for length in 0..record.len() {
+            assert_eq!(to_article(&record[..length]), Err(RecordError::Checksum), "{length} bytes");
+        }
+    }
+
+    #[test]
+    fn a_record_is_of_its_kind_only() {
+        assert_eq!(to_deletion(&of_article(&article())), Err(RecordError::Checksum));
+    }
+}

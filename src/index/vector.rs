@@ -1,0 +1,340 @@
+//! The vector of an article: its terms with their counts, and the cosine between two of them.
+//!
+//! Everything is whole numbers up to the last division: the cosine is the same on every machine and in any order of terms.
+
+use std::cell::RefCell;
+use std::sync::LazyLock;
+
+use super::background::{Background, IDF_ONE};
+use crate::article::ArticleText;
+use crate::text::{Numbers, Stemmer, TermHash, Word, WordScanner};
+
+/// How many times a word of the title counts.
+const TITLE_WEIGHT: u8 = 3;
+/// The highest count of a term that is told apart.
+const MAX_COUNT: u64 = 255;
+/// A weight of 1 as it is computed with.
+const WEIGHT_ONE: f64 = 256.0;
+
+/// A term: 40 bits of the hash of its stem.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TermKey(u64);
+
+impl TermKey {
+    /// The key of a stem.
+    pub fn of_stem(stem: &str) -> Self {
+        Self(TermHash::of_word(stem.as_bytes()).0 >> 24)
+    }
+
+    /// What the background knows the term by.
+    pub(super) fn fingerprint(self) -> u32 {
+        self.0 as u32
+    }
+
+    /// The 40 bits.
+    pub(super) fn bits(self) -> u64 {
+        self.0
+    }
+}
+
+/// A term with its count: the term in the upper bits, the count in the lowest eight.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Entry(pub(super) u64);
+
+impl Entry {
+    pub(super) fn term(self) -> TermKey {
+        TermKey(self.0 >> 8)
+    }
+
+    pub(super) fn count(self) -> u8 {
+        self.0 as u8
+    }
+}
+
+/// `1 + ln(count)` by count, in units of 1 / 2^16.
+static LOG_COUNTS: LazyLock<[u64; MAX_COUNT as usize + 1]> =
+    LazyLock::new(|| std::array::from_fn(|count| ((1.0 + libm::log(f64::max(1.0, count as f64))) * 65_536.0).round() as u64));
+
+/// The weight of a term in an article: `(1 + ln count) * idf`, in units of 1 / [`WEIGHT_ONE`]. Fits 16 bits.
+#[inline]
+pub(super) fn weight(count: u8, idf: u16) -> u32 {
+    // Units: 2^16 * IDF_ONE, down to WEIGHT_ONE.
+    const SHIFT: u32 = 16 + (IDF_ONE / WEIGHT_ONE as u16).ilog2();
+    ((LOG_COUNTS[usize::from(count)] * u64::from(idf) + (1 << (SHIFT - 1))) >> SHIFT) as u32
+}
+
+/// An article as the ranking sees it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Vector {
+    /// By ascending term, each once.
+    pub(super) entries: Vec<Entry>,
+    /// The sum of the squared weights.
+    pub(super) squared_length: u64,
+}
+
+impl Vector {
+    /// The vector of these entries, which ascend.
+    pub(super) fn of(entries: Vec<Entry>) -> Self {
+        let background = Background::get();
+        let square = |entry: &Entry| u64::from(weight(entry.count(), background.idf(entry.term()))).pow(2);
+        let squared_length = entries.iter().map(square).sum();
+        Self { entries, squared_length }
+    }
+
+    /// The similarity of two articles, in [0, 1]: the cosine of the angle between their vectors.
+    pub fn similarity(&self, other: &Self) -> f64 {
+        QueryVector::new(self).similarity(&other.entries, other.squared_length)
+    }
+}
+
+/// The cosine of two vectors from their inner product. Exactly 1 for a vector and itself: the root of a rounded square is
+/// exact.
+pub(super) fn cosine(product: u64, squared_length: u64, other_squared_length: u64) -> f64 {
+    if product == 0 {
+        return 0.0;
+    }
+    (product as f64 / (squared_length as f64 * other_squared_length as f64).sqrt()).min(1.0)
+}
+
+/// A term of the article that others are compared with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct QueryTerm {
+    pub(super) term: TermKey,
+    pub(super) weight: u32,
+    pub(super) idf: u16,
+}
+
+/// A vector made ready to be compared with many others.
+#[derive(Debug)]
+pub(super) struct QueryVector {
+    /// Open addressing by the term's lowest bits; a weight of 0 marks a free place.
+    table: Vec<QueryTerm>,
+    mask: u64,
+    /// A bit for each of the terms' lowest 12 bits: most terms of another article are told by it not to be here.
+    present: Box<[u64; 64]>,
+    squared_length: u64,
+    by_weight: Vec<QueryTerm>,
+}
+
+impl QueryVector {
+    pub(super) fn new(vector: &Vector) -> Self {
+        let background = Background::get();
+        let mut by_weight: Vec<QueryTerm> = vector
+            .entries
+            .iter()
+            .map(|entry| {
+                let idf = background.idf(entry.term());
+                QueryTerm { term: entry.term(), weight: weight(entry.count(), idf), idf }
+            })
+            .collect();
+        let size = (2 * by_weight.len()).next_power_of_two().max(2);
+        let mask = size as u64 - 1;
+        let free = QueryTerm { term: TermKey(0), weight: 0, idf: 0 };
+        let mut table = vec![free; size];
+        let mut present = Box::new([0_u64; 64]);
+        for term in &by_weight {
+            present[(term.term.0 >> 6 & 63) as usize] |= 1 << (term.term.0 & 63);
+            let mut place = term.term.0 & mask;
+            while table[place as usize].weight != 0 {
+                place = (place + 1) & mask;
+            }
+            table[place as usize] = *term;
+        }
+        by_weight.sort_by(|a, b| b.weight.cmp(&a.weight).then(a.term.cmp(&b.term)));
+        Self { table, mask, present, squared_length: vector.squared_length, by_weight }
+    }
+
+    /// The terms, the heaviest first.
+    pub(super) fn by_weight(&self) -> &[QueryTerm] {
+        &self.by_weight
+    }
+
+    pub(super) fn squared_length(&self) -> u64 {
+        self.squared_length
+    }
+
+    #[inline]
+    pub(super) fn find(&self, term: TermKey) -> Option<&QueryTerm> {
+        if self.present[(term.0 >> 6 & 63) as usize] >> (term.0 & 63) & 1 == 0 {
+            return None;
+        }
+        let mut place = term.0 & self.mask;
+        loop {
+            let here = &self.table[place as usize];
+            if here.weight == 0 {
+                return None;
+            }
+            if here.term == term {
+                return Some(here);
+            }
+            place = (place + 1) & self.mask;
+        }
+    }
+
+    /// What a term of another article adds to the inner product.
+    #[inline]
+    pub(super) fn product(&self, entry: Entry) -> u64 {
+        self.find(entry.term()).map_or(0, |term| u64::from(term.weight) * u64::from(weight(entry.count(), term.idf)))
+    }
+
+    /// The similarity of an article with these entries.
+    pub(super) fn similarity(&self, entries: &[Entry], squared_length: u64) -> f64 {
+        let product = entries.iter().map(|entry| self.product(*entry)).sum();
+        cosine(product, self.squared_length, squared_length)
+    }
+}
+
+/// Turns texts into vectors; keep one a thread, for its memory.
+#[derive(Debug)]
+pub struct Analyzer {
+    scanner: WordScanner,
+    stemmer: Stemmer,
+    /// The stems of words seen lately, by the word's hash: stemming a word costs more than all else.
+    known: Vec<(TermHash, TermKey)>,
+    occurrences: Vec<u64>,
+}
+
+const KNOWN_WORDS: usize = 1 << 14;
+
+impl Default for Analyzer {
+    fn default() -> Self {
+        let free = (TermHash(0), TermKey(0));
+        Self {
+            scanner: WordScanner::default(),
+            stemmer: Stemmer::default(),
+            known: vec![free; KNOWN_WORDS],
+            occurrences: Vec::new(),
+        }
+    }
+}
+
+impl Analyzer {
+    /// The vector of an article.
+    pub fn vector(&mut self, text: ArticleText<'_>) -> Vector {
+        self.scan(text, |_, _| {})
+    }
+
+    /// The terms of an article, ascending, each once.
+    pub fn terms(&mut self, text: ArticleText<'_>) -> Vec<TermKey> {
+        self.vector(text).entries.iter().map(|entry| entry.term()).collect()
+    }
+
+    /// The vector of an article, and how its terms are written in it: each one's first form, by ascending term.
+    pub(super) fn vector_with_forms(&mut self, text: ArticleText<'_>) -> (Vector, Vec<(TermKey, String)>) {
+        let mut forms: Vec<(TermKey, String)> = Vec::new();
+        let vector = self.scan(text, |term, word| forms.push((term, word.to_owned())));
+        // Stable: of equal terms the first one stays first.
+        forms.sort_by_key(|(term, _)| *term);
+        forms.dedup_by_key(|(term, _)| *term);
+        (vector, forms)
+    }
+
+    /// Calls `on_word` with each word's term and the word, and returns the vector.
+    fn scan(&mut self, text: ArticleText<'_>, mut on_word: impl FnMut(TermKey, &str)) -> Vector {
+        let Self { scanner, stemmer, known, occurrences } = self;
+        occurrences.clear();
+        for (field, times) in [(text.title, TITLE_WEIGHT), (text.body, 1)] {
+            scanner.scan(field, Numbers::Verbatim, |word| {
+                // What is too long to be a word is no term either.
+                let Word::Term { hash, text } = word else { return };
+                let place = &mut known[hash.0 as usize % KNOWN_WORDS];
+                if place.0 != hash {
+                    *place = (hash, TermKey::of_stem(&stemmer.stem(text)));
+                }
+                occurrences.push(place.1.0 << 8 | u64::from(times));
+                on_word(place.1, text);
+            });
+        }
+        occurrences.sort_unstable();
+        let mut entries: Vec<Entry> = Vec::with_capacity(occurrences.len());
+        for occurrences in occurrences.chunk_by(|a, b| a >> 8 == b >> 8) {
+            let count = occurrences.iter().map(|occurrence| occurrence & 0xff).sum::<u64>().min(MAX_COUNT);
+            entries.push(Entry(occurrences[0] & !0xff | count));
+        }
+        Vector::of(entries)
+    }
+}
+
+thread_local! {
+    /// Its memory is reused by every analysis on the thread.
+    static ANALYZER: RefCell<Analyzer> = RefCell::default();
+}
+
+/// The vector of an article, by the thread's own [`Analyzer`].
+pub(super) fn of_text(text: ArticleText<'_>) -> Vector {
+    ANALYZER.with_borrow_mut(|analyzer| analyzer.vector(text))
+}
+
+/// [`Analyzer::vector_with_forms`] by the thread's own analyzer.
+pub(super) fn with_forms(text: ArticleText<'_>) -> (Vector, Vec<(TermKey, String)>) {
+    ANALYZER.with_borrow_mut(|analyzer| analyzer.vector_with_forms(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn vector(title: &str, body: &str) -> Vector {
+        Analyzer::default().vector(ArticleText { title, body })
+    }
+
+    #[test]
+    fn forms_of_a_word_are_one_term_and_the_title_counts_more() {
+        let vector = vector("Floods", "flooded flooding; the flood's end");
+        let counts: Vec<u8> = ["flood", "the", "end"]
+            .map(|stem| {
+                let key = TermKey::of_stem(stem);
+                vector.entries.iter().find(|entry| entry.term() == key).map_or(0, |entry| entry.count())
+            })
+            .to_vec();
+        assert_eq!((counts, vector.entries.len()), (vec![6, 1, 1], 3));
+    }
+
+    #[test]
+    fn the_similarity_is_the_cosine_by_hand() {
+        // a: x once, y twice; b: x once, z once; all three unknown to the background, so that idf cancels out.
+        let (a, b) = (vector("", "qzx qzy qzy"), vector("", "qzx qzz"));
+        // 1 / (sqrt(1 + (1 + ln 2)^2) * sqrt(2))
+        let expected = 0.359_594;
+        assert!((a.similarity(&b) - expected).abs() < 1e-3, "{}", a.similarity(&b));
+        assert_eq!(a.similarity(&b), b.similarity(&a));
+    }
+
+    #[test]
+    fn an_article_is_like_itself_and_not_like_one_without_a_common_word() {
+        let a = vector("Minister resigns", "The vote was lost by three.");
+        assert_eq!(a.similarity(&a), 1.0);
+        assert_eq!(a.similarity(&vector("", "volcano erupts")), 0.0);
+        assert_eq!(a.similarity(&Vector::default()), 0.0);
+    }
+
+    #[test]
+    fn counts_end_somewhere() {
+        let vector = vector("", &"word ".repeat(1_000));
+        assert_eq!(vector.entries.iter().map(|entry| entry.count()).collect::<Vec<_>>(), [255]);
+    }
+
+    #[test]
+    fn forms_are_those_of_the_text() {
+        let text = ArticleText { title: "Floods", body: "flooded towns" };
+        let (_, forms) = Analyzer::default().vector_with_forms(text);
+        let mut forms: Vec<String> = forms.into_iter().map(|(_, form)| form).collect();
+        forms.sort();
+        assert_eq!(forms, ["floods", "towns"]);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn similarities_lie_in_the_unit_interval(a in "[a-e ]{0,40}", b in any::<String>()) {
+            let (a, b) = (vector(&a, &b), vector(&b, &a));
+            let similarity = a.similarity(&b);
+            prop_assert!((0.0..=1.0).contains(&similarity));
+            if !a.entries.is_empty() {
+                prop_assert_eq!(a.similarity(&a), 1.0);
+            }
+        }
+    }
+}

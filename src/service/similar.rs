@@ -1,0 +1,143 @@
+//! Finds similar articles: checks what is asked, and asks the archive.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::articles::{article_id, invalid, publish_time};
+use super::{FieldViolation, ModelSet, ModelState, ServiceError};
+use crate::article::{ArticleText, Limits, is_language_code};
+use crate::index::{Filter, PageKey, SimilarPage, SimilarQuery, SimilarSource, SimilarityIndex};
+
+/// Results on a page when the request does not say.
+const DEFAULT_PAGE_SIZE: usize = 10;
+/// The most results on a page.
+const MAX_PAGE_SIZE: usize = 100;
+
+/// A search as a caller asks for it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct SimilarRequest {
+    /// What results are to be like.
+    pub source: Option<RequestedSource>,
+    /// Which articles may be results.
+    pub filter: RequestedFilter,
+    /// Results below it are left out.
+    pub min_similarity: f64,
+    /// The most results on the page; 0 for the default.
+    pub page_size: i32,
+    /// Where the page before ended.
+    pub after: Option<PageKey>,
+    /// Whether near-duplicates are folded.
+    pub collapse_near_duplicates: bool,
+}
+
+/// What results are to be like.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RequestedSource {
+    /// The article of this id.
+    Id(String),
+    /// A text.
+    Text {
+        /// The headline.
+        title: String,
+        /// The text under it.
+        body: String,
+        /// Its language.
+        language_code: String,
+    },
+}
+
+/// A filter whose times and names are yet to be checked.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RequestedFilter {
+    /// One of these topics.
+    pub topics: Vec<String>,
+    /// Published at this time or later: seconds and nanoseconds.
+    pub publish_time_from: Option<(i64, i32)>,
+    /// Published before this time.
+    pub publish_time_until: Option<(i64, i32)>,
+    /// Of one of these sources.
+    pub sources: Vec<String>,
+    /// In one of these languages.
+    pub language_codes: Vec<String>,
+    /// With all of these labels.
+    pub labels: BTreeMap<String, String>,
+}
+
+/// Finds the articles most similar to the source.
+///
+/// # Errors
+/// [`ServiceError::Invalid`] names the field that is wrong; [`ServiceError::ArticleNotFound`] for an unknown id.
+pub fn find_similar(
+    index: &dyn SimilarityIndex,
+    models: &ModelSet,
+    request: SimilarRequest,
+    limits: &Limits,
+) -> Result<SimilarPage, ServiceError> {
+    let SimilarRequest { source, filter, min_similarity, page_size, after, collapse_near_duplicates } = request;
+    let page_size = match usize::try_from(page_size) {
+        Ok(0) => DEFAULT_PAGE_SIZE,
+        Ok(size) => size.min(MAX_PAGE_SIZE),
+        Err(_) => {
+            return Err(invalid("page_size", "NEGATIVE_PAGE_SIZE", format!("must not be negative, but is {page_size}")));
+        }
+    };
+    if !(0.0..=1.0).contains(&min_similarity) {
+        let description = format!("must lie in [0, 1], but is {min_similarity}");
+        return Err(invalid("min_similarity", "SIMILARITY_OUT_OF_RANGE", description));
+    }
+    let source = checked_source(source, limits)?;
+    let filter = checked_filter(filter, index, models)?;
+    let query = SimilarQuery { source, filter, min_similarity, page_size, after, collapse_near_duplicates };
+    Ok(index.find_similar(&query)?)
+}
+
+fn checked_source(source: Option<RequestedSource>, limits: &Limits) -> Result<SimilarSource, ServiceError> {
+    match source {
+        None => Err(invalid("source", "FIELD_REQUIRED", "one of article_id and article is required")),
+        Some(RequestedSource::Id(id)) => Ok(SimilarSource::Id(article_id(&id, "article_id")?)),
+        Some(RequestedSource::Text { title, body, language_code }) => {
+            let text = ArticleText { title: &title, body: &body };
+            super::classify::check(text, &language_code, limits, "article")?;
+            Ok(SimilarSource::Text { title, body })
+        }
+    }
+}
+
+fn checked_filter(filter: RequestedFilter, index: &dyn SimilarityIndex, models: &ModelSet) -> Result<Filter, ServiceError> {
+    let time = |time: Option<(i64, i32)>, field: &str| {
+        time.map(|(seconds, nanos)| publish_time(seconds, nanos, &format!("filter.{field}"))).transpose()
+    };
+    let published_from = time(filter.publish_time_from, "publish_time_from")?;
+    let published_until = time(filter.publish_time_until, "publish_time_until")?;
+    for (place, topic) in filter.topics.iter().enumerate() {
+        if !knows_topic(models, topic) && !index.has_topic(topic)? {
+            let mut violation = FieldViolation::new(
+                format!("filter.topics[{place}]"),
+                "UNKNOWN_TOPIC",
+                format!("no model and no article of this server has the topic {topic:?}"),
+            );
+            violation.values.push(("topic", topic.clone()));
+            return Err(ServiceError::Invalid(violation));
+        }
+    }
+    for (place, code) in filter.language_codes.iter().enumerate() {
+        if !is_language_code(code) {
+            let description = "must be a BCP-47 tag such as \"en\" or \"pt-BR\"";
+            return Err(invalid(format!("filter.language_codes[{place}]"), "INVALID_LANGUAGE_CODE", description));
+        }
+    }
+    Ok(Filter {
+        topics: filter.topics.into_iter().collect(),
+        published_from,
+        published_until,
+        sources: filter.sources.into_iter().collect::<BTreeSet<_>>(),
+        language_codes: filter.language_codes.into_iter().collect(),
+        labels: filter.labels,
+    })
+}
+
+fn knows_topic(models: &ModelSet, topic: &str) -> bool {
+    models.entries().iter().any(|entry| match &entry.state {
+        ModelState::Serving(loaded) => loaded.model.topics().iter().any(|known| known.as_str() == topic),
+        ModelState::Failed(_) => false,
+    })
+}

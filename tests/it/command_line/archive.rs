@@ -1,0 +1,143 @@
+//! `slugline articles`, `similar`, `archive` and `evaluate-similar`.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::process::*;
+
+/// A server with an archive in this directory, on a free port, and its URL.
+fn server(directory: &Path) -> (Running, String) {
+    let server = Running::start(&mut command(directory, &["serve", "--listen", "127.0.0.1:0", "--log", "warn"]));
+    let line = server.line();
+    let address = line.trim().strip_prefix("listening on ").expect("it listens").to_owned();
+    let url = format!("http://{address}");
+    eventually(|| slugline_in(directory, &["articles", "list", "--server", &url])).succeeded();
+    (server, url)
+}
+
+fn lines(text: &str) -> Vec<Value> {
+    text.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
+}
+
+/// What was asked before the archive was open is asked again.
+fn eventually(ask: impl Fn() -> Ended) -> Ended {
+    for _ in 0..1_000 {
+        let ended = ask();
+        if !ended.stderr.contains("Unavailable") {
+            return ended;
+        }
+    }
+    panic!("the server does not become ready");
+}
+
+#[test]
+fn an_archive_is_filled_asked_and_read_out() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (running, url) = server(directory.path());
+    let at = ["--server", url.as_str()];
+    let ask = |arguments: &[&str]| slugline_in(directory.path(), &[arguments, &at].concat());
+    let articles = example("articles.jsonl");
+
+    let first = ask(&["articles", "import", "--input", &articles]).succeeded();
+    assert_eq!(first.stdout, "56 articles stored, 0 of them in place of others; 0 rejected\n");
+    // To run it again is safe.
+    let again = ask(&["articles", "import", "--input", &articles]).succeeded();
+    assert_eq!(again.stdout, "56 articles stored, 56 of them in place of others; 0 rejected\n");
+
+    // Each article on a story has another on the same one first.
+    let story_of = |id: &str| id.split('-').next().expect("a story").to_owned();
+    for id in ["kell-03", "merger-04", "cup-01", "vote-05", "fever-02", "lantern-02", "orr-04", "chip-03", "lido-01", "rail-02"]
+    {
+        let found = lines(&ask(&["similar", "--id", id, "--json", "--limit", "3"]).succeeded().stdout);
+        assert_eq!(story_of(found[0]["article"]["id"].as_str().expect("an id")), story_of(id), "{found:?}");
+        let shares =
+            found[0]["matched_terms"].as_array().expect("terms").iter().map(|term| term["share"].as_f64().expect("a share"));
+        assert!((shares.sum::<f64>() + found[0]["other_share"].as_f64().expect("a share") - 1.0).abs() < 1e-9);
+    }
+    let draft = directory.path().join("draft.txt");
+    fs::write(&draft, "The river Orr burst its banks\n\nMillbrook is flooded.").expect("a file");
+    let draft = draft.to_str().expect("a path");
+    let found = lines(&ask(&["similar", draft, "--json", "--collapse", "--limit", "1"]).succeeded().stdout);
+    assert_eq!(found[0]["near_duplicate_ids"].as_array().map(Vec::len), Some(1), "{found:?}");
+    let filtered = ask(&["similar", draft, "--json", "--source", "Ledger", "--since", "2026-10-01", "--until", "2026-11-01"]);
+    let filtered = lines(&filtered.succeeded().stdout);
+    assert!(!filtered.is_empty() && filtered.iter().all(|hit| hit["article"]["source"] == "Ledger"), "{filtered:?}");
+    let table = ask(&["similar", "--id", "kell-01", "--limit", "1", "--label", "desk=world"]).succeeded().stdout;
+    assert!(table.starts_with("0.9") && table.contains("  kell-02  Mount Kell") && table.contains(" %"), "{table}");
+
+    let stored = ask(&["articles", "put", "--id", "draft 1", "--source", "desk", "--label", "a=b", draft]).succeeded().stdout;
+    assert!(stored.starts_with("draft 1: created (news/"), "{stored}");
+    let there = ask(&["articles", "get", "draft 1"]).succeeded().json();
+    assert_eq!((&there["title"], &there["labels"]["a"]), (&Value::from("The river Orr burst its banks"), &Value::from("b")));
+    ask(&["articles", "delete", "draft 1"]).succeeded();
+    ask(&["articles", "get", "draft 1"]).failed(1, "NotFound");
+    let listed = ask(&["articles", "list", "--json"]).succeeded().stdout;
+    assert_eq!(lines(&listed).len(), 56);
+    assert_eq!(ask(&["articles", "list", "--limit", "2"]).succeeded().stdout.lines().count(), 2);
+
+    // While a server has it, nobody else looks over it.
+    slugline_in(directory.path(), &["archive", "verify", "archive"]).failed(1, "in use");
+    running.send("-TERM");
+    running.wait().succeeded();
+    let verified = slugline_in(directory.path(), &["archive", "verify", "archive"]).succeeded().stdout;
+    assert_eq!(verified, "56 articles match their checksums\n");
+    let exported = slugline_in(directory.path(), &["archive", "export", "archive"]).succeeded().stdout;
+    assert_eq!(exported, listed);
+    // What was read out can be read in, and comes out the same.
+    let copy = TempDir::new().expect("a directory");
+    fs::write(copy.path().join("export.jsonl"), &exported).expect("a file");
+    let (running, url) = server(copy.path());
+    slugline_in(copy.path(), &["articles", "import", "--server", &url, "--input", "export.jsonl"]).succeeded();
+    running.send("-TERM");
+    running.wait().succeeded();
+    assert_eq!(slugline_in(copy.path(), &["archive", "export", "archive"]).succeeded().stdout, exported);
+}
+
+#[test]
+fn an_import_names_the_lines_that_are_no_articles() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (_running, url) = server(directory.path());
+    let good = r#"{"id": "a", "title": "Volcano erupts"}"#;
+    for (line, words) in [
+        (r#"{"title": "No id"}"#, "articles.jsonl:2: the article has no id"),
+        (r#"{"id": "b", "title": "t", "publish_time": "yesterday"}"#, "articles.jsonl:2: \"yesterday\" is no time"),
+        ("oops", "articles.jsonl:2: not a JSON document"),
+    ] {
+        fs::write(directory.path().join("articles.jsonl"), format!("{good}\n{line}\n")).expect("a file");
+        let import = ["articles", "import", "--server", &url, "--input", "articles.jsonl"];
+        slugline_in(directory.path(), &import).failed(1, words);
+        let skipped = slugline_in(directory.path(), &[&import[..], &["--on-error", "skip"]].concat()).succeeded();
+        assert!(skipped.stdout.ends_with("; 1 rejected\n") && skipped.stderr.contains(words), "{}", skipped.stderr);
+    }
+    // What only the server can tell.
+    fs::write(directory.path().join("articles.jsonl"), format!("{good}\n{{\"id\": \" b\", \"title\": \"t\"}}\n"))
+        .expect("a file");
+    let ended = slugline_in(directory.path(), &["articles", "import", "--server", &url, "--input", "articles.jsonl"]);
+    assert_eq!(ended.status.code(), Some(1));
+    assert!(
+        ended.stdout.contains("1 articles stored") && ended.stderr.contains("rejected:  b: articles[1].id"),
+        "{}",
+        ended.stderr
+    );
+}
+
+#[test]
+fn the_search_is_measured() {
+    let articles = example("articles.jsonl");
+    let report =
+        slugline(&["evaluate-similar", "--input", &articles, "--relevant", "story", "--compare", "--json"]).succeeded().json();
+    // 48 articles are on stories with others; the eight that are alone are no queries.
+    assert_eq!((&report["queries"], &report["articles"]), (&Value::from(48), &Value::from(56)));
+    assert!(report["r_precision_at_10"].as_f64().is_some_and(|precision| precision > 0.9), "{report}");
+    assert!(report["mrr_at_10"].as_f64().is_some_and(|reciprocal| reciprocal > 0.95), "{report}");
+    // No article has more terms than are looked up, and the archive has fewer articles than are compared exactly.
+    assert_eq!(report["equal_places"].as_f64(), Some(1.0));
+    assert!(report["p50_ms"].as_f64() <= report["p99_ms"].as_f64());
+    let sampled = slugline(&["evaluate-similar", "--input", &articles, "--relevant", "story", "--queries", "7", "--json"]);
+    assert_eq!(sampled.succeeded().json()["queries"], 7);
+    let labelled = example("labelled.jsonl");
+    slugline(&["evaluate-similar", "--input", &labelled, "--relevant", "story"]).failed(1, "no two articles are relevant");
+}
