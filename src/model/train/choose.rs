@@ -19,7 +19,7 @@ const LINK_VARIANCES: [f64; 2] = [0.01, 0.1];
 const MAX_CHOSEN_ON: usize = 12_288;
 /// The most steps of the solver while choosing, and for what is chosen.
 const CHOOSING_ITERATIONS: u64 = 20;
-const FINAL_ITERATIONS: u64 = 45;
+const FINAL_ITERATIONS: u64 = 60;
 /// For several topics a document, as measured on reuters21578: see docs/adr/0006.
 const INTERPOLATION: f64 = 0.8;
 const MULTI_LABEL_PRIOR: Prior = Prior { own: 0.3, cross: 0.03 };

@@ -38,7 +38,7 @@ const GRADIENT_TOLERANCE: f64 = 3e-5;
 const COST_TOLERANCE: f64 = 1e-7;
 /// The most documents that a link is fitted to, and the most products of inputs, topics and documents: it has few parameters,
 /// and each evaluation looks at all documents.
-const MAX_DOCUMENTS: usize = 24_576;
+const MAX_DOCUMENTS: usize = 40_960;
 const MAX_PRODUCTS: usize = 1 << 27;
 /// And the least of the most.
 const MIN_DOCUMENTS: usize = 4_096;
@@ -236,7 +236,7 @@ impl Link {
             .run()?;
         let best = outcome.state().get_best_param().unwrap_or(&start);
         let layout = Layout::of(features);
-        let mut parameters = layout.read(best, &turn.scales);
+        let mut parameters = layout.read(best, &turn);
         parameters.cross = turn.back(&parameters.cross);
         let normalisers = features.kinds.iter().map(|kind| kind.normaliser).collect();
         Ok(Self { loss: features.loss, topic_count: features.topic_count, normalisers, parameters })
@@ -323,16 +323,17 @@ impl Layout {
         self.bias_start() + self.topic_count
     }
 
-    fn read(self, vector: &[f64], scales: &[Scales]) -> Parameters {
+    fn read(self, vector: &[f64], turn: &Turn) -> Parameters {
         let mut own = vector[self.own_start()..self.cross_start()].to_vec();
-        for ((own, shared), scales) in own.chunks_exact_mut(self.topic_count).zip(vector).zip(scales) {
-            own.iter_mut().for_each(|own| *own = *own * scales.own + shared * scales.shared);
+        for ((own, shared), scales) in own.chunks_exact_mut(self.topic_count).zip(vector).zip(&turn.scales) {
+            for (own, topic) in own.iter_mut().zip(&turn.topic_scales) {
+                *own = *own * scales.own * topic + shared * scales.shared;
+            }
         }
-        Parameters {
-            own,
-            cross: vector[self.cross_start()..self.bias_start()].to_vec(),
-            bias: vector[self.bias_start()..].to_vec(),
-        }
+        let mut cross = vector[self.cross_start()..self.bias_start()].to_vec();
+        turn.scale_topics(&mut cross);
+        let bias = vector[self.bias_start()..].iter().zip(&turn.bias_scales).map(|(bias, scale)| bias * scale).collect();
+        Parameters { own, cross, bias }
     }
 }
 
@@ -345,6 +346,9 @@ struct Turn {
     matrix: Array2<f64>,
     /// By kind.
     scales: Vec<Scales>,
+    /// By topic: what its column is multiplied by, for the Hessian of a rare topic is a small one; and its bias.
+    topic_scales: Vec<f64>,
+    bias_scales: Vec<f64>,
 }
 
 /// The same for weights that stand alone: what they are divided by in the vector that the solver moves.
@@ -396,7 +400,26 @@ impl Turn {
                 }
             })
             .collect();
-        Ok(Self { topic_count: features.topic_count, matrix, scales })
+        let mut frequencies = vec![0.5; features.topic_count];
+        for &document in chosen {
+            for &topic in features.topics[document] {
+                frequencies[topic] += 1.0;
+            }
+        }
+        // p (1 - p), were each document as likely to have the topic as the next one.
+        let curvatures: Vec<f64> = frequencies.iter().map(|share| (share / count).min(0.5)).map(|p| p * (1.0 - p)).collect();
+        let topic_scales = curvatures.iter().map(|of_topic| (curvature / of_topic).sqrt().clamp(0.5, 4.0)).collect();
+        let bias_scales = curvatures.iter().map(|of_topic| 1.0 / (of_topic + 1.0 / (BIAS_VARIANCE * count)).sqrt()).collect();
+        Ok(Self { topic_count: features.topic_count, matrix, scales, topic_scales, bias_scales })
+    }
+
+    /// Multiplies each topic's column of a matrix.
+    fn scale_topics(&self, matrix: &mut [f64]) {
+        for row in matrix.chunks_exact_mut(self.topic_count) {
+            for (value, scale) in row.iter_mut().zip(&self.topic_scales) {
+                *value *= scale;
+            }
+        }
     }
 
     /// Turns the inputs of a document.
@@ -491,7 +514,7 @@ impl<'a> Objective<'a> {
         {
             return (last.cost, last.gradient.clone());
         }
-        let parameters = self.layout.read(point, &self.turn.scales);
+        let parameters = self.layout.read(point, self.turn);
         let width = self.layout.len() - self.layout.own_start();
         let chunk_count = self.chosen.len().div_ceil(CHUNK);
         let next = AtomicUsize::new(0);
@@ -528,7 +551,13 @@ impl<'a> Objective<'a> {
         let own = rest.chunks_exact_mut(self.layout.topic_count);
         for ((shared, own), scales) in shared.iter_mut().zip(own).zip(&self.turn.scales) {
             *shared = own.iter().sum::<f64>() * scales.shared;
-            own.iter_mut().for_each(|own| *own *= scales.own);
+            for (own, topic) in own.iter_mut().zip(&self.turn.topic_scales) {
+                *own *= scales.own * topic;
+            }
+        }
+        self.turn.scale_topics(&mut gradient[self.layout.cross_start()..self.layout.bias_start()]);
+        for (gradient, scale) in gradient[self.layout.bias_start()..].iter_mut().zip(&self.turn.bias_scales) {
+            *gradient *= scale;
         }
         cost += self.add_prior(point, &mut gradient, count);
         *last = Some(Evaluated { point: point.to_vec(), cost, gradient: gradient.clone() });
@@ -539,24 +568,29 @@ impl<'a> Objective<'a> {
     fn add_prior(&self, point: &[f64], gradient: &mut [f64], count: f64) -> f64 {
         let layout = self.layout;
         let mut cost = 0.0;
-        let mut hold = |range: Range<usize>, scale: f64, centre: f64, variance: f64| {
+        let mut hold = |range: Range<usize>, scale: &dyn Fn(usize) -> f64, centre: f64, variance: f64| {
             let precision = 1.0 / (variance * count);
-            for (gradient, value) in gradient[range.clone()].iter_mut().zip(&point[range]) {
+            for (place, (gradient, value)) in gradient[range.clone()].iter_mut().zip(&point[range]).enumerate() {
+                let scale = scale(place);
                 let distance = value * scale - centre;
                 *gradient += precision * distance * scale;
                 cost += 0.5 * precision * distance * distance;
             }
         };
         for (kind, scales) in self.turn.scales.iter().enumerate() {
-            hold(kind..kind + 1, scales.shared, self.centre(), SHARED_VARIANCE);
+            hold(kind..kind + 1, &|_| scales.shared, self.centre(), SHARED_VARIANCE);
             let own = layout.own_start() + kind * layout.topic_count;
-            hold(own..own + layout.topic_count, scales.own, 0.0, self.prior.own);
+            let scale = |topic: usize| scales.own * self.turn.topic_scales[topic];
+            hold(own..own + layout.topic_count, &scale, 0.0, self.prior.own);
         }
-        hold(layout.bias_start()..layout.len(), 1.0, 0.0, BIAS_VARIANCE);
+        hold(layout.bias_start()..layout.len(), &|topic| self.turn.bias_scales[topic], 0.0, BIAS_VARIANCE);
         let precision = 1.0 / (self.prior.cross * count);
-        let mut matrix = self.turn.back(&point[layout.cross_start()..layout.bias_start()]);
+        let mut matrix = point[layout.cross_start()..layout.bias_start()].to_vec();
+        self.turn.scale_topics(&mut matrix);
+        let mut matrix = self.turn.back(&matrix);
         cost += 0.5 * precision * matrix.iter().map(|value| value * value).sum::<f64>();
         matrix.iter_mut().for_each(|value| *value *= precision);
+        self.turn.scale_topics(&mut matrix);
         self.turn.gradient(&matrix, &mut gradient[layout.cross_start()..layout.bias_start()]);
         cost
     }
