@@ -207,10 +207,12 @@ fn table(out: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
             thousands(topic.support)
         )?;
     }
-    writeln!(
-        out,
-        "\nconfusion matrix: a row is what documents are, a column what they were called (columns in the order of the rows)"
-    )?;
+    if !report.confusion_matrix.is_empty() {
+        writeln!(
+            out,
+            "\nconfusion matrix: a row is what documents are, a column what they were called (columns in the order of the rows)"
+        )?;
+    }
     for (name, row) in names.iter().zip(&report.confusion_matrix) {
         write!(out, "{name:width$}")?;
         for count in row {

@@ -3,6 +3,7 @@
 mod archive;
 mod classify;
 mod models;
+mod multi_label;
 mod process;
 mod report;
 mod serve;

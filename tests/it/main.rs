@@ -14,6 +14,7 @@ mod index_contract;
 mod layering;
 mod lifecycle;
 mod models;
+mod multi_label;
 mod stream;
 mod support;
 mod training;

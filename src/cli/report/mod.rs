@@ -46,15 +46,17 @@ struct Section {
 pub(super) fn page(contents: &Contents<'_>) -> anyhow::Result<String> {
     let Contents { subject, report, terms, mistakes } = contents;
     let names: Vec<String> = report.topics.iter().map(|topic| shown(&topic.name)).collect();
-    let sections = [
-        overview::section(subject, report),
-        topics::section(&names, &report.topics)?,
-        confusion::section(&names, &report.confusion_matrix)?,
+    let mut sections = vec![overview::section(subject, report), topics::section(&names, &report.topics)?];
+    // Where a document may have several topics none is taken for another.
+    if !report.confusion_matrix.is_empty() {
+        sections.push(confusion::section(&names, &report.confusion_matrix)?);
+    }
+    sections.extend([
         calibration::section(&report.calibration, report.ece)?,
         coverage::section(&report.precision_coverage, coverage::Confident::of(report, subject.confident_probability))?,
         terms::section(terms),
         mistakes::section(mistakes),
-    ];
+    ]);
     let title = format!("Evaluation of {}", subject.model);
     let page = html! {
         (DOCTYPE)

@@ -33,7 +33,6 @@ const MAX_CROSSED_TOPICS: usize = 256;
 /// How many documents a thread takes at a time; sums are taken in the order of these chunks, whoever made them.
 const CHUNK: usize = 1_024;
 /// Where the search ends.
-
 const GRADIENT_TOLERANCE: f64 = 3e-5;
 const COST_TOLERANCE: f64 = 1e-7;
 /// The most documents that a link is fitted to, and the most products of inputs, topics and documents: it has few parameters,
