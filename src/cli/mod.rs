@@ -136,6 +136,7 @@ impl CorpusArguments {
                 OnErrorArgument::Skip => OnError::Skip,
             },
             threads,
+            after: None,
         }
     }
 }

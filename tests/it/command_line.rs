@@ -1,6 +1,7 @@
 //! The `slugline` command as its users see it: what all commands have in common, and a file a command.
 
 mod classify;
+mod continued;
 mod models;
 mod process;
 mod report;
