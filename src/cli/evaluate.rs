@@ -148,7 +148,7 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
                 topic_count: model.topics().len(),
                 term_count: model.vocabulary().len(),
                 inputs: inputs.iter().map(ToString::to_string).collect(),
-                fingerprint: hexadecimal(&summary.fingerprint),
+                fingerprint: hexadecimal(&summary.end.fingerprint),
                 skipped: summary.skipped,
                 confident_probability: model.decision_rule().confident_probability,
             },

@@ -152,6 +152,7 @@ impl CorpusArguments {
                 OnErrorArgument::Skip => OnError::Skip,
             },
             threads,
+            after: None,
         }
     }
 }

@@ -1,7 +1,8 @@
 //! `slugline train`: from labelled documents to an artefact.
 
+use std::io;
 use std::num::NonZeroU8;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -12,8 +13,8 @@ use serde::Serialize;
 use super::output::{print, print_json, printable, thousands};
 use super::{CorpusArguments, Usage, progress};
 use crate::corpus::Summary;
-use crate::model::artifact::{self, COUNTS_FILE, WEIGHTS_FILE};
-use crate::model::train::{Estimator, Recipe, TrainError, TrainOptions, Trained, TrialRecord, train};
+use crate::model::artifact::{self, DOCUMENTS_FILE, WEIGHTS_FILE};
+use crate::model::train::{Estimator, Header, Recipe, TrainError, TrainOptions, Trained, TrialRecord, train};
 use crate::model::{Labels, Manifest, MetricsRecord};
 use crate::text::{Numbers, TextOptions};
 
@@ -21,10 +22,16 @@ const EXAMPLES: &str = "\
 Examples:
   slugline train --input corpus.jsonl --output models/mine/1
   slugline train --input 2024.jsonl.zst 2025.jsonl.zst --output models/mine/2 --threads 4
+  slugline train --from models/mine/2 --input 2026.jsonl.zst --output models/mine/3
   zcat corpus.csv.gz | slugline train --input - --format csv --output models/mine/1 --on-error skip
 
 The output directory's last two names are the model's name and version. It is written whole or not at all, and replaces \
-what was there. The same corpus, options and seed give the same bytes, with any number of threads.";
+what was there. The same corpus, options and seed give the same bytes, with any number of threads.
+
+Beside the model lies documents.bags, which --from reads and serving does not need: each document's words and pairs of \
+neighbouring words as counts, with its topics. The order of the text is not in it, but pairs say much of it: keep the file as \
+you keep the documents, or leave it out with --no-documents. With --from the model is the same, byte for byte, as one trained \
+on all the inputs at once, the old ones first; new topics and new words may appear.";
 
 /// Train a model on labelled documents
 #[derive(Args)]
@@ -35,6 +42,13 @@ pub(super) struct Arguments {
     /// Where the model goes: DIR/NAME/VERSION, such as models/mine/1
     #[arg(long, short, value_name = "DIR")]
     output: PathBuf,
+    /// Go on learning from this model: its documents come before those of the input. How text becomes terms, the language and
+    /// --multi-label are the old model's; --output may be the same directory
+    #[arg(long, value_name = "DIR")]
+    from: Option<PathBuf>,
+    /// Do not store the documents' counts: no model can be trained --from this one
+    #[arg(long)]
+    no_documents: bool,
     /// How the weights are estimated; "auto" chooses among both and their smoothing by cross-validation on the input
     #[arg(long, value_enum, default_value = "auto")]
     recipe: RecipeArgument,
@@ -53,15 +67,15 @@ pub(super) struct Arguments {
     /// Words only, no pairs of neighbouring words
     #[arg(long)]
     no_pairs: bool,
-    /// What becomes of numbers: as they are, or their shape (1,250 -> 0,000)
-    #[arg(long, value_enum, default_value = "verbatim")]
-    numbers: NumbersArgument,
-    /// How many times a word of the title counts
-    #[arg(long, default_value = "1", value_name = "N")]
-    title_weight: NonZeroU8,
+    /// What becomes of numbers: as they are (the default), or their shape (1,250 -> 0,000)
+    #[arg(long, value_enum)]
+    numbers: Option<NumbersArgument>,
+    /// How many times a word of the title counts; without it once
+    #[arg(long, value_name = "N")]
+    title_weight: Option<NonZeroU8>,
     /// The language of the documents, as a BCP-47 tag such as "en"
-    #[arg(long, default_value = "", value_name = "TAG")]
-    language: String,
+    #[arg(long, value_name = "TAG")]
+    language: Option<String>,
     /// How often confident answers are to be right
     #[arg(long, default_value_t = 0.95, value_name = "SHARE")]
     target_precision: f64,
@@ -93,6 +107,75 @@ enum NumbersArgument {
     Shape,
 }
 
+impl From<NumbersArgument> for Numbers {
+    fn from(argument: NumbersArgument) -> Self {
+        match argument {
+            NumbersArgument::Verbatim => Self::Verbatim,
+            NumbersArgument::Shape => Self::Shape,
+        }
+    }
+}
+
+/// What a model that learning goes on from has already settled.
+struct Settled {
+    text: TextOptions,
+    labels: Labels,
+    language_code: String,
+}
+
+impl Settled {
+    /// By the command line alone.
+    fn of(arguments: &Arguments) -> Self {
+        let default = TextOptions::default();
+        Self {
+            text: TextOptions {
+                pairs: !arguments.no_pairs,
+                numbers: arguments.numbers.map_or(default.numbers, Numbers::from),
+                title_weight: arguments.title_weight.unwrap_or(default.title_weight),
+            },
+            labels: if arguments.multi_label { Labels::Multiple } else { Labels::Single },
+            language_code: arguments.language.clone().unwrap_or_default(),
+        }
+    }
+
+    /// By the old model, which no option that was given may contradict.
+    fn from_old(header: Header, arguments: &Arguments, directory: &Path) -> Result<Self, Usage> {
+        let Header { text, labels, language_code, .. } = header;
+        let numbers = match text.numbers {
+            Numbers::Verbatim => "verbatim",
+            Numbers::Shape => "shape",
+        };
+        let asked = Self::of(arguments);
+        let contradictions = [
+            (arguments.multi_label && labels == Labels::Single, "--multi-label".to_owned(), "one topic a document".to_owned()),
+            (arguments.no_pairs && text.pairs, "--no-pairs".to_owned(), "pairs".to_owned()),
+            (
+                arguments.numbers.is_some() && asked.text.numbers != text.numbers,
+                format!("--numbers {}", if numbers == "shape" { "verbatim" } else { "shape" }),
+                format!("--numbers {numbers}"),
+            ),
+            (
+                arguments.title_weight.is_some() && asked.text.title_weight != text.title_weight,
+                format!("--title-weight {}", asked.text.title_weight),
+                format!("--title-weight {}", text.title_weight),
+            ),
+            (
+                arguments.language.is_some() && asked.language_code != language_code,
+                format!("--language {:?}", asked.language_code),
+                format!("--language {language_code:?}"),
+            ),
+        ];
+        if let Some((_, given, old)) = contradictions.into_iter().find(|(contradicts, ..)| *contradicts) {
+            return Err(Usage(format!(
+                "{given} contradicts --from: {} was trained with {old}; leave {} out, or train anew on all the files",
+                directory.display(),
+                given.split(' ').next().unwrap_or_default(),
+            )));
+        }
+        Ok(Self { text, labels, language_code })
+    }
+}
+
 #[derive(Serialize)]
 struct Outcome<'a> {
     model: String,
@@ -114,11 +197,21 @@ fn parse_seconds(text: &str) -> Result<Duration, String> {
 
 pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
     let id = artifact::id_of_directory(&arguments.output).map_err(|error| Usage(error.to_string()))?;
-    if !arguments.language.is_empty() && !crate::article::is_language_code(&arguments.language) {
-        return Err(Usage(format!("--language: {:?} is no BCP-47 tag such as \"en\" or \"pt-BR\"", arguments.language)).into());
+    if let Some(language) = &arguments.language
+        && !language.is_empty()
+        && !crate::article::is_language_code(language)
+    {
+        return Err(Usage(format!("--language: {language:?} is no BCP-47 tag such as \"en\" or \"pt-BR\"")).into());
     }
     // Now, and not after the work is done.
     artifact::check_replaceable(&arguments.output)?;
+    let settled = match &arguments.from {
+        None => Settled::of(&arguments),
+        Some(directory) => {
+            let header = Header::read(directory).with_context(|| cannot_go_on(directory))?;
+            Settled::from_old(header, &arguments, directory)?
+        }
+    };
     let threads = arguments.threads.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
     let options = TrainOptions {
         recipe: match arguments.recipe {
@@ -127,41 +220,43 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
             RecipeArgument::Complement => Recipe::Fixed(Estimator::Complement),
         },
         alpha: arguments.alpha,
-        labels: if arguments.multi_label { Labels::Multiple } else { Labels::Single },
+        labels: settled.labels,
         budget: arguments.budget,
-        text: TextOptions {
-            pairs: !arguments.no_pairs,
-            numbers: match arguments.numbers {
-                NumbersArgument::Verbatim => Numbers::Verbatim,
-                NumbersArgument::Shape => Numbers::Shape,
-            },
-            title_weight: arguments.title_weight,
-        },
-        language_code: arguments.language.clone(),
+        text: settled.text,
+        language_code: settled.language_code,
         min_document_frequency: arguments.min_df,
         keep_terms: (arguments.keep_terms > 0).then_some(arguments.keep_terms),
         target_precision: arguments.target_precision,
         seed: arguments.seed,
         corpus: arguments.corpus.options(threads),
+        from: arguments.from.clone(),
+        keep_documents: !arguments.no_documents,
         ..TrainOptions::new(id)
     };
     let inputs = arguments.corpus.inputs();
     let started = Instant::now();
-    let trained = progress::watch(&inputs, |progress| train(&inputs, &options, progress)).map_err(|error| match error {
+    let mut trained = progress::watch(&inputs, |progress| train(&inputs, &options, progress)).map_err(|error| match error {
         TrainError::Option(reason) => anyhow::Error::new(Usage(reason)),
+        TrainError::Documents(error) => {
+            anyhow::Error::new(error).context(cannot_go_on(arguments.from.as_deref().unwrap_or(&arguments.output)))
+        }
         other => anyhow::Error::new(other).context("cannot train the model"),
     })?;
     report_skipped(&trained.corpus);
     for warning in &trained.warnings {
         eprintln!("warning: {}", printable(warning));
     }
-    let files: [(&str, &[u8]); 3] = [
-        (Manifest::FILE, &trained.artifact.manifest),
-        (WEIGHTS_FILE, &trained.artifact.weights),
-        (COUNTS_FILE, &trained.counts),
-    ];
-    artifact::write(&arguments.output, &files).context("cannot store the model")?;
+    let (mut manifest, mut weights) = (trained.artifact.manifest.as_slice(), trained.artifact.weights.as_slice());
+    let mut files: Vec<(&str, &mut dyn io::Read)> = vec![(Manifest::FILE, &mut manifest), (WEIGHTS_FILE, &mut weights)];
+    if let Some(documents) = &mut trained.documents {
+        files.push((DOCUMENTS_FILE, documents.bytes().context("cannot store the model")?));
+    }
+    artifact::write_streams(&arguments.output, files).context("cannot store the model")?;
     report(&arguments, &trained, started.elapsed().as_secs_f64())
+}
+
+fn cannot_go_on(directory: &Path) -> String {
+    format!("cannot go on learning from {}", directory.display())
 }
 
 /// Says on standard error which lines were left out.

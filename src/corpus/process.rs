@@ -32,6 +32,27 @@ pub struct Options {
     pub on_error: OnError,
     /// How many threads work on documents; 0 counts as 1.
     pub threads: usize,
+    /// What the inputs follow, when other inputs were read before.
+    pub after: Option<End>,
+}
+
+/// Where the inputs read so far end, so that others can follow as if all had been read at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct End {
+    /// Above every ordinal so far; a multiple of 2^32.
+    pub ordinal: Ordinal,
+    /// That of [`Summary::end`].
+    pub fingerprint: [u8; 32],
+}
+
+impl End {
+    /// The end of `before` and the next input: of the first input its SHA-256, from then on the SHA-256 over both.
+    fn followed_by(before: Option<[u8; 32]>, next: [u8; 32]) -> [u8; 32] {
+        match before {
+            None => next,
+            Some(before) => Sha256::new().chain_update(before).chain_update(next).finalize().into(),
+        }
+    }
 }
 
 /// A line that is no document.
@@ -56,8 +77,10 @@ pub struct Summary {
     pub skipped: u64,
     /// The first of the lines left out, at most [`Summary::MAX_EXAMPLES`], in order.
     pub skipped_examples: Vec<BadLine>,
-    /// SHA-256 over the decompressed inputs in their order: the same for a file and its compressed form.
-    pub fingerprint: [u8; 32],
+    /// Where the inputs end. The fingerprint of one input is the SHA-256 of what it decompresses to: the same for a file and its
+    /// compressed form (of CSV, the SHA-256 of that SHA-256). Of several it is, from the second on, the SHA-256 over the fingerprint so
+    /// far and that of the next.
+    pub end: End,
 }
 
 impl Summary {
@@ -82,7 +105,6 @@ pub fn for_each_document<W: Send>(
     let (sender, receiver) = mpsc::sync_channel::<(u64, Block)>(2 * threads);
     let receiver = Arc::new(Mutex::new(receiver));
     let stop = AtomicBool::new(false);
-    let mut fingerprint = Sha256::new();
     let (outcomes, read) = thread::scope(|scope| {
         let handles: Vec<_> = (0..threads)
             .map(|_| {
@@ -106,30 +128,28 @@ pub fn for_each_document<W: Send>(
             })
             .collect();
         drop(receiver);
-        let read = send_blocks(inputs, options, progress, &sender, &stop, &mut fingerprint);
+        let read = send_blocks(inputs, options, progress, &sender, &stop);
         drop(sender);
         let outcomes: Vec<_> =
             handles.into_iter().map(|handle| handle.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect();
         (outcomes, read)
     });
     let mut states = Vec::with_capacity(threads);
-    let mut summary =
-        Summary { documents: 0, skipped: 0, skipped_examples: Vec::new(), fingerprint: fingerprint.finalize().into() };
+    let (mut documents, mut skipped, mut skipped_examples) = (0, 0, Vec::new());
     for (state, outcome) in outcomes {
         states.push(state);
-        summary.documents += outcome.documents;
-        summary.skipped += outcome.bad_lines;
-        summary.skipped_examples.extend(outcome.examples);
+        documents += outcome.documents;
+        skipped += outcome.bad_lines;
+        skipped_examples.extend(outcome.examples);
     }
-    summary.skipped_examples.sort();
-    summary.skipped_examples.truncate(Summary::MAX_EXAMPLES);
+    skipped_examples.sort();
+    skipped_examples.truncate(Summary::MAX_EXAMPLES);
     if options.on_error == OnError::Fail
-        && let Some(first) = summary.skipped_examples.first()
+        && let Some(first) = skipped_examples.first()
     {
-        return Err(first.clone().into());
+        return Err(BadLine::clone(first).into());
     }
-    read?;
-    Ok((states, summary))
+    Ok((states, Summary { documents, skipped, skipped_examples, end: read? }))
 }
 
 fn send_blocks(
@@ -138,20 +158,23 @@ fn send_blocks(
     progress: &Progress,
     sender: &mpsc::SyncSender<(u64, Block)>,
     stop: &AtomicBool,
-    fingerprint: &mut Sha256,
-) -> Result<(), CorpusError> {
-    let mut number = 0;
-    for input in inputs {
+) -> Result<End, CorpusError> {
+    let mut number = options.after.map_or(0, |end| end.ordinal >> 32);
+    let mut fingerprint = options.after.map(|end| end.fingerprint);
+    'inputs: for input in inputs {
         let mut blocks = Blocks::open(input, options.format, progress)?;
-        while let Some(block) = blocks.next(fingerprint)? {
+        let mut sha256 = Sha256::new();
+        while let Some(block) = blocks.next(&mut sha256)? {
             // A send fails only when every worker has stopped at a bad line.
             if stop.load(Ordering::Relaxed) || sender.send((number, block)).is_err() {
-                return Ok(());
+                break 'inputs;
             }
             number += 1;
         }
+        fingerprint = Some(End::followed_by(fingerprint, sha256.finalize().into()));
     }
-    Ok(())
+    let fingerprint = fingerprint.unwrap_or_else(|| Sha256::new().finalize().into());
+    Ok(End { ordinal: number << 32, fingerprint })
 }
 
 #[derive(Default)]
@@ -205,7 +228,7 @@ mod tests {
 
     /// (titles or bodies with their topics, in order; the summary)
     fn read(input: &Input, on_error: OnError, threads: usize) -> Result<(Vec<String>, Summary), CorpusError> {
-        let options = Options { on_error, threads, format: None };
+        let options = Options { on_error, threads, ..Options::default() };
         let inputs = [input.clone()];
         let (states, summary) = for_each_document(&inputs, &options, &Progress::default(), Vec::new, |found, at, document| {
             found.push((at, format!("{}{}:{}", document.title, document.body, document.topics.join(","))));
@@ -249,8 +272,39 @@ mod tests {
         let json = b"{\"title\":\"a\"}\n";
         let (_d1, plain) = file("a.jsonl", json);
         let (_d2, packed) = file("a.jsonl.gz", &gzip(json));
-        let fingerprint = |input| read(input, OnError::Fail, 1).expect("readable").1.fingerprint;
+        let fingerprint = |input| read(input, OnError::Fail, 1).expect("readable").1.end.fingerprint;
         assert_eq!(fingerprint(&plain), fingerprint(&packed));
+    }
+
+    #[test]
+    fn inputs_may_be_read_one_after_the_other() {
+        let lines = "{\"title\":\"some words here\"}\n".repeat(10_000);
+        let inputs = ["a.jsonl", "b.jsonl", "c.csv"].map(|name| match name {
+            "c.csv" => file(name, b"title,topics\na,x\n"),
+            name => file(name, lines.as_bytes()),
+        });
+        let inputs = inputs.each_ref().map(|(_, input)| input.clone());
+        let read = |inputs: &[Input], after| {
+            let options = Options { threads: 2, after, ..Options::default() };
+            for_each_document(inputs, &options, &Progress::default(), Vec::new, |found: &mut Vec<Ordinal>, at, _| {
+                found.push(at);
+                Ok(())
+            })
+            .map(|(found, summary)| (found.concat(), summary.end))
+            .expect("readable")
+        };
+        let (mut expected, end) = read(&inputs, None);
+        expected.sort_unstable();
+        let mut found = Vec::new();
+        let mut after = None;
+        for input in &inputs {
+            let (ordinals, end) = read(std::slice::from_ref(input), after);
+            found.extend(ordinals);
+            after = Some(end);
+        }
+        found.sort_unstable();
+        assert_eq!(found, expected);
+        assert_eq!(after, Some(end));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The artefact: a directory with `manifest.json` and `model.safetensors`, written whole or not at all, checked when read.
 
 use std::fs::{self, File};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use half::f16;
@@ -15,8 +15,10 @@ use crate::text::{Vocabulary, VocabularyError};
 
 /// The file of weights in an artefact's directory.
 pub const WEIGHTS_FILE: &str = "model.safetensors";
-/// The file that learning goes on from: counts, which serving does not need.
-pub const COUNTS_FILE: &str = "counts.safetensors";
+/// The file that learning goes on from: the documents as counts, which serving does not need.
+pub const DOCUMENTS_FILE: &str = "documents.bags";
+/// What earlier versions wrote in its place; it may be replaced.
+const OLD_COUNTS_FILE: &str = "counts.safetensors";
 /// The largest manifest that is read, in bytes.
 const MAX_MANIFEST_BYTES: u64 = 16 << 20;
 /// The largest file of weights that is read, in bytes.
@@ -341,7 +343,7 @@ pub fn check_replaceable(directory: &Path) -> Result<(), ArtifactError> {
     };
     for entry in entries {
         let name = entry.map_err(failed)?.file_name();
-        if ![Manifest::FILE, WEIGHTS_FILE, COUNTS_FILE].iter().any(|file| name == *file) {
+        if ![Manifest::FILE, WEIGHTS_FILE, DOCUMENTS_FILE, OLD_COUNTS_FILE].iter().any(|file| name == *file) {
             let found = name.to_string_lossy().into_owned();
             return Err(ArtifactError::Foreign { path: directory.to_owned(), found });
         }
@@ -355,6 +357,18 @@ pub fn check_replaceable(directory: &Path) -> Result<(), ArtifactError> {
 /// # Errors
 /// [`ArtifactError::Write`], or those of [`check_replaceable`]; the directory is then as it was.
 pub fn write(directory: &Path, files: &[(&str, &[u8])]) -> Result<(), ArtifactError> {
+    let mut files = files.to_vec();
+    write_streams(directory, files.iter_mut().map(|(name, bytes)| (*name, bytes as &mut dyn io::Read)))
+}
+
+/// As [`write()`], with files that need not lie in memory.
+///
+/// # Errors
+/// As [`write()`]; also if a stream cannot be read.
+pub fn write_streams<'a>(
+    directory: &Path,
+    files: impl IntoIterator<Item = (&'a str, &'a mut dyn io::Read)>,
+) -> Result<(), ArtifactError> {
     check_replaceable(directory)?;
     let parent = match directory.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -369,10 +383,10 @@ pub fn write(directory: &Path, files: &[(&str, &[u8])]) -> Result<(), ArtifactEr
     let beside = tempfile::Builder::new().prefix(".slugline-").tempdir_in(parent).map_err(failed(parent))?;
     let fresh = beside.path().join("new");
     fs::create_dir(&fresh).map_err(failed(&fresh))?;
-    for (name, bytes) in files {
+    for (name, content) in files {
         let path = fresh.join(name);
         let mut file = File::create(&path).map_err(failed(&path))?;
-        file.write_all(bytes).and_then(|()| file.sync_all()).map_err(failed(&path))?;
+        io::copy(content, &mut file).and_then(|_| file.sync_all()).map_err(failed(&path))?;
     }
     sync_directory(&fresh).map_err(failed(&fresh))?;
     replace(&fresh, directory, &beside.path().join("old")).map_err(failed(directory))?;

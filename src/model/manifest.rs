@@ -189,7 +189,8 @@ pub struct CorpusRecord {
     pub document_count: u64,
     /// Bad lines left out.
     pub skipped_count: u64,
-    /// SHA-256 over the decompressed input files in their order, in hexadecimal.
+    /// The fingerprint of the decompressed inputs in their order, in hexadecimal: of one, its SHA-256; of several, from the second on,
+    /// the SHA-256 over the fingerprint so far and that of the next.
     pub sha256: String,
 }
 

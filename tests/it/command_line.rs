@@ -2,6 +2,7 @@
 
 mod archive;
 mod classify;
+mod continued;
 mod models;
 mod multi_label;
 mod process;

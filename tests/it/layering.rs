@@ -80,7 +80,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("tracing_subscriber", &["cli"]),
     ("unicode_normalization", &["text"]),
     ("unicode_segmentation", &["text"]),
-    ("zstd", &["corpus"]),
+    ("zstd", &["corpus", "model/train"]),
 ];
 
 /// What `#[cfg(test)]` code may use on every floor, beside whatever lies below it.

@@ -4,11 +4,8 @@ use std::io;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use ndarray::{Array2, Axis};
-use safetensors::tensor::{Dtype, TensorView};
 
-use super::lexicon::Lexicon;
 use super::spool::{SpooledCorpus, SpooledDocument};
-use crate::model::artifact::ArtifactError;
 use crate::model::{length_scale, log_tf};
 use crate::text::TermId;
 
@@ -237,26 +234,5 @@ impl TopicCounts {
     /// By topic: in how many of its documents the term occurs.
     pub(super) fn presence(&self, term: usize) -> ndarray::ArrayView1<'_, u32> {
         self.presence.row(term)
-    }
-
-    /// The bytes of the file that learning goes on from: terms, document frequencies, and the sums in their fixed point.
-    pub(super) fn encode(&self, lexicon: &Lexicon, document_count: u64) -> Result<Vec<u8>, ArtifactError> {
-        let mut terms = lexicon.terms().join("\n").into_bytes();
-        terms.push(b'\n');
-        let frequencies: Vec<u8> = lexicon.document_frequencies().iter().flat_map(|value| value.to_le_bytes()).collect();
-        let sums: Vec<u8> = self.sums.iter().flat_map(|value| value.to_le_bytes()).collect();
-        let documents: Vec<u8> = self.documents.iter().flat_map(|value| value.to_le_bytes()).collect();
-        let total = document_count.to_le_bytes();
-        let (topic_count, term_count) = self.sums.dim();
-        let refused = |error: safetensors::SafeTensorError| ArtifactError::Weights { reason: error.to_string() };
-        let view = |dtype, shape: Vec<usize>, data| TensorView::new(dtype, shape, data).map_err(refused);
-        let tensors = [
-            ("terms", view(Dtype::U8, vec![terms.len()], &terms)?),
-            ("document_frequencies", view(Dtype::U32, vec![term_count], &frequencies)?),
-            ("weight_sums", view(Dtype::U64, vec![topic_count, term_count], &sums)?),
-            ("topic_document_counts", view(Dtype::U64, vec![topic_count], &documents)?),
-            ("document_count", view(Dtype::U64, vec![1], &total)?),
-        ];
-        safetensors::serialize(tensors, None).map_err(refused)
     }
 }

@@ -7,8 +7,7 @@ use super::TrainOptions;
 use super::choose::Trial;
 use super::estimate::Linear;
 use super::spool::SpooledCorpus;
-use crate::corpus;
-use crate::model::artifact::{Draft, hexadecimal};
+use crate::model::artifact::Draft;
 use crate::model::manifest::{CorpusRecord, Labels, Manifest, TopicRecord, WeightsRecord};
 
 /// The largest weight, either way: what half precision holds. Only a corpus told apart without a single mistake comes near it.
@@ -22,7 +21,7 @@ const MAX_WEIGHT: f64 = 65_504.0;
 /// last bit may differ between machines; rounding to 11 bits hides that.
 pub(super) fn draft(
     options: &TrainOptions,
-    summary: &corpus::Summary,
+    record: CorpusRecord,
     corpus: &SpooledCorpus,
     idf: Vec<f32>,
     mut linear: Linear,
@@ -60,11 +59,7 @@ pub(super) fn draft(
                 })
                 .collect(),
             term_count,
-            corpus: CorpusRecord {
-                document_count: summary.documents,
-                skipped_count: summary.skipped,
-                sha256: hexadecimal(&summary.fingerprint),
-            },
+            corpus: record,
             metrics: Some(calibration.metrics.clone()),
             decision: calibration.decision.clone(),
             weights: WeightsRecord { size_bytes: 0, sha256: String::new() },

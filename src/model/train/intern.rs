@@ -71,7 +71,17 @@ pub(super) struct Interner {
     pub(super) spool: SpoolWriter,
     /// By local term id: its place in the bag plus one, 0 while it has none.
     places: Vec<u32>,
-    bag: Vec<(u32, u32)>,
+    bag: Vec<Counted>,
+}
+
+/// A term of a document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Counted {
+    pub(super) hash: TermHash,
+    /// Its local id.
+    pub(super) term: u32,
+    /// How often it occurs, at least once.
+    pub(super) count: u32,
 }
 
 impl Interner {
@@ -103,20 +113,54 @@ impl Interner {
             topics.push(self.topic_id(name)?);
         }
         self.count_terms(document);
-        for &(term, _) in &self.bag {
-            self.entries[term as usize].document_frequency += 1;
-            self.places[term as usize] = 0;
+        let mut bag = std::mem::take(&mut self.bag);
+        for counted in &bag {
+            self.places[counted.term as usize] = 0;
         }
-        for &topic in &topics {
+        self.add_counted(ordinal, &topics, &mut bag);
+        self.bag = bag;
+        Ok(())
+    }
+
+    /// Takes in a document whose topics and terms (each once, in any order) are counted already, by local ids.
+    pub(super) fn add_counted(&mut self, ordinal: Ordinal, topics: &[u32], bag: &mut [Counted]) {
+        // An order that neither the text nor the worker has a say in: later sums over it are the same to the last bit, and the
+        // order of the words is forgotten here.
+        bag.sort_unstable();
+        for counted in &*bag {
+            self.entries[counted.term as usize].document_frequency += 1;
+        }
+        for &topic in topics {
             self.topics[topic as usize].1 += 1;
         }
         self.documents += 1;
         self.multi_topic += u64::from(topics.len() > 1);
-        self.spool.push(ordinal, &topics, &self.bag);
-        Ok(())
+        self.spool.push(ordinal, topics, bag);
     }
 
-    fn topic_id(&mut self, name: &str) -> Result<u32, String> {
+    /// The local id of a word; its text is at most [`crate::text::MAX_WORD_BYTES`] long.
+    pub(super) fn word_id(&mut self, hash: TermHash, text: &str) -> u32 {
+        let Self { ids, entries, texts, places, .. } = self;
+        *ids.entry(hash).or_insert_with(|| {
+            let start = texts.len();
+            texts.push_str(text);
+            entries.push(Entry { hash, document_frequency: 0, form: Form::Word { start, length: text.len() as u8 } });
+            places.push(0);
+            (entries.len() - 1) as u32
+        })
+    }
+
+    /// The local id of a pair of words with these local ids.
+    pub(super) fn pair_id(&mut self, hash: TermHash, first: u32, second: u32) -> u32 {
+        let Self { ids, entries, places, .. } = self;
+        *ids.entry(hash).or_insert_with(|| {
+            entries.push(Entry { hash, document_frequency: 0, form: Form::Pair { first, second } });
+            places.push(0);
+            (entries.len() - 1) as u32
+        })
+    }
+
+    pub(super) fn topic_id(&mut self, name: &str) -> Result<u32, String> {
         let name = TopicName::new(name).map_err(|error| error.to_string())?;
         if let Some(&id) = self.topic_ids.get(&name) {
             return Ok(id);
@@ -128,41 +172,39 @@ impl Interner {
     }
 
     fn count_terms(&mut self, document: &Document<'_>) {
-        let Self { options, scanner, ids, entries, texts, places, bag, .. } = self;
-        bag.clear();
+        let mut scanner = std::mem::take(&mut self.scanner);
+        self.bag.clear();
         let (mut before, mut last) = (0, 0);
-        scan_terms(scanner, document.text(), *options, |occurrence, times| {
-            let mut intern = |hash: TermHash, form: &mut dyn FnMut() -> Form| {
-                *ids.entry(hash).or_insert_with(|| {
-                    entries.push(Entry { hash, document_frequency: 0, form: form() });
-                    places.push(0);
-                    (entries.len() - 1) as u32
-                })
-            };
-            let id = match occurrence {
+        scan_terms(&mut scanner, document.text(), self.options, |occurrence, times| {
+            let (hash, term) = match occurrence {
                 TermOccurrence::Word { hash, text } => {
-                    let id = intern(hash, &mut || {
-                        let start = texts.len();
-                        texts.push_str(text);
-                        Form::Word { start, length: text.len() as u8 }
-                    });
+                    let id = self.word_id(hash, text);
                     (before, last) = (last, id);
-                    id
+                    (hash, id)
                 }
-                TermOccurrence::Pair { hash } => intern(hash, &mut || Form::Pair { first: before, second: last }),
+                TermOccurrence::Pair { hash } => (hash, self.pair_id(hash, before, last)),
                 TermOccurrence::Overlong => return,
             };
-            let place = &mut places[id as usize];
+            let place = &mut self.places[term as usize];
             if *place == 0 {
-                bag.push((id, 0));
-                *place = bag.len() as u32;
+                self.bag.push(Counted { hash, term, count: 0 });
+                *place = self.bag.len() as u32;
             }
-            bag[*place as usize - 1].1 += times;
+            self.bag[*place as usize - 1].count += times;
         });
+        self.scanner = scanner;
     }
 
     pub(super) fn entries(&self) -> &[Entry] {
         &self.entries
+    }
+
+    /// The local ids of a pair's words; None for a word.
+    pub(super) fn words_of(&self, term: u32) -> Option<(u32, u32)> {
+        match self.entries[term as usize].form {
+            Form::Word { .. } => None,
+            Form::Pair { first, second } => Some((first, second)),
+        }
     }
 
     /// The text of a term, as a vocabulary writes it.

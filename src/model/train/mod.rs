@@ -12,6 +12,7 @@
 mod choose;
 mod counts;
 mod cross_validate;
+mod documents;
 mod estimate;
 mod freeze;
 mod intern;
@@ -20,15 +21,19 @@ mod link;
 mod select;
 mod spool;
 
+use std::cell::RefCell;
 use std::io;
+use std::path::PathBuf;
 use std::time::Duration;
 
+pub use documents::{Documents, DocumentsError, Header};
 pub use estimate::Estimator;
 
-use super::artifact::{ArtifactError, Encoded};
-use super::manifest::{Labels, Manifest, MetricsRecord, ModelId, RecipeRecord};
+use super::artifact::{ArtifactError, Encoded, hexadecimal};
+use super::manifest::{CorpusRecord, Labels, Manifest, MetricsRecord, ModelId, RecipeRecord};
 use crate::corpus::{self, CorpusError, Input, Progress};
 use crate::text::TextOptions;
+use intern::Interner;
 use spool::SpooledCorpus;
 
 /// The least pseudo-count. Below it the logarithm of what was never seen outweighs all that was.
@@ -60,8 +65,13 @@ pub struct TrainOptions {
     pub target_precision: f64,
     /// Decides which document falls into which fold.
     pub seed: u64,
-    /// How to read the corpus; its number of threads holds for all of the training.
+    /// How to read the corpus; its number of threads holds for all of the training. What it follows is overridden by `from`.
     pub corpus: corpus::Options,
+    /// The directory of a model whose documents come before those of the inputs, as if all were read at once. Text options, labels and
+    /// language must be its own ([`Header::read`]).
+    pub from: Option<PathBuf>,
+    /// Whether [`Trained::documents`] is made.
+    pub keep_documents: bool,
 }
 
 impl TrainOptions {
@@ -80,6 +90,8 @@ impl TrainOptions {
             target_precision: 0.95,
             seed: 1,
             corpus: corpus::Options { threads: 1, ..corpus::Options::default() },
+            from: None,
+            keep_documents: true,
         }
     }
 }
@@ -108,11 +120,11 @@ pub struct TrialRecord {
 pub struct Trained {
     /// The two files of the artefact.
     pub artifact: Encoded,
-    /// The file that learning goes on from.
-    pub counts: Vec<u8>,
+    /// The file that learning goes on from, where it was asked for.
+    pub documents: Option<Documents>,
     /// The manifest, as it stands in the artefact.
     pub manifest: Manifest,
-    /// What was read.
+    /// What was read from the inputs; without the documents of the model that learning went on from.
     pub corpus: corpus::Summary,
     /// What cross-validation tried; one trial where nothing was left to choose.
     pub trials: Vec<TrialRecord>,
@@ -138,6 +150,9 @@ pub enum TrainError {
     /// Every term was pruned.
     #[error("no term occurs in {0} documents or more: add documents, or lower --min-df")]
     NoTerms(u32),
+    /// Learning cannot go on from a model.
+    #[error(transparent)]
+    Documents(#[from] DocumentsError),
     /// The spool between the passes could not be written or read.
     #[error("cannot use a temporary file for the training's working data")]
     Spool(#[from] io::Error),
@@ -155,13 +170,13 @@ pub enum TrainError {
 /// [`TrainError`]; a corpus that is empty, has one topic only or no term that survives pruning is one.
 pub fn train(inputs: &[Input], options: &TrainOptions, progress: &Progress) -> Result<Trained, TrainError> {
     check(options)?;
-    let (interners, summary) = corpus::for_each_document(
-        inputs,
-        &options.corpus,
-        progress,
-        || intern::Interner::new(options.text, options.labels),
-        |interner, ordinal, document| interner.add(ordinal, &document),
-    )?;
+    let (mut interners, summary, record) = read_corpus(inputs, options, progress)?;
+    let documents = if options.keep_documents {
+        let header = Header::new(options.text, options.labels, options.language_code.clone(), record.clone(), &summary.end);
+        Some(documents::write(&mut interners, &header)?)
+    } else {
+        None
+    };
     let mut spooled = SpooledCorpus::merge(interners, options.min_document_frequency)?;
     if spooled.document_count() == 0 {
         return Err(TrainError::EmptyCorpus);
@@ -185,12 +200,47 @@ pub fn train(inputs: &[Input], options: &TrainOptions, progress: &Progress) -> R
     let idf = counts::inverse_document_frequencies(&spooled);
     let linear = best.fit(&totals)?;
     let warnings = warnings(&spooled, options.labels);
-    let counts = totals.encode(spooled.lexicon(), spooled.document_count())?;
-    let draft = freeze::draft(options, &summary, &spooled, idf, linear, best);
+    let draft = freeze::draft(options, record, &spooled, idf, linear, best);
     let artifact = super::artifact::encode(draft)?;
     let manifest = super::artifact::parse(&artifact.manifest, &artifact.weights)?.manifest;
     let trials = trials.iter().map(|trial| trial.record(options)).collect();
-    Ok(Trained { artifact, counts, manifest, corpus: summary, trials, warnings })
+    Ok(Trained { artifact, documents, manifest, corpus: summary, trials, warnings })
+}
+
+/// The documents of `options.from` and those of the inputs behind them, dealt to the workers; and what they are in all.
+fn read_corpus(
+    inputs: &[Input],
+    options: &TrainOptions,
+    progress: &Progress,
+) -> Result<(Vec<Interner>, corpus::Summary, CorpusRecord), TrainError> {
+    let mut workers: Vec<Interner> =
+        (0..options.corpus.threads.max(1)).map(|_| Interner::new(options.text, options.labels)).collect();
+    let mut record = CorpusRecord { document_count: 0, skipped_count: 0, sha256: String::new() };
+    let mut corpus_options = options.corpus.clone();
+    if let Some(directory) = &options.from {
+        let reader = documents::Reader::open(directory)?;
+        let before = reader.header();
+        if (before.text, before.labels, before.language_code.as_str())
+            != (options.text, options.labels, options.language_code.as_str())
+        {
+            let reason = format!("{} was trained with other text options, labels or language", directory.display());
+            return Err(TrainError::Option(reason));
+        }
+        record = before.corpus.clone();
+        corpus_options.after = Some(reader.read_into(&mut workers)?);
+    }
+    let workers = RefCell::new(workers);
+    let (workers, summary) = corpus::for_each_document(
+        inputs,
+        &corpus_options,
+        progress,
+        || workers.borrow_mut().pop().unwrap_or_else(|| Interner::new(options.text, options.labels)),
+        |interner, ordinal, document| interner.add(ordinal, &document),
+    )?;
+    record.document_count += summary.documents;
+    record.skipped_count = record.skipped_count.saturating_add(summary.skipped);
+    record.sha256 = hexadecimal(&summary.end.fingerprint);
+    Ok((workers, summary, record))
 }
 
 fn check(options: &TrainOptions) -> Result<(), TrainError> {

@@ -5,7 +5,7 @@ use std::thread;
 
 use tempfile::SpooledTempFile;
 
-use super::intern::{Entry, Interner};
+use super::intern::{Counted, Entry, Interner};
 use super::lexicon::Lexicon;
 use crate::article::TopicName;
 use crate::corpus::Ordinal;
@@ -33,14 +33,14 @@ impl Default for SpoolWriter {
 }
 
 impl SpoolWriter {
-    pub(super) fn push(&mut self, ordinal: Ordinal, topics: &[u32], bag: &[(u32, u32)]) {
+    pub(super) fn push(&mut self, ordinal: Ordinal, topics: &[u32], bag: &[Counted]) {
         self.record.clear();
         put(&mut self.record, ordinal);
         put(&mut self.record, topics.len() as u64);
         for &topic in topics {
             put(&mut self.record, topic.into());
         }
-        for &(term, count) in bag {
+        for &Counted { term, count, .. } in bag {
             put(&mut self.record, term.into());
             put(&mut self.record, count.into());
         }
@@ -58,7 +58,12 @@ impl SpoolWriter {
         self.buffer.clear();
     }
 
-    fn finish(mut self) -> io::Result<SpooledTempFile> {
+    /// A spool that holds what was written before.
+    pub(super) fn of(file: SpooledTempFile) -> Self {
+        Self { file, ..Self::default() }
+    }
+
+    pub(super) fn finish(mut self) -> io::Result<SpooledTempFile> {
         self.flush();
         match self.failed {
             Some(error) => Err(error),
@@ -67,7 +72,8 @@ impl SpoolWriter {
     }
 }
 
-fn put(out: &mut Vec<u8>, mut value: u64) {
+/// Appends an integer (LEB128).
+pub(super) fn put(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         out.push(value as u8 | 0x80);
         value >>= 7;
@@ -76,7 +82,7 @@ fn put(out: &mut Vec<u8>, mut value: u64) {
 }
 
 /// Takes an integer from the front of `bytes`; 0 from nothing.
-fn take(bytes: &mut &[u8]) -> u64 {
+pub(super) fn take(bytes: &mut &[u8]) -> u64 {
     let mut value = 0;
     let mut shift = 0;
     while let Some((&byte, rest)) = bytes.split_first() {
@@ -105,7 +111,7 @@ pub(super) struct SpooledDocument<'a> {
     pub(super) topics: &'a [usize],
     /// How many words it has, pruned ones too.
     pub(super) token_count: u32,
-    /// The terms that the lexicon has, in the order of the text, with their counts.
+    /// The terms that the lexicon has, in the order of their hashes, with their counts.
     pub(super) bag: &'a [(TermId, u32)],
 }
 
@@ -225,14 +231,9 @@ impl SpooledCorpus {
 
 impl Part {
     fn read<S>(&mut self, state: &mut S, each: &impl Fn(&mut S, SpooledDocument<'_>)) -> io::Result<()> {
-        self.file.seek(SeekFrom::Start(0))?;
-        let mut reader = BufReader::with_capacity(BUFFER_BYTES, &mut self.file);
-        let (mut record, mut topics, mut bag) = (Vec::new(), Vec::new(), Vec::new());
-        while !reader.fill_buf()?.is_empty() {
-            let length = read_length(&mut reader)?;
-            record.resize(length, 0);
-            io::Read::read_exact(&mut reader, &mut record)?;
-            let mut bytes = record.as_slice();
+        let mut records = Records::of(&mut self.file)?;
+        let (mut topics, mut bag) = (Vec::new(), Vec::new());
+        while let Some(mut bytes) = records.next()? {
             let ordinal = take(&mut bytes);
             topics.clear();
             for _ in 0..take(&mut bytes) {
@@ -252,6 +253,34 @@ impl Part {
             each(state, SpooledDocument { ordinal, topics: &topics, token_count, bag: &bag });
         }
         Ok(())
+    }
+}
+
+/// The records of a spool, one after the other: an ordinal, the number of topics, the topics, and terms with their counts.
+pub(super) struct Records<'a> {
+    reader: BufReader<&'a mut SpooledTempFile>,
+    record: Vec<u8>,
+}
+
+impl<'a> Records<'a> {
+    pub(super) fn of(file: &'a mut SpooledTempFile) -> io::Result<Self> {
+        file.seek(SeekFrom::Start(0))?;
+        Ok(Self { reader: BufReader::with_capacity(BUFFER_BYTES, file), record: Vec::new() })
+    }
+
+    pub(super) fn next(&mut self) -> io::Result<Option<&[u8]>> {
+        if self.reader.fill_buf()?.is_empty() {
+            return Ok(None);
+        }
+        let length = read_length(&mut self.reader)?;
+        self.record.resize(length, 0);
+        io::Read::read_exact(&mut self.reader, &mut self.record)?;
+        Ok(Some(&self.record))
+    }
+
+    /// The last record that [`Self::next`] gave.
+    pub(super) fn last(&self) -> &[u8] {
+        &self.record
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fs;
 
 use slugline::model::Manifest;
-use slugline::model::artifact::{ArtifactError, Draft, WEIGHTS_FILE, encode, read, write};
+use slugline::model::artifact::{ArtifactError, DOCUMENTS_FILE, Draft, WEIGHTS_FILE, encode, read, write};
 
 use super::{draft, encoded, names, store};
 
@@ -13,7 +13,7 @@ fn a_new_artefact_replaces_the_old_one_whole() {
     let directory = root.path().join("mine/3");
     let old = encoded();
     let files: [(&str, &[u8]); 3] =
-        [(Manifest::FILE, &old.manifest), (WEIGHTS_FILE, &old.weights), ("counts.safetensors", b"of the old one")];
+        [(Manifest::FILE, &old.manifest), (WEIGHTS_FILE, &old.weights), (DOCUMENTS_FILE, b"of the old one")];
     write(&directory, &files).expect("the old artefact");
     let new = encode(Draft { bias: vec![1.0, 0.0, -1.0], ..draft() }).expect("the tables fit");
     store(&directory, &new).expect("the new artefact");

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 use slugline::model::Manifest;
-use slugline::model::artifact::{COUNTS_FILE, WEIGHTS_FILE};
+use slugline::model::artifact::{DOCUMENTS_FILE, WEIGHTS_FILE};
 
 use super::process::*;
 use crate::hierarchy;
@@ -18,7 +18,7 @@ fn training_makes_a_model_and_says_how_good_it_is() {
     assert!(said.stdout.starts_with("mine/1: 5 topics, "), "{}", said.stdout);
     assert!(said.stdout.contains("by cross-validation: accuracy 0."), "{}", said.stdout);
     assert!(said.stdout.contains("written to models/mine/1 ("), "{}", said.stdout);
-    for file in [Manifest::FILE, WEIGHTS_FILE, COUNTS_FILE] {
+    for file in [Manifest::FILE, WEIGHTS_FILE, DOCUMENTS_FILE] {
         assert!(directory.path().join("models/mine/1").join(file).is_file(), "{file}");
     }
 }

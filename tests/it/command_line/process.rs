@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use slugline::model::Manifest;
-use slugline::model::artifact::{COUNTS_FILE, WEIGHTS_FILE};
+use slugline::model::artifact::{DOCUMENTS_FILE, WEIGHTS_FILE};
 use tempfile::TempDir;
 
 /// What a process has to end or say something: far more than anything takes, so that only a hang runs into it.
@@ -150,7 +150,7 @@ pub(super) const EXAMPLE_TOPICS: usize = 5;
 pub(super) static EXAMPLE_MODEL: LazyLock<Vec<(&str, Vec<u8>)>> = LazyLock::new(|| {
     let directory = tempfile::tempdir().expect("a temporary directory");
     slugline_in(directory.path(), &["train", "--input", &example("labelled.jsonl"), "--output", "mine/1"]).succeeded();
-    [Manifest::FILE, WEIGHTS_FILE, COUNTS_FILE]
+    [Manifest::FILE, WEIGHTS_FILE, DOCUMENTS_FILE]
         .map(|file| (file, fs::read(directory.path().join("mine/1").join(file)).expect("a file of the artefact")))
         .to_vec()
 });

@@ -1,0 +1,438 @@
+//! Reads documents as counts back into the training's workers; no bytes make it panic or take memory on their word.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest as _, Sha256};
+
+use super::super::intern::{Counted, Interner};
+use super::{DocumentsError, Header, MAGIC, MAX_HEADER_BYTES, VERSION};
+use crate::article::{TopicName, is_language_code};
+use crate::corpus::End;
+use crate::model::artifact::DOCUMENTS_FILE;
+use crate::model::manifest::Labels;
+use crate::text::{MAX_WORD_BYTES, TermHash};
+
+/// How much is read at a time, in bytes.
+const BUFFER_BYTES: usize = 1 << 17;
+/// How many documents in a row go to one worker.
+const RUN: u64 = 256;
+/// Stands for the local id of what a worker has not met.
+const NONE: u32 = u32::MAX;
+
+/// Why reading ends.
+enum Failure {
+    Io(io::Error),
+    Version(u32),
+    Damaged(String),
+}
+
+impl Failure {
+    fn at(self, path: PathBuf) -> DocumentsError {
+        match self {
+            // What the system says, and not the decompressor.
+            Self::Io(source) if source.raw_os_error().is_some() => DocumentsError::Read { path, source },
+            Self::Io(source) if source.kind() == io::ErrorKind::UnexpectedEof => {
+                DocumentsError::Damaged { path, reason: "it was cut short".to_owned() }
+            }
+            Self::Io(source) => DocumentsError::Damaged { path, reason: source.to_string() },
+            Self::Version(found) => DocumentsError::Version { path, found },
+            Self::Damaged(reason) => DocumentsError::Damaged { path, reason },
+        }
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+fn damaged<T>(reason: impl Into<String>) -> Result<T, Failure> {
+    Err(Failure::Damaged(reason.into()))
+}
+
+/// The documents of a model, of which the header is read.
+pub(in super::super) struct Reader {
+    path: PathBuf,
+    source: Source,
+    header: Header,
+    end: End,
+}
+
+impl Reader {
+    /// Opens the documents of the model in a directory.
+    pub(in super::super) fn open(directory: &Path) -> Result<Self, DocumentsError> {
+        let path = directory.join(DOCUMENTS_FILE);
+        let file = match File::open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(DocumentsError::Missing { path }),
+            Err(source) => return Err(DocumentsError::Read { path, source }),
+            Ok(file) => file,
+        };
+        Self::from_bytes(Box::new(file), path)
+    }
+
+    /// `path` is for errors.
+    pub(super) fn from_bytes(bytes: Box<dyn Read>, path: PathBuf) -> Result<Self, DocumentsError> {
+        match Source::new(bytes).and_then(|mut source| read_header(&mut source).map(|(header, end)| (source, header, end))) {
+            Ok((source, header, end)) => Ok(Self { path, source, header, end }),
+            Err(failure) => Err(failure.at(path)),
+        }
+    }
+
+    pub(in super::super) fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// Deals the documents to the workers, and says where they end. At least one worker; after an error what they hold is worthless.
+    pub(in super::super) fn read_into(mut self, workers: &mut [Interner]) -> Result<End, DocumentsError> {
+        read_documents(&mut self.source, &self.header, workers).map_err(|failure| failure.at(self.path))?;
+        Ok(self.end)
+    }
+}
+
+fn read_header(source: &mut Source) -> Result<(Header, End), Failure> {
+    if source.array()? != MAGIC {
+        return damaged("it holds no documents of a slugline model");
+    }
+    let version = u32::from_le_bytes(source.array()?);
+    if version != VERSION {
+        return Err(Failure::Version(version));
+    }
+    let length = u32::from_le_bytes(source.array()?);
+    if length > MAX_HEADER_BYTES {
+        return damaged(format!("a header of {length} bytes"));
+    }
+    let mut json = Vec::new();
+    source.take_bytes(length as usize, &mut json)?;
+    let header: Header = serde_json::from_slice(&json).or_else(|error| damaged(format!("the header: {error}")))?;
+    if !header.language_code.is_empty() && !is_language_code(&header.language_code) {
+        return damaged("the language is none");
+    }
+    let end = header.end().or_else(damaged)?;
+    Ok((header, end))
+}
+
+fn read_documents(source: &mut Source, header: &Header, workers: &mut [Interner]) -> Result<(), Failure> {
+    let mut table = Table::new(workers.len());
+    let mut ordinal = 0u64;
+    let mut documents = 0u64;
+    loop {
+        let step = source.number()?;
+        if step == 0 {
+            break;
+        }
+        ordinal = ordinal.saturating_add(step);
+        if ordinal >= header.end_ordinal {
+            return damaged("a document stands behind the last one");
+        }
+        let worker = (documents / RUN % workers.len() as u64) as usize;
+        table.read_document(source, &mut workers[worker], worker, header.labels)?;
+        let Table { local_topics, bag, .. } = &mut table;
+        workers[worker].add_counted(ordinal, local_topics, bag);
+        documents += 1;
+    }
+    let expected = source.digest();
+    if source.array::<32>()? != expected {
+        return damaged("its SHA-256 is not the one it says");
+    }
+    if !source.is_at_end()? {
+        return damaged("it goes on behind its end");
+    }
+    if documents != header.corpus.document_count {
+        return damaged(format!("{documents} documents where it says {}", header.corpus.document_count));
+    }
+    Ok(())
+}
+
+/// What the file's numbers stand for, and what each worker knows it by.
+struct Table {
+    topics: Vec<(TopicName, Vec<u32>)>,
+    words: Vec<(TermHash, std::ops::Range<usize>)>,
+    /// By word: the last document that has it, from 1 on.
+    last_seen: Vec<u64>,
+    documents: u64,
+    texts: String,
+    pairs: Vec<(u32, u32)>,
+    /// Worker by worker, by number.
+    local_words: Vec<Vec<u32>>,
+    local_pairs: Vec<Vec<u32>>,
+    /// Of the document being read: local ids.
+    local_topics: Vec<u32>,
+    bag: Vec<Counted>,
+    tokens: u32,
+    text: Vec<u8>,
+}
+
+impl Table {
+    fn new(worker_count: usize) -> Self {
+        Self {
+            topics: Vec::new(),
+            words: Vec::new(),
+            last_seen: Vec::new(),
+            documents: 0,
+            texts: String::new(),
+            pairs: Vec::new(),
+            local_words: vec![Vec::new(); worker_count],
+            local_pairs: vec![Vec::new(); worker_count],
+            local_topics: Vec::new(),
+            bag: Vec::new(),
+            tokens: 0,
+            text: Vec::new(),
+        }
+    }
+
+    fn read_document(
+        &mut self,
+        source: &mut Source,
+        interner: &mut Interner,
+        worker: usize,
+        labels: Labels,
+    ) -> Result<(), Failure> {
+        self.local_topics.clear();
+        self.bag.clear();
+        self.tokens = 0;
+        self.documents += 1;
+        let topic_count = source.number()?;
+        if topic_count == 0 && labels == Labels::Single {
+            return damaged("a document without a topic");
+        }
+        for _ in 0..topic_count {
+            self.read_topic(source, interner, worker)?;
+        }
+        for _ in 0..source.number()? {
+            let (length, count) = source.number_and_flag()?;
+            self.read_new_word(source, length)?;
+            let count = source.count(count)?;
+            self.count_word(interner, worker, self.words.len() - 1, count)?;
+        }
+        let mut last = None;
+        for _ in 0..source.number()? {
+            let (number, count) = source.ascending(&mut last)?;
+            if number >= self.words.len() {
+                return damaged("a word that was never introduced");
+            }
+            self.count_word(interner, worker, number, count)?;
+        }
+        for _ in 0..source.number()? {
+            let (first, count) = source.number_and_flag()?;
+            let second = source.number()?;
+            let word_count = self.words.len() as u64;
+            if first >= word_count || second >= word_count {
+                return damaged("a pair of words that were never introduced");
+            }
+            if self.pairs.len() >= (u32::MAX / 2) as usize {
+                return damaged("more pairs than can be numbered");
+            }
+            self.pairs.push((first as u32, second as u32));
+            let count = source.count(count)?;
+            self.count_pair(interner, worker, self.pairs.len() - 1, count)?;
+        }
+        let mut last = None;
+        for _ in 0..source.number()? {
+            let (number, count) = source.ascending(&mut last)?;
+            if number >= self.pairs.len() {
+                return damaged("a pair that was never introduced");
+            }
+            self.count_pair(interner, worker, number, count)?;
+        }
+        // Terms of one hash, or a term that is introduced twice, would count double.
+        self.bag.sort_unstable();
+        if self.bag.windows(2).any(|pair| pair[0].term == pair[1].term) {
+            return damaged("a term twice in a document");
+        }
+        Ok(())
+    }
+
+    fn read_topic(&mut self, source: &mut Source, interner: &mut Interner, worker: usize) -> Result<(), Failure> {
+        let number = source.number()?;
+        if number > self.topics.len() as u64 {
+            return damaged("a topic that was never introduced");
+        }
+        let number = number as usize;
+        if number == self.topics.len() {
+            let length = source.number()?;
+            if length > TopicName::MAX_BYTES as u64 {
+                return damaged("a topic of too long a name");
+            }
+            source.take_bytes(length as usize, &mut self.text)?;
+            let name = std::str::from_utf8(&self.text).or_else(|error| damaged(format!("a topic's name: {error}")))?;
+            let name = TopicName::new(name).or_else(|error| damaged(format!("a topic: {error}")))?;
+            self.topics.push((name, vec![NONE; self.local_words.len()]));
+        }
+        let (name, local) = &mut self.topics[number];
+        if local[worker] == NONE {
+            local[worker] = interner.topic_id(name.as_str()).or_else(damaged)?;
+        }
+        if self.local_topics.contains(&local[worker]) {
+            return damaged("a topic twice in a document");
+        }
+        self.local_topics.push(local[worker]);
+        Ok(())
+    }
+
+    fn read_new_word(&mut self, source: &mut Source, length: u64) -> Result<(), Failure> {
+        if length == 0 || length > MAX_WORD_BYTES as u64 {
+            return damaged(format!("a word of {length} bytes"));
+        }
+        source.take_bytes(length as usize, &mut self.text)?;
+        let text = std::str::from_utf8(&self.text).or_else(|error| damaged(format!("a word: {error}")))?;
+        if text.contains(|c: char| c.is_whitespace() || c.is_control()) {
+            return damaged("a word with white space in it");
+        }
+        if self.words.len() >= (u32::MAX / 2) as usize {
+            return damaged("more words than can be numbered");
+        }
+        let start = self.texts.len();
+        self.texts.push_str(text);
+        self.last_seen.push(0);
+        self.words.push((TermHash::of_word(text.as_bytes()), start..self.texts.len()));
+        Ok(())
+    }
+
+    /// The worker's id of a word.
+    fn local_word(&mut self, interner: &mut Interner, worker: usize, number: usize) -> (TermHash, u32) {
+        let (hash, text) = &self.words[number];
+        let local = place(&mut self.local_words[worker], number);
+        if *local == NONE {
+            *local = interner.word_id(*hash, &self.texts[text.clone()]);
+        }
+        (*hash, *local)
+    }
+
+    fn count_word(&mut self, interner: &mut Interner, worker: usize, number: usize, count: u32) -> Result<(), Failure> {
+        let (hash, term) = self.local_word(interner, worker, number);
+        let Some(tokens) = self.tokens.checked_add(count) else {
+            return damaged("more words in a document than can be counted");
+        };
+        self.tokens = tokens;
+        self.last_seen[number] = self.documents;
+        self.bag.push(Counted { hash, term, count });
+        Ok(())
+    }
+
+    fn count_pair(&mut self, interner: &mut Interner, worker: usize, number: usize, count: u32) -> Result<(), Failure> {
+        let (first, second) = self.pairs[number];
+        if self.last_seen[first as usize] != self.documents || self.last_seen[second as usize] != self.documents {
+            return damaged("a pair of words that the document does not have");
+        }
+        let hash = self.words[first as usize].0.followed_by(self.words[second as usize].0);
+        if *place(&mut self.local_pairs[worker], number) == NONE {
+            let (_, first) = self.local_word(interner, worker, first as usize);
+            let (_, second) = self.local_word(interner, worker, second as usize);
+            *place(&mut self.local_pairs[worker], number) = interner.pair_id(hash, first, second);
+        }
+        let term = self.local_pairs[worker][number];
+        if interner.words_of(term).is_none() {
+            return damaged("a pair that is a word");
+        }
+        self.bag.push(Counted { hash, term, count });
+        Ok(())
+    }
+}
+
+/// Where a number's local id stands; [`NONE`] where there was none.
+fn place(local: &mut Vec<u32>, number: usize) -> &mut u32 {
+    if local.len() <= number {
+        local.resize(number + 1, NONE);
+    }
+    &mut local[number]
+}
+
+/// The decompressed bytes, and the SHA-256 of those taken so far.
+struct Source {
+    decoder: zstd::Decoder<'static, io::BufReader<Box<dyn Read>>>,
+    buffer: Vec<u8>,
+    at: usize,
+    sha256: Sha256,
+}
+
+impl Source {
+    fn new(bytes: Box<dyn Read>) -> Result<Self, Failure> {
+        Ok(Self { decoder: zstd::Decoder::new(bytes)?, buffer: Vec::new(), at: 0, sha256: Sha256::new() })
+    }
+
+    /// Reads on; false at the end.
+    fn fill(&mut self) -> Result<bool, Failure> {
+        self.sha256.update(&self.buffer[..self.at]);
+        self.at = 0;
+        self.buffer.resize(BUFFER_BYTES, 0);
+        let outcome = self.decoder.read(&mut self.buffer);
+        self.buffer.truncate(*outcome.as_ref().unwrap_or(&0));
+        outcome?;
+        Ok(!self.buffer.is_empty())
+    }
+
+    fn byte(&mut self) -> Result<u8, Failure> {
+        if self.at == self.buffer.len() && !self.fill()? {
+            return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+        }
+        self.at += 1;
+        Ok(self.buffer[self.at - 1])
+    }
+
+    /// `length` is small: checked by the caller.
+    fn take_bytes(&mut self, length: usize, into: &mut Vec<u8>) -> Result<(), Failure> {
+        into.clear();
+        for _ in 0..length {
+            into.push(self.byte()?);
+        }
+        Ok(())
+    }
+
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], Failure> {
+        let mut bytes = [0; N];
+        for byte in &mut bytes {
+            *byte = self.byte()?;
+        }
+        Ok(bytes)
+    }
+
+    fn number(&mut self) -> Result<u64, Failure> {
+        let mut value = 0u64;
+        for shift in (0..63).step_by(7) {
+            let byte = self.byte()?;
+            value |= u64::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                return Ok(value);
+            }
+        }
+        damaged("a number of more than 63 bits")
+    }
+
+    /// A number, and whether a count follows.
+    fn number_and_flag(&mut self) -> Result<(u64, bool), Failure> {
+        let value = self.number()?;
+        Ok((value >> 1, value & 1 == 1))
+    }
+
+    fn count(&mut self, follows: bool) -> Result<u32, Failure> {
+        if !follows {
+            return Ok(1);
+        }
+        match u32::try_from(self.number()?) {
+            Ok(count) if count > 0 => Ok(count),
+            _ => damaged("a term that occurs never, or too often"),
+        }
+    }
+
+    /// The next of some ascending numbers, and its count.
+    fn ascending(&mut self, last: &mut Option<u64>) -> Result<(usize, u32), Failure> {
+        let (step, follows) = self.number_and_flag()?;
+        if last.is_some() && step == 0 {
+            return damaged("a term twice in a document");
+        }
+        let number = last.unwrap_or(0).saturating_add(step);
+        *last = Some(number);
+        Ok((number as usize, self.count(follows)?))
+    }
+
+    fn digest(&self) -> [u8; 32] {
+        self.sha256.clone().chain_update(&self.buffer[..self.at]).finalize().into()
+    }
+
+    fn is_at_end(&mut self) -> Result<bool, Failure> {
+        Ok(self.at == self.buffer.len() && !self.fill()?)
+    }
+}
