@@ -206,7 +206,7 @@ def _(client):
     pb2, default = client.models_pb2, client.default_model()
     require(default.is_default, f"{default.name} is not the default")
     equal(default.state, pb2.MODEL_STATE_SERVING, "state")
-    require(default.term_count > 0 and default.recipe in ("multinomial", "complement"), f"model: {shorten(default)}")
+    require(default.term_count > 0 and default.recipe in ("multinomial", "complement", "linked"), f"model: {shorten(default)}")
     names = [topic.name for topic in default.topics]
     equal(names, sorted(names), "topics, in the order of their names")
     require(len(default.weights_sha256) == 64, f"weights_sha256 is {default.weights_sha256!r}")

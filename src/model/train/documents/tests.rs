@@ -29,7 +29,7 @@ fn workers() -> Vec<Interner> {
         (0, (2 << 32) + 9, "goal goal goal the rate", &["world"]),
     ] {
         let topics = topics.iter().map(|&topic| topic.into()).collect();
-        let document = Document { id: "".into(), title: "".into(), body: body.into(), topics };
+        let document = Document { id: "".into(), title: "".into(), body: body.into(), topics, story: None, record: None };
         workers[worker].add(ordinal, &document).expect("a document");
     }
     workers
@@ -77,8 +77,14 @@ fn what_is_written_is_read_back_by_any_number_of_workers() {
 
 #[test]
 fn the_order_of_the_text_is_not_in_it() {
-    let document =
-        |body: &'static str| Document { id: "".into(), title: "".into(), body: body.into(), topics: vec!["x".into()] };
+    let document = |body: &'static str| Document {
+        id: "".into(),
+        title: "".into(),
+        body: body.into(),
+        topics: vec!["x".into()],
+        story: None,
+        record: None,
+    };
     let options = TextOptions { pairs: false, ..TextOptions::default() };
     let [one, other] = ["late goal wins the match", "the match wins late goal"].map(|body| {
         let mut worker = [Interner::new(options, Labels::Single)];
