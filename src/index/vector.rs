@@ -113,13 +113,13 @@ pub(super) struct QueryVector {
     /// A bit for each of the terms' lowest 12 bits: most terms of another article are told by it not to be here.
     present: Box<[u64; 64]>,
     squared_length: u64,
-    by_worth: Vec<QueryTerm>,
+    by_weight: Vec<QueryTerm>,
 }
 
 impl QueryVector {
     pub(super) fn new(vector: &Vector) -> Self {
         let background = Background::get();
-        let mut by_worth: Vec<QueryTerm> = vector
+        let mut by_weight: Vec<QueryTerm> = vector
             .entries
             .iter()
             .map(|entry| {
@@ -127,12 +127,12 @@ impl QueryVector {
                 QueryTerm { term: entry.term(), weight: weight(entry.count(), idf), idf }
             })
             .collect();
-        let size = (2 * by_worth.len()).next_power_of_two().max(2);
+        let size = (2 * by_weight.len()).next_power_of_two().max(2);
         let mask = size as u64 - 1;
         let free = QueryTerm { term: TermKey(0), weight: 0, idf: 0 };
         let mut table = vec![free; size];
         let mut present = Box::new([0_u64; 64]);
-        for term in &by_worth {
+        for term in &by_weight {
             present[(term.term.0 >> 6 & 63) as usize] |= 1 << (term.term.0 & 63);
             let mut place = term.term.0 & mask;
             while table[place as usize].weight != 0 {
@@ -140,15 +140,13 @@ impl QueryVector {
             }
             table[place as usize] = *term;
         }
-        // By weight * idf^0.5: the weight is sure, and the rarer term has the heavier counterparts and the fewer postings.
-        let worth = |term: &QueryTerm| u64::from(term.weight).pow(2) * u64::from(term.idf);
-        by_worth.sort_by(|a, b| worth(b).cmp(&worth(a)).then(a.term.cmp(&b.term)));
-        Self { table, mask, present, squared_length: vector.squared_length, by_worth }
+        by_weight.sort_by(|a, b| b.weight.cmp(&a.weight).then(a.term.cmp(&b.term)));
+        Self { table, mask, present, squared_length: vector.squared_length, by_weight }
     }
 
-    /// The terms, those first that tell most for the postings that they cost.
-    pub(super) fn by_worth(&self) -> &[QueryTerm] {
-        &self.by_worth
+    /// The terms, the heaviest first.
+    pub(super) fn by_weight(&self) -> &[QueryTerm] {
+        &self.by_weight
     }
 
     pub(super) fn squared_length(&self) -> u64 {
