@@ -77,7 +77,7 @@ pub struct DecisionCount {
 /// How good a model is on some documents.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Report {
-    /// Documents measured.
+    /// Documents measured: those with a topic.
     pub documents: u64,
     /// The share whose first topic is right; of the documents with a topic.
     pub accuracy: f64,
@@ -149,18 +149,18 @@ impl DecisionCount {
 impl Evaluation {
     /// For a model with these topics.
     pub fn new(topics: &[TopicName], labels: Labels) -> Self {
-        Self::with_labels(topics.iter().map(TopicName::to_string).collect(), labels == Labels::Multiple)
+        Self::with_names(topics.iter().map(TopicName::to_string).collect(), labels)
     }
 
     /// For a model whose topics' names do not matter.
-    pub(super) fn of_topic_count(count: usize, is_multi_label: bool) -> Self {
-        Self::with_labels((0..count).map(|topic| topic.to_string()).collect(), is_multi_label)
+    pub(super) fn of_topic_count(count: usize, labels: Labels) -> Self {
+        Self::with_names((0..count).map(|topic| topic.to_string()).collect(), labels)
     }
 
-    fn with_labels(labels: Vec<String>, is_multi_label: bool) -> Self {
+    fn with_names(names: Vec<String>, labels: Labels) -> Self {
         Self {
-            model_topics: labels.len(),
-            labels,
+            model_topics: names.len(),
+            labels: names,
             unknown: BTreeMap::new(),
             confusion: BTreeMap::new(),
             documents: 0,
@@ -170,7 +170,7 @@ impl Evaluation {
             bins: [Bin::default(); BINS],
             curve: CoverageCurve::new(),
             decisions: [DecisionCount::default(); 3],
-            assigned: is_multi_label.then(BTreeMap::new),
+            assigned: (labels == Labels::Multiple).then(BTreeMap::new),
         }
     }
 
@@ -348,7 +348,7 @@ mod tests {
 
     #[test]
     fn unknown_text_counts_as_a_document_and_not_as_an_answer() {
-        let mut evaluation = Evaluation::of_topic_count(2, false);
+        let mut evaluation = Evaluation::of_topic_count(2, Labels::Single);
         evaluation.add(&[0.9, 0.1], &[0], Decision::Confident);
         evaluation.add(&[0.8, 0.2], &[1], Decision::UnknownText);
         let report = evaluation.finish();
@@ -360,7 +360,7 @@ mod tests {
 
     #[test]
     fn a_topic_occurs_as_truth_or_as_prediction() {
-        let mut evaluation = Evaluation::of_topic_count(3, false);
+        let mut evaluation = Evaluation::of_topic_count(3, Labels::Single);
         evaluation.add(&[0.2, 0.8, 0.0], &[0], Decision::Confident);
         let report = evaluation.finish();
         let found: Vec<_> = report.topics.iter().map(|topic| (topic.support, topic.predicted, topic.occurs())).collect();
@@ -369,7 +369,7 @@ mod tests {
 
     #[test]
     fn several_topics_a_document_are_measured_by_what_was_assigned() {
-        let mut evaluation = Evaluation::of_topic_count(3, true);
+        let mut evaluation = Evaluation::of_topic_count(3, Labels::Multiple);
         let unknown = evaluation.label("of no model");
         evaluation.add(&[0.9, 0.6, 0.1], &[0, 1], Decision::Confident);
         evaluation.add_assigned(&[0], &[0, 1]);

@@ -33,7 +33,7 @@ impl LevelEvaluations {
     /// For a model with these topics; of no effect where their names are flat.
     pub fn new(topics: &[TopicName], labels: Labels) -> Self {
         let hierarchy = Hierarchy::of(topics, labels);
-        let evaluation = |level: &Level| (level.clone(), Evaluation::with_labels(level.names().to_vec(), false));
+        let evaluation = |level: &Level| (level.clone(), Evaluation::with_names(level.names().to_vec(), Labels::Single));
         let deepest = topics.iter().map(TopicName::depth).max().unwrap_or(1);
         Self { levels: hierarchy.levels().iter().map(evaluation).collect(), deepest }
     }

@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::counts::TopicCounts;
 use super::cross_validate::{Bench, Calibration, HeldOut, ScoreTable, calibrate};
 use super::estimate::{Candidate, Estimator, Linear};
-use super::link::{Effort, Features, Link, Loss, Prior};
+use super::link::{Effort, Features, Link, Prior};
 use super::{Recipe, TrainError, TrainOptions, TrialRecord};
 use crate::model::manifest::{Labels, RecipeRecord};
 use crate::model::softmax;
@@ -88,7 +88,7 @@ impl Search<'_> {
             .zip(trials.chunks_exact(2))
             .map(|(tables, trials)| {
                 let scaled = |at: usize| (&tables[at], trials[at].calibration.scale);
-                Features::new(Loss::OneOf, &[scaled(0), scaled(1)], topics())
+                Features::new(Labels::Single, &[scaled(0), scaled(1)], topics())
             })
             .collect();
         if let Some((pair, prior)) = self.best_link(&features, &documents)? {
@@ -126,12 +126,12 @@ impl Search<'_> {
         let (documents, tables) = self.bench.score(&[candidate])?;
         let Some(table) = tables.first() else { return Ok(Vec::new()) };
         let topics = documents.iter().map(|document| document.topics.as_slice()).collect();
-        let features = Features::new(Loss::EachOf, &[(table, 2.0 / table.deviation())], topics);
+        let features = Features::new(Labels::Multiple, &[(table, 2.0 / table.deviation())], topics);
         Ok(vec![self.linked(vec![candidate], &features, &documents, MULTI_LABEL_PRIOR)?])
     }
 
     fn plain(&self, candidate: Candidate, documents: &[HeldOut], table: &ScoreTable) -> Trial {
-        Trial { plan: Plan::Plain(candidate), calibration: self.calibrate(documents, table, Loss::OneOf) }
+        Trial { plan: Plan::Plain(candidate), calibration: self.calibrate(documents, table, Labels::Single) }
     }
 
     /// A link over the candidates' scores. It is measured by two links, each of which did not see the folds it is measured on.
@@ -155,7 +155,7 @@ impl Search<'_> {
             let logits = links[usize::from(document.fold % 2)].logits(features, [place]);
             held_out.push(logits.row(0).iter().copied());
         }
-        let calibration = self.calibrate(documents, &held_out, features.loss());
+        let calibration = self.calibrate(documents, &held_out, features.labels());
         Ok(Trial { plan: Plan::Linked { candidates, link: Box::new(link), prior }, calibration })
     }
 
@@ -164,8 +164,8 @@ impl Search<'_> {
             .map_err(|error| TrainError::Estimator(error.to_string()))
     }
 
-    fn calibrate(&self, documents: &[HeldOut], table: &ScoreTable, loss: Loss) -> Calibration {
-        calibrate(documents, table, loss, self.options.target_precision)
+    fn calibrate(&self, documents: &[HeldOut], table: &ScoreTable, labels: Labels) -> Calibration {
+        calibrate(documents, table, labels, self.options.target_precision)
     }
 
     fn is_out_of_time(&self) -> bool {

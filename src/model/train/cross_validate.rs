@@ -6,12 +6,11 @@ use std::io;
 use super::TrainError;
 use super::counts::{TopicCounts, Vectorizer};
 use super::estimate::{Candidate, Linear};
-use super::link::Loss;
 use super::select::Selection;
 use super::spool::SpooledCorpus;
 use crate::corpus::Ordinal;
 use crate::model::evaluate::Evaluation;
-use crate::model::manifest::{DecisionRule, KnownShare, MetricsRecord};
+use crate::model::manifest::{DecisionRule, KnownShare, Labels, MetricsRecord};
 use crate::model::{Decision, logistic, softmax};
 
 /// Into how many folds the corpus is parted.
@@ -220,32 +219,32 @@ pub(super) struct Calibration {
 }
 
 /// Finds the scale that makes the held-out topics likeliest, the thresholds, and measures.
-pub(super) fn calibrate(documents: &[HeldOut], table: &ScoreTable, loss: Loss, target_precision: f64) -> Calibration {
+pub(super) fn calibrate(documents: &[HeldOut], table: &ScoreTable, labels: Labels, target_precision: f64) -> Calibration {
     let topic_count = table.topic_count();
-    let scale = match loss {
-        Loss::OneOf => fit_scale(documents, table),
+    let scale = match labels {
+        Labels::Single => fit_scale(documents, table),
         // The link has seen to it.
-        Loss::EachOf => 1.0,
+        Labels::Multiple => 1.0,
     };
-    let thresholds = match loss {
-        Loss::OneOf => Vec::new(),
-        Loss::EachOf => (0..topic_count).map(|topic| best_threshold(documents, table, topic)).collect(),
+    let thresholds = match labels {
+        Labels::Single => Vec::new(),
+        Labels::Multiple => (0..topic_count).map(|topic| best_threshold(documents, table, topic)).collect(),
     };
     let known_share = known_shares(documents);
     let unsure = DecisionRule { confident_probability: 1.0, known_share };
-    let mut evaluation = Evaluation::of_topic_count(topic_count, loss == Loss::EachOf);
+    let mut evaluation = Evaluation::of_topic_count(topic_count, labels);
     let mut tops = Vec::with_capacity(documents.len());
     let (mut scaled, mut probabilities) = (Vec::new(), Vec::new());
     for (place, document) in documents.iter().enumerate() {
         scaled.clear();
         scaled.extend(table.row(place).iter().map(|&score| (f64::from(score) * scale) as f32));
-        match loss {
-            Loss::OneOf => softmax(&scaled, &mut probabilities),
-            Loss::EachOf => logistic(&scaled, &mut probabilities),
+        match labels {
+            Labels::Single => softmax(&scaled, &mut probabilities),
+            Labels::Multiple => logistic(&scaled, &mut probabilities),
         }
         let decision = unsure.decide(&probabilities, document.token_count, document.known_token_count);
         let first = evaluation.add(&probabilities, &document.topics, decision);
-        if loss == Loss::EachOf {
+        if labels == Labels::Multiple {
             let assigned: Vec<usize> = (0..topic_count).filter(|&topic| probabilities[topic] >= thresholds[topic]).collect();
             evaluation.add_assigned(&assigned, &document.topics);
         }

@@ -26,6 +26,7 @@ use ndarray::Array2;
 
 use super::cross_validate::ScoreTable;
 use super::estimate::Linear;
+use crate::model::manifest::Labels;
 
 /// Above this many topics the matrix between topics has too many parameters to be worth its time: the shared weights, each
 /// topic's own and its bias are left.
@@ -44,15 +45,6 @@ const MIN_DOCUMENTS: usize = 4_096;
 /// How far the weight that all topics share may stray, and a bias: hardly held.
 const SHARED_VARIANCE: f64 = 100.0;
 const BIAS_VARIANCE: f64 = 10.0;
-
-/// What the logits are made to say.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Loss {
-    /// One topic a document: the softmax of the logits is the distribution of the topic.
-    OneOf,
-    /// Each topic for itself: the logistic function of its logit is its probability.
-    EachOf,
-}
 
 /// How far the parameters may stray from those of the prior: variances of normal distributions.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -74,7 +66,7 @@ pub(super) struct Effort {
 /// Held-out scores as the link takes them, one or more kinds, brought to the scale of logits.
 #[derive(Debug)]
 pub(super) struct Features<'a> {
-    loss: Loss,
+    labels: Labels,
     topic_count: usize,
     kinds: Vec<Kind<'a>>,
     /// The topics of each document.
@@ -108,8 +100,8 @@ impl Normaliser {
     }
 
     /// Writes the scaled scores, and returns the normalised mean; with `centred` the scores have their mean taken away.
-    fn apply(&self, loss: Loss, scores: impl Iterator<Item = f64> + Clone, mean: f64, out: &mut [f64]) -> f64 {
-        let centre = if loss == Loss::OneOf { mean } else { 0.0 };
+    fn apply(&self, labels: Labels, scores: impl Iterator<Item = f64> + Clone, mean: f64, out: &mut [f64]) -> f64 {
+        let centre = if labels == Labels::Single { mean } else { 0.0 };
         for (out, score) in out.iter_mut().zip(scores) {
             *out = (score - centre) * self.scale;
         }
@@ -123,18 +115,18 @@ fn mean_of(scores: &[f32]) -> f64 {
 
 impl<'a> Features<'a> {
     /// From tables of the same documents, each with the scale that brings its scores to logits; `topics`: of each document.
-    pub(super) fn new(loss: Loss, tables: &[(&'a ScoreTable, f64)], topics: Vec<&'a [usize]>) -> Self {
+    pub(super) fn new(labels: Labels, tables: &[(&'a ScoreTable, f64)], topics: Vec<&'a [usize]>) -> Self {
         let topic_count = tables.first().map_or(0, |(table, _)| table.topic_count());
         let kinds = tables.iter().map(|&(table, scale)| Kind { table, normaliser: Normaliser::of(table, scale) }).collect();
-        Self { loss, topic_count, kinds, topics }
+        Self { labels, topic_count, kinds, topics }
     }
 
     pub(super) fn len(&self) -> usize {
         self.topics.len()
     }
 
-    pub(super) fn loss(&self) -> Loss {
-        self.loss
+    pub(super) fn labels(&self) -> Labels {
+        self.labels
     }
 
     fn own_count(&self) -> usize {
@@ -148,7 +140,7 @@ impl<'a> Features<'a> {
     /// How many inputs the matrix has.
     fn cross_count(&self) -> usize {
         let scores = if self.is_crossed() { self.own_count() } else { 0 };
-        scores + if self.loss == Loss::OneOf { self.kinds.len() } else { 0 }
+        scores + if self.labels == Labels::Single { self.kinds.len() } else { 0 }
     }
 
     /// A document's scores by kind and topic, then the matrix's inputs.
@@ -157,9 +149,9 @@ impl<'a> Features<'a> {
         let mut means = [0.0; 2];
         for ((kind, own), mean) in self.kinds.iter().zip(own.chunks_exact_mut(k)).zip(&mut means) {
             let row = kind.table.row(document);
-            *mean = kind.normaliser.apply(self.loss, row.iter().map(|&score| f64::from(score)), mean_of(row), own);
+            *mean = kind.normaliser.apply(self.labels, row.iter().map(|&score| f64::from(score)), mean_of(row), own);
         }
-        fill_cross(self.loss, self.is_crossed(), own, &means[..self.kinds.len()], cross);
+        fill_cross(self.labels, self.is_crossed(), own, &means[..self.kinds.len()], cross);
     }
 
     /// At most as many documents as a link is fitted to, evenly spread.
@@ -171,10 +163,10 @@ impl<'a> Features<'a> {
     }
 }
 
-fn fill_cross(loss: Loss, crossed: bool, own: &[f64], means: &[f64], cross: &mut [f64]) {
+fn fill_cross(labels: Labels, crossed: bool, own: &[f64], means: &[f64], cross: &mut [f64]) {
     let (scores, rest) = cross.split_at_mut(if crossed { own.len() } else { 0 });
     scores.copy_from_slice(&own[..scores.len()]);
-    if loss == Loss::OneOf {
+    if labels == Labels::Single {
         rest.copy_from_slice(means);
     }
 }
@@ -182,7 +174,7 @@ fn fill_cross(loss: Loss, crossed: bool, own: &[f64], means: &[f64], cross: &mut
 /// The fitted link.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Link {
-    loss: Loss,
+    labels: Labels,
     topic_count: usize,
     normalisers: Vec<Normaliser>,
     parameters: Parameters,
@@ -238,7 +230,7 @@ impl Link {
         let mut parameters = layout.read(best, &turn);
         parameters.cross = turn.back(&parameters.cross);
         let normalisers = features.kinds.iter().map(|kind| kind.normaliser).collect();
-        Ok(Self { loss: features.loss, topic_count: features.topic_count, normalisers, parameters })
+        Ok(Self { labels: features.labels, topic_count: features.topic_count, normalisers, parameters })
     }
 
     /// The logits of all documents.
@@ -271,9 +263,9 @@ impl Link {
             {
                 let column = kind.weights.column(term);
                 let column_mean = column.sum() / k as f64;
-                *mean = Normaliser { mean: 0.0, ..*normaliser }.apply(self.loss, column.iter().copied(), column_mean, own);
+                *mean = Normaliser { mean: 0.0, ..*normaliser }.apply(self.labels, column.iter().copied(), column_mean, own);
             }
-            fill_cross(self.loss, crossed, &own, &means[..kinds.len()], &mut cross);
+            fill_cross(self.labels, crossed, &own, &means[..kinds.len()], &mut cross);
             linear.apply(&own, &cross, &mut outputs);
             for (weight, output) in weights.column_mut(term).iter_mut().zip(&outputs) {
                 *weight = *output;
@@ -284,9 +276,9 @@ impl Link {
             kinds.iter().zip(&self.normalisers).zip(own.chunks_exact_mut(k)).zip(&mut means)
         {
             let bias_mean = kind.bias.iter().sum::<f64>() / k as f64;
-            *mean = normaliser.apply(self.loss, kind.bias.iter().copied(), bias_mean, own);
+            *mean = normaliser.apply(self.labels, kind.bias.iter().copied(), bias_mean, own);
         }
-        fill_cross(self.loss, crossed, &own, &means[..kinds.len()], &mut cross);
+        fill_cross(self.labels, crossed, &own, &means[..kinds.len()], &mut cross);
         self.parameters.apply(&own, &cross, &mut outputs);
         Linear { weights, bias: outputs }
     }
@@ -610,9 +602,9 @@ impl<'a> Objective<'a> {
             }
             let (own, cross) = inputs.split_at(own_count);
             parameters.apply(own, cross, &mut residuals);
-            cost += match self.features.loss {
-                Loss::OneOf => one_of(&mut residuals, self.features.topics[document]),
-                Loss::EachOf => each_of(&mut residuals, self.features.topics[document]),
+            cost += match self.features.labels {
+                Labels::Single => one_of(&mut residuals, self.features.topics[document]),
+                Labels::Multiple => each_of(&mut residuals, self.features.topics[document]),
             };
             let (own_gradient, rest) = gradient.split_at_mut(own_count);
             let (cross_gradient, bias_gradient) = rest.split_at_mut(self.layout.cross_count * k);
@@ -715,25 +707,25 @@ mod tests {
         ]
     }
 
-    fn topics(loss: Loss) -> Vec<Vec<usize>> {
+    fn topics(labels: Labels) -> Vec<Vec<usize>> {
         (0..600)
-            .map(|n| match loss {
-                Loss::EachOf if n % 4 == 0 => vec![],
-                Loss::EachOf if n % 4 == 1 => vec![n % 3, (n + 1) % 3],
+            .map(|n| match labels {
+                Labels::Multiple if n % 4 == 0 => vec![],
+                Labels::Multiple if n % 4 == 1 => vec![n % 3, (n + 1) % 3],
                 _ => vec![n % 3],
             })
             .collect()
     }
 
-    fn loss_of(loss: Loss, logits: &ScoreTable, topics: &[Vec<usize>]) -> f64 {
+    fn loss_of(labels: Labels, logits: &ScoreTable, topics: &[Vec<usize>]) -> f64 {
         topics
             .iter()
             .enumerate()
             .map(|(document, topics)| {
                 let mut row: Vec<f64> = logits.row(document).iter().map(|&logit| f64::from(logit)).collect();
-                match loss {
-                    Loss::OneOf => one_of(&mut row, topics),
-                    Loss::EachOf => each_of(&mut row, topics),
+                match labels {
+                    Labels::Single => one_of(&mut row, topics),
+                    Labels::Multiple => each_of(&mut row, topics),
                 }
             })
             .sum()
@@ -741,10 +733,10 @@ mod tests {
 
     #[test]
     fn the_gradient_is_that_of_the_cost() {
-        for loss in [Loss::OneOf, Loss::EachOf] {
-            let (scores, topics) = (scores(), topics(loss));
+        for labels in [Labels::Single, Labels::Multiple] {
+            let (scores, topics) = (scores(), topics(labels));
             let features =
-                Features::new(loss, &[(&scores[0], 1.0), (&scores[1], 0.5)], topics.iter().map(Vec::as_slice).collect());
+                Features::new(labels, &[(&scores[0], 1.0), (&scores[1], 0.5)], topics.iter().map(Vec::as_slice).collect());
             let chosen: Vec<usize> = (0..features.len()).collect();
             let turn = Turn::new(&features, &chosen, PRIOR).expect("a positive definite matrix");
             let objective = Objective::new(&features, &chosen, PRIOR, &turn, 2);
@@ -759,30 +751,30 @@ mod tests {
                 moved[at] -= 2.0 * step;
                 let below = objective.evaluate(&moved).0;
                 let difference = (above - below) / (2.0 * step);
-                assert!((gradient[at] - difference).abs() < 1e-6, "{loss:?} {at}: {} {difference}", gradient[at]);
+                assert!((gradient[at] - difference).abs() < 1e-6, "{labels:?} {at}: {} {difference}", gradient[at]);
             }
         }
     }
 
     #[test]
     fn the_link_lowers_the_loss_and_threads_change_nothing() {
-        for loss in [Loss::OneOf, Loss::EachOf] {
-            let (scores, topics) = (scores(), topics(loss));
+        for labels in [Labels::Single, Labels::Multiple] {
+            let (scores, topics) = (scores(), topics(labels));
             let features =
-                Features::new(loss, &[(&scores[0], 1.0), (&scores[1], 1.0)], topics.iter().map(Vec::as_slice).collect());
+                Features::new(labels, &[(&scores[0], 1.0), (&scores[1], 1.0)], topics.iter().map(Vec::as_slice).collect());
             let chosen: Vec<usize> = (0..features.len()).collect();
             let link = Link::fit(&features, &chosen, PRIOR, effort(1)).expect("a smooth objective");
-            let after = loss_of(loss, &link.logits(&features, chosen.clone()), &topics);
-            let before = loss_of(loss, &scores[0], &topics);
-            assert!(after < 0.95 * before, "{loss:?}: {after} {before}");
+            let after = loss_of(labels, &link.logits(&features, chosen.clone()), &topics);
+            let before = loss_of(labels, &scores[0], &topics);
+            assert!(after < 0.95 * before, "{labels:?}: {after} {before}");
             assert_eq!(Link::fit(&features, &chosen, PRIOR, effort(3)).expect("a smooth objective"), link);
         }
     }
 
     #[test]
     fn a_tight_prior_leaves_only_what_all_topics_share() {
-        let (scores, topics) = (scores(), topics(Loss::OneOf));
-        let features = Features::new(Loss::OneOf, &[(&scores[0], 1.0)], topics.iter().map(Vec::as_slice).collect());
+        let (scores, topics) = (scores(), topics(Labels::Single));
+        let features = Features::new(Labels::Single, &[(&scores[0], 1.0)], topics.iter().map(Vec::as_slice).collect());
         let chosen: Vec<usize> = (0..features.len()).collect();
         let prior = Prior { own: 1e-9, cross: 1e-9 };
         let Parameters { own, cross, .. } =
@@ -793,10 +785,10 @@ mod tests {
 
     #[test]
     fn folding_changes_no_logit() {
-        for loss in [Loss::OneOf, Loss::EachOf] {
-            let (scores, topics) = (scores(), topics(loss));
+        for labels in [Labels::Single, Labels::Multiple] {
+            let (scores, topics) = (scores(), topics(labels));
             let features =
-                Features::new(loss, &[(&scores[0], 1.0), (&scores[1], 0.5)], topics.iter().map(Vec::as_slice).collect());
+                Features::new(labels, &[(&scores[0], 1.0), (&scores[1], 0.5)], topics.iter().map(Vec::as_slice).collect());
             let chosen: Vec<usize> = (0..features.len()).collect();
             let link = Link::fit(&features, &chosen, PRIOR, effort(1)).expect("a smooth objective");
             // A term a document, whose weights are the document's scores: the biases are part of both.
@@ -810,7 +802,7 @@ mod tests {
             for term in 0..10 {
                 for topic in 0..3 {
                     let value = folded.weights[[topic, term]] + folded.bias[topic];
-                    assert!((value - f64::from(logits.row(term)[topic])).abs() < 1e-4, "{loss:?} {term} {topic}");
+                    assert!((value - f64::from(logits.row(term)[topic])).abs() < 1e-4, "{labels:?} {term} {topic}");
                 }
             }
         }
