@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use super::background::{Background, IDF_ONE};
 use crate::article::ArticleText;
-use crate::text::{Numbers, Stemmer, TermHash, Word, WordScanner};
+use crate::text::{Numbers, Stemmer, TermHash, Word, WordScanner, WordText};
 
 /// How many times a word of the title counts.
 const TITLE_WEIGHT: u8 = 3;
@@ -222,7 +222,7 @@ impl Analyzer {
     /// The vector of an article, and how its terms are written in it: each one's first form, by ascending term.
     pub(super) fn vector_with_forms(&mut self, text: ArticleText<'_>) -> (Vector, Vec<(TermKey, String)>) {
         let mut forms: Vec<(TermKey, String)> = Vec::new();
-        let vector = self.scan(text, |term, word| forms.push((term, word.to_owned())));
+        let vector = self.scan(text, |term, word| forms.push((term, word.to_string())));
         // Stable: of equal terms the first one stays first.
         forms.sort_by_key(|(term, _)| *term);
         forms.dedup_by_key(|(term, _)| *term);
@@ -230,7 +230,7 @@ impl Analyzer {
     }
 
     /// Calls `on_word` with each word's term and the word, and returns the vector.
-    fn scan(&mut self, text: ArticleText<'_>, mut on_word: impl FnMut(TermKey, &str)) -> Vector {
+    fn scan(&mut self, text: ArticleText<'_>, mut on_word: impl FnMut(TermKey, WordText<'_>)) -> Vector {
         let Self { scanner, stemmer, known, occurrences } = self;
         occurrences.clear();
         for (field, times) in [(text.title, TITLE_WEIGHT), (text.body, 1)] {
@@ -239,7 +239,7 @@ impl Analyzer {
                 let Word::Term { hash, text } = word else { return };
                 let place = &mut known[hash.0 as usize % KNOWN_WORDS];
                 if place.0 != hash {
-                    *place = (hash, TermKey::of_stem(&stemmer.stem(text)));
+                    *place = (hash, TermKey::of_stem(&stemmer.stem(&text.to_string())));
                 }
                 occurrences.push(place.1.0 << 8 | u64::from(times));
                 on_word(place.1, text);
