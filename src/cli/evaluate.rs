@@ -153,6 +153,8 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
                 confident_probability: model.decision_rule().confident_probability,
             },
             report: &outcome.report,
+            trials: &loaded.manifest.trials,
+            levels: &outcome.levels,
             terms: TopicTerms::of(model),
             mistakes: &worker.mistakes.into_vec(),
         })?)?;

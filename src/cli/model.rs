@@ -1,5 +1,6 @@
 //! `slugline model show`: what a model says of itself.
 
+use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::Subcommand;
@@ -7,7 +8,7 @@ use serde::Serialize;
 
 use super::output::{print, print_json, printable, thousands};
 use super::read_model;
-use crate::model::Manifest;
+use crate::model::{Manifest, MetricsRecord, TrialRecord};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -89,6 +90,10 @@ pub(super) fn run(command: Command) -> anyhow::Result<()> {
                 metrics.accuracy, metrics.macro_f1, metrics.log_loss, metrics.expected_calibration_error
             )?;
         }
+        if manifest.trials.len() > 1 {
+            writeln!(out, "\ntried by cross-validation, the best first:")?;
+            write_trials(out, &manifest.trials)?;
+        }
         for (topic, record) in strongest_terms.iter().zip(&manifest.topics) {
             writeln!(out, "\n{} ({} documents)", printable(topic.topic), thousands(record.document_count))?;
             let terms: Vec<String> =
@@ -97,4 +102,14 @@ pub(super) fn run(command: Command) -> anyhow::Result<()> {
         }
         Ok(())
     })
+}
+
+/// Writes what cross-validation saw of each trial, a line each.
+pub(super) fn write_trials(out: &mut dyn Write, trials: &[TrialRecord]) -> io::Result<()> {
+    writeln!(out, "  {:>9} {:>9} {:>9}  recipe", "accuracy", "macro-F1", "log loss")?;
+    for TrialRecord { recipe, metrics } in trials {
+        let MetricsRecord { accuracy, macro_f1, log_loss, .. } = metrics;
+        writeln!(out, "  {accuracy:>9.4} {macro_f1:>9.4} {log_loss:>9.4}  {recipe}")?;
+    }
+    Ok(())
 }

@@ -10,12 +10,13 @@ use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
+use super::model::write_trials;
 use super::output::{print, print_json, printable, thousands};
 use super::{CorpusArguments, Usage, progress};
 use crate::corpus::Summary;
 use crate::model::artifact::{self, DOCUMENTS_FILE, WEIGHTS_FILE};
-use crate::model::train::{Estimator, Header, Recipe, TrainError, TrainOptions, Trained, TrialRecord, train};
-use crate::model::{Labels, Manifest, MetricsRecord};
+use crate::model::train::{Estimator, Header, Recipe, TrainError, TrainOptions, Trained, train};
+use crate::model::{Labels, Manifest};
 use crate::text::{Numbers, TextOptions};
 
 const EXAMPLES: &str = "\
@@ -186,7 +187,6 @@ struct Outcome<'a> {
     terms: usize,
     bytes: usize,
     manifest: &'a Manifest,
-    trials: &'a [TrialRecord],
     warnings: &'a [String],
 }
 
@@ -283,7 +283,6 @@ fn report(arguments: &Arguments, trained: &Trained, seconds: f64) -> anyhow::Res
             terms: manifest.term_count,
             bytes,
             manifest,
-            trials: &trained.trials,
             warnings: &trained.warnings,
         });
     }
@@ -297,13 +296,9 @@ fn report(arguments: &Arguments, trained: &Trained, seconds: f64) -> anyhow::Res
             thousands(manifest.corpus.document_count),
             thousands(manifest.corpus.skipped_count),
         )?;
-        if trained.trials.len() > 1 {
+        if manifest.trials.len() > 1 {
             writeln!(out, "\ntried by cross-validation, the best first:")?;
-            writeln!(out, "  {:>9} {:>9} {:>9}  recipe", "accuracy", "macro-F1", "log loss")?;
-            for TrialRecord { recipe, metrics } in &trained.trials {
-                let MetricsRecord { accuracy, macro_f1, log_loss, .. } = metrics;
-                writeln!(out, "  {accuracy:>9.4} {macro_f1:>9.4} {log_loss:>9.4}  {recipe}")?;
-            }
+            write_trials(out, &manifest.trials)?;
         }
         writeln!(out, "\nrecipe: {}", manifest.recipe)?;
         if let Some(metrics) = &manifest.metrics {

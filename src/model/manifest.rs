@@ -84,6 +84,10 @@ pub struct Manifest {
     pub language_code: String,
     /// How it was estimated.
     pub recipe: RecipeRecord,
+    /// What cross-validation tried, the best first; the first is `recipe` with `metrics`.
+    pub trials: Vec<TrialRecord>,
+    /// What was tried for the link, in the order it was; empty where there was nothing to choose.
+    pub link_trials: Vec<LinkTrialRecord>,
     /// How many topics a document has.
     pub labels: Labels,
     /// How text becomes terms.
@@ -104,7 +108,7 @@ pub struct Manifest {
 
 impl Manifest {
     /// The version of the artefact's format that this program reads and writes.
-    pub const FORMAT_VERSION: u32 = 2;
+    pub const FORMAT_VERSION: u32 = 3;
     /// The file's name in the artefact's directory.
     pub const FILE: &str = "manifest.json";
 
@@ -155,6 +159,30 @@ impl fmt::Display for RecipeRecord {
         }
         Ok(())
     }
+}
+
+/// What cross-validation saw of one way to estimate.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrialRecord {
+    /// The way.
+    pub recipe: RecipeRecord,
+    /// How good it was on documents it did not see.
+    pub metrics: MetricsRecord,
+}
+
+/// How well a link with this smoothing and variance did on the documents of one fold, fitted to those of the others.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LinkTrialRecord {
+    /// As in [`RecipeRecord`].
+    pub multinomial_alpha: f64,
+    /// As in [`RecipeRecord`].
+    pub complement_alpha: f64,
+    /// As in [`RecipeRecord`].
+    pub link_variance: f64,
+    /// Mean negative natural logarithm of the right topic's probability.
+    pub log_loss: f64,
 }
 
 /// How many topics a document has.

@@ -24,8 +24,8 @@ pub use artifact::{ArtifactError, LoadedModel};
 pub use explain::{Contribution, TopicEvidence};
 pub use hierarchy::{Hierarchy, Level};
 pub use manifest::{
-    CorpusRecord, DecisionRule, KnownShare, Labels, Manifest, MetricsRecord, ModelId, ModelIdError, RecipeRecord, TopicRecord,
-    WeightsRecord,
+    CorpusRecord, DecisionRule, KnownShare, Labels, LinkTrialRecord, Manifest, MetricsRecord, ModelId, ModelIdError,
+    RecipeRecord, TopicRecord, TrialRecord, WeightsRecord,
 };
 pub use score::{Decision, Scorer, Scores, length_scale, log_tf, logistic, softmax};
 

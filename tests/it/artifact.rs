@@ -19,7 +19,7 @@ use slugline::model::{Manifest, ModelIdError};
 /// A manifest as it stands on disk, for the weights of [`tensors`].
 fn manifest() -> Value {
     json!({
-        "format_version": 2,
+        "format_version": 3,
         "name": "mine",
         "version": 3,
         "language_code": "en",
@@ -28,6 +28,8 @@ fn manifest() -> Value {
             "link_variance": null,
             "scale": 2.5, "seed": 1, "min_document_frequency": 2, "keep_terms": 60000
         },
+        "trials": [],
+        "link_trials": [],
         "labels": "single",
         "text": { "pairs": true, "numbers": "verbatim", "title_weight": 1 },
         "topics": [

@@ -150,6 +150,7 @@ fn without_what_folds_decide(trained: &Trained) -> Manifest {
     let mut manifest = trained.manifest.clone();
     manifest.recipe.seed = 0;
     manifest.recipe.scale = 1.0;
+    manifest.trials.clear();
     manifest.metrics = None;
     manifest.decision.confident_probability = 1.0;
     manifest.weights.sha256.clear();
@@ -167,7 +168,7 @@ fn the_same_corpus_gives_the_same_bytes_with_any_number_of_threads() {
         let mut again = train_on(threads);
         assert_eq!(again.artifact, first.artifact, "{threads} threads");
         assert!(documents(&mut again) == documents(&mut first), "{threads} threads");
-        assert_eq!(again.trials, first.trials, "{threads} threads");
+        assert_eq!(again.manifest.trials, first.manifest.trials, "{threads} threads");
     }
 }
 
@@ -186,9 +187,9 @@ fn the_link_of_a_large_corpus_does_not_depend_on_the_number_of_threads() {
         |threads| TrainOptions { text: TextOptions { pairs: false, ..TextOptions::default() }, ..newsroom_options(threads) };
     let train_on = |threads| train(&corpus.inputs, &options(threads), &Progress::default()).expect("a model");
     let first = train_on(1);
-    assert!(first.trials.iter().any(|trial| trial.recipe.kind == "linked"));
+    assert!(first.manifest.trials.iter().any(|trial| trial.recipe.kind == "linked"));
     let again = train_on(3);
-    assert_eq!(again.trials, first.trials);
+    assert_eq!(again.manifest.trials, first.manifest.trials);
     assert_eq!(again.artifact, first.artifact);
 }
 
@@ -373,13 +374,17 @@ fn skipped_lines_are_counted_and_teach_nothing() {
 #[test]
 fn cross_validation_tries_both_estimators_and_their_link_and_keeps_the_best() {
     let trained = trained(&newsroom(), &newsroom_options(2));
-    let tried: BTreeSet<&str> = trained.trials.iter().map(|trial| trial.recipe.kind.as_str()).collect();
+    let tried: BTreeSet<&str> = trained.manifest.trials.iter().map(|trial| trial.recipe.kind.as_str()).collect();
     assert_eq!(tried, BTreeSet::from(["complement", "linked", "multinomial"]));
-    let best = &trained.trials[0];
-    assert_eq!(trained.manifest.recipe.kind, best.recipe.kind);
-    let accuracy = trained.manifest.metrics.as_ref().expect("it was measured").accuracy;
-    assert!((accuracy - best.metrics.accuracy).abs() < 1e-12, "{accuracy}");
-    for pair in trained.trials.windows(2) {
+    let best = &trained.manifest.trials[0];
+    assert_eq!((&best.recipe, Some(&best.metrics)), (&trained.manifest.recipe, trained.manifest.metrics.as_ref()));
+    let linked = trained.manifest.trials.iter().find(|trial| trial.recipe.kind == "linked").expect("there was time for it");
+    assert_eq!(trained.manifest.link_trials.len(), 4);
+    let chosen = trained.manifest.link_trials.iter().min_by(|a, b| a.log_loss.total_cmp(&b.log_loss)).expect("four trials");
+    assert_eq!(linked.recipe.link_variance, Some(chosen.link_variance));
+    assert_eq!(linked.recipe.multinomial_alpha, Some(chosen.multinomial_alpha));
+    assert_eq!(linked.recipe.complement_alpha, Some(chosen.complement_alpha));
+    for pair in trained.manifest.trials.windows(2) {
         let [better, worse] = [&pair[0].metrics, &pair[1].metrics];
         let is_ranked =
             better.accuracy > worse.accuracy || (better.accuracy == worse.accuracy && better.log_loss <= worse.log_loss);
@@ -391,7 +396,7 @@ fn cross_validation_tries_both_estimators_and_their_link_and_keeps_the_best() {
 fn an_alpha_that_was_asked_for_holds_for_every_recipe() {
     for recipe in [Recipe::Auto, Recipe::Fixed(Estimator::Multinomial), Recipe::Fixed(Estimator::Complement)] {
         let options = TrainOptions { recipe, alpha: Some(0.07), ..all_terms(Estimator::Multinomial) };
-        for trial in trained(&two_topics(), &options).trials {
+        for trial in trained(&two_topics(), &options).manifest.trials {
             let alphas = [trial.recipe.multinomial_alpha, trial.recipe.complement_alpha];
             let expected: &[_] = match trial.recipe.kind.as_str() {
                 "multinomial" => &[Some(0.07), None],

@@ -8,8 +8,10 @@ mod confusion;
 mod coverage;
 mod destination;
 mod figure;
+mod levels;
 mod mistakes;
 mod overview;
+mod recipe;
 mod terms;
 mod topics;
 
@@ -20,7 +22,8 @@ pub(super) use terms::TopicTerms;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::output::printable;
-use crate::model::evaluate::{Mistake, Report};
+use crate::model::TrialRecord;
+use crate::model::evaluate::{LevelReport, Mistake, Report};
 
 const STYLE: &str = include_str!("style.css");
 
@@ -28,6 +31,10 @@ const STYLE: &str = include_str!("style.css");
 pub(super) struct Contents<'a> {
     pub(super) subject: Subject<'a>,
     pub(super) report: &'a Report,
+    /// What training tried, the best first.
+    pub(super) trials: &'a [TrialRecord],
+    /// The broader levels of the topics' names, the broadest first.
+    pub(super) levels: &'a [LevelReport],
     /// By topic of the model.
     pub(super) terms: Vec<TopicTerms<'a>>,
     /// The worst first.
@@ -44,9 +51,10 @@ struct Section {
 
 /// The page, as HTML. The same contents give the same bytes.
 pub(super) fn page(contents: &Contents<'_>) -> anyhow::Result<String> {
-    let Contents { subject, report, terms, mistakes } = contents;
+    let Contents { subject, report, trials, levels, terms, mistakes } = contents;
     let names: Vec<String> = report.topics.iter().map(|topic| shown(&topic.name)).collect();
     let mut sections = vec![overview::section(subject, report), topics::section(&names, &report.topics)?];
+    sections.extend(levels::section(levels));
     // Where a document may have several topics none is taken for another.
     if !report.confusion_matrix.is_empty() {
         sections.push(confusion::section(&names, &report.confusion_matrix)?);
@@ -57,6 +65,7 @@ pub(super) fn page(contents: &Contents<'_>) -> anyhow::Result<String> {
         terms::section(terms),
         mistakes::section(mistakes),
     ]);
+    sections.extend(recipe::section(trials));
     let title = format!("Evaluation of {}", subject.model);
     let page = html! {
         (DOCTYPE)

@@ -34,6 +34,8 @@ fn rendered(report: &Report, text: &str, terms: &[(&str, f32)], mistakes: &[Mist
             confident_probability: 0.8,
         },
         report,
+        trials: &[],
+        levels: &[],
         terms: vec![TopicTerms { topic: "arts", speak_for: terms.to_vec(), speak_against: terms.to_vec() }],
         mistakes,
     })
@@ -114,4 +116,32 @@ fn a_page_of_nothing_but_unknown_text_has_no_curve() {
 fn no_probability_is_rounded_to_certainty() {
     let found = [0.000_4, 0.001, 0.25, 0.999, 0.999_6].map(|value| probability(value).replace('\u{a0}', " "));
     assert_eq!(found, ["under 0.1 %", "0.1 %", "25.0 %", "99.9 %", "over 99.9 %"]);
+}
+
+#[test]
+fn levels_and_trials_have_sections_where_there_are_any() {
+    assert!(levels::section(&[]).is_none() && recipe::section(&[]).is_none());
+    let level = |depth, accuracy| LevelReport { depth, accuracy, macro_f1: 0.25 };
+    let section = levels::section(&[level(1, 0.9375), level(2, 0.875)]).expect("two levels").content.into_string();
+    assert!(section.contains("0.9375") && section.contains("0.8750") && section.contains("0.2500"), "{section}");
+
+    let trial = |kind: &str, accuracy| {
+        serde_json::json!({
+            "recipe": {
+                "kind": kind, "multinomial_alpha": 0.03, "complement_alpha": null, "interpolation": null, "link_variance": null,
+                "scale": 1.0, "seed": 1, "min_document_frequency": 2, "keep_terms": 60000
+            },
+            "metrics": {
+                "document_count": 10, "accuracy": accuracy, "micro_f1": accuracy, "macro_f1": 0.5, "log_loss": 0.75,
+                "expected_calibration_error": 0.0125, "confident_share": 0.5
+            }
+        })
+    };
+    let trials = serde_json::json!([trial("linked", 0.9), trial("multinomial", 0.8)]);
+    let trials: Vec<TrialRecord> = serde_json::from_value(trials).expect("two trials");
+    assert!(recipe::section(&trials[..1]).is_none(), "nothing was chosen");
+    let section = recipe::section(&trials).expect("a choice").content.into_string();
+    let places = ["linked naive Bayes, multinomial alpha 0.03", "0.9000", "multinomial naive Bayes", "0.8000"]
+        .map(|text| section.find(text).unwrap_or_else(|| panic!("{text}: {section}")));
+    assert!(places.is_sorted());
 }

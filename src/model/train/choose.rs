@@ -6,8 +6,8 @@ use super::counts::TopicCounts;
 use super::cross_validate::{Bench, Calibration, HeldOut, ScoreTable, calibrate};
 use super::estimate::{Candidate, Estimator, Linear};
 use super::link::{Effort, Features, Link, Prior};
-use super::{Recipe, TrainError, TrainOptions, TrialRecord};
-use crate::model::manifest::{Labels, RecipeRecord};
+use super::{Recipe, TrainError, TrainOptions};
+use crate::model::manifest::{Labels, LinkTrialRecord, RecipeRecord, TrialRecord};
 use crate::model::softmax;
 
 /// The pseudo-counts that `auto` tries, of the multinomial and the complement estimate: light and strong smoothing.
@@ -40,10 +40,26 @@ pub(super) struct Trial {
     pub(super) calibration: Calibration,
 }
 
-/// Tries what the options leave open. The trials, the best one first.
-pub(super) fn choose(bench: Bench<'_>, options: &TrainOptions) -> Result<Vec<Trial>, TrainError> {
+/// What was tried.
+#[derive(Debug)]
+pub(super) struct Choice {
+    /// The best one first.
+    pub(super) trials: Vec<Trial>,
+    link_trials: Vec<LinkTrialRecord>,
+}
+
+impl Choice {
+    /// What the manifest says of it.
+    pub(super) fn records(&self, options: &TrainOptions) -> (Vec<TrialRecord>, Vec<LinkTrialRecord>) {
+        let record = |trial: &Trial| TrialRecord { recipe: trial.recipe(options), metrics: trial.calibration.metrics.clone() };
+        (self.trials.iter().map(record).collect(), self.link_trials.clone())
+    }
+}
+
+/// Tries what the options leave open.
+pub(super) fn choose(bench: Bench<'_>, options: &TrainOptions) -> Result<Choice, TrainError> {
     let deadline = options.budget.map(|budget| Instant::now() + budget);
-    let mut search = Search { bench, options, deadline };
+    let mut search = Search { bench, options, deadline, link_trials: Vec::new() };
     let mut trials = match (options.labels, options.recipe) {
         (Labels::Multiple, _) => search.multi_label()?,
         (Labels::Single, Recipe::Fixed(estimator)) => {
@@ -58,13 +74,14 @@ pub(super) fn choose(bench: Bench<'_>, options: &TrainOptions) -> Result<Vec<Tri
         let (a, b) = (&a.calibration.metrics, &b.calibration.metrics);
         b.accuracy.total_cmp(&a.accuracy).then(a.log_loss.total_cmp(&b.log_loss))
     });
-    Ok(trials)
+    Ok(Choice { trials, link_trials: search.link_trials })
 }
 
 struct Search<'a> {
     bench: Bench<'a>,
     options: &'a TrainOptions,
     deadline: Option<Instant>,
+    link_trials: Vec<LinkTrialRecord>,
 }
 
 impl Search<'_> {
@@ -91,7 +108,7 @@ impl Search<'_> {
                 Features::new(Labels::Single, &[scaled(0), scaled(1)], topics())
             })
             .collect();
-        if let Some((pair, prior)) = self.best_link(&features, &documents)? {
+        if let Some((pair, prior)) = self.best_link(&pairs, &features, &documents)? {
             let candidates = candidates[2 * pair..2 * pair + 2].to_vec();
             let linked = self.linked(candidates, &features[pair], &documents, prior)?;
             trials.insert(0, linked);
@@ -101,10 +118,15 @@ impl Search<'_> {
 
     /// The smoothing (a place in `features`) and the prior whose link does best on the documents of one fold that it did not see; None
     /// where there is no time for any.
-    fn best_link(&self, features: &[Features<'_>], documents: &[HeldOut]) -> Result<Option<(usize, Prior)>, TrainError> {
+    fn best_link(
+        &mut self,
+        alphas: &[[f64; 2]],
+        features: &[Features<'_>],
+        documents: &[HeldOut],
+    ) -> Result<Option<(usize, Prior)>, TrainError> {
         let (seen, unseen): (Vec<usize>, Vec<usize>) = (0..documents.len()).partition(|&place| documents[place].fold != 0);
         let mut best: Option<(f64, usize, Prior)> = None;
-        for (pair, features) in features.iter().enumerate() {
+        for (pair, (features, &[multinomial_alpha, complement_alpha])) in features.iter().zip(alphas).enumerate() {
             let seen = features.thinned(seen.clone(), MAX_CHOSEN_ON);
             for variance in LINK_VARIANCES {
                 if self.is_out_of_time() {
@@ -113,6 +135,13 @@ impl Search<'_> {
                 let prior = Prior { own: variance, cross: variance };
                 let link = self.fit(features, &seen, prior, CHOOSING_ITERATIONS)?;
                 let loss = log_loss(&link.logits(features, unseen.iter().copied()), &unseen, documents);
+                let log_loss = loss / unseen.len() as f64;
+                self.link_trials.push(LinkTrialRecord {
+                    multinomial_alpha,
+                    complement_alpha,
+                    link_variance: variance,
+                    log_loss,
+                });
                 if best.is_none_or(|(least, _, _)| loss < least) {
                     best = Some((loss, pair, prior));
                 }
@@ -235,10 +264,5 @@ impl Trial {
             }
         }
         record
-    }
-
-    /// What the report says of the trial.
-    pub(super) fn record(&self, options: &TrainOptions) -> TrialRecord {
-        TrialRecord { recipe: self.recipe(options), metrics: self.calibration.metrics.clone() }
     }
 }

@@ -8,7 +8,7 @@ use super::choose::Trial;
 use super::estimate::Linear;
 use super::spool::SpooledCorpus;
 use crate::model::artifact::Draft;
-use crate::model::manifest::{CorpusRecord, Labels, Manifest, TopicRecord, WeightsRecord};
+use crate::model::manifest::{CorpusRecord, Labels, LinkTrialRecord, Manifest, TopicRecord, TrialRecord, WeightsRecord};
 
 /// The largest weight, either way: what half precision holds. Only a corpus told apart without a single mistake comes near it.
 const MAX_WEIGHT: f64 = 65_504.0;
@@ -26,6 +26,7 @@ pub(super) fn draft(
     idf: Vec<f32>,
     mut linear: Linear,
     trial: &Trial,
+    (trials, link_trials): (Vec<TrialRecord>, Vec<LinkTrialRecord>),
 ) -> Draft {
     let calibration = &trial.calibration;
     let topic_count = corpus.topics().len();
@@ -46,6 +47,8 @@ pub(super) fn draft(
             version: options.id.version,
             language_code: options.language_code.clone(),
             recipe: trial.recipe(options),
+            trials,
+            link_trials,
             labels: options.labels,
             text: options.text,
             topics: corpus

@@ -30,7 +30,7 @@ pub use documents::{Documents, DocumentsError, Header};
 pub use estimate::Estimator;
 
 use super::artifact::{ArtifactError, Encoded, hexadecimal};
-use super::manifest::{CorpusRecord, Labels, Manifest, MetricsRecord, ModelId, RecipeRecord};
+use super::manifest::{CorpusRecord, Labels, Manifest, ModelId};
 use crate::corpus::{self, CorpusError, Input, Progress};
 use crate::text::TextOptions;
 use intern::Interner;
@@ -106,15 +106,6 @@ pub enum Recipe {
     Fixed(Estimator),
 }
 
-/// What cross-validation saw of one way to estimate.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
-pub struct TrialRecord {
-    /// The way.
-    pub recipe: RecipeRecord,
-    /// How good it was on documents it did not see.
-    pub metrics: MetricsRecord,
-}
-
 /// What training made.
 #[derive(Debug)]
 pub struct Trained {
@@ -126,8 +117,6 @@ pub struct Trained {
     pub manifest: Manifest,
     /// What was read from the inputs; without the documents of the model that learning went on from.
     pub corpus: corpus::Summary,
-    /// What cross-validation tried; one trial where nothing was left to choose.
-    pub trials: Vec<TrialRecord>,
     /// What the one who trains should know, in sentences.
     pub warnings: Vec<String>,
 }
@@ -193,18 +182,17 @@ pub fn train(inputs: &[Input], options: &TrainOptions, progress: &Progress) -> R
     let folds = cross_validate::Folds::assign(&mut spooled, options.seed)?;
     let bench =
         cross_validate::Bench { corpus: &mut spooled, idf: &idf, totals: &totals, selection: &selection, folds: &folds };
-    let trials = choose::choose(bench, options)?;
-    let best = trials.first().ok_or(TrainError::EmptyCorpus)?;
+    let choice = choose::choose(bench, options)?;
+    let best = choice.trials.first().ok_or(TrainError::EmptyCorpus)?;
     let totals = totals.restricted(selection.selected());
     spooled.retain_terms(selection.selected());
     let idf = counts::inverse_document_frequencies(&spooled);
     let linear = best.fit(&totals)?;
     let warnings = warnings(&spooled, options.labels);
-    let draft = freeze::draft(options, record, &spooled, idf, linear, best);
+    let draft = freeze::draft(options, record, &spooled, idf, linear, best, choice.records(options));
     let artifact = super::artifact::encode(draft)?;
     let manifest = super::artifact::parse(&artifact.manifest, &artifact.weights)?.manifest;
-    let trials = trials.iter().map(|trial| trial.record(options)).collect();
-    Ok(Trained { artifact, documents, manifest, corpus: summary, trials, warnings })
+    Ok(Trained { artifact, documents, manifest, corpus: summary, warnings })
 }
 
 /// The documents of `options.from` and those of the inputs behind them, dealt to the workers; and what they are in all.

@@ -39,7 +39,7 @@ fn training_with_json_prints_one_object() {
     assert_eq!(outcome["skipped"], 0);
     assert_eq!(outcome["manifest"]["recipe"]["kind"], "multinomial");
     assert_eq!(outcome["terms"], outcome["manifest"]["term_count"]);
-    assert_eq!(outcome["trials"][0]["metrics"], outcome["manifest"]["metrics"]);
+    assert_eq!(outcome["manifest"]["trials"][0]["metrics"], outcome["manifest"]["metrics"]);
     assert!(number(&outcome, "seconds") >= 0.0);
 }
 

@@ -33,7 +33,7 @@ fn trained_from(from: Option<&Path>, inputs: &[Input], options: &TrainOptions) -
 fn assert_same(one: &mut Trained, other: &mut Trained, which: &str) {
     assert_eq!(one.manifest, other.manifest, "{which}");
     assert!(one.artifact == other.artifact, "{which}: the artefacts differ");
-    assert_eq!(one.trials, other.trials, "{which}");
+    assert_eq!(one.manifest.trials, other.manifest.trials, "{which}");
     assert_eq!(one.warnings, other.warnings, "{which}");
     assert!(documents(one) == documents(other), "{which}: the documents differ");
 }
