@@ -76,8 +76,15 @@ impl BagCounter {
 /// Says which place of a bag a term has: a small hash table, which stays in the nearest cache however large the vocabulary is.
 #[derive(Debug, Default)]
 struct Places {
-    /// Places plus one, 0 where there is none; a power of 2 of them, a quarter or less in use.
-    slots: Vec<u32>,
+    /// A power of 2 of them, a quarter or less in use.
+    slots: Vec<Place>,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Place {
+    term: TermId,
+    /// The place plus one; 0 in a free slot.
+    number: u32,
 }
 
 impl Places {
@@ -85,22 +92,22 @@ impl Places {
     fn count(&mut self, found: &[(TermId, u32)], terms: &mut Vec<TermCount>) {
         let slot_count = (4 * found.len()).next_power_of_two();
         self.slots.clear();
-        self.slots.resize(slot_count, 0);
+        self.slots.resize(slot_count, Place::default());
         // One more than there can be: an entry is read before it is known to be a new one.
         terms.resize(found.len() + 1, TermCount { term: 0, count: 0 });
         let mut term_count = 0;
         for &(term, times) in found {
             let mut slot = term as usize & (slot_count - 1);
-            let (is_new, at) = loop {
-                match self.slots[slot] as usize {
-                    0 => break (true, term_count),
-                    place if terms[place - 1].term == term => break (false, place - 1),
-                    _ => slot = (slot + 1) & (slot_count - 1),
-                }
-            };
-            let entry = &mut terms[at];
-            *entry = TermCount { term, count: times + if is_new { 0 } else { entry.count } };
-            self.slots[slot] = at as u32 + 1;
+            while (self.slots[slot].number != 0) & (self.slots[slot].term != term) {
+                slot = (slot + 1) & (slot_count - 1);
+            }
+            // Whether a word is new is hard to guess: there is no branch on it.
+            let number = self.slots[slot].number as usize;
+            let is_new = number == 0;
+            let at = if is_new { term_count } else { number - 1 };
+            let before = if is_new { 0 } else { terms[at].count };
+            terms[at] = TermCount { term, count: before + times };
+            self.slots[slot] = Place { term, number: at as u32 + 1 };
             term_count += usize::from(is_new);
         }
         terms.truncate(term_count);
