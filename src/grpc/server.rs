@@ -42,14 +42,15 @@ const SERVICES: &[&str] = &[
 ];
 
 /// How many calls one connection may have open.
-const STREAMS_A_CONNECTION: u32 = 1_024;
-/// How much a stream, and a connection, may send ahead of what is read, in bytes.
+pub const STREAMS_A_CONNECTION: u32 = 1_024;
+/// How much a stream may send ahead of what is read, in bytes; [`CONNECTION_WINDOW_BYTES`] is for a whole connection.
 ///
 /// h2 closes a connection (GOAWAY, ENHANCE_YOUR_CALM) on which too many small frames wait to be read: each below 256 bytes
 /// costs the difference, out of half the connection's window. A stream of headlines sent faster than it is answered fills its
 /// own window with frames of 20 bytes; with hyper's 1 MiB for both, that closed the connection. These let ten such streams be.
-const STREAM_WINDOW_BYTES: u32 = 64 << 10;
-const CONNECTION_WINDOW_BYTES: u32 = 16 << 20;
+pub const STREAM_WINDOW_BYTES: u32 = 64 << 10;
+/// The same of a connection.
+pub const CONNECTION_WINDOW_BYTES: u32 = 16 << 20;
 /// How often an idle connection is asked whether it is still there, and how long it has to answer.
 const KEEPALIVE: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(20));
 
