@@ -113,11 +113,11 @@ fn text(criterion: &mut Criterion) {
         bencher.iter(|| {
             let mut sum = 0;
             for field in fields() {
-                scanner.scan(black_box(field), Numbers::Verbatim, |word| {
+                for word in scanner.scan(black_box(field), Numbers::Verbatim).iter() {
                     if let Word::Term { hash, .. } = word {
                         sum ^= hash.0;
                     }
-                });
+                }
             }
             sum
         });

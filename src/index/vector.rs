@@ -234,16 +234,16 @@ impl Analyzer {
         let Self { scanner, stemmer, known, occurrences } = self;
         occurrences.clear();
         for (field, times) in [(text.title, TITLE_WEIGHT), (text.body, 1)] {
-            scanner.scan(field, Numbers::Verbatim, |word| {
+            for word in scanner.scan(field, Numbers::Verbatim).iter() {
                 // What is too long to be a word is no term either.
-                let Word::Term { hash, text } = word else { return };
+                let Word::Term { hash, text } = word else { continue };
                 let place = &mut known[hash.0 as usize % KNOWN_WORDS];
                 if place.0 != hash {
                     *place = (hash, TermKey::of_stem(&stemmer.stem(&text.to_string())));
                 }
                 occurrences.push(place.1.0 << 8 | u64::from(times));
                 on_word(place.1, text);
-            });
+            }
         }
         occurrences.sort_unstable();
         let mut entries: Vec<Entry> = Vec::with_capacity(occurrences.len());

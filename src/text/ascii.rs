@@ -1,4 +1,4 @@
-//! The fast path: finds the words of ASCII text as UAX #29 does, 64 bytes at a time.
+//! The fast path: finds the words of ASCII text in lower case as UAX #29 does, 64 bytes at a time.
 //!
 //! Each byte's class (Word_Break) becomes one bit of a 64-bit mask a class; what joins what is then a few operations on masks,
 //! and the words are the runs of ones in the last of them. A word costs a branch, a byte none.
@@ -35,8 +35,7 @@ impl Classes {
             let bytes = u8x16::new(*chunk);
             let bits = |matches: u8x16| u64::from(matches.to_bitmask()) << (place * LANES);
             let is = |byte: u8| bytes.simd_eq(u8x16::splat(byte));
-            let lower = bytes | u8x16::splat(0x20);
-            classes.letter |= bits((lower - u8x16::splat(b'a')).simd_lt(u8x16::splat(26)));
+            classes.letter |= bits((bytes - u8x16::splat(b'a')).simd_lt(u8x16::splat(26)));
             classes.digit |= bits((bytes - u8x16::splat(b'0')).simd_lt(u8x16::splat(10)));
             classes.underscore |= bits(is(b'_'));
             classes.mid_letter |= bits(is(b':'));
@@ -72,14 +71,14 @@ fn classes_at(text: &[u8], at: usize) -> Classes {
     }
 }
 
-/// Appends the place of each word to `words`, in the order of the text. `text` is ASCII.
+/// Appends the place of each word from `from` on to `words`, in the order of the text. From there on `text` is ASCII in lower case.
 ///
 /// A word is a segment between UAX #29 boundaries that holds a letter or a digit; here a segment of underscores alone is one too.
-pub(super) fn find_words(text: &[u8], words: &mut Vec<Range<usize>>) {
-    let (mut before, mut here) = (Classes::default(), classes_at(text, 0));
+pub(super) fn find_words(text: &[u8], from: usize, words: &mut Vec<Range<usize>>) {
+    let (mut before, mut here) = (Classes::default(), classes_at(text, from));
     // Whether a word reaches into the block, and where the word begins that ends next.
     let (mut is_open, mut start) = (0, 0);
-    for at in (0..text.len()).step_by(BLOCK) {
+    for at in (from..text.len()).step_by(BLOCK) {
         let after = classes_at(text, at + BLOCK);
         let inside = here.words(&before, &after);
         let follows = inside << 1 | is_open;
@@ -88,6 +87,7 @@ pub(super) fn find_words(text: &[u8], words: &mut Vec<Range<usize>>) {
             start = at + starts.trailing_zeros() as usize;
             starts &= starts.wrapping_sub(1);
         }
+        words.reserve(BLOCK);
         while ends != 0 {
             words.push(start..at + ends.trailing_zeros() as usize);
             ends &= ends - 1;

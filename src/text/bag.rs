@@ -32,8 +32,6 @@ pub struct BagCounter {
     /// The terms of the article in the order of the text; those of the title come first.
     hashes: Vec<TermHash>,
     lookups: Lookups,
-    /// The occurrences of known terms, in the order of the text: each with the times it counts.
-    found: Vec<(TermId, u32)>,
     places: Places,
     bag: Bag,
 }
@@ -43,9 +41,8 @@ impl BagCounter {
     ///
     /// The steps follow each other over the whole article, and not term by term: no look-up then waits for the one before it.
     pub fn count(&mut self, article: ArticleText<'_>, options: TextOptions, vocabulary: &Vocabulary) -> &Bag {
-        let Self { scanner, hashes, lookups, found, places, bag } = self;
+        let Self { scanner, hashes, lookups, places, bag } = self;
         hashes.clear();
-        bag.terms.clear();
         bag.token_count = 0;
         bag.known_token_count = 0;
         let title_weight = u32::from(options.title_weight.get());
@@ -63,12 +60,14 @@ impl BagCounter {
                 title_end = hashes.len();
             }
         });
-        found.clear();
+        let mut terms = places.of_at_most(hashes.len(), &mut bag.terms);
+        let mut known_token_count = 0;
         vocabulary.find_each(hashes, lookups, |place, term| {
-            bag.known_token_count += u32::from(!term.is_pair);
-            found.push((term.id, if place < title_end { title_weight } else { 1 }));
+            known_token_count += u32::from(!term.is_pair);
+            terms.add(term.id, if place < title_end { title_weight } else { 1 });
         });
-        places.count(found, &mut bag.terms);
+        terms.finish();
+        bag.known_token_count = known_token_count;
         bag
     }
 }
@@ -76,41 +75,50 @@ impl BagCounter {
 /// Says which place of a bag a term has: a small hash table, which stays in the nearest cache however large the vocabulary is.
 #[derive(Debug, Default)]
 struct Places {
-    /// A power of 2 of them, a quarter or less in use.
-    slots: Vec<Place>,
+    /// By the low bits of a term: its place in the list, 0 in a free slot. A power of 2 of them, half or less in use.
+    slots: Vec<u32>,
 }
 
-#[derive(Debug, Clone, Copy, Default)]
-struct Place {
-    term: TermId,
-    /// The place plus one; 0 in a free slot.
-    number: u32,
+/// A list of different terms that grows. Its first entry is none.
+struct Terms<'a> {
+    slots: &'a mut [u32],
+    entries: &'a mut Vec<TermCount>,
+    len: usize,
 }
 
 impl Places {
-    /// Sets `terms` to the terms of `found` with the times they count together, in the order of their first occurrence.
-    fn count(&mut self, found: &[(TermId, u32)], terms: &mut Vec<TermCount>) {
-        let slot_count = (4 * found.len()).next_power_of_two();
+    /// An empty list in the memory of `entries`, for so many different terms or fewer.
+    fn of_at_most<'a>(&'a mut self, count: usize, entries: &'a mut Vec<TermCount>) -> Terms<'a> {
         self.slots.clear();
-        self.slots.resize(slot_count, Place::default());
-        // One more than there can be: an entry is read before it is known to be a new one.
-        terms.resize(found.len() + 1, TermCount { term: 0, count: 0 });
-        let mut term_count = 0;
-        for &(term, times) in found {
-            let mut slot = term as usize & (slot_count - 1);
-            while (self.slots[slot].number != 0) & (self.slots[slot].term != term) {
-                slot = (slot + 1) & (slot_count - 1);
-            }
-            // Whether a word is new is hard to guess: there is no branch on it.
-            let number = self.slots[slot].number as usize;
-            let is_new = number == 0;
-            let at = if is_new { term_count } else { number - 1 };
-            let before = if is_new { 0 } else { terms[at].count };
-            terms[at] = TermCount { term, count: before + times };
-            self.slots[slot] = Place { term, number: at as u32 + 1 };
-            term_count += usize::from(is_new);
+        self.slots.resize((2 * count).next_power_of_two(), 0);
+        // One more than there can be, besides the first: an entry is read before it is known to be a new one.
+        entries.resize(count + 2, TermCount { term: 0, count: 0 });
+        Terms { slots: &mut self.slots, entries, len: 1 }
+    }
+}
+
+impl Terms<'_> {
+    /// Counts a term once more, or so many times.
+    #[inline]
+    fn add(&mut self, term: TermId, times: u32) {
+        let mask = self.slots.len() - 1;
+        let mut slot = term as usize & mask;
+        while (self.slots[slot] != 0) & (self.entries[self.slots[slot] as usize].term != term) {
+            slot = (slot + 1) & mask;
         }
-        terms.truncate(term_count);
+        // Whether a term is new is hard to guess: there is no branch on it.
+        let place = self.slots[slot] as usize;
+        let is_new = place == 0;
+        let place = if is_new { self.len } else { place };
+        let before = if is_new { 0 } else { self.entries[place].count };
+        self.entries[place] = TermCount { term, count: before + times };
+        self.slots[slot] = place as u32;
+        self.len += usize::from(is_new);
+    }
+
+    fn finish(self) {
+        self.entries.truncate(self.len);
+        self.entries.remove(0);
     }
 }
 

@@ -8,8 +8,8 @@ use std::ops::Range;
 
 use unicode_segmentation::UnicodeSegmentation as _;
 
-use super::normalize::{Stretch, is_default_ignorable, normalize_aligned};
-use super::words::{Word, emit, emit_ascii, is_separator, trim_separators};
+use super::normalize::{Stretch, normalize_aligned};
+use super::words::{FoundWords, Word, is_separator, trim_separators};
 use super::{Numbers, TermHash, TermId, TextOptions, Vocabulary, ascii};
 use crate::article::{ArticleField, ArticleText, TextSpan};
 
@@ -99,27 +99,34 @@ impl CodePoints<'_> {
 /// Calls `on_word(word, place)` for each word of `text`, in order, with its bytes there. The words are those of
 /// [`super::WordScanner::scan`], and held equal to them by tests.
 fn for_each_word(text: &str, numbers: Numbers, mut on_word: impl FnMut(Word<'_>, Range<usize>)) {
-    let (mut normal, mut stretches, mut kept, mut places) = (String::new(), Vec::new(), String::new(), Vec::new());
+    let (mut found, mut places) = (FoundWords::default(), Vec::new());
+    let (mut normal, mut stretches) = (String::new(), Vec::new());
     let mut start = 0;
     for piece in text.split(|c: char| u8::try_from(c).is_ok_and(|byte| is_separator(&byte))) {
+        found.clear();
         if piece.is_ascii() {
+            found.text.extend(piece.bytes().map(|byte| byte.to_ascii_lowercase()));
             places.clear();
-            ascii::find_words(piece.as_bytes(), &mut places);
+            ascii::find_words(&found.text, 0, &mut places);
             for place in &places {
-                let written = start + place.start..start + place.end;
-                emit_ascii(piece.as_bytes(), place.clone(), numbers, &mut |word| on_word(word, written.clone()));
+                found.forget_words();
+                found.push(place.clone(), numbers);
+                if let Some(word) = found.last() {
+                    on_word(word, start + place.start..start + place.end);
+                }
             }
         } else {
             normal.clear();
             stretches.clear();
             normalize_aligned(piece, &mut normal, &mut stretches);
             for (at, segment) in normal.unicode_word_indices() {
-                let written = trim_separators(segment);
                 let end = at + segment.len();
-                let place = written_at(&stretches, end - written.len()..end);
-                kept.clear();
-                kept.extend(written.chars().filter(|&c| !is_default_ignorable(c)));
-                emit(&kept, numbers, &mut |word| on_word(word, start + place.start..start + place.end));
+                let place = written_at(&stretches, end - trim_separators(segment).len()..end);
+                found.clear();
+                found.push_segment(segment, numbers);
+                if let Some(word) = found.last() {
+                    on_word(word, start + place.start..start + place.end);
+                }
             }
         }
         start += piece.len() + 1;
@@ -242,12 +249,12 @@ mod tests {
                 Word::Overlong => None,
             });
         });
-        WordScanner::default().scan(text, Numbers::Shape, |word| {
+        for word in WordScanner::default().scan(text, Numbers::Shape).iter() {
             scanned.push(match word {
                 Word::Term { text, .. } => Some(text.to_string()),
                 Word::Overlong => None,
             });
-        });
+        }
         let found: Vec<Option<String>> = words.iter().map(|word| word.as_ref().map(|(word, _)| word.clone())).collect();
         prop_assert_eq!(found, scanned, "the words are those that are counted");
         let mut last = 0;

@@ -25,7 +25,7 @@ pub use locate::{Occurrences, locate_terms};
 pub use number::Numbers;
 pub use stem::Stemmer;
 pub use vocabulary::{Found, TermId, Vocabulary, VocabularyError};
-pub use words::{MAX_WORD_BYTES, Word, WordScanner, WordText, reference_words};
+pub use words::{MAX_WORD_BYTES, Word, WordScanner, WordText, Words, reference_words};
 
 use std::num::NonZeroU8;
 
@@ -95,20 +95,18 @@ pub fn scan_terms(
 ) {
     for (field, times) in [(article.title, u32::from(options.title_weight.get())), (article.body, 1)] {
         let mut previous: Option<TermHash> = None;
-        scanner.scan(field, options.numbers, |word| match word {
-            Word::Term { hash, text } => {
-                on_term(TermOccurrence::Word { hash, text }, times);
-                if options.pairs {
-                    if let Some(previous) = previous {
-                        on_term(TermOccurrence::Pair { hash: previous.followed_by(hash) }, times);
-                    }
-                    previous = Some(hash);
-                }
-            }
-            Word::Overlong => {
+        for word in scanner.scan(field, options.numbers).iter() {
+            let Word::Term { hash, text } = word else {
                 on_term(TermOccurrence::Overlong, times);
                 previous = None;
+                continue;
+            };
+            on_term(TermOccurrence::Word { hash, text }, times);
+            if options.pairs
+                && let Some(previous) = previous.replace(hash)
+            {
+                on_term(TermOccurrence::Pair { hash: previous.followed_by(hash) }, times);
             }
-        });
+        }
     }
 }

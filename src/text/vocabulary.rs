@@ -52,7 +52,7 @@ const MAX_TERMS: usize = 1 << Slot::ID_BITS;
 /// The most terms of a bucket.
 const BUCKET: usize = 8;
 
-/// The tags of a bucket's terms, a byte each, then zeros. A tag is the high byte of a term's hash, or 1 where that is 0.
+/// The tags of a bucket's terms, a byte each, then zeros. A tag is the high byte of a term's hash, and odd.
 #[derive(Debug, Clone, Copy, Default)]
 struct Tags(u64);
 
@@ -62,8 +62,7 @@ impl Tags {
 
     #[inline]
     const fn of(hash: u64) -> u8 {
-        let tag = (hash >> 56) as u8;
-        if tag == 0 { 1 } else { tag }
+        (hash >> 56) as u8 | 1
     }
 
     /// The high bit of each byte that equals `tag`, and perhaps of some above it that differ by 1: whoever finds a term by it
@@ -112,8 +111,8 @@ pub struct Vocabulary {
 /// Memory of [`Vocabulary::find_each`], to be used again.
 #[derive(Debug, Default)]
 pub(super) struct Lookups {
-    /// Places among the hashes, and the slots that they may be in.
-    candidates: Vec<(u32, u32)>,
+    /// Places among the hashes.
+    candidates: Vec<u32>,
     slots: Vec<Slot>,
 }
 
@@ -215,19 +214,22 @@ impl Vocabulary {
     pub(super) fn find_each(&self, hashes: &[TermHash], memory: &mut Lookups, mut on_found: impl FnMut(usize, Found)) {
         let Lookups { candidates, slots } = memory;
         // Most are no terms. Each is written whether it may be one or not, and kept if it may.
-        candidates.resize(hashes.len(), (0, 0));
+        candidates.resize(hashes.len(), 0);
         let mut count = 0;
         for (place, &TermHash(hash)) in hashes.iter().enumerate() {
-            let bucket = self.bucket(hash);
-            let tags = self.tags[bucket];
-            let matches = tags.matches(Tags::of(hash));
-            candidates[count] = (place as u32, self.starts[bucket] + matches.trailing_zeros() / 8);
-            count += usize::from(matches != 0 || tags.is_full());
+            let tags = self.tags[self.bucket(hash)];
+            candidates[count] = place as u32;
+            count += usize::from((tags.matches(Tags::of(hash)) != 0) | tags.is_full());
         }
         candidates.truncate(count);
         slots.clear();
-        slots.extend(candidates.iter().map(|&(_, slot)| self.slots[slot as usize]));
-        for (&(place, _), slot) in candidates.iter().zip(&*slots) {
+        slots.extend(candidates.iter().map(|&place| {
+            let TermHash(hash) = hashes[place as usize];
+            let bucket = self.bucket(hash);
+            let first = self.tags[bucket].matches(Tags::of(hash)).trailing_zeros() / 8;
+            self.slots[(self.starts[bucket] + first) as usize]
+        }));
+        for (&place, slot) in candidates.iter().zip(&*slots) {
             let hash = hashes[place as usize];
             // The first of a bucket that has the tag is nearly always the term.
             if slot.is_of(hash.0) {

@@ -28,41 +28,22 @@ pub enum Word<'a> {
     Overlong,
 }
 
-/// The text of a word, case-folded when it is asked for: most words are known by their hash.
+/// The text of a word, normalised and case-folded, numbers as [`Numbers`] says. It is UTF-8; whoever needs it as such, for a new word,
+/// has it checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct WordText<'a>(Spelling<'a>);
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Spelling<'a> {
-    /// ASCII, as it is written.
-    Ascii(&'a [u8]),
-    /// Normalised, case-folded, numbers as [`Numbers`] says.
-    Normal(&'a str),
-}
+pub struct WordText<'a>(&'a [u8]);
 
 impl WordText<'_> {
-    /// Appends the word, normalised and case-folded, numbers as [`Numbers`] says.
+    /// Appends the word.
     pub fn append_to(self, out: &mut String) {
-        match self.0 {
-            Spelling::Ascii(bytes) => out.extend(bytes.iter().map(|byte| char::from(byte.to_ascii_lowercase()))),
-            Spelling::Normal(text) => out.push_str(text),
-        }
-    }
-
-    /// How many bytes [`Self::append_to`] appends.
-    pub fn size_bytes(self) -> usize {
-        match self.0 {
-            Spelling::Ascii(bytes) => bytes.len(),
-            Spelling::Normal(text) => text.len(),
-        }
+        // It is cut from valid UTF-8, and rewritten at ASCII bytes only: the check cannot fail.
+        out.push_str(str::from_utf8(self.0).unwrap_or_default());
     }
 }
 
 impl fmt::Display for WordText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = String::with_capacity(self.size_bytes());
-        self.append_to(&mut text);
-        f.write_str(&text)
+        f.write_str(str::from_utf8(self.0).unwrap_or_default())
     }
 }
 
@@ -93,64 +74,155 @@ pub fn reference_words(text: &str, numbers: Numbers) -> Vec<Option<String>> {
         .collect()
 }
 
+/// The words of a text, in order.
+#[derive(Debug, Clone, Copy)]
+pub struct Words<'a> {
+    text: &'a [u8],
+    words: &'a [WordAt],
+}
+
+impl<'a> Words<'a> {
+    /// The words.
+    #[inline]
+    pub fn iter(self) -> impl Iterator<Item = Word<'a>> {
+        self.words.iter().map(move |word| match word.length {
+            0 => Word::Overlong,
+            length => Word::Term { hash: word.hash, text: WordText(&self.text[word.start..word.start + length]) },
+        })
+    }
+}
+
+/// A word in a buffer of text. An overlong one has no length.
+#[derive(Debug, Clone, Copy)]
+struct WordAt {
+    hash: TermHash,
+    start: usize,
+    length: usize,
+}
+
 /// Finds words without an allocation a word; keep one a thread, for its buffers.
 #[derive(Debug, Default)]
 pub struct WordScanner {
     places: Vec<Range<usize>>,
-    plain: Vec<u8>,
+    found: FoundWords,
     normal: String,
-    kept: String,
 }
 
 impl WordScanner {
-    /// Calls `on_word` for each word of `text`, in order.
+    /// The words of `text`. Their memory is the scanner's: they are good until the next call.
     ///
     /// ASCII white space is a word boundary to UAX #29 whatever stands beside it, and normalisation never reaches across
     /// it: so the pieces between may take different ways. Those of ASCII, and of punctuation that has a twin in ASCII, take the fast
     /// one.
-    #[inline]
-    pub fn scan(&mut self, text: &str, numbers: Numbers, mut on_word: impl FnMut(Word<'_>)) {
+    pub fn scan(&mut self, text: &str, numbers: Numbers) -> Words<'_> {
+        self.found.clear();
         if text.is_ascii() {
-            scan_ascii(text.as_bytes(), numbers, &mut self.places, &mut on_word);
+            self.found.text.extend_from_slice(text.as_bytes());
+            self.take_ascii(0, numbers);
         } else {
-            self.scan_mixed(text, numbers, &mut on_word);
+            self.scan_mixed(text, numbers);
         }
+        Words { text: &self.found.text, words: &self.found.words }
     }
 
-    fn scan_mixed(&mut self, text: &str, numbers: Numbers, on_word: &mut impl FnMut(Word<'_>)) {
+    fn scan_mixed(&mut self, text: &str, numbers: Numbers) {
         let bytes = text.as_bytes();
-        // What lies before `done` has been reported, or waits in `plain`, in ASCII.
-        let mut done = 0;
-        self.plain.clear();
+        // What lies before `done` is found, or waits in the buffer from `waiting` on, in ASCII.
+        let (mut done, mut waiting) = (0, 0);
         loop {
             let ascii = ascii_prefix(&bytes[done..]);
-            self.plain.extend_from_slice(ascii);
+            self.found.text.extend_from_slice(ascii);
             done += ascii.len();
             let Some(c) = text[done..].chars().next() else { break };
-            if let Some(twin) = ascii_twin(c, self.plain.last().copied()) {
-                self.plain.push(twin);
+            if let Some(twin) = ascii_twin(c, self.found.text[waiting..].last().copied()) {
+                self.found.text.push(twin);
                 done += c.len_utf8();
                 continue;
             }
-            let plain_end = self.plain.iter().rposition(is_separator).map_or(0, |at| at + 1);
-            scan_ascii(&self.plain[..plain_end], numbers, &mut self.places, on_word);
-            self.plain.clear();
+            let whole = self.found.text[waiting..].iter().rposition(is_separator).map_or(0, |at| at + 1);
+            self.found.text.truncate(waiting + whole);
+            self.take_ascii(waiting, numbers);
             let start = bytes[..done].iter().rposition(is_separator).map_or(0, |at| at + 1);
             let end = bytes[done..].iter().position(is_separator).map_or(bytes.len(), |at| done + at);
-            self.scan_unicode(&text[start..end], numbers, on_word);
-            done = end;
+            self.take_unicode(&text[start..end], numbers);
+            (done, waiting) = (end, self.found.text.len());
         }
-        scan_ascii(&self.plain, numbers, &mut self.places, on_word);
+        self.take_ascii(waiting, numbers);
     }
 
-    fn scan_unicode(&mut self, piece: &str, numbers: Numbers, on_word: &mut impl FnMut(Word<'_>)) {
+    /// Finds the words of the buffer from `start` on, which is ASCII.
+    fn take_ascii(&mut self, start: usize, numbers: Numbers) {
+        self.found.text[start..].make_ascii_lowercase();
+        self.places.clear();
+        ascii::find_words(&self.found.text, start, &mut self.places);
+        self.found.words.reserve(self.places.len());
+        for place in &self.places {
+            self.found.push(place.clone(), numbers);
+        }
+    }
+
+    fn take_unicode(&mut self, piece: &str, numbers: Numbers) {
         self.normal.clear();
         normalize_into(piece, &mut self.normal);
         for segment in self.normal.unicode_words() {
-            self.kept.clear();
-            self.kept.extend(trim_separators(segment).chars().filter(|&c| !is_default_ignorable(c)));
-            emit(&self.kept, numbers, on_word);
+            self.found.push_segment(segment, numbers);
         }
+    }
+}
+
+/// Words, and the buffer that their texts lie in.
+#[derive(Debug, Default)]
+pub(super) struct FoundWords {
+    pub(super) text: Vec<u8>,
+    words: Vec<WordAt>,
+}
+
+impl FoundWords {
+    pub(super) fn clear(&mut self) {
+        self.text.clear();
+        self.words.clear();
+    }
+
+    /// Takes the word that a segment of normalised text is, if it is one.
+    pub(super) fn push_segment(&mut self, segment: &str, numbers: Numbers) {
+        let start = self.text.len();
+        let mut bytes = [0; 4];
+        for c in trim_separators(segment).chars().filter(|&c| !is_default_ignorable(c)) {
+            self.text.extend_from_slice(c.encode_utf8(&mut bytes).as_bytes());
+        }
+        self.push(start..self.text.len(), numbers);
+    }
+
+    /// Takes the segment at a place of the buffer, normalised, less its final "'s", its numbers rewritten: if that is a word.
+    #[inline(always)]
+    pub(super) fn push(&mut self, place: Range<usize>, numbers: Numbers) {
+        let segment = &mut self.text[place.clone()];
+        let length = segment.len() - if segment.ends_with(b"'s") { 2 } else { 0 };
+        let stem = &mut segment[..length];
+        // A segment without a letter or a digit, which is no word, is all underscores.
+        if stem.first().is_none_or(|&byte| byte == b'_') && stem.iter().all(|&byte| byte == b'_') {
+            return;
+        }
+        if length > MAX_WORD_BYTES {
+            self.words.push(WordAt { hash: TermHash::of_word(&[]), start: place.start, length: 0 });
+            return;
+        }
+        if numbers.rewrites(stem) {
+            Numbers::rewrite(stem);
+        }
+        let hash = TermHash::at(&self.text, place.start..place.start + length);
+        self.words.push(WordAt { hash, start: place.start, length });
+    }
+
+    /// Forgets what was taken, and keeps the buffer.
+    pub(super) fn forget_words(&mut self) {
+        self.words.clear();
+    }
+
+    /// The word taken last; none where none was.
+    pub(super) fn last(&self) -> Option<Word<'_>> {
+        let words = &self.words[self.words.len().saturating_sub(1)..];
+        Words { text: &self.text, words }.iter().next()
     }
 }
 
@@ -171,86 +243,24 @@ pub(super) const fn is_separator(byte: &u8) -> bool {
     matches!(byte, b' ' | b'\n' | b'\t' | b'\r')
 }
 
-#[inline]
-fn scan_ascii(text: &[u8], numbers: Numbers, places: &mut Vec<Range<usize>>, on_word: &mut impl FnMut(Word<'_>)) {
-    places.clear();
-    ascii::find_words(text, places);
-    for place in &*places {
-        emit_ascii(text, place.clone(), numbers, on_word);
-    }
-}
-
-/// Reports an ASCII word as it is written at a place of an ASCII text, less its final "'s", its numbers rewritten.
-#[inline]
-pub(super) fn emit_ascii(text: &[u8], place: Range<usize>, numbers: Numbers, on_word: &mut impl FnMut(Word<'_>)) {
-    let raw = &text[place.clone()];
-    // A segment without a letter or a digit, which is no word, is all underscores.
-    if raw[0] == b'_' && raw.iter().all(|&byte| byte == b'_') {
-        return;
-    }
-    let stem = match raw {
-        [stem @ .., b'\'', b's' | b'S'] => stem,
-        _ => raw,
-    };
-    if stem.len() > MAX_WORD_BYTES {
-        on_word(Word::Overlong);
-        return;
-    }
-    if numbers.rewrites(stem) {
-        emit_number(stem, on_word);
-        return;
-    }
-    let hash = TermHash::of_ascii_word(text, place.start..place.start + stem.len());
-    on_word(Word::Term { hash, text: WordText(Spelling::Ascii(stem)) });
-}
-
-/// Reports a word that [`Numbers::rewrites`].
-#[cold]
-fn emit_number(word: &[u8], on_word: &mut impl FnMut(Word<'_>)) {
-    let mut buffer = [0u8; MAX_WORD_BYTES];
-    let shape = &mut buffer[..word.len()];
-    shape.copy_from_slice(word);
-    Numbers::rewrite(shape);
-    // Digits and ASCII separators: the check cannot fail.
-    if let Ok(text) = str::from_utf8(shape) {
-        on_word(Word::Term { hash: TermHash::of_word(shape), text: WordText(Spelling::Normal(text)) });
-    }
-}
-
-/// Reports a normalised word, less its final "'s", its numbers rewritten.
-#[inline]
-pub(super) fn emit(word: &str, numbers: Numbers, on_word: &mut impl FnMut(Word<'_>)) {
-    let stem = word.strip_suffix("'s").unwrap_or(word);
-    if stem.is_empty() {
-        return;
-    }
-    if stem.len() > MAX_WORD_BYTES {
-        on_word(Word::Overlong);
-    } else if numbers.rewrites(stem.as_bytes()) {
-        emit_number(stem.as_bytes(), on_word);
-    } else {
-        on_word(Word::Term { hash: TermHash::of_word(stem.as_bytes()), text: WordText(Spelling::Normal(stem)) });
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
 
     fn scanned(text: &str, numbers: Numbers) -> Vec<Option<String>> {
-        let mut words = Vec::new();
-        WordScanner::default().scan(text, numbers, |word| {
-            words.push(match word {
-                Word::Term { hash, text } => {
-                    let text = text.to_string();
-                    assert_eq!(hash, TermHash::of_word(text.as_bytes()));
-                    Some(text)
-                }
-                Word::Overlong => None,
-            });
+        let mut scanner = WordScanner::default();
+        // What was found before is of no effect.
+        scanner.scan("some other, l’été words", numbers);
+        let words = scanner.scan(text, numbers).iter().map(|word| match word {
+            Word::Term { hash, text } => {
+                let text = text.to_string();
+                assert_eq!(hash, TermHash::of_word(text.as_bytes()));
+                Some(text)
+            }
+            Word::Overlong => None,
         });
-        words
+        words.collect()
     }
 
     /// The words of `text`, by both ways, which must agree.
