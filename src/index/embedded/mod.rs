@@ -13,6 +13,7 @@
 //! what is frozen and at what is recent, as they were at one moment.
 
 mod journal;
+mod queue;
 mod recent;
 mod segments;
 mod state;
@@ -29,10 +30,11 @@ use std::thread::JoinHandle;
 
 use serde::{Deserialize, Serialize};
 
+use self::queue::{Prepared, Queue};
 use self::recent::RecentArticle;
 use self::segments::{Access, Store};
 use self::state::{Shared, State};
-use self::writer::{Prepared, Queue, Writer};
+use self::writer::Writer;
 use super::query::{Candidate, MAX_COLLAPSED, Source, page};
 use super::vector::of_text;
 use super::{
