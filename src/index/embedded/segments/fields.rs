@@ -2,14 +2,12 @@
 
 use tantivy::schema::{FAST, Field, IndexRecordOption, STORED, Schema, TextFieldIndexing, TextOptions};
 
-use super::tokens::TERMS_TOKENIZER;
 use crate::index::ArchivedArticle;
 use crate::index::query::languages;
 
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Fields {
     pub(super) id: Field,
-    pub(super) terms: Field,
     pub(super) tags: Field,
     pub(super) published: Field,
     pub(super) vector: Field,
@@ -19,26 +17,18 @@ pub(super) struct Fields {
 
 pub(super) fn schema() -> (Schema, Fields) {
     let mut schema = Schema::builder();
-    let text = |tokenizer: &str, option| {
-        let indexing = TextFieldIndexing::default().set_tokenizer(tokenizer).set_index_option(option).set_fieldnorms(false);
-        TextOptions::default().set_indexing_options(indexing)
-    };
+    let indexing =
+        TextFieldIndexing::default().set_tokenizer("raw").set_index_option(IndexRecordOption::Basic).set_fieldnorms(false);
+    let text = TextOptions::default().set_indexing_options(indexing);
     let fields = Fields {
-        id: schema.add_text_field("id", text("raw", IndexRecordOption::Basic)),
-        terms: schema.add_text_field("terms", text(TERMS_TOKENIZER, IndexRecordOption::WithFreqs)),
-        tags: schema.add_text_field("tags", text("raw", IndexRecordOption::Basic)),
+        id: schema.add_text_field("id", text.clone()),
+        tags: schema.add_text_field("tags", text),
         published: schema.add_i64_field("published", FAST),
         vector: schema.add_u64_field("vector", FAST),
         squared_length: schema.add_u64_field("squared_length", FAST),
         record: schema.add_bytes_field("record", STORED),
     };
     (schema.build(), fields)
-}
-
-impl Default for Fields {
-    fn default() -> Self {
-        schema().1
-    }
 }
 
 pub(super) fn topic_tag(topic: &str) -> String {

@@ -1,11 +1,13 @@
 //! The folded part of the archive: articles in the segments of tantivy. Only the files of this folder name it.
 //!
-//! tantivy keeps the terms' postings (a term is a token, its count the token's frequency), the vectors and the articles, and
-//! makes commits whole. Ranking is not its: candidates are summed up from the postings here, by the weights of the vectors.
+//! tantivy keeps the articles, their ids, tags and vectors, merges segments, and makes commits whole. Ranking is not its: candidates
+//! are summed up from postings of our own, which are made from a segment's vectors when it is first opened (ADR 13).
 
 mod fields;
+mod postings;
+mod postings_files;
+mod search;
 mod store;
-mod tokens;
 mod view;
 
 pub(super) use store::{Access, Store};
@@ -14,14 +16,13 @@ use std::cell::RefCell;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use tantivy::schema::{IndexRecordOption, Value as _};
-use tantivy::{DocSet as _, TERMINATED, TantivyDocument, TantivyError};
+use tantivy::schema::IndexRecordOption;
+use tantivy::{DocSet as _, TERMINATED, TantivyError};
 
-use self::fields::{Fields, topic_tag};
+use self::fields::topic_tag;
 use self::view::SegmentView;
-use super::super::query::Filter;
 use super::super::record;
-use super::super::vector::{Entry, QueryTerm, QueryVector, Vector, cosine};
+use super::super::vector::{Entry, QueryVector, Vector, cosine};
 use super::super::{ArchivedArticle, ArticleId, IndexError};
 
 /// What a failure of tantivy is to the archive. Its errors keep no kind once they have passed a thread of it: the text has to
@@ -41,7 +42,6 @@ fn failure(action: &'static str, error: &TantivyError) -> IndexError {
 /// The segments at one moment.
 #[derive(Debug, Default)]
 pub(super) struct Segments {
-    fields: Fields,
     views: Vec<Arc<SegmentView>>,
     /// The first journal that is not in them.
     pub(super) journal: u64,
@@ -80,30 +80,26 @@ impl Segments {
 
     /// The article at a place, read from disk.
     pub(super) fn article(&self, place: Place) -> Result<ArchivedArticle, IndexError> {
-        let view = self.view(place);
-        let document: TantivyDocument =
-            view.store.get(place.document).map_err(|error| failure("cannot read an article", &error))?;
-        let bytes = document.get_first(self.fields.record).and_then(|value| value.as_bytes()).unwrap_or_default();
-        record::to_article(bytes).map_err(|source| IndexError::Corrupt { id: self.id(place).to_owned(), source })
+        let bytes = self.view(place).record(place.document).map_err(|error| failure("cannot read an article", &error))?;
+        record::to_article(&bytes).map_err(|source| IndexError::Corrupt { id: self.id(place).to_owned(), source })
     }
 
     /// How similar the article at a place is to a query.
     pub(super) fn similarity(&self, place: Place, query: &QueryVector) -> f64 {
         let view = self.view(place);
         ENTRIES.with_borrow_mut(|entries| {
-            let rows = view.vector.index.value_row_ids(place.document);
-            entries.resize(rows.len(), 0);
-            view.vector.values.get_range(u64::from(rows.start), entries);
-            let product = entries.iter().map(|entry| query.product(Entry(*entry))).sum();
-            cosine(product, query.squared_length(), view.squared_length.first(place.document).unwrap_or(0))
+            view.read_vector(place.document, entries);
+            let product = query.inner_product(entries.iter().map(|entry| Entry(*entry)));
+            cosine(product, query.squared_length(), view.squared_length(place.document))
         })
     }
 
     /// The vector of the article at a place.
     pub(super) fn vector(&self, place: Place) -> Vector {
         let view = self.view(place);
-        let entries = view.vector.values_for_doc(place.document).map(Entry).collect();
-        Vector { entries, squared_length: view.squared_length.first(place.document).unwrap_or(0) }
+        let mut entries = Vec::new();
+        view.read_vector(place.document, &mut entries);
+        Vector { entries: entries.into_iter().map(Entry).collect(), squared_length: view.squared_length(place.document) }
     }
 
     /// Every article, in no order.
@@ -161,99 +157,16 @@ impl Segments {
         Ok(false)
     }
 
-    /// The articles whose parts of the cosine by `terms` are the largest, at most `count`, of those that pass the filter and
-    /// are not hidden; with that part, less the factor that all share.
-    pub(super) fn candidates(
-        &self,
-        terms: &[QueryTerm],
-        filter: &Filter,
-        hidden: &Hidden,
-        count: usize,
-    ) -> Result<Vec<(f32, Place)>, IndexError> {
-        let mut best = Best::new(count);
-        SUMS.with_borrow_mut(|sums| {
-            for (segment, view) in (0..).zip(&self.views) {
-                sums.clear();
-                sums.resize(view.reader.max_doc() as usize, 0.0);
-                view.sum(terms, sums).map_err(reading)?;
-                let allowed = if filter.is_empty() { None } else { Some(view.allowed(filter).map_err(reading)?) };
-                for (document, (sum, inverse_length)) in (0..).zip(sums.iter().zip(&view.inverse_lengths)) {
-                    let part = sum * inverse_length;
-                    if part > best.least
-                        && allowed.as_ref().is_none_or(|allowed| allowed[document as usize])
-                        && (hidden.is_empty() || !hidden.contains(&Place { segment, document }))
-                    {
-                        best.push(part, Place { segment, document });
-                    }
-                }
-            }
-            Ok(())
-        })?;
-        Ok(best.into_vec())
-    }
-
     fn view(&self, place: Place) -> &SegmentView {
         &self.views[place.segment as usize]
     }
 }
 
 thread_local! {
-    /// A sum for each article of a segment.
-    static SUMS: RefCell<Vec<f32>> = RefCell::default();
     /// A vector as the column has it.
     static ENTRIES: RefCell<Vec<u64>> = RefCell::default();
 }
 
 fn reading(error: impl std::fmt::Display) -> IndexError {
     IndexError::Storage { action: "cannot read the index", reason: error.to_string() }
-}
-
-/// Keeps the largest of many.
-struct Best {
-    count: usize,
-    /// What is not above it cannot be among them.
-    least: f32,
-    found: Vec<(f32, Place)>,
-}
-
-impl Best {
-    fn new(count: usize) -> Self {
-        Self { count: count.max(1), least: 0.0, found: Vec::with_capacity(2 * count) }
-    }
-
-    fn push(&mut self, part: f32, place: Place) {
-        self.found.push((part, place));
-        if self.found.len() >= 2 * self.count {
-            self.cut();
-        }
-    }
-
-    fn cut(&mut self) {
-        if self.found.len() > self.count {
-            self.found.select_nth_unstable_by(self.count - 1, |a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-            self.found.truncate(self.count);
-            self.least = self.found[self.count - 1].0;
-        }
-    }
-
-    fn into_vec(mut self) -> Vec<(f32, Place)> {
-        self.cut();
-        self.found
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_best_of_many_are_kept() {
-        let mut best = Best::new(3);
-        for number in [5_u32, 1, 9, 7, 3, 8, 2, 6, 4] {
-            best.push(number as f32, Place { segment: 0, document: number });
-        }
-        let mut kept: Vec<u32> = best.into_vec().iter().map(|(_, place)| place.document).collect();
-        kept.sort();
-        assert_eq!(kept, [7, 8, 9]);
-    }
 }

@@ -7,16 +7,16 @@ use std::sync::Arc;
 
 use tantivy::directory::{META_LOCK, MmapDirectory, WatchCallback, WatchHandle};
 use tantivy::indexer::{IndexWriterOptions, LogMergePolicy};
-use tantivy::tokenizer::TextAnalyzer;
 use tantivy::{
     Directory as _, Index, IndexMeta, IndexSettings, IndexWriter, SegmentReader, TantivyDocument, TantivyError, Term,
 };
 
 use super::fields::{Fields, schema, tags};
-use super::tokens::{TERMS_TOKENIZER, TermsTokenizer, encode_terms};
+use super::postings_files::PostingsFiles;
 use super::view::SegmentView;
 use super::{Segments, failure};
 use crate::index::embedded::recent::{Recent, RecentEntry};
+use crate::index::vector::Entry;
 use crate::index::{IndexError, PublishTime};
 
 /// The memory that articles being folded may take before they become a segment, in bytes.
@@ -32,6 +32,7 @@ const STORE_BLOCK_BYTES: usize = 8 << 10;
 pub(in crate::index::embedded) struct Store {
     index: Index,
     fields: Fields,
+    postings: PostingsFiles,
     /// None until the first fold, and after one that failed.
     writer: Option<IndexWriter>,
     _watch: Option<WatchHandle>,
@@ -44,7 +45,7 @@ impl Store {
         let opened = MmapDirectory::open(directory).map_err(TantivyError::from);
         let settings = IndexSettings { docstore_blocksize: STORE_BLOCK_BYTES, ..IndexSettings::default() };
         let index = opened.and_then(|directory| Index::builder().schema(schema).settings(settings).open_or_create(directory));
-        Self::of(index.map_err(|error| failure("cannot create the index", &error))?, fields)
+        Ok(Self::of(index.map_err(|error| failure("cannot create the index", &error))?, fields, directory))
     }
 
     /// Opens the directory as it is, without writing to it.
@@ -55,12 +56,11 @@ impl Store {
             let reason = "its schema is not that of this version".to_owned();
             return Err(IndexError::Storage { action: "cannot open the index", reason });
         }
-        Self::of(index, fields)
+        Ok(Self::of(index, fields, directory))
     }
 
-    fn of(index: Index, fields: Fields) -> Result<Self, IndexError> {
-        index.tokenizers().register(TERMS_TOKENIZER, TextAnalyzer::from(TermsTokenizer::default()));
-        Ok(Self { index, fields, writer: None, _watch: None })
+    fn of(index: Index, fields: Fields, directory: &Path) -> Self {
+        Self { index, fields, postings: PostingsFiles::of(directory), writer: None, _watch: None }
     }
 
     /// Calls `on_change` whenever the segments may have changed: after a fold, and after a merge of segments.
@@ -109,7 +109,6 @@ impl Store {
             if let RecentEntry::Article(article) = entry {
                 let mut document = TantivyDocument::default();
                 document.add_text(fields.id, id.as_str());
-                document.add_text(fields.terms, encode_terms(&article.vector));
                 for tag in tags(&article.article) {
                     document.add_text(fields.tags, tag);
                 }
@@ -152,7 +151,7 @@ impl Store {
             action: "cannot read the index",
             reason: "its commit does not name a journal".to_owned(),
         })?;
-        let mut segments = Segments { fields: self.fields, views: Vec::new(), journal };
+        let mut segments = Segments { views: Vec::new(), journal };
         for meta in &metas.segments {
             let key = (meta.id().uuid_string(), meta.delete_opstamp());
             let known = previous.views.iter().find(|view| view.key == key).map(Arc::clone);
@@ -160,20 +159,29 @@ impl Store {
                 Some(view) => view,
                 None => {
                     let reader = SegmentReader::open(&self.index.segment(meta.clone())).map_err(failed)?;
-                    Arc::new(SegmentView::open(reader, key, self.fields).map_err(failed)?)
+                    let of_segment = previous.views.iter().find(|view| view.key.0 == key.0);
+                    let postings = of_segment.map(|view| Arc::clone(&view.postings));
+                    let name = key.0.clone();
+                    let find = |starts: &[u32], entry: &dyn Fn(u32) -> Entry| {
+                        postings.unwrap_or_else(|| self.postings.make(&name, access, starts, entry))
+                    };
+                    Arc::new(SegmentView::open(reader, key, self.fields, find).map_err(failed)?)
                 }
             };
             segments.views.push(view);
+        }
+        if access == Access::Write {
+            self.postings.keep_only(segments.views.iter().map(|view| view.key.0.as_str()));
         }
         Ok(segments)
     }
 
     /// The segments that match their checksums, and what is wrong with the others. Reads all of the index.
-    pub(in crate::index::embedded) fn verified_segments(&self) -> Result<(Segments, Vec<String>), IndexError> {
+    pub(in crate::index::embedded) fn verified_segments(&self, access: Access) -> Result<(Segments, Vec<String>), IndexError> {
         let failed = |error: TantivyError| failure("cannot read the index", &error);
         let metas: IndexMeta = self.index.load_metas().map_err(failed)?;
         let journal = metas.payload.as_deref().and_then(|payload| payload.parse().ok()).unwrap_or(0);
-        let mut segments = Segments { fields: self.fields, views: Vec::new(), journal };
+        let mut segments = Segments { views: Vec::new(), journal };
         let mut damage = Vec::new();
         for meta in &metas.segments {
             let name = meta.id().uuid_string();
@@ -194,7 +202,9 @@ impl Store {
             let segment = self.index.segment(meta.clone());
             // A file that is damaged and yet matches its checksum is not to take the rest with it.
             let opened = catch_unwind(AssertUnwindSafe(|| {
-                SegmentReader::open(&segment).and_then(|reader| SegmentView::open(reader, key, self.fields))
+                let find =
+                    |starts: &[u32], entry: &dyn Fn(u32) -> Entry| self.postings.find_or_make(&name, access, starts, entry);
+                SegmentReader::open(&segment).and_then(|reader| SegmentView::open(reader, key, self.fields, find))
             }));
             match opened {
                 Ok(Ok(view)) => segments.views.push(Arc::new(view)),

@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use tantivy::columnar::Column;
-use tantivy::schema::IndexRecordOption;
+use tantivy::schema::{Field, IndexRecordOption, Value as _};
 use tantivy::store::StoreReader;
-use tantivy::{DocSet as _, InvertedIndexReader, Opstamp, SegmentReader, TERMINATED, TantivyError};
+use tantivy::{DocSet as _, InvertedIndexReader, Opstamp, SegmentReader, TERMINATED, TantivyDocument, TantivyError};
 
 use super::fields::{Fields, label_tag, language_tag, source_tag, topic_tag};
-use super::tokens::push_token;
+use super::postings::Postings;
 use crate::index::PublishTime;
 use crate::index::query::Filter;
-use crate::index::vector::{QueryTerm, weight};
+use crate::index::vector::Entry;
 
 /// Blocks of stored articles that are kept unpacked, a segment.
 const STORE_CACHE_BLOCKS: usize = 16;
@@ -22,15 +22,24 @@ pub(super) struct SegmentView {
     pub(super) key: (String, Option<Opstamp>),
     pub(super) reader: SegmentReader,
     pub(super) id_terms: Arc<InvertedIndexReader>,
-    terms: Arc<InvertedIndexReader>,
+    pub(super) postings: Arc<Postings>,
     pub(super) tags: Arc<InvertedIndexReader>,
     published: Column<i64>,
-    pub(super) vector: Column<u64>,
-    pub(super) squared_length: Column<u64>,
-    pub(super) store: StoreReader,
+    vector: Column<u64>,
+    store: StoreReader,
+    record: Field,
     pub(super) ids: Ids,
+    vectors: Vec<VectorPlace>,
     /// 1 / length of each vector; 0 for a deleted article, which so is never found.
     pub(super) inverse_lengths: Vec<f32>,
+}
+
+/// Where the column of vectors has an article's, and what belongs to it.
+#[derive(Debug, Clone, Copy)]
+struct VectorPlace {
+    start: u32,
+    size: u32,
+    squared_length: u64,
 }
 
 impl std::fmt::Debug for SegmentView {
@@ -40,27 +49,69 @@ impl std::fmt::Debug for SegmentView {
 }
 
 impl SegmentView {
-    pub(super) fn open(reader: SegmentReader, key: (String, Option<Opstamp>), fields: Fields) -> Result<Self, TantivyError> {
+    /// Opens it; `postings` finds or makes its postings, from where the entries of its vectors begin and what they are.
+    pub(super) fn open(
+        reader: SegmentReader,
+        key: (String, Option<Opstamp>),
+        fields: Fields,
+        postings: impl FnOnce(&[u32], &dyn Fn(u32) -> Entry) -> Arc<Postings>,
+    ) -> Result<Self, TantivyError> {
         let fast = reader.fast_fields();
         let id_terms = reader.inverted_index(fields.id)?;
         let squared_length = fast.u64("squared_length")?;
-        let inverse_length = |document: u32| match squared_length.first(document) {
-            Some(squared @ 1..) if !reader.is_deleted(document) => 1.0 / (squared as f32).sqrt(),
+        let vector = fast.u64("vector")?;
+        // Where each vector begins, and where the last one ends.
+        let mut starts = Vec::with_capacity(reader.max_doc() as usize + 1);
+        starts.extend((0..reader.max_doc()).map(|document| vector.index.value_row_ids(document).start));
+        starts.push(vector.values.num_vals());
+        let vectors: Vec<VectorPlace> = (0..)
+            .zip(starts.windows(2))
+            .map(|(document, ends)| VectorPlace {
+                start: ends[0],
+                size: ends[1] - ends[0],
+                squared_length: squared_length.first(document).unwrap_or(0),
+            })
+            .collect();
+        let inverse_length = |document: u32| match vectors[document as usize].squared_length {
+            squared @ 1.. if !reader.is_deleted(document) => 1.0 / (squared as f32).sqrt(),
             _ => 0.0,
         };
+        let postings = postings(&starts, &|row| Entry(vector.values.get_val(row)));
         Ok(Self {
             key,
-            terms: reader.inverted_index(fields.terms)?,
+            postings,
             tags: reader.inverted_index(fields.tags)?,
             published: fast.i64("published")?,
-            vector: fast.u64("vector")?,
+            vector,
+            record: fields.record,
             store: reader.get_store_reader(STORE_CACHE_BLOCKS)?,
             ids: Ids::read(&id_terms, reader.max_doc())?,
             inverse_lengths: (0..reader.max_doc()).map(inverse_length).collect(),
             id_terms,
-            squared_length,
+            vectors,
             reader,
         })
+    }
+
+    /// The entries of an article's vector, as the column has them.
+    pub(super) fn read_vector(&self, document: u32, entries: &mut Vec<u64>) {
+        let VectorPlace { start, size, .. } = self.vectors[document as usize];
+        entries.resize(size as usize, 0);
+        self.vector.values.get_range(u64::from(start), entries);
+    }
+
+    pub(super) fn squared_length(&self, document: u32) -> u64 {
+        self.vectors[document as usize].squared_length
+    }
+
+    /// The article as it is stored, read from disk.
+    pub(super) fn record(&self, document: u32) -> Result<Vec<u8>, TantivyError> {
+        let stored = self.store.get_document_bytes(document)?;
+        if let Some(record) = only_value(&stored) {
+            return Ok(record.to_vec());
+        }
+        let document: TantivyDocument = self.store.get(document)?;
+        Ok(document.get_first(self.record).and_then(|value| value.as_bytes()).unwrap_or_default().to_vec())
     }
 
     pub(super) fn find(&self, id: &str) -> std::io::Result<Option<u32>> {
@@ -80,32 +131,6 @@ impl SegmentView {
             postings.advance();
         }
         Ok(None)
-    }
-
-    /// Adds to each article's sum the products of its weights and the query's.
-    pub(super) fn sum(&self, terms: &[QueryTerm], sums: &mut [f32]) -> std::io::Result<()> {
-        let mut token = String::new();
-        let mut products = [0.0_f32; 256];
-        for term in terms {
-            token.clear();
-            push_token(term.term, &mut token);
-            let Some(info) = self.terms.terms().get(&token)? else { continue };
-            let mut known = 0;
-            let mut block = self.terms.read_block_postings_from_terminfo(&info, IndexRecordOption::WithFreqs)?;
-            while block.block_len() > 0 {
-                for (document, count) in block.docs().iter().zip(block.freqs()) {
-                    let count = (*count).min(255) as usize;
-                    // Counts are small: their products are computed once a term.
-                    while known <= count {
-                        products[known] = (term.weight * weight(known as u8, term.idf)) as f32;
-                        known += 1;
-                    }
-                    sums[*document as usize] += products[count];
-                }
-                block.advance();
-            }
-        }
-        Ok(())
     }
 
     /// Which articles pass the filter.
@@ -136,6 +161,18 @@ impl SegmentView {
         }
         Ok(allowed)
     }
+}
+
+/// The bytes of the one value that a stored document has, by tantivy's format: `[count of values: VInt = 1][field: u32][type: u8]
+/// [length: VInt][bytes]`. None if it is not that: tantivy itself then reads it, byte by byte, which takes as long as a third of a
+/// search. The bytes carry their own checksum.
+fn only_value(stored: &[u8]) -> Option<&[u8]> {
+    const LAST_BYTE: u8 = 0x80;
+    let (head, rest) = stored.split_first_chunk::<6>()?;
+    let size_end = 1 + rest.iter().take(10).position(|byte| byte & LAST_BYTE != 0)?;
+    let (size, value) = rest.split_at(size_end);
+    let size = size.iter().rev().fold(0_u64, |size, byte| size << 7 | u64::from(byte & !LAST_BYTE));
+    (head[0] == 1 | LAST_BYTE && size == value.len() as u64).then_some(value)
 }
 
 /// The ids of a segment's articles, by their numbers.
