@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use super::background::{Background, IDF_ONE};
 use crate::article::ArticleText;
-use crate::text::{Numbers, Stemmer, TermHash, Word, WordScanner};
+use crate::text::{Numbers, Stemmer, TermHash, Word, WordScanner, WordText};
 
 /// How many times a word of the title counts.
 const TITLE_WEIGHT: u8 = 3;
@@ -252,14 +252,14 @@ impl Analyzer {
             if let Ok(place) = terms.binary_search(&term)
                 && forms[place].is_empty()
             {
-                forms[place].push_str(word);
+                forms[place] = word.to_string();
             }
         });
         forms
     }
 
     /// Calls `on_word` with each word's term and the word, and returns the vector.
-    fn scan(&mut self, text: ArticleText<'_>, mut on_word: impl FnMut(TermKey, &str)) -> Vector {
+    fn scan(&mut self, text: ArticleText<'_>, mut on_word: impl FnMut(TermKey, WordText<'_>)) -> Vector {
         let Self { scanner, stemmer, known, occurrences } = self;
         occurrences.clear();
         for (field, times) in [(text.title, TITLE_WEIGHT), (text.body, 1)] {
@@ -268,7 +268,7 @@ impl Analyzer {
                 let Word::Term { hash, text } = word else { return };
                 let place = &mut known[hash.0 as usize % KNOWN_WORDS];
                 if place.0 != hash {
-                    *place = (hash, TermKey::of_stem(&stemmer.stem(text)));
+                    *place = (hash, TermKey::of_stem(&stemmer.stem(&text.to_string())));
                 }
                 occurrences.push(place.1.0 << 8 | u64::from(times));
                 on_word(place.1, text);

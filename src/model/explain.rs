@@ -30,28 +30,27 @@ pub struct TopicEvidence {
 }
 
 impl TopicModel {
-    /// The evidence for a topic (`topic` counts from 0), with at most `max_terms` terms. `scores` must be this model's.
-    pub fn explain(&self, scores: &Scores<'_>, topic: usize, max_terms: usize) -> TopicEvidence {
-        let mut contributions: Vec<Contribution> = scores
-            .bag
-            .terms
-            .iter()
-            .map(|entry| Contribution {
-                term: entry.term,
-                weight: f64::from(log_tf(entry.count))
-                    * f64::from(self.term_weights(entry.term)[topic])
-                    * f64::from(scores.scale),
-                count: entry.count,
-            })
-            .collect();
-        contributions.sort_by(|a, b| b.weight.abs().total_cmp(&a.weight.abs()).then(a.term.cmp(&b.term)));
-        contributions.truncate(max_terms);
-        let bias = f64::from(self.bias[topic]);
-        let listed: f64 = contributions.iter().map(|contribution| contribution.weight).sum();
-        // The rest of the score, not the sum over the rest of the terms: so that what a caller adds up is the score itself,
-        // and not the score less the rounding of its sum in single precision.
-        let other = f64::from(scores.scores[topic]) - bias - listed;
-        TopicEvidence { bias, contributions, other }
+    /// The evidence for each of `topics` (they count from 0), with at most `max_terms` terms each. `scores` must be this model's.
+    pub fn explain(&self, scores: &Scores<'_>, topics: &[usize], max_terms: usize) -> Vec<TopicEvidence> {
+        let rows: Vec<Vec<f32>> = scores.bag.terms.iter().map(|entry| self.term_weights(entry.term)).collect();
+        let evidence_for = |topic: usize| {
+            let mut contributions: Vec<Contribution> = (scores.bag.terms.iter().zip(&rows))
+                .map(|(entry, row)| Contribution {
+                    term: entry.term,
+                    weight: f64::from(log_tf(entry.count)) * f64::from(row[topic]) * f64::from(scores.scale),
+                    count: entry.count,
+                })
+                .collect();
+            contributions.sort_by(|a, b| b.weight.abs().total_cmp(&a.weight.abs()).then(a.term.cmp(&b.term)));
+            contributions.truncate(max_terms);
+            let bias = f64::from(self.bias[topic]);
+            let listed: f64 = contributions.iter().map(|contribution| contribution.weight).sum();
+            // The rest of the score, not the sum over the rest of the terms: so that what a caller adds up is the score itself,
+            // and not the score less the rounding of its sum in single precision.
+            let other = f64::from(scores.scores[topic]) - bias - listed;
+            TopicEvidence { bias, contributions, other }
+        };
+        topics.iter().map(|&topic| evidence_for(topic)).collect()
     }
 
     /// Finds where the terms of these pieces of evidence stand in the article, with at most `max_spans` places a term.

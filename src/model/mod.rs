@@ -16,6 +16,7 @@ pub mod evaluate;
 mod explain;
 mod hierarchy;
 mod manifest;
+mod rows;
 mod score;
 pub mod train;
 
@@ -28,11 +29,10 @@ pub use manifest::{
 };
 pub use score::{Decision, Scorer, Scores, length_scale, log_tf, logistic, softmax};
 
+use rows::Rows;
+
 use crate::article::TopicName;
 use crate::text::{TermId, TextOptions, Vocabulary};
-
-/// Rows are padded to a multiple of this many floats, so that adding one is whole vector instructions.
-const LANES: usize = 8;
 
 /// The largest inverse document frequency: that of a word in one of `e^99` documents.
 const MAX_IDF: f32 = 100.0;
@@ -48,12 +48,8 @@ pub struct TopicModel {
     topics: Vec<TopicName>,
     hierarchy: Hierarchy,
     vocabulary: Vocabulary,
-    /// Inverse document frequency by term.
-    idf: Vec<f32>,
-    /// `stride` floats a topic-padded row, a row a term: weight times idf.
-    rows: Vec<f32>,
-    stride: usize,
-    /// By topic, padded to `stride`.
+    rows: Rows,
+    /// By topic.
     bias: Vec<f32>,
     decision: DecisionRule,
     /// By topic, from what probability on it is assigned; empty where a document has one topic.
@@ -97,7 +93,8 @@ pub enum ModelShapeError {
 }
 
 impl TopicModel {
-    /// Puts a model together. `weights` has a row a term and a column a topic, row after row; the topics ascend by name.
+    /// Puts a model together. `weights` has a row a term and a column a topic, row after row, and is rounded to half precision; the
+    /// topics ascend by name.
     ///
     /// # Errors
     /// [`ModelShapeError`] if the parts do not fit each other.
@@ -136,33 +133,14 @@ impl TopicModel {
         if weights.iter().chain(bias).any(|value| !(-MAX_WEIGHT..=MAX_WEIGHT).contains(value)) {
             return Err(ModelShapeError::NotFinite("the table of weights"));
         }
-        let stride = topic_count.next_multiple_of(LANES);
-        let mut rows = vec![0.0; term_count * stride];
         let is_single = rule.thresholds.is_empty();
-        for ((row, weights), &idf) in rows.chunks_exact_mut(stride).zip(weights.chunks_exact(topic_count)).zip(&idf) {
-            // Half precision has rounded each weight for itself: centre them again.
-            let mean = if is_single { mean(weights) } else { 0.0 };
-            for (value, &weight) in row.iter_mut().zip(weights) {
-                *value = (f64::from(weight) - mean) as f32 * idf;
-            }
-        }
+        // Half precision has rounded each weight for itself: they are centred again.
+        let rows = Rows::new(weights, &idf, topic_count, is_single);
         let bias_mean = if is_single { mean(bias) } else { 0.0 };
-        let mut padded_bias: Vec<f32> = bias.iter().map(|&bias| (f64::from(bias) - bias_mean) as f32).collect();
-        padded_bias.resize(stride, 0.0);
+        let bias = bias.iter().map(|&bias| (f64::from(bias) - bias_mean) as f32).collect();
         let labels = if is_single { Labels::Single } else { Labels::Multiple };
         let hierarchy = Hierarchy::of(&topics, labels);
-        Ok(Self {
-            text,
-            topics,
-            hierarchy,
-            vocabulary,
-            idf,
-            rows,
-            stride,
-            bias: padded_bias,
-            decision: rule.decision,
-            thresholds: rule.thresholds,
-        })
+        Ok(Self { text, topics, hierarchy, vocabulary, rows, bias, decision: rule.decision, thresholds: rule.thresholds })
     }
 
     /// The topics, ascending by name; scores and probabilities stand in this order.
@@ -202,13 +180,12 @@ impl TopicModel {
 
     /// What each topic has before any word is read, centred.
     pub fn bias(&self) -> &[f32] {
-        &self.bias[..self.topics.len()]
+        &self.bias
     }
 
-    /// What a term that occurs once, alone, adds to each topic's score, before the vector is scaled to length 1.
-    pub fn term_weights(&self, term: TermId) -> &[f32] {
-        let start = term as usize * self.stride;
-        &self.rows[start..start + self.topics.len()]
+    /// What a term that occurs once adds to each topic's score, before the article's vector is scaled.
+    pub fn term_weights(&self, term: TermId) -> Vec<f32> {
+        self.rows.weights(term)
     }
 
     /// The terms that speak most for a topic (`topic` counts from 0), the strongest first: terms and what
@@ -227,20 +204,15 @@ impl TopicModel {
         if topic >= self.topics.len() || count == 0 {
             return Vec::new();
         }
-        let weight = |term: TermId| self.term_weights(term)[topic];
-        let compare = |a: &TermId, b: &TermId| key(weight(*a)).total_cmp(&key(weight(*b))).then(a.cmp(b));
-        let mut terms: Vec<TermId> = (0..self.vocabulary.len() as TermId).collect();
+        let compare = |a: &(TermId, f32), b: &(TermId, f32)| key(a.1).total_cmp(&key(b.1)).then(a.0.cmp(&b.0));
+        let mut terms: Vec<(TermId, f32)> =
+            (0..self.vocabulary.len() as TermId).map(|term| (term, self.term_weights(term)[topic])).collect();
         if count < terms.len() {
             terms.select_nth_unstable_by(count - 1, compare);
             terms.truncate(count);
         }
         terms.sort_unstable_by(compare);
-        terms.into_iter().map(|term| (self.vocabulary.term(term), weight(term))).collect()
-    }
-
-    fn padded_row(&self, term: TermId) -> &[f32] {
-        let start = term as usize * self.stride;
-        &self.rows[start..start + self.stride]
+        terms.into_iter().map(|(term, weight)| (self.vocabulary.term(term), weight)).collect()
     }
 }
 

@@ -7,19 +7,36 @@ use super::manifest::Labels;
 use crate::article::ArticleText;
 use crate::text::{Bag, BagCounter};
 
-/// Counts up to this have their logarithm in a table.
+/// Counts below this have their logarithm in a table.
 const TABLED_COUNTS: usize = 256;
 
-static LOG_TF: LazyLock<[f32; TABLED_COUNTS]> =
-    LazyLock::new(|| std::array::from_fn(|count| if count == 0 { 0.0 } else { (1.0 + libm::log(count as f64)) as f32 }));
+/// Logarithmic term frequencies of small counts.
+pub(super) struct LogTfTable([f32; TABLED_COUNTS]);
+
+impl LogTfTable {
+    /// As [`log_tf`].
+    #[inline]
+    pub(super) fn log_tf(&self, count: u32) -> f32 {
+        match self.0.get(count as usize) {
+            Some(&tf) => tf,
+            None => (1.0 + libm::log(f64::from(count))) as f32,
+        }
+    }
+}
+
+static LOG_TF: LazyLock<LogTfTable> = LazyLock::new(|| {
+    LogTfTable(std::array::from_fn(|count| if count == 0 { 0.0 } else { (1.0 + libm::log(count as f64)) as f32 }))
+});
+
+/// The table, for whoever looks up many.
+pub(super) fn log_tf_table() -> &'static LogTfTable {
+    &LOG_TF
+}
 
 /// Logarithmic term frequency: `1 + ln count`; 0 for a count of 0. (Salton and Buckley, 1988.)
 #[inline]
 pub fn log_tf(count: u32) -> f32 {
-    match LOG_TF.get(count as usize) {
-        Some(&tf) => tf,
-        None => (1.0 + libm::log(f64::from(count))) as f32,
-    }
+    log_tf_table().log_tf(count)
 }
 
 /// What the vector of an article is multiplied by, from the sum of its squares: `1 / length^1.25`, and 0 for an empty one.
@@ -88,6 +105,7 @@ pub struct Scores<'a> {
 #[derive(Debug, Default)]
 pub struct Scorer {
     counter: BagCounter,
+    vector: Vec<f32>,
     scores: Vec<f32>,
     probabilities: Vec<f64>,
 }
@@ -98,22 +116,11 @@ impl Scorer {
     /// Time: linear in the text, and in the number of its different known terms times the number of topics.
     pub fn score(&mut self, model: &TopicModel, article: ArticleText<'_>) -> Scores<'_> {
         let bag = self.counter.count(article, model.text, &model.vocabulary);
-        self.scores.clear();
-        self.scores.resize(model.stride, 0.0);
-        let mut squares = 0.0f32;
-        for entry in &bag.terms {
-            let tf = log_tf(entry.count);
-            let x = tf * model.idf[entry.term as usize];
-            squares += x * x;
-            for (score, &weight) in self.scores.iter_mut().zip(model.padded_row(entry.term)) {
-                *score += tf * weight;
-            }
-        }
+        let squares = model.rows.sum(&bag.terms, &mut self.vector, &mut self.scores);
         let scale = length_scale(f64::from(squares)) as f32;
         for (score, &bias) in self.scores.iter_mut().zip(&model.bias) {
             *score = bias + *score * scale;
         }
-        self.scores.truncate(model.topics.len());
         match model.labels() {
             Labels::Single => softmax(&self.scores, &mut self.probabilities),
             Labels::Multiple => logistic(&self.scores, &mut self.probabilities),

@@ -12,7 +12,7 @@ use std::thread;
 use super::models::{ModelEntry, ModelState};
 use super::{FieldViolation, ModelSet, ServiceError};
 use crate::article::{ArticleText, Limits, TextSpan, is_language_code};
-use crate::model::{Contribution, Decision, Level, LoadedModel, Scorer, Scores, TopicEvidence, TopicModel};
+use crate::model::{Contribution, Decision, Level, LoadedModel, Scorer, Scores, TopicModel};
 use crate::text::{Occurrences, TermId};
 
 /// How to classify.
@@ -261,8 +261,7 @@ fn topics(loaded: &LoadedModel, scores: &Scores<'_>, query: &ClassifyQuery<'_>, 
         })
         .collect();
     if options.explain {
-        let evidence: Vec<TopicEvidence> =
-            ranking.iter().map(|&topic| model.explain(scores, topic, limits.evidence_terms)).collect();
+        let evidence = model.explain(scores, &ranking, limits.evidence_terms);
         let places = model.locate(query.text, &evidence, limits.evidence_spans);
         for (result, evidence) in results.iter_mut().zip(evidence) {
             result.bias = evidence.bias;

@@ -1,7 +1,8 @@
 //! Counts the known terms of an article: its bag.
 
+use super::vocabulary::Lookups;
 use super::words::WordScanner;
-use super::{TermId, TermOccurrence, TextOptions, Vocabulary, scan_terms};
+use super::{TermHash, TermId, TermOccurrence, TextOptions, Vocabulary, scan_terms};
 use crate::article::ArticleText;
 
 /// How often one term occurs.
@@ -28,42 +29,81 @@ pub struct Bag {
 #[derive(Debug, Default)]
 pub struct BagCounter {
     scanner: WordScanner,
-    /// By term: its place in the bag's list plus one, 0 while it has none.
-    places: Vec<u32>,
+    /// The terms of the article in the order of the text; those of the title come first.
+    hashes: Vec<TermHash>,
+    lookups: Lookups,
+    /// The occurrences of known terms, in the order of the text: each with the times it counts.
+    found: Vec<(TermId, u32)>,
+    places: Places,
     bag: Bag,
 }
 
 impl BagCounter {
     /// The bag of an article. Its memory is the counter's: it is good until the next call.
+    ///
+    /// The steps follow each other over the whole article, and not term by term: no look-up then waits for the one before it.
     pub fn count(&mut self, article: ArticleText<'_>, options: TextOptions, vocabulary: &Vocabulary) -> &Bag {
-        let Self { scanner, places, bag } = self;
+        let Self { scanner, hashes, lookups, found, places, bag } = self;
+        hashes.clear();
         bag.terms.clear();
         bag.token_count = 0;
         bag.known_token_count = 0;
-        places.resize(vocabulary.len(), 0);
+        let title_weight = u32::from(options.title_weight.get());
+        let mut title_end = 0;
         scan_terms(scanner, article, options, |term, times| {
-            let (hash, is_word) = match term {
-                TermOccurrence::Word { hash, .. } => (hash, true),
-                TermOccurrence::Pair { hash } => (hash, false),
-                TermOccurrence::Overlong => {
+            match term {
+                TermOccurrence::Word { hash, .. } => {
+                    hashes.push(hash);
                     bag.token_count += 1;
-                    return;
+                }
+                TermOccurrence::Pair { hash } => hashes.push(hash),
+                TermOccurrence::Overlong => bag.token_count += 1,
+            }
+            if times == title_weight {
+                title_end = hashes.len();
+            }
+        });
+        found.clear();
+        vocabulary.find_each(hashes, lookups, |place, term| {
+            bag.known_token_count += u32::from(!term.is_pair);
+            found.push((term.id, if place < title_end { title_weight } else { 1 }));
+        });
+        places.count(found, &mut bag.terms);
+        bag
+    }
+}
+
+/// Says which place of a bag a term has: a small hash table, which stays in the nearest cache however large the vocabulary is.
+#[derive(Debug, Default)]
+struct Places {
+    /// Places plus one, 0 where there is none; a power of 2 of them, a quarter or less in use.
+    slots: Vec<u32>,
+}
+
+impl Places {
+    /// Sets `terms` to the terms of `found` with the times they count together, in the order of their first occurrence.
+    fn count(&mut self, found: &[(TermId, u32)], terms: &mut Vec<TermCount>) {
+        let slot_count = (4 * found.len()).next_power_of_two();
+        self.slots.clear();
+        self.slots.resize(slot_count, 0);
+        // One more than there can be: an entry is read before it is known to be a new one.
+        terms.resize(found.len() + 1, TermCount { term: 0, count: 0 });
+        let mut term_count = 0;
+        for &(term, times) in found {
+            let mut slot = term as usize & (slot_count - 1);
+            let (is_new, at) = loop {
+                match self.slots[slot] as usize {
+                    0 => break (true, term_count),
+                    place if terms[place - 1].term == term => break (false, place - 1),
+                    _ => slot = (slot + 1) & (slot_count - 1),
                 }
             };
-            bag.token_count += u32::from(is_word);
-            let Some(id) = vocabulary.find(hash) else { return };
-            bag.known_token_count += u32::from(is_word);
-            let place = &mut places[id as usize];
-            if *place == 0 {
-                bag.terms.push(TermCount { term: id, count: 0 });
-                *place = bag.terms.len() as u32;
-            }
-            bag.terms[*place as usize - 1].count += times;
-        });
-        for entry in &bag.terms {
-            places[entry.term as usize] = 0;
+            let entry = &mut terms[at];
+            *entry = TermCount { term, count: times + if is_new { 0 } else { entry.count } };
+            self.slots[slot] = at as u32 + 1;
+            term_count += usize::from(is_new);
         }
-        bag
+        terms.truncate(term_count);
     }
 }
 

@@ -7,6 +7,8 @@
 //! The mixing step is the folded 64 x 64 -> 128 bit multiplication of wyhash (Wang Yi, 2019). The same on every machine:
 //! bytes are taken in little-endian order.
 
+use std::ops::Range;
+
 /// The hash of a word, or of a pair of words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TermHash(pub u64);
@@ -19,6 +21,30 @@ const PAIR: u64 = 0x13198a2e03707345;
 const fn fold(a: u64, b: u64) -> u64 {
     let product = (a as u128) * (b as u128);
     (product as u64) ^ ((product >> 64) as u64)
+}
+
+/// The eight bytes from `at` on, zeros beyond the end.
+#[inline]
+fn eight_bytes(text: &[u8], at: usize) -> u64 {
+    let rest = text.get(at..).unwrap_or_default();
+    match rest.first_chunk() {
+        Some(bytes) => u64::from_le_bytes(*bytes),
+        None => {
+            let mut bytes = [0; 8];
+            bytes[..rest.len()].copy_from_slice(rest);
+            u64::from_le_bytes(bytes)
+        }
+    }
+}
+
+/// Eight ASCII bytes in lower case.
+#[inline]
+const fn ascii_lower(bytes: u64) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    // The high bit of a byte says: at least 'A'; beyond 'Z'.
+    let from_a = bytes + (0x80 - b'A' as u64) * ONES;
+    let beyond_z = bytes + (0x80 - b'Z' as u64 - 1) * ONES;
+    bytes | ((from_a ^ beyond_z) & (0x80 * ONES)) >> 2
 }
 
 impl TermHash {
@@ -37,6 +63,22 @@ impl TermHash {
         last[..rest.len()].copy_from_slice(rest);
         state = fold(state ^ u64::from_le_bytes(last), STEP);
         Self(fold(state ^ LENGTH, word.len() as u64 ^ STEP))
+    }
+
+    /// Hashes the word at a place of an ASCII text in lower case: `of_word` of it, folded on the way.
+    #[inline]
+    pub(super) fn of_ascii_word(text: &[u8], place: Range<usize>) -> Self {
+        let length = place.len();
+        let mut state = SEED;
+        let mut at = place.start;
+        while at + 8 <= place.end {
+            state = fold(state ^ ascii_lower(eight_bytes(text, at)), STEP);
+            at += 8;
+        }
+        // What follows the word in the text is masked off.
+        let last = eight_bytes(text, at) & ((1 << (8 * (length % 8))) - 1);
+        state = fold(state ^ ascii_lower(last), STEP);
+        Self(fold(state ^ LENGTH, length as u64 ^ STEP))
     }
 
     /// The hash of the pair of this word and the next one; the order matters.
@@ -68,6 +110,17 @@ mod tests {
     fn trailing_zero_bytes_change_the_hash() {
         assert_ne!(TermHash::of_word(b"a"), TermHash::of_word(b"a\0"));
         assert_ne!(TermHash::of_word(b""), TermHash::of_word(&[0; 8]));
+    }
+
+    #[test]
+    fn a_word_of_any_length_and_place_is_hashed_in_lower_case() {
+        let text: Vec<u8> = (0..200u8).map(|byte| byte % 128).collect();
+        for start in 0..130 {
+            for end in start..text.len() {
+                let lower = text[start..end].to_ascii_lowercase();
+                assert_eq!(TermHash::of_ascii_word(&text, start..end), TermHash::of_word(&lower), "{start}..{end}");
+            }
+        }
     }
 
     #[test]

@@ -48,7 +48,7 @@ pub fn locate_terms(
     let mut found: BTreeMap<TermId, Occurrences> = wanted.into_iter().map(|term| (term, Occurrences::default())).collect();
     for (field, text) in [(ArticleField::Title, article.title), (ArticleField::Body, article.body)] {
         let mut note = |hash: TermHash, start: u32, end: u32| {
-            if let Some(occurrences) = vocabulary.find(hash).and_then(|term| found.get_mut(&term)) {
+            if let Some(occurrences) = vocabulary.find(hash).and_then(|term| found.get_mut(&term.id)) {
                 occurrences.count += 1;
                 if occurrences.spans.len() < max_spans {
                     occurrences.spans.push(TextSpan { field, start, end });
@@ -99,14 +99,16 @@ impl CodePoints<'_> {
 /// Calls `on_word(word, place)` for each word of `text`, in order, with its bytes there. The words are those of
 /// [`super::WordScanner::scan`], and held equal to them by tests.
 fn for_each_word(text: &str, numbers: Numbers, mut on_word: impl FnMut(Word<'_>, Range<usize>)) {
-    let (mut normal, mut stretches, mut kept) = (String::new(), Vec::new(), String::new());
+    let (mut normal, mut stretches, mut kept, mut places) = (String::new(), Vec::new(), String::new(), Vec::new());
     let mut start = 0;
     for piece in text.split(|c: char| u8::try_from(c).is_ok_and(|byte| is_separator(&byte))) {
         if piece.is_ascii() {
-            ascii::for_each_word(piece.as_bytes(), |at, raw| {
-                let place = start + at..start + at + raw.len();
-                emit_ascii(raw, numbers, &mut |word| on_word(word, place.clone()));
-            });
+            places.clear();
+            ascii::find_words(piece.as_bytes(), &mut places);
+            for place in &places {
+                let written = start + place.start..start + place.end;
+                emit_ascii(piece.as_bytes(), place.clone(), numbers, &mut |word| on_word(word, written.clone()));
+            }
         } else {
             normal.clear();
             stretches.clear();
@@ -117,7 +119,7 @@ fn for_each_word(text: &str, numbers: Numbers, mut on_word: impl FnMut(Word<'_>,
                 let place = written_at(&stretches, end - written.len()..end);
                 kept.clear();
                 kept.extend(written.chars().filter(|&c| !is_default_ignorable(c)));
-                emit(kept.as_bytes(), numbers, &mut |word| on_word(word, start + place.start..start + place.end));
+                emit(&kept, numbers, &mut |word| on_word(word, start + place.start..start + place.end));
             }
         }
         start += piece.len() + 1;
@@ -143,7 +145,7 @@ mod tests {
         let mut words = Vec::new();
         for_each_word(text, Numbers::Verbatim, |word, place| {
             if let Word::Term { text: word, .. } = word {
-                words.push((word.to_owned(), &text[place]));
+                words.push((word.to_string(), &text[place]));
             }
         });
         words
@@ -236,13 +238,13 @@ mod tests {
         let mut scanned = Vec::new();
         for_each_word(text, Numbers::Shape, |word, place| {
             words.push(match word {
-                Word::Term { text, .. } => Some((text.to_owned(), place)),
+                Word::Term { text, .. } => Some((text.to_string(), place)),
                 Word::Overlong => None,
             });
         });
         WordScanner::default().scan(text, Numbers::Shape, |word| {
             scanned.push(match word {
-                Word::Term { text, .. } => Some(text.to_owned()),
+                Word::Term { text, .. } => Some(text.to_string()),
                 Word::Overlong => None,
             });
         });

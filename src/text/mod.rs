@@ -14,6 +14,7 @@ mod hash;
 mod locate;
 mod normalize;
 mod number;
+mod punctuation;
 mod stem;
 mod vocabulary;
 mod words;
@@ -23,8 +24,8 @@ pub use hash::TermHash;
 pub use locate::{Occurrences, locate_terms};
 pub use number::Numbers;
 pub use stem::Stemmer;
-pub use vocabulary::{TermId, Vocabulary, VocabularyError};
-pub use words::{MAX_WORD_BYTES, Word, WordScanner, reference_words};
+pub use vocabulary::{Found, TermId, Vocabulary, VocabularyError};
+pub use words::{MAX_WORD_BYTES, Word, WordScanner, WordText, reference_words};
 
 use std::num::NonZeroU8;
 
@@ -57,8 +58,8 @@ pub enum TermOccurrence<'a> {
     Word {
         /// The hash of the word's text.
         hash: TermHash,
-        /// The word, normalised and case-folded.
-        text: &'a str,
+        /// The word.
+        text: WordText<'a>,
     },
     /// A word too long to be a term ([`MAX_WORD_BYTES`]): it counts as a word of the text, and that is all.
     Overlong,
@@ -80,11 +81,12 @@ pub enum TermOccurrence<'a> {
 /// let article = ArticleText { title: "Japan's Navy", body: "at sea" };
 /// scan_terms(&mut WordScanner::default(), article, TextOptions::default(), |term, _| {
 ///     if let TermOccurrence::Word { text, .. } = term {
-///         words.push(text.to_owned());
+///         words.push(text.to_string());
 ///     }
 /// });
 /// assert_eq!(words, ["japan", "navy", "at", "sea"]);
 /// ```
+#[inline]
 pub fn scan_terms(
     scanner: &mut WordScanner,
     article: ArticleText<'_>,

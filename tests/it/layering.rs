@@ -80,6 +80,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("tracing_subscriber", &["cli"]),
     ("unicode_normalization", &["text"]),
     ("unicode_segmentation", &["text"]),
+    ("wide", &["text"]),
     ("zstd", &["corpus", "model/train"]),
 ];
 

@@ -214,9 +214,9 @@ fn the_order_of_the_files_changes_the_fingerprint_and_the_folds_alone() {
     let [one, other] = [loaded(&one_way), loaded(&other_way)];
     let ratio = (one.manifest.recipe.scale / other.manifest.recipe.scale) as f32;
     for term in 0..one.model.vocabulary().len() as u32 {
-        let rows = one.model.term_weights(term).iter().zip(other.model.term_weights(term));
-        let largest = rows.clone().map(|(one, _)| one.abs()).fold(0.0, f32::max);
-        for (one, other) in rows {
+        let (one, other) = (one.model.term_weights(term), other.model.term_weights(term));
+        let largest = one.iter().map(|weight| weight.abs()).fold(0.0, f32::max);
+        for (one, other) in one.iter().zip(other) {
             assert!((one - other * ratio).abs() <= largest / 512.0, "{term}: {one} and {other} times {ratio}");
         }
     }

@@ -61,9 +61,9 @@ impl Mistake {
             case: Some(Case {
                 probability: scores.probabilities[topic],
                 evidence: model
-                    .explain(scores, topic, EVIDENCE_TERMS)
-                    .contributions
+                    .explain(scores, &[topic], EVIDENCE_TERMS)
                     .iter()
+                    .flat_map(|evidence| &evidence.contributions)
                     .map(|part| (model.vocabulary().term(part.term).to_owned(), part.weight))
                     .collect(),
             }),

@@ -138,13 +138,17 @@ impl Interner {
         self.spool.push(ordinal, topics, bag);
     }
 
-    /// The local id of a word; its text is at most [`crate::text::MAX_WORD_BYTES`] long.
-    pub(super) fn word_id(&mut self, hash: TermHash, text: &str) -> u32 {
+    /// The local id of a word; `append_text` appends its text, of at most [`crate::text::MAX_WORD_BYTES`].
+    pub(super) fn word_id(&mut self, hash: TermHash, append_text: impl FnOnce(&mut String)) -> u32 {
         let Self { ids, entries, texts, places, .. } = self;
         *ids.entry(hash).or_insert_with(|| {
             let start = texts.len();
-            texts.push_str(text);
-            entries.push(Entry { hash, document_frequency: 0, form: Form::Word { start, length: text.len() as u8 } });
+            append_text(texts);
+            entries.push(Entry {
+                hash,
+                document_frequency: 0,
+                form: Form::Word { start, length: (texts.len() - start) as u8 },
+            });
             places.push(0);
             (entries.len() - 1) as u32
         })
@@ -178,7 +182,7 @@ impl Interner {
         scan_terms(&mut scanner, document.text(), self.options, |occurrence, times| {
             let (hash, term) = match occurrence {
                 TermOccurrence::Word { hash, text } => {
-                    let id = self.word_id(hash, text);
+                    let id = self.word_id(hash, |texts| text.append_to(texts));
                     (before, last) = (last, id);
                     (hash, id)
                 }

@@ -296,7 +296,7 @@ impl Table {
         let (hash, text) = &self.words[number];
         let local = place(&mut self.local_words[worker], number);
         if *local == NONE {
-            *local = interner.word_id(*hash, &self.texts[text.clone()]);
+            *local = interner.word_id(*hash, |texts| texts.push_str(&self.texts[text.clone()]));
         }
         (*hash, *local)
     }

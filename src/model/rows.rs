@@ -1,0 +1,175 @@
+//! The table of weights as it is scored from, and the sum over its rows.
+//!
+//! The weights stay in the half precision they are stored in. A row is read from anywhere in the table, so what counts is how
+//! much of the table the caches hold: in single precision the default model took 5.2 MB, and a row came from memory.
+
+use half::f16;
+
+use super::score::log_tf_table;
+use crate::text::{TermCount, TermId};
+
+/// Rows are padded to a multiple of this many numbers: adding one is then whole vector instructions.
+const LANES: usize = 8;
+
+/// Where a row has the term's inverse document frequency, as single precision in two halves: behind the topics.
+const IDF_LANES: usize = 2;
+
+/// A row a term: its weight for each topic, as the bits of half precision, then its idf, then zeros.
+#[derive(Debug, Clone)]
+pub(super) struct Rows {
+    bits: Vec<u16>,
+    topic_count: usize,
+    stride: usize,
+    is_centred: bool,
+}
+
+impl Rows {
+    /// The rows of `weights` (a row a term, a column a topic), rounded to half precision. Where `is_centred`, what comes out of
+    /// them is centred: each row's mean is taken away.
+    pub(super) fn new(weights: &[f32], idf: &[f32], topic_count: usize, is_centred: bool) -> Self {
+        let stride = (topic_count + IDF_LANES).next_multiple_of(LANES);
+        let mut bits = vec![0; idf.len() * stride];
+        for ((row, weights), idf) in bits.chunks_exact_mut(stride).zip(weights.chunks_exact(topic_count)).zip(idf) {
+            for (lane, &weight) in row.iter_mut().zip(weights) {
+                *lane = f16::from_f32(weight).to_bits();
+            }
+            row[topic_count] = idf.to_bits() as u16;
+            row[topic_count + 1] = (idf.to_bits() >> 16) as u16;
+        }
+        Self { bits, topic_count, stride, is_centred }
+    }
+
+    /// What a single occurrence of the term, alone, adds to each topic's score before the vector is scaled: weight times idf.
+    pub(super) fn weights(&self, term: TermId) -> Vec<f32> {
+        let start = term as usize * self.stride;
+        let row = &self.bits[start..start + self.stride];
+        let idf = f32::from_bits(u32::from(row[self.topic_count]) | u32::from(row[self.topic_count + 1]) << 16);
+        let mut weights: Vec<f32> = row[..self.topic_count].iter().map(|&bits| f16::from_bits(bits).to_f32() * idf).collect();
+        if self.is_centred {
+            centre(&mut weights);
+        }
+        weights
+    }
+
+    /// Sets `scores` to the sum over the terms of their logarithmic frequency times their [`Self::weights`], by topic, and returns
+    /// the sum of the squares of the vector `log_tf(count) * idf`. `vector` is memory to be used again.
+    pub(super) fn sum(&self, terms: &[TermCount], vector: &mut Vec<f32>, scores: &mut Vec<f32>) -> f32 {
+        // Two ways over the rows: this one has so few instructions a row that many rows are fetched at a time, and the next one finds
+        // them in the cache. (Measured with rows all over memory: 18 ns a row in one way, and 8 in two.)
+        let table = log_tf_table();
+        let mut squares = 0.0f32;
+        vector.clear();
+        vector.extend(terms.iter().map(|entry| {
+            let at = entry.term as usize * self.stride + self.topic_count;
+            let idf = f32::from_bits(u32::from(self.bits[at]) | u32::from(self.bits[at + 1]) << 16);
+            let x = table.log_tf(entry.count) * idf;
+            squares += x * x;
+            x
+        }));
+        // The sums of the common sizes stay in registers.
+        match self.stride {
+            8 => self.sum_lanes::<8>(terms, vector, scores),
+            16 => self.sum_lanes::<16>(terms, vector, scores),
+            24 => self.sum_lanes::<24>(terms, vector, scores),
+            _ => self.sum_any(terms, vector, scores),
+        }
+        scores.truncate(self.topic_count);
+        for score in &mut *scores {
+            *score *= HALF_SCALE;
+        }
+        // The sum is linear: to centre it is to have centred each row.
+        if self.is_centred {
+            centre(scores);
+        }
+        squares
+    }
+
+    fn sum_lanes<const N: usize>(&self, terms: &[TermCount], vector: &[f32], scores: &mut Vec<f32>) {
+        let (rows, _) = self.bits.as_chunks::<N>();
+        let mut sums = [0.0f32; N];
+        for (entry, x) in terms.iter().zip(vector) {
+            let row = &rows[entry.term as usize];
+            for lane in 0..N {
+                sums[lane] += x * scaled_down(row[lane]);
+            }
+        }
+        scores.clear();
+        scores.extend_from_slice(&sums);
+    }
+
+    fn sum_any(&self, terms: &[TermCount], vector: &[f32], scores: &mut Vec<f32>) {
+        scores.clear();
+        scores.resize(self.stride, 0.0);
+        for (entry, x) in terms.iter().zip(vector) {
+            let start = entry.term as usize * self.stride;
+            for (score, &bits) in scores.iter_mut().zip(&self.bits[start..start + self.stride]) {
+                *score += x * scaled_down(bits);
+            }
+        }
+    }
+}
+
+/// What [`scaled_down`] leaves out: the difference of the two precisions' exponents, 127 - 15.
+const HALF_SCALE: f32 = f32::from_bits((127 + 127 - 15) << 23);
+
+/// A finite half-precision number divided by [`HALF_SCALE`], without a look at its kind: the same sign, exponent and fraction in
+/// single precision's places. Exact, and a few instructions for a whole vector of them.
+#[inline]
+const fn scaled_down(bits: u16) -> f32 {
+    f32::from_bits(((bits as i16 as i32) << 13) as u32 & 0x8fff_e000)
+}
+
+fn centre(values: &mut [f32]) {
+    let mean = values.iter().map(|&value| f64::from(value)).sum::<f64>() / values.len() as f64;
+    for value in values {
+        *value = (f64::from(*value) - mean) as f32;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::log_tf;
+
+    #[test]
+    fn half_precision_is_scaled_exactly() {
+        for bits in 0..=u16::MAX {
+            let half = f16::from_bits(bits);
+            if half.is_finite() {
+                assert_eq!((scaled_down(bits) * HALF_SCALE).to_bits(), half.to_f32().to_bits(), "{half}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_table_of_any_width_is_summed_alike() {
+        for (topic_count, is_centred) in [2, 6, 7, 13, 14, 15, 22, 23, 90].into_iter().flat_map(|k| [(k, true), (k, false)]) {
+            let weights: Vec<f32> = (0..3 * topic_count).map(|place| f16::from_f64(libm::sin(place as f64)).to_f32()).collect();
+            let idf = [1.5, 2.7, 3.25];
+            let rows = Rows::new(&weights, &idf, topic_count, is_centred);
+            let terms = [(2, 1), (0, 300), (1, 4)].map(|(term, count)| TermCount { term, count });
+            let mut scores = Vec::new();
+            let squares = rows.sum(&terms, &mut Vec::new(), &mut scores);
+            let mut expected = vec![0.0f64; topic_count];
+            let mut expected_squares = 0.0;
+            for TermCount { term, count } in terms {
+                let row = &weights[term as usize * topic_count..][..topic_count];
+                let mean = row.iter().map(|&weight| f64::from(weight)).sum::<f64>() / topic_count as f64;
+                let offset = if is_centred { mean } else { 0.0 };
+                let x = f64::from(log_tf(count)) * f64::from(idf[term as usize]);
+                expected_squares += x * x;
+                let single = rows.weights(term);
+                for (topic, sum) in expected.iter_mut().enumerate() {
+                    let weight = f64::from(row[topic]) - offset;
+                    *sum += x * weight;
+                    assert!((f64::from(single[topic]) - weight * f64::from(idf[term as usize])).abs() < 1e-6);
+                }
+            }
+            assert_eq!(scores.len(), topic_count);
+            assert!((f64::from(squares) / expected_squares - 1.0).abs() < 1e-6);
+            for (score, expected) in scores.iter().zip(&expected) {
+                assert!((f64::from(*score) - expected).abs() < 1e-5 * expected.abs().max(1.0), "{score} {expected}");
+            }
+        }
+    }
+}
