@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::{PoisonError, RwLock};
 
-use super::query::{Candidate, Source, page};
+use super::query::{Candidate, FoundHit, Source, page};
 use super::vector::{Vector, of_text};
 use super::{
     ArchivedArticle, ArticleId, Condition, IndexError, IndexStatus, SimilarPage, SimilarQuery, SimilarSource, SimilarityIndex,
     Write, WriteDone, WriteOutcome,
 };
+use crate::article::ArticleText;
 
 /// An archive in memory.
 #[derive(Debug, Default)]
@@ -61,10 +62,13 @@ impl SimilarityIndex for MemoryIndex {
     fn find_similar(&self, query: &SimilarQuery) -> Result<SimilarPage, IndexError> {
         let articles = self.articles.read().unwrap_or_else(PoisonError::into_inner);
         let source = match &query.source {
-            SimilarSource::Text { title, body } => Source::new(crate::article::ArticleText { title, body }, None),
+            SimilarSource::Text { title, body } => {
+                let text = ArticleText { title, body };
+                Source::new(text, &of_text(text), None)
+            }
             SimilarSource::Id(id) => {
-                let (article, _) = articles.get(id).ok_or_else(|| IndexError::UnknownSource { id: id.clone() })?;
-                Source::new(article.text(), Some(id.clone()))
+                let (article, vector) = articles.get(id).ok_or_else(|| IndexError::UnknownSource { id: id.clone() })?;
+                Source::new(article.text(), vector, Some(id.clone()))
             }
         };
         let candidates = articles
@@ -78,9 +82,9 @@ impl SimilarityIndex for MemoryIndex {
         let (groups, next) = page(candidates.collect(), query, |(_, vector)| Ok((*vector).clone()))?;
         let hits = groups.into_iter().map(|group| {
             let (article, vector) = group.leader.handle;
-            source.hit(group, article.clone(), vector)
+            FoundHit { group, article: article.clone(), vector: vector.clone() }
         });
-        Ok(SimilarPage { hits: hits.collect(), next })
+        Ok(SimilarPage { hits: source.hits(hits.collect()), next })
     }
 
     fn has_topic(&self, topic: &str) -> Result<bool, IndexError> {

@@ -244,43 +244,66 @@ fn collapse<H>(
     Ok(groups.into_iter().map(|(group, _)| group).collect())
 }
 
-/// What a query compares with: its vector, how its terms are written, and the article it is, where it is one.
+/// What a query compares with: a text, its vector, and the article it is, where it is one.
 #[derive(Debug)]
-pub(super) struct Source {
+pub(super) struct Source<'a> {
     pub(super) vector: QueryVector,
-    forms: Vec<(TermKey, String)>,
+    text: ArticleText<'a>,
     pub(super) id: Option<ArticleId>,
 }
 
-impl Source {
-    pub(super) fn new(text: ArticleText<'_>, id: Option<ArticleId>) -> Self {
-        let (vector, forms) = super::vector::with_forms(text);
-        Self { vector: QueryVector::new(&vector), forms, id }
+/// A result whose matched terms are yet to be named.
+#[derive(Debug)]
+pub(super) struct FoundHit<H> {
+    pub(super) group: Group<H>,
+    pub(super) article: ArchivedArticle,
+    pub(super) vector: Vector,
+}
+
+impl<'a> Source<'a> {
+    /// `vector` is that of `text`.
+    pub(super) fn new(text: ArticleText<'a>, vector: &Vector, id: Option<ArticleId>) -> Self {
+        Self { vector: QueryVector::new(vector), text, id }
     }
 
-    /// A result with its matched terms.
-    pub(super) fn hit<H>(&self, group: Group<H>, article: ArchivedArticle, vector: &Vector) -> SimilarHit {
-        let parts = vector.entries.iter().map(|entry| (entry.term(), self.vector.product(*entry)));
+    /// The results with their matched terms.
+    pub(super) fn hits<H>(&self, found: Vec<FoundHit<H>>) -> Vec<SimilarHit> {
+        let parts: Vec<Vec<(TermKey, u64)>> = found.iter().map(|found| self.parts(found)).collect();
+        let matched = |parts: &Vec<(TermKey, u64)>| parts.len().min(MAX_MATCHED_TERMS);
+        let mut terms: Vec<TermKey> =
+            parts.iter().flat_map(|parts| parts[..matched(parts)].iter().map(|(term, _)| *term)).collect();
+        terms.sort_unstable();
+        terms.dedup();
+        let forms = super::vector::forms(self.text, &terms);
+        let form = |term: &TermKey| terms.binary_search(term).map_or_else(|_| String::new(), |place| forms[place].clone());
+        let hit = |(FoundHit { group, article, .. }, parts): (FoundHit<H>, Vec<(TermKey, u64)>)| {
+            let whole: u64 = parts.iter().map(|(_, part)| part).sum();
+            let share = |part: u64| part as f64 / whole as f64;
+            let (matched, others) = parts.split_at(matched(&parts));
+            SimilarHit {
+                article,
+                similarity: group.leader.similarity,
+                matched_terms: matched
+                    .iter()
+                    .map(|(term, part)| MatchedTerm { term: form(term), share: share(*part) })
+                    .collect(),
+                other_share: share(others.iter().map(|(_, part)| part).sum()),
+                near_duplicates: group.near_duplicates,
+            }
+        };
+        found.into_iter().zip(parts).map(hit).collect()
+    }
+
+    /// What each common term adds to the inner product, the largest first.
+    fn parts<H>(&self, found: &FoundHit<H>) -> Vec<(TermKey, u64)> {
+        let parts = found.vector.entries.iter().map(|entry| (entry.term(), self.vector.product(*entry)));
         let mut parts: Vec<(TermKey, u64)> = parts.filter(|(_, part)| *part > 0).collect();
         parts.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
-        let whole: u64 = parts.iter().map(|(_, part)| part).sum();
-        debug_assert_eq!(group.leader.similarity, cosine(whole, self.vector.squared_length(), vector.squared_length));
-        let share = |part: u64| part as f64 / whole as f64;
-        let matched_terms = parts
-            .iter()
-            .take(MAX_MATCHED_TERMS)
-            .map(|(term, part)| MatchedTerm { term: self.form(*term).to_owned(), share: share(*part) });
-        SimilarHit {
-            article,
-            similarity: group.leader.similarity,
-            matched_terms: matched_terms.collect(),
-            other_share: share(parts.iter().skip(MAX_MATCHED_TERMS).map(|(_, part)| part).sum()),
-            near_duplicates: group.near_duplicates,
-        }
-    }
-
-    fn form(&self, term: TermKey) -> &str {
-        self.forms.binary_search_by_key(&term, |(term, _)| *term).map_or("", |at| &self.forms[at].1)
+        debug_assert_eq!(
+            found.group.leader.similarity,
+            cosine(parts.iter().map(|(_, part)| part).sum(), self.vector.squared_length(), found.vector.squared_length)
+        );
+        parts
     }
 }
 

@@ -31,6 +31,12 @@ impl TermKey {
         self.0 as u32
     }
 
+    /// The term of these 40 bits.
+    #[cfg(test)]
+    pub(super) fn of_bits(bits: u64) -> Self {
+        Self(bits)
+    }
+
     /// The 40 bits.
     pub(super) fn bits(self) -> u64 {
         self.0
@@ -110,16 +116,16 @@ pub(super) struct QueryVector {
     /// Open addressing by the term's lowest bits; a weight of 0 marks a free place.
     table: Vec<QueryTerm>,
     mask: u64,
-    /// A bit for each of the terms' lowest 12 bits: most terms of another article are told by it not to be here.
-    present: Box<[u64; 64]>,
+    /// A bit for each of the terms' lowest 15 bits: nearly all terms of another article that are not here are told by it.
+    present: Box<[u64; 512]>,
     squared_length: u64,
-    by_weight: Vec<QueryTerm>,
+    by_worth: Vec<QueryTerm>,
 }
 
 impl QueryVector {
     pub(super) fn new(vector: &Vector) -> Self {
         let background = Background::get();
-        let mut by_weight: Vec<QueryTerm> = vector
+        let mut by_worth: Vec<QueryTerm> = vector
             .entries
             .iter()
             .map(|entry| {
@@ -127,37 +133,42 @@ impl QueryVector {
                 QueryTerm { term: entry.term(), weight: weight(entry.count(), idf), idf }
             })
             .collect();
-        let size = (2 * by_weight.len()).next_power_of_two().max(2);
+        let size = (2 * by_worth.len()).next_power_of_two().max(2);
         let mask = size as u64 - 1;
         let free = QueryTerm { term: TermKey(0), weight: 0, idf: 0 };
         let mut table = vec![free; size];
-        let mut present = Box::new([0_u64; 64]);
-        for term in &by_weight {
-            present[(term.term.0 >> 6 & 63) as usize] |= 1 << (term.term.0 & 63);
+        let mut present = Box::new([0_u64; 512]);
+        for term in &by_worth {
+            present[(term.term.0 >> 6 & 511) as usize] |= 1 << (term.term.0 & 63);
             let mut place = term.term.0 & mask;
             while table[place as usize].weight != 0 {
                 place = (place + 1) & mask;
             }
             table[place as usize] = *term;
         }
-        by_weight.sort_by(|a, b| b.weight.cmp(&a.weight).then(a.term.cmp(&b.term)));
-        Self { table, mask, present, squared_length: vector.squared_length, by_weight }
+        // By weight * idf^0.5: the weight is sure, and the rarer term has the heavier counterparts and the fewer postings.
+        let worth = |term: &QueryTerm| u64::from(term.weight).pow(2) * u64::from(term.idf);
+        by_worth.sort_unstable_by(|a, b| worth(b).cmp(&worth(a)).then(a.term.cmp(&b.term)));
+        Self { table, mask, present, squared_length: vector.squared_length, by_worth }
     }
 
-    /// The terms, the heaviest first.
-    pub(super) fn by_weight(&self) -> &[QueryTerm] {
-        &self.by_weight
+    /// The terms, those first that tell most for the postings they cost.
+    pub(super) fn by_worth(&self) -> &[QueryTerm] {
+        &self.by_worth
     }
 
     pub(super) fn squared_length(&self) -> u64 {
         self.squared_length
     }
 
+    /// Whether the term may be here: false is sure.
     #[inline]
-    pub(super) fn find(&self, term: TermKey) -> Option<&QueryTerm> {
-        if self.present[(term.0 >> 6 & 63) as usize] >> (term.0 & 63) & 1 == 0 {
-            return None;
-        }
+    fn may_have(&self, term: TermKey) -> bool {
+        self.present[(term.0 >> 6 & 511) as usize] >> (term.0 & 63) & 1 == 1
+    }
+
+    #[inline]
+    fn find(&self, term: TermKey) -> Option<&QueryTerm> {
         let mut place = term.0 & self.mask;
         loop {
             let here = &self.table[place as usize];
@@ -177,10 +188,25 @@ impl QueryVector {
         self.find(entry.term()).map_or(0, |term| u64::from(term.weight) * u64::from(weight(entry.count(), term.idf)))
     }
 
+    /// The inner product with the vector of these entries.
+    pub(super) fn inner_product(&self, entries: impl Iterator<Item = Entry>) -> u64 {
+        // Those that may be here are set aside first: to go two ways by turns is what a processor is slow at.
+        let mut common = [Entry(0); 64];
+        let (mut count, mut product) = (0, 0);
+        for entry in entries {
+            common[count] = entry;
+            count += usize::from(self.may_have(entry.term()));
+            if count == common.len() {
+                product += common.iter().map(|entry| self.product(*entry)).sum::<u64>();
+                count = 0;
+            }
+        }
+        product + common[..count].iter().map(|entry| self.product(*entry)).sum::<u64>()
+    }
+
     /// The similarity of an article with these entries.
     pub(super) fn similarity(&self, entries: &[Entry], squared_length: u64) -> f64 {
-        let product = entries.iter().map(|entry| self.product(*entry)).sum();
-        cosine(product, self.squared_length, squared_length)
+        cosine(self.inner_product(entries.iter().copied()), self.squared_length, squared_length)
     }
 }
 
@@ -219,14 +245,17 @@ impl Analyzer {
         self.vector(text).entries.iter().map(|entry| entry.term()).collect()
     }
 
-    /// The vector of an article, and how its terms are written in it: each one's first form, by ascending term.
-    pub(super) fn vector_with_forms(&mut self, text: ArticleText<'_>) -> (Vector, Vec<(TermKey, String)>) {
-        let mut forms: Vec<(TermKey, String)> = Vec::new();
-        let vector = self.scan(text, |term, word| forms.push((term, word.to_string())));
-        // Stable: of equal terms the first one stays first.
-        forms.sort_by_key(|(term, _)| *term);
-        forms.dedup_by_key(|(term, _)| *term);
-        (vector, forms)
+    /// How an article writes these terms, which ascend: each one's first form, in their order; empty for one that it has not.
+    pub(super) fn forms(&mut self, text: ArticleText<'_>, terms: &[TermKey]) -> Vec<String> {
+        let mut forms = vec![String::new(); terms.len()];
+        self.scan(text, |term, word| {
+            if let Ok(place) = terms.binary_search(&term)
+                && forms[place].is_empty()
+            {
+                forms[place] = word.to_string();
+            }
+        });
+        forms
     }
 
     /// Calls `on_word` with each word's term and the word, and returns the vector.
@@ -265,9 +294,9 @@ pub(super) fn of_text(text: ArticleText<'_>) -> Vector {
     ANALYZER.with_borrow_mut(|analyzer| analyzer.vector(text))
 }
 
-/// [`Analyzer::vector_with_forms`] by the thread's own analyzer.
-pub(super) fn with_forms(text: ArticleText<'_>) -> (Vector, Vec<(TermKey, String)>) {
-    ANALYZER.with_borrow_mut(|analyzer| analyzer.vector_with_forms(text))
+/// [`Analyzer::forms`] by the thread's own analyzer.
+pub(super) fn forms(text: ArticleText<'_>, terms: &[TermKey]) -> Vec<String> {
+    ANALYZER.with_borrow_mut(|analyzer| analyzer.forms(text, terms))
 }
 
 #[cfg(test)]
@@ -316,12 +345,13 @@ mod tests {
     }
 
     #[test]
-    fn forms_are_those_of_the_text() {
+    fn forms_are_the_first_of_the_text() {
         let text = ArticleText { title: "Floods", body: "flooded towns" };
-        let (_, forms) = Analyzer::default().vector_with_forms(text);
-        let mut forms: Vec<String> = forms.into_iter().map(|(_, form)| form).collect();
-        forms.sort();
-        assert_eq!(forms, ["floods", "towns"]);
+        let mut terms = ["flood", "river", "town"].map(TermKey::of_stem);
+        terms.sort();
+        let forms = Analyzer::default().forms(text, &terms);
+        let form = |stem: &str| forms[terms.binary_search(&TermKey::of_stem(stem)).expect("asked for")].as_str();
+        assert_eq!(["flood", "river", "town"].map(form), ["floods", "", "towns"]);
     }
 
     proptest! {

@@ -455,9 +455,9 @@ fn what_is_no_archive_of_this_version_is_refused() {
     fs::write(directory.path().join("letter.txt"), "Dear Sir").expect("a file");
     let error = EmbeddedArchive::open(directory.path(), ArchiveOptions::default()).expect_err("no archive");
     assert!(matches!(error, OpenArchiveError::NotAnArchive { .. }), "{error}");
-    fs::write(directory.path().join("archive.json"), r#"{"format": 2}"#).expect("a file");
+    fs::write(directory.path().join("archive.json"), r#"{"format": 3}"#).expect("a file");
     let error = EmbeddedArchive::open(directory.path(), ArchiveOptions::default()).expect_err("a later one");
-    assert!(matches!(error, OpenArchiveError::Format { found: 2, .. }), "{error}");
+    assert!(matches!(error, OpenArchiveError::Format { found: 3, .. }), "{error}");
 }
 
 #[test]

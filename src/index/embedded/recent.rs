@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::super::query::Filter;
 use super::super::vector::{QueryTerm, Vector, weight};
 use super::super::{ArchivedArticle, ArticleId};
+use super::best::Best;
 
 /// An article in memory.
 #[derive(Debug)]
@@ -53,6 +54,8 @@ pub(super) struct Recent {
     entries: BTreeMap<ArticleId, RecentEntry>,
     /// By the order of their coming; None for one that was replaced or deleted since.
     articles: Vec<Option<Arc<RecentArticle>>>,
+    /// 1 / length of each one's vector.
+    inverse_lengths: Vec<f32>,
     slots: HashMap<ArticleId, u32>,
     postings: HashMap<u64, Vec<(u32, u8)>, BuildHasherDefault<TermHasher>>,
     size_bytes: usize,
@@ -77,6 +80,10 @@ impl Recent {
             self.postings.entry(entry.term().bits()).or_default().push((slot, entry.count()));
         }
         self.size_bytes += 2 * article.record.len() + 24 * article.vector.entries.len() + 256;
+        self.inverse_lengths.push(match article.vector.squared_length {
+            0 => 0.0,
+            squared => 1.0 / (squared as f32).sqrt(),
+        });
         self.articles.push(Some(Arc::clone(&article)));
         self.slots.insert(id.clone(), slot);
         self.entries.insert(id, RecentEntry::Article(article));
@@ -113,23 +120,19 @@ impl Recent {
     /// The articles whose parts of the cosine by `terms` are the largest, at most `count`, of those that pass the filter; with that
     /// part, less the factor that all share.
     pub(super) fn candidates(&self, terms: &[QueryTerm], filter: &Filter, count: usize) -> Vec<(f32, Arc<RecentArticle>)> {
-        let mut sums = vec![0_u64; self.articles.len()];
+        let mut sums = vec![0.0_f32; self.articles.len()];
         for term in terms {
             for (slot, times) in self.postings.get(&term.term.bits()).map_or(&[][..], Vec::as_slice) {
-                sums[*slot as usize] += u64::from(term.weight) * u64::from(weight(*times, term.idf));
+                sums[*slot as usize] += (term.weight * weight(*times, term.idf)) as f32;
             }
         }
-        let mut found: Vec<(f64, &Arc<RecentArticle>)> = sums
-            .iter()
-            .zip(&self.articles)
-            .filter_map(|(sum, article)| article.as_ref().filter(|_| *sum > 0).map(|article| (*sum, article)))
-            .filter(|(_, article)| filter.is_empty() || filter.accepts(&article.article))
-            .map(|(sum, article)| (sum as f64 / (article.vector.squared_length as f64).sqrt(), article))
-            .collect();
-        if found.len() > count {
-            found.select_nth_unstable_by(count, |a, b| b.0.total_cmp(&a.0).then_with(|| a.1.article.id.cmp(&b.1.article.id)));
-            found.truncate(count);
-        }
-        found.into_iter().map(|(part, article)| (part as f32, Arc::clone(article))).collect()
+        let has_filter = !filter.is_empty();
+        let article = |slot: u32| self.articles[slot as usize].as_ref();
+        let mut best = Best::new(count);
+        best.push_all(&sums, &self.inverse_lengths, |slot| {
+            article(slot).is_some_and(|article| !has_filter || filter.accepts(&article.article)).then_some(slot)
+        });
+        let found = best.into_vec().into_iter();
+        found.filter_map(|(part, slot)| article(slot).map(|article| (part, Arc::clone(article)))).collect()
     }
 }

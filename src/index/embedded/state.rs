@@ -3,11 +3,14 @@
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::super::query::Filter;
-use super::super::vector::QueryTerm;
+use super::super::vector::{QueryTerm, QueryVector, Vector};
 use super::super::{ArchivedArticle, ArticleId, Condition, IndexError, IndexStatus};
 use super::journal::Change;
 use super::recent::{Recent, RecentArticle, RecentEntry};
 use super::segments::{Hidden, Place, Segments};
+
+/// Candidates come from as many of the source's terms as have about so many postings: docs/ranking.md has what was measured.
+const ENOUGH_POSTINGS: usize = 150_000;
 
 /// Only the writer's thread changes it.
 #[derive(Debug)]
@@ -147,28 +150,52 @@ pub(super) struct Snapshot {
     hidden: Arc<Hidden>,
 }
 
-/// The articles that may be results.
+/// Where an article that may be a result is.
 #[derive(Debug)]
-pub(super) struct Candidates {
-    /// In memory, with their parts of the cosine.
-    pub(super) recent: Vec<(f32, Arc<RecentArticle>)>,
-    /// In the segments, with theirs.
-    pub(super) folded: Vec<(f32, Place)>,
+pub(super) enum Handle {
+    Memory(Arc<RecentArticle>),
+    Segment(Place),
 }
 
-impl Candidates {
-    /// Keeps those of the `count` largest parts, and others of the same part as the last of them.
-    fn keep_largest(&mut self, count: usize) {
-        let recent = self.recent.iter().map(|(part, _)| *part);
-        let mut parts: Vec<f32> = recent.chain(self.folded.iter().map(|(part, _)| *part)).collect();
-        if parts.len() <= count {
-            return;
+impl Snapshot {
+    pub(super) fn id<'a>(&'a self, handle: &'a Handle) -> &'a str {
+        match handle {
+            Handle::Memory(article) => article.article.id.as_str(),
+            Handle::Segment(place) => self.segments.id(*place),
         }
-        let (_, least, _) = parts.select_nth_unstable_by(count, |a, b| b.total_cmp(a));
-        let least = *least;
-        self.recent.retain(|(part, _)| *part >= least);
-        self.folded.retain(|(part, _)| *part >= least);
     }
+
+    pub(super) fn similarity(&self, handle: &Handle, query: &QueryVector) -> f64 {
+        match handle {
+            Handle::Memory(article) => query.similarity(&article.vector.entries, article.vector.squared_length),
+            Handle::Segment(place) => self.segments.similarity(*place, query),
+        }
+    }
+
+    pub(super) fn vector(&self, handle: &Handle) -> Vector {
+        match handle {
+            Handle::Memory(article) => article.vector.clone(),
+            Handle::Segment(place) => self.segments.vector(*place),
+        }
+    }
+
+    /// Reads it from disk, where it is there.
+    pub(super) fn article(&self, handle: &Handle) -> Result<ArchivedArticle, IndexError> {
+        match handle {
+            Handle::Memory(article) => Ok(article.article.clone()),
+            Handle::Segment(place) => self.segments.article(*place),
+        }
+    }
+}
+
+/// The `count` candidates of the largest parts, the largest first.
+fn largest(mut candidates: Vec<(f32, Handle)>, count: usize) -> Vec<(f32, Handle)> {
+    if candidates.len() > count {
+        candidates.select_nth_unstable_by(count - 1, |a, b| b.0.total_cmp(&a.0));
+        candidates.truncate(count);
+    }
+    candidates.sort_unstable_by(|a, b| b.0.total_cmp(&a.0));
+    candidates
 }
 
 /// The state, shared between the writer's thread and those that read.
@@ -198,6 +225,19 @@ impl Shared {
             Found::Nowhere => Ok(None),
             Found::Memory(article) => Ok(Some(article.article.clone())),
             Found::Segment(place) => segments.article(place).map(Some),
+        }
+    }
+
+    /// The article of an id with its vector. The disk is read without the lock.
+    pub(super) fn source(&self, id: &ArticleId) -> Result<Option<(ArchivedArticle, Vector)>, IndexError> {
+        let (found, segments) = {
+            let state = self.read();
+            (state.find(id)?, Arc::clone(&state.segments))
+        };
+        match found {
+            Found::Nowhere => Ok(None),
+            Found::Memory(article) => Ok(Some((article.article.clone(), article.vector.clone()))),
+            Found::Segment(place) => Ok(Some((segments.article(place)?, segments.vector(place)))),
         }
     }
 
@@ -254,26 +294,49 @@ impl Shared {
         Ok(ids)
     }
 
-    /// The articles that may be results: `count` of all layers together, and what stays as it is for looking at them.
+    /// The articles that may be results: `count` of all layers together, and what stays as it is for looking at them. `terms` are
+    /// those of the source, the ones to look at first in front.
     pub(super) fn candidates(
         &self,
         terms: &[QueryTerm],
         filter: &Filter,
         count: usize,
-    ) -> Result<(Candidates, Snapshot), IndexError> {
-        let (recent, snapshot) = {
+    ) -> Result<(Vec<(f32, Handle)>, Snapshot), IndexError> {
+        let found = self.candidates_by(terms, ENOUGH_POSTINGS, filter, count)?;
+        if found.0.len() >= count {
+            return Ok(found);
+        }
+        // In a small archive, or behind a narrow filter, all is found that has a term in common.
+        self.candidates_by(terms, usize::MAX, filter, count)
+    }
+
+    fn candidates_by(
+        &self,
+        terms: &[QueryTerm],
+        postings: usize,
+        filter: &Filter,
+        count: usize,
+    ) -> Result<(Vec<(f32, Handle)>, Snapshot), IndexError> {
+        // The plan is made without the lock: should the segments be others by then, it is made again.
+        let mut segments = Arc::clone(&self.read().segments);
+        let (plan, recent, snapshot) = loop {
+            let plan = segments.plan(terms, postings);
             let state = self.read();
-            let mut recent = state.recent.candidates(terms, filter, count);
+            if !Arc::ptr_eq(&segments, &state.segments) {
+                segments = Arc::clone(&state.segments);
+                continue;
+            }
+            let mut recent = state.recent.candidates(plan.terms, filter, count);
             if let Some(frozen) = &state.frozen {
-                let frozen = frozen.candidates(terms, filter, count).into_iter();
+                let frozen = frozen.candidates(plan.terms, filter, count).into_iter();
                 recent.extend(frozen.filter(|(_, article)| state.recent.get(&article.article.id).is_none()));
             }
-            (recent, state.snapshot())
+            break (plan, recent, state.snapshot());
         };
-        let folded = snapshot.segments.candidates(terms, filter, &snapshot.hidden, count)?;
-        let mut candidates = Candidates { recent, folded };
-        candidates.keep_largest(count);
-        Ok((candidates, snapshot))
+        let folded = snapshot.segments.candidates(&plan, filter, &snapshot.hidden, count)?;
+        let recent = recent.into_iter().map(|(part, article)| (part, Handle::Memory(article)));
+        let folded = folded.into_iter().map(|(part, place)| (part, Handle::Segment(place)));
+        Ok((largest(recent.chain(folded).collect(), count), snapshot))
     }
 
     pub(super) fn has_topic(&self, topic: &str) -> Result<bool, IndexError> {
@@ -298,5 +361,18 @@ impl Shared {
 impl State {
     fn snapshot(&self) -> Snapshot {
         Snapshot { segments: Arc::clone(&self.segments), hidden: Arc::clone(&self.hidden) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_largest_candidates_come_first() {
+        let handle = |document| Handle::Segment(Place { segment: 0, document });
+        let candidates = [(0.2, 0), (0.9, 1), (0.5, 2), (0.7, 3)].map(|(part, document)| (part, handle(document)));
+        let parts: Vec<f32> = largest(candidates.into(), 3).iter().map(|(part, _)| *part).collect();
+        assert_eq!(parts, [0.9, 0.7, 0.5]);
     }
 }

@@ -3,148 +3,25 @@
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::path::PathBuf;
-use std::sync::mpsc::{self, Receiver, Sender};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, mpsc};
 use std::thread;
 
 use super::super::record::{self, Kind};
-use super::super::{ArticleId, Condition, IndexError, WriteDone, WriteOutcome};
+use super::super::{ArticleId, Condition, IndexError, WriteOutcome};
 use super::journal::{self, Journal};
-use super::recent::{Recent, RecentArticle};
-use super::segments::{Access, Place, Segments, Store};
+use super::queue::{Batch, FoldDone, Inbox, JobDone, Message, Prepared};
+use super::recent::Recent;
+use super::segments::{Access, Place, Store};
 use super::state::{Applied, Found, Shared};
 use super::{ArchiveOptions, Files};
 
 /// A group, which shares a sync, takes no further batch from here on.
 const GROUP_WRITES: usize = 1_024;
 const GROUP_BYTES: usize = 8 << 20;
-/// So much may wait for the writer, in bytes; who brings more waits.
-const QUEUE_BYTES: usize = 32 << 20;
 /// By how much folding and merging stand back, on the system's scale from 0 to 19.
 const FOLD_NICENESS: i32 = 5;
 /// So many articles are put into memory before searches get a turn.
 const APPLIED_AT_ONCE: usize = 16;
-
-/// A write whose record is made.
-pub(super) enum Prepared {
-    Put(Arc<RecentArticle>),
-    Delete(ArticleId),
-}
-
-impl Prepared {
-    fn id(&self) -> &ArticleId {
-        match self {
-            Self::Put(article) => &article.article.id,
-            Self::Delete(id) => id,
-        }
-    }
-
-    fn size_bytes(&self) -> usize {
-        match self {
-            // The article, its record and its vector.
-            Self::Put(article) => 3 * article.record.len() + 256,
-            Self::Delete(_) => 256,
-        }
-    }
-}
-
-type FoldDone = Box<dyn FnOnce(Result<(), IndexError>) + Send>;
-
-struct Batch {
-    writes: Vec<Prepared>,
-    size_bytes: usize,
-    done: WriteDone,
-}
-
-enum Message {
-    Batch(Batch),
-    Fold(FoldDone),
-    /// The files of the index are not what they were.
-    Changed,
-    JobDone(Box<JobDone>),
-    Close,
-}
-
-/// What a job brings back.
-struct JobDone {
-    store: Store,
-    is_fold: bool,
-    segments: Result<Segments, IndexError>,
-}
-
-/// Where writes wait for the writer.
-#[derive(Debug)]
-pub(super) struct Queue {
-    sender: Sender<Message>,
-    room: Arc<Room>,
-}
-
-impl std::fmt::Debug for Message {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Message")
-    }
-}
-
-/// How much waits.
-#[derive(Debug, Default)]
-struct Room {
-    taken: Mutex<usize>,
-    freed: Condvar,
-}
-
-impl Room {
-    fn take(&self, size: usize) {
-        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        // Whatever its size, one batch may wait.
-        while *taken > 0 && *taken + size > QUEUE_BYTES {
-            taken = self.freed.wait(taken).unwrap_or_else(PoisonError::into_inner);
-        }
-        *taken += size;
-    }
-
-    fn give_back(&self, size: usize) {
-        *self.taken.lock().unwrap_or_else(PoisonError::into_inner) -= size;
-        self.freed.notify_all();
-    }
-}
-
-impl Queue {
-    pub(super) fn new() -> (Self, Inbox) {
-        let (sender, receiver) = mpsc::channel();
-        let room = Arc::new(Room::default());
-        let inbox = Inbox { receiver, sender: sender.clone(), room: Arc::clone(&room) };
-        (Self { sender, room }, inbox)
-    }
-
-    pub(super) fn write(&self, writes: Vec<Prepared>, done: WriteDone) {
-        let size_bytes = writes.iter().map(Prepared::size_bytes).sum();
-        self.room.take(size_bytes);
-        if let Err(mpsc::SendError(Message::Batch(batch))) =
-            self.sender.send(Message::Batch(Batch { writes, size_bytes, done }))
-        {
-            self.room.give_back(size_bytes);
-            (batch.done)(Err(IndexError::Closed));
-        }
-    }
-
-    pub(super) fn fold(&self, done: FoldDone) {
-        if let Err(mpsc::SendError(Message::Fold(done))) = self.sender.send(Message::Fold(done)) {
-            done(Err(IndexError::Closed));
-        }
-    }
-
-    pub(super) fn close(&self) {
-        // A writer that is gone is closed.
-        let _ = self.sender.send(Message::Close);
-    }
-}
-
-/// The writer's end of the queue.
-pub(super) struct Inbox {
-    receiver: Receiver<Message>,
-    sender: Sender<Message>,
-    room: Arc<Room>,
-}
 
 /// What the writer's thread works with.
 pub(super) struct Writer {

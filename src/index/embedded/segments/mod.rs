@@ -1,0 +1,172 @@
+//! The folded part of the archive: articles in the segments of tantivy. Only the files of this folder name it.
+//!
+//! tantivy keeps the articles, their ids, tags and vectors, merges segments, and makes commits whole. Ranking is not its: candidates
+//! are summed up from postings of our own, which are made from a segment's vectors when it is first opened (ADR 13).
+
+mod fields;
+mod postings;
+mod postings_files;
+mod search;
+mod store;
+mod view;
+
+pub(super) use store::{Access, Store};
+
+use std::cell::RefCell;
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use tantivy::schema::IndexRecordOption;
+use tantivy::{DocSet as _, TERMINATED, TantivyError};
+
+use self::fields::topic_tag;
+use self::view::SegmentView;
+use super::super::record;
+use super::super::vector::{Entry, QueryVector, Vector, cosine};
+use super::super::{ArchivedArticle, ArticleId, IndexError};
+
+/// What a failure of tantivy is to the archive. Its errors keep no kind once they have passed a thread of it: the text has to
+/// do.
+fn failure(action: &'static str, error: &TantivyError) -> IndexError {
+    let text = format!("{error:?}");
+    let reason = error.to_string();
+    if ["StorageFull", "No space left", "QuotaExceeded"].iter().any(|sign| text.contains(sign)) {
+        IndexError::Full { reason }
+    } else if text.contains("ReadOnlyFilesystem") || text.contains("PermissionDenied") {
+        IndexError::ReadOnly { reason }
+    } else {
+        IndexError::Storage { action, reason }
+    }
+}
+
+/// The segments at one moment.
+#[derive(Debug, Default)]
+pub(super) struct Segments {
+    views: Vec<Arc<SegmentView>>,
+    /// The first journal that is not in them.
+    pub(super) journal: u64,
+}
+
+/// Where an article is: the place of its segment, and its number there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct Place {
+    pub(super) segment: u32,
+    pub(super) document: u32,
+}
+
+/// Articles that have been replaced or deleted since the segments were written.
+pub(super) type Hidden = HashSet<Place>;
+
+impl Segments {
+    /// How many articles there are.
+    pub(super) fn article_count(&self) -> u64 {
+        self.views.iter().map(|view| u64::from(view.reader.num_docs())).sum()
+    }
+
+    /// Where the article of an id is.
+    pub(super) fn find(&self, id: &ArticleId) -> Result<Option<Place>, IndexError> {
+        for (segment, view) in (0..).zip(&self.views) {
+            if let Some(document) = view.find(id.as_str()).map_err(reading)? {
+                return Ok(Some(Place { segment, document }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The id of the article at a place.
+    pub(super) fn id(&self, place: Place) -> &str {
+        self.view(place).ids.at(place.document)
+    }
+
+    /// The article at a place, read from disk.
+    pub(super) fn article(&self, place: Place) -> Result<ArchivedArticle, IndexError> {
+        let bytes = self.view(place).record(place.document).map_err(|error| failure("cannot read an article", &error))?;
+        record::to_article(&bytes).map_err(|source| IndexError::Corrupt { id: self.id(place).to_owned(), source })
+    }
+
+    /// How similar the article at a place is to a query.
+    pub(super) fn similarity(&self, place: Place, query: &QueryVector) -> f64 {
+        let view = self.view(place);
+        ENTRIES.with_borrow_mut(|entries| {
+            view.read_vector(place.document, entries);
+            let product = query.inner_product(entries.iter().map(|entry| Entry(*entry)));
+            cosine(product, query.squared_length(), view.squared_length(place.document))
+        })
+    }
+
+    /// The vector of the article at a place.
+    pub(super) fn vector(&self, place: Place) -> Vector {
+        let view = self.view(place);
+        let mut entries = Vec::new();
+        view.read_vector(place.document, &mut entries);
+        Vector { entries: entries.into_iter().map(Entry).collect(), squared_length: view.squared_length(place.document) }
+    }
+
+    /// Every article, in no order.
+    pub(super) fn places(&self) -> impl Iterator<Item = Place> {
+        (0..)
+            .zip(&self.views)
+            .flat_map(|(segment, view)| view.reader.doc_ids_alive().map(move |document| Place { segment, document }))
+    }
+
+    /// The ids after `after` in order, at most `count` of those that are not hidden, and where each is.
+    pub(super) fn ids_after(
+        &self,
+        after: Option<&ArticleId>,
+        count: usize,
+        hidden: &Hidden,
+    ) -> Result<Vec<(String, Place)>, IndexError> {
+        let mut found = Vec::new();
+        for (segment, view) in (0..).zip(&self.views) {
+            let mut rest = count;
+            let terms = view.id_terms.terms();
+            let range = match after {
+                Some(id) => terms.range().gt(id.as_str()),
+                None => terms.range(),
+            };
+            let mut stream = range.into_stream().map_err(reading)?;
+            while rest > 0 && stream.advance() {
+                let document = view.first_alive(stream.value()).map_err(reading)?;
+                if let Some(document) = document
+                    && !hidden.contains(&Place { segment, document })
+                {
+                    found.push((String::from_utf8_lossy(stream.key()).into_owned(), Place { segment, document }));
+                    rest -= 1;
+                }
+            }
+        }
+        found.sort();
+        found.truncate(count);
+        Ok(found)
+    }
+
+    /// Whether an article that is not hidden has a topic.
+    pub(super) fn has_topic(&self, topic: &str, hidden: &Hidden) -> Result<bool, IndexError> {
+        let tag = topic_tag(topic);
+        for (segment, view) in (0..).zip(&self.views) {
+            let Some(info) = view.tags.terms().get(&tag).map_err(reading)? else { continue };
+            let mut postings = view.tags.read_postings_from_terminfo(&info, IndexRecordOption::Basic).map_err(reading)?;
+            while postings.doc() != TERMINATED {
+                let document = postings.doc();
+                if !view.reader.is_deleted(document) && !hidden.contains(&Place { segment, document }) {
+                    return Ok(true);
+                }
+                postings.advance();
+            }
+        }
+        Ok(false)
+    }
+
+    fn view(&self, place: Place) -> &SegmentView {
+        &self.views[place.segment as usize]
+    }
+}
+
+thread_local! {
+    /// A vector as the column has it.
+    static ENTRIES: RefCell<Vec<u64>> = RefCell::default();
+}
+
+fn reading(error: impl std::fmt::Display) -> IndexError {
+    IndexError::Storage { action: "cannot read the index", reason: error.to_string() }
+}
