@@ -180,6 +180,7 @@ def main():
 
 def measure(empty, slugline, by_file, args, directory, result, say):
     rates, times, sizes = {empty: [], slugline: []}, {empty: [], slugline: []}, []
+    time.sleep(1)
     result["memory_at_rest_mib"] = round(slugline.resident_mib(), 1)
     for number in range(args.rounds + 1):
         chosen = choose(by_file, PROCESSES, 2_500, seed=number)
