@@ -28,7 +28,8 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
@@ -254,13 +255,23 @@ impl Files {
     }
 }
 
-/// Takes the lock of a directory; None if another process has it.
+/// How long one waits for a lock that another has.
+const LOCK_PATIENCE: Duration = Duration::from_millis(500);
+
+/// Takes the lock of a directory; None if another process has it, and keeps it.
+///
+/// A lock may outlive its holder's file for a moment: a program that was just being started by the holder has a copy of it until
+/// its own code begins, and a server that is told to stop makes room for the next one.
 fn lock(directory: &Path) -> io::Result<Option<File>> {
     let file = File::options().create(true).truncate(false).write(true).open(directory.join(LOCK_FILE))?;
-    match file.try_lock() {
-        Ok(()) => Ok(Some(file)),
-        Err(fs::TryLockError::WouldBlock) => Ok(None),
-        Err(fs::TryLockError::Error(error)) => Err(error),
+    let deadline = Instant::now() + LOCK_PATIENCE;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(Some(file)),
+            Err(fs::TryLockError::WouldBlock) if Instant::now() < deadline => thread::sleep(Duration::from_millis(10)),
+            Err(fs::TryLockError::WouldBlock) => return Ok(None),
+            Err(fs::TryLockError::Error(error)) => return Err(error),
+        }
     }
 }
 
@@ -373,4 +384,26 @@ fn is_blank(directory: &Path) -> io::Result<bool> {
 
 fn is_read_only(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_that_is_about_to_be_released_is_waited_for() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let first = lock(directory.path()).expect("a lock file").expect("nobody has it");
+        thread::scope(|scope| {
+            let second = scope.spawn(|| lock(directory.path()));
+            // Whether it tries before or after: it ends with the lock.
+            drop(first);
+            assert!(second.join().expect("no panic").expect("a lock file").is_some());
+        });
+        let kept = lock(directory.path()).expect("a lock file").expect("nobody has it any more");
+        let started = Instant::now();
+        assert!(lock(directory.path()).expect("a lock file").is_none());
+        assert!(started.elapsed() >= LOCK_PATIENCE);
+        drop(kept);
+    }
 }
