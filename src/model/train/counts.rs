@@ -1,28 +1,36 @@
 //! The weighted counts that naive Bayes is estimated from: for each topic the sum of its documents' vectors.
 
 use std::io;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use ndarray::{Array2, Axis};
+use ndarray::Array2;
 
-use super::spool::{SpooledCorpus, SpooledDocument};
+use super::folds::{Documents, FoldedCorpus, FoldedDocument};
+use super::spool::Contents;
 use crate::model::{length_scale, log_tf};
 use crate::text::TermId;
+
+/// How much memory the tables of several threads may take together; a single one may be larger.
+const TABLE_BYTES: usize = 128 << 20;
 
 /// A sum's unit: weights are in (0, 1], and are added as whole multiples of 2^-32. Whole numbers add up to the same sum in
 /// any order, and what was added can be taken away exactly: that is what makes folds and threads free.
 const UNIT: f64 = 4_294_967_296.0;
 
-/// A weight in units.
+/// A weight in units, rounded half up. (`f64::round` is a call of a function where the processor is not known to round.)
 fn fixed(x: f64) -> u64 {
-    (x * UNIT).round() as u64
+    let units = x * UNIT;
+    let whole = units as i64;
+    whole as u64 + u64::from(units - whole as f64 >= 0.5)
 }
 
+/// How many terms are turned from rows into columns together.
+const TERMS_AT_A_TIME: usize = 64;
+
 /// Inverse document frequency by term, smoothed as scikit-learn does: `ln((1 + documents) / (1 + document frequency)) + 1`.
-pub(super) fn inverse_document_frequencies(corpus: &SpooledCorpus) -> Vec<f32> {
-    let documents = 1.0 + corpus.document_count() as f64;
-    corpus
-        .lexicon()
+pub(super) fn inverse_document_frequencies(contents: &Contents) -> Vec<f32> {
+    let documents = 1.0 + contents.document_count as f64;
+    contents
+        .lexicon
         .document_frequencies()
         .iter()
         .map(|&frequency| (libm::log(documents / (1.0 + f64::from(frequency))) + 1.0) as f32)
@@ -40,7 +48,7 @@ pub(super) struct Vectorizer {
 impl Vectorizer {
     /// `(1 + ln count) * idf` by term, scaled by the length of what is `selected` (by term; [`length_scale`]); empty for a document
     /// without any.
-    pub(super) fn vector(&mut self, document: &SpooledDocument<'_>, idf: &[f32], selected: &[bool]) -> &[(TermId, f64)] {
+    pub(super) fn vector(&mut self, document: &FoldedDocument<'_>, idf: &[f32], selected: &[bool]) -> &[(TermId, f64)] {
         self.vector.clear();
         let mut squares = 0.0;
         for &(term, count) in document.bag {
@@ -63,16 +71,13 @@ impl Vectorizer {
 }
 
 /// For each topic, the sum of the vectors of its documents, in fixed point; and how many documents those are.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct TopicCounts {
-    /// A row a topic, a column a term.
-    sums: Array2<u64>,
+    topic_count: usize,
+    /// A row a term, a column a topic: a document touches few terms, and of each one place in the memory.
+    cells: Vec<Cell>,
     /// By term, over all documents: where a document has several topics or none, not the sum over the topics.
-    collection: Vec<u64>,
-    /// A row a term, a column a topic: in how many of the topic's documents the term occurs.
-    presence: Array2<u32>,
-    /// By term: in how many documents it occurs.
-    document_frequencies: Vec<u32>,
+    collection: Vec<Cell>,
     /// Documents by topic.
     documents: Vec<u64>,
     /// Documents in all.
@@ -81,78 +86,90 @@ pub(super) struct TopicCounts {
     log_lengths: u64,
 }
 
+/// What some documents' vectors have of a term.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Cell {
+    sum: u64,
+    /// In how many of them it occurs.
+    pub(super) presence: u32,
+}
+
+impl Cell {
+    fn add(&mut self, other: Self) {
+        self.sum += other.sum;
+        self.presence += other.presence;
+    }
+
+    fn without(self, part: Self) -> Self {
+        Self { sum: self.sum - part.sum, presence: self.presence - part.presence }
+    }
+}
+
 impl TopicCounts {
-    pub(super) fn of_all(corpus: &mut SpooledCorpus, idf: &[f32], selected: &[bool]) -> io::Result<Self> {
-        Self::of(corpus, idf, selected, |_| true)
-    }
-
-    /// The counts over the documents that `choose` takes.
-    pub(super) fn of(
-        corpus: &mut SpooledCorpus,
-        idf: &[f32],
-        selected: &[bool],
-        choose: impl Fn(&SpooledDocument<'_>) -> bool + Sync,
-    ) -> io::Result<Self> {
-        let (topic_count, term_count) = (corpus.topics().len(), idf.len());
-        let zeros = |count: usize| -> Vec<AtomicU64> { (0..count).map(|_| AtomicU64::new(0)).collect() };
-        let narrow_zeros = |count: usize| -> Vec<AtomicU32> { (0..count).map(|_| AtomicU32::new(0)).collect() };
-        let (sums, documents) = (zeros(topic_count * term_count), zeros(topic_count));
-        let (collection, document_count, log_lengths) = (zeros(term_count), AtomicU64::new(0), AtomicU64::new(0));
-        let (presence, document_frequencies) = (narrow_zeros(topic_count * term_count), narrow_zeros(term_count));
-        corpus.for_each(Vectorizer::default, |vectorizer, document| {
-            if !choose(&document) {
-                return;
-            }
-            vectorizer.vector(&document, idf, selected);
-            let vector = &vectorizer.vector;
-            document_count.fetch_add(1, Ordering::Relaxed);
-            if !vector.is_empty() {
-                // Lengths are 1 or more: a term counts at least once, and its idf is above 1.
-                log_lengths.fetch_add(fixed(libm::log(vectorizer.length)), Ordering::Relaxed);
-            }
-            for &(term, x) in vector {
-                collection[term as usize].fetch_add(fixed(x), Ordering::Relaxed);
-                document_frequencies[term as usize].fetch_add(1, Ordering::Relaxed);
-            }
-            for &topic in document.topics {
-                documents[topic].fetch_add(1, Ordering::Relaxed);
-                let row = &sums[topic * term_count..][..term_count];
-                for &(term, x) in vector {
-                    row[term as usize].fetch_add(fixed(x), Ordering::Relaxed);
-                    presence[term as usize * topic_count + topic].fetch_add(1, Ordering::Relaxed);
-                }
-            }
-        })?;
-        let plain = |atomics: Vec<AtomicU64>| -> Vec<u64> { atomics.into_iter().map(AtomicU64::into_inner).collect() };
-        let narrow = |atomics: Vec<AtomicU32>| -> Vec<u32> { atomics.into_iter().map(AtomicU32::into_inner).collect() };
-        Ok(Self {
-            sums: Array2::from_shape_vec((topic_count, term_count), plain(sums)).map_err(io::Error::other)?,
-            collection: plain(collection),
-            presence: Array2::from_shape_vec((term_count, topic_count), narrow(presence)).map_err(io::Error::other)?,
-            document_frequencies: narrow(document_frequencies),
-            documents: plain(documents),
-            document_count: document_count.into_inner(),
-            log_lengths: log_lengths.into_inner(),
-        })
-    }
-
-    /// What is left when the documents of `part` are taken away; they must be among these.
-    pub(super) fn without(&self, part: &Self) -> Self {
-        let without = |all: &[u64], part: &[u64]| all.iter().zip(part).map(|(all, part)| all - part).collect();
+    fn zeros(topic_count: usize, term_count: usize) -> Self {
         Self {
-            sums: &self.sums - &part.sums,
-            collection: without(&self.collection, &part.collection),
-            presence: &self.presence - &part.presence,
-            document_frequencies: self
-                .document_frequencies
-                .iter()
-                .zip(&part.document_frequencies)
-                .map(|(all, part)| all - part)
-                .collect(),
-            documents: without(&self.documents, &part.documents),
-            document_count: self.document_count - part.document_count,
-            log_lengths: self.log_lengths - part.log_lengths,
+            topic_count,
+            cells: vec![Cell::default(); topic_count * term_count],
+            collection: vec![Cell::default(); term_count],
+            documents: vec![0; topic_count],
+            document_count: 0,
+            log_lengths: 0,
         }
+    }
+
+    /// The counts over some of the documents.
+    pub(super) fn of(corpus: &mut FoldedCorpus, documents: Documents, idf: &[f32], selected: &[bool]) -> io::Result<Self> {
+        let (topic_count, term_count) = (corpus.contents().topics.len(), idf.len());
+        // A table a thread: what several threads add to one is several times as slow, for a processor that waits for each addition.
+        let table_bytes = (topic_count + 1) * term_count * size_of::<Cell>();
+        let threads = corpus.part_count().min(TABLE_BYTES / table_bytes.max(1)).max(1);
+        let states = (0..threads).map(|_| (Vectorizer::default(), Self::zeros(topic_count, term_count))).collect();
+        let counted = corpus.for_each(documents, states, |(vectorizer, counts), document| {
+            counts.add_document(&document, vectorizer, idf, selected);
+        })?;
+        let mut counted = counted.into_iter().map(|(_, counts)| counts);
+        let mut all = counted.next().unwrap_or_else(|| Self::zeros(topic_count, term_count));
+        counted.for_each(|counts| all.add(&counts));
+        Ok(all)
+    }
+
+    fn add_document(&mut self, document: &FoldedDocument<'_>, vectorizer: &mut Vectorizer, idf: &[f32], selected: &[bool]) {
+        self.document_count += 1;
+        for &topic in document.topics {
+            self.documents[topic] += 1;
+        }
+        vectorizer.vector(document, idf, selected);
+        let vector = &vectorizer.vector;
+        if !vector.is_empty() {
+            // Lengths are 1 or more: a term counts at least once, and its idf is above 1.
+            self.log_lengths += fixed(libm::log(vectorizer.length));
+        }
+        for &(term, x) in vector {
+            let term = term as usize;
+            let cell = Cell { sum: fixed(x), presence: 1 };
+            self.collection[term].add(cell);
+            for &topic in document.topics {
+                self.cells[term * self.topic_count + topic].add(cell);
+            }
+        }
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.cells.iter_mut().zip(&other.cells).for_each(|(cell, other)| cell.add(*other));
+        self.collection.iter_mut().zip(&other.collection).for_each(|(cell, other)| cell.add(*other));
+        self.documents.iter_mut().zip(&other.documents).for_each(|(count, other)| *count += other);
+        self.document_count += other.document_count;
+        self.log_lengths += other.log_lengths;
+    }
+
+    /// What is left of `all` when these are taken away, which must be among them; in the memory of these.
+    pub(super) fn taken_from(mut self, all: &Self) -> Self {
+        self.cells.iter_mut().zip(&all.cells).for_each(|(part, all)| *part = all.without(*part));
+        self.collection.iter_mut().zip(&all.collection).for_each(|(part, all)| *part = all.without(*part));
+        self.documents.iter_mut().zip(&all.documents).for_each(|(part, all)| *part = all - *part);
+        self.document_count = all.document_count - self.document_count;
+        self.log_lengths = all.log_lengths - self.log_lengths;
+        self
     }
 
     /// What a vector is multiplied by to weigh, where its document has the typical length (the geometric mean), as if it were scaled to
@@ -168,55 +185,56 @@ impl TopicCounts {
     }
 
     /// The counts of the terms that are selected, alone.
-    pub(super) fn restricted(&self, selected: &[bool]) -> Self {
-        let terms: Vec<usize> = (0..selected.len()).filter(|&term| selected[term]).collect();
-        Self {
-            sums: self.sums.select(Axis(1), &terms),
-            collection: terms.iter().map(|&term| self.collection[term]).collect(),
-            presence: self.presence.select(Axis(0), &terms),
-            document_frequencies: terms.iter().map(|&term| self.document_frequencies[term]).collect(),
-            documents: self.documents.clone(),
-            document_count: self.document_count,
-            log_lengths: self.log_lengths,
+    pub(super) fn restricted(mut self, selected: &[bool]) -> Self {
+        let mut flags = selected.iter();
+        self.collection.retain(|_| flags.next().copied().unwrap_or(false));
+        let mut flags = selected.iter().flat_map(|selected| std::iter::repeat_n(*selected, self.topic_count));
+        self.cells.retain(|_| flags.next().unwrap_or(false));
+        self
+    }
+
+    /// A number a cell, a row a topic; `value(term, sum)`.
+    fn rows(&self, value: impl Fn(usize, u64) -> f64) -> Array2<f64> {
+        let term_count = self.collection.len();
+        let mut rows = Array2::zeros((self.topic_count, term_count));
+        // Rows become columns a few lines of cache at a time.
+        for first in (0..term_count).step_by(TERMS_AT_A_TIME) {
+            let terms = first..(first + TERMS_AT_A_TIME).min(term_count);
+            let cells = &self.cells[terms.start * self.topic_count..terms.end * self.topic_count];
+            for (topic, mut row) in rows.rows_mut().into_iter().enumerate() {
+                let values = row.iter_mut().skip(terms.start);
+                for ((out, term), cells) in values.zip(terms.clone()).zip(cells.chunks_exact(self.topic_count)) {
+                    *out = value(term, cells[topic].sum);
+                }
+            }
         }
+        rows
     }
 
     /// The sums as numbers, a row a topic.
     pub(super) fn weights(&self) -> Array2<f64> {
         let unit = self.unit();
-        self.sums.mapv(|sum| sum as f64 * unit)
+        self.rows(|_, sum| sum as f64 * unit)
     }
 
     /// The sums over all topics but one, a row a topic left out.
     pub(super) fn complement_weights(&self) -> Array2<f64> {
-        let totals = self.sums.sum_axis(Axis(0));
+        let totals: Vec<u64> =
+            self.cells.chunks_exact(self.topic_count).map(|row| row.iter().map(|cell| cell.sum).sum()).collect();
         let unit = self.unit();
-        let mut rest = Array2::zeros(self.sums.raw_dim());
-        for (mut rest, sums) in rest.rows_mut().into_iter().zip(self.sums.rows()) {
-            ndarray::Zip::from(&mut rest)
-                .and(&totals)
-                .and(sums)
-                .for_each(|rest, total, sum| *rest = (total - sum) as f64 * unit);
-        }
-        rest
+        self.rows(|term, sum| (totals[term] - sum) as f64 * unit)
     }
 
     /// The sums over the documents that do not have the topic, a row a topic: where documents may have several or none.
     pub(super) fn rest_weights(&self) -> Array2<f64> {
-        let mut rest = Array2::zeros(self.sums.raw_dim());
         let unit = self.unit();
-        for (mut rest, sums) in rest.rows_mut().into_iter().zip(self.sums.rows()) {
-            for ((rest, all), sum) in rest.iter_mut().zip(&self.collection).zip(sums) {
-                *rest = (all - sum) as f64 * unit;
-            }
-        }
-        rest
+        self.rows(|term, sum| (self.collection[term].sum - sum) as f64 * unit)
     }
 
     /// The sums over all documents.
     pub(super) fn collection_weights(&self) -> Vec<f64> {
         let unit = self.unit();
-        self.collection.iter().map(|&sum| sum as f64 * unit).collect()
+        self.collection.iter().map(|cell| cell.sum as f64 * unit).collect()
     }
 
     pub(super) fn documents(&self) -> &[u64] {
@@ -228,11 +246,11 @@ impl TopicCounts {
     }
 
     pub(super) fn document_frequency(&self, term: usize) -> u32 {
-        self.document_frequencies[term]
+        self.collection[term].presence
     }
 
-    /// By topic: in how many of its documents the term occurs.
-    pub(super) fn presence(&self, term: usize) -> ndarray::ArrayView1<'_, u32> {
-        self.presence.row(term)
+    /// By topic.
+    pub(super) fn of_term(&self, term: usize) -> &[Cell] {
+        &self.cells[term * self.topic_count..][..self.topic_count]
     }
 }

@@ -1,24 +1,15 @@
 //! Scores documents by models that did not see them, and learns from that what the scores are worth.
 
-use std::collections::HashMap;
-use std::io;
-
 use super::TrainError;
 use super::counts::{TopicCounts, Vectorizer};
 use super::estimate::{Candidate, Linear};
+use super::folds::{Documents, FOLDS, FoldedCorpus, FoldedDocument};
 use super::select::Selection;
-use super::spool::SpooledCorpus;
 use crate::corpus::Ordinal;
 use crate::model::evaluate::Evaluation;
 use crate::model::manifest::{DecisionRule, KnownShare, Labels, MetricsRecord};
 use crate::model::{Decision, logistic, softmax};
 
-/// Into how many folds the corpus is parted.
-pub(super) const FOLDS: u8 = 5;
-/// The most documents that are held out: of a larger corpus a sample, so that memory does not grow with the corpus.
-const MAX_HELD_OUT: u64 = 100_000;
-/// And the most scores, documents times topics.
-const MAX_SCORES: u64 = 8 << 20;
 /// The most documents that the scale is fitted on: it is one number.
 const MAX_FITTED_ON: usize = 20_000;
 /// Texts of so many words or more are told apart when it comes to how many of their words are known.
@@ -32,45 +23,6 @@ const MAX_KNOWN_SHARE: f64 = 0.8;
 /// Where the best F1 of a topic's threshold is below this there is little to go by, and a threshold that lets hundreds in does more
 /// harm than one that lets none in.
 const LEAST_F1: f64 = 0.3;
-
-/// Which documents are held out, and with which fold.
-#[derive(Debug)]
-pub(super) struct Folds {
-    by_ordinal: HashMap<Ordinal, u8>,
-}
-
-impl Folds {
-    /// Deals the documents of each topic (the first one, where a document has several; those without one) to the folds in turn, in an order
-    /// that only the seed decides.
-    pub(super) fn assign(corpus: &mut SpooledCorpus, seed: u64) -> io::Result<Self> {
-        let most = MAX_HELD_OUT.min(MAX_SCORES / corpus.topics().len() as u64);
-        let share = most as f64 / corpus.document_count() as f64;
-        let limit = if share >= 1.0 { u64::MAX } else { (share * u64::MAX as f64) as u64 };
-        let chosen = corpus.for_each(Vec::new, |chosen, document| {
-            let key = shuffled(seed, document.ordinal);
-            if key <= limit {
-                chosen.push((document.topics.first().copied().unwrap_or(usize::MAX), key, document.ordinal));
-            }
-        })?;
-        let mut chosen: Vec<_> = chosen.into_iter().flatten().collect();
-        chosen.sort_unstable();
-        // The deal goes on from topic to topic, so that many rare topics do not all start with the first fold.
-        let by_ordinal = chosen.iter().zip((0..FOLDS).cycle()).map(|(&(_, _, ordinal), fold)| (ordinal, fold)).collect();
-        Ok(Self { by_ordinal })
-    }
-
-    pub(super) fn of(&self, ordinal: Ordinal) -> Option<u8> {
-        self.by_ordinal.get(&ordinal).copied()
-    }
-}
-
-/// A number that looks random and is not (SplitMix64; Steele, Lea and Flood, 2014).
-fn shuffled(seed: u64, ordinal: Ordinal) -> u64 {
-    let mut z = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ ordinal;
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
-}
 
 /// A document that was scored by a model that did not see it.
 #[derive(Debug, Clone, PartialEq)]
@@ -125,11 +77,10 @@ impl ScoreTable {
 /// What candidates are measured on: a corpus with what was counted in it.
 #[derive(Debug)]
 pub(super) struct Bench<'a> {
-    pub(super) corpus: &'a mut SpooledCorpus,
+    pub(super) corpus: &'a mut FoldedCorpus,
     pub(super) idf: &'a [f32],
     pub(super) totals: &'a TopicCounts,
     pub(super) selection: &'a Selection,
-    pub(super) folds: &'a Folds,
 }
 
 impl Bench<'_> {
@@ -139,16 +90,17 @@ impl Bench<'_> {
     /// The terms are those that would have been selected without the held-out documents: a model that was chosen with the answers in
     /// sight would look better than it is. The idf is that of the whole corpus; it sees no topic.
     pub(super) fn score(&mut self, candidates: &[Candidate]) -> Result<(Vec<HeldOut>, Vec<ScoreTable>), TrainError> {
-        let (idf, folds) = (self.idf, self.folds);
-        let topic_count = self.corpus.topics().len();
+        let idf = self.idf;
+        let topic_count = self.corpus.contents().topics.len();
         let width = candidates.len() * topic_count;
-        let is_word: Vec<bool> = self.corpus.lexicon().terms().iter().map(|term| !term.contains(' ')).collect();
-        let mut all: Vec<(HeldOut, Vec<f32>)> = Vec::new();
+        let mut all = Vec::new();
         for fold in 0..FOLDS {
-            let is_held_out = |ordinal| folds.of(ordinal) == Some(fold);
-            let part = TopicCounts::of(self.corpus, idf, self.selection.selected(), |document| is_held_out(document.ordinal))?;
-            let rest = self.totals.without(&part);
-            let known = self.selection.among(&rest, self.totals, self.corpus.lexicon());
+            let part = TopicCounts::of(self.corpus, Documents::Fold(fold), idf, self.selection.selected())?;
+            let rest = part.taken_from(self.totals);
+            let lexicon = &self.corpus.contents().lexicon;
+            let known = self.selection.among(&rest, self.totals, lexicon);
+            let is_known_word: Vec<bool> =
+                known.iter().enumerate().map(|(term, is_known)| *is_known && lexicon.is_word(term)).collect();
             // A row a term with all candidates side by side: a document touches few of them.
             let mut weights = vec![0f32; idf.len() * width];
             let mut bias = vec![0f32; width];
@@ -164,44 +116,59 @@ impl Bench<'_> {
                     *bias = value as f32;
                 }
             }
-            let scored = self.corpus.for_each(
-                || (Vectorizer::default(), Vec::new()),
-                |(vectorizer, scored), document| {
-                    if !is_held_out(document.ordinal) {
-                        return;
+            let states = (0..self.corpus.part_count()).map(|_| Scored::default()).collect();
+            let scored = self.corpus.for_each(Documents::Fold(fold), states, |scored, document| {
+                let start = scored.scores.len();
+                scored.scores.extend_from_slice(&bias);
+                let scores = &mut scored.scores[start..];
+                for &(term, x) in scored.vectorizer.vector(&document, idf, &known) {
+                    if !known[term as usize] {
+                        continue;
                     }
-                    let mut scores = bias.clone();
-                    for &(term, x) in vectorizer.vector(&document, idf, &known) {
-                        if !known[term as usize] {
-                            continue;
-                        }
-                        let x = x as f32;
-                        for (score, weight) in scores.iter_mut().zip(&weights[term as usize * width..][..width]) {
-                            *score += x * weight;
-                        }
+                    let x = x as f32;
+                    for (score, weight) in scores.iter_mut().zip(&weights[term as usize * width..][..width]) {
+                        *score += x * weight;
                     }
-                    let is_known_word = |term: usize| is_word[term] && known[term];
-                    let known_tokens = document.bag.iter().filter(|(term, _)| is_known_word(*term as usize));
-                    let held_out = HeldOut {
-                        ordinal: document.ordinal,
-                        fold,
-                        topics: document.topics.to_vec(),
-                        token_count: document.token_count,
-                        known_token_count: known_tokens.map(|(_, count)| count).sum(),
-                    };
-                    scored.push((held_out, scores));
-                },
-            )?;
-            all.extend(scored.into_iter().flat_map(|(_, scored)| scored));
+                }
+                scored.documents.push(HeldOut::of(&document, fold, &is_known_word));
+            })?;
+            all.extend(scored);
         }
-        all.sort_by_key(|(document, _)| document.ordinal);
+        let mut order: Vec<(Ordinal, &HeldOut, &[f32])> = Vec::new();
+        for scored in &all {
+            let scores = scored.scores.chunks_exact(width);
+            order.extend(scored.documents.iter().zip(scores).map(|(document, scores)| (document.ordinal, document, scores)));
+        }
+        order.sort_unstable_by_key(|(ordinal, ..)| *ordinal);
         let mut tables = vec![ScoreTable::new(topic_count); candidates.len()];
-        for (_, scores) in &all {
+        for (_, _, scores) in &order {
             for (table, scores) in tables.iter_mut().zip(scores.chunks_exact(topic_count)) {
                 table.push(scores.iter().copied());
             }
         }
-        Ok((all.into_iter().map(|(document, _)| document).collect(), tables))
+        Ok((order.into_iter().map(|(_, document, _)| document.clone()).collect(), tables))
+    }
+}
+
+/// What a thread scored.
+#[derive(Default)]
+struct Scored {
+    vectorizer: Vectorizer,
+    documents: Vec<HeldOut>,
+    /// Of all candidates, document by document.
+    scores: Vec<f32>,
+}
+
+impl HeldOut {
+    fn of(document: &FoldedDocument<'_>, fold: u8, is_known_word: &[bool]) -> Self {
+        let known_words = document.bag.iter().filter(|(term, _)| is_known_word[*term as usize]);
+        Self {
+            ordinal: document.head.ordinal,
+            fold,
+            topics: document.topics.to_vec(),
+            token_count: document.head.token_count,
+            known_token_count: known_words.map(|(_, count)| count).sum(),
+        }
     }
 }
 
@@ -493,12 +460,5 @@ mod tests {
         let steps = known_shares(&documents);
         let expected = [(1, 0.25), (8, 0.5), (64, 0.6)];
         assert_eq!(steps.iter().map(|step| (step.min_tokens, step.min_share)).collect::<Vec<_>>(), expected);
-    }
-
-    #[test]
-    fn shuffling_depends_on_the_seed_and_spreads() {
-        assert_ne!(shuffled(1, 5), shuffled(2, 5));
-        let low = (0..10_000).filter(|&ordinal| shuffled(1, ordinal) < u64::MAX / 4).count();
-        assert!((2_300..2_700).contains(&low), "{low}");
     }
 }

@@ -6,7 +6,7 @@ use ndarray::Axis;
 use super::TrainOptions;
 use super::choose::Trial;
 use super::estimate::Linear;
-use super::spool::SpooledCorpus;
+use super::spool::Contents;
 use crate::model::artifact::Draft;
 use crate::model::manifest::{CorpusRecord, Labels, LinkTrialRecord, Manifest, TopicRecord, TrialRecord, WeightsRecord};
 
@@ -22,15 +22,15 @@ const MAX_WEIGHT: f64 = 65_504.0;
 pub(super) fn draft(
     options: &TrainOptions,
     record: CorpusRecord,
-    corpus: &SpooledCorpus,
+    contents: &Contents,
     idf: Vec<f32>,
     mut linear: Linear,
     trial: &Trial,
     (trials, link_trials): (Vec<TrialRecord>, Vec<LinkTrialRecord>),
 ) -> Draft {
     let calibration = &trial.calibration;
-    let topic_count = corpus.topics().len();
-    let term_count = corpus.lexicon().len();
+    let topic_count = contents.topics.len();
+    let term_count = contents.lexicon.len();
     let is_single = options.labels == Labels::Single;
     let mut weights = Vec::with_capacity(topic_count * term_count);
     linear.weights.mapv_inplace(|weight| weight * calibration.scale);
@@ -51,8 +51,8 @@ pub(super) fn draft(
             link_trials,
             labels: options.labels,
             text: options.text,
-            topics: corpus
-                .topics()
+            topics: contents
+                .topics
                 .iter()
                 .enumerate()
                 .map(|(place, topic)| TopicRecord {
@@ -67,7 +67,7 @@ pub(super) fn draft(
             decision: calibration.decision.clone(),
             weights: WeightsRecord { size_bytes: 0, sha256: String::new() },
         },
-        terms: corpus.lexicon().terms().to_vec(),
+        terms: contents.lexicon.texts().collect(),
         idf,
         weights,
         bias,

@@ -1,58 +1,26 @@
 //! Turns documents into numbers: each worker gives its own ids to the terms and topics it meets, and spools the documents.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
 
-use super::spool::SpoolWriter;
+use super::spool::{Head, SpoolWriter};
+use super::term_table::TermTable;
 use crate::article::TopicName;
 use crate::corpus::{Document, Ordinal};
 use crate::model::manifest::Labels;
 use crate::text::{TermHash, TermOccurrence, TextOptions, WordScanner, scan_terms};
 
-/// A map keyed by a [`TermHash`], which needs no further hashing.
-pub(super) type ByHash<V> = HashMap<TermHash, V, BuildHasherDefault<PassThrough>>;
-
-/// Takes a 64-bit hash for what it is.
-#[derive(Default)]
-pub(super) struct PassThrough(u64);
-
-impl Hasher for PassThrough {
-    fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(byte);
-        }
-    }
-
-    fn write_u64(&mut self, hash: u64) {
-        self.0 = hash;
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
-}
-
-/// What a worker knows of a term.
+/// What a worker knows of a term beside its document frequency.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Entry {
-    pub(super) hash: TermHash,
-    pub(super) document_frequency: u32,
-    form: Form,
+struct Entry {
+    hash: TermHash,
+    /// A pair's first word, by its local id; a word's number.
+    first: u32,
+    /// A pair's second word, or [`NONE`] for a word.
+    second: u32,
 }
 
-impl Entry {
-    pub(super) fn is_word(&self) -> bool {
-        matches!(self.form, Form::Word { .. })
-    }
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Form {
-    /// Where its text lies.
-    Word { start: usize, length: u8 },
-    /// The local ids of its words.
-    Pair { first: u32, second: u32 },
-}
+/// Stands for the second word of what is no pair.
+const NONE: u32 = u32::MAX;
 
 /// One worker's terms, topics and documents.
 #[derive(Debug)]
@@ -60,18 +28,33 @@ pub(super) struct Interner {
     options: TextOptions,
     labels: Labels,
     scanner: WordScanner,
-    ids: ByHash<u32>,
+    /// Apart from the pairs: words are few, and their table stays near.
+    pub(super) words: TermTable,
+    pub(super) pairs: TermTable,
+    /// By local id.
     entries: Vec<Entry>,
     texts: String,
+    /// By number of a word: where its text ends.
+    text_ends: Vec<usize>,
     topic_ids: HashMap<TopicName, u32>,
     /// By local topic id.
     pub(super) topics: Vec<(TopicName, u64)>,
     pub(super) documents: u64,
     pub(super) multi_topic: u64,
     pub(super) spool: SpoolWriter,
-    /// By local term id: its place in the bag plus one, 0 while it has none.
-    places: Vec<u32>,
+    occurrences: Vec<Occurrence>,
     bag: Vec<Counted>,
+}
+
+/// A term at a place of the text.
+#[derive(Debug, Clone, Copy)]
+struct Occurrence {
+    hash: TermHash,
+    /// A word's id, or that of a pair's first word.
+    first: u32,
+    /// That of a pair's second word, or [`NONE`].
+    second: u32,
+    times: u32,
 }
 
 /// A term of a document.
@@ -90,15 +73,17 @@ impl Interner {
             options,
             labels,
             scanner: WordScanner::default(),
-            ids: ByHash::default(),
+            words: TermTable::default(),
+            pairs: TermTable::default(),
             entries: Vec::new(),
             texts: String::new(),
+            text_ends: Vec::new(),
             topic_ids: HashMap::new(),
             topics: Vec::new(),
             documents: 0,
             multi_topic: 0,
             spool: SpoolWriter::default(),
-            places: Vec::new(),
+            occurrences: Vec::new(),
             bag: Vec::new(),
         }
     }
@@ -112,11 +97,9 @@ impl Interner {
         for name in &document.topics {
             topics.push(self.topic_id(name)?);
         }
-        self.count_terms(document);
+        self.find_terms(document);
+        self.count_terms();
         let mut bag = std::mem::take(&mut self.bag);
-        for counted in &bag {
-            self.places[counted.term as usize] = 0;
-        }
         self.add_counted(ordinal, &topics, &mut bag);
         self.bag = bag;
         Ok(())
@@ -127,41 +110,42 @@ impl Interner {
         // An order that neither the text nor the worker has a say in: later sums over it are the same to the last bit, and the
         // order of the words is forgotten here.
         bag.sort_unstable();
-        for counted in &*bag {
-            self.entries[counted.term as usize].document_frequency += 1;
+        let mut token_count = 0u32;
+        for &Counted { hash, term, count } in &*bag {
+            let is_word = self.entries[term as usize].second == NONE;
+            token_count = token_count.saturating_add(if is_word { count } else { 0 });
+            let table = if is_word { &mut self.words } else { &mut self.pairs };
+            table.entry(hash, || term).document_frequency += 1;
         }
         for &topic in topics {
             self.topics[topic as usize].1 += 1;
         }
         self.documents += 1;
         self.multi_topic += u64::from(topics.len() > 1);
-        self.spool.push(ordinal, topics, bag);
+        let terms = bag.iter().map(|counted| (counted.term, counted.count));
+        self.spool.push(Head { ordinal, token_count }, topics.iter().copied(), terms);
     }
 
     /// The local id of a word; `append_text` appends its text, of at most [`crate::text::MAX_WORD_BYTES`].
     pub(super) fn word_id(&mut self, hash: TermHash, append_text: impl FnOnce(&mut String)) -> u32 {
-        let Self { ids, entries, texts, places, .. } = self;
-        *ids.entry(hash).or_insert_with(|| {
-            let start = texts.len();
+        let Self { words, entries, texts, text_ends, .. } = self;
+        let number = || {
             append_text(texts);
-            entries.push(Entry {
-                hash,
-                document_frequency: 0,
-                form: Form::Word { start, length: (texts.len() - start) as u8 },
-            });
-            places.push(0);
+            entries.push(Entry { hash, first: text_ends.len() as u32, second: NONE });
+            text_ends.push(texts.len());
             (entries.len() - 1) as u32
-        })
+        };
+        words.entry(hash, number).term
     }
 
     /// The local id of a pair of words with these local ids.
     pub(super) fn pair_id(&mut self, hash: TermHash, first: u32, second: u32) -> u32 {
-        let Self { ids, entries, places, .. } = self;
-        *ids.entry(hash).or_insert_with(|| {
-            entries.push(Entry { hash, document_frequency: 0, form: Form::Pair { first, second } });
-            places.push(0);
+        let Self { pairs, entries, .. } = self;
+        let number = || {
+            entries.push(Entry { hash, first, second });
             (entries.len() - 1) as u32
-        })
+        };
+        pairs.entry(hash, number).term
     }
 
     pub(super) fn topic_id(&mut self, name: &str) -> Result<u32, String> {
@@ -175,50 +159,63 @@ impl Interner {
         Ok(id)
     }
 
-    fn count_terms(&mut self, document: &Document<'_>) {
+    /// Sets `occurrences` to those of the document, in the order of the text.
+    fn find_terms(&mut self, document: &Document<'_>) {
         let mut scanner = std::mem::take(&mut self.scanner);
-        self.bag.clear();
+        let mut occurrences = std::mem::take(&mut self.occurrences);
+        occurrences.clear();
         let (mut before, mut last) = (0, 0);
         scan_terms(&mut scanner, document.text(), self.options, |occurrence, times| {
-            let (hash, term) = match occurrence {
+            let (hash, first, second) = match occurrence {
                 TermOccurrence::Word { hash, text } => {
                     let id = self.word_id(hash, |texts| text.append_to(texts));
                     (before, last) = (last, id);
-                    (hash, id)
+                    (hash, id, NONE)
                 }
-                TermOccurrence::Pair { hash } => (hash, self.pair_id(hash, before, last)),
+                TermOccurrence::Pair { hash } => (hash, before, last),
                 TermOccurrence::Overlong => return,
             };
-            let place = &mut self.places[term as usize];
-            if *place == 0 {
-                self.bag.push(Counted { hash, term, count: 0 });
-                *place = self.bag.len() as u32;
-            }
-            self.bag[*place as usize - 1].count += times;
+            occurrences.push(Occurrence { hash, first, second, times });
         });
         self.scanner = scanner;
+        self.occurrences = occurrences;
     }
 
-    pub(super) fn entries(&self) -> &[Entry] {
-        &self.entries
+    /// Sets `bag` to the occurrences' terms. Pairs are looked up here, each once and all of a document in a row, so that none waits for
+    /// the text or for another's memory.
+    fn count_terms(&mut self) {
+        let mut occurrences = std::mem::take(&mut self.occurrences);
+        let mut bag = std::mem::take(&mut self.bag);
+        occurrences.sort_unstable_by_key(|occurrence| occurrence.hash);
+        bag.clear();
+        for equal in occurrences.chunk_by(|a, b| a.hash == b.hash) {
+            let Occurrence { hash, first, second, .. } = equal[0];
+            let term = if second == NONE { first } else { self.pair_id(hash, first, second) };
+            bag.push(Counted { hash, term, count: equal.iter().map(|occurrence| occurrence.times).sum() });
+        }
+        self.occurrences = occurrences;
+        self.bag = bag;
+    }
+
+    /// How many terms have an id.
+    pub(super) fn term_count(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(super) fn hash(&self, term: u32) -> TermHash {
+        self.entries[term as usize].hash
     }
 
     /// The local ids of a pair's words; None for a word.
     pub(super) fn words_of(&self, term: u32) -> Option<(u32, u32)> {
-        match self.entries[term as usize].form {
-            Form::Word { .. } => None,
-            Form::Pair { first, second } => Some((first, second)),
-        }
+        let Entry { first, second, .. } = self.entries[term as usize];
+        (second != NONE).then_some((first, second))
     }
 
-    /// The text of a term, as a vocabulary writes it.
-    pub(super) fn text(&self, entry: &Entry) -> String {
-        match entry.form {
-            Form::Word { start, length } => self.texts[start..start + usize::from(length)].to_owned(),
-            Form::Pair { first, second } => {
-                let word = |id: u32| self.text(&self.entries[id as usize]);
-                format!("{} {}", word(first), word(second))
-            }
-        }
+    /// The text of a word.
+    pub(super) fn word(&self, term: u32) -> &str {
+        let number = self.entries[term as usize].first as usize;
+        let start = number.checked_sub(1).map_or(0, |before| self.text_ends[before]);
+        &self.texts[start..self.text_ends[number]]
     }
 }

@@ -14,12 +14,14 @@ mod counts;
 mod cross_validate;
 mod documents;
 mod estimate;
+mod folds;
 mod freeze;
 mod intern;
 mod lexicon;
 mod link;
 mod select;
 mod spool;
+mod term_table;
 
 use std::cell::RefCell;
 use std::io;
@@ -33,8 +35,9 @@ use super::artifact::{ArtifactError, Encoded, hexadecimal};
 use super::manifest::{CorpusRecord, Labels, Manifest, ModelId};
 use crate::corpus::{self, CorpusError, Input, Progress};
 use crate::text::TextOptions;
+use folds::FoldedCorpus;
 use intern::Interner;
-use spool::SpooledCorpus;
+use spool::{Contents, SpooledCorpus};
 
 /// The least pseudo-count. Below it the logarithm of what was never seen outweighs all that was.
 const MIN_ALPHA: f64 = 1e-6;
@@ -167,29 +170,30 @@ pub fn train(inputs: &[Input], options: &TrainOptions, progress: &Progress) -> R
         None
     };
     let mut spooled = SpooledCorpus::merge(interners, options.min_document_frequency)?;
-    if spooled.document_count() == 0 {
+    let contents = spooled.contents();
+    if contents.document_count == 0 {
         return Err(TrainError::EmptyCorpus);
     }
-    if let [only] = spooled.topics() {
+    if let [only] = &contents.topics[..] {
         return Err(TrainError::OneTopic(only.name.to_string()));
     }
-    if spooled.lexicon().is_empty() {
+    if contents.lexicon.is_empty() {
         return Err(TrainError::NoTerms(options.min_document_frequency));
     }
     let selection = select::keep_best(&mut spooled, options.keep_terms, options.min_document_frequency)?;
-    let idf = counts::inverse_document_frequencies(&spooled);
-    let totals = counts::TopicCounts::of_all(&mut spooled, &idf, selection.selected())?;
-    let folds = cross_validate::Folds::assign(&mut spooled, options.seed)?;
-    let bench =
-        cross_validate::Bench { corpus: &mut spooled, idf: &idf, totals: &totals, selection: &selection, folds: &folds };
+    let mut corpus = FoldedCorpus::deal(spooled, options.seed)?;
+    let idf = counts::inverse_document_frequencies(corpus.contents());
+    let totals = counts::TopicCounts::of(&mut corpus, folds::Documents::All, &idf, selection.selected())?;
+    let bench = cross_validate::Bench { corpus: &mut corpus, idf: &idf, totals: &totals, selection: &selection };
     let choice = choose::choose(bench, options)?;
     let best = choice.trials.first().ok_or(TrainError::EmptyCorpus)?;
     let totals = totals.restricted(selection.selected());
-    spooled.retain_terms(selection.selected());
-    let idf = counts::inverse_document_frequencies(&spooled);
+    let mut contents = corpus.into_contents();
+    contents.lexicon.retain(selection.selected());
+    let idf = counts::inverse_document_frequencies(&contents);
     let linear = best.fit(&totals)?;
-    let warnings = warnings(&spooled, options.labels);
-    let draft = freeze::draft(options, record, &spooled, idf, linear, best, choice.records(options));
+    let warnings = warnings(&contents, options.labels);
+    let draft = freeze::draft(options, record, &contents, idf, linear, best, choice.records(options));
     let artifact = super::artifact::encode(draft)?;
     let manifest = super::artifact::parse(&artifact.manifest, &artifact.weights)?.manifest;
     Ok(Trained { artifact, documents, manifest, corpus: summary, warnings })
@@ -250,14 +254,14 @@ fn check(options: &TrainOptions) -> Result<(), TrainError> {
     Ok(())
 }
 
-fn warnings(spooled: &SpooledCorpus, labels: Labels) -> Vec<String> {
+fn warnings(contents: &Contents, labels: Labels) -> Vec<String> {
     let mut warnings = Vec::new();
-    let several = spooled.multi_topic_count();
+    let several = contents.multi_topic_count;
     if several > 0 && labels == Labels::Single {
         warnings.push(format!("{several} documents carry several topics: each counts for every one of its topics (--multi-label trains a yes or no a topic)"));
     }
     let rare: Vec<&str> =
-        spooled.topics().iter().filter(|topic| topic.document_count == 1).map(|topic| topic.name.as_str()).collect();
+        contents.topics.iter().filter(|topic| topic.document_count == 1).map(|topic| topic.name.as_str()).collect();
     if !rare.is_empty() {
         warnings.push(format!("topics of one document, of which little can be learned: {}", rare.join(", ")));
     }

@@ -1,7 +1,6 @@
 //! Chooses the terms worth a row in the table: all words, and the terms that say most about the topics.
 
 use std::io;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::counts::TopicCounts;
 use super::lexicon::Lexicon;
@@ -31,18 +30,20 @@ const POOL_SHARE: f64 = 0.5;
 /// pairs of two documents of one rare topic come out on top, and say nothing of a third. Of equal terms the first by text is
 /// selected. Terms far from selected leave the lexicon. (Yang and Pedersen, "A Comparative Study on Feature Selection in Text Categorization", ICML 1997; Yates, 1934.)
 pub(super) fn keep_best(corpus: &mut SpooledCorpus, keep: Option<usize>, min_document_frequency: u32) -> io::Result<Selection> {
-    let pairs = corpus.lexicon().terms().iter().filter(|term| term.contains(' ')).count();
-    let Some(keep) = keep.filter(|&keep| pairs > 0 && corpus.lexicon().len() > keep) else {
-        return Ok(Selection { selected: vec![true; corpus.lexicon().len()], least: None, min_document_frequency });
+    let lexicon = &corpus.contents().lexicon;
+    let mut selected: Vec<bool> = (0..lexicon.len()).map(|term| lexicon.is_word(term)).collect();
+    let Some(keep) = keep.filter(|&keep| selected.len() > keep && selected.contains(&false)) else {
+        return Ok(Selection { selected: vec![true; selected.len()], least: None, min_document_frequency });
     };
     let statistics = chi_squares(corpus)?;
     let mut order: Vec<usize> = (0..statistics.len()).collect();
-    order.sort_by(|&a, &b| statistics[b].total_cmp(&statistics[a]).then(a.cmp(&b)));
-    let mut selected: Vec<bool> = corpus.lexicon().terms().iter().map(|term| !term.contains(' ')).collect();
-    for &term in order.iter().take(keep) {
-        selected[term] = true;
+    let mut least = f64::INFINITY;
+    if let Some(last) = keep.checked_sub(1) {
+        let by_rank = |a: &usize, b: &usize| statistics[*b].total_cmp(&statistics[*a]).then(a.cmp(b));
+        let (before, &mut last, _) = order.select_nth_unstable_by(last, by_rank);
+        before.iter().chain([&last]).for_each(|&term| selected[term] = true);
+        least = statistics[last];
     }
-    let least = order.get(keep.wrapping_sub(1)).map_or(f64::INFINITY, |&term| statistics[term]);
     let pool: Vec<bool> =
         selected.iter().zip(&statistics).map(|(&selected, &statistic)| selected || statistic >= POOL_SHARE * least).collect();
     corpus.retain_terms(&pool);
@@ -64,17 +65,14 @@ impl Selection {
         let least = self.least.map(|least| least * share);
         let sizes: Vec<f64> = rest.documents().iter().map(|&count| count as f64).collect();
         let mut observed = vec![0; sizes.len()];
-        lexicon
-            .terms()
-            .iter()
-            .enumerate()
-            .map(|(term, text)| {
+        (0..lexicon.len())
+            .map(|term| {
                 if rest.document_frequency(term) < self.min_document_frequency {
                     return false;
                 }
-                let Some(least) = least.filter(|_| text.contains(' ')) else { return true };
-                for (observed, count) in observed.iter_mut().zip(rest.presence(term)) {
-                    *observed = *count;
+                let Some(least) = least.filter(|_| !lexicon.is_word(term)) else { return true };
+                for (observed, cell) in observed.iter_mut().zip(rest.of_term(term)) {
+                    *observed = cell.presence;
                 }
                 chi_square(&observed, &sizes) >= least
             })
@@ -99,34 +97,33 @@ fn chi_square(observed: &[u32], sizes: &[f64]) -> f64 {
 }
 
 fn chi_squares(corpus: &mut SpooledCorpus) -> io::Result<Vec<f64>> {
-    let term_count = corpus.lexicon().len();
-    let topic_sizes: Vec<f64> = corpus.topics().iter().map(|topic| topic.document_count as f64).collect();
+    let term_count = corpus.contents().lexicon.len();
+    let topic_sizes: Vec<f64> = corpus.contents().topics.iter().map(|topic| topic.document_count as f64).collect();
     let topic_count = topic_sizes.len();
-    let per_pass = (TABLE_BYTES / size_of::<u32>() / topic_count).max(1);
+    // A table a thread, for none has to wait for another's additions then.
+    let per_pass = (TABLE_BYTES / corpus.part_count().max(1) / size_of::<u32>() / topic_count).max(1);
     let mut statistics = Vec::with_capacity(term_count);
     for first in (0..term_count).step_by(per_pass) {
         let terms = first..(first + per_pass).min(term_count);
-        let table: Vec<AtomicU32> = (0..terms.len() * topic_count).map(|_| AtomicU32::new(0)).collect();
-        corpus.for_each(
-            || (),
-            |(), document| {
-                for &(term, _) in document.bag {
+        let tables = corpus.for_each(
+            || vec![0u32; terms.len() * topic_count],
+            |table, document| {
+                for (term, _) in document.terms() {
                     let Some(row) = (term as usize).checked_sub(terms.start).filter(|&row| row < terms.len()) else {
                         continue;
                     };
-                    for &topic in document.topics {
-                        table[row * topic_count + topic].fetch_add(1, Ordering::Relaxed);
+                    for topic in document.topics() {
+                        table[row * topic_count + topic] += 1;
                     }
                 }
             },
         )?;
-        let mut observed = vec![0; topic_count];
-        for row in table.chunks_exact(topic_count) {
-            for (observed, count) in observed.iter_mut().zip(row) {
-                *observed = count.load(Ordering::Relaxed);
-            }
-            statistics.push(chi_square(&observed, &topic_sizes));
+        let mut tables = tables.into_iter();
+        let mut table = tables.next().unwrap_or_default();
+        for other in tables {
+            table.iter_mut().zip(other).for_each(|(count, other)| *count += other);
         }
+        statistics.extend(table.chunks_exact(topic_count).map(|observed| chi_square(observed, &topic_sizes)));
     }
     Ok(statistics)
 }
