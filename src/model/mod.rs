@@ -29,7 +29,7 @@ pub use manifest::{
 };
 pub use score::{Decision, Scorer, Scores, length_scale, log_tf, logistic, softmax};
 
-use rows::Rows;
+use rows::{Rows, centre};
 
 use crate::article::TopicName;
 use crate::text::{TermId, TextOptions, Vocabulary};
@@ -136,8 +136,10 @@ impl TopicModel {
         let is_single = rule.thresholds.is_empty();
         // Half precision has rounded each weight for itself: they are centred again.
         let rows = Rows::new(weights, &idf, topic_count, is_single);
-        let bias_mean = if is_single { mean(bias) } else { 0.0 };
-        let bias = bias.iter().map(|&bias| (f64::from(bias) - bias_mean) as f32).collect();
+        let mut bias = bias.to_vec();
+        if is_single {
+            centre(&mut bias);
+        }
         let labels = if is_single { Labels::Single } else { Labels::Multiple };
         let hierarchy = Hierarchy::of(&topics, labels);
         Ok(Self { text, topics, hierarchy, vocabulary, rows, bias, decision: rule.decision, thresholds: rule.thresholds })
@@ -214,10 +216,6 @@ impl TopicModel {
         terms.sort_unstable_by(compare);
         terms.into_iter().map(|(term, weight)| (self.vocabulary.term(term), weight)).collect()
     }
-}
-
-fn mean(values: &[f32]) -> f64 {
-    values.iter().map(|&value| f64::from(value)).sum::<f64>() / values.len() as f64
 }
 
 #[cfg(test)]

@@ -105,7 +105,6 @@ pub struct Scores<'a> {
 #[derive(Debug, Default)]
 pub struct Scorer {
     counter: BagCounter,
-    vector: Vec<f32>,
     scores: Vec<f32>,
     probabilities: Vec<f64>,
 }
@@ -116,7 +115,7 @@ impl Scorer {
     /// Time: linear in the text, and in the number of its different known terms times the number of topics.
     pub fn score(&mut self, model: &TopicModel, article: ArticleText<'_>) -> Scores<'_> {
         let bag = self.counter.count(article, model.text, &model.vocabulary);
-        let squares = model.rows.sum(&bag.terms, &mut self.vector, &mut self.scores);
+        let squares = model.rows.sum(&bag.terms, &mut self.scores);
         let scale = length_scale(f64::from(squares)) as f32;
         for (score, &bias) in self.scores.iter_mut().zip(&model.bias) {
             *score = bias + *score * scale;

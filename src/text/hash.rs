@@ -1,7 +1,7 @@
 //! The 64-bit hash that stands for a term.
 //!
 //! A term is looked up by its hash alone: among a million terms two share one with a probability of 3e-8, and a word that
-//! no model knows is taken for a known one with 1e-14 (a vocabulary of 100,000). A [`super::Vocabulary`] refuses to be built
+//! no model knows is taken for a known one with 6e-12 (a [`super::Vocabulary`] of 100,000 compares 54 of the bits). A [`super::Vocabulary`] refuses to be built
 //! of terms whose hashes collide, so what is known is told apart for certain.
 //!
 //! The mixing step is the folded 64 x 64 -> 128 bit multiplication of wyhash (Wang Yi, 2019). The same on every machine:

@@ -65,12 +65,12 @@ impl Tags {
         (hash >> 56) as u8 | 1
     }
 
-    /// The high bit of each byte that equals `tag`, and perhaps of some above it that differ by 1: whoever finds a term by it
-    /// compares more of the hash.
+    /// The high bit of each byte that equals `tag`: never that of a free place, for a tag is odd.
     #[inline]
     const fn matches(self, tag: u8) -> u64 {
         let difference = self.0 ^ (tag as u64 * Self::ONES);
-        difference.wrapping_sub(Self::ONES) & !difference & Self::HIGH
+        // No carry goes from one byte to the next.
+        !((difference & !Self::HIGH) + !Self::HIGH | difference | !Self::HIGH)
     }
 
     #[inline]
@@ -209,11 +209,11 @@ impl Vocabulary {
     /// Finds each of `hashes`, and calls `on_found(place, term)` with those that are terms, in their order.
     ///
     /// Tables that are larger than the nearest caches make a look-up wait. Here each step is taken for all hashes before the next
-    /// one, in loops of few instructions and no branch that is hard to guess: so many look-ups wait together. (Measured on articles
-    /// of 2.3 KB: 12 ns a look-up one by one, and 5 this way.)
+    /// one, in loops of few instructions and no branch that is hard to guess: so many look-ups wait together. (Bags of articles of
+    /// 2.3 KB: 85 MB/s one by one, 139 this way.)
     pub(super) fn find_each(&self, hashes: &[TermHash], memory: &mut Lookups, mut on_found: impl FnMut(usize, Found)) {
         let Lookups { candidates, slots } = memory;
-        // Most are no terms. Each is written whether it may be one or not, and kept if it may.
+        // Many are no terms. Each is written whether it may be one or not, and kept if it may.
         candidates.resize(hashes.len(), 0);
         let mut count = 0;
         for (place, &TermHash(hash)) in hashes.iter().enumerate() {
@@ -306,6 +306,21 @@ mod tests {
                 assert_eq!(vocabulary.find(TermHash::of_term(&format!("other{number}"))), None);
             }
         }
+    }
+
+    #[test]
+    fn a_free_place_matches_no_tag() {
+        for tag in [1, 3, 0x81, 0xff] {
+            for taken in 0..=BUCKET {
+                let tags = (0..taken).fold(0, |tags, place| tags | u64::from(tag) << (8 * place));
+                assert_eq!(Tags(tags).matches(tag), (0..taken).fold(0, |bits, place| bits | 0x80 << (8 * place)));
+            }
+        }
+        // Of two words of the lowest tag one is known: the other one is looked for beside it, and not beyond the table's end.
+        let mut words = (0..).map(|number| format!("word{number}")).filter(|word| TermHash::of_term(word).0 >> 56 <= 1);
+        let [known, unknown] = [words.next(), words.next()].map(|word| word.expect("there is no end of words"));
+        let vocabulary = Vocabulary::new([known.as_str()]).expect("one term");
+        assert_eq!(vocabulary.find(TermHash::of_term(&unknown)), None);
     }
 
     #[test]
