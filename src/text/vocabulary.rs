@@ -70,7 +70,7 @@ impl Tags {
     const fn matches(self, tag: u8) -> u64 {
         let difference = self.0 ^ (tag as u64 * Self::ONES);
         // No carry goes from one byte to the next.
-        !((difference & !Self::HIGH) + !Self::HIGH | difference | !Self::HIGH)
+        !(((difference & !Self::HIGH) + !Self::HIGH) | difference | !Self::HIGH)
     }
 
     #[inline]
