@@ -77,6 +77,15 @@ impl TopicName {
     /// # Errors
     /// [`TopicNameError`] says which rule it breaks.
     pub fn new(name: &str) -> Result<Self, TopicNameError> {
+        Self::check(name)?;
+        Ok(Self(name.to_owned()))
+    }
+
+    /// Checks a name, and makes none of it.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn check(name: &str) -> Result<(), TopicNameError> {
         if name.is_empty() {
             return Err(TopicNameError::Empty);
         }
@@ -89,7 +98,7 @@ impl TopicName {
         if name.split(LEVEL_SEPARATOR).any(|level| level.is_empty() || level.trim() != level) {
             return Err(TopicNameError::BlankLevel);
         }
-        Ok(Self(name.to_owned()))
+        Ok(())
     }
 
     /// The name as a string.

@@ -35,7 +35,10 @@ impl Document<'_> {
             return Err("the document has neither a title nor a body".to_owned());
         }
         for topic in &self.topics {
-            TopicName::new(topic).map_err(|error| format!("topic {topic:?}: {error}"))?;
+            TopicName::check(topic).map_err(|error| format!("topic {topic:?}: {error}"))?;
+        }
+        if self.topics.len() < 2 {
+            return Ok(self);
         }
         let mut seen: Vec<Cow<'_, str>> = Vec::with_capacity(self.topics.len());
         for topic in std::mem::take(&mut self.topics) {
@@ -54,14 +57,18 @@ struct JsonRecord<'a> {
     #[serde(borrow)]
     id: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    title: Option<Cow<'a, str>>,
+    title: Option<Text<'a>>,
     #[serde(borrow, default)]
-    body: Option<Cow<'a, str>>,
+    body: Option<Text<'a>>,
     #[serde(borrow, default)]
-    topics: Option<Vec<Cow<'a, str>>>,
+    topics: Option<Vec<Text<'a>>>,
     #[serde(borrow, default)]
     story: Option<&'a RawValue>,
 }
+
+/// A string as it stands in the line, where it has no escapes: of a bare `Option<Cow<str>>` serde would make a copy each time.
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 /// Parses a line of JSON Lines: `{"id", "title", "body", "topics": [...]}`, each optional.
 pub(super) fn from_json(line: &str) -> Result<Document<'_>, String> {
@@ -77,9 +84,9 @@ pub(super) fn from_json(line: &str) -> Result<Document<'_>, String> {
     };
     Document {
         id,
-        title: record.title.unwrap_or_default(),
-        body: record.body.unwrap_or_default(),
-        topics: record.topics.unwrap_or_default(),
+        title: record.title.map(|Text(title)| title).unwrap_or_default(),
+        body: record.body.map(|Text(body)| body).unwrap_or_default(),
+        topics: record.topics.unwrap_or_default().into_iter().map(|Text(topic)| topic).collect(),
         // Only a string is a story; a field of this name may mean anything.
         story: record.story.and_then(|raw| serde_json::from_str::<String>(raw.get()).ok()).map(Cow::Owned),
         record: Some(line),

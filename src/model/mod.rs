@@ -12,6 +12,7 @@
 //! all topics alike.
 
 pub mod artifact;
+mod elementary;
 pub mod evaluate;
 mod explain;
 mod hierarchy;

@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 use super::TopicModel;
+use super::elementary::exp;
 use super::manifest::Labels;
 use crate::article::ArticleText;
 use crate::text::{Bag, BagCounter};
@@ -61,17 +62,20 @@ pub fn length_scale(squares: f64) -> f64 {
 pub fn softmax(scores: &[f32], probabilities: &mut Vec<f64>) {
     let greatest = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     probabilities.clear();
-    probabilities.extend(scores.iter().map(|&score| libm::exp(f64::from(score) - f64::from(greatest))));
+    probabilities.extend(scores.iter().map(|&score| exp(f64::from(score) - f64::from(greatest))));
     let sum: f64 = probabilities.iter().sum();
     for probability in probabilities {
         *probability /= sum;
     }
 }
 
+/// What [`exp`] is given at the most: the probability is 0 from there on, within what the format can tell.
+const MAX_EXPONENT: f64 = 700.0;
+
 /// Turns scores that are log-odds into probabilities, each for itself: `1 / (1 + exp(-score))`.
 pub fn logistic(scores: &[f32], probabilities: &mut Vec<f64>) {
     probabilities.clear();
-    probabilities.extend(scores.iter().map(|&score| 1.0 / (1.0 + libm::exp(-f64::from(score)))));
+    probabilities.extend(scores.iter().map(|&score| 1.0 / (1.0 + exp((-f64::from(score)).min(MAX_EXPONENT)))));
 }
 
 /// How far the most probable topic can be relied on.

@@ -1,175 +1,129 @@
-//! The weighted counts that naive Bayes is estimated from: for each topic the sum of its documents' vectors.
+//! The weighted counts that naive Bayes is estimated from: for each topic the sum of its documents' vectors, in all and by fold.
 
 use std::io;
+use std::ops::Range;
 
 use ndarray::Array2;
 
-use super::folds::{Documents, FoldedCorpus, FoldedDocument};
-use super::spool::Contents;
+use super::folds::{FOLDS, Folds};
+use super::inverted::{Inverted, Posting, Postings, Rank, Term};
+use super::select::{Rest, Selection};
 use crate::model::{length_scale, log_tf};
-use crate::text::TermId;
-
-/// How much memory the tables of several threads may take together; a single one may be larger.
-const TABLE_BYTES: usize = 128 << 20;
 
 /// A sum's unit: weights are in (0, 1], and are added as whole multiples of 2^-32. Whole numbers add up to the same sum in
 /// any order, and what was added can be taken away exactly: that is what makes folds and threads free.
 const UNIT: f64 = 4_294_967_296.0;
-
-/// A weight in units, rounded half up. (`f64::round` is a call of a function where the processor is not known to round.)
-fn fixed(x: f64) -> u64 {
-    let units = x * UNIT;
-    let whole = units as i64;
-    whole as u64 + u64::from(units - whole as f64 >= 0.5)
-}
+/// The unit of a squared length, which may be large: 2^-24.
+const SQUARE_UNIT: f64 = 16_777_216.0;
 
 /// How many terms are turned from rows into columns together.
 const TERMS_AT_A_TIME: usize = 64;
 
-/// Inverse document frequency by term, smoothed as scikit-learn does: `ln((1 + documents) / (1 + document frequency)) + 1`.
-pub(super) fn inverse_document_frequencies(contents: &Contents) -> Vec<f32> {
-    let documents = 1.0 + contents.document_count as f64;
-    contents
-        .lexicon
-        .document_frequencies()
-        .iter()
-        .map(|&frequency| (libm::log(documents / (1.0 + f64::from(frequency))) + 1.0) as f32)
-        .collect()
+/// A number in units, rounded half up. (`f64::round` is a call of a function where the processor is not known to round.)
+fn fixed(x: f64, unit: f64) -> u64 {
+    let units = x * unit;
+    let whole = units as i64;
+    whole as u64 + u64::from(units - whole as f64 >= 0.5)
 }
 
-/// Computes document vectors; keeps its memory between documents.
-#[derive(Debug, Default)]
-pub(super) struct Vectorizer {
-    vector: Vec<(TermId, f64)>,
-    /// Of the last document, before it was scaled.
-    length: f64,
+/// A term's part of a document's vector, before that is scaled: `(1 + ln count) * idf`.
+#[inline]
+fn weight(term: &Term, posting: Posting) -> f64 {
+    f64::from(log_tf(posting.count)) * f64::from(term.idf)
 }
 
-impl Vectorizer {
-    /// `(1 + ln count) * idf` by term, scaled by the length of what is `selected` (by term; [`length_scale`]); empty for a document
-    /// without any.
-    pub(super) fn vector(&mut self, document: &FoldedDocument<'_>, idf: &[f32], selected: &[bool]) -> &[(TermId, f64)] {
-        self.vector.clear();
-        let mut squares = 0.0;
-        for &(term, count) in document.bag {
-            let x = f64::from(log_tf(count)) * f64::from(idf[term as usize]);
-            if selected[term as usize] {
-                squares += x * x;
+/// What the documents' vectors are multiplied by.
+#[derive(Debug)]
+pub(super) struct Lengths {
+    /// By document: [`length_scale`] of its selected terms.
+    scales: Vec<f32>,
+    /// The sum of the natural logarithms of the vectors' lengths, in units, by fold.
+    logs: [u64; FOLDS + 1],
+}
+
+impl Lengths {
+    /// The lengths of the documents by their selected terms.
+    pub(super) fn of(corpus: &Inverted, folds: &Folds) -> io::Result<Self> {
+        let parts = corpus.for_each(
+            || vec![0u64; corpus.document_count()],
+            |squares, partition| {
+                for (term, postings) in partition.pool().filter(|(term, _)| term.rank == Rank::Selected) {
+                    for posting in postings {
+                        let x = weight(term, posting);
+                        squares[posting.document as usize] += fixed(x * x, SQUARE_UNIT);
+                    }
+                }
+            },
+        )?;
+        let squares = added(parts);
+        let mut logs = [0; FOLDS + 1];
+        for (&squares, document) in squares.iter().zip(0..) {
+            // Lengths are 1 or more: a term counts at least once, and its idf is above 1.
+            if squares > 0 {
+                logs[folds.of(document)] += fixed(libm::log(squares as f64 / SQUARE_UNIT) / 2.0, UNIT);
             }
-            self.vector.push((term, x));
         }
-        if squares == 0.0 {
-            self.vector.clear();
-        }
-        let scale = length_scale(squares);
-        self.length = squares.sqrt();
-        for (_, x) in &mut self.vector {
-            *x *= scale;
-        }
-        &self.vector
+        Ok(Self { scales: squares.into_iter().map(scale_of).collect(), logs })
     }
 }
 
-/// For each topic, the sum of the vectors of its documents, in fixed point; and how many documents those are.
-#[derive(Debug, Clone)]
-pub(super) struct TopicCounts {
-    topic_count: usize,
-    /// A row a term, a column a topic: a document touches few terms, and of each one place in the memory.
-    cells: Vec<Cell>,
-    /// By term, over all documents: where a document has several topics or none, not the sum over the topics.
-    collection: Vec<Cell>,
+fn scale_of(squares: u64) -> f32 {
+    length_scale(squares as f64 / SQUARE_UNIT) as f32
+}
+
+/// Adds up what several threads counted.
+fn added(parts: Vec<Vec<u64>>) -> Vec<u64> {
+    let mut parts = parts.into_iter();
+    let mut all = parts.next().unwrap_or_default();
+    for part in parts {
+        all.iter_mut().zip(part).for_each(|(sum, part)| *sum += part);
+    }
+    all
+}
+
+/// The sums of some documents over all terms of the pool.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Sums {
+    /// By topic, in units.
+    pub(super) topics: Vec<u64>,
+    /// Over all documents: where a document has several topics or none, not the sum over the topics.
+    pub(super) collection: u64,
     /// Documents by topic.
-    documents: Vec<u64>,
+    pub(super) documents: Vec<u64>,
     /// Documents in all.
-    document_count: u64,
-    /// The sum of the natural logarithms of the lengths of their vectors, in units.
+    pub(super) document_count: u64,
+    /// The sum of the natural logarithms of their vectors' lengths, in units.
     log_lengths: u64,
 }
 
-/// What some documents' vectors have of a term.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Cell {
-    sum: u64,
-    /// In how many of them it occurs.
-    pub(super) presence: u32,
-}
-
-impl Cell {
-    fn add(&mut self, other: Self) {
-        self.sum += other.sum;
-        self.presence += other.presence;
-    }
-
-    fn without(self, part: Self) -> Self {
-        Self { sum: self.sum - part.sum, presence: self.presence - part.presence }
-    }
-}
-
-impl TopicCounts {
-    fn zeros(topic_count: usize, term_count: usize) -> Self {
+impl Sums {
+    fn zeros(topic_count: usize) -> Self {
         Self {
-            topic_count,
-            cells: vec![Cell::default(); topic_count * term_count],
-            collection: vec![Cell::default(); term_count],
+            topics: vec![0; topic_count],
+            collection: 0,
             documents: vec![0; topic_count],
             document_count: 0,
             log_lengths: 0,
         }
     }
 
-    /// The counts over some of the documents.
-    pub(super) fn of(corpus: &mut FoldedCorpus, documents: Documents, idf: &[f32], selected: &[bool]) -> io::Result<Self> {
-        let (topic_count, term_count) = (corpus.contents().topics.len(), idf.len());
-        // A table a thread: what several threads add to one is several times as slow, for a processor that waits for each addition.
-        let table_bytes = (topic_count + 1) * term_count * size_of::<Cell>();
-        let threads = corpus.part_count().min(TABLE_BYTES / table_bytes.max(1)).max(1);
-        let states = (0..threads).map(|_| (Vectorizer::default(), Self::zeros(topic_count, term_count))).collect();
-        let counted = corpus.for_each(documents, states, |(vectorizer, counts), document| {
-            counts.add_document(&document, vectorizer, idf, selected);
-        })?;
-        let mut counted = counted.into_iter().map(|(_, counts)| counts);
-        let mut all = counted.next().unwrap_or_else(|| Self::zeros(topic_count, term_count));
-        counted.for_each(|counts| all.add(&counts));
-        Ok(all)
-    }
-
-    fn add_document(&mut self, document: &FoldedDocument<'_>, vectorizer: &mut Vectorizer, idf: &[f32], selected: &[bool]) {
-        self.document_count += 1;
-        for &topic in document.topics {
-            self.documents[topic] += 1;
-        }
-        vectorizer.vector(document, idf, selected);
-        let vector = &vectorizer.vector;
-        if !vector.is_empty() {
-            // Lengths are 1 or more: a term counts at least once, and its idf is above 1.
-            self.log_lengths += fixed(libm::log(vectorizer.length));
-        }
-        for &(term, x) in vector {
-            let term = term as usize;
-            let cell = Cell { sum: fixed(x), presence: 1 };
-            self.collection[term].add(cell);
-            for &topic in document.topics {
-                self.cells[term * self.topic_count + topic].add(cell);
-            }
-        }
-    }
-
     fn add(&mut self, other: &Self) {
-        self.cells.iter_mut().zip(&other.cells).for_each(|(cell, other)| cell.add(*other));
-        self.collection.iter_mut().zip(&other.collection).for_each(|(cell, other)| cell.add(*other));
-        self.documents.iter_mut().zip(&other.documents).for_each(|(count, other)| *count += other);
+        self.topics.iter_mut().zip(&other.topics).for_each(|(sum, other)| *sum += other);
+        self.collection += other.collection;
+        self.documents.iter_mut().zip(&other.documents).for_each(|(sum, other)| *sum += other);
         self.document_count += other.document_count;
         self.log_lengths += other.log_lengths;
     }
 
-    /// What is left of `all` when these are taken away, which must be among them; in the memory of these.
-    pub(super) fn taken_from(mut self, all: &Self) -> Self {
-        self.cells.iter_mut().zip(&all.cells).for_each(|(part, all)| *part = all.without(*part));
-        self.collection.iter_mut().zip(&all.collection).for_each(|(part, all)| *part = all.without(*part));
-        self.documents.iter_mut().zip(&all.documents).for_each(|(part, all)| *part = all - *part);
-        self.document_count = all.document_count - self.document_count;
-        self.log_lengths = all.log_lengths - self.log_lengths;
-        self
+    fn without(&self, part: &Self) -> Self {
+        let less = |all: &[u64], part: &[u64]| all.iter().zip(part).map(|(all, part)| all - part).collect();
+        Self {
+            topics: less(&self.topics, &part.topics),
+            collection: self.collection - part.collection,
+            documents: less(&self.documents, &part.documents),
+            document_count: self.document_count - part.document_count,
+            log_lengths: self.log_lengths - part.log_lengths,
+        }
     }
 
     /// What a vector is multiplied by to weigh, where its document has the typical length (the geometric mean), as if it were scaled to
@@ -180,17 +134,321 @@ impl TopicCounts {
     }
 
     /// What a unit of the sums stands for.
-    fn unit(&self) -> f64 {
+    pub(super) fn unit(&self) -> f64 {
         self.length_factor() / UNIT
     }
+}
 
-    /// The counts of the terms that are selected, alone.
-    pub(super) fn restricted(mut self, selected: &[bool]) -> Self {
-        let mut flags = selected.iter();
-        self.collection.retain(|_| flags.next().copied().unwrap_or(false));
-        let mut flags = selected.iter().flat_map(|selected| std::iter::repeat_n(*selected, self.topic_count));
-        self.cells.retain(|_| flags.next().unwrap_or(false));
-        self
+/// The sums of one term, by fold.
+#[derive(Debug)]
+pub(super) struct TermCells {
+    topic_count: usize,
+    /// By fold and topic, in units.
+    sums: Vec<u64>,
+    /// By fold and topic: in how many documents the term occurs.
+    presence: Vec<u32>,
+    /// The same by fold, over all documents.
+    collection: [u64; FOLDS + 1],
+    /// 0 where no document of the fold has the term: then there is nothing above, either.
+    document_frequencies: [u32; FOLDS + 1],
+}
+
+impl TermCells {
+    pub(super) fn new(topic_count: usize) -> Self {
+        Self {
+            topic_count,
+            sums: vec![0; (FOLDS + 1) * topic_count],
+            presence: vec![0; (FOLDS + 1) * topic_count],
+            collection: [0; FOLDS + 1],
+            document_frequencies: [0; FOLDS + 1],
+        }
+    }
+
+    /// Counts a term.
+    pub(super) fn count(&mut self, corpus: &Inverted, folds: &Folds, lengths: &Lengths, term: &Term, postings: Postings<'_>) {
+        // Most terms are in few documents, and so in few folds.
+        for fold in 0..=FOLDS {
+            if self.is_in(fold) {
+                let cells = self.cells_of(fold);
+                self.sums[cells.clone()].fill(0);
+                self.presence[cells].fill(0);
+                self.collection[fold] = 0;
+                self.document_frequencies[fold] = 0;
+            }
+        }
+        for posting in postings {
+            let fold = folds.of(posting.document);
+            let x = fixed(weight(term, posting) * f64::from(lengths.scales[posting.document as usize]), UNIT);
+            self.collection[fold] += x;
+            self.document_frequencies[fold] += 1;
+            for &topic in corpus.document_topics.of(posting.document) {
+                let cell = fold * self.topic_count + topic as usize;
+                self.sums[cell] += x;
+                self.presence[cell] += 1;
+            }
+        }
+    }
+
+    /// Whether a document of this fold has the term.
+    fn is_in(&self, fold: usize) -> bool {
+        self.document_frequencies[fold] > 0
+    }
+
+    fn cells_of(&self, fold: usize) -> Range<usize> {
+        fold * self.topic_count..(fold + 1) * self.topic_count
+    }
+
+    /// The folds but this one whose documents have the term.
+    fn others(&self, fold: usize) -> impl Iterator<Item = usize> {
+        (0..=FOLDS).filter(move |&other| other != fold && self.is_in(other))
+    }
+
+    /// The sums by topic over all documents but those of a fold ([`ALL`]: over all), and that of the collection.
+    pub(super) fn rest(&self, fold: usize, out: &mut [u64]) -> u64 {
+        out.fill(0);
+        let mut collection = 0;
+        for other in self.others(fold) {
+            out.iter_mut().zip(&self.sums[self.cells_of(other)]).for_each(|(out, sum)| *out += sum);
+            collection += self.collection[other];
+        }
+        collection
+    }
+
+    /// The same of the presence, and the document frequency.
+    fn rest_presence(&self, fold: usize, out: &mut [u32]) -> u32 {
+        out.fill(0);
+        let mut document_frequency = 0;
+        for other in self.others(fold) {
+            out.iter_mut().zip(&self.presence[self.cells_of(other)]).for_each(|(out, count)| *out += count);
+            document_frequency += self.document_frequencies[other];
+        }
+        document_frequency
+    }
+}
+
+/// Stands for no fold: where all documents are meant.
+const ALL: usize = usize::MAX;
+
+/// What a corpus was counted to be.
+#[derive(Debug)]
+pub(super) struct Counts {
+    /// The sums of the documents of each fold, and of those that are never held out.
+    folds: [Sums; FOLDS + 1],
+    /// Over all documents.
+    all: Sums,
+    /// How many terms the pool has.
+    pub(super) pool_size: usize,
+    /// By partition, by term of the pool: a bit a fold whose held-out documents have the term, where it would have been selected
+    /// without them.
+    known: Vec<Vec<u8>>,
+    /// By document: [`length_scale`] of what is known of it where it is held out.
+    pub(super) known_scales: Vec<f32>,
+    /// By document: how many of its words are known where it is held out.
+    pub(super) known_tokens: Vec<u32>,
+    /// The counts of the selected terms.
+    pub(super) selected: TopicCounts,
+}
+
+/// What one thread counts.
+struct Counting {
+    cells: TermCells,
+    rest_sums: Vec<u64>,
+    rest_presence: Vec<u32>,
+    folds: [Sums; FOLDS + 1],
+    known_squares: Vec<u64>,
+    known_tokens: Vec<u64>,
+    pool_size: usize,
+    known: Vec<(usize, Vec<u8>)>,
+    /// The selected terms' keys and sums over all documents: the collection's, then the topics'.
+    rows: Vec<(u32, u32)>,
+    sums: Vec<u64>,
+}
+
+impl Counts {
+    /// Counts the terms of the pool.
+    pub(super) fn of(corpus: &Inverted, folds: &Folds, selection: &Selection, lengths: &Lengths) -> io::Result<Self> {
+        let topic_count = corpus.topics.len();
+        let mut of_folds: [Sums; FOLDS + 1] = std::array::from_fn(|_| Sums::zeros(topic_count));
+        for document in 0..corpus.document_count() as u32 {
+            let sums = &mut of_folds[folds.of(document)];
+            sums.document_count += 1;
+            for &topic in corpus.document_topics.of(document) {
+                sums.documents[topic as usize] += 1;
+            }
+        }
+        for (sums, logs) in of_folds.iter_mut().zip(lengths.logs) {
+            sums.log_lengths = logs;
+        }
+        let mut all = Sums::zeros(topic_count);
+        of_folds.iter().for_each(|sums| all.add(sums));
+        let rests: Vec<Rest> = (of_folds.iter().take(FOLDS))
+            .map(|part| {
+                let rest = all.without(part);
+                Rest {
+                    share: rest.document_count as f64 / all.document_count.max(1) as f64,
+                    sizes: rest.documents.iter().map(|&count| count as f64).collect(),
+                }
+            })
+            .collect();
+        let parts = corpus.for_each(
+            || Counting {
+                cells: TermCells::new(topic_count),
+                rest_sums: vec![0; topic_count],
+                rest_presence: vec![0; topic_count],
+                folds: std::array::from_fn(|_| Sums::zeros(topic_count)),
+                known_squares: vec![0; corpus.document_count()],
+                known_tokens: vec![0; corpus.document_count()],
+                pool_size: 0,
+                known: Vec::new(),
+                rows: Vec::new(),
+                sums: Vec::new(),
+            },
+            |counting, partition| {
+                let mut known = Vec::with_capacity(partition.terms.len());
+                for (term, postings) in partition.pool() {
+                    counting.cells.count(corpus, folds, lengths, term, postings);
+                    known.push(counting.take_term(folds, selection, &rests, term, postings));
+                }
+                counting.pool_size += known.len();
+                counting.known.push((partition.number, known));
+            },
+        )?;
+        let mut counts = Self {
+            folds: of_folds,
+            all,
+            pool_size: 0,
+            known: Vec::new(),
+            known_scales: Vec::new(),
+            known_tokens: Vec::new(),
+            selected: TopicCounts::default(),
+        };
+        let (mut rows, mut known, mut squares, mut tokens) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        for part in parts {
+            counts.pool_size += part.pool_size;
+            for (sums, part) in counts.folds.iter_mut().zip(&part.folds) {
+                sums.add(part);
+                counts.all.add(part);
+            }
+            known.extend(part.known);
+            squares.push(part.known_squares);
+            tokens.push(part.known_tokens);
+            rows.push((part.rows, part.sums));
+        }
+        known.sort_unstable_by_key(|(partition, _)| *partition);
+        counts.known = known.into_iter().map(|(_, known)| known).collect();
+        counts.known_scales = added(squares).into_iter().map(scale_of).collect();
+        counts.known_tokens = added(tokens).into_iter().map(|count| count.min(u32::MAX.into()) as u32).collect();
+        counts.selected = TopicCounts::put_together(&counts.all, &rows);
+        Ok(counts)
+    }
+
+    /// By term of a partition's pool, the bits of [`Self::is_known`].
+    pub(super) fn known(&self, partition: usize) -> &[u8] {
+        &self.known[partition]
+    }
+
+    /// Whether a term of these bits is in held-out documents of a fold and known there.
+    #[inline]
+    pub(super) fn is_known(bits: u8, fold: usize) -> bool {
+        bits >> fold & 1 == 1
+    }
+
+    /// What all documents but those of a fold come to.
+    pub(super) fn rest(&self, fold: usize) -> Sums {
+        self.all.without(&self.folds[fold])
+    }
+}
+
+impl Counting {
+    /// Adds up a term that was counted; returns in which folds it is known.
+    fn take_term(
+        &mut self,
+        folds: &Folds,
+        selection: &Selection,
+        rests: &[Rest],
+        term: &Term,
+        postings: Postings<'_>,
+    ) -> u8 {
+        let Self { cells, folds: sums, rest_sums, rest_presence, .. } = self;
+        for fold in cells.others(ALL) {
+            let sums = &mut sums[fold];
+            sums.topics.iter_mut().zip(&cells.sums[cells.cells_of(fold)]).for_each(|(sum, cell)| *sum += cell);
+            sums.collection += cells.collection[fold];
+        }
+        let mut known = 0;
+        for (fold, rest) in rests.iter().enumerate() {
+            if cells.is_in(fold) {
+                let document_frequency = cells.rest_presence(fold, rest_presence);
+                known |= u8::from(selection.would_keep(term, rest, rest_presence, document_frequency)) << fold;
+            }
+        }
+        if known != 0 {
+            for posting in postings {
+                let fold = folds.of(posting.document);
+                if fold < FOLDS && Counts::is_known(known, fold) {
+                    let x = weight(term, posting);
+                    self.known_squares[posting.document as usize] += fixed(x * x, SQUARE_UNIT);
+                    if term.is_word() {
+                        self.known_tokens[posting.document as usize] += u64::from(posting.count);
+                    }
+                }
+            }
+        }
+        if term.rank == Rank::Selected {
+            self.rows.push(term.key());
+            self.sums.push(cells.rest(ALL, rest_sums));
+            self.sums.extend_from_slice(rest_sums);
+        }
+        known
+    }
+}
+
+/// A term's part of a document's vector where that is held out, [`length_scale`]d by `scale`.
+#[inline]
+pub(super) fn scaled_weight(term: &Term, posting: Posting, scale: f32) -> f32 {
+    log_tf(posting.count) * term.idf * scale
+}
+
+/// For each topic, the sum of the vectors of its documents, in fixed point; and how many documents those are. Terms are in the order of
+/// their texts.
+#[derive(Debug, Clone, Default)]
+pub(super) struct TopicCounts {
+    topic_count: usize,
+    /// A row a term, a column a topic.
+    sums: Vec<u64>,
+    /// By term, over all documents: where a document has several topics or none, not the sum over the topics.
+    collection: Vec<u64>,
+    documents: Vec<u64>,
+    document_count: u64,
+    length_factor: f64,
+}
+
+impl TopicCounts {
+    /// `parts`: terms, with a row each of the collection's sum and those of the topics.
+    fn put_together(all: &Sums, parts: &[(Vec<(u32, u32)>, Vec<u64>)]) -> Self {
+        let topic_count = all.topics.len();
+        let mut order: Vec<((u32, u32), &[u64])> =
+            parts.iter().flat_map(|(keys, sums)| keys.iter().copied().zip(sums.chunks_exact(topic_count + 1))).collect();
+        order.sort_unstable_by_key(|(key, _)| *key);
+        let mut sums = Vec::with_capacity(order.len() * topic_count);
+        order.iter().for_each(|(_, row)| sums.extend_from_slice(&row[1..]));
+        Self {
+            topic_count,
+            sums,
+            collection: order.iter().map(|(_, row)| row[0]).collect(),
+            documents: all.documents.clone(),
+            document_count: all.document_count,
+            length_factor: all.length_factor(),
+        }
+    }
+
+    pub(super) fn length_factor(&self) -> f64 {
+        self.length_factor
+    }
+
+    /// What a unit of the sums stands for.
+    fn unit(&self) -> f64 {
+        self.length_factor / UNIT
     }
 
     /// A number a cell, a row a topic; `value(term, sum)`.
@@ -200,11 +458,11 @@ impl TopicCounts {
         // Rows become columns a few lines of cache at a time.
         for first in (0..term_count).step_by(TERMS_AT_A_TIME) {
             let terms = first..(first + TERMS_AT_A_TIME).min(term_count);
-            let cells = &self.cells[terms.start * self.topic_count..terms.end * self.topic_count];
+            let sums = &self.sums[terms.start * self.topic_count..terms.end * self.topic_count];
             for (topic, mut row) in rows.rows_mut().into_iter().enumerate() {
                 let values = row.iter_mut().skip(terms.start);
-                for ((out, term), cells) in values.zip(terms.clone()).zip(cells.chunks_exact(self.topic_count)) {
-                    *out = value(term, cells[topic].sum);
+                for ((out, term), sums) in values.zip(terms.clone()).zip(sums.chunks_exact(self.topic_count)) {
+                    *out = value(term, sums[topic]);
                 }
             }
         }
@@ -219,8 +477,7 @@ impl TopicCounts {
 
     /// The sums over all topics but one, a row a topic left out.
     pub(super) fn complement_weights(&self) -> Array2<f64> {
-        let totals: Vec<u64> =
-            self.cells.chunks_exact(self.topic_count).map(|row| row.iter().map(|cell| cell.sum).sum()).collect();
+        let totals: Vec<u64> = self.sums.chunks_exact(self.topic_count).map(|row| row.iter().sum()).collect();
         let unit = self.unit();
         self.rows(|term, sum| (totals[term] - sum) as f64 * unit)
     }
@@ -228,13 +485,13 @@ impl TopicCounts {
     /// The sums over the documents that do not have the topic, a row a topic: where documents may have several or none.
     pub(super) fn rest_weights(&self) -> Array2<f64> {
         let unit = self.unit();
-        self.rows(|term, sum| (self.collection[term].sum - sum) as f64 * unit)
+        self.rows(|term, sum| (self.collection[term] - sum) as f64 * unit)
     }
 
     /// The sums over all documents.
     pub(super) fn collection_weights(&self) -> Vec<f64> {
         let unit = self.unit();
-        self.collection.iter().map(|cell| cell.sum as f64 * unit).collect()
+        self.collection.iter().map(|&sum| sum as f64 * unit).collect()
     }
 
     pub(super) fn documents(&self) -> &[u64] {
@@ -243,14 +500,5 @@ impl TopicCounts {
 
     pub(super) fn document_count(&self) -> u64 {
         self.document_count
-    }
-
-    pub(super) fn document_frequency(&self, term: usize) -> u32 {
-        self.collection[term].presence
-    }
-
-    /// By topic.
-    pub(super) fn of_term(&self, term: usize) -> &[Cell] {
-        &self.cells[term * self.topic_count..][..self.topic_count]
     }
 }

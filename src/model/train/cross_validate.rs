@@ -1,11 +1,11 @@
 //! Scores documents by models that did not see them, and learns from that what the scores are worth.
 
 use super::TrainError;
-use super::counts::{TopicCounts, Vectorizer};
-use super::estimate::{Candidate, Linear};
-use super::folds::{Documents, FOLDS, FoldedCorpus, FoldedDocument};
-use super::select::Selection;
-use crate::corpus::Ordinal;
+use super::counts::{Counts, Lengths, TermCells, scaled_weight};
+use super::estimate::{Candidate, RowEstimate};
+use super::folds::{FOLDS, Folds};
+use super::inverted::Inverted;
+use crate::model::elementary::exp;
 use crate::model::evaluate::Evaluation;
 use crate::model::manifest::{DecisionRule, KnownShare, Labels, MetricsRecord};
 use crate::model::{Decision, logistic, softmax};
@@ -27,7 +27,6 @@ const LEAST_F1: f64 = 0.3;
 /// A document that was scored by a model that did not see it.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct HeldOut {
-    ordinal: Ordinal,
     pub(super) fold: u8,
     pub(super) topics: Vec<usize>,
     /// Its words, and those that the model knew.
@@ -45,6 +44,10 @@ pub(super) struct ScoreTable {
 impl ScoreTable {
     pub(super) fn new(topic_count: usize) -> Self {
         Self { topic_count, values: Vec::new() }
+    }
+
+    fn with_room_for(document_count: usize, topic_count: usize) -> Self {
+        Self { topic_count, values: Vec::with_capacity(document_count * topic_count) }
     }
 
     pub(super) fn topic_count(&self) -> usize {
@@ -77,11 +80,20 @@ impl ScoreTable {
 /// What candidates are measured on: a corpus with what was counted in it.
 #[derive(Debug)]
 pub(super) struct Bench<'a> {
-    pub(super) corpus: &'a mut FoldedCorpus,
-    pub(super) idf: &'a [f32],
-    pub(super) totals: &'a TopicCounts,
-    pub(super) selection: &'a Selection,
+    pub(super) corpus: &'a Inverted,
+    pub(super) folds: &'a Folds,
+    pub(super) lengths: &'a Lengths,
+    pub(super) counts: &'a Counts,
 }
+
+/// Scores are summed up in whole multiples of this, 2^-17, so that the order of the terms changes no bit of them.
+const SCORE_UNIT: f32 = 1.0 / 131_072.0;
+/// Added to a number between -32 and 32 it leaves a multiple of [`SCORE_UNIT`] in the last bits: 1.5 * 2^6, whose last bit is that.
+const TO_UNITS: f32 = 96.0;
+/// The largest weight, either way, that may be added so.
+const MAX_WEIGHT: f32 = 31.0;
+/// Rows of weights and scores are padded to a multiple of this many numbers.
+const LANES: usize = 4;
 
 impl Bench<'_> {
     /// Scores each document of the folds by the candidates' models of the other folds: the documents in the order of the corpus,
@@ -89,85 +101,98 @@ impl Bench<'_> {
     ///
     /// The terms are those that would have been selected without the held-out documents: a model that was chosen with the answers in
     /// sight would look better than it is. The idf is that of the whole corpus; it sees no topic.
-    pub(super) fn score(&mut self, candidates: &[Candidate]) -> Result<(Vec<HeldOut>, Vec<ScoreTable>), TrainError> {
-        let idf = self.idf;
-        let topic_count = self.corpus.contents().topics.len();
-        let width = candidates.len() * topic_count;
-        let mut all = Vec::new();
-        for fold in 0..FOLDS {
-            let part = TopicCounts::of(self.corpus, Documents::Fold(fold), idf, self.selection.selected())?;
-            let rest = part.taken_from(self.totals);
-            let lexicon = &self.corpus.contents().lexicon;
-            let known = self.selection.among(&rest, self.totals, lexicon);
-            let is_known_word: Vec<bool> =
-                known.iter().enumerate().map(|(term, is_known)| *is_known && lexicon.is_word(term)).collect();
-            // A row a term with all candidates side by side: a document touches few of them.
-            let mut weights = vec![0f32; idf.len() * width];
-            let mut bias = vec![0f32; width];
-            for (place, candidate) in candidates.iter().enumerate() {
-                let linear = Linear::fit(*candidate, &rest)?;
-                let columns = place * topic_count..(place + 1) * topic_count;
-                for (row, column) in weights.chunks_exact_mut(width).zip(linear.weights.columns()) {
-                    for (weight, &value) in row[columns.clone()].iter_mut().zip(column) {
-                        *weight = value as f32;
-                    }
-                }
-                for (bias, &value) in bias[columns].iter_mut().zip(&linear.bias) {
-                    *bias = value as f32;
-                }
-            }
-            let states = (0..self.corpus.part_count()).map(|_| Scored::default()).collect();
-            let scored = self.corpus.for_each(Documents::Fold(fold), states, |scored, document| {
-                let start = scored.scores.len();
-                scored.scores.extend_from_slice(&bias);
-                let scores = &mut scored.scores[start..];
-                for &(term, x) in scored.vectorizer.vector(&document, idf, &known) {
-                    if !known[term as usize] {
+    pub(super) fn score(&self, candidates: &[Candidate]) -> Result<(Vec<HeldOut>, Vec<ScoreTable>), TrainError> {
+        let Self { corpus, folds, lengths, counts } = *self;
+        let topic_count = corpus.topics.len();
+        let stride = topic_count.next_multiple_of(LANES);
+        let width = candidates.len() * stride;
+        // By document: its place among those held out, and what its vector is scaled by there.
+        let mut places = vec![(0u32, 0.0f32); corpus.document_count()];
+        for (&document, place) in folds.held_out().iter().zip(0..) {
+            places[document as usize] = (place, counts.known_scales[document as usize]);
+        }
+        let estimates: Vec<Vec<RowEstimate>> = (0..FOLDS)
+            .map(|fold| {
+                let rest = counts.rest(fold);
+                candidates.iter().map(|&candidate| RowEstimate::new(candidate, &rest, counts.pool_size)).collect()
+            })
+            .collect();
+        let parts = corpus.for_each(
+            || Scoring {
+                cells: TermCells::new(topic_count),
+                rest: vec![0; topic_count],
+                rows: vec![0.0; FOLDS * width],
+                scores: vec![0; folds.held_out().len() * width],
+            },
+            |scoring, partition| {
+                let Scoring { cells, rest, rows, scores } = scoring;
+                for ((term, postings), &known) in partition.pool().zip(counts.known(partition.number)) {
+                    if known == 0 {
                         continue;
                     }
-                    let x = x as f32;
-                    for (score, weight) in scores.iter_mut().zip(&weights[term as usize * width..][..width]) {
-                        *score += x * weight;
+                    cells.count(corpus, folds, lengths, term, postings);
+                    for (fold, (rows, estimates)) in rows.chunks_exact_mut(width).zip(&estimates).enumerate() {
+                        if Counts::is_known(known, fold) {
+                            let collection = cells.rest(fold, rest);
+                            for (row, estimate) in rows.chunks_exact_mut(stride).zip(estimates) {
+                                estimate.row(rest, collection, row);
+                                row.iter_mut().for_each(|weight| *weight = weight.max(-MAX_WEIGHT).min(MAX_WEIGHT));
+                            }
+                        }
+                    }
+                    for posting in postings {
+                        let fold = folds.of(posting.document);
+                        if fold < FOLDS && Counts::is_known(known, fold) {
+                            let (place, scale) = places[posting.document as usize];
+                            let x = scaled_weight(term, posting, scale);
+                            let scores = &mut scores[place as usize * width..][..width];
+                            add_scaled(scores, &rows[fold * width..][..width], x);
+                        }
                     }
                 }
-                scored.documents.push(HeldOut::of(&document, fold, &is_known_word));
-            })?;
-            all.extend(scored);
+            },
+        )?;
+        let mut parts = parts.into_iter().map(|part| part.scores);
+        let mut scores = parts.next().unwrap_or_default();
+        for part in parts {
+            scores.iter_mut().zip(part).for_each(|(sum, part)| *sum += part);
         }
-        let mut order: Vec<(Ordinal, &HeldOut, &[f32])> = Vec::new();
-        for scored in &all {
-            let scores = scored.scores.chunks_exact(width);
-            order.extend(scored.documents.iter().zip(scores).map(|(document, scores)| (document.ordinal, document, scores)));
-        }
-        order.sort_unstable_by_key(|(ordinal, ..)| *ordinal);
-        let mut tables = vec![ScoreTable::new(topic_count); candidates.len()];
-        for (_, _, scores) in &order {
-            for (table, scores) in tables.iter_mut().zip(scores.chunks_exact(topic_count)) {
-                table.push(scores.iter().copied());
+        let mut tables = vec![ScoreTable::with_room_for(folds.held_out().len(), topic_count); candidates.len()];
+        let mut documents = Vec::with_capacity(folds.held_out().len());
+        for (&document, scores) in folds.held_out().iter().zip(scores.chunks_exact(width.max(1))) {
+            let fold = folds.of(document);
+            for ((table, scores), estimate) in tables.iter_mut().zip(scores.chunks_exact(stride)).zip(&estimates[fold]) {
+                table.push(scores.iter().zip(&estimate.bias).map(|(&score, bias)| bias + score as f32 * SCORE_UNIT));
             }
+            documents.push(HeldOut {
+                fold: fold as u8,
+                topics: corpus.document_topics.of(document).iter().map(|&topic| topic as usize).collect(),
+                token_count: corpus.token_counts[document as usize],
+                known_token_count: counts.known_tokens[document as usize],
+            });
         }
-        Ok((order.into_iter().map(|(_, document, _)| document.clone()).collect(), tables))
+        Ok((documents, tables))
     }
 }
 
-/// What a thread scored.
-#[derive(Default)]
-struct Scored {
-    vectorizer: Vectorizer,
-    documents: Vec<HeldOut>,
-    /// Of all candidates, document by document.
-    scores: Vec<f32>,
+/// What one thread scores.
+struct Scoring {
+    cells: TermCells,
+    rest: Vec<u64>,
+    /// Of one term: fold by fold and candidate by candidate.
+    rows: Vec<f32>,
+    /// In units, of the held-out documents, candidate by candidate.
+    scores: Vec<i32>,
 }
 
-impl HeldOut {
-    fn of(document: &FoldedDocument<'_>, fold: u8, is_known_word: &[bool]) -> Self {
-        let known_words = document.bag.iter().filter(|(term, _)| is_known_word[*term as usize]);
-        Self {
-            ordinal: document.head.ordinal,
-            fold,
-            topics: document.topics.to_vec(),
-            token_count: document.head.token_count,
-            known_token_count: known_words.map(|(_, count)| count).sum(),
+/// Adds the row's weights times `x`, which is in [0, 1], in units.
+#[inline]
+fn add_scaled(scores: &mut [i32], row: &[f32], x: f32) {
+    let (scores, _) = scores.as_chunks_mut::<LANES>();
+    let (row, _) = row.as_chunks::<LANES>();
+    for (scores, weights) in scores.iter_mut().zip(row) {
+        for (score, weight) in scores.iter_mut().zip(weights) {
+            *score += (x * weight + TO_UNITS).to_bits() as i32 - TO_UNITS.to_bits() as i32;
         }
     }
 }
@@ -255,7 +280,7 @@ struct Top {
 fn confident_threshold(tops: &mut [Top], target: f64) -> (f64, usize) {
     tops.sort_by(|a, b| b.probability.total_cmp(&a.probability));
     let mut best = (1.0, 0);
-    let mut counts = [(0u64, 0u64); FOLDS as usize];
+    let mut counts = [(0u64, 0u64); FOLDS];
     for (place, top) in tops.iter().enumerate() {
         let (right, taken) = &mut counts[usize::from(top.fold)];
         *right += u64::from(top.is_right);
@@ -359,7 +384,7 @@ fn slope_and_curvature(scores: &[f32], topics: &[usize], scale: f64) -> (f64, f6
     let (mut sum, mut mean, mut square) = (0.0, 0.0, 0.0);
     for &score in scores {
         let score = f64::from(score) - f64::from(greatest);
-        let mass = libm::exp(score * scale);
+        let mass = exp(score * scale);
         sum += mass;
         mean += mass * score;
         square += mass * score * score;
@@ -377,10 +402,9 @@ mod tests {
         let mut table = ScoreTable::new(rows.first().map_or(1, |(_, scores)| scores.len()));
         let documents = rows
             .iter()
-            .enumerate()
-            .map(|(ordinal, (topics, scores))| {
+            .map(|(topics, scores)| {
                 table.push(scores.iter().copied());
-                HeldOut { ordinal: ordinal as u64, fold: 0, topics: topics.to_vec(), token_count: 10, known_token_count: 9 }
+                HeldOut { fold: 0, topics: topics.to_vec(), token_count: 10, known_token_count: 9 }
             })
             .collect();
         (documents, table)
@@ -454,7 +478,7 @@ mod tests {
                     (100, 1) => 60,
                     (count, _) => count * 9 / 10,
                 };
-                HeldOut { ordinal: u64::from(n), fold: 0, topics: vec![0], token_count, known_token_count }
+                HeldOut { fold: 0, topics: vec![0], token_count, known_token_count }
             })
             .collect();
         let steps = known_shares(&documents);

@@ -17,7 +17,8 @@ use ndarray::{Array1, Array2, ArrayView2, Axis};
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::TrainError;
-use super::counts::TopicCounts;
+use super::counts::{Sums, TopicCounts};
+use crate::model::elementary::ln;
 
 /// How weights are estimated from counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,41 +75,147 @@ pub(super) struct Linear {
 }
 
 impl Linear {
-    /// Fits a candidate. The weights are for vectors as [`super::counts::Vectorizer`] makes them.
+    /// Fits a candidate. The weights are for vectors as [`super::counts`] makes them.
     pub(super) fn fit(candidate: Candidate, counts: &TopicCounts) -> Result<Self, TrainError> {
-        let mut linear = Self::of_typical_length(candidate, counts)?;
+        let mut weights = Self::of_typical_length(candidate, counts)?;
         let factor = counts.length_factor();
-        linear.weights.mapv_inplace(|weight| weight * factor);
-        Ok(linear)
+        weights.mapv_inplace(|weight| weight * factor);
+        Ok(Self { weights, bias: candidate.bias(counts.documents(), counts.document_count()) })
     }
 
-    /// The same, for vectors scaled to a typical length of 1, as which the documents are counted.
-    fn of_typical_length(candidate: Candidate, counts: &TopicCounts) -> Result<Self, TrainError> {
+    /// The weights for vectors scaled to a typical length of 1, as which the documents are counted.
+    fn of_typical_length(candidate: Candidate, counts: &TopicCounts) -> Result<Array2<f64>, TrainError> {
         match candidate {
-            Candidate::Smoothed(Estimator::Multinomial, alpha) => {
-                let documents = counts.documents();
-                let total: u64 = documents.iter().sum();
-                // A topic all of whose documents were held out has no prior of its own: half a document keeps it finite.
-                let bias = documents.iter().map(|&count| libm::log((count as f64).max(0.5) / total as f64)).collect();
-                Ok(Self { weights: feature_log_probabilities(counts.weights().view(), alpha)?, bias })
+            Candidate::Smoothed(Estimator::Multinomial, alpha) => feature_log_probabilities(counts.weights().view(), alpha),
+            Candidate::Smoothed(Estimator::Complement, alpha) => {
+                let mut weights = feature_log_probabilities(counts.complement_weights().view(), alpha)?;
+                weights.mapv_inplace(|log_probability| -log_probability);
+                Ok(weights)
             }
             Candidate::OneAgainstRest { interpolation } => {
                 let collection = counts.collection_weights();
                 let distribution = |rows: Array2<f64>| {
                     feature_log_probabilities(interpolated(rows, &collection, interpolation).view(), NO_ALPHA)
                 };
-                let weights = distribution(counts.weights())? - distribution(counts.rest_weights())?;
-                let total = counts.document_count() as f64;
-                let odds = |count: f64| libm::log((count + 0.5) / (total - count + 0.5));
-                let bias = counts.documents().iter().map(|&count| odds(count as f64)).collect();
-                Ok(Self { weights, bias })
-            }
-            Candidate::Smoothed(Estimator::Complement, alpha) => {
-                let mut weights = feature_log_probabilities(counts.complement_weights().view(), alpha)?;
-                weights.mapv_inplace(|log_probability| -log_probability);
-                Ok(Self { weights, bias: vec![0.0; counts.documents().len()] })
+                Ok(distribution(counts.weights())? - distribution(counts.rest_weights())?)
             }
         }
+    }
+}
+
+impl Candidate {
+    /// What a topic has before any word is read, from its number of documents and that of all.
+    fn bias(self, documents: &[u64], document_count: u64) -> Vec<f64> {
+        match self {
+            Self::Smoothed(Estimator::Multinomial, _) => {
+                let total: u64 = documents.iter().sum();
+                // A topic all of whose documents were held out has no prior of its own: half a document keeps it finite.
+                documents.iter().map(|&count| libm::log((count as f64).max(0.5) / total as f64)).collect()
+            }
+            Self::Smoothed(Estimator::Complement, _) => vec![0.0; documents.len()],
+            Self::OneAgainstRest { .. } => {
+                let odds = |count: f64| libm::log((count + 0.5) / (document_count as f64 - count + 0.5));
+                documents.iter().map(|&count| odds(count as f64)).collect()
+            }
+        }
+    }
+}
+
+/// A candidate as it would be fitted to some of the documents, a term at a time: what cross-validation scores the others by.
+///
+/// It makes five models a candidate, of which it needs a row here and there and seven digits. So it does without linfa's dense
+/// matrices, and computes from a term's sums what [`Linear::fit`] computes from all; a test holds the two equal.
+#[derive(Debug)]
+pub(super) struct RowEstimate {
+    /// What the weights are multiplied by in the end.
+    factor: f32,
+    /// What a unit of the sums stands for.
+    unit: f32,
+    form: Form,
+    pub(super) bias: Vec<f32>,
+}
+
+#[derive(Debug)]
+enum Form {
+    /// `ln((sum + alpha) / (topic's sum + alpha * terms))`; by topic the logarithm of what is below.
+    Multinomial { alpha: f32, log_totals: Vec<f32> },
+    /// The same of the other topics, negated.
+    Complement { alpha: f32, log_totals: Vec<f32> },
+    /// By topic, what its own sum, that of the rest, and in both that of the collection are multiplied by.
+    OneAgainstRest { shares: Vec<[Drawn; 2]> },
+}
+
+/// A distribution that is drawn to the collection's, as in [`interpolated`].
+#[derive(Debug, Clone, Copy)]
+struct Drawn {
+    own: f32,
+    collection: f32,
+}
+
+impl RowEstimate {
+    /// `sums`: over the documents that are fitted to, and so many terms.
+    pub(super) fn new(candidate: Candidate, sums: &Sums, term_count: usize) -> Self {
+        let unit = sums.unit();
+        let of_topics = |total: &dyn Fn(u64) -> u64, alpha: f64| {
+            let log_total = |&sum: &u64| libm::log(total(sum) as f64 * unit + alpha * term_count as f64) as f32;
+            sums.topics.iter().map(log_total).collect()
+        };
+        let form = match candidate {
+            Candidate::Smoothed(Estimator::Multinomial, alpha) => {
+                Form::Multinomial { alpha: alpha as f32, log_totals: of_topics(&|sum| sum, alpha) }
+            }
+            Candidate::Smoothed(Estimator::Complement, alpha) => {
+                let all: u64 = sums.topics.iter().sum();
+                Form::Complement { alpha: alpha as f32, log_totals: of_topics(&|sum| all - sum, alpha) }
+            }
+            Candidate::OneAgainstRest { interpolation } => {
+                let total = sums.collection as f64 * unit;
+                let drawn = |sum: u64| {
+                    let own = if sum > 0 { (1.0 - interpolation) / (sum as f64 * unit) } else { 0.0 };
+                    let collection = if sum > 0 { interpolation / total } else { 1.0 / total };
+                    Drawn { own: own as f32, collection: collection as f32 }
+                };
+                Form::OneAgainstRest {
+                    shares: sums.topics.iter().map(|&sum| [drawn(sum), drawn(sums.collection - sum)]).collect(),
+                }
+            }
+        };
+        let bias = candidate.bias(&sums.documents, sums.document_count).into_iter().map(|bias| bias as f32).collect();
+        Self { factor: sums.length_factor() as f32, unit: unit as f32, form, bias }
+    }
+
+    /// The weights of a term by topic, from its sums: by topic, and the collection's. The loops are apart so that the compiler can make
+    /// vector instructions of those that can be.
+    pub(super) fn row(&self, sums: &[u64], collection: u64, out: &mut [f32]) {
+        match &self.form {
+            Form::Multinomial { alpha, log_totals } => {
+                out.iter_mut().zip(sums).for_each(|(out, &sum)| *out = self.number(sum) + alpha);
+                for (out, log_total) in out.iter_mut().zip(log_totals) {
+                    *out = self.factor * (ln(*out) - log_total);
+                }
+            }
+            Form::Complement { alpha, log_totals } => {
+                let all: u64 = sums.iter().sum();
+                out.iter_mut().zip(sums).for_each(|(out, &sum)| *out = self.number(all - sum) + alpha);
+                for (out, log_total) in out.iter_mut().zip(log_totals) {
+                    *out = self.factor * (log_total - ln(*out));
+                }
+            }
+            Form::OneAgainstRest { shares } => {
+                for ((out, &sum), [topic, rest]) in out.iter_mut().zip(sums).zip(shares) {
+                    let probability = |drawn: &Drawn, sum: u64| {
+                        self.number(sum) * drawn.own + self.number(collection) * drawn.collection + NO_ALPHA as f32
+                    };
+                    *out = self.factor * ln(probability(topic, sum) / probability(rest, collection - sum));
+                }
+            }
+        }
+    }
+
+    /// Sums are far below 2^63, and signed numbers are the quicker ones to convert.
+    #[inline]
+    fn number(&self, sum: u64) -> f32 {
+        sum as i64 as f32 * self.unit
     }
 }
 

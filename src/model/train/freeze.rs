@@ -6,12 +6,19 @@ use ndarray::Axis;
 use super::TrainOptions;
 use super::choose::Trial;
 use super::estimate::Linear;
-use super::spool::Contents;
+use super::topics::Topic;
 use crate::model::artifact::Draft;
 use crate::model::manifest::{CorpusRecord, Labels, LinkTrialRecord, Manifest, TopicRecord, TrialRecord, WeightsRecord};
 
 /// The largest weight, either way: what half precision holds. Only a corpus told apart without a single mistake comes near it.
 const MAX_WEIGHT: f64 = 65_504.0;
+
+/// The terms of a model, in the order of its rows.
+#[derive(Debug)]
+pub(super) struct Terms {
+    pub(super) texts: Vec<String>,
+    pub(super) idf: Vec<f32>,
+}
 
 /// Puts the artefact's parts together.
 ///
@@ -22,15 +29,15 @@ const MAX_WEIGHT: f64 = 65_504.0;
 pub(super) fn draft(
     options: &TrainOptions,
     record: CorpusRecord,
-    contents: &Contents,
-    idf: Vec<f32>,
+    topics: &[Topic],
+    terms: Terms,
     mut linear: Linear,
     trial: &Trial,
     (trials, link_trials): (Vec<TrialRecord>, Vec<LinkTrialRecord>),
 ) -> Draft {
     let calibration = &trial.calibration;
-    let topic_count = contents.topics.len();
-    let term_count = contents.lexicon.len();
+    let topic_count = topics.len();
+    let term_count = terms.texts.len();
     let is_single = options.labels == Labels::Single;
     let mut weights = Vec::with_capacity(topic_count * term_count);
     linear.weights.mapv_inplace(|weight| weight * calibration.scale);
@@ -51,8 +58,7 @@ pub(super) fn draft(
             link_trials,
             labels: options.labels,
             text: options.text,
-            topics: contents
-                .topics
+            topics: topics
                 .iter()
                 .enumerate()
                 .map(|(place, topic)| TopicRecord {
@@ -67,8 +73,8 @@ pub(super) fn draft(
             decision: calibration.decision.clone(),
             weights: WeightsRecord { size_bytes: 0, sha256: String::new() },
         },
-        terms: contents.lexicon.texts().collect(),
-        idf,
+        terms: terms.texts,
+        idf: terms.idf,
         weights,
         bias,
     }

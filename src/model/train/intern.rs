@@ -1,90 +1,131 @@
-//! Turns documents into numbers: each worker gives its own ids to the terms and topics it meets, and spools the documents.
+//! Turns documents into numbers: each worker gives its own ids to the words and topics it meets, and hands out each document's terms
+//! to the partitions that they belong to.
 
 use std::collections::HashMap;
 
-use super::spool::{Head, SpoolWriter};
-use super::term_table::TermTable;
+use super::chunks::Chunks;
+use super::documents::BagWriter;
+use super::word_table::WordTable;
 use crate::article::TopicName;
 use crate::corpus::{Document, Ordinal};
 use crate::model::manifest::Labels;
 use crate::text::{TermHash, TermOccurrence, TextOptions, WordScanner, scan_terms};
 
-/// What a worker knows of a term beside its document frequency.
-#[derive(Debug, Clone, Copy)]
-struct Entry {
-    hash: TermHash,
-    /// A pair's first word, by its local id; a word's number.
-    first: u32,
-    /// A pair's second word, or [`NONE`] for a word.
-    second: u32,
+/// Into how many parts the terms are dealt, by their hashes: one is worked on in memory that the nearer caches hold.
+pub(super) const PARTITIONS: usize = 64;
+/// How much of a worker's postings stays in memory, in bytes.
+const IN_MEMORY_BYTES: usize = 96 << 20;
+/// On a document's number: a count other than 1 follows.
+pub(super) const COUNTED: u32 = 1 << 31;
+/// The most documents of a worker.
+const MAX_DOCUMENTS: usize = COUNTED as usize;
+
+/// The partition of a term.
+pub(super) const fn partition(hash: TermHash) -> usize {
+    (hash.0 >> (u64::BITS - PARTITIONS.ilog2())) as usize
 }
 
-/// Stands for the second word of what is no pair.
-const NONE: u32 = u32::MAX;
+/// What a worker knows of a document beside its terms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Head {
+    pub(super) ordinal: Ordinal,
+    /// How many words the document has, pruned ones too.
+    pub(super) token_count: u32,
+    /// Where its topics end in the list of all documents' topics.
+    pub(super) topics_end: u32,
+}
 
-/// One worker's terms, topics and documents.
+/// A word, by its local id.
+#[derive(Debug, Clone, Copy)]
+struct Word {
+    hash: TermHash,
+    /// Where its text ends.
+    text_end: usize,
+}
+
+/// Where a word was seen last: apart from what is looked at less often, for the caches.
+#[derive(Debug, Clone, Copy)]
+struct LastSeen {
+    /// The document, from 1 on.
+    document: u32,
+    /// The word's place among those of the document.
+    place: u32,
+}
+
+/// A word of a document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct CountedWord {
+    pub(super) hash: TermHash,
+    /// Its local id.
+    pub(super) id: u32,
+    /// How often it occurs, at least once.
+    pub(super) count: u32,
+}
+
+/// A pair of neighbouring words of a document, by their places among its words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct CountedPair {
+    pub(super) first: u32,
+    pub(super) second: u32,
+    pub(super) count: u32,
+}
+
+/// The terms of a document, in an order that neither the text nor the worker has a say in: words by their hashes, pairs by their words.
+#[derive(Debug, Default)]
+pub(super) struct CountedTerms {
+    pub(super) words: Vec<CountedWord>,
+    pub(super) pairs: Vec<CountedPair>,
+}
+
+/// One worker's words, topics and documents.
 #[derive(Debug)]
 pub(super) struct Interner {
     options: TextOptions,
     labels: Labels,
     scanner: WordScanner,
-    /// Apart from the pairs: words are few, and their table stays near.
-    pub(super) words: TermTable,
-    pub(super) pairs: TermTable,
-    /// By local id.
-    entries: Vec<Entry>,
+    pub(super) table: WordTable,
+    words: Vec<Word>,
+    last_seen: Vec<LastSeen>,
+    document_frequencies: Vec<u32>,
     texts: String,
-    /// By number of a word: where its text ends.
-    text_ends: Vec<usize>,
     topic_ids: HashMap<TopicName, u32>,
-    /// By local topic id.
+    /// By local topic id, with their numbers of documents.
     pub(super) topics: Vec<(TopicName, u64)>,
-    pub(super) documents: u64,
-    pub(super) multi_topic: u64,
-    pub(super) spool: SpoolWriter,
-    occurrences: Vec<Occurrence>,
-    bag: Vec<Counted>,
-}
-
-/// A term at a place of the text.
-#[derive(Debug, Clone, Copy)]
-struct Occurrence {
-    hash: TermHash,
-    /// A word's id, or that of a pair's first word.
-    first: u32,
-    /// That of a pair's second word, or [`NONE`].
-    second: u32,
-    times: u32,
-}
-
-/// A term of a document.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Counted {
-    pub(super) hash: TermHash,
-    /// Its local id.
-    pub(super) term: u32,
-    /// How often it occurs, at least once.
-    pub(super) count: u32,
+    pub(super) heads: Vec<Head>,
+    /// Local ids of topics, document after document.
+    document_topics: Vec<u32>,
+    /// The terms' postings, a stream a partition: of words (id, document), behind them of pairs (id, id, document), each with a count
+    /// where the document's number says so.
+    pub(super) postings: Chunks,
+    /// The documents one by one, for the file that learning goes on from.
+    pub(super) bags: Option<BagWriter>,
+    /// Of the document: by a word's place before the words are sorted, the one after.
+    places: Vec<u32>,
+    /// Of the document: its pairs, each as often as it occurs.
+    pair_keys: Vec<u64>,
+    terms: CountedTerms,
 }
 
 impl Interner {
-    pub(super) fn new(options: TextOptions, labels: Labels) -> Self {
+    pub(super) fn new(options: TextOptions, labels: Labels, keep_documents: bool) -> Self {
         Self {
             options,
             labels,
             scanner: WordScanner::default(),
-            words: TermTable::default(),
-            pairs: TermTable::default(),
-            entries: Vec::new(),
+            table: WordTable::default(),
+            words: Vec::new(),
+            last_seen: Vec::new(),
+            document_frequencies: Vec::new(),
             texts: String::new(),
-            text_ends: Vec::new(),
             topic_ids: HashMap::new(),
             topics: Vec::new(),
-            documents: 0,
-            multi_topic: 0,
-            spool: SpoolWriter::default(),
-            occurrences: Vec::new(),
-            bag: Vec::new(),
+            heads: Vec::new(),
+            document_topics: Vec::new(),
+            postings: Chunks::new(2 * PARTITIONS, IN_MEMORY_BYTES),
+            bags: keep_documents.then(BagWriter::default),
+            places: Vec::new(),
+            pair_keys: Vec::new(),
+            terms: CountedTerms::default(),
         }
     }
 
@@ -93,62 +134,82 @@ impl Interner {
         if document.topics.is_empty() && self.labels == Labels::Single {
             return Err("the document has no topic to learn".to_owned());
         }
-        let mut topics = Vec::with_capacity(document.topics.len());
-        for name in &document.topics {
-            topics.push(self.topic_id(name)?);
+        let mut topics = [0; 8];
+        if document.topics.len() <= topics.len() {
+            let topics = &mut topics[..document.topics.len()];
+            for (id, name) in topics.iter_mut().zip(&document.topics) {
+                *id = self.topic_id(name)?;
+            }
+            self.count_terms(document);
+            self.add_taken(ordinal, topics)
+        } else {
+            let topics = document.topics.iter().map(|name| self.topic_id(name)).collect::<Result<Vec<_>, _>>()?;
+            self.count_terms(document);
+            self.add_taken(ordinal, &topics)
         }
-        self.find_terms(document);
-        self.count_terms();
-        let mut bag = std::mem::take(&mut self.bag);
-        self.add_counted(ordinal, &topics, &mut bag);
-        self.bag = bag;
-        Ok(())
     }
 
-    /// Takes in a document whose topics and terms (each once, in any order) are counted already, by local ids.
-    pub(super) fn add_counted(&mut self, ordinal: Ordinal, topics: &[u32], bag: &mut [Counted]) {
-        // An order that neither the text nor the worker has a say in: later sums over it are the same to the last bit, and the
-        // order of the words is forgotten here.
-        bag.sort_unstable();
-        let mut token_count = 0u32;
-        for &Counted { hash, term, count } in &*bag {
-            let is_word = self.entries[term as usize].second == NONE;
-            token_count = token_count.saturating_add(if is_word { count } else { 0 });
-            let table = if is_word { &mut self.words } else { &mut self.pairs };
-            table.entry(hash, || term).document_frequency += 1;
+    fn add_taken(&mut self, ordinal: Ordinal, topics: &[u32]) -> Result<(), String> {
+        let terms = std::mem::take(&mut self.terms);
+        let outcome = self.add_counted(ordinal, topics, &terms);
+        self.terms = terms;
+        outcome
+    }
+
+    /// Takes in a document whose topics and terms are counted already, by local ids.
+    pub(super) fn add_counted(&mut self, ordinal: Ordinal, topics: &[u32], terms: &CountedTerms) -> Result<(), String> {
+        if self.heads.len() >= MAX_DOCUMENTS || self.document_topics.len() + topics.len() > u32::MAX as usize {
+            return Err("more documents than can be numbered".to_owned());
         }
+        let document = self.heads.len() as u32;
+        let mut token_count = 0u32;
+        for &CountedWord { hash, id, count } in &terms.words {
+            token_count = token_count.saturating_add(count);
+            self.document_frequencies[id as usize] += 1;
+            if count == 1 {
+                self.postings.push(partition(hash), &[id, document]);
+            } else {
+                self.postings.push(partition(hash), &[id, document | COUNTED, count]);
+            }
+        }
+        for &CountedPair { first, second, count } in &terms.pairs {
+            let (first, second) = (terms.words[first as usize], terms.words[second as usize]);
+            let stream = PARTITIONS + partition(first.hash.followed_by(second.hash));
+            if count == 1 {
+                self.postings.push(stream, &[first.id, second.id, document]);
+            } else {
+                self.postings.push(stream, &[first.id, second.id, document | COUNTED, count]);
+            }
+        }
+        if let Some(bags) = &mut self.bags {
+            bags.push(terms);
+        }
+        self.document_topics.extend_from_slice(topics);
         for &topic in topics {
             self.topics[topic as usize].1 += 1;
         }
-        self.documents += 1;
-        self.multi_topic += u64::from(topics.len() > 1);
-        let terms = bag.iter().map(|counted| (counted.term, counted.count));
-        self.spool.push(Head { ordinal, token_count }, topics.iter().copied(), terms);
+        self.heads.push(Head { ordinal, token_count, topics_end: self.document_topics.len() as u32 });
+        Ok(())
     }
 
     /// The local id of a word; `append_text` appends its text, of at most [`crate::text::MAX_WORD_BYTES`].
+    #[inline]
     pub(super) fn word_id(&mut self, hash: TermHash, append_text: impl FnOnce(&mut String)) -> u32 {
-        let Self { words, entries, texts, text_ends, .. } = self;
-        let number = || {
+        let Self { table, words, last_seen, document_frequencies, texts, .. } = self;
+        table.number(hash, || {
             append_text(texts);
-            entries.push(Entry { hash, first: text_ends.len() as u32, second: NONE });
-            text_ends.push(texts.len());
-            (entries.len() - 1) as u32
-        };
-        words.entry(hash, number).term
-    }
-
-    /// The local id of a pair of words with these local ids.
-    pub(super) fn pair_id(&mut self, hash: TermHash, first: u32, second: u32) -> u32 {
-        let Self { pairs, entries, .. } = self;
-        let number = || {
-            entries.push(Entry { hash, first, second });
-            (entries.len() - 1) as u32
-        };
-        pairs.entry(hash, number).term
+            words.push(Word { hash, text_end: texts.len() });
+            last_seen.push(LastSeen { document: 0, place: 0 });
+            document_frequencies.push(0);
+            (words.len() - 1) as u32
+        })
     }
 
     pub(super) fn topic_id(&mut self, name: &str) -> Result<u32, String> {
+        // Most corpora have few topics, and the next document's is likely one of them.
+        if let Some(id) = self.topics.iter().take(16).position(|(known, _)| known.as_str() == name) {
+            return Ok(id as u32);
+        }
         let name = TopicName::new(name).map_err(|error| error.to_string())?;
         if let Some(&id) = self.topic_ids.get(&name) {
             return Ok(id);
@@ -159,63 +220,83 @@ impl Interner {
         Ok(id)
     }
 
-    /// Sets `occurrences` to those of the document, in the order of the text.
+    /// Sets `terms` to those of the document.
+    fn count_terms(&mut self, document: &Document<'_>) {
+        self.find_terms(document);
+        let CountedTerms { words, pairs } = &mut self.terms;
+        words.sort_unstable();
+        self.places.resize(words.len(), 0);
+        for (after, word) in words.iter().enumerate() {
+            self.places[self.last_seen[word.id as usize].place as usize] = after as u32;
+        }
+        for key in &mut self.pair_keys {
+            let [first, second] = [*key >> 32, *key & u64::from(u32::MAX)].map(|place| self.places[place as usize]);
+            *key = pair_key(first, second);
+        }
+        self.pair_keys.sort_unstable();
+        pairs.clear();
+        for equal in self.pair_keys.chunk_by(|a, b| a == b) {
+            pairs.push(CountedPair { first: (equal[0] >> 32) as u32, second: equal[0] as u32, count: equal.len() as u32 });
+        }
+    }
+
+    /// Sets `terms.words` to the document's words, each once, in the order of the text, and `pair_keys` to its pairs by the words' places.
     fn find_terms(&mut self, document: &Document<'_>) {
         let mut scanner = std::mem::take(&mut self.scanner);
-        let mut occurrences = std::mem::take(&mut self.occurrences);
-        occurrences.clear();
+        let mut words = std::mem::take(&mut self.terms.words);
+        let mut pair_keys = std::mem::take(&mut self.pair_keys);
+        words.clear();
+        pair_keys.clear();
+        let number = self.heads.len() as u32 + 1;
         let (mut before, mut last) = (0, 0);
-        scan_terms(&mut scanner, document.text(), self.options, |occurrence, times| {
-            let (hash, first, second) = match occurrence {
-                TermOccurrence::Word { hash, text } => {
-                    let id = self.word_id(hash, |texts| text.append_to(texts));
-                    (before, last) = (last, id);
-                    (hash, id, NONE)
+        scan_terms(&mut scanner, document.text(), self.options, |occurrence, times| match occurrence {
+            TermOccurrence::Word { hash, text } => {
+                let id = self.word_id(hash, |texts| text.append_to(texts));
+                let seen = &mut self.last_seen[id as usize];
+                if seen.document == number {
+                    words[seen.place as usize].count += times;
+                } else {
+                    *seen = LastSeen { document: number, place: words.len() as u32 };
+                    words.push(CountedWord { hash, id, count: times });
                 }
-                TermOccurrence::Pair { hash } => (hash, before, last),
-                TermOccurrence::Overlong => return,
-            };
-            occurrences.push(Occurrence { hash, first, second, times });
+                (before, last) = (last, seen.place);
+            }
+            TermOccurrence::Pair { .. } => pair_keys.extend(std::iter::repeat_n(pair_key(before, last), times as usize)),
+            TermOccurrence::Overlong => {}
         });
         self.scanner = scanner;
-        self.occurrences = occurrences;
+        self.terms.words = words;
+        self.pair_keys = pair_keys;
     }
 
-    /// Sets `bag` to the occurrences' terms. Pairs are looked up here, each once and all of a document in a row, so that none waits for
-    /// the text or for another's memory.
-    fn count_terms(&mut self) {
-        let mut occurrences = std::mem::take(&mut self.occurrences);
-        let mut bag = std::mem::take(&mut self.bag);
-        occurrences.sort_unstable_by_key(|occurrence| occurrence.hash);
-        bag.clear();
-        for equal in occurrences.chunk_by(|a, b| a.hash == b.hash) {
-            let Occurrence { hash, first, second, .. } = equal[0];
-            let term = if second == NONE { first } else { self.pair_id(hash, first, second) };
-            bag.push(Counted { hash, term, count: equal.iter().map(|occurrence| occurrence.times).sum() });
-        }
-        self.occurrences = occurrences;
-        self.bag = bag;
+    /// The topics of a document, by local ids.
+    pub(super) fn topics_of(&self, document: usize) -> &[u32] {
+        let start = document.checked_sub(1).map_or(0, |before| self.heads[before].topics_end);
+        &self.document_topics[start as usize..self.heads[document].topics_end as usize]
     }
 
-    /// How many terms have an id.
-    pub(super) fn term_count(&self) -> usize {
-        self.entries.len()
+    /// How many words have an id.
+    pub(super) fn word_count(&self) -> usize {
+        self.words.len()
     }
 
-    pub(super) fn hash(&self, term: u32) -> TermHash {
-        self.entries[term as usize].hash
+    pub(super) fn hash(&self, id: u32) -> TermHash {
+        self.words[id as usize].hash
     }
 
-    /// The local ids of a pair's words; None for a word.
-    pub(super) fn words_of(&self, term: u32) -> Option<(u32, u32)> {
-        let Entry { first, second, .. } = self.entries[term as usize];
-        (second != NONE).then_some((first, second))
+    pub(super) fn document_frequency(&self, id: u32) -> u32 {
+        self.document_frequencies[id as usize]
     }
 
     /// The text of a word.
-    pub(super) fn word(&self, term: u32) -> &str {
-        let number = self.entries[term as usize].first as usize;
-        let start = number.checked_sub(1).map_or(0, |before| self.text_ends[before]);
-        &self.texts[start..self.text_ends[number]]
+    pub(super) fn text(&self, id: u32) -> &str {
+        let id = id as usize;
+        let start = id.checked_sub(1).map_or(0, |before| self.words[before].text_end);
+        &self.texts[start..self.words[id].text_end]
     }
+}
+
+/// Two places, ordered by the first one.
+const fn pair_key(first: u32, second: u32) -> u64 {
+    (first as u64) << 32 | second as u64
 }

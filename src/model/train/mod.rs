@@ -1,15 +1,16 @@
 //! Trains a model from a corpus, in memory bounded by the vocabulary and not by the corpus.
 //!
 //! ```text
-//! corpus -> intern (words become numbers) -> spool on disk -> lexicon (rare terms pruned) -> selection (chi-square)
+//! corpus -> intern (words become numbers) -> postings by partition -> inverted (rare terms pruned) -> selection (chi-square)
 //!        -> counts (a row a topic) -> linfa estimators -> cross-validated choice, link, scale and thresholds -> freeze -> artefact
 //! ```
 //!
-//! The text is read and tokenised once; what later passes need of it is spooled, as numbers. Sums are taken in fixed point,
+//! The text is read and tokenised once; what later passes need of it are its postings, term by term. Sums are taken in fixed point,
 //! so that neither the order of the documents nor the number of threads changes a bit of the result, and what one fold
 //! adds to a sum can be taken away again exactly.
 
 mod choose;
+mod chunks;
 mod counts;
 mod cross_validate;
 mod documents;
@@ -17,15 +18,16 @@ mod estimate;
 mod folds;
 mod freeze;
 mod intern;
-mod lexicon;
+mod inverted;
 mod link;
 mod select;
-mod spool;
-mod term_table;
+mod topics;
+mod word_table;
 
 use std::cell::RefCell;
 use std::io;
 use std::path::PathBuf;
+use std::thread;
 use std::time::Duration;
 
 pub use documents::{Documents, DocumentsError, Header};
@@ -35,9 +37,11 @@ use super::artifact::{ArtifactError, Encoded, hexadecimal};
 use super::manifest::{CorpusRecord, Labels, Manifest, ModelId};
 use crate::corpus::{self, CorpusError, Input, Progress};
 use crate::text::TextOptions;
-use folds::FoldedCorpus;
+use counts::{Counts, Lengths};
+use folds::Folds;
+use freeze::Terms;
 use intern::Interner;
-use spool::{Contents, SpooledCorpus};
+use inverted::{Inverted, Rank};
 
 /// The least pseudo-count. Below it the logarithm of what was never seen outweighs all that was.
 const MIN_ALPHA: f64 = 1e-6;
@@ -162,41 +166,66 @@ pub enum TrainError {
 /// [`TrainError`]; a corpus that is empty, has one topic only or no term that survives pruning is one.
 pub fn train(inputs: &[Input], options: &TrainOptions, progress: &Progress) -> Result<Trained, TrainError> {
     check(options)?;
-    let (mut interners, summary, record) = read_corpus(inputs, options, progress)?;
-    let documents = if options.keep_documents {
-        let header = Header::new(options.text, options.labels, options.language_code.clone(), record.clone(), &summary.end);
-        Some(documents::write(&mut interners, &header)?)
-    } else {
-        None
+    let (mut workers, summary, record) = read_corpus(inputs, options, progress)?;
+    for worker in &mut workers {
+        worker.postings.finish()?;
+    }
+    let bags: Vec<_> = workers.iter_mut().filter_map(|worker| worker.bags.take()).collect();
+    let header = Header::new(options.text, options.labels, options.language_code.clone(), record.clone(), &summary.end);
+    let write = || options.keep_documents.then(|| documents::write(&workers, bags, &header)).transpose();
+    let invert = || {
+        let with_statistics = options.keep_terms.is_some();
+        Inverted::new(&workers, options.min_document_frequency, with_statistics)
     };
-    let mut spooled = SpooledCorpus::merge(interners, options.min_document_frequency)?;
-    let contents = spooled.contents();
-    if contents.document_count == 0 {
-        return Err(TrainError::EmptyCorpus);
-    }
-    if let [only] = &contents.topics[..] {
-        return Err(TrainError::OneTopic(only.name.to_string()));
-    }
-    if contents.lexicon.is_empty() {
-        return Err(TrainError::NoTerms(options.min_document_frequency));
-    }
-    let selection = select::keep_best(&mut spooled, options.keep_terms, options.min_document_frequency)?;
-    let mut corpus = FoldedCorpus::deal(spooled, options.seed)?;
-    let idf = counts::inverse_document_frequencies(corpus.contents());
-    let totals = counts::TopicCounts::of(&mut corpus, folds::Documents::All, &idf, selection.selected())?;
-    let bench = cross_validate::Bench { corpus: &mut corpus, idf: &idf, totals: &totals, selection: &selection };
+    let (documents, corpus) = thread::scope(|scope| {
+        if options.corpus.threads > 1 {
+            let writing = scope.spawn(write);
+            let corpus = invert();
+            (writing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), corpus)
+        } else {
+            (write(), invert())
+        }
+    });
+    drop(workers);
+    let (documents, mut corpus) = (documents?, corpus?);
+    check_corpus(&corpus, options)?;
+    let selection = select::keep_best(&mut corpus, options.keep_terms, options.min_document_frequency);
+    let folds = Folds::deal(&corpus, options.seed);
+    let lengths = Lengths::of(&corpus, &folds)?;
+    let counts = Counts::of(&corpus, &folds, &selection, &lengths)?;
+    let bench = cross_validate::Bench { corpus: &corpus, folds: &folds, lengths: &lengths, counts: &counts };
     let choice = choose::choose(bench, options)?;
     let best = choice.trials.first().ok_or(TrainError::EmptyCorpus)?;
-    let totals = totals.restricted(selection.selected());
-    let mut contents = corpus.into_contents();
-    contents.lexicon.retain(selection.selected());
-    let idf = counts::inverse_document_frequencies(&contents);
-    let linear = best.fit(&totals)?;
-    let warnings = warnings(&contents, options.labels);
-    let draft = freeze::draft(options, record, &contents, idf, linear, best, choice.records(options));
+    let linear = best.fit(&counts.selected)?;
+    let warnings = warnings(&corpus, options.labels);
+    let draft = freeze::draft(options, record, &corpus.topics, selected(&corpus), linear, best, choice.records(options));
     let artifact = super::artifact::encode(draft)?;
     let manifest = super::artifact::parse(&artifact.manifest, &artifact.weights)?.manifest;
     Ok(Trained { artifact, documents, manifest, corpus: summary, warnings })
+}
+
+/// The terms that are selected, in the order of their texts.
+fn selected(corpus: &Inverted) -> Terms {
+    let mut terms: Vec<_> = corpus.terms().filter(|term| term.rank == Rank::Selected).collect();
+    terms.sort_unstable_by_key(|term| term.key());
+    Terms {
+        texts: terms.iter().map(|term| corpus.text(term)).collect(),
+        idf: terms.iter().map(|term| term.idf).collect(),
+    }
+}
+
+/// Whether there is something to learn.
+fn check_corpus(corpus: &Inverted, options: &TrainOptions) -> Result<(), TrainError> {
+    if corpus.document_count() == 0 {
+        return Err(TrainError::EmptyCorpus);
+    }
+    if let [only] = &corpus.topics[..] {
+        return Err(TrainError::OneTopic(only.name.to_string()));
+    }
+    if corpus.terms().next().is_none() {
+        return Err(TrainError::NoTerms(options.min_document_frequency));
+    }
+    Ok(())
 }
 
 /// The documents of `options.from` and those of the inputs behind them, dealt to the workers; and what they are in all.
@@ -205,8 +234,8 @@ fn read_corpus(
     options: &TrainOptions,
     progress: &Progress,
 ) -> Result<(Vec<Interner>, corpus::Summary, CorpusRecord), TrainError> {
-    let mut workers: Vec<Interner> =
-        (0..options.corpus.threads.max(1)).map(|_| Interner::new(options.text, options.labels)).collect();
+    let worker = || Interner::new(options.text, options.labels, options.keep_documents);
+    let mut workers: Vec<Interner> = (0..options.corpus.threads.max(1)).map(|_| worker()).collect();
     let mut record = CorpusRecord { document_count: 0, skipped_count: 0, sha256: String::new() };
     let mut corpus_options = options.corpus.clone();
     if let Some(directory) = &options.from {
@@ -226,7 +255,7 @@ fn read_corpus(
         inputs,
         &corpus_options,
         progress,
-        || workers.borrow_mut().pop().unwrap_or_else(|| Interner::new(options.text, options.labels)),
+        || workers.borrow_mut().pop().unwrap_or_else(worker),
         |interner, ordinal, document| interner.add(ordinal, &document),
     )?;
     record.document_count += summary.documents;
@@ -254,14 +283,14 @@ fn check(options: &TrainOptions) -> Result<(), TrainError> {
     Ok(())
 }
 
-fn warnings(contents: &Contents, labels: Labels) -> Vec<String> {
+fn warnings(corpus: &Inverted, labels: Labels) -> Vec<String> {
     let mut warnings = Vec::new();
-    let several = contents.multi_topic_count;
+    let several = corpus.document_topics.several_count();
     if several > 0 && labels == Labels::Single {
         warnings.push(format!("{several} documents carry several topics: each counts for every one of its topics (--multi-label trains a yes or no a topic)"));
     }
     let rare: Vec<&str> =
-        contents.topics.iter().filter(|topic| topic.document_count == 1).map(|topic| topic.name.as_str()).collect();
+        corpus.topics.iter().filter(|topic| topic.document_count == 1).map(|topic| topic.name.as_str()).collect();
     if !rare.is_empty() {
         warnings.push(format!("topics of one document, of which little can be learned: {}", rare.join(", ")));
     }

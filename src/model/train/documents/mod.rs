@@ -8,16 +8,16 @@
 //! a document, in the order of the ordinals:
 //!     its ordinal less the one before (from 1 on; the first less 0)                   (from here on numbers are LEB128)
 //!     count of topics; each by its number, a new one by the next free number, length and name
-//!     count of new words; each by length * 2 + flag, its text, [count]
-//!     count of known words; each by (its number less the one before) * 2 + flag, [count]
-//!     count of new pairs; each by its first word's number * 2 + flag, its second word's, [count]
-//!     count of known pairs; as known words
+//!     count of words; each by number * 2 + flag, a new one by the next free number, then length and text; [count]
+//!     count of pairs; each by (its first word's place less that of the pair before) * 2 + flag, its second word's place, [count]
 //! 0  SHA-256 of all that came before
 //! ```
 //!
-//! Topics, words and pairs are numbered from 0 on as they first come; a flag of 0 stands for a count of 1, which is then left out.
-//! Within a document new terms stand in the order of their hashes: the order of the text is not in the file.
+//! Topics and words are numbered from 0 on as they first come; a flag of 0 stands for a count of 1, which is then left out. Within a
+//! document words stand in the order of their hashes, and pairs, which go by the places of their words among them, in the order of
+//! those: the order of the text is not in the file.
 
+mod bags;
 mod read;
 #[cfg(test)]
 mod tests;
@@ -33,13 +33,14 @@ use crate::model::artifact::hexadecimal;
 use crate::model::manifest::{CorpusRecord, Labels};
 use crate::text::TextOptions;
 
+pub(super) use bags::BagWriter;
 pub(super) use read::Reader;
 pub use write::Documents;
 pub(super) use write::write;
 
 const MAGIC: [u8; 8] = *b"slugbags";
 /// The version of the format that this program reads and writes.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// The longest header that is read, in bytes.
 const MAX_HEADER_BYTES: u32 = 1 << 16;
 

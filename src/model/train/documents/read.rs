@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
-use super::super::intern::{Counted, Interner};
+use super::super::intern::{CountedPair, CountedTerms, CountedWord, Interner};
 use super::{DocumentsError, Header, MAGIC, MAX_HEADER_BYTES, VERSION};
 use crate::article::{TopicName, is_language_code};
 use crate::corpus::End;
@@ -129,8 +129,7 @@ fn read_documents(source: &mut Source, header: &Header, workers: &mut [Interner]
         }
         let worker = (documents / RUN % workers.len() as u64) as usize;
         table.read_document(source, &mut workers[worker], worker, header.labels)?;
-        let Table { local_topics, bag, .. } = &mut table;
-        workers[worker].add_counted(ordinal, local_topics, bag);
+        workers[worker].add_counted(ordinal, &table.local_topics, &table.terms).or_else(damaged)?;
         documents += 1;
     }
     let expected = source.digest();
@@ -150,18 +149,12 @@ fn read_documents(source: &mut Source, header: &Header, workers: &mut [Interner]
 struct Table {
     topics: Vec<(TopicName, Vec<u32>)>,
     words: Vec<(TermHash, std::ops::Range<usize>)>,
-    /// By word: the last document that has it, from 1 on.
-    last_seen: Vec<u64>,
-    documents: u64,
     texts: String,
-    pairs: Vec<(u32, u32)>,
     /// Worker by worker, by number.
     local_words: Vec<Vec<u32>>,
-    local_pairs: Vec<Vec<u32>>,
     /// Of the document being read: local ids.
     local_topics: Vec<u32>,
-    bag: Vec<Counted>,
-    tokens: u32,
+    terms: CountedTerms,
     text: Vec<u8>,
 }
 
@@ -170,15 +163,10 @@ impl Table {
         Self {
             topics: Vec::new(),
             words: Vec::new(),
-            last_seen: Vec::new(),
-            documents: 0,
             texts: String::new(),
-            pairs: Vec::new(),
             local_words: vec![Vec::new(); worker_count],
-            local_pairs: vec![Vec::new(); worker_count],
             local_topics: Vec::new(),
-            bag: Vec::new(),
-            tokens: 0,
+            terms: CountedTerms::default(),
             text: Vec::new(),
         }
     }
@@ -191,9 +179,6 @@ impl Table {
         labels: Labels,
     ) -> Result<(), Failure> {
         self.local_topics.clear();
-        self.bag.clear();
-        self.tokens = 0;
-        self.documents += 1;
         let topic_count = source.number()?;
         if topic_count == 0 && labels == Labels::Single {
             return damaged("a document without a topic");
@@ -201,48 +186,8 @@ impl Table {
         for _ in 0..topic_count {
             self.read_topic(source, interner, worker)?;
         }
-        for _ in 0..source.number()? {
-            let (length, count) = source.number_and_flag()?;
-            self.read_new_word(source, length)?;
-            let count = source.count(count)?;
-            self.count_word(interner, worker, self.words.len() - 1, count)?;
-        }
-        let mut last = None;
-        for _ in 0..source.number()? {
-            let (number, count) = source.ascending(&mut last)?;
-            if number >= self.words.len() {
-                return damaged("a word that was never introduced");
-            }
-            self.count_word(interner, worker, number, count)?;
-        }
-        for _ in 0..source.number()? {
-            let (first, count) = source.number_and_flag()?;
-            let second = source.number()?;
-            let word_count = self.words.len() as u64;
-            if first >= word_count || second >= word_count {
-                return damaged("a pair of words that were never introduced");
-            }
-            if self.pairs.len() >= (u32::MAX / 2) as usize {
-                return damaged("more pairs than can be numbered");
-            }
-            self.pairs.push((first as u32, second as u32));
-            let count = source.count(count)?;
-            self.count_pair(interner, worker, self.pairs.len() - 1, count)?;
-        }
-        let mut last = None;
-        for _ in 0..source.number()? {
-            let (number, count) = source.ascending(&mut last)?;
-            if number >= self.pairs.len() {
-                return damaged("a pair that was never introduced");
-            }
-            self.count_pair(interner, worker, number, count)?;
-        }
-        // Terms of one hash, or a term that is introduced twice, would count double.
-        self.bag.sort_unstable();
-        if self.bag.windows(2).any(|pair| pair[0].term == pair[1].term) {
-            return damaged("a term twice in a document");
-        }
-        Ok(())
+        self.read_words(source, interner, worker)?;
+        self.read_pairs(source)
     }
 
     fn read_topic(&mut self, source: &mut Source, interner: &mut Interner, worker: usize) -> Result<(), Failure> {
@@ -272,7 +217,38 @@ impl Table {
         Ok(())
     }
 
-    fn read_new_word(&mut self, source: &mut Source, length: u64) -> Result<(), Failure> {
+    fn read_words(&mut self, source: &mut Source, interner: &mut Interner, worker: usize) -> Result<(), Failure> {
+        self.terms.words.clear();
+        let mut tokens = 0u32;
+        for _ in 0..source.number()? {
+            let (number, follows) = source.number_and_flag()?;
+            if number > self.words.len() as u64 {
+                return damaged("a word that was never introduced");
+            }
+            let number = number as usize;
+            if number == self.words.len() {
+                self.read_new_word(source)?;
+            }
+            let count = source.count(follows)?;
+            let Some(sum) = tokens.checked_add(count) else {
+                return damaged("more words in a document than can be counted");
+            };
+            tokens = sum;
+            let (hash, text) = &self.words[number];
+            if self.terms.words.last().is_some_and(|last| last.hash >= *hash) {
+                return damaged("a word twice in a document, or out of its order");
+            }
+            let local = place(&mut self.local_words[worker], number);
+            if *local == NONE {
+                *local = interner.word_id(*hash, |texts| texts.push_str(&self.texts[text.clone()]));
+            }
+            self.terms.words.push(CountedWord { hash: *hash, id: *local, count });
+        }
+        Ok(())
+    }
+
+    fn read_new_word(&mut self, source: &mut Source) -> Result<(), Failure> {
+        let length = source.number()?;
         if length == 0 || length > MAX_WORD_BYTES as u64 {
             return damaged(format!("a word of {length} bytes"));
         }
@@ -286,48 +262,27 @@ impl Table {
         }
         let start = self.texts.len();
         self.texts.push_str(text);
-        self.last_seen.push(0);
         self.words.push((TermHash::of_word(text.as_bytes()), start..self.texts.len()));
         Ok(())
     }
 
-    /// The worker's id of a word.
-    fn local_word(&mut self, interner: &mut Interner, worker: usize, number: usize) -> (TermHash, u32) {
-        let (hash, text) = &self.words[number];
-        let local = place(&mut self.local_words[worker], number);
-        if *local == NONE {
-            *local = interner.word_id(*hash, |texts| texts.push_str(&self.texts[text.clone()]));
+    fn read_pairs(&mut self, source: &mut Source) -> Result<(), Failure> {
+        let CountedTerms { words, pairs } = &mut self.terms;
+        pairs.clear();
+        let mut last = (0, None);
+        for _ in 0..source.number()? {
+            let (step, follows) = source.number_and_flag()?;
+            let (first, second) = (step.saturating_add(last.0), source.number()?);
+            let word_count = words.len() as u64;
+            if first >= word_count || second >= word_count {
+                return damaged("a pair of words that the document does not have");
+            }
+            if (first, Some(second)) <= last {
+                return damaged("a pair twice in a document, or out of its order");
+            }
+            last = (first, Some(second));
+            pairs.push(CountedPair { first: first as u32, second: second as u32, count: source.count(follows)? });
         }
-        (*hash, *local)
-    }
-
-    fn count_word(&mut self, interner: &mut Interner, worker: usize, number: usize, count: u32) -> Result<(), Failure> {
-        let (hash, term) = self.local_word(interner, worker, number);
-        let Some(tokens) = self.tokens.checked_add(count) else {
-            return damaged("more words in a document than can be counted");
-        };
-        self.tokens = tokens;
-        self.last_seen[number] = self.documents;
-        self.bag.push(Counted { hash, term, count });
-        Ok(())
-    }
-
-    fn count_pair(&mut self, interner: &mut Interner, worker: usize, number: usize, count: u32) -> Result<(), Failure> {
-        let (first, second) = self.pairs[number];
-        if self.last_seen[first as usize] != self.documents || self.last_seen[second as usize] != self.documents {
-            return damaged("a pair of words that the document does not have");
-        }
-        let hash = self.words[first as usize].0.followed_by(self.words[second as usize].0);
-        if *place(&mut self.local_pairs[worker], number) == NONE {
-            let (_, first) = self.local_word(interner, worker, first as usize);
-            let (_, second) = self.local_word(interner, worker, second as usize);
-            *place(&mut self.local_pairs[worker], number) = interner.pair_id(hash, first, second);
-        }
-        let term = self.local_pairs[worker][number];
-        if interner.words_of(term).is_none() {
-            return damaged("a pair that is a word");
-        }
-        self.bag.push(Counted { hash, term, count });
         Ok(())
     }
 }
@@ -415,17 +370,6 @@ impl Source {
             Ok(count) if count > 0 => Ok(count),
             _ => damaged("a term that occurs never, or too often"),
         }
-    }
-
-    /// The next of some ascending numbers, and its count.
-    fn ascending(&mut self, last: &mut Option<u64>) -> Result<(usize, u32), Failure> {
-        let (step, follows) = self.number_and_flag()?;
-        if last.is_some() && step == 0 {
-            return damaged("a term twice in a document");
-        }
-        let number = last.unwrap_or(0).saturating_add(step);
-        *last = Some(number);
-        Ok((number as usize, self.count(follows)?))
     }
 
     fn digest(&self) -> [u8; 32] {

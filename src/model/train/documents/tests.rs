@@ -15,7 +15,7 @@ fn header() -> Header {
 }
 
 fn interner() -> Interner {
-    Interner::new(TextOptions::default(), Labels::Single)
+    Interner::new(TextOptions::default(), Labels::Single, true)
 }
 
 /// Five documents, dealt to two workers.
@@ -37,7 +37,8 @@ fn workers() -> Vec<Interner> {
 
 fn bytes(workers: &mut [Interner]) -> Vec<u8> {
     let mut bytes = Vec::new();
-    let mut documents = write(workers, &header()).expect("a temporary file");
+    let bags = workers.iter_mut().filter_map(|worker| worker.bags.take()).collect();
+    let mut documents = write(workers, bags, &header()).expect("a temporary file");
     documents.bytes().and_then(|file| file.read_to_end(&mut bytes)).expect("a temporary file");
     bytes
 }
@@ -87,7 +88,7 @@ fn the_order_of_the_text_is_not_in_it() {
     };
     let options = TextOptions { pairs: false, ..TextOptions::default() };
     let [one, other] = ["late goal wins the match", "the match wins late goal"].map(|body| {
-        let mut worker = [Interner::new(options, Labels::Single)];
+        let mut worker = [Interner::new(options, Labels::Single, true)];
         worker[0].add(1, &document(body)).expect("a document");
         bytes(&mut worker)
     });
@@ -111,7 +112,7 @@ fn what_is_wrong_is_said() {
         (b"{}".to_vec(), "damaged"),
         (packed(b"something else"), "no documents of a slugline model"),
         (packed(&content[..content.len() - 1]), "cut short"),
-        (with(8, 2), "format version 2"),
+        (with(8, 3), "format version 3"),
         (with(15, 0xff), "header"),
         (with(content.len() - 1, content[content.len() - 1] ^ 1), "SHA-256"),
         (packed(&longer), "behind its end"),

@@ -1,4 +1,4 @@
-//! Writes the documents of a corpus as counts, numbered anew so that neither threads nor pruning change a byte.
+//! Writes the documents of a corpus as counts, numbered anew so that the number of threads changes no byte.
 
 use std::fmt;
 use std::io::{self, Read, Seek as _, SeekFrom, Write as _};
@@ -7,8 +7,8 @@ use sha2::{Digest as _, Sha256};
 use tempfile::SpooledTempFile;
 
 use super::super::intern::Interner;
-use super::super::spool::{Record, Records, SpoolWriter};
-use super::super::term_table::TermTable;
+use super::super::word_table::WordTable;
+use super::bags::{BagWriter, Bags, Words};
 use super::{Header, MAGIC, VERSION};
 
 /// zstd's level: higher ones make numbers hardly smaller (3 by 0.6 %, in more than twice the time).
@@ -42,20 +42,8 @@ impl fmt::Debug for Documents {
     }
 }
 
-/// Writes what the workers have spooled, in the order of the ordinals.
-pub(in super::super) fn write(workers: &mut [Interner], header: &Header) -> io::Result<Documents> {
-    let mut spools = Vec::with_capacity(workers.len());
-    for worker in &mut *workers {
-        spools.push(std::mem::take(&mut worker.spool).finish()?);
-    }
-    let file = write_merged(workers, &mut spools, header)?;
-    for (worker, spool) in workers.iter_mut().zip(spools) {
-        worker.spool = SpoolWriter::of(spool);
-    }
-    Ok(Documents { file })
-}
-
-fn write_merged(workers: &[Interner], spools: &mut [SpooledTempFile], header: &Header) -> io::Result<SpooledTempFile> {
+/// Writes what the workers have taken in, in the order of the ordinals; `bags`: their documents, worker by worker.
+pub(in super::super) fn write(workers: &[Interner], bags: Vec<BagWriter>, header: &Header) -> io::Result<Documents> {
     let mut out = Out::new()?;
     let json = serde_json::to_vec(header)?;
     out.buffer.extend_from_slice(&MAGIC);
@@ -64,26 +52,29 @@ fn write_merged(workers: &[Interner], spools: &mut [SpooledTempFile], header: &H
     out.buffer.extend_from_slice(&json);
 
     // Each worker has taken its blocks in their order: its documents ascend.
-    let mut queues: Vec<(Records<'_>, Option<u64>)> = Vec::with_capacity(spools.len());
-    for spool in spools {
-        let mut records = Records::of(spool)?;
-        let first = records.next()?.map(|record| record.head.ordinal);
-        queues.push((records, first));
+    let mut queues = Vec::with_capacity(workers.len());
+    for bags in bags {
+        queues.push((bags.into_bags()?, 0));
     }
     let mut numbering = Numbering::new(workers);
     let mut last = 0;
-    while let Some((ordinal, worker)) =
-        queues.iter().enumerate().filter_map(|(worker, (_, next))| next.map(|ordinal| (ordinal, worker))).min()
-    {
-        let (records, next) = &mut queues[worker];
+    let next = |queues: &[(Bags, usize)]| {
+        let heads = queues.iter().zip(workers).enumerate();
+        heads.filter_map(|(worker, ((_, at), interner))| Some((interner.heads.get(*at)?.ordinal, worker))).min()
+    };
+    while let Some((ordinal, worker)) = next(&queues) {
+        let (bags, at) = &mut queues[worker];
         put(&mut out.buffer, ordinal - last);
         last = ordinal;
-        numbering.write_document(worker, &records.last()?, &mut out.buffer);
+        numbering.write_topics(worker, *at, &mut out.buffer);
+        let (words, pairs) = bags.next()?;
+        numbering.write_words(worker, words, &mut out.buffer);
+        out.buffer.extend_from_slice(pairs);
         out.flush_if_full()?;
-        *next = records.next()?.map(|record| record.head.ordinal);
+        *at += 1;
     }
     put(&mut out.buffer, 0);
-    out.finish()
+    Ok(Documents { file: out.finish()? })
 }
 
 struct Out {
@@ -117,24 +108,17 @@ impl Out {
     }
 }
 
-/// The numbers of topics, words and pairs, each from 0 on as they first come.
+/// The numbers of topics and words, each from 0 on as they first come.
 struct Numbering<'a> {
     workers: &'a [Interner],
     /// Worker by worker, by local topic id.
     topics: Vec<Vec<u32>>,
     topic_names: Vec<&'a str>,
-    /// Worker by worker, by local term id.
-    terms: Vec<Vec<u32>>,
-    /// The numbers of what several workers know, words apart from pairs; not needed for one.
-    word_numbers: TermTable,
-    pair_numbers: TermTable,
+    /// Worker by worker, by local id.
+    words: Vec<Vec<u32>>,
+    /// The numbers of what several workers know; not needed for one.
+    numbers: WordTable,
     word_count: u32,
-    pair_count: u32,
-    known: Vec<(u32, u32)>,
-    new: Vec<(u32, u32)>,
-    /// The terms of a document with their counts.
-    words: Vec<(u32, u32)>,
-    pairs: Vec<(u32, u32)>,
 }
 
 impl<'a> Numbering<'a> {
@@ -143,36 +127,19 @@ impl<'a> Numbering<'a> {
             workers,
             topics: workers.iter().map(|worker| vec![NONE; worker.topics.len()]).collect(),
             topic_names: Vec::new(),
-            terms: workers.iter().map(|worker| vec![NONE; worker.term_count()]).collect(),
-            word_numbers: TermTable::default(),
-            pair_numbers: TermTable::default(),
+            words: workers.iter().map(|worker| vec![NONE; worker.word_count()]).collect(),
+            numbers: WordTable::default(),
             word_count: 0,
-            pair_count: 0,
-            known: Vec::new(),
-            new: Vec::new(),
-            words: Vec::new(),
-            pairs: Vec::new(),
         }
     }
 
-    /// Writes a record from its topics on.
-    fn write_document(&mut self, worker: usize, record: &Record<'_>, out: &mut Vec<u8>) {
-        let topics = record.topics();
+    /// Writes the topics of a worker's document.
+    fn write_topics(&mut self, worker: usize, document: usize, out: &mut Vec<u8>) {
+        let topics = self.workers[worker].topics_of(document);
         put(out, topics.len() as u64);
-        for topic in topics {
+        for &topic in topics {
             self.write_topic(worker, topic as usize, out);
         }
-        let (mut words, mut pairs) = (std::mem::take(&mut self.words), std::mem::take(&mut self.pairs));
-        words.clear();
-        pairs.clear();
-        let interner = &self.workers[worker];
-        for (term, count) in record.terms() {
-            let terms = if interner.words_of(term).is_none() { &mut words } else { &mut pairs };
-            terms.push((term, count));
-        }
-        self.write_terms(worker, &words, out);
-        self.write_terms(worker, &pairs, out);
-        (self.words, self.pairs) = (words, pairs);
     }
 
     fn write_topic(&mut self, worker: usize, topic: usize, out: &mut Vec<u8>) {
@@ -190,60 +157,30 @@ impl<'a> Numbering<'a> {
         }
     }
 
-    /// Writes words, or pairs: first those that are new, then those known.
-    fn write_terms(&mut self, worker: usize, terms: &[(u32, u32)], out: &mut Vec<u8>) {
-        self.known.clear();
-        self.new.clear();
-        for &(term, count) in terms {
-            self.number(worker, term, count);
-        }
-        put(out, self.new.len() as u64);
+    /// Writes the words of a document; the text of a word stands where it first comes.
+    fn write_words(&mut self, worker: usize, words: Words<'_>, out: &mut Vec<u8>) {
         let interner = &self.workers[worker];
-        for &(term, count) in &self.new {
-            if let Some((first, second)) = interner.words_of(term) {
-                // A pair's words are words of the document, and those came first.
-                put_with_flag(out, self.terms[worker][first as usize], count);
-                put(out, self.terms[worker][second as usize].into());
-            } else {
-                let text = interner.word(term);
-                put_with_flag(out, text.len() as u32, count);
+        put(out, words.count() as u64);
+        for (id, count) in words {
+            let number = &mut self.words[worker][id as usize];
+            if *number == NONE {
+                let next = self.word_count;
+                *number = if self.workers.len() == 1 { next } else { self.numbers.number(interner.hash(id), || next) };
+            }
+            put_with_flag(out, *number, count);
+            if *number == self.word_count {
+                self.word_count += 1;
+                let text = interner.text(id);
+                put(out, text.len() as u64);
                 out.extend_from_slice(text.as_bytes());
             }
             put_count(out, count);
         }
-        put(out, self.known.len() as u64);
-        self.known.sort_unstable();
-        let mut last = 0;
-        for &(number, count) in &self.known {
-            put_with_flag(out, number - last, count);
-            put_count(out, count);
-            last = number;
-        }
-    }
-
-    /// Numbers a term if it has no number yet, and puts it to those that are new or to those known.
-    fn number(&mut self, worker: usize, term: u32, count: u32) {
-        let number = &mut self.terms[worker][term as usize];
-        if *number == NONE {
-            let interner = &self.workers[worker];
-            let (next, numbers) = if interner.words_of(term).is_none() {
-                (&mut self.word_count, &mut self.word_numbers)
-            } else {
-                (&mut self.pair_count, &mut self.pair_numbers)
-            };
-            *number = if self.workers.len() == 1 { *next } else { numbers.entry(interner.hash(term), || *next).term };
-            if *number == *next {
-                *next += 1;
-                self.new.push((term, count));
-                return;
-            }
-        }
-        self.known.push((*number, count));
     }
 }
 
 /// Appends an integer (LEB128).
-fn put(out: &mut Vec<u8>, mut value: u64) {
+pub(super) fn put(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         out.push(value as u8 | 0x80);
         value >>= 7;
@@ -251,11 +188,11 @@ fn put(out: &mut Vec<u8>, mut value: u64) {
     out.push(value as u8);
 }
 
-fn put_with_flag(out: &mut Vec<u8>, value: u32, count: u32) {
+pub(super) fn put_with_flag(out: &mut Vec<u8>, value: u32, count: u32) {
     put(out, u64::from(value) * 2 + u64::from(count != 1));
 }
 
-fn put_count(out: &mut Vec<u8>, count: u32) {
+pub(super) fn put_count(out: &mut Vec<u8>, count: u32) {
     if count != 1 {
         put(out, count.into());
     }

@@ -1,0 +1,171 @@
+//! Streams of numbers, written side by side: in memory while they are few, in a temporary file when they are many.
+
+use std::borrow::Cow;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt as _;
+
+/// How many numbers of a stream are gathered before they are put away.
+const CHUNK: usize = 1 << 12;
+
+/// Streams of 32-bit numbers. A stream is read back as the chunks that it was put away in, from any number of threads.
+#[derive(Debug)]
+pub(super) struct Chunks {
+    streams: Vec<Stream>,
+    /// How many numbers may still stay in memory.
+    room: usize,
+    /// What does not; made when it is needed.
+    file: Option<File>,
+    file_bytes: u64,
+    /// The first error; it is reported by [`Self::finish`].
+    failed: Option<io::Error>,
+}
+
+#[derive(Debug, Default)]
+struct Stream {
+    open: Vec<u32>,
+    chunks: Vec<Chunk>,
+}
+
+#[derive(Debug)]
+enum Chunk {
+    Memory(Vec<u32>),
+    /// So many numbers from this byte of the file on.
+    File {
+        start: u64,
+        len: usize,
+    },
+}
+
+impl Chunks {
+    /// So many empty streams, which together keep about so many bytes in memory.
+    pub(super) fn new(stream_count: usize, in_memory_bytes: usize) -> Self {
+        Self {
+            streams: std::iter::repeat_with(Stream::default).take(stream_count).collect(),
+            room: in_memory_bytes / size_of::<u32>(),
+            file: None,
+            file_bytes: 0,
+            failed: None,
+        }
+    }
+
+    /// Appends a record to a stream. No record is parted between chunks.
+    #[inline]
+    pub(super) fn push(&mut self, stream: usize, record: &[u32]) {
+        let open = &mut self.streams[stream].open;
+        if open.len() + record.len() > open.capacity() {
+            self.put_open_away(stream, record.len());
+        }
+        self.streams[stream].open.extend_from_slice(record);
+    }
+
+    #[cold]
+    fn put_open_away(&mut self, stream: usize, needed: usize) {
+        let full = std::mem::replace(&mut self.streams[stream].open, Vec::with_capacity(CHUNK.max(needed)));
+        self.put_away(stream, full);
+    }
+
+    /// Appends a chunk to a stream.
+    pub(super) fn put_away(&mut self, stream: usize, chunk: Vec<u32>) {
+        if chunk.is_empty() {
+            return;
+        }
+        let chunk = if let Some(room) = self.room.checked_sub(chunk.len()) {
+            self.room = room;
+            Chunk::Memory(chunk)
+        } else {
+            let place = Chunk::File { start: self.file_bytes, len: chunk.len() };
+            if self.failed.is_none() {
+                self.failed = self.write(&chunk).err();
+            }
+            place
+        };
+        self.streams[stream].chunks.push(chunk);
+    }
+
+    fn write(&mut self, chunk: &[u32]) -> io::Result<()> {
+        let file = match &mut self.file {
+            Some(file) => file,
+            none => none.insert(tempfile::tempfile()?),
+        };
+        let bytes: Vec<u8> = chunk.iter().flat_map(|number| number.to_le_bytes()).collect();
+        file.write_all_at(&bytes, self.file_bytes)?;
+        self.file_bytes += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Puts away what is still gathered.
+    ///
+    /// # Errors
+    /// If the temporary file could not be made or written: then, or before.
+    pub(super) fn finish(&mut self) -> io::Result<()> {
+        for stream in 0..self.streams.len() {
+            let open = std::mem::take(&mut self.streams[stream].open);
+            self.put_away(stream, open);
+        }
+        self.failed.take().map_or(Ok(()), Err)
+    }
+
+    /// The chunks of a stream in their order; what was not put away is not among them.
+    pub(super) fn of(&self, stream: usize) -> impl Iterator<Item = io::Result<Cow<'_, [u32]>>> {
+        self.streams[stream].chunks.iter().map(|chunk| match chunk {
+            Chunk::Memory(numbers) => Ok(Cow::Borrowed(&numbers[..])),
+            &Chunk::File { start, len } => self.read(start, len).map(Cow::Owned),
+        })
+    }
+
+    /// How many numbers the chunks of a stream have.
+    pub(super) fn len_of(&self, stream: usize) -> usize {
+        let len = |chunk: &Chunk| match chunk {
+            Chunk::Memory(numbers) => numbers.len(),
+            Chunk::File { len, .. } => *len,
+        };
+        self.streams[stream].chunks.iter().map(len).sum()
+    }
+
+    fn read(&self, start: u64, len: usize) -> io::Result<Vec<u32>> {
+        let file = self.file.as_ref().ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "no temporary file"))?;
+        let mut bytes = vec![0; len * size_of::<u32>()];
+        file.read_exact_at(&mut bytes, start)?;
+        Ok(bytes.as_chunks().0.iter().map(|number| u32::from_le_bytes(*number)).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn streams_come_back_whole_from_memory_and_from_a_file() {
+        for in_memory_bytes in [0, 100_000, 1 << 30] {
+            let mut chunks = Chunks::new(3, in_memory_bytes);
+            // A record is a length and so many numbers of its own.
+            for number in 0..30_000u32 {
+                let record: Vec<u32> = std::iter::once(number % 4).chain((0..number % 4).map(|place| number + place)).collect();
+                chunks.push(number as usize % 3, &record);
+            }
+            chunks.finish().expect("a temporary file");
+            chunks.put_away(1, vec![0; 10_000]);
+            for stream in 0..3usize {
+                let mut next = stream as u32;
+                let mut read = Vec::new();
+                for chunk in chunks.of(stream) {
+                    read.push(chunk.expect("readable").into_owned());
+                }
+                if stream == 1 {
+                    assert_eq!(read.pop(), Some(vec![0; 10_000]));
+                }
+                for chunk in &read {
+                    let mut rest = &chunk[..];
+                    while let [length, numbers @ ..] = rest {
+                        let (numbers, after) = numbers.split_at(*length as usize);
+                        assert_eq!(*length, next % 4);
+                        assert!(numbers.iter().zip(next..).all(|(number, expected)| *number == expected));
+                        (rest, next) = (after, next + 3);
+                    }
+                }
+                assert!(next >= 30_000, "{stream} ends at {next}");
+            }
+        }
+    }
+}
