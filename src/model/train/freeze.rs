@@ -9,6 +9,7 @@ use super::estimate::Linear;
 use super::spool::Contents;
 use crate::model::artifact::Draft;
 use crate::model::manifest::{CorpusRecord, Labels, LinkTrialRecord, Manifest, TopicRecord, TrialRecord, WeightsRecord};
+use crate::text::TextOptions;
 
 /// The largest weight, either way: what half precision holds. Only a corpus told apart without a single mistake comes near it.
 const MAX_WEIGHT: f64 = 65_504.0;
@@ -50,7 +51,7 @@ pub(super) fn draft(
             trials,
             link_trials,
             labels: options.labels,
-            text: options.text,
+            text: TextOptions { pairs: options.text.pairs && !trial.words_alone, ..options.text },
             topics: contents
                 .topics
                 .iter()

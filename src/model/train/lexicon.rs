@@ -35,10 +35,11 @@ struct Kept {
 pub(super) const PRUNED: TermId = TermId::MAX;
 
 impl Lexicon {
-    /// Adds up what the workers counted, and keeps the terms in at least `min_document_frequency` documents. Beside it, worker by worker,
+    /// Adds up what the workers counted, and keeps the terms in at least so many documents, [words, pairs], of a pair no fewer than of a
+    /// word. Beside it, worker by worker,
     /// by local id: the term's id, or [`PRUNED`].
-    pub(super) fn merge(workers: &[Interner], min_document_frequency: u32) -> (Self, Vec<Vec<TermId>>) {
-        let mut words = kept(workers, |worker| &worker.words, min_document_frequency);
+    pub(super) fn merge(workers: &[Interner], [least_of_words, least_of_pairs]: [u32; 2]) -> (Self, Vec<Vec<TermId>>) {
+        let mut words = kept(workers, |worker| &worker.words, least_of_words);
         let text = |kept: &Kept| workers[kept.worker].word(kept.local);
         words.sort_unstable_by(|a, b| text(a).cmp(text(b)));
         let mut places: Vec<Vec<u32>> = workers.iter().map(|worker| vec![PRUNED; worker.term_count()]).collect();
@@ -46,7 +47,7 @@ impl Lexicon {
             set_for_all(workers, |worker| &worker.words, word, place as u32, &mut places);
         }
         let mut terms: Vec<(Term, Kept)> = Vec::new();
-        for pair in kept(workers, |worker| &worker.pairs, min_document_frequency) {
+        for pair in kept(workers, |worker| &worker.pairs, least_of_pairs.max(least_of_words)) {
             // Whatever document has a pair has its words: they are kept, too.
             if let Some((first, second)) = workers[pair.worker].words_of(pair.local) {
                 let place = |word: u32| places[pair.worker][word as usize];

@@ -37,8 +37,11 @@ use crate::corpus::{self, CorpusError, Input, Progress};
 use crate::text::TextOptions;
 use folds::FoldedCorpus;
 use intern::Interner;
+use select::Selection;
 use spool::{Contents, SpooledCorpus};
 
+/// Terms in fewer documents are left out where nothing else is asked for: a word or pair of one document is often a slip.
+const DEFAULT_MIN_DOCUMENT_FREQUENCY: u32 = 2;
 /// The least pseudo-count. Below it the logarithm of what was never seen outweighs all that was.
 const MIN_ALPHA: f64 = 1e-6;
 
@@ -60,8 +63,8 @@ pub struct TrainOptions {
     pub text: TextOptions,
     /// BCP-47 tag of the corpus's language; empty when not stated.
     pub language_code: String,
-    /// Terms in fewer documents are left out; at least 1.
-    pub min_document_frequency: u32,
+    /// Terms in fewer documents are left out; at least 1. None leaves it to the search: 2, and 1 for the words of a small corpus.
+    pub min_document_frequency: Option<u32>,
     /// Beside the words, how many terms of the highest chi-square are kept; None keeps all.
     pub keep_terms: Option<usize>,
     /// The precision that confident answers are to have, in (0, 1).
@@ -88,7 +91,7 @@ impl TrainOptions {
             budget: None,
             text: TextOptions::default(),
             language_code: String::new(),
-            min_document_frequency: 2,
+            min_document_frequency: None,
             keep_terms: Some(60_000),
             target_precision: 0.95,
             seed: 1,
@@ -169,7 +172,10 @@ pub fn train(inputs: &[Input], options: &TrainOptions, progress: &Progress) -> R
     } else {
         None
     };
-    let mut spooled = SpooledCorpus::merge(interners, options.min_document_frequency)?;
+    let min_document_frequency = options.min_document_frequency.unwrap_or(DEFAULT_MIN_DOCUMENT_FREQUENCY);
+    let least_of_words = choose::words_alone(options, record.document_count);
+    let mut spooled =
+        SpooledCorpus::merge(interners, [least_of_words.unwrap_or(min_document_frequency), min_document_frequency])?;
     let contents = spooled.contents();
     if contents.document_count == 0 {
         return Err(TrainError::EmptyCorpus);
@@ -178,15 +184,15 @@ pub fn train(inputs: &[Input], options: &TrainOptions, progress: &Progress) -> R
         return Err(TrainError::OneTopic(only.name.to_string()));
     }
     if contents.lexicon.is_empty() {
-        return Err(TrainError::NoTerms(options.min_document_frequency));
+        return Err(TrainError::NoTerms(least_of_words.unwrap_or(min_document_frequency)));
     }
-    let selection = select::keep_best(&mut spooled, options.keep_terms, options.min_document_frequency)?;
+    let selection = select::keep_best(&mut spooled, options.keep_terms, min_document_frequency)?;
     let mut corpus = FoldedCorpus::deal(spooled, options.seed)?;
     let idf = counts::inverse_document_frequencies(corpus.contents());
-    let totals = counts::TopicCounts::of(&mut corpus, folds::Documents::All, &idf, selection.selected())?;
-    let bench = cross_validate::Bench { corpus: &mut corpus, idf: &idf, totals: &totals, selection: &selection };
-    let choice = choose::choose(bench, options)?;
+    let words = least_of_words.map(|least| Selection::words(&corpus.contents().lexicon, least));
+    let mut choice = choose::choose(&mut corpus, &idf, [Some(selection), words].into_iter().flatten(), options)?;
     let best = choice.trials.first().ok_or(TrainError::EmptyCorpus)?;
+    let choose::Vocabulary { selection, totals } = choice.vocabularies.swap_remove(best.vocabulary);
     let totals = totals.restricted(selection.selected());
     let mut contents = corpus.into_contents();
     contents.lexicon.retain(selection.selected());
@@ -245,7 +251,7 @@ fn check(options: &TrainOptions) -> Result<(), TrainError> {
     if options.labels == Labels::Multiple && (options.recipe != Recipe::Auto || options.alpha.is_some()) {
         return refuse("several topics a document have a recipe of their own: leave out --recipe and --alpha");
     }
-    if options.min_document_frequency == 0 {
+    if options.min_document_frequency == Some(0) {
         return refuse("the minimum document frequency must be at least 1");
     }
     if !(options.target_precision > 0.0 && options.target_precision < 1.0) {

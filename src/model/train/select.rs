@@ -31,12 +31,16 @@ const POOL_SHARE: f64 = 0.5;
 /// selected. Terms far from selected leave the lexicon. (Yang and Pedersen, "A Comparative Study on Feature Selection in Text Categorization", ICML 1997; Yates, 1934.)
 pub(super) fn keep_best(corpus: &mut SpooledCorpus, keep: Option<usize>, min_document_frequency: u32) -> io::Result<Selection> {
     let lexicon = &corpus.contents().lexicon;
-    let mut selected: Vec<bool> = (0..lexicon.len()).map(|term| lexicon.is_word(term)).collect();
-    let Some(keep) = keep.filter(|&keep| selected.len() > keep && selected.contains(&false)) else {
-        return Ok(Selection { selected: vec![true; selected.len()], least: None, min_document_frequency });
+    let is_word: Vec<bool> = (0..lexicon.len()).map(|term| lexicon.is_word(term)).collect();
+    // Words of fewer documents are there for a vocabulary of words alone.
+    let is_frequent: Vec<bool> = lexicon.document_frequencies().iter().map(|&count| count >= min_document_frequency).collect();
+    let frequent_count = is_frequent.iter().filter(|is_frequent| **is_frequent).count();
+    let Some(keep) = keep.filter(|&keep| frequent_count > keep && is_word.contains(&false)) else {
+        return Ok(Selection { selected: is_frequent, least: None, min_document_frequency });
     };
+    let mut selected: Vec<bool> = is_word.iter().zip(&is_frequent).map(|(word, frequent)| *word && *frequent).collect();
     let statistics = chi_squares(corpus)?;
-    let mut order: Vec<usize> = (0..statistics.len()).collect();
+    let mut order: Vec<usize> = (0..statistics.len()).filter(|&term| is_frequent[term]).collect();
     let mut least = f64::INFINITY;
     if let Some(last) = keep.checked_sub(1) {
         let by_rank = |a: &usize, b: &usize| statistics[*b].total_cmp(&statistics[*a]).then(a.cmp(b));
@@ -45,7 +49,7 @@ pub(super) fn keep_best(corpus: &mut SpooledCorpus, keep: Option<usize>, min_doc
         least = statistics[last];
     }
     let pool: Vec<bool> =
-        selected.iter().zip(&statistics).map(|(&selected, &statistic)| selected || statistic >= POOL_SHARE * least).collect();
+        (0..selected.len()).map(|term| selected[term] || is_word[term] || statistics[term] >= POOL_SHARE * least).collect();
     corpus.retain_terms(&pool);
     let mut in_pool = pool.iter();
     selected.retain(|_| in_pool.next().copied().unwrap_or(false));
@@ -53,6 +57,17 @@ pub(super) fn keep_best(corpus: &mut SpooledCorpus, keep: Option<usize>, min_doc
 }
 
 impl Selection {
+    /// Every word of so many documents, and no pair.
+    pub(super) fn words(lexicon: &Lexicon, min_document_frequency: u32) -> Self {
+        let frequencies = lexicon.document_frequencies().iter().enumerate();
+        let selected = frequencies.map(|(term, &count)| lexicon.is_word(term) && count >= min_document_frequency).collect();
+        Self { selected, least: Some(f64::INFINITY), min_document_frequency }
+    }
+
+    pub(super) fn min_document_frequency(&self) -> u32 {
+        self.min_document_frequency
+    }
+
     /// By term of the lexicon: whether the model has it.
     pub(super) fn selected(&self) -> &[bool] {
         &self.selected

@@ -228,8 +228,8 @@ pub(super) struct SpooledCorpus {
 }
 
 impl SpooledCorpus {
-    /// Brings the workers' ids together and prunes the terms that occur in too few documents.
-    pub(super) fn merge(workers: Vec<Interner>, min_document_frequency: u32) -> io::Result<Self> {
+    /// Brings the workers' ids together and prunes the terms that occur in too few documents ([`Lexicon::merge`]).
+    pub(super) fn merge(workers: Vec<Interner>, min_document_frequencies: [u32; 2]) -> io::Result<Self> {
         let mut topics: Vec<Topic> = Vec::new();
         for (name, count) in workers.iter().flat_map(|worker| &worker.topics) {
             // A topic whose only document was rejected stays out.
@@ -241,7 +241,7 @@ impl SpooledCorpus {
                 Err(place) => topics.insert(place, Topic { name: name.clone(), document_count: *count }),
             }
         }
-        let (lexicon, terms) = Lexicon::merge(&workers, min_document_frequency);
+        let (lexicon, terms) = Lexicon::merge(&workers, min_document_frequencies);
         let mut contents = Contents { topics, lexicon, document_count: 0, multi_topic_count: 0 };
         let mut parts = Vec::with_capacity(workers.len());
         for (worker, terms) in workers.into_iter().zip(terms) {

@@ -109,6 +109,11 @@ impl<'a> Features<'a> {
         fill_cross(self.labels, self.is_crossed(), own, &means[..self.kinds.len()], cross);
     }
 
+    /// How many products of inputs, topics and documents each evaluation of a link to all of them takes.
+    pub(in crate::model::train) fn products(&self) -> usize {
+        (self.cross_count() + 1) * self.topic_count * self.len()
+    }
+
     /// At most as many documents as a link is fitted to, evenly spread.
     pub(in crate::model::train) fn thinned(&self, documents: Vec<usize>, most: usize) -> Vec<usize> {
         let products = (self.cross_count() + 1) * self.topic_count;
