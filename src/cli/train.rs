@@ -59,9 +59,9 @@ pub(super) struct Arguments {
     /// Documents may have several topics, or none: each topic gets a yes or no of its own
     #[arg(long)]
     multi_label: bool,
-    /// Leave out terms that occur in fewer documents
-    #[arg(long, default_value_t = 2, value_name = "N")]
-    min_df: u32,
+    /// Leave out terms that occur in fewer documents; without it 2, and 1 where the search tries words alone, on a small corpus
+    #[arg(long, value_name = "N")]
+    min_df: Option<u32>,
     /// Beside all words, keep the N terms of the highest chi-square; 0 keeps all
     #[arg(long, default_value_t = 60_000, value_name = "N")]
     keep_terms: usize,

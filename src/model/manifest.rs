@@ -142,11 +142,17 @@ pub struct RecipeRecord {
     pub min_document_frequency: u32,
     /// How many terms of the highest chi-square were kept besides all words; 0 means all.
     pub keep_terms: usize,
+    /// Whether pairs of words were left out because words alone did better.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub words_alone: bool,
 }
 
 impl fmt::Display for RecipeRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} naive Bayes", self.kind)?;
+        if self.words_alone {
+            f.write_str(", words alone")?;
+        }
         for (name, value) in [
             ("multinomial alpha", self.multinomial_alpha),
             ("complement alpha", self.complement_alpha),
@@ -181,6 +187,9 @@ pub struct LinkTrialRecord {
     pub complement_alpha: f64,
     /// As in [`RecipeRecord`].
     pub link_variance: f64,
+    /// As in [`RecipeRecord`].
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub words_alone: bool,
     /// Mean negative natural logarithm of the right topic's probability.
     pub log_loss: f64,
 }

@@ -11,7 +11,7 @@ use safetensors::SafeTensors;
 use slugline::article::ArticleText;
 use slugline::corpus::{self, Input, OnError, Progress};
 use slugline::model::train::{Estimator, Recipe, TrainError, TrainOptions, Trained, train};
-use slugline::model::{LoadedModel, Manifest, Scorer, artifact};
+use slugline::model::{LinkTrialRecord, LoadedModel, Manifest, Scorer, artifact};
 use slugline::text::TextOptions;
 use tempfile::TempDir;
 
@@ -56,7 +56,7 @@ pub(crate) fn line(body: &str, topics: &[&str]) -> String {
 pub(crate) fn all_terms(estimator: Estimator) -> TrainOptions {
     TrainOptions {
         recipe: Recipe::Fixed(estimator),
-        min_document_frequency: 1,
+        min_document_frequency: Some(1),
         keep_terms: None,
         ..TrainOptions::new("small/1".parse().expect("a model's id"))
     }
@@ -265,7 +265,7 @@ fn a_corpus_of_one_topic_is_refused_by_its_name() {
 
 #[test]
 fn a_corpus_of_which_no_term_survives_is_refused() {
-    let options = TrainOptions { min_document_frequency: 5, ..all_terms(Estimator::Multinomial) };
+    let options = TrainOptions { min_document_frequency: Some(5), ..all_terms(Estimator::Multinomial) };
     let error = refusal(&two_topics(), &options);
     assert!(matches!(error, TrainError::NoTerms(5)), "{error:?}");
     assert!(error.to_string().contains("--min-df"), "{error}");
@@ -289,7 +289,7 @@ fn options_out_of_their_range_are_refused_before_anything_is_read() {
         (alpha(-1.0), "alpha"),
         (alpha(f64::NAN), "alpha"),
         (alpha(f64::INFINITY), "alpha"),
-        (TrainOptions { min_document_frequency: 0, ..good() }, "document frequency"),
+        (TrainOptions { min_document_frequency: Some(0), ..good() }, "document frequency"),
         (target_precision(0.0), "precision"),
         (target_precision(1.0), "precision"),
         (target_precision(f64::NAN), "precision"),
@@ -379,18 +379,40 @@ fn cross_validation_tries_both_estimators_and_their_link_and_keeps_the_best() {
     let best = &trained.manifest.trials[0];
     assert_eq!((&best.recipe, Some(&best.metrics)), (&trained.manifest.recipe, trained.manifest.metrics.as_ref()));
     let linked = trained.manifest.trials.iter().find(|trial| trial.recipe.kind == "linked").expect("there was time for it");
-    // One alpha is given: what is left are the two variances.
-    assert_eq!(trained.manifest.link_trials.len(), 2);
-    let chosen = trained.manifest.link_trials.iter().min_by(|a, b| a.log_loss.total_cmp(&b.log_loss)).expect("two trials");
+    // One alpha is given: what is left are the two variances, with pairs and without.
+    let of_same_terms = |trial: &&LinkTrialRecord| trial.words_alone == linked.recipe.words_alone;
+    let chosen: Vec<&LinkTrialRecord> = trained.manifest.link_trials.iter().filter(of_same_terms).collect();
+    assert_eq!((chosen.len(), trained.manifest.link_trials.len()), (2, 4));
+    let chosen = chosen.into_iter().min_by(|a, b| a.log_loss.total_cmp(&b.log_loss)).expect("two trials");
     assert_eq!(linked.recipe.link_variance, Some(chosen.link_variance));
     assert_eq!(linked.recipe.multinomial_alpha, Some(chosen.multinomial_alpha));
     assert_eq!(linked.recipe.complement_alpha, Some(chosen.complement_alpha));
-    for pair in trained.manifest.trials.windows(2) {
+    for pair in trained.manifest.trials[1..].windows(2) {
         let [better, worse] = [&pair[0].metrics, &pair[1].metrics];
         let is_ranked =
             better.accuracy > worse.accuracy || (better.accuracy == worse.accuracy && better.log_loss <= worse.log_loss);
         assert!(is_ranked, "{better:?} before {worse:?}");
     }
+}
+
+#[test]
+fn a_model_of_words_alone_says_that_it_has_no_pairs() {
+    // A word says the topic, and its neighbours are never the same twice.
+    let lines: Vec<String> = (0..60)
+        .map(|n| {
+            let word = ["goal", "profit"][n % 2];
+            line(&format!("filler{n} {word} other{n} {word}"), &[["sport", "business"][n % 2]])
+        })
+        .collect();
+    let options = TrainOptions { recipe: Recipe::Auto, min_document_frequency: None, ..all_terms(Estimator::Multinomial) };
+    let trained = trained(&lines, &options);
+    let kinds: BTreeSet<bool> = trained.manifest.trials.iter().map(|trial| trial.recipe.words_alone).collect();
+    assert_eq!(kinds, BTreeSet::from([false, true]));
+    let recipe = &trained.manifest.recipe;
+    assert_eq!(trained.manifest.text.pairs, !recipe.words_alone);
+    // Pairs need two documents, words of a small corpus one: 120 of them occur once.
+    let (frequency, terms) = if recipe.words_alone { (1, 122) } else { (2, 2) };
+    assert_eq!((recipe.min_document_frequency, trained.manifest.term_count), (frequency, terms));
 }
 
 #[test]
@@ -431,7 +453,7 @@ fn the_terms_kept_are_all_words_and_the_best_pairs() {
     let terms = |options: TrainOptions| -> Vec<String> {
         loaded(&trained(&lines, &options)).model.vocabulary().terms().map(str::to_owned).collect()
     };
-    let options = || TrainOptions { min_document_frequency: 2, ..all_terms(Estimator::Multinomial) };
+    let options = || TrainOptions { min_document_frequency: Some(2), ..all_terms(Estimator::Multinomial) };
     assert_eq!(terms(options()), ["bank", "goal", "late", "match", "rate", "the", "the match", "the rate"]);
     // Presence against three and two documents, chi-square: bank, rate and "the rate" 3, match and "the match" 2, goal 4/3,
     // late 4/3, the 0. Of equals the first by text counts.

@@ -98,13 +98,7 @@ pub(super) struct Sums {
 
 impl Sums {
     fn zeros(topic_count: usize) -> Self {
-        Self {
-            topics: vec![0; topic_count],
-            collection: 0,
-            documents: vec![0; topic_count],
-            document_count: 0,
-            log_lengths: 0,
-        }
+        Self { topics: vec![0; topic_count], collection: 0, documents: vec![0; topic_count], document_count: 0, log_lengths: 0 }
     }
 
     fn add(&mut self, other: &Self) {
@@ -361,14 +355,7 @@ impl Counts {
 
 impl Counting {
     /// Adds up a term that was counted; returns in which folds it is known.
-    fn take_term(
-        &mut self,
-        folds: &Folds,
-        selection: &Selection,
-        rests: &[Rest],
-        term: &Term,
-        postings: Postings<'_>,
-    ) -> u8 {
+    fn take_term(&mut self, folds: &Folds, selection: &Selection, rests: &[Rest], term: &Term, postings: Postings<'_>) -> u8 {
         let Self { cells, folds: sums, rest_sums, rest_presence, .. } = self;
         for fold in cells.others(ALL) {
             let sums = &mut sums[fold];
@@ -500,5 +487,54 @@ impl TopicCounts {
 
     pub(super) fn document_count(&self) -> u64 {
         self.document_count
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::estimate::{Candidate, Estimator, Linear, RowEstimate};
+    use super::*;
+
+    #[test]
+    fn a_row_by_itself_is_that_of_the_fit_to_all_terms() {
+        // Three topics, four terms, a document in five without a topic; by term the collection's sum, then the topics'.
+        let unit = |x: f64| fixed(x, UNIT);
+        let rows = [[7.5, 1.5, 0.0, 4.0], [3.25, 0.25, 2.0, 0.5], [0.5, 0.0, 0.5, 0.0], [20.0, 9.0, 0.0, 11.0]]
+            .map(|row| row.map(unit));
+        let column = |place: usize| rows.iter().map(|row| row[place]).sum();
+        let sums = Sums {
+            topics: (1..4).map(column).collect(),
+            collection: column(0),
+            documents: vec![12, 3, 5],
+            document_count: 25,
+            log_lengths: unit(25.0 * 1.7),
+        };
+        let keys = (0..4).map(|term| (term, 0)).collect();
+        let counts = TopicCounts::put_together(&sums, &[(keys, rows.concat())]);
+        for candidate in [
+            Candidate::Smoothed(Estimator::Multinomial, 0.03),
+            Candidate::Smoothed(Estimator::Complement, 0.4),
+            Candidate::OneAgainstRest { interpolation: 0.8 },
+        ] {
+            let all = Linear::fit(candidate, &counts).expect("a fit");
+            let alone = RowEstimate::new(candidate, &sums, rows.len());
+            for (term, row) in rows.iter().enumerate() {
+                let mut weights = [0.0; 3];
+                alone.row(&row[1..], row[0], &mut weights);
+                for (topic, weight) in weights.into_iter().enumerate() {
+                    let expected = all.weights[[topic, term]];
+                    assert!((f64::from(weight) - expected).abs() < 1e-5, "{candidate:?} {term} {topic}: {weight} {expected}");
+                }
+            }
+            for (alone, all) in alone.bias.iter().zip(&all.bias) {
+                assert!((f64::from(*alone) - all).abs() < 1e-6, "{candidate:?}: {alone} {all}");
+            }
+        }
+    }
+
+    #[test]
+    fn numbers_are_rounded_to_whole_units() {
+        assert_eq!([0.0, 0.49, 0.5, 1.5, 2.0].map(|x| fixed(x, 1.0)), [0, 0, 1, 2, 2]);
+        assert_eq!(fixed(1.0, UNIT), 1 << 32);
     }
 }

@@ -411,6 +411,21 @@ mod tests {
     }
 
     #[test]
+    fn scores_in_units_are_the_sums_of_the_products() {
+        let mut scores = [0; LANES];
+        let mut expected = [0.0f64; LANES];
+        for term in 0..1_000 {
+            let x = 1.0 / (1.0 + term as f32);
+            let row = [-MAX_WEIGHT, MAX_WEIGHT, 0.001 * term as f32, -3.3];
+            add_scaled(&mut scores, &row, x);
+            expected.iter_mut().zip(row).for_each(|(sum, weight)| *sum += f64::from(x) * f64::from(weight));
+        }
+        for (score, expected) in scores.into_iter().zip(expected) {
+            assert!((f64::from(score) * f64::from(SCORE_UNIT) - expected).abs() < 1e-3, "{score} {expected}");
+        }
+    }
+
+    #[test]
     fn the_scale_makes_probabilities_match_frequencies() {
         // Always a lead of 1; right three times in four: the scale must make that 3 : 1, which is ln 3.
         let rows: Vec<(&[usize], &[f32])> =

@@ -6,9 +6,11 @@ use ndarray::Axis;
 use super::TrainOptions;
 use super::choose::Trial;
 use super::estimate::Linear;
+use super::inverted::{Inverted, Rank};
 use super::topics::Topic;
 use crate::model::artifact::Draft;
 use crate::model::manifest::{CorpusRecord, Labels, LinkTrialRecord, Manifest, TopicRecord, TrialRecord, WeightsRecord};
+use crate::text::TextOptions;
 
 /// The largest weight, either way: what half precision holds. Only a corpus told apart without a single mistake comes near it.
 const MAX_WEIGHT: f64 = 65_504.0;
@@ -18,6 +20,15 @@ const MAX_WEIGHT: f64 = 65_504.0;
 pub(super) struct Terms {
     pub(super) texts: Vec<String>,
     pub(super) idf: Vec<f32>,
+}
+
+impl Terms {
+    /// The terms that are selected, in the order of their texts.
+    pub(super) fn selected(corpus: &Inverted) -> Self {
+        let mut terms: Vec<_> = corpus.terms().filter(|term| term.rank == Rank::Selected).collect();
+        terms.sort_unstable_by_key(|term| term.key());
+        Self { texts: terms.iter().map(|term| corpus.text(term)).collect(), idf: terms.iter().map(|term| term.idf).collect() }
+    }
 }
 
 /// Puts the artefact's parts together.
@@ -57,7 +68,7 @@ pub(super) fn draft(
             trials,
             link_trials,
             labels: options.labels,
-            text: options.text,
+            text: TextOptions { pairs: options.text.pairs && !trial.words_alone, ..options.text },
             topics: topics
                 .iter()
                 .enumerate()

@@ -59,6 +59,14 @@ impl Term {
     }
 }
 
+/// In how many documents a term has to be, not to be left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct LeastFrequencies {
+    pub(super) words: u32,
+    /// No less than for words.
+    pub(super) pairs: u32,
+}
+
 /// A document that has a term.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Posting {
@@ -129,9 +137,9 @@ pub(super) struct Inverted {
 }
 
 impl Inverted {
-    /// Brings together what the workers took in. Terms in fewer than `min_document_frequency` documents are left out; the others
-    /// have their statistic computed `with_statistics`.
-    pub(super) fn new(workers: &[Interner], min_document_frequency: u32, with_statistics: bool) -> io::Result<Self> {
+    /// Brings together what the workers took in. Terms in fewer documents than the least are left out; the others have their statistic
+    /// computed `with_statistics`.
+    pub(super) fn new(workers: &[Interner], least: LeastFrequencies, with_statistics: bool) -> io::Result<Self> {
         let (topics, document_topics) = DocumentTopics::merge(workers);
         let document_count = document_topics.len();
         let (mut ordinals, mut token_counts) = (Vec::with_capacity(document_count), Vec::with_capacity(document_count));
@@ -141,13 +149,13 @@ impl Inverted {
             ordinals.extend(worker.heads.iter().map(|head| head.ordinal));
             token_counts.extend(worker.heads.iter().map(|head| head.token_count));
         }
-        let lexicon = Words::merge(workers, min_document_frequency);
+        let lexicon = Words::merge(workers, least.words);
         let sizes: Option<Vec<f64>> = with_statistics.then(|| topics.iter().map(|topic| topic.document_count as f64).collect());
         let builder = Builder {
             workers,
             bases,
             words: &lexicon,
-            min_document_frequency,
+            least,
             topics: &document_topics,
             sizes: sizes.as_deref(),
             logs: idf_of(document_count),
@@ -171,16 +179,7 @@ impl Inverted {
         }
         let mut postings = postings.into_inner().unwrap_or_else(PoisonError::into_inner);
         postings.finish()?;
-        Ok(Self {
-            topics,
-            words: lexicon.texts,
-            ordinals,
-            token_counts,
-            document_topics,
-            threads,
-            partitions,
-            postings,
-        })
+        Ok(Self { topics, words: lexicon.texts, ordinals, token_counts, document_topics, threads, partitions, postings })
     }
 
     pub(super) fn document_count(&self) -> usize {
@@ -318,7 +317,7 @@ struct Builder<'a, F> {
     /// Worker by worker: the number of its first document.
     bases: Vec<u32>,
     words: &'a Words,
-    min_document_frequency: u32,
+    least: LeastFrequencies,
     topics: &'a DocumentTopics,
     /// How many documents each topic has, where statistics are asked for.
     sizes: Option<&'a [f64]>,
@@ -358,7 +357,8 @@ impl<F: Fn(u32) -> f32> Builder<'_, F> {
             }
         }
         let words = &self.words.of_partition[number];
-        self.put(words.iter().map(|&(rank, frequency)| (rank, NONE, frequency)), scratch, &mut terms, &mut out);
+        let words = words.iter().map(|&(rank, frequency)| (rank, NONE, frequency));
+        self.put(words, self.least.words, scratch, &mut terms, &mut out);
 
         scratch.found.clear();
         let pair_count = self.workers.iter().map(|worker| worker.postings.len_of(PARTITIONS + number) / 3).sum();
@@ -378,16 +378,18 @@ impl<F: Fn(u32) -> f32> Builder<'_, F> {
             }
         }
         let groups = std::mem::take(&mut scratch.groups);
-        self.put(groups.groups.iter().map(|group| (group.first, group.second, group.count)), scratch, &mut terms, &mut out);
+        let pairs = groups.groups.iter().map(|group| (group.first, group.second, group.count));
+        self.put(pairs, self.least.pairs, scratch, &mut terms, &mut out);
         scratch.groups = groups;
         Ok((terms, out))
     }
 
-    /// Appends those of the groups (first word, second word, document frequency) that are frequent enough, with their postings from
+    /// Appends those of the groups (first word, second word, document frequency) in at least so many documents, with their postings from
     /// `scratch.found`.
     fn put(
         &self,
         groups: impl Iterator<Item = (u32, u32, u32)> + Clone,
+        least: u32,
         scratch: &mut Scratch,
         terms: &mut Vec<Term>,
         out: &mut Vec<u32>,
@@ -396,7 +398,7 @@ impl<F: Fn(u32) -> f32> Builder<'_, F> {
         next.clear();
         let mut total = 0;
         next.extend(groups.clone().map(|(.., frequency)| {
-            if frequency < self.min_document_frequency {
+            if frequency < least {
                 return NONE;
             }
             total += frequency;
@@ -413,7 +415,7 @@ impl<F: Fn(u32) -> f32> Builder<'_, F> {
         }
         let mut rest = &postings[..];
         for (first, second, document_frequency) in groups {
-            if document_frequency < self.min_document_frequency {
+            if document_frequency < least {
                 continue;
             }
             let (own, after) = rest.split_at(document_frequency as usize);

@@ -37,12 +37,11 @@ use super::artifact::{ArtifactError, Encoded, hexadecimal};
 use super::manifest::{CorpusRecord, Labels, Manifest, ModelId};
 use crate::corpus::{self, CorpusError, Input, Progress};
 use crate::text::TextOptions;
-use counts::{Counts, Lengths};
-use folds::Folds;
-use freeze::Terms;
 use intern::Interner;
-use inverted::{Inverted, Rank};
+use inverted::{Inverted, LeastFrequencies};
 
+/// Terms in fewer documents are left out where nothing else is asked for: a word or pair of one document is often a slip.
+const DEFAULT_MIN_DOCUMENT_FREQUENCY: u32 = 2;
 /// The least pseudo-count. Below it the logarithm of what was never seen outweighs all that was.
 const MIN_ALPHA: f64 = 1e-6;
 
@@ -64,8 +63,8 @@ pub struct TrainOptions {
     pub text: TextOptions,
     /// BCP-47 tag of the corpus's language; empty when not stated.
     pub language_code: String,
-    /// Terms in fewer documents are left out; at least 1.
-    pub min_document_frequency: u32,
+    /// Terms in fewer documents are left out; at least 1. None leaves it to the search: 2, and 1 for the words of a small corpus.
+    pub min_document_frequency: Option<u32>,
     /// Beside the words, how many terms of the highest chi-square are kept; None keeps all.
     pub keep_terms: Option<usize>,
     /// The precision that confident answers are to have, in (0, 1).
@@ -92,7 +91,7 @@ impl TrainOptions {
             budget: None,
             text: TextOptions::default(),
             language_code: String::new(),
-            min_document_frequency: 2,
+            min_document_frequency: None,
             keep_terms: Some(60_000),
             target_precision: 0.95,
             seed: 1,
@@ -173,10 +172,8 @@ pub fn train(inputs: &[Input], options: &TrainOptions, progress: &Progress) -> R
     let bags: Vec<_> = workers.iter_mut().filter_map(|worker| worker.bags.take()).collect();
     let header = Header::new(options.text, options.labels, options.language_code.clone(), record.clone(), &summary.end);
     let write = || options.keep_documents.then(|| documents::write(&workers, bags, &header)).transpose();
-    let invert = || {
-        let with_statistics = options.keep_terms.is_some();
-        Inverted::new(&workers, options.min_document_frequency, with_statistics)
-    };
+    let least = choose::least_frequencies(options, record.document_count);
+    let invert = || Inverted::new(&workers, least, options.keep_terms.is_some());
     let (documents, corpus) = thread::scope(|scope| {
         if options.corpus.threads > 1 {
             let writing = scope.spawn(write);
@@ -188,34 +185,20 @@ pub fn train(inputs: &[Input], options: &TrainOptions, progress: &Progress) -> R
     });
     drop(workers);
     let (documents, mut corpus) = (documents?, corpus?);
-    check_corpus(&corpus, options)?;
-    let selection = select::keep_best(&mut corpus, options.keep_terms, options.min_document_frequency);
-    let folds = Folds::deal(&corpus, options.seed);
-    let lengths = Lengths::of(&corpus, &folds)?;
-    let counts = Counts::of(&corpus, &folds, &selection, &lengths)?;
-    let bench = cross_validate::Bench { corpus: &corpus, folds: &folds, lengths: &lengths, counts: &counts };
-    let choice = choose::choose(bench, options)?;
+    check_corpus(&corpus, least)?;
+    let mut choice = choose::choose(&mut corpus, options)?;
     let best = choice.trials.first().ok_or(TrainError::EmptyCorpus)?;
-    let linear = best.fit(&counts.selected)?;
+    let choose::Vocabulary { terms, counts } = choice.vocabularies.swap_remove(best.vocabulary);
+    let linear = best.fit(&counts)?;
     let warnings = warnings(&corpus, options.labels);
-    let draft = freeze::draft(options, record, &corpus.topics, selected(&corpus), linear, best, choice.records(options));
+    let draft = freeze::draft(options, record, &corpus.topics, terms, linear, best, choice.records(options));
     let artifact = super::artifact::encode(draft)?;
     let manifest = super::artifact::parse(&artifact.manifest, &artifact.weights)?.manifest;
     Ok(Trained { artifact, documents, manifest, corpus: summary, warnings })
 }
 
-/// The terms that are selected, in the order of their texts.
-fn selected(corpus: &Inverted) -> Terms {
-    let mut terms: Vec<_> = corpus.terms().filter(|term| term.rank == Rank::Selected).collect();
-    terms.sort_unstable_by_key(|term| term.key());
-    Terms {
-        texts: terms.iter().map(|term| corpus.text(term)).collect(),
-        idf: terms.iter().map(|term| term.idf).collect(),
-    }
-}
-
 /// Whether there is something to learn.
-fn check_corpus(corpus: &Inverted, options: &TrainOptions) -> Result<(), TrainError> {
+fn check_corpus(corpus: &Inverted, least: LeastFrequencies) -> Result<(), TrainError> {
     if corpus.document_count() == 0 {
         return Err(TrainError::EmptyCorpus);
     }
@@ -223,7 +206,7 @@ fn check_corpus(corpus: &Inverted, options: &TrainOptions) -> Result<(), TrainEr
         return Err(TrainError::OneTopic(only.name.to_string()));
     }
     if corpus.terms().next().is_none() {
-        return Err(TrainError::NoTerms(options.min_document_frequency));
+        return Err(TrainError::NoTerms(least.words));
     }
     Ok(())
 }
@@ -274,7 +257,7 @@ fn check(options: &TrainOptions) -> Result<(), TrainError> {
     if options.labels == Labels::Multiple && (options.recipe != Recipe::Auto || options.alpha.is_some()) {
         return refuse("several topics a document have a recipe of their own: leave out --recipe and --alpha");
     }
-    if options.min_document_frequency == 0 {
+    if options.min_document_frequency == Some(0) {
         return refuse("the minimum document frequency must be at least 1");
     }
     if !(options.target_precision > 0.0 && options.target_precision < 1.0) {

@@ -20,11 +20,18 @@ const POOL_SHARE: f64 = 0.5;
 /// topic's documents with the term and `expected` what it would be if the term knew no topic. The correction matters: without it
 /// pairs of two documents of one rare topic come out on top, and say nothing of a third. Of equal terms the first by text is
 /// selected. Terms far from selected are dropped. (Yang and Pedersen, "A Comparative Study on Feature Selection in Text Categorization", ICML 1997; Yates, 1934.)
+///
+/// Words in fewer than `min_document_frequency` documents may be there for [`words`], and are dropped.
 pub(super) fn keep_best(corpus: &mut Inverted, keep: Option<usize>, min_document_frequency: u32) -> Selection {
     let all = Selection { least: None, min_document_frequency };
-    let (terms, pairs) = corpus.terms().fold((0, 0), |(terms, pairs), term| (terms + 1, pairs + usize::from(!term.is_word())));
-    let Some(keep) = keep.filter(|&keep| terms > keep && pairs > 0) else { return all };
-    let mut order: Vec<(f64, (u32, u32))> = corpus.terms().map(|term| (term.statistic, term.key())).collect();
+    let is_frequent = |term: &Term| term.document_frequency >= min_document_frequency;
+    let frequent = || corpus.terms().filter(|term| is_frequent(term));
+    let (terms, pairs) = frequent().fold((0, 0), |(terms, pairs), term| (terms + 1, pairs + usize::from(!term.is_word())));
+    let Some(keep) = keep.filter(|&keep| terms > keep && pairs > 0) else {
+        corpus.terms_mut().for_each(|term| term.rank = if is_frequent(term) { Rank::Selected } else { Rank::Dropped });
+        return all;
+    };
+    let mut order: Vec<(f64, (u32, u32))> = frequent().map(|term| (term.statistic, term.key())).collect();
     // None is selected by a statistic that none reaches.
     let mut last = (f64::INFINITY, (0, 0));
     let by_rank = |a: &(f64, (u32, u32)), b: &(f64, (u32, u32))| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1));
@@ -35,13 +42,22 @@ pub(super) fn keep_best(corpus: &mut Inverted, keep: Option<usize>, min_document
     for term in corpus.terms_mut() {
         let is_selected = term.is_word() || by_rank(&(term.statistic, term.key()), &last).is_le();
         let is_in_pool = term.statistic >= POOL_SHARE * least;
-        term.rank = match (is_selected, is_in_pool) {
-            (true, _) => Rank::Selected,
-            (false, true) => Rank::Pool,
-            (false, false) => Rank::Dropped,
+        term.rank = match (is_frequent(term), is_selected, is_in_pool) {
+            (true, true, _) => Rank::Selected,
+            (true, false, true) => Rank::Pool,
+            _ => Rank::Dropped,
         };
     }
     Selection { least: Some(least), ..all }
+}
+
+/// Selects every word of so many documents, and no pair.
+pub(super) fn words(corpus: &mut Inverted, min_document_frequency: u32) -> Selection {
+    for term in corpus.terms_mut() {
+        let is_selected = term.is_word() && term.document_frequency >= min_document_frequency;
+        term.rank = if is_selected { Rank::Selected } else { Rank::Dropped };
+    }
+    Selection { least: None, min_document_frequency }
 }
 
 /// What there is of a corpus without the documents of one fold.
@@ -54,6 +70,10 @@ pub(super) struct Rest {
 }
 
 impl Selection {
+    pub(super) fn min_document_frequency(&self) -> u32 {
+        self.min_document_frequency
+    }
+
     /// Whether a term would have been selected, had `rest` been all there is of the corpus: what was chosen with the held-out documents in
     /// sight must not be used on them. A statistic grows with the documents, and so does the least. `presence`: in how many documents of
     /// the rest it occurs, by topic, and `document_frequency` in all of them.

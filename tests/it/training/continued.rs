@@ -108,7 +108,7 @@ fn going_on_holds_for_several_topics_a_document_and_other_text_options() {
 #[test]
 fn another_recipe_may_go_on_from_the_same_documents() {
     let corpus = Corpus::of_files(&[&two_topics(), &[line("late goal wins again", &["sport"])]]);
-    let old = TrainOptions { min_document_frequency: 2, ..super::all_terms(super::Estimator::Multinomial) };
+    let old = TrainOptions { min_document_frequency: Some(2), ..super::all_terms(super::Estimator::Multinomial) };
     let new = TrainOptions { seed: 3, ..super::all_terms(super::Estimator::Complement) };
     let directory = stored(&mut trained_from(None, &corpus.inputs[..1], &old));
     let mut went_on = trained_from(Some(&model(&directory)), &corpus.inputs[1..], &new);

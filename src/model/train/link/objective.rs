@@ -1,0 +1,288 @@
+//! What the link's search minimises: the mean negative log-likelihood, and the prior's part.
+
+use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+use argmin::core::{CostFunction, Error, Gradient};
+
+use super::features::Features;
+use super::turn::Turn;
+use super::{BIAS_VARIANCE, Parameters, Prior, SHARED_VARIANCE};
+use crate::model::elementary::exp;
+use crate::model::manifest::Labels;
+
+/// How many documents a thread takes at a time; sums are taken in the order of these chunks, whoever made them.
+const CHUNK: usize = 1_024;
+
+/// Where the parameters lie in the vector that the solver moves: the weights shared by all topics (one a kind), each topic's
+/// deviation from them, the turned matrix, the biases.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Layout {
+    topic_count: usize,
+    kind_count: usize,
+    cross_count: usize,
+}
+
+impl Layout {
+    pub(super) fn of(features: &Features<'_>) -> Self {
+        Self { topic_count: features.topic_count, kind_count: features.kinds.len(), cross_count: features.cross_count() }
+    }
+
+    fn own_start(self) -> usize {
+        self.kind_count
+    }
+
+    fn cross_start(self) -> usize {
+        self.own_start() + self.kind_count * self.topic_count
+    }
+
+    fn bias_start(self) -> usize {
+        self.cross_start() + self.cross_count * self.topic_count
+    }
+
+    fn len(self) -> usize {
+        self.bias_start() + self.topic_count
+    }
+
+    pub(super) fn read(self, vector: &[f64], turn: &Turn) -> Parameters {
+        let mut own = vector[self.own_start()..self.cross_start()].to_vec();
+        for ((own, shared), scales) in own.chunks_exact_mut(self.topic_count).zip(vector).zip(&turn.scales) {
+            for (own, topic) in own.iter_mut().zip(&turn.topic_scales) {
+                *own = *own * scales.own * topic + shared * scales.shared;
+            }
+        }
+        let mut cross = vector[self.cross_start()..self.bias_start()].to_vec();
+        turn.scale_topics(&mut cross);
+        let bias = vector[self.bias_start()..].iter().zip(&turn.bias_scales).map(|(bias, scale)| bias * scale).collect();
+        Parameters { own, cross, bias }
+    }
+}
+
+/// Mean negative log-likelihood plus the prior's part.
+pub(super) struct Objective<'a> {
+    features: &'a Features<'a>,
+    chosen: &'a [usize],
+    prior: Prior,
+    turn: &'a Turn,
+    layout: Layout,
+    threads: usize,
+    /// For each document chosen its scores, then its turned inputs.
+    rows: Vec<f32>,
+    /// The point last asked for: the line search asks for its cost and then for its gradient.
+    last: Mutex<Option<Evaluated>>,
+}
+
+/// What the objective was at a point.
+struct Evaluated {
+    point: Vec<f64>,
+    cost: f64,
+    gradient: Vec<f64>,
+}
+
+impl<'a> Objective<'a> {
+    pub(super) fn new(features: &'a Features<'a>, chosen: &'a [usize], prior: Prior, turn: &'a Turn, threads: usize) -> Self {
+        let (mut own, mut cross) = (vec![0.0; features.own_count()], vec![0.0; features.cross_count()]);
+        let mut turned = cross.clone();
+        let mut rows = Vec::with_capacity(chosen.len() * (own.len() + cross.len()));
+        for &document in chosen {
+            features.row(document, &mut own, &mut cross);
+            turn.inputs(&cross, &mut turned);
+            rows.extend(own.iter().chain(&turned).map(|&value| value as f32));
+        }
+        let layout = Layout::of(features);
+        Self { features, chosen, prior, turn, layout, threads: threads.max(1), rows, last: Mutex::default() }
+    }
+
+    /// The kinds weigh the same, and a topic nothing but its own.
+    pub(super) fn start(&self) -> Vec<f64> {
+        let mut start = vec![0.0; self.layout.len()];
+        for (start, scales) in start.iter_mut().zip(&self.turn.scales) {
+            *start = self.centre() / scales.shared;
+        }
+        start
+    }
+
+    fn centre(&self) -> f64 {
+        1.0 / self.layout.kind_count as f64
+    }
+
+    pub(super) fn evaluate(&self, point: &[f64]) -> (f64, Vec<f64>) {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(last) = &*last
+            && last.point == point
+        {
+            return (last.cost, last.gradient.clone());
+        }
+        let parameters = self.layout.read(point, self.turn);
+        let width = self.layout.len() - self.layout.own_start();
+        let chunk_count = self.chosen.len().div_ceil(CHUNK);
+        let next = AtomicUsize::new(0);
+        let parts = Mutex::new(Vec::with_capacity(chunk_count));
+        let work = || {
+            loop {
+                let place = next.fetch_add(1, Ordering::Relaxed);
+                if place >= chunk_count {
+                    break;
+                }
+                let part = self.evaluate_chunk(&parameters, place, width);
+                parts.lock().unwrap_or_else(PoisonError::into_inner).push((place, part));
+            }
+        };
+        thread::scope(|scope| {
+            for _ in 1..self.threads.min(chunk_count) {
+                scope.spawn(work);
+            }
+            work();
+        });
+        let mut parts = parts.into_inner().unwrap_or_else(PoisonError::into_inner);
+        parts.sort_by_key(|(place, _)| *place);
+        let (mut cost, mut gradient) = (0.0, vec![0.0; self.layout.len()]);
+        for (_, (part_cost, part_gradient)) in parts {
+            cost += part_cost;
+            for (sum, part) in gradient[self.layout.own_start()..].iter_mut().zip(part_gradient) {
+                *sum += part;
+            }
+        }
+        let count = self.chosen.len().max(1) as f64;
+        cost /= count;
+        gradient.iter_mut().for_each(|gradient| *gradient /= count);
+        let (shared, rest) = gradient.split_at_mut(self.layout.own_start());
+        let own = rest.chunks_exact_mut(self.layout.topic_count);
+        for ((shared, own), scales) in shared.iter_mut().zip(own).zip(&self.turn.scales) {
+            *shared = own.iter().sum::<f64>() * scales.shared;
+            for (own, topic) in own.iter_mut().zip(&self.turn.topic_scales) {
+                *own *= scales.own * topic;
+            }
+        }
+        self.turn.scale_topics(&mut gradient[self.layout.cross_start()..self.layout.bias_start()]);
+        for (gradient, scale) in gradient[self.layout.bias_start()..].iter_mut().zip(&self.turn.bias_scales) {
+            *gradient *= scale;
+        }
+        cost += self.add_prior(point, &mut gradient, count);
+        *last = Some(Evaluated { point: point.to_vec(), cost, gradient: gradient.clone() });
+        (cost, gradient)
+    }
+
+    /// Adds the prior's part to the gradient; returns its part of the cost.
+    fn add_prior(&self, point: &[f64], gradient: &mut [f64], count: f64) -> f64 {
+        let layout = self.layout;
+        let mut cost = 0.0;
+        let mut hold = |range: Range<usize>, scale: &dyn Fn(usize) -> f64, centre: f64, variance: f64| {
+            let precision = 1.0 / (variance * count);
+            for (place, (gradient, value)) in gradient[range.clone()].iter_mut().zip(&point[range]).enumerate() {
+                let scale = scale(place);
+                let distance = value * scale - centre;
+                *gradient += precision * distance * scale;
+                cost += 0.5 * precision * distance * distance;
+            }
+        };
+        for (kind, scales) in self.turn.scales.iter().enumerate() {
+            hold(kind..kind + 1, &|_| scales.shared, self.centre(), SHARED_VARIANCE);
+            let own = layout.own_start() + kind * layout.topic_count;
+            let scale = |topic: usize| scales.own * self.turn.topic_scales[topic];
+            hold(own..own + layout.topic_count, &scale, 0.0, self.prior.own);
+        }
+        hold(layout.bias_start()..layout.len(), &|topic| self.turn.bias_scales[topic], 0.0, BIAS_VARIANCE);
+        let precision = 1.0 / (self.prior.cross * count);
+        let mut matrix = point[layout.cross_start()..layout.bias_start()].to_vec();
+        self.turn.scale_topics(&mut matrix);
+        let mut matrix = self.turn.back(&matrix);
+        cost += 0.5 * precision * matrix.iter().map(|value| value * value).sum::<f64>();
+        matrix.iter_mut().for_each(|value| *value *= precision);
+        self.turn.scale_topics(&mut matrix);
+        self.turn.gradient(&matrix, &mut gradient[layout.cross_start()..layout.bias_start()]);
+        cost
+    }
+
+    /// The sums over one chunk of the documents: the cost, and the gradient by each topic's own weights, the matrix, the bias.
+    fn evaluate_chunk(&self, parameters: &Parameters, place: usize, width: usize) -> (f64, Vec<f64>) {
+        let k = self.layout.topic_count;
+        let chosen = &self.chosen[place * CHUNK..self.chosen.len().min((place + 1) * CHUNK)];
+        let own_count = self.layout.kind_count * k;
+        let row_width = own_count + self.layout.cross_count;
+        let rows = self.rows[place * CHUNK * row_width..].chunks_exact(row_width);
+        let (mut cost, mut gradient) = (0.0, vec![0.0; width]);
+        let mut inputs = vec![0.0; row_width];
+        let mut residuals = vec![0.0; k];
+        for (&document, row) in chosen.iter().zip(rows) {
+            for (input, &value) in inputs.iter_mut().zip(row) {
+                *input = f64::from(value);
+            }
+            let (own, cross) = inputs.split_at(own_count);
+            parameters.apply(own, cross, &mut residuals);
+            cost += match self.features.labels {
+                Labels::Single => one_of(&mut residuals, self.features.topics[document]),
+                Labels::Multiple => each_of(&mut residuals, self.features.topics[document]),
+            };
+            let (own_gradient, rest) = gradient.split_at_mut(own_count);
+            let (cross_gradient, bias_gradient) = rest.split_at_mut(self.layout.cross_count * k);
+            for (inputs, gradient) in own.chunks_exact(k).zip(own_gradient.chunks_exact_mut(k)) {
+                for ((gradient, input), residual) in gradient.iter_mut().zip(inputs).zip(&residuals) {
+                    *gradient += input * residual;
+                }
+            }
+            for (&input, gradient) in cross.iter().zip(cross_gradient.chunks_exact_mut(k)) {
+                for (gradient, residual) in gradient.iter_mut().zip(&residuals) {
+                    *gradient += input * residual;
+                }
+            }
+            for (gradient, residual) in bias_gradient.iter_mut().zip(&residuals) {
+                *gradient += residual;
+            }
+        }
+        (cost, gradient)
+    }
+}
+
+/// Turns logits into the derivatives of the negative log-likelihood of a topic that is one of the right ones, and returns it.
+pub(super) fn one_of(logits: &mut [f64], topics: &[usize]) -> f64 {
+    let greatest = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let share = 1.0 / topics.len().max(1) as f64;
+    let mut cost: f64 = topics.iter().map(|&topic| share * (greatest - logits[topic])).sum();
+    let mut sum = 0.0;
+    for logit in logits.iter_mut() {
+        *logit = exp(*logit - greatest);
+        sum += *logit;
+    }
+    cost += libm::log(sum);
+    logits.iter_mut().for_each(|mass| *mass /= sum);
+    for &topic in topics {
+        logits[topic] -= share;
+    }
+    cost
+}
+
+/// The same for topics of which each is right or wrong for itself.
+pub(super) fn each_of(logits: &mut [f64], topics: &[usize]) -> f64 {
+    let mut cost: f64 = topics.iter().map(|&topic| -logits[topic]).sum();
+    for logit in logits.iter_mut() {
+        // ln(1 + e^x), without overflow.
+        let mass = exp(-logit.abs());
+        cost += logit.max(0.0) + libm::log1p(mass);
+        *logit = if *logit >= 0.0 { 1.0 / (1.0 + mass) } else { mass / (1.0 + mass) };
+    }
+    for &topic in topics {
+        logits[topic] -= 1.0;
+    }
+    cost
+}
+
+impl CostFunction for Objective<'_> {
+    type Param = Vec<f64>;
+    type Output = f64;
+
+    fn cost(&self, point: &Vec<f64>) -> Result<f64, Error> {
+        Ok(self.evaluate(point).0)
+    }
+}
+
+impl Gradient for Objective<'_> {
+    type Param = Vec<f64>;
+    type Gradient = Vec<f64>;
+
+    fn gradient(&self, point: &Vec<f64>) -> Result<Vec<f64>, Error> {
+        Ok(self.evaluate(point).1)
+    }
+}

@@ -1,0 +1,131 @@
+//! The change of basis in which the link is fitted.
+
+use argmin::core::Error;
+use linfa_linalg::cholesky::Cholesky as _;
+use linfa_linalg::triangular::{SolveTriangular as _, UPLO};
+use ndarray::Array2;
+
+use super::features::Features;
+use super::{BIAS_VARIANCE, Prior, SHARED_VARIANCE};
+
+/// The change of basis in which the matrix is fitted. With `H = c G'G / n + I / (v n)`, about the Hessian of one topic's
+/// column, and `H = L L'`: inputs are turned by the inverse of `L`, and the matrix comes back by the inverse of `L'`.
+#[derive(Debug)]
+pub(super) struct Turn {
+    topic_count: usize,
+    /// The inverse of `L'`: upper triangular.
+    matrix: Array2<f64>,
+    /// By kind.
+    pub(super) scales: Vec<Scales>,
+    /// By topic: what its column is multiplied by, for the Hessian of a rare topic is a small one; and its bias.
+    pub(super) topic_scales: Vec<f64>,
+    pub(super) bias_scales: Vec<f64>,
+}
+
+/// The same for weights that stand alone: what they are divided by in the vector that the solver moves.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Scales {
+    pub(super) shared: f64,
+    pub(super) own: f64,
+}
+
+impl Turn {
+    pub(super) fn new(features: &Features<'_>, chosen: &[usize], prior: Prior) -> Result<Self, Error> {
+        let count = chosen.len().max(1) as f64;
+        let inputs = features.cross_count();
+        let mut moments = Array2::<f64>::zeros((inputs, inputs));
+        let (mut own, mut cross) = (vec![0.0; features.own_count()], vec![0.0; inputs]);
+        let mut squares = vec![0.0; features.kinds.len()];
+        for &document in chosen {
+            features.row(document, &mut own, &mut cross);
+            for (squares, own) in squares.iter_mut().zip(own.chunks_exact(features.topic_count)) {
+                *squares += own.iter().map(|score| score * score).sum::<f64>();
+            }
+            for (at, &input) in cross.iter().enumerate() {
+                for (sum, other) in moments.row_mut(at).iter_mut().zip(&cross[..=at]) {
+                    *sum += input * other;
+                }
+            }
+        }
+        // About the mean of p (1 - p) over topics of which one is right.
+        let curvature = 1.0 / features.topic_count as f64;
+        let mut hessian = Array2::zeros((inputs, inputs));
+        for row in 0..inputs {
+            for column in 0..=row {
+                let value = curvature * moments[[row, column]] / count;
+                hessian[[row, column]] = value;
+                hessian[[column, row]] = value;
+            }
+            hessian[[row, row]] += 1.0 / (prior.cross * count);
+        }
+        let lower = hessian.cholesky()?;
+        let matrix = lower.t().to_owned().solve_triangular(&Array2::eye(inputs), UPLO::Upper)?;
+        let scales = squares
+            .iter()
+            .map(|squares| {
+                let all = curvature * squares / count;
+                let one = all / features.topic_count as f64;
+                Scales {
+                    shared: 1.0 / (all + 1.0 / (SHARED_VARIANCE * count)).sqrt(),
+                    own: 1.0 / (one + 1.0 / (prior.own * count)).sqrt(),
+                }
+            })
+            .collect();
+        let mut frequencies = vec![0.5; features.topic_count];
+        for &document in chosen {
+            for &topic in features.topics[document] {
+                frequencies[topic] += 1.0;
+            }
+        }
+        // p (1 - p), were each document as likely to have the topic as the next one.
+        let curvatures: Vec<f64> = frequencies.iter().map(|share| (share / count).min(0.5)).map(|p| p * (1.0 - p)).collect();
+        let topic_scales = curvatures.iter().map(|of_topic| (curvature / of_topic).sqrt().clamp(0.5, 4.0)).collect();
+        let bias_scales = curvatures.iter().map(|of_topic| 1.0 / (of_topic + 1.0 / (BIAS_VARIANCE * count)).sqrt()).collect();
+        Ok(Self { topic_count: features.topic_count, matrix, scales, topic_scales, bias_scales })
+    }
+
+    /// Multiplies each topic's column of a matrix.
+    pub(super) fn scale_topics(&self, matrix: &mut [f64]) {
+        for row in matrix.chunks_exact_mut(self.topic_count) {
+            for (value, scale) in row.iter_mut().zip(&self.topic_scales) {
+                *value *= scale;
+            }
+        }
+    }
+
+    /// Turns the inputs of a document.
+    pub(super) fn inputs(&self, cross: &[f64], out: &mut [f64]) {
+        out.fill(0.0);
+        for (&input, row) in cross.iter().zip(self.matrix.rows()) {
+            for (out, weight) in out.iter_mut().zip(row) {
+                *out += input * weight;
+            }
+        }
+    }
+
+    /// Turns a matrix back.
+    pub(super) fn back(&self, turned: &[f64]) -> Vec<f64> {
+        let k = self.topic_count;
+        let mut matrix = vec![0.0; turned.len()];
+        for (row, (out, weights)) in matrix.chunks_exact_mut(k).zip(self.matrix.rows()).enumerate() {
+            for (&weight, turned) in weights.iter().zip(turned.chunks_exact(k)).skip(row) {
+                for (out, value) in out.iter_mut().zip(turned) {
+                    *out += weight * value;
+                }
+            }
+        }
+        matrix
+    }
+
+    /// The gradient by the turned matrix, from that by the matrix.
+    pub(super) fn gradient(&self, gradient: &[f64], out: &mut [f64]) {
+        let k = self.topic_count;
+        for (row, (gradient, weights)) in gradient.chunks_exact(k).zip(self.matrix.rows()).enumerate() {
+            for (&weight, out) in weights.iter().zip(out.chunks_exact_mut(k)).skip(row) {
+                for (out, value) in out.iter_mut().zip(gradient) {
+                    *out += weight * value;
+                }
+            }
+        }
+    }
+}
