@@ -1,53 +1,50 @@
-//! The files of postings, beside tantivy's: one a segment, made anew where it is not there or is damaged.
+//! The files of what is derived from segments, beside tantivy's: one a segment, made anew where it is not there or is damaged.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tantivy::Directory as _;
 use tantivy::directory::{MmapDirectory, OwnedBytes};
 
-use super::postings::{Postings, build};
+use super::derived::{Derived, write};
 use super::store::Access;
-use crate::index::vector::Entry;
+use super::vectors::PackedVector;
 
-const FOLDER: &str = "postings";
+const FOLDER: &str = "derived";
+const WRITE_BUFFER_BYTES: usize = 256 << 10;
 
 /// The folder of the files. What is in it can be made from the segments: nothing is lost with it, and nothing of it is synced.
-pub(super) struct PostingsFiles {
+pub(super) struct DerivedFiles {
     folder: PathBuf,
 }
 
-impl PostingsFiles {
+impl DerivedFiles {
     /// Those of the segments in this directory.
     pub(super) fn of(directory: &Path) -> Self {
         Self { folder: directory.join(FOLDER) }
     }
 
-    /// The postings of a segment, from their file where that is sound.
-    pub(super) fn find_or_make(
-        &self,
-        segment: &str,
-        access: Access,
-        starts: &[u32],
-        entry: &dyn Fn(u32) -> Entry,
-    ) -> Arc<Postings> {
-        let found = self.map(segment).and_then(Postings::parse_checked);
-        found.map_or_else(|| self.make(segment, access, starts, entry), Arc::new)
+    /// What is derived from a segment of so many articles, from its file; None where that is not sound.
+    pub(super) fn find(&self, segment: &str, article_count: u32) -> Option<Arc<Derived>> {
+        let found = self.map(segment).and_then(Derived::parse_checked);
+        found.filter(|found| found.article_count() == article_count).map(Arc::new)
     }
 
-    /// Makes the postings of a segment, and writes them to their file where that can be.
-    pub(super) fn make(&self, segment: &str, access: Access, starts: &[u32], entry: &dyn Fn(u32) -> Entry) -> Arc<Postings> {
-        let bytes = build(starts, entry);
-        let mapped = match access {
+    /// Makes it from the vectors of the segment's articles, and writes it to its file where that can be.
+    pub(super) fn make(&self, segment: &str, access: Access, vectors: &[PackedVector<'_>]) -> Arc<Derived> {
+        let written = match access {
             Access::Read => None,
-            Access::Write => self.write(segment, &bytes).and_then(|()| self.map(segment)),
+            Access::Write => self.write(segment, vectors),
         };
-        // Where there is no room on the disk, they stay in memory.
-        let mapped = mapped.filter(|mapped| mapped.len() == bytes.len()).and_then(Postings::parse);
-        let postings = mapped.or_else(|| Postings::parse(OwnedBytes::new(bytes)));
-        // What was built is in the format.
-        Arc::new(postings.expect("postings are read as they are built"))
+        let derived = written.and_then(|()| self.map(segment)).and_then(Derived::parse).unwrap_or_else(|| {
+            // Where there is no room on the disk, it stays in memory, which can be written to, and is read as it is written.
+            let mut bytes = Vec::new();
+            write(vectors, &mut bytes).expect("memory is written to");
+            Derived::parse(OwnedBytes::new(bytes)).expect("it is read as it is written")
+        });
+        Arc::new(derived)
     }
 
     /// Removes the files of other segments than these.
@@ -70,11 +67,14 @@ impl PostingsFiles {
     }
 
     /// None if it cannot be written.
-    fn write(&self, segment: &str, bytes: &[u8]) -> Option<()> {
+    fn write(&self, segment: &str, vectors: &[PackedVector<'_>]) -> Option<()> {
         let temporary = self.folder.join(format!("{segment}.new"));
-        let written = fs::create_dir_all(&self.folder)
-            .and_then(|()| fs::write(&temporary, bytes))
-            .and_then(|()| fs::rename(&temporary, self.folder.join(segment)));
+        let create = || -> io::Result<()> {
+            fs::create_dir_all(&self.folder)?;
+            write(vectors, BufWriter::with_capacity(WRITE_BUFFER_BYTES, File::create(&temporary)?))?;
+            fs::rename(&temporary, self.folder.join(segment))
+        };
+        let written = create();
         if written.is_err() {
             // What is half written takes space that is missing.
             let _ = fs::remove_file(temporary);
@@ -86,58 +86,54 @@ impl PostingsFiles {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::index::vector::TermKey;
+    use crate::index::vector::{Entry, TermKey, Vector};
 
-    const STARTS: [u32; 3] = [0, 1, 2];
-
-    fn entry(row: u32) -> Entry {
-        Entry(77 << 8 | u64::from(row + 1))
+    /// Two articles with one term.
+    fn vectors() -> Vec<PackedVector<'static>> {
+        let vector = |count: u64| Vector { entries: vec![Entry(77 << 8 | count)], squared_length: count };
+        [1, 2].map(|count| PackedVector::from(&vector(count))).into()
     }
 
-    fn articles(postings: &Postings) -> Vec<(u16, u8)> {
-        let span = postings.find(0, TermKey::of_bits(77)).expect("both articles have it");
-        postings.read(span).collect()
+    fn articles(derived: &Derived) -> Vec<(u16, u8)> {
+        let span = derived.postings.find(0, TermKey::of_bits(77)).expect("both articles have it");
+        derived.postings.read(span).collect()
     }
 
     #[test]
-    fn a_file_that_is_damaged_or_gone_is_made_anew() {
+    fn a_file_that_is_damaged_or_gone_is_not_found() {
         let directory = tempfile::tempdir().expect("a directory");
-        let files = PostingsFiles::of(directory.path());
+        let files = DerivedFiles::of(directory.path());
         let file = directory.path().join(FOLDER).join("a");
-        files.make("a", Access::Write, &STARTS, &entry);
+        assert_eq!(articles(&files.make("a", Access::Write, &vectors())), [(0, 1), (1, 2)]);
+        assert_eq!(articles(&files.find("a", 2).expect("it is sound")), [(0, 1), (1, 2)]);
+        assert!(files.find("a", 3).is_none(), "of another segment");
         let whole = fs::read(&file).expect("a file");
-        for damaged in [None, Some(Vec::new()), Some(whole[..20].to_vec()), Some(vec![0; whole.len()])] {
+        for damaged in [Vec::new(), whole[..20].to_vec(), vec![0; whole.len()]] {
             fs::remove_file(&file).expect("it is there");
-            if let Some(bytes) = damaged {
-                fs::write(&file, bytes).expect("room");
-            }
-            let postings = files.find_or_make("a", Access::Write, &STARTS, &entry);
-            assert_eq!(articles(&postings), [(0, 1), (1, 2)]);
-            assert_eq!(fs::read(&file).expect("a file"), whole);
+            fs::write(&file, damaged).expect("room");
+            assert!(files.find("a", 2).is_none());
         }
-        assert_eq!(
-            articles(&files.find_or_make("a", Access::Read, &STARTS, &|_| panic!("the file is sound"))),
-            [(0, 1), (1, 2)]
-        );
+        fs::remove_file(&file).expect("it is there");
+        assert!(files.find("a", 2).is_none());
     }
 
     #[test]
-    fn where_nothing_can_be_written_postings_stay_in_memory() {
+    fn where_nothing_can_be_written_it_stays_in_memory() {
         let directory = tempfile::tempdir().expect("a directory");
-        let files = PostingsFiles::of(directory.path());
-        assert_eq!(articles(&files.find_or_make("a", Access::Read, &STARTS, &entry)), [(0, 1), (1, 2)]);
+        let files = DerivedFiles::of(directory.path());
+        assert_eq!(articles(&files.make("a", Access::Read, &vectors())), [(0, 1), (1, 2)]);
         assert!(!directory.path().join(FOLDER).exists());
         // Something else lies where the folder would be.
         fs::write(directory.path().join(FOLDER), "").expect("room");
-        assert_eq!(articles(&files.make("a", Access::Write, &STARTS, &entry)), [(0, 1), (1, 2)]);
+        assert_eq!(articles(&files.make("a", Access::Write, &vectors())), [(0, 1), (1, 2)]);
     }
 
     #[test]
     fn files_of_segments_that_are_gone_are_removed() {
         let directory = tempfile::tempdir().expect("a directory");
-        let files = PostingsFiles::of(directory.path());
+        let files = DerivedFiles::of(directory.path());
         for segment in ["a", "b"] {
-            files.make(segment, Access::Write, &STARTS, &entry);
+            files.make(segment, Access::Write, &vectors());
         }
         files.keep_only(["b"].into_iter());
         assert!(!directory.path().join(FOLDER).join("a").exists());

@@ -29,8 +29,11 @@ pub(in crate::index::embedded) struct Plan<'a> {
 impl Segments {
     /// The first of these terms, as many as have about `postings` postings together.
     pub(in crate::index::embedded) fn plan<'a>(&self, terms: &'a [QueryTerm], postings: usize) -> Plan<'a> {
-        let pages: Vec<(&Postings, usize)> =
-            self.views.iter().flat_map(|view| (0..view.postings.page_count()).map(|page| (&*view.postings, page))).collect();
+        let pages: Vec<(&Postings, usize)> = self
+            .views
+            .iter()
+            .flat_map(|view| (0..view.derived.postings.page_count()).map(|page| (&view.derived.postings, page)))
+            .collect();
         let mut spans: Vec<Vec<_>> = vec![Vec::new(); pages.len()];
         let (mut cost, mut count) = (0, 0);
         for term in terms {
@@ -69,7 +72,7 @@ impl Segments {
                 let pages = view.inverse_lengths.chunks(PAGE_ARTICLES);
                 for ((first, inverse_lengths), spans) in (0..).step_by(PAGE_ARTICLES).zip(pages).zip(&mut spans) {
                     sums[..inverse_lengths.len()].fill(0.0);
-                    add_up(&view.postings, spans, sums);
+                    add_up(&view.derived.postings, spans, sums);
                     best.push_all(&sums[..inverse_lengths.len()], inverse_lengths, |number| {
                         let document = first + number;
                         is_allowed(document).then_some(Place { segment, document })
