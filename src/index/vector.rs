@@ -79,14 +79,6 @@ pub struct Vector {
 }
 
 impl Vector {
-    /// The vector of these entries, which ascend.
-    pub(super) fn of(entries: Vec<Entry>) -> Self {
-        let background = Background::get();
-        let square = |entry: &Entry| u64::from(weight(entry.count(), background.idf(entry.term()))).pow(2);
-        let squared_length = entries.iter().map(square).sum();
-        Self { entries, squared_length }
-    }
-
     /// The similarity of two articles, in [0, 1]: the cosine of the angle between their vectors.
     pub fn similarity(&self, other: &Self) -> f64 {
         QueryVector::new(self).similarity(&other.entries, other.squared_length)
@@ -215,16 +207,37 @@ impl QueryVector {
 pub struct Analyzer {
     scanner: WordScanner,
     stemmer: Stemmer,
-    /// The stems of words seen lately, by the word's hash: stemming a word costs more than all else.
-    known: Vec<(TermHash, TermKey)>,
+    /// What words seen lately are, by the word's hash: stemming a word costs more than all else.
+    known: Vec<(TermHash, KnownTerm)>,
+    /// Each a [`KnownTerm`] with how many times it counts in the lowest eight bits.
     occurrences: Vec<u64>,
 }
 
 const KNOWN_WORDS: usize = 1 << 14;
 
+/// A term with its inverse document frequency in the lowest 16 of 56 bits: to look that up for each term of an article waits for
+/// memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct KnownTerm(u64);
+
+impl KnownTerm {
+    fn of_stem(stem: &str) -> Self {
+        let term = TermKey::of_stem(stem);
+        Self(term.0 << 16 | u64::from(Background::get().idf(term)))
+    }
+
+    fn term(self) -> TermKey {
+        TermKey(self.0 >> 16)
+    }
+
+    fn idf(self) -> u16 {
+        self.0 as u16
+    }
+}
+
 impl Default for Analyzer {
     fn default() -> Self {
-        let free = (TermHash(0), TermKey(0));
+        let free = (TermHash(0), KnownTerm(0));
         Self {
             scanner: WordScanner::default(),
             stemmer: Stemmer::default(),
@@ -268,19 +281,23 @@ impl Analyzer {
                 let Word::Term { hash, text } = word else { continue };
                 let place = &mut known[hash.0 as usize % KNOWN_WORDS];
                 if place.0 != hash {
-                    *place = (hash, TermKey::of_stem(&stemmer.stem(&text.to_string())));
+                    *place = (hash, KnownTerm::of_stem(&stemmer.stem(&text.to_string())));
                 }
                 occurrences.push(place.1.0 << 8 | u64::from(times));
-                on_word(place.1, text);
+                on_word(place.1.term(), text);
             }
         }
         occurrences.sort_unstable();
-        let mut entries: Vec<Entry> = Vec::with_capacity(occurrences.len());
+        let mut vector = Vector { entries: Vec::with_capacity(occurrences.len()), squared_length: 0 };
         for occurrences in occurrences.chunk_by(|a, b| a >> 8 == b >> 8) {
+            let known = KnownTerm(occurrences[0] >> 8);
             let count = occurrences.iter().map(|occurrence| occurrence & 0xff).sum::<u64>().min(MAX_COUNT);
-            entries.push(Entry(occurrences[0] & !0xff | count));
+            vector.entries.push(Entry(known.term().0 << 8 | count));
+            vector.squared_length += u64::from(weight(count as u8, known.idf())).pow(2);
         }
-        Vector::of(entries)
+        // It is kept: what its words did not need is given back.
+        vector.entries.shrink_to_fit();
+        vector
     }
 }
 
