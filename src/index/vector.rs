@@ -117,14 +117,11 @@ pub(super) struct QueryVector {
 impl QueryVector {
     pub(super) fn new(vector: &Vector) -> Self {
         let background = Background::get();
-        let mut by_worth: Vec<QueryTerm> = vector
-            .entries
-            .iter()
-            .map(|entry| {
-                let idf = background.idf(entry.term());
-                QueryTerm { term: entry.term(), weight: weight(entry.count(), idf), idf }
-            })
-            .collect();
+        let term = |entry: &Entry| {
+            let idf = background.idf(entry.term());
+            QueryTerm { term: entry.term(), weight: weight(entry.count(), idf), idf }
+        };
+        let mut by_worth: Vec<QueryTerm> = vector.entries.iter().map(term).collect();
         let size = (2 * by_worth.len()).next_power_of_two().max(2);
         let mask = size as u64 - 1;
         let free = QueryTerm { term: TermKey(0), weight: 0, idf: 0 };
@@ -155,7 +152,7 @@ impl QueryVector {
 
     /// Whether the term may be here: false is sure.
     #[inline]
-    fn may_have(&self, term: TermKey) -> bool {
+    pub(super) fn may_have(&self, term: TermKey) -> bool {
         self.present[(term.0 >> 6 & 511) as usize] >> (term.0 & 63) & 1 == 1
     }
 
@@ -261,8 +258,12 @@ impl Analyzer {
     /// How an article writes these terms, which ascend: each one's first form, in their order; empty for one that it has not.
     pub(super) fn forms(&mut self, text: ArticleText<'_>, terms: &[TermKey]) -> Vec<String> {
         let mut forms = vec![String::new(); terms.len()];
+        // Most words are told not to be asked for by a bit.
+        let mut is_asked = [0_u64; 64];
+        terms.iter().for_each(|term| is_asked[(term.0 >> 6 & 63) as usize] |= 1 << (term.0 & 63));
         self.scan(text, |term, word| {
-            if let Ok(place) = terms.binary_search(&term)
+            if is_asked[(term.0 >> 6 & 63) as usize] >> (term.0 & 63) & 1 == 1
+                && let Ok(place) = terms.binary_search(&term)
                 && forms[place].is_empty()
             {
                 forms[place] = word.to_string();
