@@ -12,7 +12,7 @@ use super::article_json::{Line, publish_time, to_import};
 use super::classify::{read_text, split_title};
 use super::output::{print, print_json, printable, thousands};
 use super::progress;
-use super::remote::{DEFAULT_SERVER, Remote};
+use super::remote::{DEFAULT_SERVER, MAX_ANSWER_BYTES, Remote};
 use super::{CorpusArguments, OnErrorArgument};
 use crate::corpus::for_each_document;
 use crate::grpc::pb;
@@ -268,7 +268,7 @@ fn get(server: &Server, id: String) -> anyhow::Result<()> {
 
 fn list(server: &Server, limit: usize, json: bool) -> anyhow::Result<()> {
     let remote = Remote::connect(&server.server)?;
-    let mut client = ArticleServiceClient::new(remote.channel());
+    let mut client = ArticleServiceClient::new(remote.channel()).max_decoding_message_size(MAX_ANSWER_BYTES);
     let mut rest = if limit == 0 { usize::MAX } else { limit };
     let mut request = pb::ListArticlesRequest::default();
     loop {

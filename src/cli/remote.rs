@@ -9,6 +9,9 @@ use tonic::transport::{Channel, Endpoint};
 /// Where a server is by default.
 pub(super) const DEFAULT_SERVER: &str = "http://127.0.0.1:50051";
 
+/// The largest answer that is taken, in bytes: a page of similar articles may be a hundred of the longest.
+pub(super) const MAX_ANSWER_BYTES: usize = 256 << 20;
+
 /// A connection, and what it runs on.
 pub(super) struct Remote {
     runtime: tokio::runtime::Runtime,

@@ -10,7 +10,7 @@ use super::article_json::{Line, publish_time};
 use super::articles::{Server, headline, label};
 use super::classify::{read_text, split_title};
 use super::output::{print, print_json, printable};
-use super::remote::Remote;
+use super::remote::{MAX_ANSWER_BYTES, Remote};
 use crate::grpc::pb;
 use crate::grpc::pb::find_similar_articles_request::Source;
 use crate::grpc::server::client::SimilarityServiceClient;
@@ -111,7 +111,8 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
         collapse_near_duplicates: arguments.collapse,
     };
     let remote = Remote::connect(&arguments.server.server)?;
-    let found = remote.ask(SimilarityServiceClient::new(remote.channel()).find_similar_articles(request))?;
+    let mut client = SimilarityServiceClient::new(remote.channel()).max_decoding_message_size(MAX_ANSWER_BYTES);
+    let found = remote.ask(client.find_similar_articles(request))?;
     for similar in found.articles {
         if arguments.json {
             print_json(&as_json(similar))?;

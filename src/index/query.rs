@@ -294,11 +294,17 @@ impl<'a> Source<'a> {
         found.into_iter().zip(parts).map(hit).collect()
     }
 
-    /// What each common term adds to the inner product, the largest first.
+    /// What each common term adds to the inner product: those to be named in front, the largest first, the others in no order.
     fn parts<H>(&self, found: &FoundHit<H>) -> Vec<(TermKey, u64)> {
-        let parts = found.vector.entries.iter().map(|entry| (entry.term(), self.vector.product(*entry)));
+        let may_be_common = found.vector.entries.iter().filter(|entry| self.vector.may_have(entry.term()));
+        let parts = may_be_common.map(|entry| (entry.term(), self.vector.product(*entry)));
         let mut parts: Vec<(TermKey, u64)> = parts.filter(|(_, part)| *part > 0).collect();
-        parts.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
+        let order = |a: &(TermKey, u64), b: &(TermKey, u64)| b.1.cmp(&a.1).then(a.0.cmp(&b.0));
+        if parts.len() > MAX_MATCHED_TERMS {
+            parts.select_nth_unstable_by(MAX_MATCHED_TERMS, order);
+        }
+        let matched = parts.len().min(MAX_MATCHED_TERMS);
+        parts[..matched].sort_unstable_by(order);
         debug_assert_eq!(
             found.group.leader.similarity,
             cosine(parts.iter().map(|(_, part)| part).sum(), self.vector.squared_length(), found.vector.squared_length)

@@ -79,14 +79,6 @@ pub struct Vector {
 }
 
 impl Vector {
-    /// The vector of these entries, which ascend.
-    pub(super) fn of(entries: Vec<Entry>) -> Self {
-        let background = Background::get();
-        let square = |entry: &Entry| u64::from(weight(entry.count(), background.idf(entry.term()))).pow(2);
-        let squared_length = entries.iter().map(square).sum();
-        Self { entries, squared_length }
-    }
-
     /// The similarity of two articles, in [0, 1]: the cosine of the angle between their vectors.
     pub fn similarity(&self, other: &Self) -> f64 {
         QueryVector::new(self).similarity(&other.entries, other.squared_length)
@@ -125,14 +117,11 @@ pub(super) struct QueryVector {
 impl QueryVector {
     pub(super) fn new(vector: &Vector) -> Self {
         let background = Background::get();
-        let mut by_worth: Vec<QueryTerm> = vector
-            .entries
-            .iter()
-            .map(|entry| {
-                let idf = background.idf(entry.term());
-                QueryTerm { term: entry.term(), weight: weight(entry.count(), idf), idf }
-            })
-            .collect();
+        let term = |entry: &Entry| {
+            let idf = background.idf(entry.term());
+            QueryTerm { term: entry.term(), weight: weight(entry.count(), idf), idf }
+        };
+        let mut by_worth: Vec<QueryTerm> = vector.entries.iter().map(term).collect();
         let size = (2 * by_worth.len()).next_power_of_two().max(2);
         let mask = size as u64 - 1;
         let free = QueryTerm { term: TermKey(0), weight: 0, idf: 0 };
@@ -163,7 +152,7 @@ impl QueryVector {
 
     /// Whether the term may be here: false is sure.
     #[inline]
-    fn may_have(&self, term: TermKey) -> bool {
+    pub(super) fn may_have(&self, term: TermKey) -> bool {
         self.present[(term.0 >> 6 & 511) as usize] >> (term.0 & 63) & 1 == 1
     }
 
@@ -215,16 +204,37 @@ impl QueryVector {
 pub struct Analyzer {
     scanner: WordScanner,
     stemmer: Stemmer,
-    /// The stems of words seen lately, by the word's hash: stemming a word costs more than all else.
-    known: Vec<(TermHash, TermKey)>,
+    /// What words seen lately are, by the word's hash: stemming a word costs more than all else.
+    known: Vec<(TermHash, KnownTerm)>,
+    /// Each a [`KnownTerm`] with how many times it counts in the lowest eight bits.
     occurrences: Vec<u64>,
 }
 
 const KNOWN_WORDS: usize = 1 << 14;
 
+/// A term with its inverse document frequency in the lowest 16 of 56 bits: to look that up for each term of an article waits for
+/// memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct KnownTerm(u64);
+
+impl KnownTerm {
+    fn of_stem(stem: &str) -> Self {
+        let term = TermKey::of_stem(stem);
+        Self(term.0 << 16 | u64::from(Background::get().idf(term)))
+    }
+
+    fn term(self) -> TermKey {
+        TermKey(self.0 >> 16)
+    }
+
+    fn idf(self) -> u16 {
+        self.0 as u16
+    }
+}
+
 impl Default for Analyzer {
     fn default() -> Self {
-        let free = (TermHash(0), TermKey(0));
+        let free = (TermHash(0), KnownTerm(0));
         Self {
             scanner: WordScanner::default(),
             stemmer: Stemmer::default(),
@@ -248,8 +258,12 @@ impl Analyzer {
     /// How an article writes these terms, which ascend: each one's first form, in their order; empty for one that it has not.
     pub(super) fn forms(&mut self, text: ArticleText<'_>, terms: &[TermKey]) -> Vec<String> {
         let mut forms = vec![String::new(); terms.len()];
+        // Most words are told not to be asked for by a bit.
+        let mut is_asked = [0_u64; 64];
+        terms.iter().for_each(|term| is_asked[(term.0 >> 6 & 63) as usize] |= 1 << (term.0 & 63));
         self.scan(text, |term, word| {
-            if let Ok(place) = terms.binary_search(&term)
+            if is_asked[(term.0 >> 6 & 63) as usize] >> (term.0 & 63) & 1 == 1
+                && let Ok(place) = terms.binary_search(&term)
                 && forms[place].is_empty()
             {
                 forms[place] = word.to_string();
@@ -268,19 +282,23 @@ impl Analyzer {
                 let Word::Term { hash, text } = word else { continue };
                 let place = &mut known[hash.0 as usize % KNOWN_WORDS];
                 if place.0 != hash {
-                    *place = (hash, TermKey::of_stem(&stemmer.stem(&text.to_string())));
+                    *place = (hash, KnownTerm::of_stem(&stemmer.stem(&text.to_string())));
                 }
                 occurrences.push(place.1.0 << 8 | u64::from(times));
-                on_word(place.1, text);
+                on_word(place.1.term(), text);
             }
         }
         occurrences.sort_unstable();
-        let mut entries: Vec<Entry> = Vec::with_capacity(occurrences.len());
+        let mut vector = Vector { entries: Vec::with_capacity(occurrences.len()), squared_length: 0 };
         for occurrences in occurrences.chunk_by(|a, b| a >> 8 == b >> 8) {
+            let known = KnownTerm(occurrences[0] >> 8);
             let count = occurrences.iter().map(|occurrence| occurrence & 0xff).sum::<u64>().min(MAX_COUNT);
-            entries.push(Entry(occurrences[0] & !0xff | count));
+            vector.entries.push(Entry(known.term().0 << 8 | count));
+            vector.squared_length += u64::from(weight(count as u8, known.idf())).pow(2);
         }
-        Vector::of(entries)
+        // It is kept: what its words did not need is given back.
+        vector.entries.shrink_to_fit();
+        vector
     }
 }
 

@@ -248,6 +248,24 @@ async fn articles_are_listed_in_pages() {
 }
 
 #[tokio::test]
+async fn a_page_of_long_articles_fits_what_clients_take() {
+    let archive = Archive::start().await;
+    let mut client = archive.articles().await;
+    for number in 0..5 {
+        let article = draft(&number.to_string(), "Volcano erupts", &"volcano erupts ".repeat(130_000));
+        client.put_article(pb::PutArticleRequest { article: Some(article) }).await.expect("it is stored");
+    }
+    let mut request = pb::ListArticlesRequest::default();
+    let mut count = 0;
+    for _ in 0..5 {
+        let page = client.list_articles(request.clone()).await.expect("a page").into_inner();
+        count += page.articles.len();
+        request.page_token = page.next_page_token;
+    }
+    assert_eq!((count, request.page_token.as_str()), (5, ""));
+}
+
+#[tokio::test]
 async fn similar_articles_are_found_by_id_and_by_text_alike() {
     let archive = Archive::start().await;
     for (id, title) in [("v1", "Volcano erupts"), ("v2", "The volcano erupted again"), ("b", "Bank merger fails")] {

@@ -422,6 +422,27 @@ fn a_missing_segment_is_noticed() {
 }
 
 #[test]
+fn what_is_derived_from_articles_is_made_anew_where_it_is_damaged_or_gone() {
+    let directory = tempfile::tempdir().expect("a directory");
+    archive_of_two_segments(directory.path());
+    let open = || EmbeddedArchive::open(directory.path(), ArchiveOptions::default()).expect("it opens");
+    let found = |archive: &EmbeddedArchive| {
+        let hits = |id: &str| archive.find_similar(&SimilarQuery::new(SimilarSource::Id(id.parse().expect("an id"))));
+        ["000001", "000060", "000105"].map(|id| hits(id).expect("results").hits)
+    };
+    let derived = || files_ending(&directory.path().join("index/derived"), "");
+    let expected = found(&open());
+    assert_eq!((derived().len(), expected[0].len()), (2, 10));
+    flip_a_bit_in_the_middle(&derived()[0]);
+    fs::remove_file(&derived()[1]).expect("a file");
+    let report = EmbeddedArchive::verify(directory.path()).expect("it opens");
+    assert!(report.is_sound() && report.good_articles == 110, "{report:?}");
+    let archive = open();
+    assert_eq!((archive.status().condition, found(&archive) == expected), (Condition::Ready, true));
+    assert_eq!(derived().len(), 2);
+}
+
+#[test]
 fn the_torn_end_of_a_journal_is_cut_off() {
     let directory = tempfile::tempdir().expect("a directory");
     archive_of_two_segments(directory.path());
@@ -455,9 +476,9 @@ fn what_is_no_archive_of_this_version_is_refused() {
     fs::write(directory.path().join("letter.txt"), "Dear Sir").expect("a file");
     let error = EmbeddedArchive::open(directory.path(), ArchiveOptions::default()).expect_err("no archive");
     assert!(matches!(error, OpenArchiveError::NotAnArchive { .. }), "{error}");
-    fs::write(directory.path().join("archive.json"), r#"{"format": 3}"#).expect("a file");
+    fs::write(directory.path().join("archive.json"), r#"{"format": 4}"#).expect("a file");
     let error = EmbeddedArchive::open(directory.path(), ArchiveOptions::default()).expect_err("a later one");
-    assert!(matches!(error, OpenArchiveError::Format { found: 3, .. }), "{error}");
+    assert!(matches!(error, OpenArchiveError::Format { found: 4, .. }), "{error}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The largest of many: how candidates are chosen from the sums of all articles.
 
 /// So many sums are looked over at once for one that is large enough.
-const LOOKED_OVER_AT_ONCE: usize = 16;
+const AT_ONCE: usize = 16;
 
 /// Keeps the largest of many.
 pub(super) struct Best<T> {
@@ -26,19 +26,37 @@ impl<T: Copy + Ord> Best<T> {
     /// Pushes the articles whose parts, their sums over their lengths, are large enough, and that `place` gives a place by their
     /// numbers.
     pub(super) fn push_all(&mut self, sums: &[f32], inverse_lengths: &[f32], place: impl Fn(u32) -> Option<T>) {
-        let chunks = sums.chunks(LOOKED_OVER_AT_ONCE).zip(inverse_lengths.chunks(LOOKED_OVER_AT_ONCE));
-        for (first, (sums, inverse_lengths)) in (0..).step_by(LOOKED_OVER_AT_ONCE).zip(chunks) {
-            let parts = sums.iter().zip(inverse_lengths).map(|(sum, inverse_length)| sum * inverse_length);
-            let least = self.least;
-            if !parts.clone().fold(false, |is_any, part| is_any | (part > least)) {
-                continue;
-            }
-            for (number, part) in (first..).zip(parts) {
-                if part > self.least
-                    && let Some(place) = place(number)
-                {
-                    self.push(part, place);
-                }
+        let (sum_chunks, last_sums) = sums.as_chunks();
+        let (inverse_length_chunks, last_inverse_lengths) = inverse_lengths.as_chunks();
+        for (first, (sums, inverse_lengths)) in (0..).step_by(AT_ONCE).zip(sum_chunks.iter().zip(inverse_length_chunks)) {
+            self.push_chunk(first, sums, inverse_lengths, &place);
+        }
+        let (mut sums, mut inverse_lengths) = ([0.0; AT_ONCE], [0.0; AT_ONCE]);
+        sums[..last_sums.len()].copy_from_slice(last_sums);
+        inverse_lengths[..last_inverse_lengths.len()].copy_from_slice(last_inverse_lengths);
+        self.push_chunk((sum_chunks.len() * AT_ONCE) as u32, &sums, &inverse_lengths, &place);
+    }
+
+    #[inline(always)]
+    fn push_chunk(
+        &mut self,
+        first: u32,
+        sums: &[f32; AT_ONCE],
+        inverse_lengths: &[f32; AT_ONCE],
+        place: impl Fn(u32) -> Option<T>,
+    ) {
+        let parts: [f32; AT_ONCE] = std::array::from_fn(|number| sums[number] * inverse_lengths[number]);
+        let least = self.least;
+        // A bit for each that is large enough: few are.
+        let mut large = (0..AT_ONCE).fold(0_u32, |large, number| large | u32::from(parts[number] > least) << number);
+        while large > 0 {
+            let number = large.trailing_zeros();
+            large &= large - 1;
+            let part = parts[number as usize];
+            if part > self.least
+                && let Some(place) = place(first + number)
+            {
+                self.push(part, place);
             }
         }
     }

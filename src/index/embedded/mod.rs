@@ -45,7 +45,7 @@ use super::{
 };
 
 /// The format this version writes, and the only one it reads.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 const FORMAT_FILE: &str = "archive.json";
 const LOCK_FILE: &str = "lock";
 const INDEX_DIRECTORY: &str = "index";

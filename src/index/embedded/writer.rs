@@ -11,7 +11,7 @@ use super::super::{ArticleId, Condition, IndexError, WriteOutcome};
 use super::journal::{self, Journal};
 use super::queue::{Batch, FoldDone, Inbox, JobDone, Message, Prepared};
 use super::recent::Recent;
-use super::segments::{Access, Place, Store};
+use super::segments::{Place, Segments, Store};
 use super::state::{Applied, Found, Shared};
 use super::{ArchiveOptions, Files};
 
@@ -301,15 +301,20 @@ impl Writer {
                     }
                     let until = self.frozen_until;
                     let is_waited_for = !self.job_waiters.is_empty();
-                    self.spawn_job(true, move |store| {
-                        frozen.map_or(Ok(()), |frozen| store.fold(&frozen, until))?;
-                        if is_waited_for { store.settle() } else { Ok(()) }
+                    self.spawn_job(true, move |store, previous| {
+                        if let Some(frozen) = &frozen {
+                            store.fold(frozen, until, previous)?;
+                        }
+                        if is_waited_for {
+                            store.settle()?;
+                        }
+                        store.segments(previous, frozen.as_deref())
                     });
                 }
                 Err(error) => self.fail_fold(&error),
             }
         } else if std::mem::take(&mut self.is_changed) {
-            self.spawn_job(false, |_| Ok(()));
+            self.spawn_job(false, |store, previous| store.segments(previous, None));
         }
     }
 
@@ -331,14 +336,19 @@ impl Writer {
         Ok(Some(frozen))
     }
 
-    fn spawn_job(&mut self, is_fold: bool, work: impl FnOnce(&mut Store) -> Result<(), IndexError> + Send + 'static) {
+    /// `work` gets the segments as they are shown, and comes back with those that are to be.
+    fn spawn_job(
+        &mut self,
+        is_fold: bool,
+        work: impl FnOnce(&mut Store, &Segments) -> Result<Segments, IndexError> + Send + 'static,
+    ) {
         let Some(mut store) = self.files.as_mut().and_then(|files| files.store.take()) else { return };
         let previous = Arc::clone(&self.shared.read().segments);
         let sender = self.inbox.sender.clone();
         let job = move || {
             // Its threads, and those of tantivy that it starts, let searches and writes go first. Where that is not allowed, they share.
             let _ = rustix::process::nice(FOLD_NICENESS);
-            let segments = work(&mut store).and_then(|()| store.segments(&previous, Access::Write));
+            let segments = work(&mut store, &previous);
             // The writer waits for it.
             let _ = sender.send(Message::JobDone(Box::new(JobDone { store, is_fold, segments })));
         };

@@ -97,6 +97,19 @@ fn an_archive_is_filled_asked_and_read_out() {
 }
 
 #[test]
+fn articles_of_the_longest_kind_are_listed_and_found() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (_running, url) = server(directory.path());
+    let body = "volcano erupts ".repeat(100_000);
+    let line = |number: usize| format!("{{\"id\": \"{number}\", \"body\": \"{body} {number}\"}}\n");
+    fs::write(directory.path().join("articles.jsonl"), (0..5).map(line).collect::<String>()).expect("a file");
+    let ask = |arguments: &[&str]| slugline_in(directory.path(), &[arguments, &["--server", &url]].concat()).succeeded().stdout;
+    ask(&["articles", "import", "--input", "articles.jsonl"]);
+    assert_eq!(ask(&["articles", "list"]).lines().count(), 5);
+    assert_eq!(lines(&ask(&["similar", "--id", "0", "--json"])).len(), 4);
+}
+
+#[test]
 fn an_import_names_the_lines_that_are_no_articles() {
     let directory = tempfile::tempdir().expect("a directory");
     let (_running, url) = server(directory.path());

@@ -5,13 +5,15 @@ use tantivy::schema::{FAST, Field, IndexRecordOption, STORED, Schema, TextFieldI
 use crate::index::ArchivedArticle;
 use crate::index::query::languages;
 
+/// The column of [`crate::index::record::stamp`]s.
+pub(super) const STAMP: &str = "stamp";
+
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Fields {
     pub(super) id: Field,
     pub(super) tags: Field,
     pub(super) published: Field,
-    pub(super) vector: Field,
-    pub(super) squared_length: Field,
+    pub(super) stamp: Field,
     pub(super) record: Field,
 }
 
@@ -24,8 +26,7 @@ pub(super) fn schema() -> (Schema, Fields) {
         id: schema.add_text_field("id", text.clone()),
         tags: schema.add_text_field("tags", text),
         published: schema.add_i64_field("published", FAST),
-        vector: schema.add_u64_field("vector", FAST),
-        squared_length: schema.add_u64_field("squared_length", FAST),
+        stamp: schema.add_u64_field(STAMP, FAST),
         record: schema.add_bytes_field("record", STORED),
     };
     (schema.build(), fields)

@@ -1,18 +1,19 @@
 //! The folded part of the archive: articles in the segments of tantivy. Only the files of this folder name it.
 //!
-//! tantivy keeps the articles, their ids, tags and vectors, merges segments, and makes commits whole. Ranking is not its: candidates
-//! are summed up from postings of our own, which are made from a segment's vectors when it is first opened (ADR 13).
+//! tantivy keeps the articles, their ids and tags, merges segments, and makes commits whole. Ranking is not its: vectors, and the
+//! postings that candidates are summed up from, lie in a file of our own, which is made when a segment is first opened (ADR 13).
 
+mod derived;
+mod derived_files;
 mod fields;
 mod postings;
-mod postings_files;
 mod search;
 mod store;
+mod vectors;
 mod view;
 
 pub(super) use store::{Access, Store};
 
-use std::cell::RefCell;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -20,9 +21,10 @@ use tantivy::schema::IndexRecordOption;
 use tantivy::{DocSet as _, TERMINATED, TantivyError};
 
 use self::fields::topic_tag;
+use self::vectors::entries;
 use self::view::SegmentView;
 use super::super::record;
-use super::super::vector::{Entry, QueryVector, Vector, cosine};
+use super::super::vector::{QueryVector, Vector, cosine};
 use super::super::{ArchivedArticle, ArticleId, IndexError};
 
 /// What a failure of tantivy is to the archive. Its errors keep no kind once they have passed a thread of it: the text has to
@@ -87,19 +89,19 @@ impl Segments {
     /// How similar the article at a place is to a query.
     pub(super) fn similarity(&self, place: Place, query: &QueryVector) -> f64 {
         let view = self.view(place);
-        ENTRIES.with_borrow_mut(|entries| {
-            view.read_vector(place.document, entries);
-            let product = query.inner_product(entries.iter().map(|entry| Entry(*entry)));
-            cosine(product, query.squared_length(), view.squared_length(place.document))
-        })
+        let vector = view.derived.vector(place.document);
+        fetch(vector);
+        let product = query.inner_product(entries(vector));
+        cosine(product, query.squared_length(), view.derived.squared_length(place.document))
     }
 
     /// The vector of the article at a place.
     pub(super) fn vector(&self, place: Place) -> Vector {
-        let view = self.view(place);
-        let mut entries = Vec::new();
-        view.read_vector(place.document, &mut entries);
-        Vector { entries: entries.into_iter().map(Entry).collect(), squared_length: view.squared_length(place.document) }
+        let derived = &self.view(place).derived;
+        Vector {
+            entries: entries(derived.vector(place.document)).collect(),
+            squared_length: derived.squared_length(place.document),
+        }
     }
 
     /// Every article, in no order.
@@ -162,9 +164,11 @@ impl Segments {
     }
 }
 
-thread_local! {
-    /// A vector as the column has it.
-    static ENTRIES: RefCell<Vec<u64>> = RefCell::default();
+/// Reads a byte of each line of these: their misses wait together, where reading in order would wait for one after the other.
+#[inline(always)]
+fn fetch(bytes: &[u8]) {
+    const LINE_BYTES: usize = 64;
+    std::hint::black_box(bytes.iter().step_by(LINE_BYTES).fold(0, |all, byte| all ^ byte));
 }
 
 fn reading(error: impl std::fmt::Display) -> IndexError {

@@ -1,29 +1,35 @@
 //! The postings of a segment: for each term, which articles have it and how often. Made from the segment's vectors.
 //!
-//! A file is pages of 65,536 articles each, so that an article's number in its page fits two bytes:
+//! They lie in pages of 65,536 articles each, so that an article's number in its page fits two bytes:
 //!
 //! ```text
 //! a page     [postings: 3 bytes each, number u16 and count u8, by term, then number]
 //!            [terms, ascending: bits below those of the bucket u32, place of the first posting u32; one more for the end]
 //!            [buckets, by the term's upper bits: place of the first term u32; one more for the end]
-//! the end    for each page [its place u64, postings u32, terms u32, bits of a bucket u32]
-//!            [number of pages u32][the first 16 bytes of SHA-256 over all before it]
+//! the heads  for each page [its place u64, postings u32, terms u32, bits of a bucket u32]
 //! ```
 //!
 //! Everything is little-endian. Terms are hashes, and so spread evenly over the buckets: about one in each.
 
-use sha2::{Digest as _, Sha256};
+use std::io::{self, Write};
+use std::ops::Range;
+
 use tantivy::directory::OwnedBytes;
 
-use crate::index::vector::{Entry, TermKey};
+use super::derived::Output;
+use super::fetch;
+use super::vectors::{PackedVector, entry_at};
+use crate::index::vector::TermKey;
 
 /// How many articles a page is of.
 pub(super) const PAGE_ARTICLES: usize = 1 << 16;
 const POSTING_BYTES: usize = 3;
+/// So much of a span is brought near ahead of its turn: what comes then is read in order, which processors expect.
+const FETCHED_BYTES: usize = 256;
 const TERM_BYTES: usize = 8;
 const BUCKET_BYTES: usize = 4;
-const PAGE_HEAD_BYTES: usize = 20;
-const CHECKSUM_BYTES: usize = 16;
+/// The bytes of a page's head.
+pub(super) const PAGE_HEAD_BYTES: usize = 20;
 /// How many bits a term has.
 const TERM_BITS: u32 = 40;
 /// With fewer bits of a term in its bucket, the others would not fit four bytes.
@@ -56,31 +62,22 @@ pub(super) struct Span {
 }
 
 impl Postings {
-    /// The postings that are in these bytes, which are not compared with their checksum; None if they cannot be.
-    pub(super) fn parse(bytes: OwnedBytes) -> Option<Self> {
-        let end = bytes.len().checked_sub(CHECKSUM_BYTES + 4)?;
-        let count = number(&bytes, end) as usize;
-        let heads = end.checked_sub(count.checked_mul(PAGE_HEAD_BYTES)?)?;
-        let mut pages = Vec::with_capacity(count);
-        for head in (heads..end).step_by(PAGE_HEAD_BYTES) {
+    /// The postings in these bytes, the heads of whose pages are here; None if they cannot be.
+    pub(super) fn parse(bytes: OwnedBytes, heads: Range<usize>) -> Option<Self> {
+        let mut pages = Vec::with_capacity(heads.len() / PAGE_HEAD_BYTES);
+        for head in heads.clone().step_by(PAGE_HEAD_BYTES) {
             let start = number(&bytes, head) as usize | (number(&bytes, head + 4) as usize) << 32;
             let [postings, terms, bucket_bits] = [8, 12, 16].map(|at| number(&bytes, head + at));
             let is_in_range = (MIN_BUCKET_BITS..=TERM_BITS - PART_BITS).contains(&bucket_bits);
             let terms_start = start.checked_add(postings as usize * POSTING_BYTES).filter(|_| is_in_range)?;
             let buckets = terms_start.checked_add((terms as usize + 1) * TERM_BYTES)?;
             let page_end = buckets.checked_add(((1 << bucket_bits) + 1) * BUCKET_BYTES)?;
-            if page_end > heads {
+            if page_end > heads.start {
                 return None;
             }
             pages.push(Page { postings: start, terms: terms_start, buckets, bucket_bits });
         }
         Some(Self { bytes, pages })
-    }
-
-    /// The same, where the bytes match their checksum.
-    pub(super) fn parse_checked(bytes: OwnedBytes) -> Option<Self> {
-        let (content, sum) = bytes.split_at_checked(bytes.len().checked_sub(CHECKSUM_BYTES)?)?;
-        if checksum(content) == sum { Self::parse(bytes) } else { None }
     }
 
     /// How many pages there are.
@@ -105,11 +102,18 @@ impl Postings {
         None
     }
 
+    /// Brings the first bytes of a span near.
+    #[inline]
+    pub(super) fn fetch(&self, span: Span) {
+        fetch(&self.bytes[span.start..span.start + (span.count * POSTING_BYTES).min(FETCHED_BYTES)]);
+    }
+
     /// The articles of a span: their numbers in the page, and how often they have the term.
     #[inline]
     pub(super) fn read(&self, span: Span) -> impl Iterator<Item = (u16, u8)> {
         let bytes = &self.bytes[span.start..span.start + span.count * POSTING_BYTES];
-        bytes.chunks_exact(POSTING_BYTES).map(|posting| (u16::from_le_bytes([posting[0], posting[1]]), posting[2]))
+        let (postings, _) = bytes.as_chunks::<POSTING_BYTES>();
+        postings.iter().map(|[low, high, count]| (u16::from_le_bytes([*low, *high]), *count))
     }
 }
 
@@ -119,119 +123,88 @@ fn number(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap_or_default())
 }
 
-fn checksum(content: &[u8]) -> [u8; CHECKSUM_BYTES] {
-    let mut sum = [0; CHECKSUM_BYTES];
-    sum.copy_from_slice(&Sha256::digest(content)[..CHECKSUM_BYTES]);
-    sum
-}
-
-/// The postings of these vectors, as the bytes of a file: `starts` has for each article where its entries begin, and for the last
-/// one where they end; `entry` gives them, ascending by term.
-pub(super) fn build(starts: &[u32], entry: impl Fn(u32) -> Entry) -> Vec<u8> {
-    let mut file = Vec::new();
+/// Writes the postings of these vectors and the heads of their pages; returns how many there are.
+pub(super) fn write(vectors: &[PackedVector<'_>], out: &mut Output<impl Write>) -> io::Result<u32> {
     let mut heads = Vec::new();
-    let article_count = starts.len().saturating_sub(1);
-    for first in (0..article_count).step_by(PAGE_ARTICLES) {
-        let page_starts = &starts[first..=(first + PAGE_ARTICLES).min(article_count)];
-        push_page(page_starts, &entry, &mut file, &mut heads);
+    for page in vectors.chunks(PAGE_ARTICLES) {
+        heads.push(write_page(page, out)?);
     }
-    file.extend(heads.concat());
-    file.extend((heads.len() as u32).to_le_bytes());
-    let sum = checksum(&file);
-    file.extend(sum);
-    file
+    out.push(&heads.concat())?;
+    Ok(heads.len() as u32)
 }
 
-fn push_page(starts: &[u32], entry: impl Fn(u32) -> Entry, file: &mut Vec<u8>, heads: &mut Vec<[u8; PAGE_HEAD_BYTES]>) {
+fn write_page(vectors: &[PackedVector<'_>], out: &mut Output<impl Write>) -> io::Result<[u8; PAGE_HEAD_BYTES]> {
     const REST_BITS: u32 = TERM_BITS - PART_BITS;
-    let page_start = file.len();
-    let posting_count = starts[starts.len() - 1] - starts[0];
-    file.reserve_exact(posting_count as usize * POSTING_BYTES);
-    let mut cursors = starts[..starts.len() - 1].to_vec();
+    let page_start = out.position as u64;
+    let mut cursors = vec![0_usize; vectors.len()];
     // Each term with the place of its first posting.
     let mut terms: Vec<(u64, u32)> = Vec::new();
-    let mut written = 0;
+    let mut written = 0_u32;
     // A term's lower bits, the article's number, the count: 36 + 16 + 8 bits.
     let mut keys: Vec<u64> = Vec::new();
+    let mut postings = Vec::new();
     for part in 0..1_u64 << PART_BITS {
         keys.clear();
-        for ((number, cursor), end) in (0_u64..).zip(&mut cursors).zip(&starts[1..]) {
-            while *cursor < *end {
-                let entry = entry(*cursor);
-                if entry.term().bits() >> REST_BITS > part {
-                    break;
-                }
+        for ((number, cursor), vector) in (0_u64..).zip(&mut cursors).zip(vectors) {
+            while let Some(entry) = entry_at(&vector.bytes, *cursor)
+                && entry.term().bits() >> REST_BITS == part
+            {
                 let rest = entry.term().bits() & ((1 << REST_BITS) - 1);
                 keys.push(rest << 24 | number << 8 | u64::from(entry.count()));
                 *cursor += 1;
             }
         }
         keys.sort_unstable();
+        postings.clear();
         for key in &keys {
             let term = part << REST_BITS | key >> 24;
             if terms.last().is_none_or(|(last, _)| *last != term) {
                 terms.push((term, written));
             }
-            file.extend([(key >> 8) as u8, (key >> 16) as u8, *key as u8]);
+            postings.extend([(key >> 8) as u8, (key >> 16) as u8, *key as u8]);
             written += 1;
         }
+        out.push(&postings)?;
     }
     let bucket_bits = (terms.len() as u64).max(1).ilog2().max(MIN_BUCKET_BITS);
     let rest_bits = TERM_BITS - bucket_bits;
     let buckets = (1_usize << bucket_bits) + 1;
-    file.reserve_exact((terms.len() + 1) * TERM_BYTES + buckets * BUCKET_BYTES);
+    let mut table = Vec::with_capacity((terms.len() + 1) * TERM_BYTES + buckets * BUCKET_BYTES);
     for (term, first) in terms.iter().copied().chain([(0, written)]) {
-        file.extend(((term & ((1 << rest_bits) - 1)) as u32).to_le_bytes());
-        file.extend(first.to_le_bytes());
+        table.extend(((term & ((1 << rest_bits) - 1)) as u32).to_le_bytes());
+        table.extend(first.to_le_bytes());
     }
     let mut next = 0_u32;
     for bucket in 0..buckets as u64 {
         while terms.get(next as usize).is_some_and(|(term, _)| term >> rest_bits < bucket) {
             next += 1;
         }
-        file.extend(next.to_le_bytes());
+        table.extend(next.to_le_bytes());
     }
+    out.push(&table)?;
     let mut head = [0; PAGE_HEAD_BYTES];
-    head[..8].copy_from_slice(&(page_start as u64).to_le_bytes());
+    head[..8].copy_from_slice(&page_start.to_le_bytes());
     for (at, number) in [(8, written), (12, terms.len() as u32), (16, bucket_bits)] {
         head[at..at + 4].copy_from_slice(&number.to_le_bytes());
     }
-    heads.push(head);
+    Ok(head)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// Vectors of a few terms each, out of `terms`.
-    fn vectors(count: u64, terms: u64) -> Vec<Vec<Entry>> {
-        let mixed = |number: u64| number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let vector = |number: u64| {
-            let mut entries: Vec<Entry> = (0..number % 5)
-                .map(|place| Entry(mixed(mixed(number + place) % terms) >> 24 << 8 | (1 + (number + place) % 255)))
-                .collect();
-            entries.sort_unstable();
-            entries.dedup_by_key(|entry| entry.term());
-            entries
-        };
-        (0..count).map(vector).collect()
-    }
-
-    fn built(vectors: &[Vec<Entry>]) -> Vec<u8> {
-        let all = vectors.concat();
-        let mut starts = vec![0];
-        vectors.iter().for_each(|vector| starts.push(starts[starts.len() - 1] + vector.len() as u32));
-        build(&starts, |row| all[row as usize])
-    }
+    use crate::index::embedded::segments::derived::Derived;
+    use crate::index::embedded::segments::derived::tests::{vectors, written};
 
     #[test]
     fn every_term_has_the_articles_that_have_it() {
         for (count, terms) in [(0, 1), (3, 2), (1_000, 700), (70_000, 3_000)] {
             let vectors = vectors(count, terms);
-            let postings = Postings::parse_checked(OwnedBytes::new(built(&vectors))).expect("postings");
+            let derived = Derived::parse_checked(OwnedBytes::new(written(&vectors))).expect("it is sound");
+            let postings = &derived.postings;
             let mut expected = std::collections::BTreeMap::<u64, Vec<(usize, u8)>>::new();
             for (article, entry) in
-                vectors.iter().enumerate().flat_map(|(article, vector)| vector.iter().map(move |e| (article, e)))
+                vectors.iter().enumerate().flat_map(|(article, vector)| vector.entries.iter().map(move |e| (article, e)))
             {
                 expected.entry(entry.term().bits()).or_default().push((article, entry.count()));
             }
@@ -248,17 +221,6 @@ mod tests {
             for page in 0..postings.page_count() {
                 assert_eq!(postings.find(page, TermKey::of_bits(0x12_3456_7890)), None);
             }
-        }
-    }
-
-    #[test]
-    fn what_is_damaged_is_refused() {
-        let whole = built(&vectors(300, 50));
-        for place in (0..whole.len()).step_by(97) {
-            let mut damaged = whole.clone();
-            damaged[place] ^= 4;
-            assert!(Postings::parse_checked(OwnedBytes::new(damaged)).is_none(), "byte {place}");
-            assert!(Postings::parse_checked(OwnedBytes::new(whole[..place].to_vec())).is_none(), "{place} bytes");
         }
     }
 }

@@ -11,6 +11,12 @@ use crate::index::vector::{QueryTerm, weight};
 
 /// What it costs to look at a term's postings in a page, in postings.
 const TERM_COST: usize = 32;
+/// As many terms are looked at in most searches of a large archive, or fewer.
+const USUAL_TERMS: usize = 128;
+/// The postings of so many terms are brought near together.
+const FETCHED_AT_ONCE: usize = 8;
+/// Counts below it are common.
+const COMMON_COUNTS: usize = 4;
 
 thread_local! {
     /// A sum for each article of a page.
@@ -29,9 +35,12 @@ pub(in crate::index::embedded) struct Plan<'a> {
 impl Segments {
     /// The first of these terms, as many as have about `postings` postings together.
     pub(in crate::index::embedded) fn plan<'a>(&self, terms: &'a [QueryTerm], postings: usize) -> Plan<'a> {
-        let pages: Vec<(&Postings, usize)> =
-            self.views.iter().flat_map(|view| (0..view.postings.page_count()).map(|page| (&*view.postings, page))).collect();
-        let mut spans: Vec<Vec<_>> = vec![Vec::new(); pages.len()];
+        let pages: Vec<(&Postings, usize)> = self
+            .views
+            .iter()
+            .flat_map(|view| (0..view.derived.postings.page_count()).map(|page| (&view.derived.postings, page)))
+            .collect();
+        let mut spans: Vec<Vec<_>> = pages.iter().map(|_| Vec::with_capacity(terms.len().min(USUAL_TERMS))).collect();
         let (mut cost, mut count) = (0, 0);
         for term in terms {
             if cost >= postings {
@@ -69,7 +78,7 @@ impl Segments {
                 let pages = view.inverse_lengths.chunks(PAGE_ARTICLES);
                 for ((first, inverse_lengths), spans) in (0..).step_by(PAGE_ARTICLES).zip(pages).zip(&mut spans) {
                     sums[..inverse_lengths.len()].fill(0.0);
-                    add_up(&view.postings, spans, sums);
+                    add_up(&view.derived.postings, spans, sums);
                     best.push_all(&sums[..inverse_lengths.len()], inverse_lengths, |number| {
                         let document = first + number;
                         is_allowed(document).then_some(Place { segment, document })
@@ -83,15 +92,33 @@ impl Segments {
 }
 
 /// Adds to each article's sum the products of its weights and the query's.
+///
+/// A function of its own, for the few numbers of its loop to stay in registers: it is a quarter of a search.
+#[inline(never)]
 fn add_up(postings: &Postings, spans: &[(&QueryTerm, Span)], sums: &mut [f32; PAGE_ARTICLES]) {
     let mut products = [0.0_f32; 256];
+    for spans in spans.chunks(FETCHED_AT_ONCE) {
+        spans.iter().for_each(|(_, span)| postings.fetch(*span));
+        add_up_fetched(postings, spans, sums, &mut products);
+    }
+}
+
+#[inline(always)]
+fn add_up_fetched(
+    postings: &Postings,
+    spans: &[(&QueryTerm, Span)],
+    sums: &mut [f32; PAGE_ARTICLES],
+    products: &mut [f32; 256],
+) {
     for (term, span) in spans {
-        let mut known = 0;
+        let product = |count: usize| (term.weight * weight(count as u8, term.idf)) as f32;
+        // Most counts are small: their products are computed once a term.
+        products[..COMMON_COUNTS].iter_mut().enumerate().for_each(|(count, place)| *place = product(count));
+        let mut known = COMMON_COUNTS;
         for (number, count) in postings.read(*span) {
-            // Counts are small: their products are computed once a term.
-            while known <= usize::from(count) {
-                products[known] = (term.weight * weight(known as u8, term.idf)) as f32;
-                known += 1;
+            if usize::from(count) >= known {
+                (known..=usize::from(count)).for_each(|count| products[count] = product(count));
+                known = usize::from(count) + 1;
             }
             sums[usize::from(number)] += products[usize::from(count)];
         }

@@ -1,6 +1,6 @@
 //! The archive's directory of segments, and what writes them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,12 +11,14 @@ use tantivy::{
     Directory as _, Index, IndexMeta, IndexSettings, IndexWriter, SegmentReader, TantivyDocument, TantivyError, Term,
 };
 
-use super::fields::{Fields, schema, tags};
-use super::postings_files::PostingsFiles;
-use super::view::SegmentView;
+use super::derived_files::DerivedFiles;
+use super::fields::{Fields, STAMP, schema, tags};
+use super::vectors::PackedVector;
+use super::view::{STORE_CACHE_BLOCKS, SegmentView, record};
 use super::{Segments, failure};
 use crate::index::embedded::recent::{Recent, RecentEntry};
-use crate::index::vector::Entry;
+use crate::index::record::{stamp, to_article};
+use crate::index::vector::of_text;
 use crate::index::{IndexError, PublishTime};
 
 /// The memory that articles being folded may take before they become a segment, in bytes.
@@ -33,9 +35,11 @@ const STORE_BLOCK_BYTES: usize = 8 << 10;
 pub(in crate::index::embedded) struct Store {
     index: Index,
     fields: Fields,
-    postings: PostingsFiles,
+    derived: DerivedFiles,
     /// None until the first fold, and after one that failed.
     writer: Option<IndexWriter>,
+    /// Whether the index may have articles that no [`Segments`] has shown.
+    is_ahead: bool,
     _watch: Option<WatchHandle>,
 }
 
@@ -61,7 +65,7 @@ impl Store {
     }
 
     fn of(index: Index, fields: Fields, directory: &Path) -> Self {
-        Self { index, fields, postings: PostingsFiles::of(directory), writer: None, _watch: None }
+        Self { index, fields, derived: DerivedFiles::of(directory), writer: None, is_ahead: false, _watch: None }
     }
 
     /// Calls `on_change` whenever the segments may have changed: after a fold, and after a merge of segments.
@@ -72,11 +76,16 @@ impl Store {
     }
 
     /// Puts articles and deletions into a new segment. `journal` is the number of the first journal that is not in the segments
-    /// then.
+    /// then; `previous` are the segments as they were shown last.
     ///
     /// On an error the segments are as they were.
-    pub(in crate::index::embedded) fn fold(&mut self, recent: &Recent, journal: u64) -> Result<(), IndexError> {
-        let folded = self.try_fold(recent, journal);
+    pub(in crate::index::embedded) fn fold(
+        &mut self,
+        recent: &Recent,
+        journal: u64,
+        previous: &Segments,
+    ) -> Result<(), IndexError> {
+        let folded = self.try_fold(recent, journal, previous);
         if folded.is_err()
             && let Some(writer) = self.writer.take()
         {
@@ -86,7 +95,7 @@ impl Store {
         folded.map_err(|error| failure("cannot write the index", &error))
     }
 
-    fn try_fold(&mut self, recent: &Recent, journal: u64) -> Result<(), TantivyError> {
+    fn try_fold(&mut self, recent: &Recent, journal: u64, previous: &Segments) -> Result<(), TantivyError> {
         let fields = self.fields;
         let writer = match &mut self.writer {
             Some(writer) => writer,
@@ -106,7 +115,10 @@ impl Store {
             }
         };
         for (id, entry) in recent.entries() {
-            writer.delete_term(Term::from_field_text(fields.id, id.as_str()));
+            // To look an id up costs less than a deletion that finds nothing.
+            if self.is_ahead || previous.find(id).map_or(true, |place| place.is_some()) {
+                writer.delete_term(Term::from_field_text(fields.id, id.as_str()));
+            }
             if let RecentEntry::Article(article) = entry {
                 let mut document = TantivyDocument::default();
                 document.add_text(fields.id, id.as_str());
@@ -116,16 +128,14 @@ impl Store {
                 if let Some(PublishTime(time)) = article.article.publish_time {
                     document.add_i64(fields.published, time);
                 }
-                for entry in &article.vector.entries {
-                    document.add_u64(fields.vector, entry.0);
-                }
-                document.add_u64(fields.squared_length, article.vector.squared_length);
+                document.add_u64(fields.stamp, stamp(&article.record));
                 document.add_bytes(fields.record, &article.record);
                 writer.add_document(document)?;
             }
         }
         let mut commit = writer.prepare_commit()?;
         commit.set_payload(&journal.to_string());
+        self.is_ahead = true;
         commit.commit()?;
         // tantivy syncs the file that names the segments, and not the directory that names the file.
         self.index.directory().sync_directory().map_err(|error| TantivyError::IoError(Arc::new(error)))
@@ -137,44 +147,61 @@ impl Store {
         writer.wait_merging_threads().map_err(|error| failure("cannot merge the index", &error))
     }
 
-    /// The segments as they are now. Those that are as they were in `previous` are taken from there.
-    pub(in crate::index::embedded) fn segments(&self, previous: &Segments, access: Access) -> Result<Segments, IndexError> {
+    /// The segments as they are now. Those that are as they were in `previous` are taken from there; the vectors of the others'
+    /// articles are those of `previous` and of what was folded since.
+    pub(in crate::index::embedded) fn segments(
+        &mut self,
+        previous: &Segments,
+        folded: Option<&Recent>,
+    ) -> Result<Segments, IndexError> {
         let failed = |error: TantivyError| failure("cannot read the index", &error);
-        // Keeps files from being removed while they are opened; where nothing can be written, nothing is removed.
-        let _lock = match access {
-            Access::Write => {
-                Some(self.index.directory().acquire_lock(&META_LOCK).map_err(|error| failed(TantivyError::from(error)))?)
-            }
-            Access::Read => None,
-        };
+        // Keeps files from being removed while they are opened.
+        let _lock = self.index.directory().acquire_lock(&META_LOCK).map_err(|error| failed(TantivyError::from(error)))?;
         let metas: IndexMeta = self.index.load_metas().map_err(failed)?;
         let journal = metas.payload.as_deref().map_or(Ok(0), str::parse).map_err(|_| IndexError::Storage {
             action: "cannot read the index",
             reason: "its commit does not name a journal".to_owned(),
         })?;
+        let mut known = KnownVectors::default();
+        folded.into_iter().for_each(|folded| known.add_recent(folded));
+        let is_gone = |view: &&Arc<SegmentView>| !metas.segments.iter().any(|meta| meta.id().uuid_string() == view.key.0);
+        previous.views.iter().filter(is_gone).for_each(|view| known.add_segment(view));
         let mut segments = Segments { views: Vec::new(), journal };
         for meta in &metas.segments {
             let key = (meta.id().uuid_string(), meta.delete_opstamp());
-            let known = previous.views.iter().find(|view| view.key == key).map(Arc::clone);
-            let view = match known {
-                Some(view) => view,
-                None => {
-                    let reader = SegmentReader::open(&self.index.segment(meta.clone())).map_err(failed)?;
-                    let of_segment = previous.views.iter().find(|view| view.key.0 == key.0);
-                    let postings = of_segment.map(|view| Arc::clone(&view.postings));
-                    let name = key.0.clone();
-                    let find = |starts: &[u32], entry: &dyn Fn(u32) -> Entry| {
-                        postings.unwrap_or_else(|| self.postings.make(&name, access, starts, entry))
-                    };
-                    Arc::new(SegmentView::open(reader, key, self.fields, find).map_err(failed)?)
-                }
+            if let Some(view) = previous.views.iter().find(|view| view.key == key) {
+                segments.views.push(Arc::clone(view));
+                continue;
+            }
+            let reader = SegmentReader::open(&self.index.segment(meta.clone())).map_err(failed)?;
+            let derived = match previous.views.iter().find(|view| view.key.0 == key.0) {
+                Some(view) => Arc::clone(&view.derived),
+                None => self.derived.make(&key.0, Access::Write, &self.vectors(&reader, &known).map_err(failed)?),
             };
-            segments.views.push(view);
+            segments.views.push(Arc::new(SegmentView::open(reader, key, self.fields, derived).map_err(failed)?));
         }
-        if access == Access::Write {
-            self.postings.keep_only(segments.views.iter().map(|view| view.key.0.as_str()));
-        }
+        self.derived.keep_only(segments.views.iter().map(|view| view.key.0.as_str()));
+        self.is_ahead = false;
         Ok(segments)
+    }
+
+    /// The vectors of a segment's articles: those that are known, and what the others' texts make.
+    fn vectors<'a>(&self, reader: &SegmentReader, known: &'a KnownVectors<'_>) -> Result<Vec<PackedVector<'a>>, TantivyError> {
+        let stamps = reader.fast_fields().u64(STAMP)?;
+        let store = reader.get_store_reader(STORE_CACHE_BLOCKS)?;
+        let vector = |document: u32| {
+            // One that is deleted is never found.
+            if reader.is_deleted(document) {
+                return Ok(PackedVector::default());
+            }
+            if let Some(vector) = stamps.first(document).and_then(|stamp| known.0.get(&stamp)) {
+                return Ok(vector.borrowed());
+            }
+            // An article that is damaged has nothing to be found by.
+            let article = to_article(&record(&store, self.fields.record, document)?);
+            Ok(article.map_or_else(|_| PackedVector::default(), |article| PackedVector::from(&of_text(article.text()))))
+        };
+        (0..reader.max_doc()).map(vector).collect()
     }
 
     /// The segments that match their checksums, and what is wrong with the others. Reads all of the index.
@@ -203,9 +230,12 @@ impl Store {
             let segment = self.index.segment(meta.clone());
             // A file that is damaged and yet matches its checksum is not to take the rest with it.
             let opened = catch_unwind(AssertUnwindSafe(|| {
-                let find =
-                    |starts: &[u32], entry: &dyn Fn(u32) -> Entry| self.postings.find_or_make(&name, access, starts, entry);
-                SegmentReader::open(&segment).and_then(|reader| SegmentView::open(reader, key, self.fields, find))
+                let reader = SegmentReader::open(&segment)?;
+                let derived = match self.derived.find(&name, reader.max_doc()) {
+                    Some(derived) => derived,
+                    None => self.derived.make(&name, access, &self.vectors(&reader, &KnownVectors::default())?),
+                };
+                SegmentView::open(reader, key, self.fields, derived)
             }));
             match opened {
                 Ok(Ok(view)) => segments.views.push(Arc::new(view)),
@@ -214,6 +244,28 @@ impl Store {
             }
         }
         Ok((segments, damage))
+    }
+}
+
+/// Vectors by the stamps of their articles.
+#[derive(Default)]
+struct KnownVectors<'a>(HashMap<u64, PackedVector<'a>>);
+
+impl<'a> KnownVectors<'a> {
+    fn add_recent(&mut self, recent: &Recent) {
+        let articles = recent.entries().filter_map(|(_, entry)| match entry {
+            RecentEntry::Article(article) => Some(article),
+            RecentEntry::Deleted => None,
+        });
+        self.0.extend(articles.map(|article| (stamp(&article.record), PackedVector::from(&article.vector))));
+    }
+
+    fn add_segment(&mut self, view: &'a SegmentView) {
+        let vectors = view.reader.doc_ids_alive().filter_map(|document| {
+            let (bytes, squared_length) = (view.derived.vector(document).into(), view.derived.squared_length(document));
+            Some((view.stamp(document)?, PackedVector { bytes, squared_length }))
+        });
+        self.0.extend(vectors);
     }
 }
 

@@ -7,14 +7,13 @@ use tantivy::schema::{Field, IndexRecordOption, Value as _};
 use tantivy::store::StoreReader;
 use tantivy::{DocSet as _, InvertedIndexReader, Opstamp, SegmentReader, TERMINATED, TantivyDocument, TantivyError};
 
-use super::fields::{Fields, label_tag, language_tag, source_tag, topic_tag};
-use super::postings::Postings;
+use super::derived::Derived;
+use super::fields::{Fields, STAMP, label_tag, language_tag, source_tag, topic_tag};
 use crate::index::PublishTime;
 use crate::index::query::Filter;
-use crate::index::vector::Entry;
 
 /// Blocks of stored articles that are kept unpacked, a segment.
-const STORE_CACHE_BLOCKS: usize = 16;
+pub(super) const STORE_CACHE_BLOCKS: usize = 16;
 
 /// A segment, opened, with what every search needs of it in memory.
 pub(super) struct SegmentView {
@@ -22,24 +21,15 @@ pub(super) struct SegmentView {
     pub(super) key: (String, Option<Opstamp>),
     pub(super) reader: SegmentReader,
     pub(super) id_terms: Arc<InvertedIndexReader>,
-    pub(super) postings: Arc<Postings>,
+    pub(super) derived: Arc<Derived>,
     pub(super) tags: Arc<InvertedIndexReader>,
     published: Column<i64>,
-    vector: Column<u64>,
+    stamps: Column<u64>,
     store: StoreReader,
     record: Field,
     pub(super) ids: Ids,
-    vectors: Vec<VectorPlace>,
     /// 1 / length of each vector; 0 for a deleted article, which so is never found.
     pub(super) inverse_lengths: Vec<f32>,
-}
-
-/// Where the column of vectors has an article's, and what belongs to it.
-#[derive(Debug, Clone, Copy)]
-struct VectorPlace {
-    start: u32,
-    size: u32,
-    squared_length: u64,
 }
 
 impl std::fmt::Debug for SegmentView {
@@ -49,69 +39,42 @@ impl std::fmt::Debug for SegmentView {
 }
 
 impl SegmentView {
-    /// Opens it; `postings` finds or makes its postings, from where the entries of its vectors begin and what they are.
+    /// Opens it; `derived` is what was derived from its articles.
     pub(super) fn open(
         reader: SegmentReader,
         key: (String, Option<Opstamp>),
         fields: Fields,
-        postings: impl FnOnce(&[u32], &dyn Fn(u32) -> Entry) -> Arc<Postings>,
+        derived: Arc<Derived>,
     ) -> Result<Self, TantivyError> {
         let fast = reader.fast_fields();
         let id_terms = reader.inverted_index(fields.id)?;
-        let squared_length = fast.u64("squared_length")?;
-        let vector = fast.u64("vector")?;
-        // Where each vector begins, and where the last one ends.
-        let mut starts = Vec::with_capacity(reader.max_doc() as usize + 1);
-        starts.extend((0..reader.max_doc()).map(|document| vector.index.value_row_ids(document).start));
-        starts.push(vector.values.num_vals());
-        let vectors: Vec<VectorPlace> = (0..)
-            .zip(starts.windows(2))
-            .map(|(document, ends)| VectorPlace {
-                start: ends[0],
-                size: ends[1] - ends[0],
-                squared_length: squared_length.first(document).unwrap_or(0),
-            })
-            .collect();
-        let inverse_length = |document: u32| match vectors[document as usize].squared_length {
+        let inverse_length = |document: u32| match derived.squared_length(document) {
             squared @ 1.. if !reader.is_deleted(document) => 1.0 / (squared as f32).sqrt(),
             _ => 0.0,
         };
-        let postings = postings(&starts, &|row| Entry(vector.values.get_val(row)));
         Ok(Self {
             key,
-            postings,
             tags: reader.inverted_index(fields.tags)?,
             published: fast.i64("published")?,
-            vector,
+            stamps: fast.u64(STAMP)?,
             record: fields.record,
             store: reader.get_store_reader(STORE_CACHE_BLOCKS)?,
             ids: Ids::read(&id_terms, reader.max_doc())?,
             inverse_lengths: (0..reader.max_doc()).map(inverse_length).collect(),
             id_terms,
-            vectors,
+            derived,
             reader,
         })
     }
 
-    /// The entries of an article's vector, as the column has them.
-    pub(super) fn read_vector(&self, document: u32, entries: &mut Vec<u64>) {
-        let VectorPlace { start, size, .. } = self.vectors[document as usize];
-        entries.resize(size as usize, 0);
-        self.vector.values.get_range(u64::from(start), entries);
-    }
-
-    pub(super) fn squared_length(&self, document: u32) -> u64 {
-        self.vectors[document as usize].squared_length
+    /// The stamp of an article's record; None where its column has none.
+    pub(super) fn stamp(&self, document: u32) -> Option<u64> {
+        self.stamps.first(document)
     }
 
     /// The article as it is stored, read from disk.
     pub(super) fn record(&self, document: u32) -> Result<Vec<u8>, TantivyError> {
-        let stored = self.store.get_document_bytes(document)?;
-        if let Some(record) = only_value(&stored) {
-            return Ok(record.to_vec());
-        }
-        let document: TantivyDocument = self.store.get(document)?;
-        Ok(document.get_first(self.record).and_then(|value| value.as_bytes()).unwrap_or_default().to_vec())
+        record(&self.store, self.record, document)
     }
 
     pub(super) fn find(&self, id: &str) -> std::io::Result<Option<u32>> {
@@ -161,6 +124,16 @@ impl SegmentView {
         }
         Ok(allowed)
     }
+}
+
+/// The article as it is stored, read from disk.
+pub(super) fn record(store: &StoreReader, field: Field, document: u32) -> Result<Vec<u8>, TantivyError> {
+    let stored = store.get_document_bytes(document)?;
+    if let Some(record) = only_value(&stored) {
+        return Ok(record.to_vec());
+    }
+    let document: TantivyDocument = store.get(document)?;
+    Ok(document.get_first(field).and_then(|value| value.as_bytes()).unwrap_or_default().to_vec())
 }
 
 /// The bytes of the one value that a stored document has, by tantivy's format: `[count of values: VInt = 1][field: u32][type: u8]

@@ -1,0 +1,188 @@
+//! What is derived from a segment's articles and searched instead of them, as one file: their vectors, and the postings of those.
+//!
+//! ```text
+//! the vectors   one behind the other (`vectors`)
+//! the articles  [place of the first entry u32, squared length of the vector u64]; one more for the end
+//! the pages     of postings, and where they are (`postings`)
+//! the end       [place of the articles u64][number of articles u32][number of pages u32]
+//!               [the first 16 bytes of SHA-256 over all before it]
+//! ```
+//!
+//! Everything is little-endian.
+
+use std::io::{self, Write};
+
+use sha2::{Digest as _, Sha256};
+use tantivy::directory::OwnedBytes;
+
+use super::postings::{self, PAGE_HEAD_BYTES, Postings};
+use super::vectors::{ENTRY_BYTES, PackedVector};
+
+const ARTICLE_BYTES: usize = 12;
+const END_BYTES: usize = 16;
+const CHECKSUM_BYTES: usize = 16;
+
+/// The vectors and postings of a segment.
+#[derive(Debug)]
+pub(super) struct Derived {
+    bytes: OwnedBytes,
+    articles: Vec<ArticleAt>,
+    pub(super) postings: Postings,
+}
+
+/// Where an article's vector is, in entries, and what belongs to it.
+#[derive(Debug, Clone, Copy)]
+struct ArticleAt {
+    start: u32,
+    size: u32,
+    squared_length: u64,
+}
+
+impl Derived {
+    /// What is in these bytes, which are not compared with their checksum; None if it cannot be.
+    pub(super) fn parse(bytes: OwnedBytes) -> Option<Self> {
+        let content_end = bytes.len().checked_sub(CHECKSUM_BYTES)?;
+        let end = content_end.checked_sub(END_BYTES)?;
+        let tail = &bytes[end..content_end];
+        let table = usize::try_from(u64::from_le_bytes(tail[..8].try_into().ok()?)).ok()?;
+        let article_count = u32::from_le_bytes(tail[8..12].try_into().ok()?) as usize;
+        let page_count = u32::from_le_bytes(tail[12..].try_into().ok()?) as usize;
+        let heads = end.checked_sub(page_count.checked_mul(PAGE_HEAD_BYTES)?)?;
+        let table_end = table.checked_add((article_count + 1).checked_mul(ARTICLE_BYTES)?).filter(|end| *end <= heads)?;
+        let rows = bytes[table..table_end].chunks_exact(ARTICLE_BYTES).map(|row| {
+            let (start, squared_length) = row.split_at(4);
+            Some((u32::from_le_bytes(start.try_into().ok()?), u64::from_le_bytes(squared_length.try_into().ok()?)))
+        });
+        let rows: Vec<(u32, u64)> = rows.collect::<Option<_>>()?;
+        let (last, _) = rows.last()?;
+        if (*last as usize).checked_mul(ENTRY_BYTES)? > table {
+            return None;
+        }
+        let article = |rows: &[(u32, u64)]| {
+            let (start, squared_length) = rows[0];
+            Some(ArticleAt { start, size: rows[1].0.checked_sub(start)?, squared_length })
+        };
+        let articles = rows.windows(2).map(article).collect::<Option<_>>()?;
+        let postings = Postings::parse(bytes.clone(), heads..end)?;
+        Some(Self { bytes, articles, postings })
+    }
+
+    /// The same, where the bytes match their checksum.
+    pub(super) fn parse_checked(bytes: OwnedBytes) -> Option<Self> {
+        let (content, sum) = bytes.split_at_checked(bytes.len().checked_sub(CHECKSUM_BYTES)?)?;
+        if Sha256::digest(content)[..CHECKSUM_BYTES] == *sum { Self::parse(bytes) } else { None }
+    }
+
+    /// How many articles it is of.
+    pub(super) fn article_count(&self) -> u32 {
+        self.articles.len() as u32
+    }
+
+    /// The bytes of an article's vector.
+    #[inline]
+    pub(super) fn vector(&self, article: u32) -> &[u8] {
+        let ArticleAt { start, size, .. } = self.articles[article as usize];
+        let start = start as usize * ENTRY_BYTES;
+        &self.bytes[start..start + size as usize * ENTRY_BYTES]
+    }
+
+    pub(super) fn squared_length(&self, article: u32) -> u64 {
+        self.articles[article as usize].squared_length
+    }
+}
+
+/// Writes what is derived from these vectors, those of a segment's articles in their order.
+pub(super) fn write(vectors: &[PackedVector<'_>], out: impl Write) -> io::Result<()> {
+    let mut out = Output { out, sum: Sha256::new(), position: 0 };
+    for vector in vectors {
+        out.push(&vector.bytes)?;
+    }
+    let table = out.position;
+    let mut start = 0;
+    for vector in vectors {
+        out.push(&entry_number(start)?.to_le_bytes())?;
+        out.push(&vector.squared_length.to_le_bytes())?;
+        start += vector.bytes.len() / ENTRY_BYTES;
+    }
+    out.push(&entry_number(start)?.to_le_bytes())?;
+    out.push(&[0; 8])?;
+    let page_count = postings::write(vectors, &mut out)?;
+    out.push(&(table as u64).to_le_bytes())?;
+    out.push(&(vectors.len() as u32).to_le_bytes())?;
+    out.push(&page_count.to_le_bytes())?;
+    let Output { mut out, sum, .. } = out;
+    out.write_all(&sum.finalize()[..CHECKSUM_BYTES])?;
+    out.flush()
+}
+
+fn entry_number(number: usize) -> io::Result<u32> {
+    u32::try_from(number).map_err(|_| io::Error::other("a segment has more than 2^32 terms of articles"))
+}
+
+/// What is written, with its checksum so far.
+pub(super) struct Output<W> {
+    out: W,
+    sum: Sha256,
+    /// How much was written, in bytes.
+    pub(super) position: usize,
+}
+
+impl<W: Write> Output<W> {
+    pub(super) fn push(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.sum.update(bytes);
+        self.position += bytes.len();
+        self.out.write_all(bytes)
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::index::embedded::segments::vectors::entries;
+    use crate::index::vector::{Entry, Vector};
+
+    /// Vectors of a few terms each, out of `terms`.
+    pub(in super::super) fn vectors(count: u64, terms: u64) -> Vec<Vector> {
+        let mixed = |number: u64| number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let vector = |number: u64| {
+            let mut entries: Vec<Entry> = (0..number % 5)
+                .map(|place| Entry(mixed(mixed(number + place) % terms) >> 24 << 8 | (1 + (number + place) % 255)))
+                .collect();
+            entries.sort_unstable();
+            entries.dedup_by_key(|entry| entry.term());
+            Vector { entries, squared_length: number }
+        };
+        (0..count).map(vector).collect()
+    }
+
+    pub(in super::super) fn written(vectors: &[Vector]) -> Vec<u8> {
+        let packed: Vec<PackedVector> = vectors.iter().map(PackedVector::from).collect();
+        let mut bytes = Vec::new();
+        write(&packed, &mut bytes).expect("memory is written to");
+        bytes
+    }
+
+    #[test]
+    fn every_article_has_its_vector() {
+        for count in [0, 1, 70_000] {
+            let vectors = vectors(count, 300);
+            let derived = Derived::parse_checked(OwnedBytes::new(written(&vectors))).expect("it is sound");
+            assert_eq!(u64::from(derived.article_count()), count);
+            for (article, vector) in (0..).zip(&vectors) {
+                assert!(entries(derived.vector(article)).eq(vector.entries.iter().copied()), "{article}");
+                assert_eq!(derived.squared_length(article), vector.squared_length);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_damaged_is_refused() {
+        let whole = written(&vectors(300, 50));
+        for place in (0..whole.len()).step_by(97) {
+            let mut damaged = whole.clone();
+            damaged[place] ^= 4;
+            assert!(Derived::parse_checked(OwnedBytes::new(damaged)).is_none(), "byte {place}");
+            assert!(Derived::parse_checked(OwnedBytes::new(whole[..place].to_vec())).is_none(), "{place} bytes");
+        }
+    }
+}
