@@ -66,7 +66,7 @@ pub(crate) fn ln(x: f32) -> f32 {
     for coefficient in POLYNOMIAL {
         sum = sum * fraction + coefficient;
     }
-    sum * fraction * square - 2.121_944_4e-4 * exponent - 0.5 * square + fraction + 0.693_359_375 * exponent
+    sum * fraction * square - 2.121_944_4e-4 * exponent - 0.5 * square + fraction + 0.693_359_4 * exponent
 }
 
 #[cfg(test)]

@@ -253,8 +253,15 @@ struct Counting {
     known_tokens: Vec<u64>,
     pool_size: usize,
     known: Vec<(usize, Vec<u8>)>,
-    /// The selected terms' keys and sums over all documents: the collection's, then the topics'.
-    rows: Vec<(u32, u32)>,
+    rows: Rows,
+}
+
+/// What the selected terms come to over all documents.
+#[derive(Debug, Default)]
+struct Rows {
+    /// Their [`Term::key`]s.
+    keys: Vec<(u32, u32)>,
+    /// Term by term: the collection's sum, then those of the topics.
     sums: Vec<u64>,
 }
 
@@ -294,8 +301,7 @@ impl Counts {
                 known_tokens: vec![0; corpus.document_count()],
                 pool_size: 0,
                 known: Vec::new(),
-                rows: Vec::new(),
-                sums: Vec::new(),
+                rows: Rows::default(),
             },
             |counting, partition| {
                 let mut known = Vec::with_capacity(partition.terms.len());
@@ -326,7 +332,7 @@ impl Counts {
             known.extend(part.known);
             squares.push(part.known_squares);
             tokens.push(part.known_tokens);
-            rows.push((part.rows, part.sums));
+            rows.push(part.rows);
         }
         known.sort_unstable_by_key(|(partition, _)| *partition);
         counts.known = known.into_iter().map(|(_, known)| known).collect();
@@ -382,9 +388,9 @@ impl Counting {
             }
         }
         if term.rank == Rank::Selected {
-            self.rows.push(term.key());
-            self.sums.push(cells.rest(ALL, rest_sums));
-            self.sums.extend_from_slice(rest_sums);
+            self.rows.keys.push(term.key());
+            self.rows.sums.push(cells.rest(ALL, rest_sums));
+            self.rows.sums.extend_from_slice(rest_sums);
         }
         known
     }
@@ -411,11 +417,11 @@ pub(super) struct TopicCounts {
 }
 
 impl TopicCounts {
-    /// `parts`: terms, with a row each of the collection's sum and those of the topics.
-    fn put_together(all: &Sums, parts: &[(Vec<(u32, u32)>, Vec<u64>)]) -> Self {
+    /// `parts`: from each thread what it counted of the selected terms.
+    fn put_together(all: &Sums, parts: &[Rows]) -> Self {
         let topic_count = all.topics.len();
         let mut order: Vec<((u32, u32), &[u64])> =
-            parts.iter().flat_map(|(keys, sums)| keys.iter().copied().zip(sums.chunks_exact(topic_count + 1))).collect();
+            parts.iter().flat_map(|rows| rows.keys.iter().copied().zip(rows.sums.chunks_exact(topic_count + 1))).collect();
         order.sort_unstable_by_key(|(key, _)| *key);
         let mut sums = Vec::with_capacity(order.len() * topic_count);
         order.iter().for_each(|(_, row)| sums.extend_from_slice(&row[1..]));
@@ -510,7 +516,7 @@ mod tests {
             log_lengths: unit(25.0 * 1.7),
         };
         let keys = (0..4).map(|term| (term, 0)).collect();
-        let counts = TopicCounts::put_together(&sums, &[(keys, rows.concat())]);
+        let counts = TopicCounts::put_together(&sums, &[Rows { keys, sums: rows.concat() }]);
         for candidate in [
             Candidate::Smoothed(Estimator::Multinomial, 0.03),
             Candidate::Smoothed(Estimator::Complement, 0.4),

@@ -235,14 +235,15 @@ mod tests {
             point.iter_mut().enumerate().for_each(|(at, value)| *value += 0.01 * at as f64);
             let (_, gradient) = objective.evaluate(&point);
             for at in 0..point.len() {
-                let step = 1e-5;
+                // Wide enough for what single precision loses of the cost.
+                let step = 1e-2;
                 let mut moved = point.clone();
                 moved[at] += step;
                 let above = objective.evaluate(&moved).0;
                 moved[at] -= 2.0 * step;
                 let below = objective.evaluate(&moved).0;
                 let difference = (above - below) / (2.0 * step);
-                assert!((gradient[at] - difference).abs() < 1e-6, "{labels:?} {at}: {} {difference}", gradient[at]);
+                assert!((gradient[at] - difference).abs() < 1e-4, "{labels:?} {at}: {} {difference}", gradient[at]);
             }
         }
     }

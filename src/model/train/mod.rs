@@ -148,7 +148,7 @@ pub enum TrainError {
     /// Learning cannot go on from a model.
     #[error(transparent)]
     Documents(#[from] DocumentsError),
-    /// The spool between the passes could not be written or read.
+    /// The postings or documents between the passes could not be written or read.
     #[error("cannot use a temporary file for the training's working data")]
     Spool(#[from] io::Error),
     /// The estimator failed.

@@ -116,6 +116,7 @@ impl<'a> Objective<'a> {
             return (last.cost, last.gradient.clone());
         }
         let parameters = self.layout.read(point, self.turn);
+        let matrix = Matrix::of(&parameters);
         let width = self.layout.len() - self.layout.own_start();
         let chunk_count = self.chosen.len().div_ceil(CHUNK);
         let next = AtomicUsize::new(0);
@@ -126,7 +127,7 @@ impl<'a> Objective<'a> {
                 if place >= chunk_count {
                     break;
                 }
-                let part = self.evaluate_chunk(&parameters, place, width);
+                let part = self.evaluate_chunk(&parameters, &matrix, place, width);
                 parts.lock().unwrap_or_else(PoisonError::into_inner).push((place, part));
             }
         };
@@ -197,42 +198,96 @@ impl<'a> Objective<'a> {
     }
 
     /// The sums over one chunk of the documents: the cost, and the gradient by each topic's own weights, the matrix, the bias.
-    fn evaluate_chunk(&self, parameters: &Parameters, place: usize, width: usize) -> (f64, Vec<f64>) {
+    ///
+    /// The products with the matrix, which are nearly all of the work, are in single precision: what they lose is far below what the
+    /// search is stopped at.
+    fn evaluate_chunk(&self, parameters: &Parameters, matrix: &Matrix, place: usize, width: usize) -> (f64, Vec<f64>) {
         let k = self.layout.topic_count;
         let chosen = &self.chosen[place * CHUNK..self.chosen.len().min((place + 1) * CHUNK)];
         let own_count = self.layout.kind_count * k;
         let row_width = own_count + self.layout.cross_count;
         let rows = self.rows[place * CHUNK * row_width..].chunks_exact(row_width);
         let (mut cost, mut gradient) = (0.0, vec![0.0; width]);
-        let mut inputs = vec![0.0; row_width];
+        let mut matrix_gradient = vec![Lanes::default(); matrix.lanes.len()];
+        let mut products = vec![Lanes::default(); matrix.blocks];
         let mut residuals = vec![0.0; k];
+        let (own_gradient, rest) = gradient.split_at_mut(own_count);
+        let (cross_gradient, bias_gradient) = rest.split_at_mut(self.layout.cross_count * k);
         for (&document, row) in chosen.iter().zip(rows) {
-            for (input, &value) in inputs.iter_mut().zip(row) {
-                *input = f64::from(value);
+            let (own, cross) = row.split_at(own_count);
+            matrix.apply(cross, &mut products);
+            for ((residual, bias), product) in residuals.iter_mut().zip(&parameters.bias).zip(products.as_flattened()) {
+                *residual = bias + f64::from(*product);
             }
-            let (own, cross) = inputs.split_at(own_count);
-            parameters.apply(own, cross, &mut residuals);
+            for (inputs, weights) in own.chunks_exact(k).zip(parameters.own.chunks_exact(k)) {
+                for ((residual, &input), weight) in residuals.iter_mut().zip(inputs).zip(weights) {
+                    *residual += f64::from(input) * weight;
+                }
+            }
             cost += match self.features.labels {
                 Labels::Single => one_of(&mut residuals, self.features.topics[document]),
                 Labels::Multiple => each_of(&mut residuals, self.features.topics[document]),
             };
-            let (own_gradient, rest) = gradient.split_at_mut(own_count);
-            let (cross_gradient, bias_gradient) = rest.split_at_mut(self.layout.cross_count * k);
             for (inputs, gradient) in own.chunks_exact(k).zip(own_gradient.chunks_exact_mut(k)) {
-                for ((gradient, input), residual) in gradient.iter_mut().zip(inputs).zip(&residuals) {
-                    *gradient += input * residual;
-                }
-            }
-            for (&input, gradient) in cross.iter().zip(cross_gradient.chunks_exact_mut(k)) {
-                for (gradient, residual) in gradient.iter_mut().zip(&residuals) {
-                    *gradient += input * residual;
+                for ((gradient, &input), residual) in gradient.iter_mut().zip(inputs).zip(&residuals) {
+                    *gradient += f64::from(input) * residual;
                 }
             }
             for (gradient, residual) in bias_gradient.iter_mut().zip(&residuals) {
                 *gradient += residual;
             }
+            // In the places of the products, which are needed no more; behind the topics there are zeros, as there were.
+            for (lane, residual) in products.as_flattened_mut().iter_mut().zip(&residuals) {
+                *lane = *residual as f32;
+            }
+            for (gradient, &input) in matrix_gradient.chunks_exact_mut(matrix.blocks).zip(cross) {
+                for (gradient, residuals) in gradient.iter_mut().zip(&products) {
+                    for (gradient, residual) in gradient.iter_mut().zip(residuals) {
+                        *gradient += input * residual;
+                    }
+                }
+            }
+        }
+        let rows = matrix_gradient.chunks_exact(matrix.blocks);
+        for (gradient, row) in cross_gradient.chunks_exact_mut(k).zip(rows) {
+            gradient.iter_mut().zip(row.as_flattened()).for_each(|(gradient, &sum)| *gradient = f64::from(sum));
         }
         (cost, gradient)
+    }
+}
+
+/// So many numbers are worked on together: a row of the matrix is padded with zeros to a multiple of them.
+type Lanes = [f32; 8];
+
+/// The link's matrix in single precision: a row an input, of so many blocks.
+struct Matrix {
+    blocks: usize,
+    lanes: Vec<Lanes>,
+}
+
+impl Matrix {
+    fn of(parameters: &Parameters) -> Self {
+        let k = parameters.bias.len();
+        let blocks = k.div_ceil(size_of::<Lanes>() / size_of::<f32>()).max(1);
+        let mut lanes = vec![Lanes::default(); parameters.cross.len() / k.max(1) * blocks];
+        for (row, weights) in lanes.chunks_exact_mut(blocks).zip(parameters.cross.chunks_exact(k.max(1))) {
+            row.as_flattened_mut().iter_mut().zip(weights).for_each(|(lane, &weight)| *lane = weight as f32);
+        }
+        Self { blocks, lanes }
+    }
+
+    /// Sets `products` to the sums over the inputs of input times row.
+    fn apply(&self, inputs: &[f32], products: &mut [Lanes]) {
+        for (block, product) in products.iter_mut().enumerate() {
+            // The sums stay in registers.
+            let mut sums = Lanes::default();
+            for (row, &input) in self.lanes.chunks_exact(self.blocks).zip(inputs) {
+                for (sum, weight) in sums.iter_mut().zip(&row[block]) {
+                    *sum += input * weight;
+                }
+            }
+            *product = sums;
+        }
     }
 }
 
