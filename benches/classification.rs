@@ -6,20 +6,25 @@
 //! ```
 //!
 //! The articles are cut from `examples/` to lengths from 200 bytes to 20 KB, the same ones every time. `text` and `scoring`
-//! count bytes of text a second on one core. `call` counts calls a second of one caller that waits for each answer: what a call
+//! count bytes of text a second on one core; so do `batch` (BatchClassify over the loopback, on all cores), `training` (a fixed recipe
+//! on the examples, one thread) and `ranking` (a search in an archive in memory, by the bytes of what is asked). `call` counts calls a second of one caller that waits for each answer: what a call
 //! costs from end to end, and not how many calls a server can take.
 
 use std::fs;
 use std::hint::black_box;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc;
 use std::time::Duration;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use slugline::article::{ArticleText, Limits};
+use slugline::corpus::{Input, Progress};
 use slugline::grpc::pb;
 use slugline::grpc::server::client::ClassificationServiceClient;
 use slugline::grpc::server::{ArchiveLocation, BoundServer, ServerConfig};
+use slugline::index::{ArchivedArticle, MemoryIndex, SimilarQuery, SimilarSource, SimilarityIndex, Write};
+use slugline::model::train::{Estimator, Recipe, TrainOptions, train};
 use slugline::model::{LoadedModel, Scorer, artifact};
 use slugline::service::ModelSource;
 use slugline::text::{BagCounter, Numbers, TermHash, Word, WordScanner, reference_words};
@@ -149,6 +154,69 @@ fn scoring(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// A batch of articles over the loopback, as BatchClassify takes it: all cores share it.
+fn batch(criterion: &mut Criterion) {
+    let mut loopback = Loopback::start();
+    let articles = articles(&LENGTHS.repeat(8));
+    let mut group = criterion.benchmark_group("batch");
+    group.throughput(Throughput::Bytes(size_bytes(&articles)));
+    let articles: Vec<pb::Article> = articles.iter().filter_map(|article| article.request().article).collect();
+    let request = pb::BatchClassifyRequest { articles, ..pb::BatchClassifyRequest::default() };
+    group.bench_function("classify", |bencher| {
+        bencher.iter_batched(
+            || request.clone(),
+            |request| {
+                let answer = loopback.runtime.block_on(loopback.client.batch_classify(black_box(request)));
+                answer.expect("the batch is classified")
+            },
+            BatchSize::SmallInput,
+        );
+    });
+    group.finish();
+    loopback.stop();
+}
+
+/// The labelled examples, read and trained on.
+fn training(criterion: &mut Criterion) {
+    let file = in_repository("examples/labelled.jsonl");
+    let inputs = [Input::from_argument(file.clone())];
+    let mut options = TrainOptions::new("bench/1".parse().expect("a name and a version"));
+    options.recipe = Recipe::Fixed(Estimator::Complement);
+    let mut group = criterion.benchmark_group("training");
+    group.throughput(Throughput::Bytes(fs::metadata(file).expect("the examples are part of the repository").len()));
+    group.bench_function("complement", |bencher| {
+        bencher.iter(|| train(&inputs, &options, &Progress::default()).expect("the examples make a model"));
+    });
+    group.finish();
+}
+
+/// A search by text in an archive that is compared with article by article.
+fn ranking(criterion: &mut Criterion) {
+    let index = MemoryIndex::default();
+    let put = |(number, article): (usize, &Article)| {
+        let id = format!("article-{number}").parse().expect("an id");
+        Write::Put(Box::new(ArchivedArticle::new(id, article.text())))
+    };
+    let (sender, outcomes) = mpsc::channel();
+    let done = move |outcome| sender.send(outcome).expect("the receiver is there");
+    index.write(articles(&LENGTHS.repeat(20)).iter().enumerate().map(put).collect(), Box::new(done));
+    outcomes.recv().expect("an outcome").expect("the articles are stored");
+    let drafts = articles(&LENGTHS);
+    let queries: Vec<SimilarQuery> = drafts
+        .iter()
+        .map(|draft| SimilarQuery::new(SimilarSource::Text { title: draft.title.clone(), body: draft.body.clone() }))
+        .collect();
+    let mut group = criterion.benchmark_group("ranking");
+    group.throughput(Throughput::Bytes(size_bytes(&drafts)));
+    group.bench_function("find_similar, 240 articles", |bencher| {
+        bencher.iter(|| {
+            let hits = queries.iter().map(|query| index.find_similar(black_box(query)).expect("a page").hits.len());
+            hits.sum::<usize>()
+        });
+    });
+    group.finish();
+}
+
 /// A server in this process, and a client that is connected to it.
 struct Loopback {
     runtime: Runtime,
@@ -222,6 +290,6 @@ fn quick() -> Criterion {
 criterion_group! {
     name = benches;
     config = quick();
-    targets = text, scoring, call
+    targets = text, scoring, batch, call, training, ranking
 }
 criterion_main!(benches);
