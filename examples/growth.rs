@@ -6,7 +6,7 @@
 //!
 //! What is measured is generated: words by Zipf's law, of rank r a share of 1 / (r + 2.7), from a vocabulary of their own; models by
 //! the same public door as those that are read from files. They know words and no pairs: pairs are looked up all the same. Each
-//! figure is the best of three rounds.
+//! speed of classification is the best of three rounds.
 
 use std::fmt::Write as _;
 use std::fs;
