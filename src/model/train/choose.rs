@@ -2,14 +2,16 @@
 
 use std::time::Instant;
 
-use super::counts::{Counts, Lengths, TopicCounts};
-use super::cross_validate::{Bench, Calibration, HeldOut, ScoreTable, calibrate};
+use super::calibrate::{Calibration, calibrate};
+use super::counts::{Counts, Lengths};
+use super::cross_validate::{Bench, HeldOut, ScoreTable};
 use super::estimate::{Candidate, Estimator, Linear};
 use super::folds::{FOLDS, Folds};
 use super::freeze::Terms;
 use super::inverted::{Inverted, LeastFrequencies};
 use super::link::{Effort, Features, Link, Prior};
 use super::select;
+use super::topic_counts::TopicCounts;
 use super::{DEFAULT_MIN_DOCUMENT_FREQUENCY, Recipe, TrainError, TrainOptions};
 use crate::model::manifest::{Labels, LinkTrialRecord, MetricsRecord, RecipeRecord, TrialRecord};
 use crate::model::softmax;

@@ -17,7 +17,8 @@ use ndarray::{Array1, Array2, ArrayView2, Axis};
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::TrainError;
-use super::counts::{Sums, TopicCounts};
+use super::counts::Sums;
+use super::topic_counts::TopicCounts;
 use crate::model::elementary::ln;
 
 /// How weights are estimated from counts.

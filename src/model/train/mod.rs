@@ -9,6 +9,7 @@
 //! so that neither the order of the documents nor the number of threads changes a bit of the result, and what one fold
 //! adds to a sum can be taken away again exactly.
 
+mod calibrate;
 mod choose;
 mod chunks;
 mod counts;
@@ -21,6 +22,7 @@ mod intern;
 mod inverted;
 mod link;
 mod select;
+mod topic_counts;
 mod topics;
 mod word_table;
 

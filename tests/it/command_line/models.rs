@@ -25,7 +25,10 @@ fn training_makes_a_model_and_says_how_good_it_is() {
 
 #[test]
 fn training_says_nothing_of_the_estimators_inner_life() {
-    let said = slugline(&["train", "--input", &example("labelled.jsonl"), "--output", "mine/1", "--threads", "2"]).succeeded();
+    // With a fixed recipe, for what takes longer than some seconds speaks of its progress.
+    let arguments =
+        ["train", "--input", &example("labelled.jsonl"), "--output", "mine/1", "--threads", "2", "--recipe", "complement"];
+    let said = slugline(&arguments).succeeded();
     assert_eq!(said.stderr, "");
 }
 
@@ -84,7 +87,7 @@ fn training_names_a_bad_line_and_keeps_the_old_model() {
     let corpus = directory.path().join("corpus.jsonl");
     let good = fs::read_to_string(example("labelled.jsonl")).expect("an example");
     fs::write(&corpus, format!("{good}\n{{\"title\": \"no topic\"}}\nno JSON\n")).expect("a file");
-    let arguments = ["train", "--input", "corpus.jsonl", "--output", "mine/1", "--seed", "5"];
+    let arguments = ["train", "--input", "corpus.jsonl", "--output", "mine/1", "--seed", "5", "--recipe", "multinomial"];
     let first_bad = EXAMPLE_DOCUMENTS + 2;
     slugline_in(directory.path(), &arguments).failed(1, &format!("corpus.jsonl:{first_bad}: "));
     let manifest = || fs::read(directory.path().join("mine/1/manifest.json")).expect("a manifest");

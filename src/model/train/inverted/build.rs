@@ -1,0 +1,214 @@
+//! Builds a partition: groups its postings by term, and drops the terms in too few documents.
+
+use std::io;
+
+use super::words::Words;
+use super::{LeastFrequencies, NONE, Posting, Rank, Term};
+use crate::model::train::intern::{COUNTED, Interner, PARTITIONS};
+use crate::model::train::select::chi_square;
+use crate::model::train::topics::DocumentTopics;
+
+/// Builds partitions.
+pub(super) struct Builder<'a, F> {
+    pub(super) workers: &'a [Interner],
+    /// Worker by worker: the number of its first document.
+    pub(super) bases: Vec<u32>,
+    pub(super) words: &'a Words,
+    pub(super) least: LeastFrequencies,
+    pub(super) topics: &'a DocumentTopics,
+    /// How many documents each topic has, where statistics are asked for.
+    pub(super) sizes: Option<&'a [f64]>,
+    pub(super) logs: F,
+}
+
+/// Memory for building, to be used again.
+#[derive(Default)]
+pub(super) struct Scratch {
+    groups: Groups,
+    /// By group: where its next posting goes; [`NONE`] where it is pruned.
+    next: Vec<u32>,
+    /// Postings with the groups of their terms, as they come.
+    found: Vec<(u32, Posting)>,
+    /// Postings term by term.
+    postings: Vec<Posting>,
+    presence: Vec<u32>,
+}
+
+impl<F: Fn(u32) -> f32> Builder<'_, F> {
+    /// The terms of a partition, and their postings: document after document, with a count where it is not 1.
+    pub(super) fn build(&self, number: usize, scratch: &mut Scratch) -> io::Result<(Vec<Term>, Vec<u32>)> {
+        let mut terms = Vec::new();
+        let mut out = Vec::new();
+        scratch.found.clear();
+        for ((worker, base), places) in self.workers.iter().zip(&self.bases).zip(&self.words.places) {
+            for chunk in worker.postings.of(number) {
+                let mut rest = &chunk?[..];
+                while let [id, document, after @ ..] = rest {
+                    let place = places[*id as usize];
+                    let (posting, after) = posting(*document, after, *base);
+                    rest = after;
+                    if place != NONE {
+                        scratch.found.push((place, posting));
+                    }
+                }
+            }
+        }
+        let words = &self.words.of_partition[number];
+        let words = words.iter().map(|&(rank, frequency)| (rank, NONE, frequency));
+        self.put(words, self.least.words, scratch, &mut terms, &mut out);
+
+        scratch.found.clear();
+        let pair_count = self.workers.iter().map(|worker| worker.postings.len_of(PARTITIONS + number) / 3).sum();
+        scratch.groups.clear_for(pair_count);
+        for ((worker, base), ranks) in self.workers.iter().zip(&self.bases).zip(&self.words.ranks) {
+            for chunk in worker.postings.of(PARTITIONS + number) {
+                let mut rest = &chunk?[..];
+                while let [first, second, document, after @ ..] = rest {
+                    let (first, second) = (ranks[*first as usize], ranks[*second as usize]);
+                    let (posting, after) = posting(*document, after, *base);
+                    rest = after;
+                    // Whatever document has a pair has its words: a pair is no more frequent.
+                    if (first != NONE) & (second != NONE) {
+                        scratch.found.push((scratch.groups.count(first, second), posting));
+                    }
+                }
+            }
+        }
+        let groups = std::mem::take(&mut scratch.groups);
+        let pairs = groups.groups.iter().map(|group| (group.first, group.second, group.count));
+        self.put(pairs, self.least.pairs, scratch, &mut terms, &mut out);
+        scratch.groups = groups;
+        Ok((terms, out))
+    }
+
+    /// Appends those of the groups (first word, second word, document frequency) in at least so many documents, with their postings from
+    /// `scratch.found`.
+    fn put(
+        &self,
+        groups: impl Iterator<Item = (u32, u32, u32)> + Clone,
+        least: u32,
+        scratch: &mut Scratch,
+        terms: &mut Vec<Term>,
+        out: &mut Vec<u32>,
+    ) {
+        let Scratch { next, found, postings, presence, .. } = scratch;
+        next.clear();
+        let mut total = 0;
+        next.extend(groups.clone().map(|(.., frequency)| {
+            if frequency < least {
+                return NONE;
+            }
+            total += frequency;
+            total - frequency
+        }));
+        postings.clear();
+        postings.resize(total as usize, Posting { document: 0, count: 0 });
+        for &(group, posting) in &*found {
+            let next = &mut next[group as usize];
+            if *next != NONE {
+                postings[*next as usize] = posting;
+                *next += 1;
+            }
+        }
+        let mut rest = &postings[..];
+        for (first, second, document_frequency) in groups {
+            if document_frequency < least {
+                continue;
+            }
+            let (own, after) = rest.split_at(document_frequency as usize);
+            rest = after;
+            for &Posting { document, count } in own {
+                if count == 1 {
+                    out.push(document);
+                } else {
+                    out.extend_from_slice(&[document | COUNTED, count]);
+                }
+            }
+            let statistic = self.sizes.map_or(0.0, |sizes| {
+                presence.clear();
+                presence.resize(sizes.len(), 0);
+                for posting in own {
+                    for &topic in self.topics.of(posting.document) {
+                        presence[topic as usize] += 1;
+                    }
+                }
+                chi_square(presence, sizes)
+            });
+            let idf = (self.logs)(document_frequency);
+            terms.push(Term { first, second, document_frequency, end: out.len() as u32, statistic, idf, rank: Rank::Selected });
+        }
+    }
+}
+
+/// A posting of a worker's, and what stands behind it.
+#[inline]
+fn posting(document: u32, after: &[u32], base: u32) -> (Posting, &[u32]) {
+    match after {
+        [count, after @ ..] if document & COUNTED != 0 => {
+            (Posting { document: base + (document & !COUNTED), count: *count }, after)
+        }
+        _ => (Posting { document: base + document, count: 1 }, after),
+    }
+}
+
+/// Pairs of words, numbered as they first come and counted.
+#[derive(Default)]
+struct Groups {
+    groups: Vec<Group>,
+    /// A power of two of them: 0 where free, else a group's number and 1.
+    slots: Vec<u32>,
+}
+
+struct Group {
+    first: u32,
+    second: u32,
+    count: u32,
+}
+
+impl Groups {
+    /// Empties the table, for at most so many pairs.
+    fn clear_for(&mut self, most: usize) {
+        self.groups.clear();
+        self.slots.clear();
+        self.slots.resize((most + most / 2 + 1).next_power_of_two(), 0);
+    }
+
+    /// Counts a pair, and returns its number.
+    #[inline]
+    fn count(&mut self, first: u32, second: u32) -> u32 {
+        let place = self.place(first, second);
+        if self.slots[place] == 0 {
+            return self.insert(first, second, place);
+        }
+        let number = self.slots[place] - 1;
+        self.groups[number as usize].count += 1;
+        number
+    }
+
+    fn insert(&mut self, first: u32, second: u32, place: usize) -> u32 {
+        self.groups.push(Group { first, second, count: 1 });
+        self.slots[place] = self.groups.len() as u32;
+        self.groups.len() as u32 - 1
+    }
+
+    /// Where the pair is, or would be.
+    #[inline]
+    fn place(&self, first: u32, second: u32) -> usize {
+        // Fibonacci hashing (Knuth, The Art of Computer Programming, 6.4).
+        let hash = (u64::from(first) << 32 | u64::from(second)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let mask = self.slots.len() - 1;
+        let mut place = (hash >> 32) as usize & mask;
+        loop {
+            match self.slots[place] {
+                0 => return place,
+                number => {
+                    let group = &self.groups[number as usize - 1];
+                    if (group.first == first) & (group.second == second) {
+                        return place;
+                    }
+                }
+            }
+            place = (place + 1) & mask;
+        }
+    }
+}
