@@ -14,6 +14,7 @@ import filecmp
 import json
 import os
 import pathlib
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -29,10 +30,12 @@ LIMITS = {
 MULTI_LABEL = {"reuters21578"}
 # The search for a recipe, over one fixed recipe.
 MAX_SEARCH_RATIO = 4.0
+# They are measured in turns so many times.
+SEARCH_ROUNDS = 3
 MAX_TRAINING_MEMORY_MIB = 500
 # Our whole command with one fixed recipe (which is what the peer fits), with reading, cross-validation and writing, over the peer's
 # vectorise + fit alone.
-MAX_TIME_RATIO = 1.0
+MAX_TIME_RATIO = 0.33
 
 SERVED_FILES = ("manifest.json", "model.safetensors")
 COMMAND_SECONDS = 1200
@@ -104,12 +107,16 @@ class Gates:
             self.same_as_default("reproducible", output, "1 thread")
         return self.trained_on_one_core
 
+    def train_fixed(self):
+        """Trains with a fixed recipe on one core."""
+        command = [self.arguments.slugline, "train", "--input", self.arguments.data / "train.jsonl.zst", "--threads", 1,
+                   "--recipe", "complement", "--output", self.work / "fixed/news/2"]
+        return run(command, one_core=True)
+
     def one_core_fixed(self):
         """One training with a fixed recipe on one core."""
         if self.fixed_on_one_core is None:
-            command = [self.arguments.slugline, "train", "--input", self.arguments.data / "train.jsonl.zst", "--threads", 1,
-                       "--recipe", "complement", "--output", self.work / "fixed/news/2"]
-            self.fixed_on_one_core = run(command, one_core=True)
+            self.fixed_on_one_core = self.train_fixed()
         return self.fixed_on_one_core
 
     def reproducible(self):
@@ -147,9 +154,15 @@ class Gates:
             self.measured(model, name, folder / "test.jsonl.zst")
 
     def search(self):
-        ours, fixed = self.one_core_training().cpu_seconds, self.one_core_fixed().cpu_seconds
-        text = f"{ours:.2f} processor seconds with the search for a recipe, {fixed:.2f} with a fixed one"
-        self.report("search", ours <= MAX_SEARCH_RATIO * fixed, f"{text}: ratio {ours / fixed:.2f}, at most {MAX_SEARCH_RATIO}")
+        rounds = [(self.one_core_training(), self.one_core_fixed())]
+        while len(rounds) < SEARCH_ROUNDS:
+            rounds.append((self.train("one-core", 1, one_core=True)[1], self.train_fixed()))
+        ratio = statistics.median(ours.seconds / fixed.seconds for ours, fixed in rounds)
+        seconds = ", ".join(f"{ours.seconds:.2f} and {fixed.seconds:.2f}" for ours, fixed in rounds)
+        of_processor = statistics.median(ours.cpu_seconds / fixed.cpu_seconds for ours, fixed in rounds)
+        self.report("search", ratio <= MAX_SEARCH_RATIO,
+                    f"seconds on one core with the search for a recipe and with a fixed one: {seconds}; the median ratio is {ratio:.2f}, "
+                    f"at most {MAX_SEARCH_RATIO} (of processor seconds {of_processor:.2f})")
 
     def memory(self):
         peak = self.one_core_training().peak_mib

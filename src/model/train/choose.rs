@@ -32,6 +32,8 @@ const MAX_CHOSEN_ON: usize = 12_288;
 /// The most steps of the solver while choosing, and for what is chosen.
 const CHOOSING_ITERATIONS: u64 = 20;
 const FINAL_ITERATIONS: u64 = 60;
+/// And for the links that a link is measured by: half, for they only say what it is worth.
+const MEASURING_ITERATIONS: u64 = 30;
 /// For several topics a document, as measured on reuters21578: see docs/adr/0006.
 const INTERPOLATION: f64 = 0.8;
 const MULTI_LABEL_PRIOR: Prior = Prior { own: 0.3, cross: 0.03 };
@@ -281,7 +283,7 @@ impl Search<'_> {
         let link = self.fit(features, &all, prior, FINAL_ITERATIONS)?;
         let halves = [0, 1].map(|half| {
             let seen = (0..features.len()).filter(|&place| documents[place].fold % 2 != half).collect();
-            self.fit(features, &features.thinned(seen, MAX_CHOSEN_ON), prior, FINAL_ITERATIONS)
+            self.fit(features, &features.thinned(seen, MAX_CHOSEN_ON), prior, MEASURING_ITERATIONS)
         });
         let [even, odd] = halves;
         let links = [even?, odd?];
