@@ -8,7 +8,7 @@ use super::cross_validate::{Bench, HeldOut, ScoreTable};
 use super::estimate::{Candidate, Estimator, Linear};
 use super::folds::{FOLDS, Folds};
 use super::freeze::Terms;
-use super::inverted::{Inverted, LeastFrequencies};
+use super::inverted::{Inverted, LeastFrequencies, Rank};
 use super::link::{Effort, Features, Link, Prior};
 use super::select;
 use super::topic_counts::TopicCounts;
@@ -117,6 +117,10 @@ pub(super) fn choose(corpus: &mut Inverted, options: &TrainOptions) -> Result<Ch
         } else {
             select::keep_best(corpus, options.keep_terms, least.pairs)
         };
+        // Of a few short documents each term may be in one alone: then there are only the words.
+        if corpus.terms().all(|term| term.rank < Rank::Selected) {
+            continue;
+        }
         let lengths = Lengths::of(corpus, &folds)?;
         let counts = Counts::of(corpus, &folds, &selection, &lengths)?;
         let bench = Bench { corpus, folds: &folds, lengths: &lengths, counts: &counts };

@@ -189,7 +189,7 @@ pub fn train(inputs: &[Input], options: &TrainOptions, progress: &Progress) -> R
     let (documents, mut corpus) = (documents?, corpus?);
     check_corpus(&corpus, least)?;
     let mut choice = choose::choose(&mut corpus, options)?;
-    let best = choice.trials.first().ok_or(TrainError::EmptyCorpus)?;
+    let best = choice.trials.first().ok_or(TrainError::NoTerms(least.pairs))?;
     let choose::Vocabulary { terms, counts } = choice.vocabularies.swap_remove(best.vocabulary);
     let linear = best.fit(&counts)?;
     let warnings = warnings(&corpus, options.labels);
