@@ -7,7 +7,7 @@
 /// `e^x`, to two units in the last place; 0 below -708, and `x` at most 709.
 ///
 /// `x = n ln 2 + r` with a whole `n`; `e^r` by its Taylor series to the 13th power, whose rest is below 2^-57 for `|r| <= ln 2 / 2`.
-#[inline]
+#[inline(always)]
 pub(crate) fn exp(x: f64) -> f64 {
     /// Added to a number of moderate size it leaves the nearest whole number in the last bits.
     const ROUND: f64 = 6_755_399_441_055_744.0;
@@ -44,7 +44,7 @@ pub(crate) fn exp(x: f64) -> f64 {
 ///
 /// The exponent times ln 2, and a polynomial for what is left, between the roots of 1/2 and 2. (Coefficients: Moshier's Cephes library,
 /// `logf`.)
-#[inline]
+#[inline(always)]
 pub(crate) fn ln(x: f32) -> f32 {
     /// The bits of the root of 1/2.
     const ROOT_HALF: u32 = 0x3f35_04f3;

@@ -1,5 +1,7 @@
 //! Learns from the scores of held-out documents what scores are worth: the scale, the thresholds, the measures.
 
+use fearless_simd::{Level, Simd, dispatch};
+
 use super::cross_validate::{HeldOut, ScoreTable};
 use super::folds::FOLDS;
 use crate::model::elementary::exp;
@@ -177,6 +179,11 @@ fn known_shares(documents: &[HeldOut]) -> Vec<KnownShare> {
 /// The scale that minimises the mean negative log-likelihood of the right topics; it is convex in the scale. Found by Newton's
 /// method on the derivative, kept between bounds; sums in the order of the corpus, so that it comes out the same everywhere.
 pub(super) fn fit_scale(documents: &[HeldOut], table: &ScoreTable) -> f64 {
+    dispatch!(Level::new(), simd => scale_of_least_loss(simd, documents, table))
+}
+
+#[inline(always)]
+fn scale_of_least_loss(_: impl Simd, documents: &[HeldOut], table: &ScoreTable) -> f64 {
     let step = documents.len().div_ceil(MAX_FITTED_ON).max(1);
     // Where every held-out document is right no scale is large enough: this one makes a lead of 0.01 a matter of e^10.
     let (mut low, mut high) = (1e-3, 1e3);
@@ -203,6 +210,7 @@ pub(super) fn fit_scale(documents: &[HeldOut], table: &ScoreTable) -> f64 {
 }
 
 /// First and second derivative, by the scale, of the negative log-likelihood of a document's most probable topic.
+#[inline(always)]
 fn slope_and_curvature(scores: &[f32], topics: &[usize], scale: f64) -> (f64, f64) {
     let greatest = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let (mut sum, mut mean, mut square) = (0.0, 0.0, 0.0);

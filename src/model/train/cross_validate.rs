@@ -1,10 +1,12 @@
 //! Scores documents by models that did not see them.
 
+use fearless_simd::{Level, Simd, dispatch};
+
 use super::TrainError;
 use super::counts::{Counts, Lengths, TermCells, scaled_weight};
 use super::estimate::{Candidate, RowEstimate};
 use super::folds::{FOLDS, Folds};
-use super::inverted::Inverted;
+use super::inverted::{Inverted, Partition};
 
 /// A document that was scored by a model that did not see it.
 #[derive(Debug, Clone, PartialEq)]
@@ -84,10 +86,11 @@ impl Bench<'_> {
     /// The terms are those that would have been selected without the held-out documents: a model that was chosen with the answers in
     /// sight would look better than it is. The idf is that of the whole corpus; it sees no topic.
     pub(super) fn score(&self, candidates: &[Candidate]) -> Result<(Vec<HeldOut>, Vec<ScoreTable>), TrainError> {
-        let Self { corpus, folds, lengths, counts } = *self;
+        let Self { corpus, folds, counts, .. } = *self;
         let topic_count = corpus.topics.len();
         let stride = topic_count.next_multiple_of(LANES);
         let width = candidates.len() * stride;
+        let level = Level::new();
         // By document: its place among those held out, and what its vector is scaled by there.
         let mut places = vec![(0u32, 0.0f32); corpus.document_count()];
         for (&document, place) in folds.held_out().iter().zip(0..) {
@@ -106,32 +109,7 @@ impl Bench<'_> {
                 rows: vec![0.0; FOLDS * width],
                 scores: vec![0; folds.held_out().len() * width],
             },
-            |scoring, partition| {
-                let Scoring { cells, rest, rows, scores } = scoring;
-                for ((term, postings), &known) in partition.pool().zip(counts.known(partition.number)) {
-                    if known == 0 {
-                        continue;
-                    }
-                    cells.count(corpus, folds, lengths, term, postings);
-                    for (fold, (rows, estimates)) in rows.chunks_exact_mut(width).zip(&estimates).enumerate() {
-                        if Counts::is_known(known, fold) {
-                            let collection = cells.rest(fold, rest);
-                            for (row, estimate) in rows.chunks_exact_mut(stride).zip(estimates) {
-                                estimate.row(rest, collection, row);
-                            }
-                        }
-                    }
-                    for posting in postings {
-                        let fold = folds.of(posting.document);
-                        if fold < FOLDS && Counts::is_known(known, fold) {
-                            let (place, scale) = places[posting.document as usize];
-                            let x = scaled_weight(term, posting, scale);
-                            let scores = &mut scores[place as usize * width..][..width];
-                            add_scaled(scores, &rows[fold * width..][..width], x);
-                        }
-                    }
-                }
-            },
+            |scoring, partition| dispatch!(level, simd => self.score_partition(simd, scoring, partition, &estimates, &places)),
         )?;
         let mut parts = parts.into_iter().map(|part| part.scores);
         let mut scores = parts.next().unwrap_or_default();
@@ -154,6 +132,44 @@ impl Bench<'_> {
         }
         Ok((documents, tables))
     }
+
+    /// Adds what the terms of a partition add to the scores of held-out documents.
+    #[inline(always)]
+    fn score_partition(
+        &self,
+        _: impl Simd,
+        scoring: &mut Scoring,
+        partition: Partition<'_>,
+        estimates: &[Vec<RowEstimate>],
+        places: &[(u32, f32)],
+    ) {
+        let Self { corpus, folds, lengths, counts } = *self;
+        let Scoring { cells, rest, rows, scores } = scoring;
+        let width = rows.len() / FOLDS;
+        for ((term, postings), &known) in partition.pool().zip(counts.known(partition.number)) {
+            if known == 0 {
+                continue;
+            }
+            cells.count(corpus, folds, lengths, term, postings);
+            for (fold, (rows, estimates)) in rows.chunks_exact_mut(width).zip(estimates).enumerate() {
+                if Counts::is_known(known, fold) {
+                    let collection = cells.rest(fold, rest);
+                    for (row, estimate) in rows.chunks_exact_mut(width / estimates.len()).zip(estimates) {
+                        estimate.row(rest, collection, row);
+                    }
+                }
+            }
+            for posting in postings {
+                let fold = folds.of(posting.document);
+                if fold < FOLDS && Counts::is_known(known, fold) {
+                    let (place, scale) = places[posting.document as usize];
+                    let x = scaled_weight(term, posting, scale);
+                    let scores = &mut scores[place as usize * width..][..width];
+                    add_scaled(scores, &rows[fold * width..][..width], x);
+                }
+            }
+        }
+    }
 }
 
 /// What one thread scores.
@@ -167,7 +183,7 @@ struct Scoring {
 }
 
 /// Adds the row's weights times `x`, in units.
-#[inline]
+#[inline(always)]
 fn add_scaled(scores: &mut [i32], row: &[f32], x: f32) {
     let (scores, _) = scores.as_chunks_mut::<LANES>();
     let (row, _) = row.as_chunks::<LANES>();

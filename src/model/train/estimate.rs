@@ -187,6 +187,7 @@ impl RowEstimate {
 
     /// The weights of a term by topic, from its sums: by topic, and the collection's. The loops are apart so that the compiler can make
     /// vector instructions of those that can be.
+    #[inline(always)]
     pub(super) fn row(&self, sums: &[u64], collection: u64, out: &mut [f32]) {
         match &self.form {
             Form::Multinomial { alpha, log_totals } => {
@@ -214,7 +215,7 @@ impl RowEstimate {
     }
 
     /// Sums are far below 2^63, and signed numbers are the quicker ones to convert.
-    #[inline]
+    #[inline(always)]
     fn number(&self, sum: u64) -> f32 {
         sum as i64 as f32 * self.unit
     }
@@ -235,7 +236,7 @@ fn interpolated(mut rows: Array2<f64>, collection: &[f64], interpolation: f64) -
 }
 
 /// How much of the matrix linfa is given at a time, in values: it copies what it is given a few times over.
-const VALUES_AT_A_TIME: usize = 4 << 20;
+const VALUES_AT_A_TIME: usize = 1 << 18;
 
 /// The smoothed log-probability of each term (column) in each row: `ln((count + alpha) / (row sum + alpha * terms))`.
 pub(super) fn feature_log_probabilities(counts: ArrayView2<'_, f64>, alpha: f64) -> Result<Array2<f64>, TrainError> {

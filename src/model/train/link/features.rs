@@ -55,6 +55,7 @@ impl Normaliser {
     }
 
     /// Writes the scaled scores, and returns the normalised mean; with `centred` the scores have their mean taken away.
+    #[inline(always)]
     pub(super) fn apply(&self, labels: Labels, scores: impl Iterator<Item = f64> + Clone, mean: f64, out: &mut [f64]) -> f64 {
         let centre = if labels == Labels::Single { mean } else { 0.0 };
         for (out, score) in out.iter_mut().zip(scores) {
@@ -99,6 +100,7 @@ impl<'a> Features<'a> {
     }
 
     /// A document's scores by kind and topic, then the matrix's inputs.
+    #[inline(always)]
     pub(super) fn row(&self, document: usize, own: &mut [f64], cross: &mut [f64]) {
         let k = self.topic_count;
         let mut means = [0.0; 2];

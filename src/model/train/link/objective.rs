@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use argmin::core::{CostFunction, Error, Gradient};
+use fearless_simd::{Level, Simd, dispatch};
 
 use super::features::Features;
 use super::turn::Turn;
@@ -15,6 +16,8 @@ use crate::model::manifest::Labels;
 
 /// How many documents a thread takes at a time; sums are taken in the order of these chunks, whoever made them.
 const CHUNK: usize = 1_024;
+/// How many documents are multiplied by the matrix together: each weight is read once for all of them, and no sum waits for another.
+const GROUP: usize = 4;
 
 /// Where the parameters lie in the vector that the solver moves: the weights shared by all topics (one a kind), each topic's
 /// deviation from them, the turned matrix, the biases.
@@ -68,6 +71,8 @@ pub(super) struct Objective<'a> {
     turn: &'a Turn,
     layout: Layout,
     threads: usize,
+    /// What vector instructions the machine has.
+    level: Level,
     /// For each document chosen its scores, then its turned inputs.
     rows: Vec<f32>,
     /// The point last asked for: the line search asks for its cost and then for its gradient.
@@ -83,16 +88,10 @@ struct Evaluated {
 
 impl<'a> Objective<'a> {
     pub(super) fn new(features: &'a Features<'a>, chosen: &'a [usize], prior: Prior, turn: &'a Turn, threads: usize) -> Self {
-        let (mut own, mut cross) = (vec![0.0; features.own_count()], vec![0.0; features.cross_count()]);
-        let mut turned = cross.clone();
-        let mut rows = Vec::with_capacity(chosen.len() * (own.len() + cross.len()));
-        for &document in chosen {
-            features.row(document, &mut own, &mut cross);
-            turn.inputs(&cross, &mut turned);
-            rows.extend(own.iter().chain(&turned).map(|&value| value as f32));
-        }
+        let level = Level::new();
+        let rows = dispatch!(level, simd => turned_rows(simd, features, chosen, turn));
         let layout = Layout::of(features);
-        Self { features, chosen, prior, turn, layout, threads: threads.max(1), rows, last: Mutex::default() }
+        Self { features, chosen, prior, turn, layout, threads: threads.max(1), level, rows, last: Mutex::default() }
     }
 
     /// The kinds weigh the same, and a topic nothing but its own.
@@ -127,7 +126,7 @@ impl<'a> Objective<'a> {
                 if place >= chunk_count {
                     break;
                 }
-                let part = self.evaluate_chunk(&parameters, &matrix, place, width);
+                let part = dispatch!(self.level, simd => self.evaluate_chunk(simd, &parameters, &matrix, place, width));
                 parts.lock().unwrap_or_else(PoisonError::into_inner).push((place, part));
             }
         };
@@ -201,63 +200,93 @@ impl<'a> Objective<'a> {
     ///
     /// The products with the matrix, which are nearly all of the work, are in single precision: what they lose is far below what the
     /// search is stopped at.
-    fn evaluate_chunk(&self, parameters: &Parameters, matrix: &Matrix, place: usize, width: usize) -> (f64, Vec<f64>) {
+    #[inline(always)]
+    fn evaluate_chunk(
+        &self,
+        _: impl Simd,
+        parameters: &Parameters,
+        matrix: &Matrix,
+        place: usize,
+        width: usize,
+    ) -> (f64, Vec<f64>) {
         let k = self.layout.topic_count;
         let chosen = &self.chosen[place * CHUNK..self.chosen.len().min((place + 1) * CHUNK)];
         let own_count = self.layout.kind_count * k;
         let row_width = own_count + self.layout.cross_count;
-        let rows = self.rows[place * CHUNK * row_width..].chunks_exact(row_width);
         let (mut cost, mut gradient) = (0.0, vec![0.0; width]);
         let mut matrix_gradient = vec![Lanes::default(); matrix.lanes.len()];
-        let mut products = vec![Lanes::default(); matrix.blocks];
+        let mut products = vec![[Lanes::default(); GROUP]; matrix.blocks];
         let mut residuals = vec![0.0; k];
         let (own_gradient, rest) = gradient.split_at_mut(own_count);
         let (cross_gradient, bias_gradient) = rest.split_at_mut(self.layout.cross_count * k);
-        for (&document, row) in chosen.iter().zip(rows) {
-            let (own, cross) = row.split_at(own_count);
-            matrix.apply(cross, &mut products);
-            for ((residual, bias), product) in residuals.iter_mut().zip(&parameters.bias).zip(products.as_flattened()) {
-                *residual = bias + f64::from(*product);
-            }
-            for (inputs, weights) in own.chunks_exact(k).zip(parameters.own.chunks_exact(k)) {
-                for ((residual, &input), weight) in residuals.iter_mut().zip(inputs).zip(weights) {
-                    *residual += f64::from(input) * weight;
-                }
-            }
-            cost += match self.features.labels {
-                Labels::Single => one_of(&mut residuals, self.features.topics[document]),
-                Labels::Multiple => each_of(&mut residuals, self.features.topics[document]),
-            };
-            for (inputs, gradient) in own.chunks_exact(k).zip(own_gradient.chunks_exact_mut(k)) {
-                for ((gradient, &input), residual) in gradient.iter_mut().zip(inputs).zip(&residuals) {
-                    *gradient += f64::from(input) * residual;
-                }
-            }
-            for (gradient, residual) in bias_gradient.iter_mut().zip(&residuals) {
-                *gradient += residual;
-            }
-            // In the places of the products, which are needed no more; behind the topics there are zeros, as there were.
-            for (lane, residual) in products.as_flattened_mut().iter_mut().zip(&residuals) {
-                *lane = *residual as f32;
-            }
-            for (gradient, &input) in matrix_gradient.chunks_exact_mut(matrix.blocks).zip(cross) {
-                for (gradient, residuals) in gradient.iter_mut().zip(&products) {
-                    for (gradient, residual) in gradient.iter_mut().zip(residuals) {
-                        *gradient += input * residual;
+        // Where the last group is not full: what of it is no document adds nothing.
+        let nothing = vec![0.0; row_width];
+        for (group, documents) in chosen.chunks(GROUP).enumerate() {
+            let start = (place * CHUNK + group * GROUP) * row_width;
+            let mut rows = [&nothing[..]; GROUP];
+            rows.iter_mut()
+                .zip(self.rows[start..].chunks_exact(row_width))
+                .take(documents.len())
+                .for_each(|(row, own)| *row = own);
+            let crosses = rows.map(|row| &row[own_count..]);
+            matrix.apply(crosses, &mut products);
+            for (member, &document) in documents.iter().enumerate() {
+                let own = &rows[member][..own_count];
+                for ((residuals, bias), products) in
+                    residuals.chunks_mut(LANES).zip(parameters.bias.chunks(LANES)).zip(&products)
+                {
+                    for ((residual, bias), product) in residuals.iter_mut().zip(bias).zip(&products[member]) {
+                        *residual = bias + f64::from(*product);
                     }
                 }
+                for (inputs, weights) in own.chunks_exact(k).zip(parameters.own.chunks_exact(k)) {
+                    for ((residual, &input), weight) in residuals.iter_mut().zip(inputs).zip(weights) {
+                        *residual += f64::from(input) * weight;
+                    }
+                }
+                cost += match self.features.labels {
+                    Labels::Single => one_of(&mut residuals, self.features.topics[document]),
+                    Labels::Multiple => each_of(&mut residuals, self.features.topics[document]),
+                };
+                for (inputs, gradient) in own.chunks_exact(k).zip(own_gradient.chunks_exact_mut(k)) {
+                    for ((gradient, &input), residual) in gradient.iter_mut().zip(inputs).zip(&residuals) {
+                        *gradient += f64::from(input) * residual;
+                    }
+                }
+                for (gradient, residual) in bias_gradient.iter_mut().zip(&residuals) {
+                    *gradient += residual;
+                }
+                // In the places of the products, which are needed no more; behind the topics there are zeros, as there were.
+                for (products, residuals) in products.iter_mut().zip(residuals.chunks(LANES)) {
+                    products[member].iter_mut().zip(residuals).for_each(|(lane, residual)| *lane = *residual as f32);
+                }
             }
+            matrix.add_outer_products(crosses, &products, &mut matrix_gradient);
         }
-        let rows = matrix_gradient.chunks_exact(matrix.blocks);
-        for (gradient, row) in cross_gradient.chunks_exact_mut(k).zip(rows) {
+        for (gradient, row) in cross_gradient.chunks_exact_mut(k).zip(matrix_gradient.chunks_exact(matrix.blocks)) {
             gradient.iter_mut().zip(row.as_flattened()).for_each(|(gradient, &sum)| *gradient = f64::from(sum));
         }
         (cost, gradient)
     }
 }
 
+/// For each document chosen its scores, then its turned inputs.
+#[inline(always)]
+fn turned_rows(_: impl Simd, features: &Features<'_>, chosen: &[usize], turn: &Turn) -> Vec<f32> {
+    let (mut own, mut cross) = (vec![0.0; features.own_count()], vec![0.0; features.cross_count()]);
+    let mut turned = cross.clone();
+    let mut rows = Vec::with_capacity(chosen.len() * (own.len() + cross.len()));
+    for &document in chosen {
+        features.row(document, &mut own, &mut cross);
+        turn.inputs(&cross, &mut turned);
+        rows.extend(own.iter().chain(&turned).map(|&value| value as f32));
+    }
+    rows
+}
+
 /// So many numbers are worked on together: a row of the matrix is padded with zeros to a multiple of them.
-type Lanes = [f32; 8];
+type Lanes = [f32; LANES];
+const LANES: usize = 8;
 
 /// The link's matrix in single precision: a row an input, of so many blocks.
 struct Matrix {
@@ -268,7 +297,7 @@ struct Matrix {
 impl Matrix {
     fn of(parameters: &Parameters) -> Self {
         let k = parameters.bias.len();
-        let blocks = k.div_ceil(size_of::<Lanes>() / size_of::<f32>()).max(1);
+        let blocks = k.div_ceil(LANES).max(1);
         let mut lanes = vec![Lanes::default(); parameters.cross.len() / k.max(1) * blocks];
         for (row, weights) in lanes.chunks_exact_mut(blocks).zip(parameters.cross.chunks_exact(k.max(1))) {
             row.as_flattened_mut().iter_mut().zip(weights).for_each(|(lane, &weight)| *lane = weight as f32);
@@ -276,31 +305,52 @@ impl Matrix {
         Self { blocks, lanes }
     }
 
-    /// Sets `products` to the sums over the inputs of input times row.
-    fn apply(&self, inputs: &[f32], products: &mut [Lanes]) {
-        for (block, product) in products.iter_mut().enumerate() {
+    /// Sets `products`, block by block and document by document, to the sums over the inputs of input times row.
+    #[inline(always)]
+    fn apply(&self, inputs: [&[f32]; GROUP], products: &mut [[Lanes; GROUP]]) {
+        for (block, products) in products.iter_mut().enumerate() {
             // The sums stay in registers.
-            let mut sums = Lanes::default();
-            for (row, &input) in self.lanes.chunks_exact(self.blocks).zip(inputs) {
-                for (sum, weight) in sums.iter_mut().zip(&row[block]) {
-                    *sum += input * weight;
+            let mut sums = [Lanes::default(); GROUP];
+            for (place, row) in self.lanes.chunks_exact(self.blocks).enumerate() {
+                let weights = row[block];
+                for (sums, inputs) in sums.iter_mut().zip(inputs) {
+                    let input = inputs[place];
+                    for (sum, weight) in sums.iter_mut().zip(weights) {
+                        *sum += input * weight;
+                    }
                 }
             }
-            *product = sums;
+            *products = sums;
+        }
+    }
+
+    /// Adds to each row of `gradient` the sum over the documents of input times residual.
+    #[inline(always)]
+    fn add_outer_products(&self, inputs: [&[f32]; GROUP], residuals: &[[Lanes; GROUP]], gradient: &mut [Lanes]) {
+        for (block, residuals) in residuals.iter().enumerate() {
+            for (place, row) in gradient.chunks_exact_mut(self.blocks).enumerate() {
+                let mut sums = row[block];
+                for (residuals, inputs) in residuals.iter().zip(inputs) {
+                    let input = inputs[place];
+                    for (sum, residual) in sums.iter_mut().zip(residuals) {
+                        *sum += input * residual;
+                    }
+                }
+                row[block] = sums;
+            }
         }
     }
 }
 
 /// Turns logits into the derivatives of the negative log-likelihood of a topic that is one of the right ones, and returns it.
+#[inline(always)]
 pub(super) fn one_of(logits: &mut [f64], topics: &[usize]) -> f64 {
-    let greatest = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let greatest = greatest(logits);
     let share = 1.0 / topics.len().max(1) as f64;
     let mut cost: f64 = topics.iter().map(|&topic| share * (greatest - logits[topic])).sum();
-    let mut sum = 0.0;
-    for logit in logits.iter_mut() {
-        *logit = exp(*logit - greatest);
-        sum += *logit;
-    }
+    // Apart from the sum, whose order matters: so the exponentials are taken several at a time.
+    logits.iter_mut().for_each(|logit| *logit = exp(*logit - greatest));
+    let sum: f64 = logits.iter().sum();
     cost += libm::log(sum);
     logits.iter_mut().for_each(|mass| *mass /= sum);
     for &topic in topics {
@@ -309,7 +359,20 @@ pub(super) fn one_of(logits: &mut [f64], topics: &[usize]) -> f64 {
     cost
 }
 
+/// The greatest of some numbers, in whichever order they are compared.
+#[inline(always)]
+fn greatest(numbers: &[f64]) -> f64 {
+    let mut lanes = [f64::NEG_INFINITY; LANES];
+    for chunk in numbers.chunks(LANES) {
+        for (lane, &number) in lanes.iter_mut().zip(chunk) {
+            *lane = if number > *lane { number } else { *lane };
+        }
+    }
+    lanes.into_iter().fold(f64::NEG_INFINITY, f64::max)
+}
+
 /// The same for topics of which each is right or wrong for itself.
+#[inline(always)]
 pub(super) fn each_of(logits: &mut [f64], topics: &[usize]) -> f64 {
     let mut cost: f64 = topics.iter().map(|&topic| -logits[topic]).sum();
     for logit in logits.iter_mut() {

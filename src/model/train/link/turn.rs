@@ -1,6 +1,7 @@
 //! The change of basis in which the link is fitted.
 
 use argmin::core::Error;
+use fearless_simd::{Level, Simd, dispatch};
 use linfa_linalg::cholesky::Cholesky as _;
 use linfa_linalg::triangular::{SolveTriangular as _, UPLO};
 use ndarray::Array2;
@@ -15,6 +16,8 @@ pub(super) struct Turn {
     topic_count: usize,
     /// The inverse of `L'`: upper triangular.
     matrix: Array2<f64>,
+    /// The same row by row.
+    turning: Vec<f64>,
     /// By kind.
     pub(super) scales: Vec<Scales>,
     /// By topic: what its column is multiplied by, for the Hessian of a rare topic is a small one; and its bias.
@@ -33,26 +36,13 @@ impl Turn {
     pub(super) fn new(features: &Features<'_>, chosen: &[usize], prior: Prior) -> Result<Self, Error> {
         let count = chosen.len().max(1) as f64;
         let inputs = features.cross_count();
-        let mut moments = Array2::<f64>::zeros((inputs, inputs));
-        let (mut own, mut cross) = (vec![0.0; features.own_count()], vec![0.0; inputs]);
-        let mut squares = vec![0.0; features.kinds.len()];
-        for &document in chosen {
-            features.row(document, &mut own, &mut cross);
-            for (squares, own) in squares.iter_mut().zip(own.chunks_exact(features.topic_count)) {
-                *squares += own.iter().map(|score| score * score).sum::<f64>();
-            }
-            for (at, &input) in cross.iter().enumerate() {
-                for (sum, other) in moments.row_mut(at).iter_mut().zip(&cross[..=at]) {
-                    *sum += input * other;
-                }
-            }
-        }
+        let Moments { inputs: moments, squares } = dispatch!(Level::new(), simd => Moments::of(simd, features, chosen));
         // About the mean of p (1 - p) over topics of which one is right.
         let curvature = 1.0 / features.topic_count as f64;
         let mut hessian = Array2::zeros((inputs, inputs));
         for row in 0..inputs {
             for column in 0..=row {
-                let value = curvature * moments[[row, column]] / count;
+                let value = curvature * moments[row * inputs + column] / count;
                 hessian[[row, column]] = value;
                 hessian[[column, row]] = value;
             }
@@ -81,7 +71,8 @@ impl Turn {
         let curvatures: Vec<f64> = frequencies.iter().map(|share| (share / count).min(0.5)).map(|p| p * (1.0 - p)).collect();
         let topic_scales = curvatures.iter().map(|of_topic| (curvature / of_topic).sqrt().clamp(0.5, 4.0)).collect();
         let bias_scales = curvatures.iter().map(|of_topic| 1.0 / (of_topic + 1.0 / (BIAS_VARIANCE * count)).sqrt()).collect();
-        Ok(Self { topic_count: features.topic_count, matrix, scales, topic_scales, bias_scales })
+        let turning = matrix.iter().copied().collect();
+        Ok(Self { topic_count: features.topic_count, matrix, turning, scales, topic_scales, bias_scales })
     }
 
     /// Multiplies each topic's column of a matrix.
@@ -94,10 +85,11 @@ impl Turn {
     }
 
     /// Turns the inputs of a document.
+    #[inline(always)]
     pub(super) fn inputs(&self, cross: &[f64], out: &mut [f64]) {
         out.fill(0.0);
-        for (&input, row) in cross.iter().zip(self.matrix.rows()) {
-            for (out, weight) in out.iter_mut().zip(row) {
+        for (place, (&input, row)) in cross.iter().zip(self.turning.chunks_exact(cross.len().max(1))).enumerate() {
+            for (out, weight) in out[place..].iter_mut().zip(&row[place..]) {
                 *out += input * weight;
             }
         }
@@ -127,5 +119,34 @@ impl Turn {
                 }
             }
         }
+    }
+}
+
+/// Sums over the documents that a link is fitted to.
+struct Moments {
+    /// By input and input before it or the same: of the products. Above the diagonal there are zeros.
+    inputs: Vec<f64>,
+    /// By kind: of the squared scores.
+    squares: Vec<f64>,
+}
+
+impl Moments {
+    #[inline(always)]
+    fn of(_: impl Simd, features: &Features<'_>, chosen: &[usize]) -> Self {
+        let (mut own, mut cross) = (vec![0.0; features.own_count()], vec![0.0; features.cross_count()]);
+        let mut squares = vec![0.0; features.kinds.len()];
+        let mut inputs = vec![0.0; cross.len() * cross.len()];
+        for &document in chosen {
+            features.row(document, &mut own, &mut cross);
+            for (squares, own) in squares.iter_mut().zip(own.chunks_exact(features.topic_count)) {
+                *squares += own.iter().map(|score| score * score).sum::<f64>();
+            }
+            for (place, (&input, sums)) in cross.iter().zip(inputs.chunks_exact_mut(cross.len().max(1))).enumerate() {
+                for (sum, other) in sums.iter_mut().zip(&cross[..=place]) {
+                    *sum += input * other;
+                }
+            }
+        }
+        Self { inputs, squares }
     }
 }
