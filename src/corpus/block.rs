@@ -40,6 +40,14 @@ enum Records {
 }
 
 impl Block {
+    /// The memory of its lines, to be used again.
+    pub(super) fn into_buffer(self) -> Option<Vec<u8>> {
+        match self.records {
+            Records::Lines { bytes, .. } => Some(bytes),
+            Records::Csv { .. } => None,
+        }
+    }
+
     /// Calls `on_record` with the line of each record and the document in it, or why there is none, until it says stop.
     pub(super) fn for_each(&self, mut on_record: impl FnMut(u64, Result<Document<'_>, String>)) {
         match &self.records {
@@ -108,12 +116,14 @@ impl Blocks {
         Ok(Self { name, source })
     }
 
-    /// The next block; None at the end of the input.
-    pub(super) fn next(&mut self, fingerprint: &mut Sha256) -> Result<Option<Block>, CorpusError> {
+    /// The next block; None at the end of the input. `buffer` is memory for it.
+    pub(super) fn next(&mut self, fingerprint: &mut Sha256, buffer: Vec<u8>) -> Result<Option<Block>, CorpusError> {
         let records = match &mut self.source {
             Source::Lines { format, reader, next_line, rest, ended } => {
                 let failed = |line: u64, source| CorpusError::Read { input: self.name.to_string(), line: line - 1, source };
-                let mut bytes = std::mem::take(rest);
+                let mut bytes = buffer;
+                bytes.clear();
+                bytes.append(rest);
                 while !(*ended || bytes.len() >= BLOCK_BYTES && bytes.contains(&b'\n')) {
                     let before = bytes.len();
                     let read = (&mut *reader)
@@ -128,7 +138,8 @@ impl Blocks {
                     }
                 }
                 if !*ended && let Some(last) = bytes.iter().rposition(|&byte| byte == b'\n') {
-                    *rest = bytes.split_off(last + 1);
+                    rest.extend_from_slice(&bytes[last + 1..]);
+                    bytes.truncate(last + 1);
                 }
                 if bytes.is_empty() {
                     return Ok(None);

@@ -80,7 +80,7 @@ pub(super) fn from_json(line: &str) -> Result<Document<'_>, String> {
     })?;
     let id = match record.id.map(RawValue::get) {
         None | Some("null") => Cow::Borrowed(""),
-        Some(raw) => serde_json::from_str::<String>(raw).map_or(Cow::Borrowed(raw), Cow::Owned),
+        Some(raw) => serde_json::from_str::<Text<'_>>(raw).map_or(Cow::Borrowed(raw), |Text(id)| id),
     };
     Document {
         id,
@@ -88,7 +88,7 @@ pub(super) fn from_json(line: &str) -> Result<Document<'_>, String> {
         body: record.body.map(|Text(body)| body).unwrap_or_default(),
         topics: record.topics.unwrap_or_default().into_iter().map(|Text(topic)| topic).collect(),
         // Only a string is a story; a field of this name may mean anything.
-        story: record.story.and_then(|raw| serde_json::from_str::<String>(raw.get()).ok()).map(Cow::Owned),
+        story: record.story.and_then(|raw| serde_json::from_str::<Text<'_>>(raw.get()).ok()).map(|Text(story)| story),
         record: Some(line),
     }
     .checked()

@@ -104,18 +104,22 @@ pub fn for_each_document<W: Send>(
     let threads = options.threads.max(1);
     let (sender, receiver) = mpsc::sync_channel::<(u64, Block)>(2 * threads);
     let receiver = Arc::new(Mutex::new(receiver));
+    // The memory of blocks that are done goes back to whoever reads: else each block would ask the system for it anew.
+    let (used, buffers) = mpsc::channel();
     let stop = AtomicBool::new(false);
     let (outcomes, read) = thread::scope(|scope| {
         let handles: Vec<_> = (0..threads)
             .map(|_| {
                 let receiver = Arc::clone(&receiver);
-                let (stop, work, mut state) = (&stop, &work, new_worker());
+                let (stop, work, mut state, used) = (&stop, &work, new_worker(), used.clone());
                 scope.spawn(move || {
                     let mut outcome = Outcome::default();
                     loop {
                         let next = receiver.lock().unwrap_or_else(PoisonError::into_inner).recv();
                         let Ok((number, block)) = next else { break };
                         outcome.take_block(number, &block, &mut state, work);
+                        // Nobody takes it any more when all is read.
+                        block.into_buffer().and_then(|buffer| used.send(buffer).ok());
                         progress.add_documents(std::mem::take(&mut outcome.unreported));
                         if outcome.bad_lines > 0 && options.on_error == OnError::Fail {
                             // Blocks before this one were handed out before it: their workers finish them.
@@ -128,7 +132,7 @@ pub fn for_each_document<W: Send>(
             })
             .collect();
         drop(receiver);
-        let read = send_blocks(inputs, options, progress, &sender, &stop);
+        let read = send_blocks(inputs, options, progress, &sender, &buffers, &stop);
         drop(sender);
         let outcomes: Vec<_> =
             handles.into_iter().map(|handle| handle.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect();
@@ -157,6 +161,7 @@ fn send_blocks(
     options: &Options,
     progress: &Progress,
     sender: &mpsc::SyncSender<(u64, Block)>,
+    buffers: &mpsc::Receiver<Vec<u8>>,
     stop: &AtomicBool,
 ) -> Result<End, CorpusError> {
     let mut number = options.after.map_or(0, |end| end.ordinal >> 32);
@@ -164,7 +169,7 @@ fn send_blocks(
     'inputs: for input in inputs {
         let mut blocks = Blocks::open(input, options.format, progress)?;
         let mut sha256 = Sha256::new();
-        while let Some(block) = blocks.next(&mut sha256)? {
+        while let Some(block) = blocks.next(&mut sha256, buffers.try_recv().unwrap_or_default())? {
             // A send fails only when every worker has stopped at a bad line.
             if stop.load(Ordering::Relaxed) || sender.send((number, block)).is_err() {
                 break 'inputs;
