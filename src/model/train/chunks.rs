@@ -7,11 +7,40 @@ use std::os::unix::fs::FileExt as _;
 
 /// How many numbers of a stream are gathered before they are put away.
 const CHUNK: usize = 1 << 12;
+/// The most numbers of a record.
+const MAX_RECORD: usize = 4;
 
-/// Streams of 32-bit numbers. A stream is read back as the chunks that it was put away in, from any number of threads.
+/// What streams are made of.
+pub(super) trait Number: Copy + Default {
+    /// As they lie in the temporary file.
+    fn to_bytes(numbers: &[Self]) -> Cow<'_, [u8]>;
+    fn from_bytes(bytes: Vec<u8>) -> Vec<Self>;
+}
+
+impl Number for u8 {
+    fn to_bytes(numbers: &[Self]) -> Cow<'_, [u8]> {
+        Cow::Borrowed(numbers)
+    }
+
+    fn from_bytes(bytes: Vec<u8>) -> Vec<Self> {
+        bytes
+    }
+}
+
+impl Number for u32 {
+    fn to_bytes(numbers: &[Self]) -> Cow<'_, [u8]> {
+        numbers.iter().flat_map(|number| number.to_le_bytes()).collect()
+    }
+
+    fn from_bytes(bytes: Vec<u8>) -> Vec<Self> {
+        bytes.as_chunks().0.iter().map(|number| Self::from_le_bytes(*number)).collect()
+    }
+}
+
+/// Streams of numbers. A stream is read back as the chunks that it was put away in, from any number of threads.
 #[derive(Debug)]
-pub(super) struct Chunks {
-    streams: Vec<Stream>,
+pub(super) struct Chunks<T> {
+    streams: Vec<Stream<T>>,
     /// How many numbers may still stay in memory.
     room: usize,
     /// What does not; made when it is needed.
@@ -22,14 +51,14 @@ pub(super) struct Chunks {
 }
 
 #[derive(Debug, Default)]
-struct Stream {
-    open: Vec<u32>,
-    chunks: Vec<Chunk>,
+struct Stream<T> {
+    open: Vec<T>,
+    chunks: Vec<Chunk<T>>,
 }
 
 #[derive(Debug)]
-enum Chunk {
-    Memory(Vec<u32>),
+enum Chunk<T> {
+    Memory(Vec<T>),
     /// So many numbers from this byte of the file on.
     File {
         start: u64,
@@ -37,36 +66,39 @@ enum Chunk {
     },
 }
 
-impl Chunks {
+impl<T: Number> Chunks<T> {
     /// So many empty streams, which together keep about so many bytes in memory.
     pub(super) fn new(stream_count: usize, in_memory_bytes: usize) -> Self {
         Self {
             streams: std::iter::repeat_with(Stream::default).take(stream_count).collect(),
-            room: in_memory_bytes / size_of::<u32>(),
+            room: in_memory_bytes / size_of::<T>(),
             file: None,
             file_bytes: 0,
             failed: None,
         }
     }
 
-    /// Appends a record to a stream. No record is parted between chunks.
+    /// Appends to a stream a record of so many numbers, the first ones of `record`. No record is parted between chunks.
     #[inline]
-    pub(super) fn push(&mut self, stream: usize, record: &[u32]) {
-        let open = &mut self.streams[stream].open;
-        if open.len() + record.len() > open.capacity() {
-            self.put_open_away(stream, record.len());
+    pub(super) fn push(&mut self, stream: usize, record: [T; MAX_RECORD], len: usize) {
+        if self.streams[stream].open.len() + MAX_RECORD > self.streams[stream].open.capacity() {
+            self.put_open_away(stream);
         }
-        self.streams[stream].open.extend_from_slice(record);
+        let open = &mut self.streams[stream].open;
+        // All of the record, which is one move, and then back to its end.
+        let end = open.len() + len;
+        open.extend_from_slice(&record);
+        open.truncate(end);
     }
 
     #[cold]
-    fn put_open_away(&mut self, stream: usize, needed: usize) {
-        let full = std::mem::replace(&mut self.streams[stream].open, Vec::with_capacity(CHUNK.max(needed)));
+    fn put_open_away(&mut self, stream: usize) {
+        let full = std::mem::replace(&mut self.streams[stream].open, Vec::with_capacity(CHUNK));
         self.put_away(stream, full);
     }
 
     /// Appends a chunk to a stream.
-    pub(super) fn put_away(&mut self, stream: usize, chunk: Vec<u32>) {
+    pub(super) fn put_away(&mut self, stream: usize, chunk: Vec<T>) {
         if chunk.is_empty() {
             return;
         }
@@ -83,12 +115,12 @@ impl Chunks {
         self.streams[stream].chunks.push(chunk);
     }
 
-    fn write(&mut self, chunk: &[u32]) -> io::Result<()> {
+    fn write(&mut self, chunk: &[T]) -> io::Result<()> {
         let file = match &mut self.file {
             Some(file) => file,
             none => none.insert(tempfile::tempfile()?),
         };
-        let bytes: Vec<u8> = chunk.iter().flat_map(|number| number.to_le_bytes()).collect();
+        let bytes = T::to_bytes(chunk);
         file.write_all_at(&bytes, self.file_bytes)?;
         self.file_bytes += bytes.len() as u64;
         Ok(())
@@ -107,7 +139,7 @@ impl Chunks {
     }
 
     /// The chunks of a stream in their order; what was not put away is not among them.
-    pub(super) fn of(&self, stream: usize) -> impl Iterator<Item = io::Result<Cow<'_, [u32]>>> {
+    pub(super) fn of(&self, stream: usize) -> impl Iterator<Item = io::Result<Cow<'_, [T]>>> {
         self.streams[stream].chunks.iter().map(|chunk| match chunk {
             Chunk::Memory(numbers) => Ok(Cow::Borrowed(&numbers[..])),
             &Chunk::File { start, len } => self.read(start, len).map(Cow::Owned),
@@ -116,18 +148,18 @@ impl Chunks {
 
     /// How many numbers the chunks of a stream have.
     pub(super) fn len_of(&self, stream: usize) -> usize {
-        let len = |chunk: &Chunk| match chunk {
+        let len = |chunk: &Chunk<T>| match chunk {
             Chunk::Memory(numbers) => numbers.len(),
             Chunk::File { len, .. } => *len,
         };
         self.streams[stream].chunks.iter().map(len).sum()
     }
 
-    fn read(&self, start: u64, len: usize) -> io::Result<Vec<u32>> {
+    fn read(&self, start: u64, len: usize) -> io::Result<Vec<T>> {
         let file = self.file.as_ref().ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "no temporary file"))?;
-        let mut bytes = vec![0; len * size_of::<u32>()];
+        let mut bytes = vec![0; len * size_of::<T>()];
         file.read_exact_at(&mut bytes, start)?;
-        Ok(bytes.as_chunks().0.iter().map(|number| u32::from_le_bytes(*number)).collect())
+        Ok(T::from_bytes(bytes))
     }
 }
 
@@ -141,8 +173,8 @@ mod tests {
             let mut chunks = Chunks::new(3, in_memory_bytes);
             // A record is a length and so many numbers of its own.
             for number in 0..30_000u32 {
-                let record: Vec<u32> = std::iter::once(number % 4).chain((0..number % 4).map(|place| number + place)).collect();
-                chunks.push(number as usize % 3, &record);
+                let record = [number % 4, number, number + 1, number + 2];
+                chunks.push(number as usize % 3, record, 1 + number as usize % 4);
             }
             chunks.finish().expect("a temporary file");
             chunks.put_away(1, vec![0; 10_000]);

@@ -9,7 +9,7 @@ use super::word_table::WordTable;
 use crate::article::TopicName;
 use crate::corpus::{Document, Ordinal};
 use crate::model::manifest::Labels;
-use crate::text::{TermHash, TermOccurrence, TextOptions, WordScanner, scan_terms};
+use crate::text::{TermHash, TextOptions, Word, WordScanner, Words};
 
 /// Into how many parts the terms are dealt, by their hashes: one is worked on in memory that the nearer caches hold.
 pub(super) const PARTITIONS: usize = 64;
@@ -37,19 +37,21 @@ pub(super) struct Head {
 
 /// A word, by its local id.
 #[derive(Debug, Clone, Copy)]
-struct Word {
+struct Interned {
     hash: TermHash,
     /// Where its text ends.
     text_end: usize,
 }
 
-/// Where a word was seen last: apart from what is looked at less often, for the caches.
-#[derive(Debug, Clone, Copy)]
-struct LastSeen {
-    /// The document, from 1 on.
+/// Where a word was seen: apart from what is looked at less often, for the caches.
+#[derive(Debug, Clone, Copy, Default)]
+struct Seen {
+    /// The document that it was seen in last, from 1 on.
     document: u32,
-    /// The word's place among those of the document.
+    /// The word's place among those of that document.
     place: u32,
+    /// In how many documents it was.
+    document_frequency: u32,
 }
 
 /// A word of a document.
@@ -84,9 +86,8 @@ pub(super) struct Interner {
     labels: Labels,
     scanner: WordScanner,
     pub(super) table: WordTable,
-    words: Vec<Word>,
-    last_seen: Vec<LastSeen>,
-    document_frequencies: Vec<u32>,
+    words: Vec<Interned>,
+    seen: Vec<Seen>,
     texts: String,
     topic_ids: HashMap<TopicName, u32>,
     /// By local topic id, with their numbers of documents.
@@ -96,9 +97,11 @@ pub(super) struct Interner {
     document_topics: Vec<u32>,
     /// The terms' postings, a stream a partition: of words (id, document), behind them of pairs (id, id, document), each with a count
     /// where the document's number says so.
-    pub(super) postings: Chunks,
+    pub(super) postings: Chunks<u32>,
     /// The documents one by one, for the file that learning goes on from.
     pub(super) bags: Option<BagWriter>,
+    /// Of a text: the ids of its words.
+    ids: Vec<u32>,
     /// Of the document: by a word's place before the words are sorted, the one after.
     places: Vec<u32>,
     /// Of the document: its pairs, each as often as it occurs.
@@ -114,8 +117,7 @@ impl Interner {
             scanner: WordScanner::default(),
             table: WordTable::default(),
             words: Vec::new(),
-            last_seen: Vec::new(),
-            document_frequencies: Vec::new(),
+            seen: Vec::new(),
             texts: String::new(),
             topic_ids: HashMap::new(),
             topics: Vec::new(),
@@ -123,6 +125,7 @@ impl Interner {
             document_topics: Vec::new(),
             postings: Chunks::new(2 * PARTITIONS, IN_MEMORY_BYTES),
             bags: keep_documents.then(BagWriter::default),
+            ids: Vec::new(),
             places: Vec::new(),
             pair_keys: Vec::new(),
             terms: CountedTerms::default(),
@@ -165,21 +168,15 @@ impl Interner {
         let mut token_count = 0u32;
         for &CountedWord { hash, id, count } in &terms.words {
             token_count = token_count.saturating_add(count);
-            self.document_frequencies[id as usize] += 1;
-            if count == 1 {
-                self.postings.push(partition(hash), &[id, document]);
-            } else {
-                self.postings.push(partition(hash), &[id, document | COUNTED, count]);
-            }
+            self.seen[id as usize].document_frequency += 1;
+            let (document, counted) = with_count(document, count);
+            self.postings.push(partition(hash), [id, document, count, 0], 2 + counted);
         }
         for &CountedPair { first, second, count } in &terms.pairs {
             let (first, second) = (terms.words[first as usize], terms.words[second as usize]);
             let stream = PARTITIONS + partition(first.hash.followed_by(second.hash));
-            if count == 1 {
-                self.postings.push(stream, &[first.id, second.id, document]);
-            } else {
-                self.postings.push(stream, &[first.id, second.id, document | COUNTED, count]);
-            }
+            let (document, counted) = with_count(document, count);
+            self.postings.push(stream, [first.id, second.id, document, count], 3 + counted);
         }
         if let Some(bags) = &mut self.bags {
             bags.push(terms);
@@ -195,12 +192,11 @@ impl Interner {
     /// The local id of a word; `append_text` appends its text, of at most [`crate::text::MAX_WORD_BYTES`].
     #[inline]
     pub(super) fn word_id(&mut self, hash: TermHash, append_text: impl FnOnce(&mut String)) -> u32 {
-        let Self { table, words, last_seen, document_frequencies, texts, .. } = self;
+        let Self { table, words, seen, texts, .. } = self;
         table.number(hash, || {
             append_text(texts);
-            words.push(Word { hash, text_end: texts.len() });
-            last_seen.push(LastSeen { document: 0, place: 0 });
-            document_frequencies.push(0);
+            words.push(Interned { hash, text_end: texts.len() });
+            seen.push(Seen::default());
             (words.len() - 1) as u32
         })
     }
@@ -224,10 +220,11 @@ impl Interner {
     fn count_terms(&mut self, document: &Document<'_>) {
         self.find_terms(document);
         let CountedTerms { words, pairs } = &mut self.terms;
-        words.sort_unstable();
+        // No two have the same hash.
+        words.sort_unstable_by_key(|word| word.hash);
         self.places.resize(words.len(), 0);
         for (after, word) in words.iter().enumerate() {
-            self.places[self.last_seen[word.id as usize].place as usize] = after as u32;
+            self.places[self.seen[word.id as usize].place as usize] = after as u32;
         }
         for key in &mut self.pair_keys {
             let [first, second] = [*key >> 32, *key & u64::from(u32::MAX)].map(|place| self.places[place as usize]);
@@ -240,33 +237,58 @@ impl Interner {
         }
     }
 
-    /// Sets `terms.words` to the document's words, each once, in the order of the text, and `pair_keys` to its pairs by the words' places.
+    /// Sets `terms.words` to the document's words, each once, in the order of the text, and `pair_keys` to its pairs by the words' places:
+    /// the terms of [`crate::text::scan_terms`].
+    ///
+    /// All words of a text are looked up before anything is done with one: no look-up then waits for the one before it.
     fn find_terms(&mut self, document: &Document<'_>) {
         let mut scanner = std::mem::take(&mut self.scanner);
-        let mut words = std::mem::take(&mut self.terms.words);
-        let mut pair_keys = std::mem::take(&mut self.pair_keys);
-        words.clear();
-        pair_keys.clear();
-        let number = self.heads.len() as u32 + 1;
-        let (mut before, mut last) = (0, 0);
-        scan_terms(&mut scanner, document.text(), self.options, |occurrence, times| match occurrence {
-            TermOccurrence::Word { hash, text } => {
-                let id = self.word_id(hash, |texts| text.append_to(texts));
-                let seen = &mut self.last_seen[id as usize];
-                if seen.document == number {
-                    words[seen.place as usize].count += times;
-                } else {
-                    *seen = LastSeen { document: number, place: words.len() as u32 };
-                    words.push(CountedWord { hash, id, count: times });
-                }
-                (before, last) = (last, seen.place);
-            }
-            TermOccurrence::Pair { .. } => pair_keys.extend(std::iter::repeat_n(pair_key(before, last), times as usize)),
-            TermOccurrence::Overlong => {}
-        });
+        let mut ids = std::mem::take(&mut self.ids);
+        self.terms.words.clear();
+        self.pair_keys.clear();
+        let text = document.text();
+        for (field, times) in [(text.title, self.options.title_weight.get()), (text.body, 1)] {
+            let found = scanner.scan(field, self.options.numbers);
+            ids.clear();
+            ids.extend(found.iter().map(|word| match word {
+                Word::Term { hash, text } => self.word_id(hash, |texts| text.append_to(texts)),
+                // An overlong word has none.
+                Word::Overlong => 0,
+            }));
+            self.take_words(found, &ids, times.into());
+        }
         self.scanner = scanner;
-        self.terms.words = words;
-        self.pair_keys = pair_keys;
+        self.ids = ids;
+    }
+
+    /// Adds the words of a text and its pairs to those of the document, each so many times.
+    fn take_words(&mut self, found: Words<'_>, ids: &[u32], times: u32) {
+        let Self { seen, heads, terms, pair_keys, options, .. } = self;
+        let words = &mut terms.words;
+        let number = heads.len() as u32 + 1;
+        let mut len = words.len();
+        words.resize(len + ids.len(), CountedWord { hash: TermHash(0), id: 0, count: 0 });
+        let mut before = None;
+        for (word, &id) in found.iter().zip(ids) {
+            let Word::Term { hash, .. } = word else {
+                before = None;
+                continue;
+            };
+            let seen = &mut seen[id as usize];
+            // Whether the document had the word before is hard to guess: there is no branch on it.
+            let is_new = seen.document != number;
+            let place = if is_new { len as u32 } else { seen.place };
+            (seen.document, seen.place) = (number, place);
+            let word = &mut words[place as usize];
+            *word = CountedWord { hash, id, count: word.count + times };
+            len += usize::from(is_new);
+            if options.pairs
+                && let Some(before) = before.replace(place)
+            {
+                pair_keys.extend(std::iter::repeat_n(pair_key(before, place), times as usize));
+            }
+        }
+        words.truncate(len);
     }
 
     /// The topics of a document, by local ids.
@@ -285,7 +307,7 @@ impl Interner {
     }
 
     pub(super) fn document_frequency(&self, id: u32) -> u32 {
-        self.document_frequencies[id as usize]
+        self.seen[id as usize].document_frequency
     }
 
     /// The text of a word.
@@ -294,6 +316,13 @@ impl Interner {
         let start = id.checked_sub(1).map_or(0, |before| self.words[before].text_end);
         &self.texts[start..self.words[id].text_end]
     }
+}
+
+/// A document's number as it stands in a posting, and how many numbers of a count follow it.
+#[inline]
+const fn with_count(document: u32, count: u32) -> (u32, usize) {
+    let counted = (count != 1) as u32;
+    (document | counted * COUNTED, counted as usize)
 }
 
 /// Two places, ordered by the first one.

@@ -137,7 +137,7 @@ pub(super) struct Inverted {
     pub(super) threads: usize,
     partitions: Vec<Vec<Term>>,
     /// A stream a partition, of one chunk.
-    postings: Chunks,
+    postings: Chunks<u32>,
 }
 
 impl Inverted {

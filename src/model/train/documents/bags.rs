@@ -1,29 +1,30 @@
 //! The documents of one worker as counts, by its own ids: what the file that learning goes on from is put together from.
 
-use std::io::{self, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
+use std::borrow::Cow;
+use std::io;
 
-use tempfile::SpooledTempFile;
-
+use super::super::chunks::Chunks;
 use super::super::intern::{CountedPair, CountedTerms, CountedWord};
 use super::write::{put, put_count, put_with_flag};
 
 /// How much of a worker's documents stays in memory, in bytes.
 const IN_MEMORY_BYTES: usize = 32 << 20;
-/// What is gathered before it is written, in bytes.
-const BUFFER_BYTES: usize = 1 << 17;
+/// The lengths of a document's two parts take so many bytes.
+const LENGTHS: usize = 8;
+/// What is gathered before it is put away, in bytes.
+const CHUNK_BYTES: usize = 1 << 16;
 
 /// Writes documents: in memory while they are few, in a temporary file when they are many.
 #[derive(Debug)]
 pub(in super::super) struct BagWriter {
-    file: SpooledTempFile,
+    /// One stream; no document is parted between chunks.
+    chunks: Chunks<u8>,
     buffer: Vec<u8>,
-    /// The first error; it is reported when the documents are read.
-    failed: Option<io::Error>,
 }
 
 impl Default for BagWriter {
     fn default() -> Self {
-        Self { file: SpooledTempFile::new(IN_MEMORY_BYTES), buffer: Vec::new(), failed: None }
+        Self { chunks: Chunks::new(1, IN_MEMORY_BYTES), buffer: Vec::new() }
     }
 }
 
@@ -31,7 +32,7 @@ impl BagWriter {
     /// Appends the next document: the lengths of two parts, then its words by their ids, then its pairs by the words' places.
     pub(in super::super) fn push(&mut self, terms: &CountedTerms) {
         let start = self.buffer.len();
-        self.buffer.extend_from_slice(&[0; 8]);
+        self.buffer.extend_from_slice(&[0; LENGTHS]);
         for &CountedWord { id, count, .. } in &terms.words {
             put_with_flag(&mut self.buffer, id, count);
             put_count(&mut self.buffer, count);
@@ -45,49 +46,52 @@ impl BagWriter {
             put_count(&mut self.buffer, count);
             last = first;
         }
-        let (words, pairs) = ((middle - start - 8) as u32, (self.buffer.len() - middle) as u32);
+        let (words, pairs) = ((middle - start - LENGTHS) as u32, (self.buffer.len() - middle) as u32);
         self.buffer[start..start + 4].copy_from_slice(&words.to_le_bytes());
         self.buffer[start + 4..start + 8].copy_from_slice(&pairs.to_le_bytes());
-        if self.buffer.len() >= BUFFER_BYTES {
-            self.flush();
+        if self.buffer.len() >= CHUNK_BYTES {
+            let full = std::mem::replace(&mut self.buffer, Vec::with_capacity(CHUNK_BYTES + CHUNK_BYTES / 8));
+            self.chunks.put_away(0, full);
         }
     }
 
-    fn flush(&mut self) {
-        if self.failed.is_none() {
-            self.failed = self.file.write_all(&self.buffer).err();
-        }
-        self.buffer.clear();
+    /// Puts away what is still gathered; then the documents can be read.
+    ///
+    /// # Errors
+    /// If the temporary file could not be made or written: then, or before.
+    pub(super) fn finish(&mut self) -> io::Result<()> {
+        self.chunks.put_away(0, std::mem::take(&mut self.buffer));
+        self.chunks.finish()
     }
 
-    /// The documents, from the first one on.
-    pub(super) fn into_bags(mut self) -> io::Result<Bags> {
-        self.flush();
-        if let Some(error) = self.failed {
-            return Err(error);
-        }
-        self.file.seek(SeekFrom::Start(0))?;
-        Ok(Bags { reader: BufReader::with_capacity(BUFFER_BYTES, self.file), words: Vec::new(), pairs: Vec::new() })
+    /// The documents that were put away, from the first one on.
+    pub(super) fn bags(&self) -> Bags<'_> {
+        Bags { chunks: Box::new(self.chunks.of(0)), chunk: Cow::Borrowed(&[]), at: 0 }
     }
 }
 
 /// Reads what a [`BagWriter`] wrote.
-pub(super) struct Bags {
-    reader: BufReader<SpooledTempFile>,
-    words: Vec<u8>,
-    pairs: Vec<u8>,
+pub(super) struct Bags<'a> {
+    chunks: Box<dyn Iterator<Item = io::Result<Cow<'a, [u8]>>> + 'a>,
+    chunk: Cow<'a, [u8]>,
+    /// Where the next document begins in the chunk.
+    at: usize,
 }
 
-impl Bags {
+impl Bags<'_> {
     /// The next document: its words (ids and counts, in the order of their hashes), and its pairs as the file has them.
     pub(super) fn next(&mut self) -> io::Result<(Words<'_>, &[u8])> {
-        let mut lengths = [[0; 4]; 2];
-        self.reader.read_exact(lengths.as_flattened_mut())?;
-        for (part, length) in [&mut self.words, &mut self.pairs].into_iter().zip(lengths) {
-            part.resize(u32::from_le_bytes(length) as usize, 0);
-            self.reader.read_exact(part)?;
+        if self.at == self.chunk.len() {
+            self.chunk = self.chunks.next().ok_or(io::ErrorKind::UnexpectedEof)??;
+            self.at = 0;
         }
-        Ok((Words(&self.words), &self.pairs))
+        let truncated = || io::Error::from(io::ErrorKind::UnexpectedEof);
+        let (lengths, rest) = self.chunk[self.at..].split_at_checked(LENGTHS).ok_or_else(truncated)?;
+        let length = |part: usize| u32::from_le_bytes(std::array::from_fn(|byte| lengths[4 * part + byte])) as usize;
+        let (words, rest) = rest.split_at_checked(length(0)).ok_or_else(truncated)?;
+        let (pairs, _) = rest.split_at_checked(length(1)).ok_or_else(truncated)?;
+        self.at += LENGTHS + words.len() + pairs.len();
+        Ok((Words(words), pairs))
     }
 }
 

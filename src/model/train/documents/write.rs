@@ -43,7 +43,7 @@ impl fmt::Debug for Documents {
 }
 
 /// Writes what the workers have taken in, in the order of the ordinals; `bags`: their documents, worker by worker.
-pub(in super::super) fn write(workers: &[Interner], bags: Vec<BagWriter>, header: &Header) -> io::Result<Documents> {
+pub(in super::super) fn write(workers: &[Interner], mut bags: Vec<BagWriter>, header: &Header) -> io::Result<Documents> {
     let mut out = Out::new()?;
     let json = serde_json::to_vec(header)?;
     out.buffer.extend_from_slice(&MAGIC);
@@ -52,13 +52,11 @@ pub(in super::super) fn write(workers: &[Interner], bags: Vec<BagWriter>, header
     out.buffer.extend_from_slice(&json);
 
     // Each worker has taken its blocks in their order: its documents ascend.
-    let mut queues = Vec::with_capacity(workers.len());
-    for bags in bags {
-        queues.push((bags.into_bags()?, 0));
-    }
+    bags.iter_mut().try_for_each(BagWriter::finish)?;
+    let mut queues: Vec<(Bags<'_>, usize)> = bags.iter().map(|bags| (bags.bags(), 0)).collect();
     let mut numbering = Numbering::new(workers);
     let mut last = 0;
-    let next = |queues: &[(Bags, usize)]| {
+    let next = |queues: &[(Bags<'_>, usize)]| {
         let heads = queues.iter().zip(workers).enumerate();
         heads.filter_map(|(worker, ((_, at), interner))| Some((interner.heads.get(*at)?.ordinal, worker))).min()
     };
