@@ -104,7 +104,7 @@ pub(super) fn choose(corpus: &mut Inverted, options: &TrainOptions) -> Result<Ch
     let deadline = options.budget.map(|budget| Instant::now() + budget);
     let document_count = corpus.document_count() as u64;
     let least = least_frequencies(options, document_count);
-    let folds = Folds::deal(corpus, options.seed);
+    let folds = Folds::deal(corpus, options.seed, options.recipe);
     let mut choice = Choice { trials: Vec::new(), vocabularies: Vec::new(), link_trials: Vec::new() };
     for words_alone in [false, true] {
         if words_alone

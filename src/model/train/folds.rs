@@ -1,5 +1,6 @@
 //! Deals the documents to the folds of the cross-validation.
 
+use super::Recipe;
 use super::inverted::Inverted;
 use crate::corpus::Ordinal;
 
@@ -9,6 +10,8 @@ pub(super) const FOLDS: usize = 5;
 pub(super) const NEVER: u8 = FOLDS as u8;
 /// The most documents that are held out: of a larger corpus a sample, so that memory does not grow with the corpus.
 const MAX_HELD_OUT: u64 = 100_000;
+/// The same where nothing is to be chosen: what is left to learn are a scale and the thresholds, and how good the model is.
+const MAX_HELD_OUT_FIXED: u64 = 32_768;
 /// And the most scores, documents times topics.
 const MAX_SCORES: u64 = 8 << 20;
 
@@ -24,8 +27,9 @@ pub(super) struct Folds {
 impl Folds {
     /// Deals the documents of each topic (the first one, where a document has several; those without one) to the folds in turn, in an order
     /// that only the seed decides.
-    pub(super) fn deal(corpus: &Inverted, seed: u64) -> Self {
-        let most = MAX_HELD_OUT.min(MAX_SCORES / corpus.topics.len().max(1) as u64);
+    pub(super) fn deal(corpus: &Inverted, seed: u64, recipe: Recipe) -> Self {
+        let most = if recipe == Recipe::Auto { MAX_HELD_OUT } else { MAX_HELD_OUT_FIXED };
+        let most = most.min(MAX_SCORES / corpus.topics.len().max(1) as u64);
         let share = most as f64 / corpus.document_count().max(1) as f64;
         let limit = if share >= 1.0 { u64::MAX } else { (share * u64::MAX as f64) as u64 };
         let mut chosen: Vec<(u32, u64, Ordinal, u32)> = (corpus.ordinals.iter().zip(0..))
