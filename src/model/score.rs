@@ -37,7 +37,8 @@ pub(super) fn log_tf_table() -> &'static LogTfTable {
 /// Logarithmic term frequency: `1 + ln count`; 0 for a count of 0. (Salton and Buckley, 1988.)
 #[inline]
 pub fn log_tf(count: u32) -> f32 {
-    log_tf_table().log_tf(count)
+    // Nearly all counts are 1.
+    if count == 1 { 1.0 } else { log_tf_table().log_tf(count) }
 }
 
 /// What the vector of an article is multiplied by, from the sum of its squares: `1 / length^1.25`, and 0 for an empty one.

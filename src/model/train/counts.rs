@@ -1,11 +1,11 @@
 //! The weighted counts that naive Bayes is estimated from: for each topic the sum of its documents' vectors, in all and by fold.
 
 use std::io;
-use std::ops::Range;
+use std::ops::{AddAssign, Range};
 
 use super::folds::{FOLDS, Folds};
-use super::inverted::{Inverted, Posting, Postings, Rank, Term};
-use super::select::{Rest, Selection};
+use super::inverted::{Inverted, Partition, Posting, Postings, Rank, Term};
+use super::select::{Rest, Selection, TopicSizes};
 use super::topic_counts::{Rows, TopicCounts};
 use crate::model::{length_scale, log_tf};
 
@@ -15,15 +15,24 @@ pub(super) const UNIT: f64 = 4_294_967_296.0;
 /// The unit of a squared length, which may be large: 2^-24.
 const SQUARE_UNIT: f64 = 16_777_216.0;
 
-/// A number in units, rounded half up. (`f64::round` is a call of a function where the processor is not known to round.)
+/// What belongs to the topics is padded with zeros to a multiple of so many numbers, which are worked on together.
+pub(super) const LANES: usize = 8;
+
+/// For so many topics so many numbers.
+pub(super) const fn padded(topic_count: usize) -> usize {
+    topic_count.next_multiple_of(LANES)
+}
+
+/// A number from 0 on, below 2^50 units, in units; of two that are as near the even one.
+#[inline(always)]
 fn fixed(x: f64, unit: f64) -> u64 {
-    let units = x * unit;
-    let whole = units as i64;
-    whole as u64 + u64::from(units - whole as f64 >= 0.5)
+    /// Added to such a number it leaves the nearest whole one in the last bits: 2^52, whose last bit is 1.
+    const TO_UNITS: f64 = 4_503_599_627_370_496.0;
+    (x * unit + TO_UNITS).to_bits() - TO_UNITS.to_bits()
 }
 
 /// A term's part of a document's vector, before that is scaled: `(1 + ln count) * idf`.
-#[inline]
+#[inline(always)]
 fn weight(term: &Term, posting: Posting) -> f64 {
     f64::from(log_tf(posting.count)) * f64::from(term.idf)
 }
@@ -132,7 +141,8 @@ impl Sums {
 /// The sums of one term, by fold.
 #[derive(Debug)]
 pub(super) struct TermCells {
-    topic_count: usize,
+    /// How many numbers a fold has: [`padded`].
+    stride: usize,
     /// By fold and topic, in units.
     sums: Vec<u64>,
     /// By fold and topic: in how many documents the term occurs.
@@ -145,16 +155,18 @@ pub(super) struct TermCells {
 
 impl TermCells {
     pub(super) fn new(topic_count: usize) -> Self {
+        let stride = padded(topic_count);
         Self {
-            topic_count,
-            sums: vec![0; (FOLDS + 1) * topic_count],
-            presence: vec![0; (FOLDS + 1) * topic_count],
+            stride,
+            sums: vec![0; (FOLDS + 1) * stride],
+            presence: vec![0; (FOLDS + 1) * stride],
             collection: [0; FOLDS + 1],
             document_frequencies: [0; FOLDS + 1],
         }
     }
 
     /// Counts a term.
+    #[inline(always)]
     pub(super) fn count(&mut self, corpus: &Inverted, folds: &Folds, lengths: &Lengths, term: &Term, postings: Postings<'_>) {
         // Most terms are in few documents, and so in few folds.
         for fold in 0..=FOLDS {
@@ -172,7 +184,7 @@ impl TermCells {
             self.collection[fold] += x;
             self.document_frequencies[fold] += 1;
             for &topic in corpus.document_topics.of(posting.document) {
-                let cell = fold * self.topic_count + topic as usize;
+                let cell = fold * self.stride + topic as usize;
                 self.sums[cell] += x;
                 self.presence[cell] += 1;
             }
@@ -185,7 +197,7 @@ impl TermCells {
     }
 
     fn cells_of(&self, fold: usize) -> Range<usize> {
-        fold * self.topic_count..(fold + 1) * self.topic_count
+        fold * self.stride..(fold + 1) * self.stride
     }
 
     /// The folds but this one whose documents have the term.
@@ -193,26 +205,38 @@ impl TermCells {
         (0..=FOLDS).filter(move |&other| other != fold && self.is_in(other))
     }
 
-    /// The sums by topic over all documents but those of a fold ([`ALL`]: over all), and that of the collection.
+    /// The sums by topic over all documents but those of a fold ([`ALL`]: over all), and that of the collection. `out` is padded.
+    #[inline(always)]
     pub(super) fn rest(&self, fold: usize, out: &mut [u64]) -> u64 {
         out.fill(0);
         let mut collection = 0;
         for other in self.others(fold) {
-            out.iter_mut().zip(&self.sums[self.cells_of(other)]).for_each(|(out, sum)| *out += sum);
+            add(out, &self.sums[self.cells_of(other)]);
             collection += self.collection[other];
         }
         collection
     }
 
     /// The same of the presence, and the document frequency.
+    #[inline(always)]
     fn rest_presence(&self, fold: usize, out: &mut [u32]) -> u32 {
         out.fill(0);
         let mut document_frequency = 0;
         for other in self.others(fold) {
-            out.iter_mut().zip(&self.presence[self.cells_of(other)]).for_each(|(out, count)| *out += count);
+            add(out, &self.presence[self.cells_of(other)]);
             document_frequency += self.document_frequencies[other];
         }
         document_frequency
+    }
+}
+
+/// Adds padded numbers.
+#[inline(always)]
+fn add<T: Copy + AddAssign>(sums: &mut [T], parts: &[T]) {
+    for (sums, parts) in sums.as_chunks_mut::<LANES>().0.iter_mut().zip(parts.as_chunks::<LANES>().0) {
+        for (sum, part) in sums.iter_mut().zip(parts) {
+            *sum += *part;
+        }
     }
 }
 
@@ -274,15 +298,16 @@ impl Counts {
                 let rest = all.without(part);
                 Rest {
                     share: rest.document_count as f64 / all.document_count.max(1) as f64,
-                    sizes: rest.documents.iter().map(|&count| count as f64).collect(),
+                    sizes: TopicSizes::new(&rest.documents),
                 }
             })
             .collect();
+        let setting = Setting { corpus, folds, lengths, selection, rests: &rests };
         let parts = corpus.for_each(
             || Counting {
                 cells: TermCells::new(topic_count),
-                rest_sums: vec![0; topic_count],
-                rest_presence: vec![0; topic_count],
+                rest_sums: vec![0; padded(topic_count)],
+                rest_presence: vec![0; padded(topic_count)],
                 folds: std::array::from_fn(|_| Sums::zeros(topic_count)),
                 known_squares: vec![0; corpus.document_count()],
                 known_tokens: vec![0; corpus.document_count()],
@@ -292,10 +317,7 @@ impl Counts {
             },
             |counting, partition| {
                 let mut known = Vec::with_capacity(partition.terms.len());
-                for (term, postings) in partition.pool() {
-                    counting.cells.count(corpus, folds, lengths, term, postings);
-                    known.push(counting.take_term(folds, selection, &rests, term, postings));
-                }
+                counting.take(setting, partition, &mut known);
                 counting.pool_size += known.len();
                 counting.known.push((partition.number, known));
             },
@@ -346,9 +368,29 @@ impl Counts {
     }
 }
 
+/// What is counted, and by which rules.
+#[derive(Clone, Copy)]
+struct Setting<'a> {
+    corpus: &'a Inverted,
+    folds: &'a Folds,
+    lengths: &'a Lengths,
+    selection: &'a Selection,
+    /// By fold.
+    rests: &'a [Rest],
+}
+
 impl Counting {
+    /// Counts the terms of a partition; adds to `known` in which folds each is known.
+    fn take(&mut self, setting: Setting<'_>, partition: Partition<'_>, known: &mut Vec<u8>) {
+        for (term, postings) in partition.pool() {
+            self.cells.count(setting.corpus, setting.folds, setting.lengths, term, postings);
+            known.push(self.take_term(setting, term, postings));
+        }
+    }
+
     /// Adds up a term that was counted; returns in which folds it is known.
-    fn take_term(&mut self, folds: &Folds, selection: &Selection, rests: &[Rest], term: &Term, postings: Postings<'_>) -> u8 {
+    fn take_term(&mut self, setting: Setting<'_>, term: &Term, postings: Postings<'_>) -> u8 {
+        let Setting { folds, selection, rests, .. } = setting;
         let Self { cells, folds: sums, rest_sums, rest_presence, .. } = self;
         for fold in cells.others(ALL) {
             let sums = &mut sums[fold];
@@ -377,14 +419,14 @@ impl Counting {
         if term.rank == Rank::Selected {
             self.rows.keys.push(term.key());
             self.rows.sums.push(cells.rest(ALL, rest_sums));
-            self.rows.sums.extend_from_slice(rest_sums);
+            self.rows.sums.extend_from_slice(&rest_sums[..sums[0].topics.len()]);
         }
         known
     }
 }
 
 /// A term's part of a document's vector where that is held out, [`length_scale`]d by `scale`.
-#[inline]
+#[inline(always)]
 pub(super) fn scaled_weight(term: &Term, posting: Posting, scale: f32) -> f32 {
     log_tf(posting.count) * term.idf * scale
 }
@@ -418,9 +460,10 @@ mod tests {
             let all = Linear::fit(candidate, &counts).expect("a fit");
             let alone = RowEstimate::new(candidate, &sums, rows.len());
             for (term, row) in rows.iter().enumerate() {
-                let mut weights = [0.0; 3];
-                alone.row(&row[1..], row[0], &mut weights);
-                for (topic, weight) in weights.into_iter().enumerate() {
+                let (mut lanes, mut weights) = ([0; LANES], [0.0; LANES]);
+                lanes[..3].copy_from_slice(&row[1..]);
+                alone.row(&lanes, row[0], &mut weights);
+                for (topic, weight) in weights.into_iter().enumerate().take(3) {
                     let expected = all.weights[[topic, term]];
                     assert!((f64::from(weight) - expected).abs() < 1e-5, "{candidate:?} {term} {topic}: {weight} {expected}");
                 }
@@ -433,7 +476,7 @@ mod tests {
 
     #[test]
     fn numbers_are_rounded_to_whole_units() {
-        assert_eq!([0.0, 0.49, 0.5, 1.5, 2.0].map(|x| fixed(x, 1.0)), [0, 0, 1, 2, 2]);
+        assert_eq!([0.0, 0.49, 0.5, 0.51, 1.5, 2.0].map(|x| fixed(x, 1.0)), [0, 0, 0, 1, 2, 2]);
         assert_eq!(fixed(1.0, UNIT), 1 << 32);
     }
 }

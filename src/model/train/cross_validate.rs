@@ -1,9 +1,10 @@
 //! Scores documents by models that did not see them.
 
-use fearless_simd::{Level, Simd, dispatch};
+use fearless_simd::prelude::*;
+use fearless_simd::{Level, dispatch, f32x8, i32x8};
 
 use super::TrainError;
-use super::counts::{Counts, Lengths, TermCells, scaled_weight};
+use super::counts::{Counts, LANES, Lengths, TermCells, padded, scaled_weight};
 use super::estimate::{Candidate, RowEstimate};
 use super::folds::{FOLDS, Folds};
 use super::inverted::{Inverted, Partition};
@@ -76,8 +77,6 @@ const SCORE_UNIT: f32 = 1.0 / 32_768.0;
 const TO_UNITS: f32 = 384.0;
 /// The most, either way, that one term may add: about four times the logarithm of the rarest word's probability.
 const MAX_PART: f32 = 127.0;
-/// Rows of weights and scores are padded to a multiple of this many numbers.
-const LANES: usize = 4;
 
 impl Bench<'_> {
     /// Scores each document of the folds by the candidates' models of the other folds: the documents in the order of the corpus,
@@ -88,7 +87,7 @@ impl Bench<'_> {
     pub(super) fn score(&self, candidates: &[Candidate]) -> Result<(Vec<HeldOut>, Vec<ScoreTable>), TrainError> {
         let Self { corpus, folds, counts, .. } = *self;
         let topic_count = corpus.topics.len();
-        let stride = topic_count.next_multiple_of(LANES);
+        let stride = padded(topic_count);
         let width = candidates.len() * stride;
         let level = Level::new();
         // By document: its place among those held out, and what its vector is scaled by there.
@@ -105,7 +104,7 @@ impl Bench<'_> {
         let parts = corpus.for_each(
             || Scoring {
                 cells: TermCells::new(topic_count),
-                rest: vec![0; topic_count],
+                rest: vec![0; stride],
                 rows: vec![0.0; FOLDS * width],
                 scores: vec![0; folds.held_out().len() * width],
             },
@@ -137,7 +136,7 @@ impl Bench<'_> {
     #[inline(always)]
     fn score_partition(
         &self,
-        _: impl Simd,
+        simd: impl Simd,
         scoring: &mut Scoring,
         partition: Partition<'_>,
         estimates: &[Vec<RowEstimate>],
@@ -165,7 +164,7 @@ impl Bench<'_> {
                     let (place, scale) = places[posting.document as usize];
                     let x = scaled_weight(term, posting, scale);
                     let scores = &mut scores[place as usize * width..][..width];
-                    add_scaled(scores, &rows[fold * width..][..width], x);
+                    add_scaled(simd, scores, &rows[fold * width..][..width], x);
                 }
             }
         }
@@ -184,14 +183,12 @@ struct Scoring {
 
 /// Adds the row's weights times `x`, in units.
 #[inline(always)]
-fn add_scaled(scores: &mut [i32], row: &[f32], x: f32) {
-    let (scores, _) = scores.as_chunks_mut::<LANES>();
-    let (row, _) = row.as_chunks::<LANES>();
-    for (scores, weights) in scores.iter_mut().zip(row) {
-        for (score, weight) in scores.iter_mut().zip(weights) {
-            let part = (x * weight).clamp(-MAX_PART, MAX_PART);
-            *score += (part + TO_UNITS).to_bits() as i32 - TO_UNITS.to_bits() as i32;
-        }
+fn add_scaled<S: Simd>(simd: S, scores: &mut [i32], row: &[f32], x: f32) {
+    let units = i32x8::splat(simd, TO_UNITS.to_bits() as i32);
+    for (scores, weights) in scores.as_chunks_mut::<LANES>().0.iter_mut().zip(row.as_chunks::<LANES>().0) {
+        let parts = (f32x8::simd_from(simd, *weights) * x).max(-MAX_PART).min(MAX_PART);
+        let parts: i32x8<S> = (parts + TO_UNITS).bitcast();
+        (i32x8::simd_from(simd, *scores) + (parts - units)).store_slice(scores);
     }
 }
 
@@ -205,8 +202,8 @@ mod tests {
         let mut expected = [0.0f64; LANES];
         for term in 0..1_000 {
             let x = 1.0 / (1.0 + term as f32);
-            let row = [-MAX_PART, MAX_PART, 0.001 * term as f32, -3.3];
-            add_scaled(&mut scores, &row, x);
+            let row = [-MAX_PART, MAX_PART, 0.001 * term as f32, -3.3, 0.0, 1.0, 1e-3, -1e-3];
+            dispatch!(Level::new(), simd => add_scaled(simd, &mut scores, &row, x));
             expected.iter_mut().zip(row).for_each(|(sum, weight)| *sum += f64::from(x) * f64::from(weight));
         }
         for (score, expected) in scores.into_iter().zip(expected) {

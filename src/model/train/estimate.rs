@@ -17,7 +17,7 @@ use ndarray::{Array1, Array2, ArrayView2, Axis};
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::TrainError;
-use super::counts::Sums;
+use super::counts::{LANES, Sums};
 use super::topic_counts::TopicCounts;
 use crate::model::elementary::ln;
 
@@ -139,9 +139,9 @@ pub(super) struct RowEstimate {
 #[derive(Debug)]
 enum Form {
     /// `ln((sum + alpha) / (topic's sum + alpha * terms))`; by topic the logarithm of what is below.
-    Multinomial { alpha: f32, log_totals: Vec<f32> },
+    Multinomial { alpha: f32, log_totals: Vec<[f32; LANES]> },
     /// The same of the other topics, negated.
-    Complement { alpha: f32, log_totals: Vec<f32> },
+    Complement { alpha: f32, log_totals: Vec<[f32; LANES]> },
     /// By topic, what its own sum, that of the rest, and in both that of the collection are multiplied by.
     OneAgainstRest { shares: Vec<[Drawn; 2]> },
 }
@@ -159,7 +159,8 @@ impl RowEstimate {
         let unit = sums.unit();
         let of_topics = |total: &dyn Fn(u64) -> u64, alpha: f64| {
             let log_total = |&sum: &u64| libm::log(total(sum) as f64 * unit + alpha * term_count as f64) as f32;
-            sums.topics.iter().map(log_total).collect()
+            let lanes = |sums: &[u64]| std::array::from_fn(|lane| sums.get(lane).map_or(0.0, log_total));
+            sums.topics.chunks(LANES).map(lanes).collect()
         };
         let form = match candidate {
             Candidate::Smoothed(Estimator::Multinomial, alpha) => {
@@ -185,21 +186,21 @@ impl RowEstimate {
         Self { factor: sums.length_factor() as f32, unit: unit as f32, form, bias }
     }
 
-    /// The weights of a term by topic, from its sums: by topic, and the collection's. The loops are apart so that the compiler can make
-    /// vector instructions of those that can be.
+    /// The weights of a term by topic, from its sums: by topic, and the collection's. Both are padded, as [`super::counts::padded`] says, and what stands behind the topics
+    /// in `out` means nothing. The loops are apart so that the compiler can make vector instructions of those that can be.
     #[inline(always)]
     pub(super) fn row(&self, sums: &[u64], collection: u64, out: &mut [f32]) {
         match &self.form {
             Form::Multinomial { alpha, log_totals } => {
                 out.iter_mut().zip(sums).for_each(|(out, &sum)| *out = self.number(sum) + alpha);
-                for (out, log_total) in out.iter_mut().zip(log_totals) {
+                for (out, log_total) in out.iter_mut().zip(log_totals.as_flattened()) {
                     *out = self.factor * (ln(*out) - log_total);
                 }
             }
             Form::Complement { alpha, log_totals } => {
                 let all: u64 = sums.iter().sum();
                 out.iter_mut().zip(sums).for_each(|(out, &sum)| *out = self.number(all - sum) + alpha);
-                for (out, log_total) in out.iter_mut().zip(log_totals) {
+                for (out, log_total) in out.iter_mut().zip(log_totals.as_flattened()) {
                     *out = self.factor * (log_total - ln(*out));
                 }
             }

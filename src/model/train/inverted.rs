@@ -17,6 +17,7 @@ use self::build::{Builder, Scratch};
 use self::words::Words;
 use super::chunks::Chunks;
 use super::intern::{COUNTED, Interner, PARTITIONS};
+use super::select::TopicSizes;
 use super::topics::{DocumentTopics, Topic};
 use crate::corpus::Ordinal;
 
@@ -154,14 +155,16 @@ impl Inverted {
             token_counts.extend(worker.heads.iter().map(|head| head.token_count));
         }
         let lexicon = Words::merge(workers, least.words);
-        let sizes: Option<Vec<f64>> = with_statistics.then(|| topics.iter().map(|topic| topic.document_count as f64).collect());
+        let sizes: Vec<u64> = topics.iter().map(|topic| topic.document_count).collect();
+        let sizes = with_statistics.then(|| TopicSizes::new(&sizes));
         let builder = Builder {
             workers,
             bases,
             words: &lexicon,
             least,
             topics: &document_topics,
-            sizes: sizes.as_deref(),
+            topic_count: topics.len(),
+            sizes: sizes.as_ref(),
             logs: idf_of(document_count),
         };
         let threads = workers.len();

@@ -1,5 +1,6 @@
 //! Chooses the terms worth a row in the table: all words, and the terms that say most about the topics.
 
+use super::counts::LANES;
 use super::inverted::{Inverted, Rank, Term};
 
 /// What decides which terms are worth a row.
@@ -66,7 +67,7 @@ pub(super) struct Rest {
     /// How many of the corpus's documents.
     pub(super) share: f64,
     /// How many documents of each topic.
-    pub(super) sizes: Vec<f64>,
+    pub(super) sizes: TopicSizes,
 }
 
 impl Selection {
@@ -77,31 +78,49 @@ impl Selection {
     /// Whether a term would have been selected, had `rest` been all there is of the corpus: what was chosen with the held-out documents in
     /// sight must not be used on them. A statistic grows with the documents, and so does the least. `presence`: in how many documents of
     /// the rest it occurs, by topic, and `document_frequency` in all of them.
+    #[inline(always)]
     pub(super) fn would_keep(&self, term: &Term, rest: &Rest, presence: &[u32], document_frequency: u32) -> bool {
         if document_frequency < self.min_document_frequency {
             return false;
         }
         match self.least {
-            Some(least) if !term.is_word() => chi_square(presence, &rest.sizes) >= least * rest.share,
+            Some(least) if !term.is_word() => rest.sizes.chi_square(presence) >= least * rest.share,
             _ => true,
         }
     }
 }
 
-/// The statistic of one term: in how many documents of each topic it occurs, and how many documents each topic has.
-pub(super) fn chi_square(observed: &[u32], sizes: &[f64]) -> f64 {
-    let total: f64 = observed.iter().map(|&count| f64::from(count)).sum();
-    let labels: f64 = sizes.iter().sum();
-    observed
-        .iter()
-        .zip(sizes)
-        .filter(|(_, size)| **size > 0.0)
-        .map(|(&count, size)| {
-            let expected = total * size / labels;
-            let difference = ((f64::from(count) - expected).abs() - 0.5).max(0.0);
-            if expected > 0.0 { difference * difference / expected } else { 0.0 }
-        })
-        .sum()
+/// How many documents each topic has.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct TopicSizes {
+    sizes: Vec<[f64; LANES]>,
+    sum: f64,
+}
+
+impl TopicSizes {
+    pub(super) fn new(sizes: &[u64]) -> Self {
+        let lanes = |sizes: &[u64]| std::array::from_fn(|lane| sizes.get(lane).map_or(0.0, |&size| size as f64));
+        Self { sizes: sizes.chunks(LANES).map(lanes).collect(), sum: sizes.iter().sum::<u64>() as f64 }
+    }
+
+    /// The statistic of one term, which is in so many documents of each topic. `observed` is padded, as [`super::counts::padded`] says.
+    #[inline(always)]
+    pub(super) fn chi_square(&self, observed: &[u32]) -> f64 {
+        let total = observed.iter().sum::<u32>() as f64;
+        let mut sum = 0.0;
+        for (observed, sizes) in observed.as_chunks::<LANES>().0.iter().zip(&self.sizes) {
+            // Apart from the sum, whose order matters: so the divisions are made several at a time.
+            let mut parts = [0.0; LANES];
+            for ((part, &count), size) in parts.iter_mut().zip(observed).zip(sizes) {
+                let expected = total * size / self.sum;
+                let difference = ((f64::from(count) - expected).abs() - 0.5).max(0.0);
+                let quotient = difference * difference / expected;
+                *part = if expected > 0.0 { quotient } else { 0.0 };
+            }
+            sum = parts.iter().fold(sum, |sum, part| sum + part);
+        }
+        sum
+    }
 }
 
 #[cfg(test)]
@@ -110,10 +129,15 @@ mod tests {
 
     #[test]
     fn two_documents_of_a_rare_topic_weigh_less_than_many_of_a_common_one() {
-        let sizes = [10.0, 490.0, 500.0];
+        let sizes = TopicSizes::new(&[10, 490, 500]);
+        let chi_square = |observed: [u32; 3]| {
+            let mut lanes = [0; LANES];
+            lanes[..3].copy_from_slice(&observed);
+            sizes.chi_square(&lanes)
+        };
         // By hand: expected 0.02, 0.98, 1; (1.98 - 0.5)^2 / 0.02 + (0.98 - 0.5)^2 / 0.98 + (1 - 0.5)^2 / 1.
-        assert!((chi_square(&[2, 0, 0], &sizes) - (1.48f64.powi(2) / 0.02 + 0.48f64.powi(2) / 0.98 + 0.25)).abs() < 1e-9);
-        assert!(chi_square(&[2, 0, 0], &sizes) < chi_square(&[0, 200, 0], &sizes));
-        assert_eq!(chi_square(&[0, 1, 1], &sizes), 0.0);
+        assert!((chi_square([2, 0, 0]) - (1.48f64.powi(2) / 0.02 + 0.48f64.powi(2) / 0.98 + 0.25)).abs() < 1e-9);
+        assert!(chi_square([2, 0, 0]) < chi_square([0, 200, 0]));
+        assert_eq!(chi_square([0, 1, 1]), 0.0);
     }
 }

@@ -4,8 +4,9 @@ use std::io;
 
 use super::words::Words;
 use super::{LeastFrequencies, NONE, Posting, Rank, Term};
+use crate::model::train::counts::padded;
 use crate::model::train::intern::{COUNTED, Interner, PARTITIONS};
-use crate::model::train::select::chi_square;
+use crate::model::train::select::TopicSizes;
 use crate::model::train::topics::DocumentTopics;
 
 /// Builds partitions.
@@ -16,8 +17,9 @@ pub(super) struct Builder<'a, F> {
     pub(super) words: &'a Words,
     pub(super) least: LeastFrequencies,
     pub(super) topics: &'a DocumentTopics,
+    pub(super) topic_count: usize,
     /// How many documents each topic has, where statistics are asked for.
-    pub(super) sizes: Option<&'a [f64]>,
+    pub(super) sizes: Option<&'a TopicSizes>,
     pub(super) logs: F,
 }
 
@@ -83,6 +85,7 @@ impl<F: Fn(u32) -> f32> Builder<'_, F> {
 
     /// Appends those of the groups (first word, second word, document frequency) in at least so many documents, with their postings from
     /// `scratch.found`.
+    #[inline(always)]
     fn put(
         &self,
         groups: impl Iterator<Item = (u32, u32, u32)> + Clone,
@@ -126,13 +129,13 @@ impl<F: Fn(u32) -> f32> Builder<'_, F> {
             }
             let statistic = self.sizes.map_or(0.0, |sizes| {
                 presence.clear();
-                presence.resize(sizes.len(), 0);
+                presence.resize(padded(self.topic_count), 0);
                 for posting in own {
                     for &topic in self.topics.of(posting.document) {
                         presence[topic as usize] += 1;
                     }
                 }
-                chi_square(presence, sizes)
+                sizes.chi_square(presence)
             });
             let idf = (self.logs)(document_frequency);
             terms.push(Term { first, second, document_frequency, end: out.len() as u32, statistic, idf, rank: Rank::Selected });
@@ -174,7 +177,7 @@ impl Groups {
     }
 
     /// Counts a pair, and returns its number.
-    #[inline]
+    #[inline(always)]
     fn count(&mut self, first: u32, second: u32) -> u32 {
         let place = self.place(first, second);
         if self.slots[place] == 0 {
@@ -192,7 +195,7 @@ impl Groups {
     }
 
     /// Where the pair is, or would be.
-    #[inline]
+    #[inline(always)]
     fn place(&self, first: u32, second: u32) -> usize {
         // Fibonacci hashing (Knuth, The Art of Computer Programming, 6.4).
         let hash = (u64::from(first) << 32 | u64::from(second)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
