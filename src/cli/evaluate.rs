@@ -8,7 +8,7 @@ use anyhow::bail;
 use clap::Args;
 use serde::Serialize;
 
-use super::output::{print, print_json, printable, thousands};
+use super::output::{counted, print, print_json, printable, thousands};
 use super::report::{self, Contents, Destination, Subject, TopicTerms};
 use super::train::report_skipped;
 use super::{CorpusArguments, progress, read_model};
@@ -166,10 +166,10 @@ fn table(out: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
     let report = &outcome.report;
     writeln!(
         out,
-        "{} on {} documents ({} lines skipped)\n",
+        "{} on {} ({} skipped)\n",
         outcome.model,
-        thousands(report.documents),
-        thousands(outcome.skipped)
+        counted(report.documents, "document"),
+        counted(outcome.skipped, "line")
     )?;
     for (name, value) in [
         ("accuracy", report.accuracy),

@@ -336,7 +336,7 @@ fn documents_of_several_topics_count_for_each_with_a_warning() {
     lines.push(line("bank buys the club", &["sport", "business", "sport"]));
     let trained = trained(&lines, &all_terms(Estimator::Multinomial));
     assert!(
-        matches!(trained.warnings.as_slice(), [warning] if warning.starts_with("1 documents carry several topics")),
+        matches!(trained.warnings.as_slice(), [warning] if warning.starts_with("1 document with several topics: ")),
         "{:?}",
         trained.warnings
     );

@@ -272,7 +272,11 @@ fn warnings(corpus: &Inverted, labels: Labels) -> Vec<String> {
     let mut warnings = Vec::new();
     let several = corpus.document_topics.several_count();
     if several > 0 && labels == Labels::Single {
-        warnings.push(format!("{several} documents carry several topics: each counts for every one of its topics (--multi-label trains a yes or no a topic)"));
+        let documents = if several == 1 { "document" } else { "documents" };
+        warnings.push(format!(
+            "{several} {documents} with several topics: each counts for every one of its topics (--multi-label trains a yes or no a \
+             topic)"
+        ));
     }
     let rare: Vec<&str> =
         corpus.topics.iter().filter(|topic| topic.document_count == 1).map(|topic| topic.name.as_str()).collect();
