@@ -11,7 +11,7 @@ use safetensors::SafeTensors;
 use slugline::article::ArticleText;
 use slugline::corpus::{self, Input, OnError, Progress};
 use slugline::model::train::{Estimator, Recipe, TrainError, TrainOptions, Trained, train};
-use slugline::model::{LinkTrialRecord, LoadedModel, Manifest, Scorer, artifact};
+use slugline::model::{Labels, LinkTrialRecord, LoadedModel, Manifest, Scorer, artifact};
 use slugline::text::TextOptions;
 use tempfile::TempDir;
 
@@ -413,6 +413,22 @@ fn a_model_of_words_alone_says_that_it_has_no_pairs() {
     // Pairs need two documents, words of a small corpus one: 120 of them occur once.
     let (frequency, terms) = if recipe.words_alone { (1, 122) } else { (2, 2) };
     assert_eq!((recipe.min_document_frequency, trained.manifest.term_count), (frequency, terms));
+}
+
+#[test]
+fn of_documents_without_a_common_word_only_words_alone_are_tried() {
+    let lines = [line("late goal", &["sport"]), line("bank rate", &["business"])];
+    let options = TrainOptions { min_document_frequency: None, ..all_terms(Estimator::Multinomial) };
+    let manifest = trained(&lines, &TrainOptions { recipe: Recipe::Auto, ..options.clone() }).manifest;
+    assert!(manifest.trials.iter().all(|trial| trial.recipe.words_alone), "{:?}", manifest.trials);
+    assert_eq!((manifest.text.pairs, manifest.term_count), (false, 4));
+    // Who does not search has no other terms to turn to.
+    let refused = |options: &TrainOptions| refusal(&lines, options);
+    assert!(matches!(refused(&options), TrainError::NoTerms(2)));
+    assert!(matches!(
+        refused(&TrainOptions { recipe: Recipe::Auto, labels: Labels::Multiple, ..options.clone() }),
+        TrainError::NoTerms(2)
+    ));
 }
 
 #[test]
