@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io::Read as _;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use safetensors::SafeTensors;
 use slugline::article::ArticleText;
@@ -429,6 +430,21 @@ fn of_documents_without_a_common_word_only_words_alone_are_tried() {
         refused(&TrainOptions { recipe: Recipe::Auto, labels: Labels::Multiple, ..options.clone() }),
         TrainError::NoTerms(2)
     ));
+}
+
+#[test]
+fn without_time_the_search_tries_the_least_it_can_and_says_so() {
+    let options = |budget| TrainOptions { recipe: Recipe::Auto, budget, ..all_terms(Estimator::Multinomial) };
+    let cut_short = trained(&two_topics(), &options(Some(Duration::ZERO)));
+    let kinds: BTreeSet<&str> = cut_short.manifest.trials.iter().map(|trial| trial.recipe.kind.as_str()).collect();
+    assert_eq!(kinds, BTreeSet::from(["complement", "multinomial"]));
+    assert!(cut_short.manifest.link_trials.is_empty());
+    assert!(cut_short.manifest.trials.iter().all(|trial| !trial.recipe.words_alone));
+    assert!(cut_short.warnings.iter().any(|warning| warning.starts_with("the budget ended")), "{:?}", cut_short.warnings);
+    // The clock cannot count so far: it is as good as no budget.
+    let [endless, unbounded] = [Some(Duration::MAX), None].map(|budget| trained(&two_topics(), &options(budget)));
+    assert_eq!(endless.artifact, unbounded.artifact);
+    assert_eq!(endless.warnings, [""; 0]);
 }
 
 #[test]

@@ -192,7 +192,10 @@ pub fn train(inputs: &[Input], options: &TrainOptions, progress: &Progress) -> R
     let best = choice.trials.first().ok_or(TrainError::NoTerms(least.pairs))?;
     let choose::Vocabulary { terms, counts } = choice.vocabularies.swap_remove(best.vocabulary);
     let linear = best.fit(&counts)?;
-    let warnings = warnings(&corpus, options.labels);
+    let mut warnings = warnings(&corpus, options.labels);
+    if choice.is_cut_short {
+        warnings.push("the budget ended the search for a recipe before all was tried".to_owned());
+    }
     let draft = freeze::draft(options, record, &corpus.topics, terms, linear, best, choice.records(options));
     let artifact = super::artifact::encode(draft)?;
     let manifest = super::artifact::parse(&artifact.manifest, &artifact.weights)?.manifest;
