@@ -448,6 +448,18 @@ fn without_time_the_search_tries_the_least_it_can_and_says_so() {
 }
 
 #[test]
+fn nothing_is_tried_twice() {
+    // Pseudo-counts of the small corpus meet those that every corpus tries.
+    let options = TrainOptions { recipe: Recipe::Auto, ..all_terms(Estimator::Multinomial) };
+    let trials = trained(&two_topics(), &options).manifest.trials;
+    let recipes: Vec<String> = trials.iter().map(|trial| trial.recipe.to_string()).collect();
+    let distinct: BTreeSet<&String> = recipes.iter().collect();
+    assert_eq!(distinct.len(), recipes.len(), "{recipes:#?}");
+    // With pairs and without: four multinomial estimates, three complement ones, and a link.
+    assert_eq!(recipes.len(), 2 * (4 + 3 + 1));
+}
+
+#[test]
 fn an_alpha_that_was_asked_for_holds_for_every_recipe() {
     for recipe in [Recipe::Auto, Recipe::Fixed(Estimator::Multinomial), Recipe::Fixed(Estimator::Complement)] {
         let options = TrainOptions { recipe, alpha: Some(0.07), ..all_terms(Estimator::Multinomial) };

@@ -229,7 +229,14 @@ impl Search<'_> {
             let linked = self.linked(candidates, &features[pair], &documents, prior)?;
             trials.insert(0, linked);
         }
-        Ok(trials)
+        // Two pairs of pseudo-counts may have one in common: it was tried once.
+        let mut distinct: Vec<Trial> = Vec::with_capacity(trials.len());
+        for trial in trials {
+            if distinct.iter().all(|other| other.plan != trial.plan) {
+                distinct.push(trial);
+            }
+        }
+        Ok(distinct)
     }
 
     /// The smoothing (a place in `features`) and the prior whose link does best on the documents of one fold that it did not see; None
