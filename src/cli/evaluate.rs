@@ -86,17 +86,9 @@ impl Worker {
         self.bytes += document.text().size_bytes();
         let truth: Vec<usize> = document.topics.iter().map(|topic| self.evaluation.label(topic)).collect();
         let predicted = self.evaluation.add(scores.probabilities, &truth, scores.decision);
-        self.levels.add(scores.probabilities, document.topics.iter().map(AsRef::as_ref));
-        if model.labels() == Labels::Multiple {
-            let assigned: Vec<usize> = scores
-                .probabilities
-                .iter()
-                .enumerate()
-                .filter(|&(topic, &probability)| model.is_assigned(topic, probability) == Some(true))
-                .map(|(topic, _)| topic)
-                .collect();
-            self.evaluation.add_assigned(&assigned, &truth);
-        }
+        let assigned = model.assigned(scores.probabilities);
+        self.evaluation.add_assigned(&assigned, &truth);
+        self.levels.add(scores.probabilities, &assigned, document.topics.iter().map(AsRef::as_ref));
         if !truth.is_empty() && scores.decision != Decision::UnknownText && !truth.contains(&predicted) {
             self.mistakes.offer(scores.probabilities[predicted], ordinal, || {
                 let topics: Vec<&str> = document.topics.iter().map(AsRef::as_ref).collect();
@@ -182,10 +174,11 @@ fn table(out: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
         writeln!(out, "{name:18} {value:8.4}")?;
     }
     if !outcome.levels.is_empty() {
-        writeln!(out, "\n{:18} {:>9} {:>9}", "topics", "accuracy", "macro-F1")?;
+        writeln!(out, "\n{:18} {:>9} {:>9} {:>9}", "topics", "accuracy", "micro-F1", "macro-F1")?;
     }
     for level in &outcome.levels {
-        writeln!(out, "{:18} {:>9.4} {:>9.4}", format!("at depth {}", level.depth), level.accuracy, level.macro_f1)?;
+        let depth = format!("at depth {}", level.depth);
+        writeln!(out, "{depth:18} {:>9.4} {:>9.4} {:>9.4}", level.accuracy, level.micro_f1, level.macro_f1)?;
     }
     writeln!(out, "\n{:18} {:>9} {:>9} {:>9}", "decision", "documents", "coverage", "precision")?;
     for (name, count) in
