@@ -89,7 +89,7 @@ impl Worker {
         let assigned = model.assigned(scores.probabilities);
         self.evaluation.add_assigned(&assigned, &truth);
         self.levels.add(scores.probabilities, &assigned, document.topics.iter().map(AsRef::as_ref));
-        if !truth.is_empty() && scores.decision != Decision::UnknownText && !truth.contains(&predicted) {
+        if scores.decision != Decision::UnknownText && !truth.contains(&predicted) {
             self.mistakes.offer(scores.probabilities[predicted], ordinal, || {
                 let topics: Vec<&str> = document.topics.iter().map(AsRef::as_ref).collect();
                 Mistake::new(model, &scores, Labelled { id: &document.id, article: document.text(), topics: &topics })
@@ -158,9 +158,14 @@ fn table(out: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
     let report = &outcome.report;
     writeln!(
         out,
-        "{} on {} ({} skipped)\n",
+        "{} on {}{} ({} skipped)\n",
         outcome.model,
         counted(report.documents, "document"),
+        if report.without_topic > 0 {
+            format!(", {} of them without a topic", thousands(report.without_topic))
+        } else {
+            String::new()
+        },
         counted(outcome.skipped, "line")
     )?;
     for (name, value) in [

@@ -22,8 +22,12 @@ fn the_command_line_trains_measures_and_reports() {
     // Told apart without a mistake, those of no topic too.
     assert_eq!((&measured["micro_f1"], &measured["macro_f1"]), (&1.0.into(), &1.0.into()), "{measured}");
     assert_eq!(measured["confusion_matrix"], serde_json::json!([]));
-    // The twenty documents of no topic are not among those with a most probable topic to be right about.
-    assert_eq!(measured["documents"], 80);
+    assert_eq!((&measured["documents"], &measured["without_topic"]), (&100.into(), &20.into()));
+    // Of those of no topic no first topic is right; what has one was told apart.
+    let right = |decision: &str| measured[decision]["right"].as_u64().expect("a number");
+    assert_eq!((&measured["accuracy"], right("confident") + right("uncertain")), (&1.0.into(), 80));
+    let table = slugline(&["evaluate", "--model", model, "--input", input]).succeeded().stdout;
+    assert!(table.starts_with("several/1 on 100 documents, 20 of them without a topic (0 lines skipped)\n"), "{table}");
     let page = fs::read_to_string(report).expect("a page");
     assert!(page.contains("figure-reliability") && !page.contains("figure-confusion"));
 }
