@@ -84,7 +84,14 @@ impl Worker {
         let scores = self.scorer.score(model, document.text());
         self.spent += started.elapsed();
         self.bytes += document.text().size_bytes();
-        let truth: Vec<usize> = document.topics.iter().map(|topic| self.evaluation.label(topic)).collect();
+        // A topic that is named twice is one.
+        let mut truth: Vec<usize> = Vec::with_capacity(document.topics.len());
+        for topic in &document.topics {
+            let label = self.evaluation.label(topic);
+            if !truth.contains(&label) {
+                truth.push(label);
+            }
+        }
         let predicted = self.evaluation.add(scores.probabilities, &truth, scores.decision);
         let assigned = model.assigned(scores.probabilities);
         self.evaluation.add_assigned(&assigned, &truth);

@@ -1,5 +1,6 @@
 //! Measures a model on labelled documents.
 
+mod assigned;
 mod coverage;
 mod levels;
 mod mistakes;
@@ -12,6 +13,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use self::assigned::Assigned;
 use self::coverage::CoverageCurve;
 use super::manifest::Labels;
 use super::score::Decision;
@@ -26,8 +28,8 @@ const LEAST_PROBABILITY: f64 = f64::EPSILON;
 /// Gathers answers and the truth, one document at a time.
 ///
 /// A document with several topics is right if the model's first topic is one of them, and else counts as the most probable
-/// one of them. A topic that the model does not have can never be right, and counts. Nor is an answer right where a document has no
-/// topic: the probabilities and decisions are measured on it, too, but there is no first topic to find.
+/// one of them. A topic that the model does not have can never be right, and counts. Nor is an answer right where a document
+/// has no topic: the probabilities and decisions are measured on it, too, but there is no first topic to find.
 #[derive(Debug, Clone)]
 pub struct Evaluation {
     labels: Vec<String>,
@@ -44,16 +46,8 @@ pub struct Evaluation {
     bins: [Bin; BINS],
     curve: CoverageCurve,
     decisions: [DecisionCount; 3],
-    /// By label, for models of several topics a document.
-    assigned: Option<BTreeMap<usize, AssignedCount>>,
-}
-
-/// How often a topic was assigned, how often it should have been, and how often both.
-#[derive(Debug, Clone, Copy, Default)]
-struct AssignedCount {
-    predicted: u64,
-    support: u64,
-    right: u64,
+    /// For models of several topics a document.
+    assigned: Option<Assigned>,
 }
 
 /// What fell into one bin of the top probability.
@@ -101,6 +95,12 @@ pub struct Report {
     pub topics: Vec<TopicReport>,
     /// Documents by truth (row) and prediction (column), in the order of `topics`; empty for several topics a document.
     pub confusion_matrix: Vec<Vec<u64>>,
+    /// For several topics a document: documents by a topic of theirs (row) and a topic that was assigned (column), in the order of
+    /// `topics` and behind them "none". On the diagonal the topic was assigned where it is right. Elsewhere the row's topic was
+    /// missed in a document to which the column's was wrongly assigned: in the last column a document to which nothing was, in the
+    /// last row one of which nothing was missed. The last of both are documents of no topic that were left alone. Empty for one
+    /// topic a document.
+    pub assignment_matrix: Vec<Vec<u64>>,
     /// The bins of the calibration error, from low to high.
     pub calibration: Vec<Bin>,
     /// How precise the answers are that a threshold of the top probability lets through, and their share of all documents: from
@@ -175,7 +175,7 @@ impl Evaluation {
             bins: [Bin::default(); BINS],
             curve: CoverageCurve::new(),
             decisions: [DecisionCount::default(); 3],
-            assigned: (labels == Labels::Multiple).then(BTreeMap::new),
+            assigned: (labels == Labels::Multiple).then(Assigned::default),
         }
     }
 
@@ -233,14 +233,8 @@ impl Evaluation {
 
     /// Adds which topics a model of several topics a document assigned to it; both may be empty. Of no effect for other models.
     pub fn add_assigned(&mut self, assigned: &[usize], truth: &[usize]) {
-        let Some(counts) = &mut self.assigned else { return };
-        for topic in assigned {
-            counts.entry(*topic).or_default().predicted += 1;
-        }
-        for topic in truth {
-            let count = counts.entry(*topic).or_default();
-            count.support += 1;
-            count.right += u64::from(assigned.contains(topic));
+        if let Some(sums) = &mut self.assigned {
+            sums.add(assigned, truth);
         }
     }
 
@@ -272,8 +266,8 @@ impl Evaluation {
             .collect();
         let (topics, matrix, micro_f1) = match &self.assigned {
             None => (topics, matrix, ratio(self.right, with_topic)),
-            Some(counts) => {
-                let (topics, micro_f1) = assigned_topics(topics, counts, self.model_topics);
+            Some(assigned) => {
+                let (topics, micro_f1) = assigned.measure(topics, self.model_topics);
                 (topics, Vec::new(), micro_f1)
             }
         };
@@ -310,6 +304,7 @@ impl Evaluation {
                 .sum(),
             topics,
             confusion_matrix: matrix,
+            assignment_matrix: self.assigned.map_or_else(Vec::new, |assigned| assigned.matrix(labels)),
             calibration,
             precision_coverage: self.curve.points(self.documents),
             confident,
@@ -317,36 +312,6 @@ impl Evaluation {
             unknown_text,
         }
     }
-}
-
-/// What the topics are like by what was assigned, and F1 over the decisions on the topics that the model has and that occur.
-fn assigned_topics(
-    topics: Vec<TopicReport>,
-    counts: &BTreeMap<usize, AssignedCount>,
-    model_topics: usize,
-) -> (Vec<TopicReport>, f64) {
-    let mut total = AssignedCount::default();
-    let topics = topics
-        .into_iter()
-        .enumerate()
-        .map(|(label, topic)| {
-            let AssignedCount { predicted, support, right } = counts.get(&label).copied().unwrap_or_default();
-            if label < model_topics && support > 0 {
-                total.predicted += predicted;
-                total.support += support;
-                total.right += right;
-            }
-            TopicReport {
-                precision: ratio(right, predicted),
-                recall: ratio(right, support),
-                f1: ratio(2 * right, support + predicted),
-                support,
-                predicted,
-                ..topic
-            }
-        })
-        .collect();
-    (topics, ratio(2 * total.right, total.support + total.predicted))
 }
 
 fn ratio(part: u64, whole: u64) -> f64 {
@@ -374,6 +339,7 @@ mod tests {
         let mut evaluation = Evaluation::of_topic_count(3, Labels::Single);
         evaluation.add(&[0.2, 0.8, 0.0], &[0], Decision::Confident);
         let report = evaluation.finish();
+        assert!(report.assignment_matrix.is_empty());
         let found: Vec<_> = report.topics.iter().map(|topic| (topic.support, topic.predicted, topic.occurs())).collect();
         assert_eq!(found, [(1, 0, true), (0, 1, true), (0, 0, false)]);
     }
@@ -392,22 +358,5 @@ mod tests {
         assert!((report.ece - (2.0 * 0.45 + 0.05) / 3.0).abs() < 1e-12, "{}", report.ece);
         // The loss is that of the one document that has a topic to find.
         assert!((report.log_loss + f64::ln(0.95)).abs() < 1e-12 && (report.brier - (0.05 * 0.05 + 0.1 * 0.1)).abs() < 1e-12);
-    }
-
-    #[test]
-    fn several_topics_a_document_are_measured_by_what_was_assigned() {
-        let mut evaluation = Evaluation::of_topic_count(3, Labels::Multiple);
-        let unknown = evaluation.label("of no model");
-        evaluation.add(&[0.9, 0.6, 0.1], &[0, 1], Decision::Confident);
-        evaluation.add_assigned(&[0], &[0, 1]);
-        evaluation.add(&[0.9, 0.2, 0.7], &[], Decision::Confident);
-        evaluation.add_assigned(&[0, 2], &[]);
-        evaluation.add_assigned(&[], &[unknown]);
-        let report = evaluation.finish();
-        // Topic 0: one of two right, none missed: 2/3. Topic 1: missed: 0. Topic 2 does not occur, and the fourth is not the model's.
-        assert!((report.macro_f1 - (2.0 / 3.0) / 2.0).abs() < 1e-12);
-        assert!((report.micro_f1 - 2.0 / 4.0).abs() < 1e-12);
-        assert_eq!((report.topics[2].predicted, report.topics[3].support), (1, 1));
-        assert!(report.confusion_matrix.is_empty());
     }
 }

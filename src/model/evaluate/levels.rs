@@ -10,8 +10,8 @@ use crate::model::{Hierarchy, Labels, Level};
 /// Gathers answers and the truth at each level that [`Hierarchy`] has, one document at a time.
 ///
 /// The prediction at a level is its most probable topic, which need not be the parent of the model's most probable topic. Right
-/// topics are cut to the level's depth as the model's are. Where a document may have several topics, F1 is that of what was assigned: a
-/// broader topic is where any of its narrower ones is.
+/// topics are cut to the level's depth as the model's are. Where a document may have several topics, F1 is that of what was
+/// assigned: a broader topic is where any of its narrower ones is.
 #[derive(Debug, Clone)]
 pub struct LevelEvaluations {
     levels: Vec<(Level, Evaluation)>,
@@ -41,8 +41,8 @@ impl LevelEvaluations {
         Self { levels: hierarchy.levels().iter().map(evaluation).collect(), deepest }
     }
 
-    /// Adds a document: the probabilities of the model's topics, those that were assigned (of models of several topics a document), and
-    /// its right topics.
+    /// Adds a document: the probabilities of the model's topics, those that were assigned (of models of several topics a
+    /// document), and its right topics.
     pub fn add<'a>(&mut self, probabilities: &[f64], assigned: &[usize], topics: impl Iterator<Item = &'a str> + Clone) {
         for (level, evaluation) in &mut self.levels {
             let mut truth: Vec<usize> =
