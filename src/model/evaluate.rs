@@ -95,11 +95,11 @@ pub struct Report {
     pub topics: Vec<TopicReport>,
     /// Documents by truth (row) and prediction (column), in the order of `topics`; empty for several topics a document.
     pub confusion_matrix: Vec<Vec<u64>>,
-    /// For several topics a document: documents by a topic of theirs (row) and a topic that was assigned (column), in the order of
-    /// `topics` and behind them "none". On the diagonal the topic was assigned where it is right. Elsewhere the row's topic was
-    /// missed in a document to which the column's was wrongly assigned: in the last column a document to which nothing was, in the
-    /// last row one of which nothing was missed. The last of both are documents of no topic that were left alone. Empty for one
-    /// topic a document.
+    /// For several topics a document: documents by a topic of theirs (row) and a topic that was assigned (column), in the order
+    /// of `topics` and behind them "none". On the diagonal the topic was assigned where it is right. Elsewhere the row's topic
+    /// was missed in a document to which the column's was wrongly assigned: in the last column a document to which nothing was,
+    /// in the last row one of which nothing was missed. The last of both are documents of no topic that were left alone. Empty
+    /// for one topic a document.
     pub assignment_matrix: Vec<Vec<u64>>,
     /// The bins of the calibration error, from low to high.
     pub calibration: Vec<Bin>,

@@ -43,9 +43,10 @@ struct Confusion<'a> {
 /// What is said of the counts.
 struct Words {
     title: &'static str,
-    /// The name of the axis of the columns, and how a column begins that has those of single pairs.
+    /// The name of the axis of the columns.
     called: &'static str,
-    pair_called: &'static str,
+    /// Of a pair, the row and the column.
+    pair: [&'static str; 2],
     /// What the fields count.
     counted: &'static str,
     /// Whether the last row and column are [`NONE`].
@@ -63,13 +64,13 @@ struct Words {
 const CALLED: Words = Words {
     title: "Confusion matrix",
     called: "what it was called",
-    pair_called: "It was called",
+    pair: ["It is", "It was called"],
     counted: "document",
     has_none: false,
     introduction: "",
     description: "A row for each topic that documents are of, a column for each that they were called.",
-    caption: "A row is what documents are, a column what they were called. A field’s colour is its share of its row: blue where it \
-              is right, vermilion where it is not.",
+    caption: "A row is what documents are, a column what they were called. A field’s colour is its share of its row: blue where \
+              it is right, vermilion where it is not.",
     pairs: "The pairs most often confused",
     no_pairs: "No topic was taken for another.",
 };
@@ -77,16 +78,16 @@ const CALLED: Words = Words {
 const ASSIGNED: Words = Words {
     title: "What was assigned in place of what",
     called: "what was assigned",
-    pair_called: "Assigned in its place",
+    pair: ["Missed", "Assigned in its place"],
     counted: "decision",
     has_none: true,
-    introduction: "A document may have several topics. One that was missed is counted beside each that was wrongly assigned to the \
-                   document in its place. (none) stands for no topic: in the last column nothing was wrongly assigned, in the last \
-                   row nothing was missed. Where both meet are the documents of no topic that were left alone.",
-    description: "A row for each topic that documents are of, a column for each that was assigned, and (none) as the last of both.",
-    caption: "On the diagonal topics were assigned where they are right. Elsewhere the row’s topic was missed where the column’s was \
-              wrongly assigned. A field’s colour is its share of the row’s documents: blue where it is right, vermilion where it is \
-              not.",
+    introduction: "A document may have several topics. One that was missed is counted beside each that was wrongly assigned to \
+                   the document in its place. (none) stands for no topic: in the last column nothing was wrongly assigned, in \
+                   the last row nothing was missed. Where both meet are the documents of no topic that were left alone.",
+    description: "A row for each topic that documents are of, a column for each that was assigned; (none) is the last of both.",
+    caption: "On the diagonal topics were assigned where they are right. Elsewhere the row’s topic was missed where the column’s \
+              was wrongly assigned. A field’s colour is its share of the row’s documents: blue where it is right, vermilion \
+              where it is not.",
     pairs: "What was missed, and what was assigned in its place",
     no_pairs: "No topic was missed, and none wrongly assigned.",
 };
@@ -143,7 +144,8 @@ impl Confusion<'_> {
                 caption { (words.pairs) }
                 thead {
                     tr {
-                        th scope="col" { "It is" } th scope="col" { (words.pair_called) } th.number scope="col" { "Documents" }
+                        @for name in words.pair { th scope="col" { (name) } }
+                        th.number scope="col" { "Documents" }
                         th.number scope="col" { "Of what it is" }
                     }
                 }
