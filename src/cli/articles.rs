@@ -10,7 +10,7 @@ use tokio_stream::wrappers::ReceiverStream;
 
 use super::article_json::{Line, publish_time, to_import};
 use super::classify::{read_text, split_title};
-use super::output::{print, print_json, printable, thousands};
+use super::output::{counted, print, print_json, printable, thousands};
 use super::progress;
 use super::remote::{DEFAULT_SERVER, MAX_ANSWER_BYTES, Remote};
 use super::{CorpusArguments, OnErrorArgument};
@@ -140,7 +140,7 @@ fn import(server: &Server, corpus: &CorpusArguments) -> anyhow::Result<()> {
     // What is wrong with a file says more than that its stream was cut short.
     let skipped = match (reading, &answer) {
         (Err(error), Ok(answer)) => {
-            return Err(error.context(format!("{} articles were stored before", thousands(count(answer.accepted_count)))));
+            return Err(error.context(format!("{} had been stored before", counted(count(answer.accepted_count), "article"))));
         }
         (Err(error), Err(_)) if !error.is::<Hangup>() => return Err(error),
         (Err(_), Err(_)) => 0,
@@ -156,14 +156,14 @@ fn import(server: &Server, corpus: &CorpusArguments) -> anyhow::Result<()> {
     print(|out| {
         writeln!(
             out,
-            "{} articles stored, {} of them in place of others; {} rejected",
-            thousands(accepted),
+            "{} stored, {} of them in place of others; {} rejected",
+            counted(accepted, "article"),
             thousands(replaced),
             thousands(rejected)
         )
     })?;
     if rejected > 0 && matches!(corpus.on_error, OnErrorArgument::Fail) {
-        bail!("{} articles were rejected", thousands(rejected));
+        bail!("{} rejected", counted(rejected, "article"));
     }
     Ok(())
 }

@@ -200,6 +200,9 @@ struct Topic<'a> {
     name: &'a str,
     probability: f64,
     log_odds: f64,
+    /// Of models of several topics a document alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    assigned: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     explanation: Option<Explanation<'a>>,
 }
@@ -214,11 +217,17 @@ struct Level<'a> {
 struct BroadTopic<'a> {
     name: &'a str,
     probability: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    assigned: Option<bool>,
 }
 
 impl<'a> From<&'a pb::TopicLevel> for Level<'a> {
     fn from(level: &'a pb::TopicLevel) -> Self {
-        let topics = level.topics.iter().map(|topic| BroadTopic { name: &topic.name, probability: topic.probability });
+        let topics = level.topics.iter().map(|topic| BroadTopic {
+            name: &topic.name,
+            probability: topic.probability,
+            assigned: topic.assigned,
+        });
         Self { depth: level.depth, topics: topics.collect() }
     }
 }
@@ -276,6 +285,7 @@ fn as_json<'a>(id: &'a str, answer: &'a pb::ClassifyResponse, decision: &'static
         name: &topic.name,
         probability: topic.probability,
         log_odds: topic.log_odds,
+        assigned: topic.assigned,
         explanation: explain.then(|| Explanation {
             bias: topic.bias,
             evidence: topic
@@ -313,18 +323,21 @@ fn table(out: &mut dyn Write, id: &str, answer: &pb::ClassifyResponse, decision:
         answer.token_count
     )?;
     for level in &answer.levels {
-        let topics: Vec<String> =
-            level.topics.iter().map(|topic| format!("{} {:.1} %", printable(&topic.name), 100.0 * topic.probability)).collect();
+        let shown = |topic: &pb::BroadTopic| {
+            format!("{} {:.1} %{}", printable(&topic.name), 100.0 * topic.probability, mark(topic.assigned))
+        };
+        let topics: Vec<String> = level.topics.iter().map(shown).collect();
         writeln!(out, "  depth {}: {}", level.depth, topics.join(", "))?;
     }
     let width = answer.topics.iter().map(|topic| topic.name.chars().count()).max().unwrap_or(0);
     for topic in &answer.topics {
         writeln!(
             out,
-            "  {:5.1} %  {:width$}  log-odds {:+.2}",
+            "  {:5.1} %  {:width$}  log-odds {:+.2}{}",
             100.0 * topic.probability,
             printable(&topic.name),
-            topic.log_odds
+            topic.log_odds,
+            mark(topic.assigned)
         )?;
         for part in &topic.evidence {
             let times = if part.count == 1 { String::new() } else { format!("  x{}", part.count) };
@@ -339,6 +352,11 @@ fn table(out: &mut dyn Write, id: &str, answer: &pb::ClassifyResponse, decision:
         writeln!(out, "  note: {}", printable(&warning.message))?;
     }
     Ok(())
+}
+
+/// What stands behind a topic that is assigned; nothing where a document has one topic, for there the first is the answer.
+fn mark(assigned: Option<bool>) -> &'static str {
+    if assigned == Some(true) { "  assigned" } else { "" }
 }
 
 /// The first of the places: "title 3-11, body 120-128, ...".

@@ -8,7 +8,7 @@ use anyhow::bail;
 use clap::Args;
 use serde::Serialize;
 
-use super::output::{print, print_json, printable, thousands};
+use super::output::{counted, print, print_json, printable, thousands};
 use super::report::{self, Contents, Destination, Subject, TopicTerms};
 use super::train::report_skipped;
 use super::{CorpusArguments, progress, read_model};
@@ -84,20 +84,19 @@ impl Worker {
         let scores = self.scorer.score(model, document.text());
         self.spent += started.elapsed();
         self.bytes += document.text().size_bytes();
-        let truth: Vec<usize> = document.topics.iter().map(|topic| self.evaluation.label(topic)).collect();
-        let predicted = self.evaluation.add(scores.probabilities, &truth, scores.decision);
-        self.levels.add(scores.probabilities, document.topics.iter().map(AsRef::as_ref));
-        if model.labels() == Labels::Multiple {
-            let assigned: Vec<usize> = scores
-                .probabilities
-                .iter()
-                .enumerate()
-                .filter(|&(topic, &probability)| model.is_assigned(topic, probability) == Some(true))
-                .map(|(topic, _)| topic)
-                .collect();
-            self.evaluation.add_assigned(&assigned, &truth);
+        // A topic that is named twice is one.
+        let mut truth: Vec<usize> = Vec::with_capacity(document.topics.len());
+        for topic in &document.topics {
+            let label = self.evaluation.label(topic);
+            if !truth.contains(&label) {
+                truth.push(label);
+            }
         }
-        if !truth.is_empty() && scores.decision != Decision::UnknownText && !truth.contains(&predicted) {
+        let predicted = self.evaluation.add(scores.probabilities, &truth, scores.decision);
+        let assigned = model.assigned(scores.probabilities);
+        self.evaluation.add_assigned(&assigned, &truth);
+        self.levels.add(scores.probabilities, &assigned, document.topics.iter().map(AsRef::as_ref));
+        if scores.decision != Decision::UnknownText && !truth.contains(&predicted) {
             self.mistakes.offer(scores.probabilities[predicted], ordinal, || {
                 let topics: Vec<&str> = document.topics.iter().map(AsRef::as_ref).collect();
                 Mistake::new(model, &scores, Labelled { id: &document.id, article: document.text(), topics: &topics })
@@ -166,10 +165,15 @@ fn table(out: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
     let report = &outcome.report;
     writeln!(
         out,
-        "{} on {} documents ({} lines skipped)\n",
+        "{} on {}{} ({} skipped)\n",
         outcome.model,
-        thousands(report.documents),
-        thousands(outcome.skipped)
+        counted(report.documents, "document"),
+        if report.without_topic > 0 {
+            format!(", {} of them without a topic", thousands(report.without_topic))
+        } else {
+            String::new()
+        },
+        counted(outcome.skipped, "line")
     )?;
     for (name, value) in [
         ("accuracy", report.accuracy),
@@ -182,10 +186,11 @@ fn table(out: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
         writeln!(out, "{name:18} {value:8.4}")?;
     }
     if !outcome.levels.is_empty() {
-        writeln!(out, "\n{:18} {:>9} {:>9}", "topics", "accuracy", "macro-F1")?;
+        writeln!(out, "\n{:18} {:>9} {:>9} {:>9}", "topics", "accuracy", "micro-F1", "macro-F1")?;
     }
     for level in &outcome.levels {
-        writeln!(out, "{:18} {:>9.4} {:>9.4}", format!("at depth {}", level.depth), level.accuracy, level.macro_f1)?;
+        let depth = format!("at depth {}", level.depth);
+        writeln!(out, "{depth:18} {:>9.4} {:>9.4} {:>9.4}", level.accuracy, level.micro_f1, level.macro_f1)?;
     }
     writeln!(out, "\n{:18} {:>9} {:>9} {:>9}", "decision", "documents", "coverage", "precision")?;
     for (name, count) in

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Subcommand;
 use serde::Serialize;
 
-use super::output::{print, print_json, printable, thousands};
+use super::output::{counted, print, print_json, printable, thousands};
 use super::read_model;
 use crate::model::{Manifest, MetricsRecord, TrialRecord};
 
@@ -95,7 +95,7 @@ pub(super) fn run(command: Command) -> anyhow::Result<()> {
             write_trials(out, &manifest.trials)?;
         }
         for (topic, record) in strongest_terms.iter().zip(&manifest.topics) {
-            writeln!(out, "\n{} ({} documents)", printable(topic.topic), thousands(record.document_count))?;
+            writeln!(out, "\n{} ({})", printable(topic.topic), counted(record.document_count, "document"))?;
             let terms: Vec<String> =
                 topic.terms.iter().map(|term| format!("{} {:.2}", printable(term.term), term.weight)).collect();
             writeln!(out, "  {}", terms.join(", "))?;

@@ -36,6 +36,11 @@ pub(super) fn thousands(number: u64) -> String {
     text
 }
 
+/// A number of things: "1 article", "1,234 articles".
+pub(super) fn counted(number: u64, thing: &str) -> String {
+    format!("{} {thing}{}", thousands(number), if number == 1 { "" } else { "s" })
+}
+
 /// Makes a text safe for a terminal: control characters, which may come from a corpus, are shown and not obeyed.
 pub(super) fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
@@ -48,5 +53,10 @@ mod tests {
     #[test]
     fn thousands_are_parted() {
         assert_eq!([0, 999, 1_000, 1_234_567].map(thousands), ["0", "999", "1,000", "1,234,567"]);
+    }
+
+    #[test]
+    fn one_thing_is_not_several() {
+        assert_eq!([0, 1, 1_000].map(|number| counted(number, "article")), ["0 articles", "1 article", "1,000 articles"]);
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::output::thousands;
+use super::output::{counted, thousands};
 use crate::corpus::{Input, Progress};
 
 /// How often the bar moves.
@@ -43,9 +43,9 @@ fn show(progress: &Progress, total: Option<u64>, done: &mpsc::Receiver<()>) {
         // The last blocks may still be in the workers' hands: but the rest of the work has begun, or is about to.
         let read_all = total == Some(progress.bytes());
         let documents = if read_all {
-            format!("{} documents, working on them", thousands(progress.documents()))
+            format!("{}, working on them", counted(progress.documents(), "document"))
         } else {
-            format!("{} documents, {} a second", thousands(progress.documents()), thousands(rate as u64))
+            format!("{}, {} a second", counted(progress.documents(), "document"), thousands(rate as u64))
         };
         if let Some(bar) = &bar {
             bar.set_position(progress.bytes());

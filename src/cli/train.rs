@@ -11,7 +11,7 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use super::model::write_trials;
-use super::output::{print, print_json, printable, thousands};
+use super::output::{counted, print, print_json, printable, thousands};
 use super::{CorpusArguments, Usage, progress};
 use crate::corpus::Summary;
 use crate::model::artifact::{self, DOCUMENTS_FILE, WEIGHTS_FILE};
@@ -191,8 +191,8 @@ struct Outcome<'a> {
 }
 
 fn parse_seconds(text: &str) -> Result<Duration, String> {
-    let seconds: f64 = text.parse().map_err(|_| "a number of seconds, such as 30 or 0.5".to_owned())?;
-    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+    let seconds = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    seconds.ok_or_else(|| "it must be a number of seconds, such as 30 or 0.5".to_owned())
 }
 
 pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
@@ -289,12 +289,12 @@ fn report(arguments: &Arguments, trained: &Trained, seconds: f64) -> anyhow::Res
     print(|out| {
         writeln!(
             out,
-            "{}: {} topics, {} terms, from {} documents ({} lines skipped) in {seconds:.1} s",
+            "{}: {}, {}, from {} ({} skipped) in {seconds:.1} s",
             manifest.id(),
-            manifest.topics.len(),
-            thousands(manifest.term_count as u64),
-            thousands(manifest.corpus.document_count),
-            thousands(manifest.corpus.skipped_count),
+            counted(manifest.topics.len() as u64, "topic"),
+            counted(manifest.term_count as u64, "term"),
+            counted(manifest.corpus.document_count, "document"),
+            counted(manifest.corpus.skipped_count, "line"),
         )?;
         if manifest.trials.len() > 1 {
             writeln!(out, "\ntried by cross-validation, the best first:")?;

@@ -17,8 +17,8 @@ use super::{pb, status};
 use crate::article::{ArticleField, ArticleText, TextSpan};
 use crate::model::Decision;
 use crate::service::{
-    Classification, ClassifyOptions, ClassifyQuery, EvidenceTerm, FieldViolation, LevelResult, ModelWarning, ServiceError,
-    TopicResult, classify, classify_batch,
+    BroadTopicResult, Classification, ClassifyOptions, ClassifyQuery, EvidenceTerm, FieldViolation, LevelResult, ModelWarning,
+    ServiceError, TopicResult, classify, classify_batch,
 };
 
 /// From this size on, an article is classified off the async workers: it takes longer than others should wait.
@@ -235,7 +235,11 @@ impl From<TopicResult> for pb::TopicScore {
 
 impl From<LevelResult> for pb::TopicLevel {
     fn from(LevelResult { depth, topics }: LevelResult) -> Self {
-        let topics = topics.into_iter().map(|(name, probability)| pb::BroadTopic { name, probability });
+        let topics = topics.into_iter().map(|BroadTopicResult { name, probability, assigned }| pb::BroadTopic {
+            name,
+            probability,
+            assigned,
+        });
         // It fits: a topic's name is short.
         Self { depth: i32::try_from(depth).unwrap_or(i32::MAX), topics: topics.collect() }
     }

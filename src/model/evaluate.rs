@@ -1,5 +1,6 @@
 //! Measures a model on labelled documents.
 
+mod assigned;
 mod coverage;
 mod levels;
 mod mistakes;
@@ -12,6 +13,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use self::assigned::Assigned;
 use self::coverage::CoverageCurve;
 use super::manifest::Labels;
 use super::score::Decision;
@@ -26,7 +28,8 @@ const LEAST_PROBABILITY: f64 = f64::EPSILON;
 /// Gathers answers and the truth, one document at a time.
 ///
 /// A document with several topics is right if the model's first topic is one of them, and else counts as the most probable
-/// one of them. A topic that the model does not have can never be right, and counts.
+/// one of them. A topic that the model does not have can never be right, and counts. Nor is an answer right where a document
+/// has no topic: the probabilities and decisions are measured on it, too, but there is no first topic to find.
 #[derive(Debug, Clone)]
 pub struct Evaluation {
     labels: Vec<String>,
@@ -36,22 +39,15 @@ pub struct Evaluation {
     /// (truth, prediction) -> documents.
     confusion: BTreeMap<(usize, usize), u64>,
     documents: u64,
+    without_topic: u64,
     right: u64,
     log_loss: f64,
     brier: f64,
     bins: [Bin; BINS],
     curve: CoverageCurve,
     decisions: [DecisionCount; 3],
-    /// By label, for models of several topics a document.
-    assigned: Option<BTreeMap<usize, AssignedCount>>,
-}
-
-/// How often a topic was assigned, how often it should have been, and how often both.
-#[derive(Debug, Clone, Copy, Default)]
-struct AssignedCount {
-    predicted: u64,
-    support: u64,
-    right: u64,
+    /// For models of several topics a document.
+    assigned: Option<Assigned>,
 }
 
 /// What fell into one bin of the top probability.
@@ -77,8 +73,10 @@ pub struct DecisionCount {
 /// How good a model is on some documents.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Report {
-    /// Documents measured: those with a topic.
+    /// Documents measured.
     pub documents: u64,
+    /// Those of them without a topic, which models of several topics a document are measured on, too.
+    pub without_topic: u64,
     /// The share whose first topic is right; of the documents with a topic.
     pub accuracy: f64,
     /// F1 over all decisions together; with one topic a document it equals the accuracy. With several, over the topics that the
@@ -86,9 +84,9 @@ pub struct Report {
     pub micro_f1: f64,
     /// F1 averaged over the topics that occur, as truth or as prediction; with several topics a document, over those of `micro_f1`.
     pub macro_f1: f64,
-    /// Mean negative natural logarithm of the right topic's probability.
+    /// Mean negative natural logarithm of the right topic's probability; over the documents with a topic.
     pub log_loss: f64,
-    /// Mean over the documents of the sum over the topics of (probability - truth) squared; in [0, 2].
+    /// Mean over the documents with a topic of the sum over the topics of (probability - truth) squared; in [0, 2].
     pub brier: f64,
     /// Expected calibration error: over 15 equal bins of the top probability, the mean distance of accuracy and mean probability,
     /// weighted by documents.
@@ -97,6 +95,12 @@ pub struct Report {
     pub topics: Vec<TopicReport>,
     /// Documents by truth (row) and prediction (column), in the order of `topics`; empty for several topics a document.
     pub confusion_matrix: Vec<Vec<u64>>,
+    /// For several topics a document: documents by a topic of theirs (row) and a topic that was assigned (column), in the order
+    /// of `topics` and behind them "none". On the diagonal the topic was assigned where it is right. Elsewhere the row's topic
+    /// was missed in a document to which the column's was wrongly assigned: in the last column a document to which nothing was,
+    /// in the last row one of which nothing was missed. The last of both are documents of no topic that were left alone. Empty
+    /// for one topic a document.
+    pub assignment_matrix: Vec<Vec<u64>>,
     /// The bins of the calibration error, from low to high.
     pub calibration: Vec<Bin>,
     /// How precise the answers are that a threshold of the top probability lets through, and their share of all documents: from
@@ -164,13 +168,14 @@ impl Evaluation {
             unknown: BTreeMap::new(),
             confusion: BTreeMap::new(),
             documents: 0,
+            without_topic: 0,
             right: 0,
             log_loss: 0.0,
             brier: 0.0,
             bins: [Bin::default(); BINS],
             curve: CoverageCurve::new(),
             decisions: [DecisionCount::default(); 3],
-            assigned: (labels == Labels::Multiple).then(BTreeMap::new),
+            assigned: (labels == Labels::Multiple).then(Assigned::default),
         }
     }
 
@@ -187,7 +192,7 @@ impl Evaluation {
         self.labels.len() - 1
     }
 
-    /// Adds a document: the model's probabilities, its right topics (at least one; [`Self::label`]), and the model's decision.
+    /// Adds a document: the model's probabilities, its right topics ([`Self::label`]), and the model's decision.
     /// Returns the predicted topic: the most probable, of equal ones the first.
     pub fn add(&mut self, probabilities: &[f64], truth: &[usize], decision: Decision) -> usize {
         let mut predicted = 0;
@@ -200,15 +205,18 @@ impl Evaluation {
         let counted = truth.iter().copied().reduce(|best, topic| {
             if probability_of(topic) > probability_of(best) || topic == predicted { topic } else { best }
         });
-        let Some(counted) = counted else { return predicted };
-        let right = counted == predicted;
+        let right = counted == Some(predicted);
         self.documents += 1;
-        self.right += u64::from(right);
-        *self.confusion.entry((counted, predicted)).or_default() += 1;
-        self.log_loss -= probability_of(counted).max(LEAST_PROBABILITY).ln();
-        let squares: f64 = probabilities.iter().map(|probability| probability * probability).sum();
-        let hit = probability_of(counted);
-        self.brier += squares - hit * hit + (1.0 - hit) * (1.0 - hit);
+        if let Some(counted) = counted {
+            self.right += u64::from(right);
+            *self.confusion.entry((counted, predicted)).or_default() += 1;
+            self.log_loss -= probability_of(counted).max(LEAST_PROBABILITY).ln();
+            let squares: f64 = probabilities.iter().map(|probability| probability * probability).sum();
+            let hit = probability_of(counted);
+            self.brier += squares - hit * hit + (1.0 - hit) * (1.0 - hit);
+        } else {
+            self.without_topic += 1;
+        }
         let top = probabilities.get(predicted).copied().unwrap_or(0.0);
         let bin = &mut self.bins[((top * BINS as f64).ceil() as usize).clamp(1, BINS) - 1];
         bin.documents += 1;
@@ -225,20 +233,15 @@ impl Evaluation {
 
     /// Adds which topics a model of several topics a document assigned to it; both may be empty. Of no effect for other models.
     pub fn add_assigned(&mut self, assigned: &[usize], truth: &[usize]) {
-        let Some(counts) = &mut self.assigned else { return };
-        for topic in assigned {
-            counts.entry(*topic).or_default().predicted += 1;
-        }
-        for topic in truth {
-            let count = counts.entry(*topic).or_default();
-            count.support += 1;
-            count.right += u64::from(assigned.contains(topic));
+        if let Some(sums) = &mut self.assigned {
+            sums.add(assigned, truth);
         }
     }
 
     /// What was measured.
     pub fn finish(self) -> Report {
         let labels = self.labels.len();
+        let with_topic = self.documents - self.without_topic;
         let mut matrix = vec![vec![0; labels]; labels];
         for (&(truth, predicted), &count) in &self.confusion {
             matrix[truth][predicted] = count;
@@ -262,9 +265,9 @@ impl Evaluation {
             })
             .collect();
         let (topics, matrix, micro_f1) = match &self.assigned {
-            None => (topics, matrix, ratio(self.right, self.documents)),
-            Some(counts) => {
-                let (topics, micro_f1) = assigned_topics(topics, counts, self.model_topics);
+            None => (topics, matrix, ratio(self.right, with_topic)),
+            Some(assigned) => {
+                let (topics, micro_f1) = assigned.measure(topics, self.model_topics);
                 (topics, Vec::new(), micro_f1)
             }
         };
@@ -276,6 +279,7 @@ impl Evaluation {
             .filter(|(label, topic)| if is_multi_label { *label < model_topics && topic.support > 0 } else { topic.occurs() })
             .map(|(_, topic)| topic.f1)
             .collect();
+        let mean = |sum: f64| sum / with_topic.max(1) as f64;
         let documents = self.documents.max(1) as f64;
         let calibration: Vec<Bin> = self
             .bins
@@ -288,17 +292,19 @@ impl Evaluation {
         let [confident, uncertain, unknown_text] = self.decisions;
         Report {
             documents: self.documents,
-            accuracy: ratio(self.right, self.documents),
+            without_topic: self.without_topic,
+            accuracy: ratio(self.right, with_topic),
             micro_f1,
             macro_f1: occurring.iter().sum::<f64>() / occurring.len().max(1) as f64,
-            log_loss: self.log_loss / documents,
-            brier: self.brier / documents,
+            log_loss: mean(self.log_loss),
+            brier: mean(self.brier),
             ece: calibration
                 .iter()
                 .map(|bin| bin.documents as f64 / documents * (bin.accuracy - bin.mean_probability).abs())
                 .sum(),
             topics,
             confusion_matrix: matrix,
+            assignment_matrix: self.assigned.map_or_else(Vec::new, |assigned| assigned.matrix(labels)),
             calibration,
             precision_coverage: self.curve.points(self.documents),
             confident,
@@ -306,36 +312,6 @@ impl Evaluation {
             unknown_text,
         }
     }
-}
-
-/// What the topics are like by what was assigned, and F1 over the decisions on the topics that the model has and that occur.
-fn assigned_topics(
-    topics: Vec<TopicReport>,
-    counts: &BTreeMap<usize, AssignedCount>,
-    model_topics: usize,
-) -> (Vec<TopicReport>, f64) {
-    let mut total = AssignedCount::default();
-    let topics = topics
-        .into_iter()
-        .enumerate()
-        .map(|(label, topic)| {
-            let AssignedCount { predicted, support, right } = counts.get(&label).copied().unwrap_or_default();
-            if label < model_topics && support > 0 {
-                total.predicted += predicted;
-                total.support += support;
-                total.right += right;
-            }
-            TopicReport {
-                precision: ratio(right, predicted),
-                recall: ratio(right, support),
-                f1: ratio(2 * right, support + predicted),
-                support,
-                predicted,
-                ..topic
-            }
-        })
-        .collect();
-    (topics, ratio(2 * total.right, total.support + total.predicted))
 }
 
 fn ratio(part: u64, whole: u64) -> f64 {
@@ -363,24 +339,24 @@ mod tests {
         let mut evaluation = Evaluation::of_topic_count(3, Labels::Single);
         evaluation.add(&[0.2, 0.8, 0.0], &[0], Decision::Confident);
         let report = evaluation.finish();
+        assert!(report.assignment_matrix.is_empty());
         let found: Vec<_> = report.topics.iter().map(|topic| (topic.support, topic.predicted, topic.occurs())).collect();
         assert_eq!(found, [(1, 0, true), (0, 1, true), (0, 0, false)]);
     }
 
     #[test]
-    fn several_topics_a_document_are_measured_by_what_was_assigned() {
-        let mut evaluation = Evaluation::of_topic_count(3, Labels::Multiple);
-        let unknown = evaluation.label("of no model");
-        evaluation.add(&[0.9, 0.6, 0.1], &[0, 1], Decision::Confident);
-        evaluation.add_assigned(&[0], &[0, 1]);
-        evaluation.add(&[0.9, 0.2, 0.7], &[], Decision::Confident);
-        evaluation.add_assigned(&[0, 2], &[]);
-        evaluation.add_assigned(&[], &[unknown]);
+    fn no_answer_to_a_document_without_a_topic_is_right() {
+        let mut evaluation = Evaluation::of_topic_count(2, Labels::Multiple);
+        evaluation.add(&[0.95, 0.1], &[0], Decision::Confident);
+        evaluation.add(&[0.95, 0.1], &[], Decision::Confident);
+        evaluation.add(&[0.05, 0.05], &[], Decision::Uncertain);
         let report = evaluation.finish();
-        // Topic 0: one of two right, none missed: 2/3. Topic 1: missed: 0. Topic 2 does not occur, and the fourth is not the model's.
-        assert!((report.macro_f1 - (2.0 / 3.0) / 2.0).abs() < 1e-12);
-        assert!((report.micro_f1 - 2.0 / 4.0).abs() < 1e-12);
-        assert_eq!((report.topics[2].predicted, report.topics[3].support), (1, 1));
-        assert!(report.confusion_matrix.is_empty());
+        assert_eq!((report.documents, report.without_topic, report.accuracy), (3, 2, 1.0));
+        assert_eq!(report.confident, DecisionCount { documents: 2, right: 1 });
+        assert_eq!(report.uncertain, DecisionCount { documents: 1, right: 0 });
+        // By hand: half of two are right where 0.95 was said, none of one where 0.05 was.
+        assert!((report.ece - (2.0 * 0.45 + 0.05) / 3.0).abs() < 1e-12, "{}", report.ece);
+        // The loss is that of the one document that has a topic to find.
+        assert!((report.log_loss + f64::ln(0.95)).abs() < 1e-12 && (report.brier - (0.05 * 0.05 + 0.1 * 0.1)).abs() < 1e-12);
     }
 }

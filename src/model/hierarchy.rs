@@ -68,6 +68,23 @@ impl Level {
         &self.names
     }
 
+    /// The names (places in [`Self::names`], ascending, each once) that stand for any of these topics of the model.
+    ///
+    /// ```
+    /// use slugline::article::TopicName;
+    /// use slugline::model::{Hierarchy, Labels};
+    ///
+    /// let topics = ["sport/football", "sport/tennis", "weather"].map(|name| TopicName::new(name).expect("a name"));
+    /// let hierarchy = Hierarchy::of(&topics, Labels::Multiple);
+    /// assert_eq!(hierarchy.levels()[0].broader(&[0, 1]), [0]);
+    /// ```
+    pub fn broader(&self, topics: &[usize]) -> Vec<usize> {
+        let mut places: Vec<usize> = topics.iter().map(|&topic| self.places[topic]).collect();
+        places.sort_unstable();
+        places.dedup();
+        places
+    }
+
     /// The probability of each name, from those of the model's topics. Where these exclude each other it is the sum over those that the
     /// name stands for, and the probabilities sum to 1. Where an article may have several it is the greatest of them: the article has
     /// the broader topic if it has any of the narrower ones, at least as probably as the most probable one. In [0, 1].

@@ -181,6 +181,11 @@ impl TopicModel {
         self.thresholds.get(topic).map(|&threshold| probability >= threshold)
     }
 
+    /// The topics that are assigned at these probabilities, ascending; none where a document has one topic.
+    pub fn assigned(&self, probabilities: &[f64]) -> Vec<usize> {
+        (0..self.thresholds.len()).filter(|&topic| self.is_assigned(topic, probabilities[topic]) == Some(true)).collect()
+    }
+
     /// What each topic has before any word is read, centred.
     pub fn bias(&self) -> &[f32] {
         &self.bias

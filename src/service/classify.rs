@@ -12,7 +12,7 @@ use std::thread;
 use super::models::{ModelEntry, ModelState};
 use super::{FieldViolation, ModelSet, ServiceError};
 use crate::article::{ArticleText, Limits, TextSpan, is_language_code};
-use crate::model::{Contribution, Decision, Level, LoadedModel, Scorer, Scores, TopicModel};
+use crate::model::{Contribution, Decision, Labels, Level, LoadedModel, Scorer, Scores, TopicModel};
 use crate::text::{Occurrences, TermId};
 
 /// How to classify.
@@ -79,8 +79,19 @@ pub struct Classification {
 pub struct LevelResult {
     /// How many levels of the names are kept.
     pub depth: usize,
-    /// Names and probabilities, the most probable first, equal ones in the order of their names.
-    pub topics: Vec<(String, f64)>,
+    /// The most probable first, equal ones in the order of their names.
+    pub topics: Vec<BroadTopicResult>,
+}
+
+/// A topic of a level.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BroadTopicResult {
+    /// Its name, cut to the depth.
+    pub name: String,
+    /// Its probability.
+    pub probability: f64,
+    /// Whether any of the topics that it stands for is assigned; None where an article has one topic.
+    pub assigned: Option<bool>,
 }
 
 /// A topic of an answer.
@@ -279,11 +290,19 @@ fn evidence_term(model: &TopicModel, part: Contribution, places: &BTreeMap<TermI
 
 /// The most and the least that is asked for hold for each level by itself.
 fn levels(model: &TopicModel, scores: &Scores<'_>, options: ClassifyOptions) -> Vec<LevelResult> {
+    let has_several = model.labels() == Labels::Multiple;
+    let assigned = model.assigned(scores.probabilities);
     let of_level = |level: &Level| {
-        let probabilities = level.probabilities(scores.probabilities);
-        let mut topics: Vec<(String, f64)> = level.names().iter().cloned().zip(probabilities).collect();
-        topics.retain(|(_, probability)| *probability >= options.min_probability);
-        topics.sort_by(|(a, more), (b, less)| less.total_cmp(more).then_with(|| a.cmp(b)));
+        let broad_assigned = level.broader(&assigned);
+        let topic = |(place, (name, probability)): (usize, (&String, f64))| BroadTopicResult {
+            name: name.clone(),
+            probability,
+            assigned: has_several.then(|| broad_assigned.contains(&place)),
+        };
+        let mut topics: Vec<BroadTopicResult> =
+            level.names().iter().zip(level.probabilities(scores.probabilities)).enumerate().map(topic).collect();
+        topics.retain(|topic| topic.probability >= options.min_probability);
+        topics.sort_by(|a, b| b.probability.total_cmp(&a.probability).then_with(|| a.name.cmp(&b.name)));
         topics.truncate(options.max_topics.map_or(usize::MAX, NonZeroUsize::get));
         LevelResult { depth: level.depth(), topics }
     };

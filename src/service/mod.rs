@@ -9,8 +9,8 @@ mod similar;
 pub use admission::{Admission, Permit};
 pub use articles::{ArticleDraft, admit, admit_all, article_id, publish_time};
 pub use classify::{
-    Classification, ClassifyOptions, ClassifyQuery, EvidenceTerm, LevelResult, ModelWarning, TopicResult, classify,
-    classify_batch,
+    BroadTopicResult, Classification, ClassifyOptions, ClassifyQuery, EvidenceTerm, LevelResult, ModelWarning, TopicResult,
+    classify, classify_batch,
 };
 pub use models::{ModelEntry, ModelSet, ModelSource, ModelState, Models, OpenError};
 pub use similar::{RequestedFilter, RequestedSource, SimilarRequest, find_similar};

@@ -33,6 +33,13 @@ pub(crate) fn corpus(directory: &Path) -> PathBuf {
     path
 }
 
+/// The same in "corpus.jsonl" with hierarchical names: grain and money are goods.
+pub(crate) fn hierarchical_corpus(directory: &Path) {
+    let lines = fs::read_to_string(corpus(directory)).expect("a file");
+    let named = lines.replace("\"grain\"", "\"goods/grain\"").replace("\"money\"", "\"goods/money\"");
+    fs::write(directory.join("corpus.jsonl"), named).expect("a file");
+}
+
 fn trained(path: PathBuf, threads: usize) -> Trained {
     let mut options =
         TrainOptions { labels: Labels::Multiple, ..TrainOptions::new("several/1".parse().expect("a model's id")) };

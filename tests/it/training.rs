@@ -6,12 +6,13 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io::Read as _;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use safetensors::SafeTensors;
 use slugline::article::ArticleText;
 use slugline::corpus::{self, Input, OnError, Progress};
 use slugline::model::train::{Estimator, Recipe, TrainError, TrainOptions, Trained, train};
-use slugline::model::{LinkTrialRecord, LoadedModel, Manifest, Scorer, artifact};
+use slugline::model::{Labels, LinkTrialRecord, LoadedModel, Manifest, Scorer, artifact};
 use slugline::text::TextOptions;
 use tempfile::TempDir;
 
@@ -336,7 +337,7 @@ fn documents_of_several_topics_count_for_each_with_a_warning() {
     lines.push(line("bank buys the club", &["sport", "business", "sport"]));
     let trained = trained(&lines, &all_terms(Estimator::Multinomial));
     assert!(
-        matches!(trained.warnings.as_slice(), [warning] if warning.starts_with("1 documents carry several topics")),
+        matches!(trained.warnings.as_slice(), [warning] if warning.starts_with("1 document with several topics: ")),
         "{:?}",
         trained.warnings
     );
@@ -413,6 +414,49 @@ fn a_model_of_words_alone_says_that_it_has_no_pairs() {
     // Pairs need two documents, words of a small corpus one: 120 of them occur once.
     let (frequency, terms) = if recipe.words_alone { (1, 122) } else { (2, 2) };
     assert_eq!((recipe.min_document_frequency, trained.manifest.term_count), (frequency, terms));
+}
+
+#[test]
+fn of_documents_without_a_common_word_only_words_alone_are_tried() {
+    let lines = [line("late goal", &["sport"]), line("bank rate", &["business"])];
+    let options = TrainOptions { min_document_frequency: None, ..all_terms(Estimator::Multinomial) };
+    let manifest = trained(&lines, &TrainOptions { recipe: Recipe::Auto, ..options.clone() }).manifest;
+    assert!(manifest.trials.iter().all(|trial| trial.recipe.words_alone), "{:?}", manifest.trials);
+    assert_eq!((manifest.text.pairs, manifest.term_count), (false, 4));
+    // Who does not search has no other terms to turn to.
+    let refused = |options: &TrainOptions| refusal(&lines, options);
+    assert!(matches!(refused(&options), TrainError::NoTerms(2)));
+    assert!(matches!(
+        refused(&TrainOptions { recipe: Recipe::Auto, labels: Labels::Multiple, ..options.clone() }),
+        TrainError::NoTerms(2)
+    ));
+}
+
+#[test]
+fn without_time_the_search_tries_the_least_it_can_and_says_so() {
+    let options = |budget| TrainOptions { recipe: Recipe::Auto, budget, ..all_terms(Estimator::Multinomial) };
+    let cut_short = trained(&two_topics(), &options(Some(Duration::ZERO)));
+    let kinds: BTreeSet<&str> = cut_short.manifest.trials.iter().map(|trial| trial.recipe.kind.as_str()).collect();
+    assert_eq!(kinds, BTreeSet::from(["complement", "multinomial"]));
+    assert!(cut_short.manifest.link_trials.is_empty());
+    assert!(cut_short.manifest.trials.iter().all(|trial| !trial.recipe.words_alone));
+    assert!(cut_short.warnings.iter().any(|warning| warning.starts_with("the budget ended")), "{:?}", cut_short.warnings);
+    // The clock cannot count so far: it is as good as no budget.
+    let [endless, unbounded] = [Some(Duration::MAX), None].map(|budget| trained(&two_topics(), &options(budget)));
+    assert_eq!(endless.artifact, unbounded.artifact);
+    assert_eq!(endless.warnings, [""; 0]);
+}
+
+#[test]
+fn nothing_is_tried_twice() {
+    // Pseudo-counts of the small corpus meet those that every corpus tries.
+    let options = TrainOptions { recipe: Recipe::Auto, ..all_terms(Estimator::Multinomial) };
+    let trials = trained(&two_topics(), &options).manifest.trials;
+    let recipes: Vec<String> = trials.iter().map(|trial| trial.recipe.to_string()).collect();
+    let distinct: BTreeSet<&String> = recipes.iter().collect();
+    assert_eq!(distinct.len(), recipes.len(), "{recipes:#?}");
+    // With pairs and without: four multinomial estimates, three complement ones, and a link.
+    assert_eq!(recipes.len(), 2 * (4 + 3 + 1));
 }
 
 #[test]

@@ -193,7 +193,9 @@ def overlapping(texts):
 def expected_shapes(numbers):
     """What must be drawn at least, from the numbers: figure -> shape -> how many."""
     occurring = [topic for topic in numbers["topics"] if topic["support"] or topic["predicted"]]
-    fields = sum(count > 0 for row in numbers["confusion_matrix"] for count in row)
+    # Where documents may have several topics, a row and a column for none of them may come to the topics.
+    matrix = numbers["confusion_matrix"] or numbers["assignment_matrix"]
+    fields = sum(count > 0 for row in matrix for count in row)
     bins = sum(bin["documents"] > 0 for bin in numbers["calibration"])
     points = len(numbers["precision_coverage"])
     return {
@@ -271,20 +273,37 @@ def write_lines(path, lines):
     return path
 
 
+def of_several_topics(lines):
+    """The same documents, a third of them joined with the next one, and a fifth in place of which stands one without a topic."""
+    joined = []
+    for number, (line, other) in enumerate(zip(lines, lines[1:])):
+        if number % 5 == 0:
+            joined.append({"id": line["id"], "title": "", "body": "nothing of note today", "topics": []})
+        elif number % 3 == 0:
+            body = f"{line['body']} {other['title']} {other['body']}"
+            joined.append({**line, "body": body, "topics": sorted({*line["topics"], *other["topics"]})})
+        else:
+            joined.append(line)
+    return joined
+
+
 def cases(work):
-    """(name, corpus to train on, corpus to measure on)"""
+    """(name, corpus to train on, corpus to measure on, options of the training)"""
     example = root / "examples/labelled.jsonl"
-    yield "example", example, example
+    yield "example", example, example, []
     two = corpus(2, ["arts", "sport"], 120)
     hostile = [{**line} for line in two[:40]]
     hostile[0]["topics"] = ["</svg><script>document.title = 'broken'</script>"]
     for line in hostile[:20]:
         line["title"] = "</h3></section><script>document.title = 'broken'</script><img src=x onerror=alert(1)> & \u0000 \u202e \" '"
         line["topics"] = hostile[0]["topics"] if line is hostile[0] else ["sport" if line["topics"] == ["arts"] else "arts"]
-    yield "hostile", write_lines(work / "two.jsonl", two), write_lines(work / "hostile.jsonl", hostile)
+    yield "hostile", write_lines(work / "two.jsonl", two), write_lines(work / "hostile.jsonl", hostile), []
     names = [f"{desk}/{'long-' * (number % 3)}topic-{number}" for desk in ("sport", "world", "arts") for number in range(20)]
     many = corpus(60, names, 1500)
-    yield "many", write_lines(work / "many.jsonl", many[:900]), write_lines(work / "many-test.jsonl", many[900:])
+    yield "many", write_lines(work / "many.jsonl", many[:900]), write_lines(work / "many-test.jsonl", many[900:]), []
+    several = of_several_topics(corpus(5, ["arts", "politics", "sport/football", "sport/tennis", "world"], 700))
+    training, test = write_lines(work / "several.jsonl", several[:500]), write_lines(work / "several-test.jsonl", several[500:])
+    yield "several", training, test, ["--multi-label"]
 
 
 def run(command, cwd):
@@ -319,8 +338,8 @@ def check(arguments, work):
     print(f"browser: {browser.ask('Browser.getVersion', session=None)['product']}")
     slugline = arguments.slugline.resolve()
     try:
-        for name, training, test in cases(work):
-            run([slugline, "train", "--input", training, "--output", f"{name}/1"], work)
+        for name, training, test, options in cases(work):
+            run([slugline, "train", "--input", training, "--output", f"{name}/1", *options], work)
             page = (keep.resolve() if keep else work) / f"{name}.html"
             numbers = json.loads(run([slugline, "evaluate", "--model", f"{name}/1", "--input", test, "--report", page, "--json"], work))
             for screen in SCREENS:

@@ -5,7 +5,7 @@ use plotters::chart::ChartBuilder;
 use plotters::element::{Circle, PathElement, Rectangle};
 use plotters::style::Color as _;
 
-use super::figure::{Anchor, Area, Figure, Ink, Outcome, text, upwards};
+use super::figure::{Anchor, Area, Figure, Frame, Ink, Outcome, text, upwards};
 use super::{Section, percent, wide};
 use crate::cli::output::thousands;
 use crate::model::evaluate::Bin;
@@ -84,27 +84,9 @@ fn draw(area: &Area<'_>, bins: &[Bin]) -> Outcome {
     let label = text(FONT, Anchor::Middle, Ink::Text.opaque());
     let edge = |number: usize| number as f64 / bins.len() as f64;
 
-    let mut chart = ChartBuilder::on(&upper)
-        .margin_top(12)
-        .margin_left(8)
-        .margin_right(20)
-        .x_label_area_size(26)
-        .y_label_area_size(62)
-        .build_cartesian_2d(0.0..1.0, 0.0..1.0)?;
-    chart
-        .configure_mesh()
-        .disable_x_mesh()
-        .light_line_style(Ink::Faint.at(0.0))
-        .bold_line_style(Ink::Faint.opaque())
-        .axis_style(Ink::Faint.opaque())
-        .x_labels(6)
-        .y_labels(6)
-        .x_label_formatter(&|x| format!("{:.0} %", 100.0 * x))
-        .y_label_formatter(&|y| format!("{:.0} %", 100.0 * y))
-        .label_style(label.clone())
-        .y_desc("right")
-        .axis_desc_style(label.clone())
-        .draw()?;
+    // What lies along it stands below the counts.
+    let frame = Frame { font: FONT, top: 12, bottom: 26, floor: 0.0, labels: 6, left: "right", below: None };
+    let mut chart = frame.draw(&upper)?;
     let filled: Vec<(usize, &Bin)> = bins.iter().enumerate().filter(|(_, bin)| bin.documents > 0).collect();
     chart.draw_series(filled.iter().map(|&(number, bin)| {
         Rectangle::new([(edge(number), 0.0), (edge(number + 1), bin.accuracy)], Ink::First.at(0.25).filled())

@@ -1,4 +1,5 @@
-//! The section on what was taken for what: the confusion matrix as a heat map, and the pairs most often confused.
+//! The section on what was taken for what: the confusion matrix as a heat map, and the pairs most often confused. Where
+//! documents may have several topics it is what was assigned in place of what was missed.
 
 use std::cmp::Reverse;
 
@@ -8,7 +9,8 @@ use plotters::style::Color as _;
 
 use super::figure::{Anchor, Area, Figure, Ink, Outcome, fit, text, text_width, upwards};
 use super::{Section, percent, wide};
-use crate::cli::output::thousands;
+use crate::cli::output::{counted, thousands};
+use crate::model::evaluate::Report;
 
 /// Up to so many topics the fields carry their counts.
 const NUMBERED: usize = 26;
@@ -22,29 +24,223 @@ const GUIDE: usize = 5;
 const NAME_HALVES: u32 = 56;
 /// From this opacity of a field on its text is light.
 const STRONG: f64 = 0.75;
-/// The axes' names.
+/// The name of the axis of the rows.
 const TRUTH: &str = "what it is";
-const CALLED: &str = "what it was called";
+/// The last row and column where documents may have several topics.
+const NONE: &str = "(none)";
 
-/// `names` are the topics' names, as they are to be shown; `matrix` has a row for what documents are and a column for what
-/// they were called.
-pub(super) fn section(names: &[String], matrix: &[Vec<u64>]) -> anyhow::Result<Section> {
-    let drawn = most_frequent(matrix, DRAWN);
-    let pairs = most_confused(matrix);
-    let content = html! {
-        @if drawn.len() < names.len() {
-            p { "Drawn are the " (drawn.len()) " topics with the most documents, of " (names.len()) ": those without are left out." }
-        }
-        div.columns {
-            (heat_map(names, matrix, &drawn)?)
-            @if pairs.is_empty() {
-                p { "No topic was taken for another." }
-            } @else {
-                (wide("The pairs most often confused", &pair_table(names, matrix, &pairs)))
+/// What is counted, and what it is called.
+struct Confusion<'a> {
+    /// Of the rows and columns, as they are to be shown.
+    names: Vec<String>,
+    /// A row for what documents are, a column for what they were called.
+    matrix: &'a [Vec<u64>],
+    /// By row, what its fields are shares of.
+    documents: Vec<u64>,
+    words: &'static Words,
+}
+
+/// What is said of the counts.
+struct Words {
+    title: &'static str,
+    /// The name of the axis of the columns.
+    called: &'static str,
+    /// Of a pair, the row and the column.
+    pair: [&'static str; 2],
+    /// What the fields count.
+    counted: &'static str,
+    /// Whether the last row and column are [`NONE`].
+    has_none: bool,
+    /// What is to be known before one looks.
+    introduction: &'static str,
+    description: &'static str,
+    caption: &'static str,
+    /// Of the pairs listed.
+    pairs: &'static str,
+    no_pairs: &'static str,
+}
+
+/// Of one topic a document.
+const CALLED: Words = Words {
+    title: "Confusion matrix",
+    called: "what it was called",
+    pair: ["It is", "It was called"],
+    counted: "document",
+    has_none: false,
+    introduction: "",
+    description: "A row for each topic that documents are of, a column for each that they were called.",
+    caption: "A row is what documents are, a column what they were called. A field’s colour is its share of its row: blue where \
+              it is right, vermilion where it is not.",
+    pairs: "The pairs most often confused",
+    no_pairs: "No topic was taken for another.",
+};
+/// Of several.
+const ASSIGNED: Words = Words {
+    title: "What was assigned in place of what",
+    called: "what was assigned",
+    pair: ["Missed", "Assigned in its place"],
+    counted: "decision",
+    has_none: true,
+    introduction: "A document may have several topics. One that was missed is counted beside each that was wrongly assigned to \
+                   the document in its place. (none) stands for no topic: in the last column nothing was wrongly assigned, in \
+                   the last row nothing was missed. Where both meet are the documents of no topic that were left alone.",
+    description: "A row for each topic that documents are of, a column for each that was assigned; (none) is the last of both.",
+    caption: "On the diagonal topics were assigned where they are right. Elsewhere the row’s topic was missed where the column’s \
+              was wrongly assigned. A field’s colour is its share of the row’s documents: blue where it is right, vermilion \
+              where it is not.",
+    pairs: "What was missed, and what was assigned in its place",
+    no_pairs: "No topic was missed, and none wrongly assigned.",
+};
+
+/// Of a report; `names` are its topics' names, as they are to be shown.
+pub(super) fn section(names: &[String], report: &Report) -> anyhow::Result<Section> {
+    let mut names = names.to_vec();
+    let confusion = if report.assignment_matrix.is_empty() {
+        let matrix = &report.confusion_matrix;
+        Confusion { names, matrix, documents: matrix.iter().map(|row| row.iter().sum()).collect(), words: &CALLED }
+    } else {
+        let matrix = &report.assignment_matrix;
+        // A document stands in a row as often as something was assigned in place of the topic: it is one document all the same.
+        let rest = matrix.last().map_or(0, |row| row.iter().sum());
+        let documents = report.topics.iter().map(|topic| topic.support).chain([rest]).collect();
+        names.push(NONE.to_owned());
+        Confusion { names, matrix, documents, words: &ASSIGNED }
+    };
+    confusion.section()
+}
+
+impl Confusion<'_> {
+    /// The rows that are topics.
+    fn topic_count(&self) -> usize {
+        self.matrix.len() - usize::from(self.words.has_none)
+    }
+
+    fn section(&self) -> anyhow::Result<Section> {
+        let Self { matrix, words, .. } = self;
+        let drawn = most_frequent(matrix, DRAWN);
+        let pairs = most_confused(matrix);
+        let (topics, all) = (drawn.iter().filter(|&&row| row < self.topic_count()).count(), self.topic_count());
+        let content = html! {
+            @if !words.introduction.is_empty() { p { (words.introduction) } }
+            @if topics < all {
+                p { "Drawn are the " (topics) " topics with the most documents, of " (all) ": those without are left out." }
+            }
+            div.columns {
+                (self.heat_map(&drawn)?)
+                @if pairs.is_empty() {
+                    p { (words.no_pairs) }
+                } @else {
+                    (wide(words.pairs, &self.pair_table(&pairs)))
+                }
+            }
+        };
+        Ok(Section { id: "confusion", title: "Confusion", content })
+    }
+
+    fn pair_table(&self, pairs: &[(usize, usize)]) -> Markup {
+        let Self { names, matrix, documents, words } = self;
+        html! {
+            table {
+                caption { (words.pairs) }
+                thead {
+                    tr {
+                        @for name in words.pair { th scope="col" { (name) } }
+                        th.number scope="col" { "Documents" }
+                        th.number scope="col" { "Of what it is" }
+                    }
+                }
+                tbody {
+                    @for &(truth, called) in pairs {
+                        @let count = matrix[truth][called];
+                        tr {
+                            td { bdi { (names[truth]) } }
+                            td { bdi { (names[called]) } }
+                            td.number { (thousands(count)) }
+                            // Where nothing was missed there is nothing that the wrong ones are a share of.
+                            td.number {
+                                @if truth < self.topic_count() { (percent(count as f64 / documents[truth] as f64)) } @else { "–" }
+                            }
+                        }
+                    }
+                }
             }
         }
-    };
-    Ok(Section { id: "confusion", title: "Confusion", content })
+    }
+
+    fn heat_map(&self, drawn: &[usize]) -> anyhow::Result<Markup> {
+        let Self { names, matrix, words, .. } = self;
+        let labels: Vec<String> = drawn.iter().map(|&topic| fit(&names[topic], NAME_HALVES)).collect();
+        let greatest = matrix.iter().flatten().copied().max().unwrap_or(0);
+        let layout = Layout::new(&labels, greatest);
+        let (width, height) = layout.size(drawn.len());
+        let right: u64 = (0..matrix.len()).map(|topic| matrix[topic][topic]).sum();
+        let all: u64 = matrix.iter().flatten().sum();
+        let description = format!(
+            "{} {} of {} lie on the diagonal: they are right. The table beside lists the pairs most often confused.",
+            words.description,
+            thousands(right),
+            counted(all, words.counted)
+        );
+        let figure = Figure {
+            id: "figure-confusion",
+            title: words.title,
+            description: &description,
+            caption: words.caption,
+            size: (width, height),
+            min_width: if layout.numbered { width.min(width * 3 / 4 + 60) } else { width.min(900) },
+        };
+        figure.draw(|area| self.draw(area, &layout, &labels, drawn))
+    }
+
+    fn draw(&self, area: &Area<'_>, layout: &Layout, labels: &[String], drawn: &[usize]) -> Outcome {
+        let Self { matrix, documents, words, .. } = self;
+        let (width, height) = layout.field;
+        let name = |anchor| text(layout.font, anchor, Ink::Text.opaque());
+        let axis = |anchor| text(12, anchor, Ink::Text.opaque());
+        area.draw(&Text::new(TRUTH, (10, layout.top), upwards(12, Anchor::Right, Ink::Text.opaque())))?;
+        area.draw(&Text::new(words.called, (layout.left, 10), axis(Anchor::Left)))?;
+        for (place, label) in labels.iter().enumerate() {
+            let (x, _) = layout.corner(0, place);
+            let (_, y) = layout.corner(place, 0);
+            area.draw(&Text::new(label.clone(), (layout.left - 6, y + height / 2), name(Anchor::Right)))?;
+            let turned = upwards(layout.font, Anchor::Left, Ink::Text.opaque());
+            area.draw(&Text::new(label.clone(), (x + width / 2, layout.top - 6), turned))?;
+        }
+        let end = layout.corner(labels.len(), labels.len());
+        if !layout.numbered {
+            for place in (GUIDE..labels.len()).step_by(GUIDE) {
+                let (x, y) = layout.corner(place, place);
+                let faint = Ink::Faint.at(0.6).stroke_width(1);
+                area.draw(&PathElement::new([(x, layout.top), (x, end.1)], faint))?;
+                area.draw(&PathElement::new([(layout.left, y), (end.0, y)], faint))?;
+            }
+        }
+        area.draw(&Rectangle::new([(layout.left, layout.top), end], Ink::Faint.opaque().stroke_width(1)))?;
+        for (row, &truth) in drawn.iter().enumerate() {
+            for (column, &called) in drawn.iter().enumerate().filter(|&(_, &called)| matrix[truth][called] > 0) {
+                let count = matrix[truth][called];
+                let opacity = opacity(count as f64 / documents[truth] as f64);
+                let ink = if truth == called { Ink::Right } else { Ink::Wrong };
+                let (x, y) = layout.corner(row, column);
+                area.draw(&Rectangle::new([(x, y), (x + width, y + height)], ink.at(opacity).filled()))?;
+                if layout.numbered {
+                    let ink = if opacity >= STRONG { Ink::OnStrong } else { Ink::Text };
+                    let style = text(12, Anchor::Middle, ink.opaque());
+                    area.draw(&Text::new(count.to_string(), (x + width / 2, y + height / 2), style))?;
+                }
+            }
+        }
+        let (mut x, y) = (layout.left, end.1 + 16);
+        for share in [0.01, 0.1, 0.25, 0.5, 1.0] {
+            for (ink, left) in [(Ink::Right, x), (Ink::Wrong, x + 20)] {
+                area.draw(&Rectangle::new([(left, y), (left + 20, y + 10)], ink.at(opacity(share)).filled()))?;
+            }
+            let label = format!("{} %", (100.0 * share) as u32);
+            area.draw(&Text::new(label, (x + 20, y + 19), text(10, Anchor::Middle, Ink::Text.opaque())))?;
+            x += 46;
+        }
+        Ok(())
+    }
 }
 
 /// The topics with the most documents, as truth or as prediction, in their own order.
@@ -71,31 +267,6 @@ fn most_confused(matrix: &[Vec<u64>]) -> Vec<(usize, usize)> {
     pairs.sort_unstable();
     pairs.truncate(PAIRS);
     pairs.into_iter().map(|(_, truth, called)| (truth, called)).collect()
-}
-
-fn pair_table(names: &[String], matrix: &[Vec<u64>], pairs: &[(usize, usize)]) -> Markup {
-    html! {
-        table {
-            caption { "The pairs most often confused" }
-            thead {
-                tr {
-                    th scope="col" { "It is" } th scope="col" { "It was called" } th.number scope="col" { "Documents" }
-                    th.number scope="col" { "Of what it is" }
-                }
-            }
-            tbody {
-                @for &(truth, called) in pairs {
-                    @let count = matrix[truth][called];
-                    tr {
-                        td { bdi { (names[truth]) } }
-                        td { bdi { (names[called]) } }
-                        td.number { (thousands(count)) }
-                        td.number { (percent(count as f64 / matrix[truth].iter().sum::<u64>() as f64)) }
-                    }
-                }
-            }
-        }
-    }
 }
 
 /// Where the parts of the heat map are, in pixels.
@@ -135,89 +306,38 @@ impl Layout {
     }
 }
 
-fn heat_map(names: &[String], matrix: &[Vec<u64>], drawn: &[usize]) -> anyhow::Result<Markup> {
-    let labels: Vec<String> = drawn.iter().map(|&topic| fit(&names[topic], NAME_HALVES)).collect();
-    let greatest = matrix.iter().flatten().copied().max().unwrap_or(0);
-    let layout = Layout::new(&labels, greatest);
-    let (width, height) = layout.size(drawn.len());
-    let right: u64 = (0..matrix.len()).map(|topic| matrix[topic][topic]).sum();
-    let all: u64 = matrix.iter().flatten().sum();
-    let description = format!(
-        "A row for each topic that documents are of, a column for each that they were called. {} of {} documents lie on the \
-         diagonal: they are right. The table beside lists the pairs most often confused.",
-        thousands(right),
-        thousands(all)
-    );
-    let figure = Figure {
-        id: "figure-confusion",
-        title: "Confusion matrix",
-        description: &description,
-        caption: "A row is what documents are, a column what they were called. A field’s colour is its share of its row: blue \
-                  where it is right, vermilion where it is not.",
-        size: (width, height),
-        min_width: if layout.numbered { width.min(width * 3 / 4 + 60) } else { width.min(900) },
-    };
-    figure.draw(|area| draw_heat_map(area, &layout, &labels, matrix, drawn))
-}
-
 /// A field's opacity: the square root of its share, so that a mistake in a hundred can still be seen.
 fn opacity(share: f64) -> f64 {
     share.sqrt().max(0.05)
 }
 
-fn draw_heat_map(area: &Area<'_>, layout: &Layout, labels: &[String], matrix: &[Vec<u64>], drawn: &[usize]) -> Outcome {
-    let (width, height) = layout.field;
-    let name = |anchor| text(layout.font, anchor, Ink::Text.opaque());
-    let axis = |anchor| text(12, anchor, Ink::Text.opaque());
-    area.draw(&Text::new(TRUTH, (10, layout.top), upwards(12, Anchor::Right, Ink::Text.opaque())))?;
-    area.draw(&Text::new(CALLED, (layout.left, 10), axis(Anchor::Left)))?;
-    for (place, label) in labels.iter().enumerate() {
-        let (x, _) = layout.corner(0, place);
-        let (_, y) = layout.corner(place, 0);
-        area.draw(&Text::new(label.clone(), (layout.left - 6, y + height / 2), name(Anchor::Right)))?;
-        let turned = upwards(layout.font, Anchor::Left, Ink::Text.opaque());
-        area.draw(&Text::new(label.clone(), (x + width / 2, layout.top - 6), turned))?;
-    }
-    let end = layout.corner(labels.len(), labels.len());
-    if !layout.numbered {
-        for place in (GUIDE..labels.len()).step_by(GUIDE) {
-            let (x, y) = layout.corner(place, place);
-            let faint = Ink::Faint.at(0.6).stroke_width(1);
-            area.draw(&PathElement::new([(x, layout.top), (x, end.1)], faint))?;
-            area.draw(&PathElement::new([(layout.left, y), (end.0, y)], faint))?;
-        }
-    }
-    area.draw(&Rectangle::new([(layout.left, layout.top), end], Ink::Faint.opaque().stroke_width(1)))?;
-    for (row, &truth) in drawn.iter().enumerate() {
-        let support: u64 = matrix[truth].iter().sum();
-        for (column, &called) in drawn.iter().enumerate().filter(|&(_, &called)| matrix[truth][called] > 0) {
-            let count = matrix[truth][called];
-            let opacity = opacity(count as f64 / support as f64);
-            let ink = if truth == called { Ink::Right } else { Ink::Wrong };
-            let (x, y) = layout.corner(row, column);
-            area.draw(&Rectangle::new([(x, y), (x + width, y + height)], ink.at(opacity).filled()))?;
-            if layout.numbered {
-                let ink = if opacity >= STRONG { Ink::OnStrong } else { Ink::Text };
-                let style = text(12, Anchor::Middle, ink.opaque());
-                area.draw(&Text::new(count.to_string(), (x + width / 2, y + height / 2), style))?;
-            }
-        }
-    }
-    let (mut x, y) = (layout.left, end.1 + 16);
-    for share in [0.01, 0.1, 0.25, 0.5, 1.0] {
-        for (ink, left) in [(Ink::Right, x), (Ink::Wrong, x + 20)] {
-            area.draw(&Rectangle::new([(left, y), (left + 20, y + 10)], ink.at(opacity(share)).filled()))?;
-        }
-        let label = format!("{} %", (100.0 * share) as u32);
-        area.draw(&Text::new(label, (x + 20, y + 19), text(10, Anchor::Middle, Ink::Text.opaque())))?;
-        x += 46;
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::article::TopicName;
+    use crate::model::Labels;
+    use crate::model::evaluate::Evaluation;
+
+    #[test]
+    fn of_several_topics_a_document_what_was_missed_stands_beside_what_was_assigned() {
+        let names = ["grain".to_owned(), "ship".to_owned()];
+        let topics = names.each_ref().map(|name| TopicName::new(name).expect("a name"));
+        let mut evaluation = Evaluation::new(&topics, Labels::Multiple);
+        for (assigned, truth, times) in [(&[0][..], &[0][..], 4), (&[1], &[0], 3), (&[], &[0], 1), (&[0, 1], &[0], 2)] {
+            (0..times).for_each(|_| evaluation.add_assigned(assigned, truth));
+        }
+        let content = section(&names, &evaluation.finish()).expect("a section").content.into_string().replace('\u{a0}', " ");
+        let row = |cells: [&str; 4]| {
+            let [truth, called, count, share] = cells;
+            let numbers = [count, share].map(|number| format!("<td class=\"number\">{number}</td>")).concat();
+            format!("<tr><td><bdi>{truth}</bdi></td><td><bdi>{called}</bdi></td>{numbers}</tr>")
+        };
+        // Of ten documents of grain.
+        let rows =
+            [["grain", "ship", "3", "30.0 %"], ["(none)", "ship", "2", "–"], ["grain", "(none)", "1", "10.0 %"]].map(row);
+        assert!(content.contains(&rows.concat()), "{content}");
+        assert!(content.contains("figure-confusion") && content.contains("6 of 12 decisions lie on the diagonal"), "{content}");
+    }
 
     #[test]
     fn the_most_confused_pairs_come_first() {

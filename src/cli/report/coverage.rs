@@ -1,11 +1,10 @@
 //! The section on what confidence is worth: the precision of the answers against their share.
 
 use maud::{Markup, html};
-use plotters::chart::ChartBuilder;
 use plotters::element::{Circle, PathElement, Text};
 use plotters::style::Color as _;
 
-use super::figure::{Anchor, Area, Figure, Ink, Outcome, text, text_width};
+use super::figure::{Anchor, Area, Figure, Frame, Ink, Outcome, text, text_width};
 use super::{Section, percent, wide};
 use crate::cli::output::thousands;
 use crate::model::evaluate::{CoveragePoint, Report};
@@ -107,29 +106,16 @@ fn draw(area: &Area<'_>, points: &[CoveragePoint], confident: Confident) -> Outc
     let lowest = points.iter().map(|point| point.precision).chain(confident.precision).fold(0.9, f64::min);
     // To the next tenth below, and never so near that the curve touches the axis.
     let floor = (((lowest - 0.02) * 10.0).floor() / 10.0).max(0.0);
-    let label = text(FONT, Anchor::Middle, Ink::Text.opaque());
-    let mut chart = ChartBuilder::on(area)
-        .margin_top(14)
-        .margin_left(8)
-        .margin_right(20)
-        .x_label_area_size(46)
-        .y_label_area_size(62)
-        .build_cartesian_2d(0.0..1.0, floor..1.0)?;
-    chart
-        .configure_mesh()
-        .disable_x_mesh()
-        .light_line_style(Ink::Faint.at(0.0))
-        .bold_line_style(Ink::Faint.opaque())
-        .axis_style(Ink::Faint.opaque())
-        .x_labels(6)
-        .y_labels(8)
-        .x_label_formatter(&|x| format!("{:.0} %", 100.0 * x))
-        .y_label_formatter(&|y| format!("{:.0} %", 100.0 * y))
-        .label_style(label.clone())
-        .x_desc("coverage: share of the documents answered")
-        .y_desc("precision: share of the answers that are right")
-        .axis_desc_style(label)
-        .draw()?;
+    let frame = Frame {
+        font: FONT,
+        top: 14,
+        bottom: 46,
+        floor,
+        labels: 8,
+        left: "precision: share of the answers that are right",
+        below: Some("coverage: share of the documents answered"),
+    };
+    let mut chart = frame.draw(area)?;
     let curve: Vec<(f64, f64)> = points.iter().map(|point| (point.coverage, point.precision)).collect();
     match curve[..] {
         // There is no line through one point.

@@ -3,14 +3,18 @@
 use std::io;
 
 use maud::{Markup, PreEscaped, html};
+use plotters::chart::{ChartBuilder, ChartContext};
 use plotters::coord::Shift;
-use plotters::prelude::{DrawingArea, IntoDrawingArea as _, RGBColor, SVGBackend, TextStyle};
+use plotters::coord::types::RangedCoordf64;
+use plotters::prelude::{Cartesian2d, DrawingArea, IntoDrawingArea as _, RGBColor, SVGBackend, TextStyle};
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color as _, FontFamily, FontTransform, RGBAColor};
 
 pub(super) type Backend<'a> = SVGBackend<'a>;
 pub(super) type Area<'a> = DrawingArea<Backend<'a>, Shift>;
-pub(super) type Outcome = Result<(), plotters::drawing::DrawingAreaErrorKind<io::Error>>;
+pub(super) type Outcome<T = ()> = Result<T, plotters::drawing::DrawingAreaErrorKind<io::Error>>;
+/// What is drawn on with numbers for coordinates.
+pub(super) type Chart<'a, 'b> = ChartContext<'a, Backend<'b>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
 
 /// A colour of the figures. The page's style replaces it by what suits a light or a dark screen: see [`palette`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,6 +134,56 @@ impl Figure<'_> {
                 figcaption { (caption) }
             }
         })
+    }
+}
+
+/// The frame of a figure that shows one share against another: both axes in per cent, lines across at the height of the labels.
+pub(super) struct Frame<'a> {
+    /// The size of its text, in pixels.
+    pub(super) font: u32,
+    /// Room above, in pixels.
+    pub(super) top: u32,
+    /// Room for what stands below the lower axis, in pixels.
+    pub(super) bottom: u32,
+    /// Where the axis on the left begins; it ends at 1, as the lower one does, which begins at 0.
+    pub(super) floor: f64,
+    /// About how many labels the axis on the left has.
+    pub(super) labels: usize,
+    /// What the axis on the left shows.
+    pub(super) left: &'a str,
+    /// What the lower one shows, where that is not said elsewhere.
+    pub(super) below: Option<&'a str>,
+}
+
+impl Frame<'_> {
+    /// Draws it.
+    pub(super) fn draw<'a, 'b>(&self, area: &'a Area<'b>) -> Outcome<Chart<'a, 'b>> {
+        let label = text(self.font, Anchor::Middle, Ink::Text.opaque());
+        let per_cent = |share: &f64| format!("{:.0} %", 100.0 * share);
+        let mut chart = ChartBuilder::on(area)
+            .margin_top(self.top)
+            .margin_left(8)
+            .margin_right(20)
+            .x_label_area_size(self.bottom)
+            .y_label_area_size(62)
+            .build_cartesian_2d(0.0..1.0, self.floor..1.0)?;
+        let mut mesh = chart.configure_mesh();
+        mesh.disable_x_mesh()
+            .light_line_style(Ink::Faint.at(0.0))
+            .bold_line_style(Ink::Faint.opaque())
+            .axis_style(Ink::Faint.opaque())
+            .x_labels(6)
+            .y_labels(self.labels)
+            .x_label_formatter(&per_cent)
+            .y_label_formatter(&per_cent)
+            .label_style(label.clone())
+            .y_desc(self.left)
+            .axis_desc_style(label);
+        if let Some(below) = self.below {
+            mesh.x_desc(below);
+        }
+        mesh.draw()?;
+        Ok(chart)
     }
 }
 

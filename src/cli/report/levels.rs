@@ -16,13 +16,15 @@ pub(super) fn section(levels: &[LevelReport]) -> Option<Section> {
         table {
             caption { "Levels" }
             thead {
-                tr { th scope="col" { "Levels of the name" } th.number scope="col" { "Accuracy" } th.number scope="col" { "Macro-F1" } }
+                tr { th scope="col" { "Levels of the name" } th.number scope="col" { "Accuracy" }
+                     th.number scope="col" { "Micro-F1" } th.number scope="col" { "Macro-F1" } }
             }
             tbody {
                 @for level in levels {
                     tr {
                         th scope="row" { (level.depth) }
                         td.number { (format!("{:.4}", level.accuracy)) }
+                        td.number { (format!("{:.4}", level.micro_f1)) }
                         td.number { (format!("{:.4}", level.macro_f1)) }
                     }
                 }

@@ -26,6 +26,7 @@ fn article(mistake: &Mistake) -> Markup {
         div.columns {
             (suspect("Called", "called", &mistake.predicted))
             @for truth in &mistake.truth { (suspect("Is", "is", truth)) }
+            @if mistake.truth.is_empty() { div.suspect.is { p { "Is of no topic" } } }
         }
     }
 }

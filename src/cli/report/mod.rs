@@ -55,11 +55,8 @@ pub(super) fn page(contents: &Contents<'_>) -> anyhow::Result<String> {
     let names: Vec<String> = report.topics.iter().map(|topic| shown(&topic.name)).collect();
     let mut sections = vec![overview::section(subject, report), topics::section(&names, &report.topics)?];
     sections.extend(levels::section(levels));
-    // Where a document may have several topics none is taken for another.
-    if !report.confusion_matrix.is_empty() {
-        sections.push(confusion::section(&names, &report.confusion_matrix)?);
-    }
     sections.extend([
+        confusion::section(&names, report)?,
         calibration::section(&report.calibration, report.ece)?,
         coverage::section(&report.precision_coverage, coverage::Confident::of(report, subject.confident_probability))?,
         terms::section(terms),

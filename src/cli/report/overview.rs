@@ -121,6 +121,10 @@ fn provenance(subject: &Subject<'_>, report: &Report) -> Markup {
                         code { (shown(input)) }
                     }
                     ": " (thousands(report.documents)) " documents"
+                    @if report.without_topic > 0 {
+                        ", " (thousands(report.without_topic)) " of them without a topic: there no first topic is right, and "
+                        "accuracy, log loss and Brier score leave them out"
+                    }
                     @if subject.skipped > 0 { ", " (thousands(subject.skipped)) " lines left out" }
                     @if foreign > 0 { "; " (foreign) " of their topics the model does not have" }
                 }

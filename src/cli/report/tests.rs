@@ -121,9 +121,12 @@ fn no_probability_is_rounded_to_certainty() {
 #[test]
 fn levels_and_trials_have_sections_where_there_are_any() {
     assert!(levels::section(&[]).is_none() && recipe::section(&[]).is_none());
-    let level = |depth, accuracy| LevelReport { depth, accuracy, macro_f1: 0.25 };
+    let level = |depth, accuracy| LevelReport { depth, accuracy, micro_f1: 0.625, macro_f1: 0.25 };
     let section = levels::section(&[level(1, 0.9375), level(2, 0.875)]).expect("two levels").content.into_string();
-    assert!(section.contains("0.9375") && section.contains("0.8750") && section.contains("0.2500"), "{section}");
+    assert!(
+        section.contains("0.9375") && section.contains("0.8750") && section.contains("0.6250") && section.contains("0.2500"),
+        "{section}"
+    );
 
     let trial = |kind: &str, accuracy| {
         serde_json::json!({

@@ -10,7 +10,8 @@ use crate::model::{Hierarchy, Labels, Level};
 /// Gathers answers and the truth at each level that [`Hierarchy`] has, one document at a time.
 ///
 /// The prediction at a level is its most probable topic, which need not be the parent of the model's most probable topic. Right
-/// topics are cut to the level's depth as the model's are.
+/// topics are cut to the level's depth as the model's are. Where a document may have several topics, F1 is that of what was
+/// assigned: a broader topic is where any of its narrower ones is.
 #[derive(Debug, Clone)]
 pub struct LevelEvaluations {
     levels: Vec<(Level, Evaluation)>,
@@ -25,7 +26,9 @@ pub struct LevelReport {
     pub depth: usize,
     /// The share of the documents whose most probable topic at this depth is right.
     pub accuracy: f64,
-    /// F1 averaged over the topics at this depth that occur, as truth or as prediction.
+    /// F1 over all decisions together, as in [`Report::micro_f1`].
+    pub micro_f1: f64,
+    /// F1 averaged over the topics at this depth, as in [`Report::macro_f1`].
     pub macro_f1: f64,
 }
 
@@ -33,16 +36,21 @@ impl LevelEvaluations {
     /// For a model with these topics; of no effect where their names are flat.
     pub fn new(topics: &[TopicName], labels: Labels) -> Self {
         let hierarchy = Hierarchy::of(topics, labels);
-        let evaluation = |level: &Level| (level.clone(), Evaluation::with_names(level.names().to_vec(), Labels::Single));
+        let evaluation = |level: &Level| (level.clone(), Evaluation::with_names(level.names().to_vec(), labels));
         let deepest = topics.iter().map(TopicName::depth).max().unwrap_or(1);
         Self { levels: hierarchy.levels().iter().map(evaluation).collect(), deepest }
     }
 
-    /// Adds a document: the probabilities of the model's topics, and its right topics.
-    pub fn add<'a>(&mut self, probabilities: &[f64], topics: impl Iterator<Item = &'a str> + Clone) {
+    /// Adds a document: the probabilities of the model's topics, those that were assigned (of models of several topics a
+    /// document), and its right topics.
+    pub fn add<'a>(&mut self, probabilities: &[f64], assigned: &[usize], topics: impl Iterator<Item = &'a str> + Clone) {
         for (level, evaluation) in &mut self.levels {
-            let truth: Vec<usize> =
+            let mut truth: Vec<usize> =
                 topics.clone().map(|topic| evaluation.label(topic_to_depth(topic, level.depth()))).collect();
+            // Football and tennis are sport once.
+            truth.sort_unstable();
+            truth.dedup();
+            evaluation.add_assigned(&level.broader(assigned), &truth);
             // The decision is about the topics themselves, and is not measured here.
             evaluation.add(&level.probabilities(probabilities), &truth, Decision::Uncertain);
         }
@@ -53,7 +61,12 @@ impl LevelEvaluations {
         if self.levels.is_empty() {
             return Vec::new();
         }
-        let of = |depth: usize, report: &Report| LevelReport { depth, accuracy: report.accuracy, macro_f1: report.macro_f1 };
+        let of = |depth: usize, report: &Report| LevelReport {
+            depth,
+            accuracy: report.accuracy,
+            micro_f1: report.micro_f1,
+            macro_f1: report.macro_f1,
+        };
         let mut reports: Vec<LevelReport> =
             self.levels.into_iter().map(|(level, evaluation)| of(level.depth(), &evaluation.finish())).collect();
         reports.push(of(self.deepest, topics));
@@ -73,7 +86,7 @@ mod tests {
     fn measured(names: &[&str], documents: &[(&[f64], &[&str])]) -> Vec<LevelReport> {
         let (mut levels, mut evaluation) = evaluations(names);
         for (probabilities, topics) in documents {
-            levels.add(probabilities, topics.iter().copied());
+            levels.add(probabilities, &[], topics.iter().copied());
             let truth: Vec<usize> = topics.iter().map(|topic| evaluation.label(topic)).collect();
             evaluation.add(probabilities, &truth, Decision::Confident);
         }
@@ -106,6 +119,19 @@ mod tests {
             assert!((report.macro_f1 - macro_f1).abs() < 1e-12, "{report:?}");
         }
         assert_eq!(found.len(), expected.len());
+    }
+
+    #[test]
+    fn of_several_topics_a_document_a_broader_one_is_assigned_where_any_of_its_narrower_ones_is() {
+        let topics = ["sport/football", "sport/tennis", "weather"].map(|name| TopicName::new(name).expect("a name"));
+        let mut levels = LevelEvaluations::new(&topics, Labels::Multiple);
+        // Football is assigned where it is tennis: as sport both are right. Both of them are sport once.
+        levels.add(&[0.6, 0.4, 0.1], &[0], ["sport/tennis"].into_iter());
+        levels.add(&[0.9, 0.8, 0.1], &[0, 1], ["sport/football", "sport/tennis", "weather"].into_iter());
+        levels.add(&[0.1, 0.1, 0.7], &[2], [].into_iter());
+        let found = levels.finish(&Evaluation::new(&topics, Labels::Multiple).finish());
+        // By hand, at depth 1. Sport: two right, none else: 1. Weather: one missed, one wrong: 0. Together 2*2/(3+3).
+        assert_eq!((found[0].depth, found[0].micro_f1, found[0].macro_f1), (1, 2.0 / 3.0, 0.5));
     }
 
     #[test]

@@ -73,6 +73,8 @@ pub(super) struct Choice {
     pub(super) trials: Vec<Trial>,
     pub(super) vocabularies: Vec<Vocabulary>,
     link_trials: Vec<LinkTrialRecord>,
+    /// Whether the budget ended before all was tried.
+    pub(super) is_cut_short: bool,
 }
 
 impl Choice {
@@ -101,15 +103,19 @@ fn tries_words_alone(options: &TrainOptions, document_count: u64) -> bool {
 
 /// Tries what the options leave open, with each selection of terms; the first one in any case.
 pub(super) fn choose(corpus: &mut Inverted, options: &TrainOptions) -> Result<Choice, TrainError> {
-    let deadline = options.budget.map(|budget| Instant::now() + budget);
+    // A moment that the clock cannot name does not come.
+    let deadline = options.budget.and_then(|budget| Instant::now().checked_add(budget));
     let document_count = corpus.document_count() as u64;
     let least = least_frequencies(options, document_count);
     let folds = Folds::deal(corpus, options.seed, options.recipe);
-    let mut choice = Choice { trials: Vec::new(), vocabularies: Vec::new(), link_trials: Vec::new() };
+    let mut choice = Choice { trials: Vec::new(), vocabularies: Vec::new(), link_trials: Vec::new(), is_cut_short: false };
     for words_alone in [false, true] {
-        if words_alone
-            && (!tries_words_alone(options, document_count) || deadline.is_some_and(|deadline| Instant::now() >= deadline))
-        {
+        if words_alone && !tries_words_alone(options, document_count) {
+            break;
+        }
+        // Something has to be tried, however short the time.
+        if !choice.trials.is_empty() && deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            choice.is_cut_short = true;
             break;
         }
         let selection = if words_alone {
@@ -132,6 +138,7 @@ pub(super) fn choose(corpus: &mut Inverted, options: &TrainOptions) -> Result<Ch
             deadline,
             is_small: document_count <= SMALL,
             link_trials: Vec::new(),
+            is_cut_short: false,
             vocabulary,
             words_alone,
             min_document_frequency,
@@ -147,6 +154,7 @@ pub(super) fn choose(corpus: &mut Inverted, options: &TrainOptions) -> Result<Ch
         };
         choice.trials.extend(trials);
         choice.link_trials.append(&mut search.link_trials);
+        choice.is_cut_short |= search.is_cut_short;
         choice.vocabularies.push(Vocabulary { terms: Terms::selected(corpus), counts: counts.selected });
     }
     rank(&mut choice.trials, |trial| &trial.calibration.metrics);
@@ -178,6 +186,8 @@ struct Search<'a> {
     options: &'a TrainOptions,
     deadline: Option<Instant>,
     link_trials: Vec<LinkTrialRecord>,
+    /// Whether the deadline came before all was tried.
+    is_cut_short: bool,
     /// Whether the corpus is small.
     is_small: bool,
     /// Which of the vocabularies.
@@ -219,7 +229,14 @@ impl Search<'_> {
             let linked = self.linked(candidates, &features[pair], &documents, prior)?;
             trials.insert(0, linked);
         }
-        Ok(trials)
+        // Two pairs of pseudo-counts may have one in common: it was tried once.
+        let mut distinct: Vec<Trial> = Vec::with_capacity(trials.len());
+        for trial in trials {
+            if distinct.iter().all(|other| other.plan != trial.plan) {
+                distinct.push(trial);
+            }
+        }
+        Ok(distinct)
     }
 
     /// The smoothing (a place in `features`) and the prior whose link does best on the documents of one fold that it did not see; None
@@ -235,6 +252,7 @@ impl Search<'_> {
         for (pair, (features, &[multinomial_alpha, complement_alpha])) in features.iter().zip(alphas).enumerate() {
             for variance in LINK_VARIANCES {
                 if self.is_out_of_time() {
+                    self.is_cut_short = true;
                     break;
                 }
                 let prior = Prior { own: variance, cross: variance };

@@ -192,7 +192,10 @@ pub fn train(inputs: &[Input], options: &TrainOptions, progress: &Progress) -> R
     let best = choice.trials.first().ok_or(TrainError::NoTerms(least.pairs))?;
     let choose::Vocabulary { terms, counts } = choice.vocabularies.swap_remove(best.vocabulary);
     let linear = best.fit(&counts)?;
-    let warnings = warnings(&corpus, options.labels);
+    let mut warnings = warnings(&corpus, options.labels);
+    if choice.is_cut_short {
+        warnings.push("the budget ended the search for a recipe before all was tried".to_owned());
+    }
     let draft = freeze::draft(options, record, &corpus.topics, terms, linear, best, choice.records(options));
     let artifact = super::artifact::encode(draft)?;
     let manifest = super::artifact::parse(&artifact.manifest, &artifact.weights)?.manifest;
@@ -272,7 +275,11 @@ fn warnings(corpus: &Inverted, labels: Labels) -> Vec<String> {
     let mut warnings = Vec::new();
     let several = corpus.document_topics.several_count();
     if several > 0 && labels == Labels::Single {
-        warnings.push(format!("{several} documents carry several topics: each counts for every one of its topics (--multi-label trains a yes or no a topic)"));
+        let documents = if several == 1 { "document" } else { "documents" };
+        warnings.push(format!(
+            "{several} {documents} with several topics: each counts for every one of its topics (--multi-label trains a yes or no a \
+             topic)"
+        ));
     }
     let rare: Vec<&str> =
         corpus.topics.iter().filter(|topic| topic.document_count == 1).map(|topic| topic.name.as_str()).collect();

@@ -121,7 +121,9 @@ fn an_import_names_the_lines_that_are_no_articles() {
     ] {
         fs::write(directory.path().join("articles.jsonl"), format!("{good}\n{line}\n")).expect("a file");
         let import = ["articles", "import", "--server", &url, "--input", "articles.jsonl"];
-        slugline_in(directory.path(), &import).failed(1, words);
+        let ended = slugline_in(directory.path(), &import);
+        assert!(ended.stderr.contains("1 article had been stored before: "), "{}", ended.stderr);
+        ended.failed(1, words);
         let skipped = slugline_in(directory.path(), &[&import[..], &["--on-error", "skip"]].concat()).succeeded();
         assert!(skipped.stdout.ends_with("; 1 rejected\n") && skipped.stderr.contains(words), "{}", skipped.stderr);
     }
@@ -131,7 +133,7 @@ fn an_import_names_the_lines_that_are_no_articles() {
     let ended = slugline_in(directory.path(), &["articles", "import", "--server", &url, "--input", "articles.jsonl"]);
     assert_eq!(ended.status.code(), Some(1));
     assert!(
-        ended.stdout.contains("1 articles stored") && ended.stderr.contains("rejected:  b: articles[1].id"),
+        ended.stdout.contains("1 article stored,") && ended.stderr.contains("rejected:  b: articles[1].id"),
         "{}",
         ended.stderr
     );

@@ -66,10 +66,10 @@ fn evaluation_of_hierarchical_topics_scores_each_depth() {
     let evaluate = ["evaluate", "--model", "deep/1", "--input", "deep.jsonl"];
     let report = slugline_in(directory.path(), &[&evaluate[..], &["--json"]].concat()).succeeded().json();
     // Each topic has words that no other has: what was learned from them is told apart.
-    let expected = [1, 2, 3].map(|depth| json!({"depth": depth, "accuracy": 1.0, "macro_f1": 1.0}));
+    let expected = [1, 2, 3].map(|depth| json!({"depth": depth, "accuracy": 1.0, "micro_f1": 1.0, "macro_f1": 1.0}));
     assert_eq!(report["levels"], json!(expected));
     let table = slugline_in(directory.path(), &evaluate).succeeded().stdout;
-    assert!(table.contains("\nat depth 2            1.0000    1.0000\n"), "{table}");
+    assert!(table.contains("\nat depth 2            1.0000    1.0000    1.0000\n"), "{table}");
 }
 
 #[test]

@@ -108,6 +108,33 @@ fn going_on_holds_for_several_topics_a_document_and_other_text_options() {
 }
 
 #[test]
+fn going_on_holds_where_words_alone_win() {
+    // A topic has words that each occur in a few documents, and every word's neighbours are new ones: pairs are chance.
+    let mut below = super::pseudorandom();
+    let lines: Vec<String> = (0..120)
+        .map(|number| {
+            let topic = ["business", "health", "sport"][number % 3];
+            let words: Vec<String> = (0..6)
+                .map(|place| if place % 2 == 0 { format!("{topic}{}", below(40)) } else { format!("the{}", below(4)) })
+                .collect();
+            line(&words.join(" "), &[topic])
+        })
+        .collect();
+    let (a, b) = lines.split_at(70);
+    let corpus = Corpus::of_files(&[a, b]);
+    let options =
+        TrainOptions { min_document_frequency: None, recipe: Recipe::Auto, ..super::all_terms(super::Estimator::Multinomial) };
+    let mut at_once = trained_from(None, &corpus.inputs, &options);
+    assert!(at_once.manifest.recipe.words_alone, "{:#?}", at_once.manifest.trials);
+    let mut first = trained_from(None, &corpus.inputs[..1], &options);
+    assert!(!first.manifest.text.pairs, "the old model has words alone, and its documents have pairs");
+    let directory = stored(&mut first);
+    assert!(Header::read(&model(&directory)).expect("a header").text.pairs);
+    let mut went_on = trained_from(Some(&model(&directory)), &corpus.inputs[1..], &options);
+    assert_same(&mut went_on, &mut at_once, "words alone");
+}
+
+#[test]
 fn another_recipe_may_go_on_from_the_same_documents() {
     let corpus = Corpus::of_files(&[&two_topics(), &[line("late goal wins again", &["sport"])]]);
     let old = TrainOptions { min_document_frequency: Some(2), ..super::all_terms(super::Estimator::Multinomial) };
