@@ -40,6 +40,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("caseless", &["text"]),
     ("clap", &["cli"]),
     ("csv", &["corpus"]),
+    ("fearless_simd", &["model/train"]),
     ("flate2", &["corpus"]),
     ("frostem", &["text/stem"]),
     ("futures_util", &["grpc"]),
