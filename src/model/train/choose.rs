@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::calibrate::{Calibration, calibrate};
+use super::calibrate::{Calibration, calibrate, fit_scale};
 use super::counts::{Counts, Lengths};
 use super::cross_validate::{Bench, HeldOut, ScoreTable};
 use super::estimate::{Candidate, Estimator, Linear};
@@ -10,6 +10,7 @@ use super::folds::{FOLDS, Folds};
 use super::freeze::Terms;
 use super::inverted::{Inverted, LeastFrequencies, Rank};
 use super::link::{Effort, Features, Link, Prior};
+use super::margin::Margin;
 use super::select;
 use super::topic_counts::TopicCounts;
 use super::{DEFAULT_MIN_DOCUMENT_FREQUENCY, Recipe, TrainError, TrainOptions};
@@ -43,8 +44,8 @@ const MULTI_LABEL_PRIOR: Prior = Prior { own: 0.3, cross: 0.03 };
 enum Plan {
     /// One estimator.
     Plain(Candidate),
-    /// One or two, with a link over their scores.
-    Linked { candidates: Vec<Candidate>, link: Box<Link>, prior: Prior },
+    /// One or two, perhaps with the weights of the widest margin beside them, and a link over their scores.
+    Linked { candidates: Vec<Candidate>, margin: Option<Linear>, link: Box<Link>, prior: Prior },
 }
 
 /// A plan with what its held-out scores taught.
@@ -173,6 +174,15 @@ fn rank<T>(trials: &mut [T], metrics: impl Fn(&T) -> &MetricsRecord) {
     }
 }
 
+/// Held-out scores that a link may look at.
+struct Scores<'a> {
+    /// The pseudo-counts of the two estimates.
+    alphas: [f64; 2],
+    /// Whether those of the widest margin are beside them.
+    margin: bool,
+    features: Features<'a>,
+}
+
 struct Search<'a> {
     bench: Bench<'a>,
     options: &'a TrainOptions,
@@ -206,33 +216,37 @@ impl Search<'_> {
         let mut trials: Vec<Trial> =
             candidates.iter().zip(&tables).map(|(&candidate, table)| self.plain(candidate, &documents, table)).collect();
         let topics = || documents.iter().map(|document| document.topics.as_slice()).collect();
-        let features: Vec<Features<'_>> = tables
-            .chunks_exact(2)
-            .zip(trials.chunks_exact(2))
-            .map(|(tables, trials)| {
-                let scaled = |at: usize| (&tables[at], trials[at].calibration.scale);
-                Features::new(Labels::Single, &[scaled(0), scaled(1)], topics())
+        let scales: Vec<f64> = trials.iter().map(|trial| trial.calibration.scale).collect();
+        let scaled = |at: usize| (&tables[at], scales[at]);
+        let mut ways: Vec<Scores<'_>> = (pairs.iter().enumerate())
+            .map(|(pair, &alphas)| {
+                let features = Features::new(Labels::Single, &[scaled(2 * pair), scaled(2 * pair + 1)], topics());
+                Scores { alphas, margin: false, features }
             })
             .collect();
-        if let Some((pair, prior)) = self.best_link(&pairs, &features, &documents)? {
-            let candidates = candidates[2 * pair..2 * pair + 2].to_vec();
-            let linked = self.linked(candidates, &features[pair], &documents, prior)?;
-            trials.insert(0, linked);
+        let Some((pair, prior)) = self.best_link(&ways, &documents)? else { return Ok(trials) };
+        let candidates = candidates[2 * pair..2 * pair + 2].to_vec();
+        trials.insert(0, self.linked(candidates.clone(), None, &ways.swap_remove(pair).features, &documents, prior)?);
+        if self.is_small
+            && !self.is_out_of_time()
+            && let Some(Margin { held_out, linear }) = Margin::fit(&self.bench)?
+        {
+            let tables = [scaled(2 * pair), scaled(2 * pair + 1), (&held_out, fit_scale(&documents, &held_out))];
+            let ways =
+                [Scores { alphas: pairs[pair], margin: true, features: Features::new(Labels::Single, &tables, topics()) }];
+            if let Some((_, prior)) = self.best_link(&ways, &documents)? {
+                trials.insert(0, self.linked(candidates, Some(linear), &ways[0].features, &documents, prior)?);
+            }
         }
         Ok(trials)
     }
 
-    /// The smoothing (a place in `features`) and the prior whose link does best on the documents of one fold that it did not see; None
-    /// where there is no time for any.
-    fn best_link(
-        &mut self,
-        alphas: &[[f64; 2]],
-        features: &[Features<'_>],
-        documents: &[HeldOut],
-    ) -> Result<Option<(usize, Prior)>, TrainError> {
-        let folds = if features.first().is_some_and(|first| first.products() <= MAX_ON_ALL_FOLDS) { FOLDS } else { 1 };
+    /// The scores (a place in `ways`) and the prior whose link does best on the documents of one fold that it did not see; None where there
+    /// is no time for any.
+    fn best_link(&mut self, ways: &[Scores<'_>], documents: &[HeldOut]) -> Result<Option<(usize, Prior)>, TrainError> {
+        let folds = if ways.first().is_some_and(|first| first.features.products() <= MAX_ON_ALL_FOLDS) { FOLDS } else { 1 };
         let mut best: Option<(f64, usize, Prior)> = None;
-        for (pair, (features, &[multinomial_alpha, complement_alpha])) in features.iter().zip(alphas).enumerate() {
+        for (place, Scores { alphas, margin, features }) in ways.iter().enumerate() {
             for variance in LINK_VARIANCES {
                 if self.is_out_of_time() {
                     break;
@@ -247,19 +261,21 @@ impl Search<'_> {
                     unseen_count += unseen.len();
                 }
                 let log_loss = loss / unseen_count as f64;
+                let [multinomial_alpha, complement_alpha] = *alphas;
                 self.link_trials.push(LinkTrialRecord {
                     multinomial_alpha,
                     complement_alpha,
+                    margin: *margin,
                     link_variance: variance,
                     words_alone: self.words_alone,
                     log_loss,
                 });
                 if best.is_none_or(|(least, _, _)| loss < least) {
-                    best = Some((loss, pair, prior));
+                    best = Some((loss, place, prior));
                 }
             }
         }
-        Ok(best.map(|(_, pair, prior)| (pair, prior)))
+        Ok(best.map(|(_, place, prior)| (place, prior)))
     }
 
     fn multi_label(&mut self) -> Result<Vec<Trial>, TrainError> {
@@ -268,17 +284,18 @@ impl Search<'_> {
         let Some(table) = tables.first() else { return Ok(Vec::new()) };
         let topics = documents.iter().map(|document| document.topics.as_slice()).collect();
         let features = Features::new(Labels::Multiple, &[(table, 2.0 / table.deviation())], topics);
-        Ok(vec![self.linked(vec![candidate], &features, &documents, MULTI_LABEL_PRIOR)?])
+        Ok(vec![self.linked(vec![candidate], None, &features, &documents, MULTI_LABEL_PRIOR)?])
     }
 
     fn plain(&self, candidate: Candidate, documents: &[HeldOut], table: &ScoreTable) -> Trial {
         self.trial(Plan::Plain(candidate), self.calibrate(documents, table, Labels::Single))
     }
 
-    /// A link over the candidates' scores. It is measured by two links, each of which did not see the folds it is measured on.
+    /// A link over the candidates' scores, and those of the margin. It is measured by two links, each of which did not see the folds it is measured on.
     fn linked(
         &self,
         candidates: Vec<Candidate>,
+        margin: Option<Linear>,
         features: &Features<'_>,
         documents: &[HeldOut],
         prior: Prior,
@@ -297,7 +314,7 @@ impl Search<'_> {
             held_out.push(logits.row(0).iter().copied());
         }
         let calibration = self.calibrate(documents, &held_out, features.labels());
-        Ok(self.trial(Plan::Linked { candidates, link: Box::new(link), prior }, calibration))
+        Ok(self.trial(Plan::Linked { candidates, margin, link: Box::new(link), prior }, calibration))
     }
 
     fn trial(&self, plan: Plan, calibration: Calibration) -> Trial {
@@ -343,10 +360,10 @@ impl Trial {
     pub(super) fn fit(&self, totals: &TopicCounts) -> Result<Linear, TrainError> {
         match &self.plan {
             Plan::Plain(candidate) => Linear::fit(*candidate, totals),
-            Plan::Linked { candidates, link, .. } => {
+            Plan::Linked { candidates, margin, link, .. } => {
                 let kinds =
                     candidates.iter().map(|&candidate| Linear::fit(candidate, totals)).collect::<Result<Vec<_>, _>>()?;
-                Ok(link.fold(&kinds.iter().collect::<Vec<_>>()))
+                Ok(link.fold(&kinds.iter().chain(margin).collect::<Vec<_>>()))
             }
         }
     }
@@ -358,6 +375,7 @@ impl Trial {
             multinomial_alpha: None,
             complement_alpha: None,
             interpolation: None,
+            margin: false,
             link_variance: None,
             scale: self.calibration.scale,
             seed: options.seed,
@@ -380,9 +398,10 @@ impl Trial {
         };
         match &self.plan {
             Plan::Plain(candidate) => record.kind = describe(*candidate).to_owned(),
-            Plan::Linked { candidates, prior, .. } => {
+            Plan::Linked { candidates, margin, prior, .. } => {
                 let names: Vec<&str> = candidates.iter().map(|&candidate| describe(candidate)).collect();
                 record.kind = if let [only] = names[..] { only.to_owned() } else { "linked".to_owned() };
+                record.margin = margin.is_some();
                 record.link_variance = Some(prior.cross);
             }
         }

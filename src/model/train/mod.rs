@@ -21,6 +21,7 @@ mod freeze;
 mod intern;
 mod inverted;
 mod link;
+mod margin;
 mod select;
 mod topic_counts;
 mod topics;
