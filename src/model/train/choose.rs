@@ -53,11 +53,7 @@ enum Plan {
 pub(super) struct Trial {
     plan: Plan,
     pub(super) calibration: Calibration,
-    /// A place in [`Choice::vocabularies`].
-    pub(super) vocabulary: usize,
-    /// Whether that has words alone because they were tried beside words and pairs.
-    pub(super) words_alone: bool,
-    min_document_frequency: u32,
+    pub(super) kept: Kept,
 }
 
 /// Terms that a model may have, and their counts.
@@ -107,10 +103,10 @@ pub(super) fn choose(corpus: &mut Inverted, options: &TrainOptions) -> Result<Ch
     let least = least_frequencies(options, document_count);
     let folds = Folds::deal(corpus, options.seed);
     let mut choice = Choice { trials: Vec::new(), vocabularies: Vec::new(), link_trials: Vec::new() };
+    let mut search = Search { options, deadline, is_small: document_count <= SMALL, link_trials: Vec::new() };
+    let mut best: Option<Linkable> = None;
     for words_alone in [false, true] {
-        if words_alone
-            && (!tries_words_alone(options, document_count) || deadline.is_some_and(|deadline| Instant::now() >= deadline))
-        {
+        if words_alone && (!tries_words_alone(options, document_count) || search.is_out_of_time()) {
             break;
         }
         let selection = if words_alone {
@@ -125,33 +121,48 @@ pub(super) fn choose(corpus: &mut Inverted, options: &TrainOptions) -> Result<Ch
         let lengths = Lengths::of(corpus, &folds)?;
         let counts = Counts::of(corpus, &folds, &selection, &lengths)?;
         let bench = Bench { corpus, folds: &folds, lengths: &lengths, counts: &counts };
-        let vocabulary = choice.vocabularies.len();
-        let min_document_frequency = selection.min_document_frequency();
-        let mut search = Search {
-            bench,
-            options,
-            deadline,
-            is_small: document_count <= SMALL,
-            link_trials: Vec::new(),
-            vocabulary,
+        let kept = Kept {
+            vocabulary: choice.vocabularies.len(),
             words_alone,
-            min_document_frequency,
+            min_document_frequency: selection.min_document_frequency(),
         };
         let trials = match (options.labels, options.recipe) {
-            (Labels::Multiple, _) => search.multi_label()?,
+            (Labels::Multiple, _) => search.multi_label(&bench, kept)?,
             (Labels::Single, Recipe::Fixed(estimator)) => {
                 let candidate = Candidate::Smoothed(estimator, options.alpha.unwrap_or(estimator.default_alpha()));
-                let (documents, tables) = search.bench.score(&[candidate])?;
-                tables.iter().map(|table| search.plain(candidate, &documents, table)).collect()
+                let (documents, tables) = bench.score(&[candidate])?;
+                tables.iter().map(|table| search.plain(candidate, &documents, table, kept)).collect()
             }
-            (Labels::Single, Recipe::Auto) => search.auto()?,
+            (Labels::Single, Recipe::Auto) => {
+                let (trials, linkable) = search.auto(&bench, kept)?;
+                // Of equals the first.
+                if let Some(linkable) = linkable
+                    && best.as_ref().is_none_or(|best| linkable.way.loss < best.way.loss)
+                {
+                    best = Some(linkable);
+                }
+                trials
+            }
         };
         choice.trials.extend(trials);
-        choice.link_trials.append(&mut search.link_trials);
         choice.vocabularies.push(Vocabulary { terms: Terms::selected(corpus), counts: counts.selected });
     }
+    if let Some(best) = best {
+        choice.trials.insert(0, search.link(best)?);
+    }
+    choice.link_trials = search.link_trials;
     rank(&mut choice.trials, |trial| &trial.calibration.metrics);
     Ok(choice)
+}
+
+/// Which selection of terms.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Kept {
+    /// A place in [`Choice::vocabularies`].
+    pub(super) vocabulary: usize,
+    /// Whether that has words alone because they are tried beside words and pairs.
+    pub(super) words_alone: bool,
+    min_document_frequency: u32,
 }
 
 /// Puts the best trial first, the others behind it by accuracy. The best has the least log loss of those whose accuracy lies within a
@@ -183,22 +194,39 @@ struct Scores<'a> {
     features: Features<'a>,
 }
 
+/// The best of the links that were tried.
+#[derive(Debug, Clone, Copy)]
+struct Way {
+    /// Which of the scores.
+    place: usize,
+    prior: Prior,
+    /// On how many folds they were tried, and the mean log loss there.
+    folds: usize,
+    loss: f64,
+}
+
+/// What the best link is made of.
+struct Linkable {
+    way: Way,
+    kept: Kept,
+    candidates: Vec<Candidate>,
+    margin: Option<Linear>,
+    documents: Vec<HeldOut>,
+    /// A table a kind of score, and what brings it to the scale of logits.
+    tables: Vec<(ScoreTable, f64)>,
+}
+
 struct Search<'a> {
-    bench: Bench<'a>,
     options: &'a TrainOptions,
     deadline: Option<Instant>,
-    link_trials: Vec<LinkTrialRecord>,
     /// Whether the corpus is small.
     is_small: bool,
-    /// Which of the vocabularies.
-    vocabulary: usize,
-    /// Whether that has words alone because they are tried beside words and pairs.
-    words_alone: bool,
-    min_document_frequency: u32,
+    link_trials: Vec<LinkTrialRecord>,
 }
 
 impl Search<'_> {
-    fn auto(&mut self) -> Result<Vec<Trial>, TrainError> {
+    /// Tries both estimates by themselves, and finds out over which of them a link is best.
+    fn auto(&mut self, bench: &Bench<'_>, kept: Kept) -> Result<(Vec<Trial>, Option<Linkable>), TrainError> {
         let mut pairs: Vec<[f64; 2]> = self.options.alpha.map_or(ALPHAS.to_vec(), |alpha| vec![[alpha, alpha]]);
         if self.options.alpha.is_none() && self.is_small {
             pairs.extend(SMALL_ALPHAS);
@@ -212,40 +240,60 @@ impl Search<'_> {
                 ]
             })
             .collect();
-        let (documents, tables) = self.bench.score(&candidates)?;
-        let mut trials: Vec<Trial> =
-            candidates.iter().zip(&tables).map(|(&candidate, table)| self.plain(candidate, &documents, table)).collect();
-        let topics = || documents.iter().map(|document| document.topics.as_slice()).collect();
-        let scales: Vec<f64> = trials.iter().map(|trial| trial.calibration.scale).collect();
-        let scaled = |at: usize| (&tables[at], scales[at]);
-        let mut ways: Vec<Scores<'_>> = (pairs.iter().enumerate())
-            .map(|(pair, &alphas)| {
-                let features = Features::new(Labels::Single, &[scaled(2 * pair), scaled(2 * pair + 1)], topics());
-                Scores { alphas, margin: false, features }
-            })
+        let (documents, tables) = bench.score(&candidates)?;
+        let trials: Vec<Trial> =
+            candidates.iter().zip(&tables).map(|(&candidate, table)| self.plain(candidate, &documents, table, kept)).collect();
+        let mut tables: Vec<(ScoreTable, f64)> =
+            tables.into_iter().zip(&trials).map(|(table, trial)| (table, trial.calibration.scale)).collect();
+        let ways: Vec<Scores<'_>> = (pairs.iter().zip(tables.chunks_exact(2)))
+            .map(|(&alphas, tables)| Scores { alphas, margin: false, features: features_of(&documents, tables) })
             .collect();
-        let Some((pair, prior)) = self.best_link(&ways, &documents)? else { return Ok(trials) };
-        let candidates = candidates[2 * pair..2 * pair + 2].to_vec();
-        trials.insert(0, self.linked(candidates.clone(), None, &ways.swap_remove(pair).features, &documents, prior)?);
-        if self.is_small
-            && !self.is_out_of_time()
-            && let Some(Margin { held_out, linear }) = Margin::fit(&self.bench)?
-        {
-            let tables = [scaled(2 * pair), scaled(2 * pair + 1), (&held_out, fit_scale(&documents, &held_out))];
-            let ways =
-                [Scores { alphas: pairs[pair], margin: true, features: Features::new(Labels::Single, &tables, topics()) }];
-            if let Some((_, prior)) = self.best_link(&ways, &documents)? {
-                trials.insert(0, self.linked(candidates, Some(linear), &ways[0].features, &documents, prior)?);
-            }
-        }
-        Ok(trials)
+        let folds = if ways.first().is_some_and(|first| first.features.products() <= MAX_ON_ALL_FOLDS) { FOLDS } else { 1 };
+        let Some(way) = self.best_link(&ways, &documents, folds, kept)? else { return Ok((trials, None)) };
+        let own = 2 * way.place..2 * way.place + 2;
+        let tables = tables.drain(own.clone()).collect();
+        let linkable = Linkable { way, kept, candidates: candidates[own].to_vec(), margin: None, documents, tables };
+        let linkable = if self.is_small { self.with_margin(bench, pairs[way.place], linkable)? } else { linkable };
+        Ok((trials, Some(linkable)))
     }
 
-    /// The scores (a place in `ways`) and the prior whose link does best on the documents of one fold that it did not see; None where there
-    /// is no time for any.
-    fn best_link(&mut self, ways: &[Scores<'_>], documents: &[HeldOut]) -> Result<Option<(usize, Prior)>, TrainError> {
-        let folds = if ways.first().is_some_and(|first| first.features.products() <= MAX_ON_ALL_FOLDS) { FOLDS } else { 1 };
-        let mut best: Option<(f64, usize, Prior)> = None;
+    /// Lets the link look at the widest margin, too, where that lowers the log loss. To fit it takes the documents one by one, and often:
+    /// a small corpus can afford it.
+    fn with_margin(&mut self, bench: &Bench<'_>, alphas: [f64; 2], mut linkable: Linkable) -> Result<Linkable, TrainError> {
+        if self.is_out_of_time() {
+            return Ok(linkable);
+        }
+        let Some(Margin { held_out, linear }) = Margin::fit(bench)? else { return Ok(linkable) };
+        let Linkable { way, kept, documents, tables, .. } = &mut linkable;
+        let scale = fit_scale(documents, &held_out);
+        tables.push((held_out, scale));
+        let scores = [Scores { alphas, margin: true, features: features_of(documents, tables) }];
+        match self.best_link(&scores, documents, way.folds, *kept)?.filter(|wide| wide.loss < way.loss) {
+            Some(wide) => {
+                *way = wide;
+                linkable.margin = Some(linear);
+            }
+            None => drop(tables.pop()),
+        }
+        Ok(linkable)
+    }
+
+    /// Fits and measures the best link. It is measured by two links, each of which did not see the folds it is measured on.
+    fn link(&self, linkable: Linkable) -> Result<Trial, TrainError> {
+        let Linkable { way, kept, candidates, margin, documents, tables } = linkable;
+        self.linked(candidates, margin, &features_of(&documents, &tables), &documents, way.prior, kept)
+    }
+
+    /// The scores and the prior whose link does best on the documents of so many folds (of each by a link that did not see it); None where
+    /// there is no time for any.
+    fn best_link(
+        &mut self,
+        ways: &[Scores<'_>],
+        documents: &[HeldOut],
+        folds: usize,
+        kept: Kept,
+    ) -> Result<Option<Way>, TrainError> {
+        let mut best: Option<Way> = None;
         for (place, Scores { alphas, margin, features }) in ways.iter().enumerate() {
             for variance in LINK_VARIANCES {
                 if self.is_out_of_time() {
@@ -260,38 +308,40 @@ impl Search<'_> {
                     loss += log_loss(&link.logits(features, unseen.iter().copied()), &unseen, documents);
                     unseen_count += unseen.len();
                 }
-                let log_loss = loss / unseen_count as f64;
+                let loss = loss / unseen_count as f64;
                 let [multinomial_alpha, complement_alpha] = *alphas;
                 self.link_trials.push(LinkTrialRecord {
                     multinomial_alpha,
                     complement_alpha,
                     margin: *margin,
                     link_variance: variance,
-                    words_alone: self.words_alone,
-                    log_loss,
+                    words_alone: kept.words_alone,
+                    log_loss: loss,
                 });
-                if best.is_none_or(|(least, _, _)| loss < least) {
-                    best = Some((loss, place, prior));
+                if best.is_none_or(|best| loss < best.loss) {
+                    best = Some(Way { place, prior, folds, loss });
                 }
             }
         }
-        Ok(best.map(|(_, place, prior)| (place, prior)))
+        Ok(best)
     }
 
-    fn multi_label(&mut self) -> Result<Vec<Trial>, TrainError> {
+    fn multi_label(&self, bench: &Bench<'_>, kept: Kept) -> Result<Vec<Trial>, TrainError> {
         let candidate = Candidate::OneAgainstRest { interpolation: INTERPOLATION };
-        let (documents, tables) = self.bench.score(&[candidate])?;
+        let (documents, tables) = bench.score(&[candidate])?;
         let Some(table) = tables.first() else { return Ok(Vec::new()) };
         let topics = documents.iter().map(|document| document.topics.as_slice()).collect();
         let features = Features::new(Labels::Multiple, &[(table, 2.0 / table.deviation())], topics);
-        Ok(vec![self.linked(vec![candidate], None, &features, &documents, MULTI_LABEL_PRIOR)?])
+        Ok(vec![self.linked(vec![candidate], None, &features, &documents, MULTI_LABEL_PRIOR, kept)?])
     }
 
-    fn plain(&self, candidate: Candidate, documents: &[HeldOut], table: &ScoreTable) -> Trial {
-        self.trial(Plan::Plain(candidate), self.calibrate(documents, table, Labels::Single))
+    fn plain(&self, candidate: Candidate, documents: &[HeldOut], table: &ScoreTable, kept: Kept) -> Trial {
+        let calibration = self.calibrate(documents, table, Labels::Single);
+        Trial { plan: Plan::Plain(candidate), calibration, kept }
     }
 
-    /// A link over the candidates' scores, and those of the margin. It is measured by two links, each of which did not see the folds it is measured on.
+    /// A link over the candidates' scores, and those of the margin. It is measured by two links, each of which did not see the folds it is
+    /// measured on.
     fn linked(
         &self,
         candidates: Vec<Candidate>,
@@ -299,6 +349,7 @@ impl Search<'_> {
         features: &Features<'_>,
         documents: &[HeldOut],
         prior: Prior,
+        kept: Kept,
     ) -> Result<Trial, TrainError> {
         let all = features.thinned((0..features.len()).collect(), usize::MAX);
         let link = self.fit(features, &all, prior, FINAL_ITERATIONS)?;
@@ -314,17 +365,7 @@ impl Search<'_> {
             held_out.push(logits.row(0).iter().copied());
         }
         let calibration = self.calibrate(documents, &held_out, features.labels());
-        Ok(self.trial(Plan::Linked { candidates, margin, link: Box::new(link), prior }, calibration))
-    }
-
-    fn trial(&self, plan: Plan, calibration: Calibration) -> Trial {
-        Trial {
-            plan,
-            calibration,
-            vocabulary: self.vocabulary,
-            words_alone: self.words_alone,
-            min_document_frequency: self.min_document_frequency,
-        }
+        Ok(Trial { plan: Plan::Linked { candidates, margin, link: Box::new(link), prior }, calibration, kept })
     }
 
     fn fit(&self, features: &Features<'_>, chosen: &[usize], prior: Prior, iterations: u64) -> Result<Link, TrainError> {
@@ -339,6 +380,12 @@ impl Search<'_> {
     fn is_out_of_time(&self) -> bool {
         self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
     }
+}
+
+/// What a link looks at: tables of the documents, each with what brings it to the scale of logits.
+fn features_of<'a>(documents: &'a [HeldOut], tables: &'a [(ScoreTable, f64)]) -> Features<'a> {
+    let tables: Vec<(&ScoreTable, f64)> = tables.iter().map(|(table, scale)| (table, *scale)).collect();
+    Features::new(Labels::Single, &tables, documents.iter().map(|document| document.topics.as_slice()).collect())
 }
 
 /// Of the scores of the documents at `places`.
@@ -379,9 +426,9 @@ impl Trial {
             link_variance: None,
             scale: self.calibration.scale,
             seed: options.seed,
-            min_document_frequency: self.min_document_frequency,
+            min_document_frequency: self.kept.min_document_frequency,
             keep_terms: options.keep_terms.unwrap_or(0),
-            words_alone: self.words_alone,
+            words_alone: self.kept.words_alone,
         };
         let mut describe = |candidate: Candidate| match candidate {
             Candidate::Smoothed(estimator, alpha) => {

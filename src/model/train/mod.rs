@@ -191,7 +191,7 @@ pub fn train(inputs: &[Input], options: &TrainOptions, progress: &Progress) -> R
     check_corpus(&corpus, least)?;
     let mut choice = choose::choose(&mut corpus, options)?;
     let best = choice.trials.first().ok_or(TrainError::NoTerms(least.pairs))?;
-    let choose::Vocabulary { terms, counts } = choice.vocabularies.swap_remove(best.vocabulary);
+    let choose::Vocabulary { terms, counts } = choice.vocabularies.swap_remove(best.kept.vocabulary);
     let linear = best.fit(&counts)?;
     let warnings = warnings(&corpus, options.labels);
     let draft = freeze::draft(options, record, &corpus.topics, terms, linear, best, choice.records(options));
