@@ -131,6 +131,10 @@ pub struct RecipeRecord {
     pub complement_alpha: Option<f64>,
     /// The share of the whole collection's distribution in each estimate (Jelinek-Mercer smoothing), where there is one.
     pub interpolation: Option<f64>,
+    /// Whether the link also looks at the scores of weights that keep a wide margin between each topic and the rest (a linear support
+    /// vector machine; Hsieh, Chang, Lin, Keerthi and Sundararajan, ICML 2008).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub margin: bool,
     /// How far the link's parameters may stray from those shared by all topics (the variance of their prior), where there is a link.
     pub link_variance: Option<f64>,
     /// What the scores were multiplied by so that the probabilities are calibrated (temperature scaling; Guo, Pleiss, Sun and
@@ -152,6 +156,9 @@ impl fmt::Display for RecipeRecord {
         write!(f, "{} naive Bayes", self.kind)?;
         if self.words_alone {
             f.write_str(", words alone")?;
+        }
+        if self.margin {
+            f.write_str(", wide margin")?;
         }
         for (name, value) in [
             ("multinomial alpha", self.multinomial_alpha),
@@ -185,6 +192,9 @@ pub struct LinkTrialRecord {
     pub multinomial_alpha: f64,
     /// As in [`RecipeRecord`].
     pub complement_alpha: f64,
+    /// As in [`RecipeRecord`].
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub margin: bool,
     /// As in [`RecipeRecord`].
     pub link_variance: f64,
     /// As in [`RecipeRecord`].

@@ -380,11 +380,14 @@ fn cross_validation_tries_both_estimators_and_their_link_and_keeps_the_best() {
     let best = &trained.manifest.trials[0];
     assert_eq!((&best.recipe, Some(&best.metrics)), (&trained.manifest.recipe, trained.manifest.metrics.as_ref()));
     let linked = trained.manifest.trials.iter().find(|trial| trial.recipe.kind == "linked").expect("there was time for it");
-    // One alpha is given: what is left are the two variances, with pairs and without.
-    let of_same_terms = |trial: &&LinkTrialRecord| trial.words_alone == linked.recipe.words_alone;
-    let chosen: Vec<&LinkTrialRecord> = trained.manifest.link_trials.iter().filter(of_same_terms).collect();
-    assert_eq!((chosen.len(), trained.manifest.link_trials.len()), (2, 4));
-    let chosen = chosen.into_iter().min_by(|a, b| a.log_loss.total_cmp(&b.log_loss)).expect("two trials");
+    // One alpha is given: what is left are the two variances, with pairs and without, with the widest margin and without.
+    let tried: BTreeSet<(bool, bool, String)> = (trained.manifest.link_trials.iter())
+        .map(|trial| (trial.words_alone, trial.margin, trial.link_variance.to_string()))
+        .collect();
+    assert_eq!((tried.len(), trained.manifest.link_trials.len()), (8, 8));
+    let by_loss = |a: &&LinkTrialRecord, b: &&LinkTrialRecord| a.log_loss.total_cmp(&b.log_loss);
+    let chosen = trained.manifest.link_trials.iter().min_by(by_loss).expect("eight trials");
+    assert_eq!((linked.recipe.words_alone, linked.recipe.margin), (chosen.words_alone, chosen.margin));
     assert_eq!(linked.recipe.link_variance, Some(chosen.link_variance));
     assert_eq!(linked.recipe.multinomial_alpha, Some(chosen.multinomial_alpha));
     assert_eq!(linked.recipe.complement_alpha, Some(chosen.complement_alpha));

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::calibrate::{Calibration, calibrate};
+use super::calibrate::{Calibration, calibrate, fit_scale};
 use super::counts::{Counts, Lengths};
 use super::cross_validate::{Bench, HeldOut, ScoreTable};
 use super::estimate::{Candidate, Estimator, Linear};
@@ -10,6 +10,7 @@ use super::folds::{FOLDS, Folds};
 use super::freeze::Terms;
 use super::inverted::{Inverted, LeastFrequencies, Rank};
 use super::link::{Effort, Features, Link, Prior};
+use super::margin::Margin;
 use super::select;
 use super::topic_counts::TopicCounts;
 use super::{DEFAULT_MIN_DOCUMENT_FREQUENCY, Recipe, TrainError, TrainOptions};
@@ -43,8 +44,8 @@ const MULTI_LABEL_PRIOR: Prior = Prior { own: 0.3, cross: 0.03 };
 enum Plan {
     /// One estimator.
     Plain(Candidate),
-    /// One or two, with a link over their scores.
-    Linked { candidates: Vec<Candidate>, link: Box<Link>, prior: Prior },
+    /// One or two, perhaps with the weights of the widest margin beside them, and a link over their scores.
+    Linked { candidates: Vec<Candidate>, margin: Option<Linear>, link: Box<Link>, prior: Prior },
 }
 
 /// A plan with what its held-out scores taught.
@@ -52,11 +53,7 @@ enum Plan {
 pub(super) struct Trial {
     plan: Plan,
     pub(super) calibration: Calibration,
-    /// A place in [`Choice::vocabularies`].
-    pub(super) vocabulary: usize,
-    /// Whether that has words alone because they were tried beside words and pairs.
-    pub(super) words_alone: bool,
-    min_document_frequency: u32,
+    pub(super) kept: Kept,
 }
 
 /// Terms that a model may have, and their counts.
@@ -109,13 +106,15 @@ pub(super) fn choose(corpus: &mut Inverted, options: &TrainOptions) -> Result<Ch
     let least = least_frequencies(options, document_count);
     let folds = Folds::deal(corpus, options.seed, options.recipe);
     let mut choice = Choice { trials: Vec::new(), vocabularies: Vec::new(), link_trials: Vec::new(), is_cut_short: false };
+    let is_small = document_count <= SMALL;
+    let mut search = Search { options, deadline, is_small, link_trials: Vec::new(), is_cut_short: false };
+    let mut best: Option<Linkable> = None;
     for words_alone in [false, true] {
         if words_alone && !tries_words_alone(options, document_count) {
             break;
         }
         // Something has to be tried, however short the time.
-        if !choice.trials.is_empty() && deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-            choice.is_cut_short = true;
+        if !choice.trials.is_empty() && search.is_out_of_time() {
             break;
         }
         let selection = if words_alone {
@@ -130,35 +129,49 @@ pub(super) fn choose(corpus: &mut Inverted, options: &TrainOptions) -> Result<Ch
         let lengths = Lengths::of(corpus, &folds)?;
         let counts = Counts::of(corpus, &folds, &selection, &lengths)?;
         let bench = Bench { corpus, folds: &folds, lengths: &lengths, counts: &counts };
-        let vocabulary = choice.vocabularies.len();
-        let min_document_frequency = selection.min_document_frequency();
-        let mut search = Search {
-            bench,
-            options,
-            deadline,
-            is_small: document_count <= SMALL,
-            link_trials: Vec::new(),
-            is_cut_short: false,
-            vocabulary,
+        let kept = Kept {
+            vocabulary: choice.vocabularies.len(),
             words_alone,
-            min_document_frequency,
+            min_document_frequency: selection.min_document_frequency(),
         };
         let trials = match (options.labels, options.recipe) {
-            (Labels::Multiple, _) => search.multi_label()?,
+            (Labels::Multiple, _) => search.multi_label(&bench, kept)?,
             (Labels::Single, Recipe::Fixed(estimator)) => {
                 let candidate = Candidate::Smoothed(estimator, options.alpha.unwrap_or(estimator.default_alpha()));
-                let (documents, tables) = search.bench.score(&[candidate])?;
-                tables.iter().map(|table| search.plain(candidate, &documents, table)).collect()
+                let (documents, tables) = bench.score(&[candidate])?;
+                tables.iter().map(|table| search.plain(candidate, &documents, table, kept)).collect()
             }
-            (Labels::Single, Recipe::Auto) => search.auto()?,
+            (Labels::Single, Recipe::Auto) => {
+                let (trials, linkable) = search.auto(&bench, kept)?;
+                // Of equals the first.
+                if let Some(linkable) = linkable
+                    && best.as_ref().is_none_or(|best| linkable.way.loss < best.way.loss)
+                {
+                    best = Some(linkable);
+                }
+                trials
+            }
         };
         choice.trials.extend(trials);
-        choice.link_trials.append(&mut search.link_trials);
-        choice.is_cut_short |= search.is_cut_short;
         choice.vocabularies.push(Vocabulary { terms: Terms::selected(corpus), counts: counts.selected });
     }
+    if let Some(best) = best {
+        choice.trials.insert(0, search.link(best)?);
+    }
+    choice.link_trials = search.link_trials;
+    choice.is_cut_short = search.is_cut_short;
     rank(&mut choice.trials, |trial| &trial.calibration.metrics);
     Ok(choice)
+}
+
+/// Which selection of terms.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Kept {
+    /// A place in [`Choice::vocabularies`].
+    pub(super) vocabulary: usize,
+    /// Whether that has words alone because they are tried beside words and pairs.
+    pub(super) words_alone: bool,
+    min_document_frequency: u32,
 }
 
 /// Puts the best trial first, the others behind it by accuracy. The best has the least log loss of those whose accuracy lies within a
@@ -181,24 +194,50 @@ fn rank<T>(trials: &mut [T], metrics: impl Fn(&T) -> &MetricsRecord) {
     }
 }
 
+/// Held-out scores that a link may look at.
+struct Scores<'a> {
+    /// The pseudo-counts of the two estimates.
+    alphas: [f64; 2],
+    /// Whether those of the widest margin are beside them.
+    margin: bool,
+    features: Features<'a>,
+}
+
+/// The best of the links that were tried.
+#[derive(Debug, Clone, Copy)]
+struct Way {
+    /// Which of the scores.
+    place: usize,
+    prior: Prior,
+    /// On how many folds they were tried, and the mean log loss there.
+    folds: usize,
+    loss: f64,
+}
+
+/// What the best link is made of.
+struct Linkable {
+    way: Way,
+    kept: Kept,
+    candidates: Vec<Candidate>,
+    margin: Option<Linear>,
+    documents: Vec<HeldOut>,
+    /// A table a kind of score, and what brings it to the scale of logits.
+    tables: Vec<(ScoreTable, f64)>,
+}
+
 struct Search<'a> {
-    bench: Bench<'a>,
     options: &'a TrainOptions,
     deadline: Option<Instant>,
+    /// Whether the corpus is small.
+    is_small: bool,
     link_trials: Vec<LinkTrialRecord>,
     /// Whether the deadline came before all was tried.
     is_cut_short: bool,
-    /// Whether the corpus is small.
-    is_small: bool,
-    /// Which of the vocabularies.
-    vocabulary: usize,
-    /// Whether that has words alone because they are tried beside words and pairs.
-    words_alone: bool,
-    min_document_frequency: u32,
 }
 
 impl Search<'_> {
-    fn auto(&mut self) -> Result<Vec<Trial>, TrainError> {
+    /// Tries both estimates by themselves, and finds out over which of them a link is best.
+    fn auto(&mut self, bench: &Bench<'_>, kept: Kept) -> Result<(Vec<Trial>, Option<Linkable>), TrainError> {
         let mut pairs: Vec<[f64; 2]> = self.options.alpha.map_or(ALPHAS.to_vec(), |alpha| vec![[alpha, alpha]]);
         if self.options.alpha.is_none() && self.is_small {
             pairs.extend(SMALL_ALPHAS);
@@ -212,23 +251,14 @@ impl Search<'_> {
                 ]
             })
             .collect();
-        let (documents, tables) = self.bench.score(&candidates)?;
-        let mut trials: Vec<Trial> =
-            candidates.iter().zip(&tables).map(|(&candidate, table)| self.plain(candidate, &documents, table)).collect();
-        let topics = || documents.iter().map(|document| document.topics.as_slice()).collect();
-        let features: Vec<Features<'_>> = tables
-            .chunks_exact(2)
-            .zip(trials.chunks_exact(2))
-            .map(|(tables, trials)| {
-                let scaled = |at: usize| (&tables[at], trials[at].calibration.scale);
-                Features::new(Labels::Single, &[scaled(0), scaled(1)], topics())
-            })
+        let (documents, tables) = bench.score(&candidates)?;
+        let trials: Vec<Trial> =
+            candidates.iter().zip(&tables).map(|(&candidate, table)| self.plain(candidate, &documents, table, kept)).collect();
+        let mut tables: Vec<(ScoreTable, f64)> =
+            tables.into_iter().zip(&trials).map(|(table, trial)| (table, trial.calibration.scale)).collect();
+        let ways: Vec<Scores<'_>> = (pairs.iter().zip(tables.chunks_exact(2)))
+            .map(|(&alphas, tables)| Scores { alphas, margin: false, features: features_of(&documents, tables) })
             .collect();
-        if let Some((pair, prior)) = self.best_link(&pairs, &features, &documents)? {
-            let candidates = candidates[2 * pair..2 * pair + 2].to_vec();
-            let linked = self.linked(candidates, &features[pair], &documents, prior)?;
-            trials.insert(0, linked);
-        }
         // Two pairs of pseudo-counts may have one in common: it was tried once.
         let mut distinct: Vec<Trial> = Vec::with_capacity(trials.len());
         for trial in trials {
@@ -236,23 +266,56 @@ impl Search<'_> {
                 distinct.push(trial);
             }
         }
-        Ok(distinct)
+        let trials = distinct;
+        let folds = if ways.first().is_some_and(|first| first.features.products() <= MAX_ON_ALL_FOLDS) { FOLDS } else { 1 };
+        let Some(way) = self.best_link(&ways, &documents, folds, kept)? else { return Ok((trials, None)) };
+        let own = 2 * way.place..2 * way.place + 2;
+        let tables = tables.drain(own.clone()).collect();
+        let linkable = Linkable { way, kept, candidates: candidates[own].to_vec(), margin: None, documents, tables };
+        let linkable = if self.is_small { self.with_margin(bench, pairs[way.place], linkable)? } else { linkable };
+        Ok((trials, Some(linkable)))
     }
 
-    /// The smoothing (a place in `features`) and the prior whose link does best on the documents of one fold that it did not see; None
-    /// where there is no time for any.
+    /// Lets the link look at the widest margin, too, where that lowers the log loss. To fit it takes the documents one by one, and often:
+    /// a small corpus can afford it.
+    fn with_margin(&mut self, bench: &Bench<'_>, alphas: [f64; 2], mut linkable: Linkable) -> Result<Linkable, TrainError> {
+        if self.is_out_of_time() {
+            return Ok(linkable);
+        }
+        let Some(Margin { held_out, linear }) = Margin::fit(bench)? else { return Ok(linkable) };
+        let Linkable { way, kept, documents, tables, .. } = &mut linkable;
+        let scale = fit_scale(documents, &held_out);
+        tables.push((held_out, scale));
+        let scores = [Scores { alphas, margin: true, features: features_of(documents, tables) }];
+        match self.best_link(&scores, documents, way.folds, *kept)?.filter(|wide| wide.loss < way.loss) {
+            Some(wide) => {
+                *way = wide;
+                linkable.margin = Some(linear);
+            }
+            None => drop(tables.pop()),
+        }
+        Ok(linkable)
+    }
+
+    /// Fits and measures the best link. It is measured by two links, each of which did not see the folds it is measured on.
+    fn link(&self, linkable: Linkable) -> Result<Trial, TrainError> {
+        let Linkable { way, kept, candidates, margin, documents, tables } = linkable;
+        self.linked(candidates, margin, &features_of(&documents, &tables), &documents, way.prior, kept)
+    }
+
+    /// The scores and the prior whose link does best on the documents of so many folds (of each by a link that did not see it); None where
+    /// there is no time for any.
     fn best_link(
         &mut self,
-        alphas: &[[f64; 2]],
-        features: &[Features<'_>],
+        ways: &[Scores<'_>],
         documents: &[HeldOut],
-    ) -> Result<Option<(usize, Prior)>, TrainError> {
-        let folds = if features.first().is_some_and(|first| first.products() <= MAX_ON_ALL_FOLDS) { FOLDS } else { 1 };
-        let mut best: Option<(f64, usize, Prior)> = None;
-        for (pair, (features, &[multinomial_alpha, complement_alpha])) in features.iter().zip(alphas).enumerate() {
+        folds: usize,
+        kept: Kept,
+    ) -> Result<Option<Way>, TrainError> {
+        let mut best: Option<Way> = None;
+        for (place, Scores { alphas, margin, features }) in ways.iter().enumerate() {
             for variance in LINK_VARIANCES {
                 if self.is_out_of_time() {
-                    self.is_cut_short = true;
                     break;
                 }
                 let prior = Prior { own: variance, cross: variance };
@@ -264,42 +327,48 @@ impl Search<'_> {
                     loss += log_loss(&link.logits(features, unseen.iter().copied()), &unseen, documents);
                     unseen_count += unseen.len();
                 }
-                let log_loss = loss / unseen_count as f64;
+                let loss = loss / unseen_count as f64;
+                let [multinomial_alpha, complement_alpha] = *alphas;
                 self.link_trials.push(LinkTrialRecord {
                     multinomial_alpha,
                     complement_alpha,
+                    margin: *margin,
                     link_variance: variance,
-                    words_alone: self.words_alone,
-                    log_loss,
+                    words_alone: kept.words_alone,
+                    log_loss: loss,
                 });
-                if best.is_none_or(|(least, _, _)| loss < least) {
-                    best = Some((loss, pair, prior));
+                if best.is_none_or(|best| loss < best.loss) {
+                    best = Some(Way { place, prior, folds, loss });
                 }
             }
         }
-        Ok(best.map(|(_, pair, prior)| (pair, prior)))
+        Ok(best)
     }
 
-    fn multi_label(&mut self) -> Result<Vec<Trial>, TrainError> {
+    fn multi_label(&self, bench: &Bench<'_>, kept: Kept) -> Result<Vec<Trial>, TrainError> {
         let candidate = Candidate::OneAgainstRest { interpolation: INTERPOLATION };
-        let (documents, tables) = self.bench.score(&[candidate])?;
+        let (documents, tables) = bench.score(&[candidate])?;
         let Some(table) = tables.first() else { return Ok(Vec::new()) };
         let topics = documents.iter().map(|document| document.topics.as_slice()).collect();
         let features = Features::new(Labels::Multiple, &[(table, 2.0 / table.deviation())], topics);
-        Ok(vec![self.linked(vec![candidate], &features, &documents, MULTI_LABEL_PRIOR)?])
+        Ok(vec![self.linked(vec![candidate], None, &features, &documents, MULTI_LABEL_PRIOR, kept)?])
     }
 
-    fn plain(&self, candidate: Candidate, documents: &[HeldOut], table: &ScoreTable) -> Trial {
-        self.trial(Plan::Plain(candidate), self.calibrate(documents, table, Labels::Single))
+    fn plain(&self, candidate: Candidate, documents: &[HeldOut], table: &ScoreTable, kept: Kept) -> Trial {
+        let calibration = self.calibrate(documents, table, Labels::Single);
+        Trial { plan: Plan::Plain(candidate), calibration, kept }
     }
 
-    /// A link over the candidates' scores. It is measured by two links, each of which did not see the folds it is measured on.
+    /// A link over the candidates' scores, and those of the margin. It is measured by two links, each of which did not see the folds it is
+    /// measured on.
     fn linked(
         &self,
         candidates: Vec<Candidate>,
+        margin: Option<Linear>,
         features: &Features<'_>,
         documents: &[HeldOut],
         prior: Prior,
+        kept: Kept,
     ) -> Result<Trial, TrainError> {
         let all = features.thinned((0..features.len()).collect(), usize::MAX);
         let link = self.fit(features, &all, prior, FINAL_ITERATIONS)?;
@@ -315,17 +384,7 @@ impl Search<'_> {
             held_out.push(logits.row(0).iter().copied());
         }
         let calibration = self.calibrate(documents, &held_out, features.labels());
-        Ok(self.trial(Plan::Linked { candidates, link: Box::new(link), prior }, calibration))
-    }
-
-    fn trial(&self, plan: Plan, calibration: Calibration) -> Trial {
-        Trial {
-            plan,
-            calibration,
-            vocabulary: self.vocabulary,
-            words_alone: self.words_alone,
-            min_document_frequency: self.min_document_frequency,
-        }
+        Ok(Trial { plan: Plan::Linked { candidates, margin, link: Box::new(link), prior }, calibration, kept })
     }
 
     fn fit(&self, features: &Features<'_>, chosen: &[usize], prior: Prior, iterations: u64) -> Result<Link, TrainError> {
@@ -337,9 +396,18 @@ impl Search<'_> {
         calibrate(documents, table, labels, self.options.target_precision)
     }
 
-    fn is_out_of_time(&self) -> bool {
-        self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+    /// Whether there is no time for more; then the search is cut short.
+    fn is_out_of_time(&mut self) -> bool {
+        let is_over = self.deadline.is_some_and(|deadline| Instant::now() >= deadline);
+        self.is_cut_short |= is_over;
+        is_over
     }
+}
+
+/// What a link looks at: tables of the documents, each with what brings it to the scale of logits.
+fn features_of<'a>(documents: &'a [HeldOut], tables: &'a [(ScoreTable, f64)]) -> Features<'a> {
+    let tables: Vec<(&ScoreTable, f64)> = tables.iter().map(|(table, scale)| (table, *scale)).collect();
+    Features::new(Labels::Single, &tables, documents.iter().map(|document| document.topics.as_slice()).collect())
 }
 
 /// Of the scores of the documents at `places`.
@@ -361,10 +429,10 @@ impl Trial {
     pub(super) fn fit(&self, totals: &TopicCounts) -> Result<Linear, TrainError> {
         match &self.plan {
             Plan::Plain(candidate) => Linear::fit(*candidate, totals),
-            Plan::Linked { candidates, link, .. } => {
+            Plan::Linked { candidates, margin, link, .. } => {
                 let kinds =
                     candidates.iter().map(|&candidate| Linear::fit(candidate, totals)).collect::<Result<Vec<_>, _>>()?;
-                Ok(link.fold(&kinds.iter().collect::<Vec<_>>()))
+                Ok(link.fold(&kinds.iter().chain(margin).collect::<Vec<_>>()))
             }
         }
     }
@@ -376,12 +444,13 @@ impl Trial {
             multinomial_alpha: None,
             complement_alpha: None,
             interpolation: None,
+            margin: false,
             link_variance: None,
             scale: self.calibration.scale,
             seed: options.seed,
-            min_document_frequency: self.min_document_frequency,
+            min_document_frequency: self.kept.min_document_frequency,
             keep_terms: options.keep_terms.unwrap_or(0),
-            words_alone: self.words_alone,
+            words_alone: self.kept.words_alone,
         };
         let mut describe = |candidate: Candidate| match candidate {
             Candidate::Smoothed(estimator, alpha) => {
@@ -398,9 +467,10 @@ impl Trial {
         };
         match &self.plan {
             Plan::Plain(candidate) => record.kind = describe(*candidate).to_owned(),
-            Plan::Linked { candidates, prior, .. } => {
+            Plan::Linked { candidates, margin, prior, .. } => {
                 let names: Vec<&str> = candidates.iter().map(|&candidate| describe(candidate)).collect();
                 record.kind = if let [only] = names[..] { only.to_owned() } else { "linked".to_owned() };
+                record.margin = margin.is_some();
                 record.link_variance = Some(prior.cross);
             }
         }

@@ -70,6 +70,11 @@ impl Lengths {
         }
         Ok(Self { scales: squares.into_iter().map(scale_of).collect(), logs })
     }
+
+    /// [`length_scale`] of a document's selected terms.
+    pub(super) fn scale(&self, document: u32) -> f32 {
+        self.scales[document as usize]
+    }
 }
 
 fn scale_of(squares: u64) -> f32 {

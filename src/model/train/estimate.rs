@@ -67,7 +67,7 @@ pub(super) enum Candidate {
 const NO_ALPHA: f64 = 1e-12;
 
 /// A linear model: `score = bias + sum over terms of x * weight`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Linear {
     /// A row a topic, a column a term.
     pub(super) weights: Array2<f64>,

@@ -63,7 +63,7 @@ impl Folds {
 }
 
 /// A number that looks random and is not (SplitMix64; Steele, Lea and Flood, 2014).
-fn shuffled(seed: u64, ordinal: Ordinal) -> u64 {
+pub(super) fn shuffled(seed: u64, ordinal: Ordinal) -> u64 {
     let mut z = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ ordinal;
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

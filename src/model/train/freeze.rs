@@ -68,7 +68,7 @@ pub(super) fn draft(
             trials,
             link_trials,
             labels: options.labels,
-            text: TextOptions { pairs: options.text.pairs && !trial.words_alone, ..options.text },
+            text: TextOptions { pairs: options.text.pairs && !trial.kept.words_alone, ..options.text },
             topics: topics
                 .iter()
                 .enumerate()

@@ -223,7 +223,7 @@ impl Inverted {
 }
 
 /// Calls `each` with every number below `count`, which threads take in turns, each with a state of its own.
-fn for_each_place<S: Send>(
+pub(super) fn for_each_place<S: Send>(
     count: usize,
     threads: usize,
     new_state: impl Fn() -> S + Sync,

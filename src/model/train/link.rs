@@ -1,6 +1,6 @@
 //! The link: a small regularised logistic regression on held-out scores, which folds into the one linear table.
 //!
-//! Every kind of score (multinomial M, complement Q; or the one-against-rest log-odds) is linear in the document's vector, and so
+//! Every kind of score (multinomial, complement, wide margin; or the one-against-rest log-odds) is linear in the document's vector, and so
 //! is `logits = own * z + A' g + b`, where `z` are the document's scores, `g` the scores again and, where topics exclude each
 //! other, the mean of each kind over the topics. Fitted on scores of documents that the estimators did not see, it weighs the
 //! kinds against each other, corrects what one topic takes from another, and comes out calibrated.
@@ -26,7 +26,7 @@ use ndarray::Array2;
 use super::cross_validate::ScoreTable;
 use super::estimate::Linear;
 use crate::model::manifest::Labels;
-use features::{Normaliser, fill_cross};
+use features::{MAX_KINDS, Normaliser, fill_cross};
 use objective::{Layout, Objective};
 use turn::Turn;
 
@@ -140,7 +140,7 @@ impl Link {
         // What is linear, alone: the offsets (the means' means, the bias) belong to the bias.
         let linear = Parameters { bias: vec![0.0; k], ..self.parameters.clone() };
         for term in 0..terms {
-            let mut means = [0.0; 2];
+            let mut means = [0.0; MAX_KINDS];
             for (((kind, normaliser), own), mean) in
                 kinds.iter().zip(&self.normalisers).zip(own.chunks_exact_mut(k)).zip(&mut means)
             {
@@ -154,7 +154,7 @@ impl Link {
                 *weight = *output;
             }
         }
-        let mut means = [0.0; 2];
+        let mut means = [0.0; MAX_KINDS];
         for (((kind, normaliser), own), mean) in
             kinds.iter().zip(&self.normalisers).zip(own.chunks_exact_mut(k)).zip(&mut means)
         {

@@ -21,6 +21,7 @@ mod freeze;
 mod intern;
 mod inverted;
 mod link;
+mod margin;
 mod select;
 mod topic_counts;
 mod topics;
@@ -190,7 +191,7 @@ pub fn train(inputs: &[Input], options: &TrainOptions, progress: &Progress) -> R
     check_corpus(&corpus, least)?;
     let mut choice = choose::choose(&mut corpus, options)?;
     let best = choice.trials.first().ok_or(TrainError::NoTerms(least.pairs))?;
-    let choose::Vocabulary { terms, counts } = choice.vocabularies.swap_remove(best.vocabulary);
+    let choose::Vocabulary { terms, counts } = choice.vocabularies.swap_remove(best.kept.vocabulary);
     let linear = best.fit(&counts)?;
     let mut warnings = warnings(&corpus, options.labels);
     if choice.is_cut_short {

@@ -12,8 +12,10 @@ const MAX_DOCUMENTS: usize = 40_960;
 const MAX_PRODUCTS: usize = 1 << 27;
 /// And the least of the most.
 const MIN_DOCUMENTS: usize = 4_096;
+/// How many kinds of scores there may be.
+pub(super) const MAX_KINDS: usize = 3;
 
-/// Held-out scores as the link takes them, one or more kinds, brought to the scale of logits.
+/// Held-out scores as the link takes them, one to [`MAX_KINDS`] kinds, brought to the scale of logits.
 #[derive(Debug)]
 pub(in crate::model::train) struct Features<'a> {
     pub(super) labels: Labels,
@@ -103,7 +105,7 @@ impl<'a> Features<'a> {
     #[inline(always)]
     pub(super) fn row(&self, document: usize, own: &mut [f64], cross: &mut [f64]) {
         let k = self.topic_count;
-        let mut means = [0.0; 2];
+        let mut means = [0.0; MAX_KINDS];
         for ((kind, own), mean) in self.kinds.iter().zip(own.chunks_exact_mut(k)).zip(&mut means) {
             let row = kind.table.row(document);
             *mean = kind.normaliser.apply(self.labels, row.iter().map(|&score| f64::from(score)), mean_of(row), own);
