@@ -276,8 +276,8 @@ impl Search<'_> {
         Ok((trials, Some(linkable)))
     }
 
-    /// Lets the link look at the widest margin, too, where that lowers the log loss. To fit it takes the documents one by one, and often:
-    /// a small corpus can afford it.
+    /// Lets the link look at the widest margin, too, where that lowers the log loss. To fit it takes the documents one by one,
+    /// and often: a small corpus can afford it.
     fn with_margin(&mut self, bench: &Bench<'_>, alphas: [f64; 2], mut linkable: Linkable) -> Result<Linkable, TrainError> {
         if self.is_out_of_time() {
             return Ok(linkable);
@@ -297,7 +297,7 @@ impl Search<'_> {
         Ok(linkable)
     }
 
-    /// Fits and measures the best link. It is measured by two links, each of which did not see the folds it is measured on.
+    /// Fits and measures the best link.
     fn link(&self, linkable: Linkable) -> Result<Trial, TrainError> {
         let Linkable { way, kept, candidates, margin, documents, tables } = linkable;
         self.linked(candidates, margin, &features_of(&documents, &tables), &documents, way.prior, kept)
