@@ -322,7 +322,7 @@ impl Interner {
 #[inline]
 const fn with_count(document: u32, count: u32) -> (u32, usize) {
     let counted = (count != 1) as u32;
-    (document | counted * COUNTED, counted as usize)
+    (document | (counted * COUNTED), counted as usize)
 }
 
 /// Two places, ordered by the first one.
