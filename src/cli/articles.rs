@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
 use super::article_json::{Line, publish_time, to_import};
-use super::classify::{read_text, split_title};
+use super::classify::ArticleFile;
 use super::output::{counted, print, print_json, printable, thousands};
 use super::progress;
 use super::remote::{DEFAULT_SERVER, MAX_ANSWER_BYTES, Remote};
@@ -105,7 +105,8 @@ pub(super) struct PutArguments {
     /// A label, KEY=VALUE; may be given several times
     #[arg(long, value_name = "KEY=VALUE", value_parser = label)]
     label: Vec<(String, String)>,
-    /// The text: its first line is the title if an empty line follows it; "-" is standard input
+    /// The text: its first line is the title if an empty line follows it, or it is JSON if the file's
+    /// name ends in .json; "-" is standard input
     #[arg(value_name = "FILE", default_value = "-")]
     file: PathBuf,
 }
@@ -229,8 +230,8 @@ fn count(value: i64) -> u64 {
 }
 
 fn put(arguments: PutArguments) -> anyhow::Result<()> {
-    let text = read_text(&arguments.file)?;
-    let article = split_title(&text);
+    let file = ArticleFile::read(&arguments.file)?;
+    let article = file.text();
     let request = pb::PutArticleRequest {
         article: Some(pb::ArchivedArticle {
             id: arguments.id.clone(),

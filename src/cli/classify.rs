@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use clap::Args;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::output::{print, print_json, printable};
 use super::read_model;
@@ -23,8 +23,9 @@ Examples:
   slugline classify --model models/mine/1 --json articles.jsonl
   pbpaste | slugline classify --server http://127.0.0.1:50051 -
 
-A text file is one article: its first line is the title if an empty line follows it. A file whose name ends in .jsonl, \
-.jsonl.gz or .jsonl.zst holds an article a line: {\"id\", \"title\", \"body\"}. Without --model and --server, the model that is \
+A text file is one article: its first line is the title if an empty line follows it. A file whose name ends in .json is one \
+article, {\"title\", \"body\"}, or a request as Classify takes it, {\"article\": {...}}. One whose name ends in .jsonl, .jsonl.gz or \
+.jsonl.zst holds an article a line: {\"id\", \"title\", \"body\"}. Without --model and --server, the model that is \
 part of the binary answers.";
 
 /// How many places of a term the table shows; JSON has them all.
@@ -66,9 +67,8 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
         if is_json_lines(file) {
             classify_lines(&mut classifier, file, &arguments)?;
         } else {
-            let text = read_text(file)?;
-            let article = split_title(&text);
-            let answer = classifier.ask(article, &arguments).with_context(|| file.display().to_string())?;
+            let article = ArticleFile::read(file)?;
+            let answer = classifier.ask(article.text(), &arguments).with_context(|| file.display().to_string())?;
             show(&file.display().to_string(), &answer, &arguments)?;
         }
     }
@@ -110,8 +110,50 @@ fn classify_lines(classifier: &mut Classifier, file: &Path, arguments: &Argument
     }
 }
 
+/// An article from a file of its own.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct ArticleFile {
+    #[serde(default)]
+    title: String,
+    #[serde(default)]
+    body: String,
+}
+
+impl ArticleFile {
+    /// Reads a text file (see [`split_title`]), or, where its name ends in .json, an object: of title and body, or one that has such an object
+    /// as its `article`, which is what ClassificationService takes.
+    pub(super) fn read(file: &Path) -> anyhow::Result<Self> {
+        let text = read_text(file)?;
+        if file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json")) {
+            return Self::from_json(&text).with_context(|| {
+                format!(
+                    "{} is no JSON object with a \"title\" and a \"body\", or with an \"article\" that has them",
+                    file.display()
+                )
+            });
+        }
+        let ArticleText { title, body } = split_title(&text);
+        Ok(Self { title: title.to_owned(), body: body.to_owned() })
+    }
+
+    fn from_json(text: &str) -> anyhow::Result<Self> {
+        let mut object: serde_json::Map<String, serde_json::Value> =
+            serde_json::from_str(text.strip_prefix('\u{feff}').unwrap_or(text))?;
+        let article = object.remove("article").unwrap_or(serde_json::Value::Object(object));
+        let article: Self = serde_json::from_value(article)?;
+        if article.text().is_blank() {
+            bail!("there is neither a title nor a body in it");
+        }
+        Ok(article)
+    }
+
+    pub(super) fn text(&self) -> ArticleText<'_> {
+        ArticleText { title: &self.title, body: &self.body }
+    }
+}
+
 /// Reads a text file, no further than a server would take it.
-pub(super) fn read_text(file: &Path) -> anyhow::Result<String> {
+fn read_text(file: &Path) -> anyhow::Result<String> {
     let limit = Limits::default().article_bytes as u64;
     let name = file.display();
     let mut bytes = Vec::new();
@@ -128,7 +170,7 @@ pub(super) fn read_text(file: &Path) -> anyhow::Result<String> {
 }
 
 /// The first line is the title if there is an empty line after it.
-pub(super) fn split_title(text: &str) -> ArticleText<'_> {
+fn split_title(text: &str) -> ArticleText<'_> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut lines = text.as_bytes().lines();
     let first = lines.next().and_then(Result::ok).unwrap_or_default();
@@ -386,5 +428,18 @@ mod tests {
         assert_eq!(split_title("one line"), ArticleText { title: "", body: "one line" });
         assert_eq!(split_title(""), ArticleText::default());
         assert_eq!(split_title("日本\n\n本文").title, "日本");
+    }
+
+    #[test]
+    fn a_json_article_stands_alone_or_in_a_request() {
+        let read = |text: &str| ArticleFile::from_json(text).map(|article| (article.title, article.body));
+        let expected = || ("A title".to_owned(), "A \"body\".".to_owned());
+        let alone = r#"{"title": "A title", "body": "A \"body\".", "id": 7}"#;
+        assert_eq!(read(alone).expect("an article"), expected());
+        let request = format!("\u{feff}{{\"article\": {alone}, \"explain\": true}}");
+        assert_eq!(read(&request).expect("a request"), expected());
+        for bad in ["{}", "[]", "{\"title\": 1}", "{\"article\": {\"title\": \" \"}}", "{\"title\": \"cut of"] {
+            assert!(read(bad).is_err(), "{bad}");
+        }
     }
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::article_json::{Line, publish_time};
 use super::articles::{Server, headline, label};
-use super::classify::{read_text, split_title};
+use super::classify::ArticleFile;
 use super::output::{print, print_json, printable};
 use super::remote::{MAX_ANSWER_BYTES, Remote};
 use crate::grpc::pb;
@@ -30,7 +30,8 @@ pub(super) struct Arguments {
     /// The id of the article that results are to be like
     #[arg(long, value_name = "ID", conflicts_with = "file", required_unless_present = "file")]
     id: Option<String>,
-    /// A text that results are to be like: its first line is the title if an empty line follows it; "-" is standard input
+    /// A text that results are to be like: its first line is the title if an empty line follows it, or it is JSON if the
+    /// file's name ends in .json; "-" is standard input
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
     /// Only articles of this topic; may be given several times, for any of them
@@ -84,8 +85,8 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
     let source = match (&arguments.id, &arguments.file) {
         (Some(id), _) => Source::ArticleId(id.clone()),
         (None, Some(file)) => {
-            let text = read_text(file)?;
-            let article = split_title(&text);
+            let file = ArticleFile::read(file)?;
+            let article = file.text();
             Source::Article(pb::Article {
                 title: article.title.to_owned(),
                 body: article.body.to_owned(),

@@ -36,6 +36,22 @@ fn classification_explains_itself_and_the_sum_is_right() {
 }
 
 #[test]
+fn a_json_file_is_the_article_in_it() {
+    let directory = with_example_model();
+    let (title, body) = ("Striker scores twice", "The coach praised the players.");
+    fs::write(directory.path().join("article.txt"), format!("{title}\n\n{body}")).expect("a file");
+    let article = json!({"title": title, "body": body});
+    fs::write(directory.path().join("article.json"), article.to_string()).expect("a file");
+    fs::write(directory.path().join("request.json"), json!({"article": article, "explain": true}).to_string()).expect("a file");
+    fs::write(directory.path().join("list.json"), json!([article]).to_string()).expect("a file");
+    let classify = |file: &str| slugline_in(directory.path(), &["classify", "--model", "mine/1", "--json", file]);
+    let topics = |file: &str| classify(file).succeeded().json()["topics"].clone();
+    assert_eq!(topics("article.json"), topics("article.txt"));
+    assert_eq!(topics("request.json"), topics("article.txt"));
+    classify("list.json").failed(1, "list.json is no JSON object with a \"title\" and a \"body\"");
+}
+
+#[test]
 fn explained_terms_are_shown_with_their_places() {
     let directory = with_example_model();
     let text = "Élan of the match\n\nMatch after match, a match for the coach.\n";
