@@ -35,7 +35,7 @@ SEARCH_ROUNDS = 3
 MAX_TRAINING_MEMORY_MIB = 500
 # Our whole command with one fixed recipe (which is what the peer fits), with reading, cross-validation and writing, over the peer's
 # vectorise + fit alone.
-MAX_TIME_RATIO = 0.33
+MAX_TIME_RATIO = 0.25
 
 SERVED_FILES = ("manifest.json", "model.safetensors")
 COMMAND_SECONDS = 1200
