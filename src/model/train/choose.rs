@@ -11,10 +11,11 @@ use super::freeze::Terms;
 use super::inverted::{Inverted, LeastFrequencies, Rank};
 use super::link::{Effort, Features, Link, Prior};
 use super::margin::Margin;
+use super::rank::rank;
 use super::select;
 use super::topic_counts::TopicCounts;
 use super::{DEFAULT_MIN_DOCUMENT_FREQUENCY, Recipe, TrainError, TrainOptions};
-use crate::model::manifest::{Labels, LinkTrialRecord, MetricsRecord, RecipeRecord, TrialRecord};
+use crate::model::manifest::{Labels, LinkTrialRecord, RecipeRecord, TrialRecord};
 use crate::model::softmax;
 
 /// The pseudo-counts that `auto` tries, of the multinomial and the complement estimate: light and strong smoothing.
@@ -172,26 +173,6 @@ pub(super) struct Kept {
     /// Whether that has words alone because they are tried beside words and pairs.
     pub(super) words_alone: bool,
     min_document_frequency: u32,
-}
-
-/// Puts the best trial first, the others behind it by accuracy. The best has the least log loss of those whose accuracy lies within a
-/// standard error of the highest: on a few thousand documents accuracy cannot tell more, and the log loss also sees the
-/// probabilities. (The one-standard-error rule of Breiman, Friedman, Olshen and Stone, 1984.)
-fn rank<T>(trials: &mut [T], metrics: impl Fn(&T) -> &MetricsRecord) {
-    // A stable sort: of equals the first tried comes first.
-    trials.sort_by(|a, b| {
-        let (a, b) = (metrics(a), metrics(b));
-        b.accuracy.total_cmp(&a.accuracy).then(a.log_loss.total_cmp(&b.log_loss))
-    });
-    let Some(highest) = trials.first().map(&metrics) else { return };
-    let variance = highest.accuracy * (1.0 - highest.accuracy) / highest.document_count.max(1) as f64;
-    let least = highest.accuracy - variance.sqrt();
-    let best = (0..trials.len())
-        .filter(|&place| metrics(&trials[place]).accuracy >= least)
-        .min_by(|&a, &b| metrics(&trials[a]).log_loss.total_cmp(&metrics(&trials[b]).log_loss));
-    if let Some(best) = best {
-        trials[..=best].rotate_right(1);
-    }
 }
 
 /// Held-out scores that a link may look at.
@@ -475,38 +456,5 @@ impl Trial {
             }
         }
         record
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn metrics(document_count: u64, accuracy: f64, log_loss: f64) -> MetricsRecord {
-        MetricsRecord {
-            document_count,
-            accuracy,
-            micro_f1: accuracy,
-            macro_f1: accuracy,
-            log_loss,
-            expected_calibration_error: 0.0,
-            confident_share: 0.0,
-        }
-    }
-
-    /// The accuracies in the order of the ranking.
-    fn ranked(document_count: u64, trials: &[(f64, f64)]) -> Vec<f64> {
-        let mut trials: Vec<MetricsRecord> =
-            trials.iter().map(|&(accuracy, log_loss)| metrics(document_count, accuracy, log_loss)).collect();
-        rank(&mut trials, |metrics| metrics);
-        trials.iter().map(|metrics| metrics.accuracy).collect()
-    }
-
-    #[test]
-    fn within_a_standard_error_of_the_highest_accuracy_the_log_loss_decides() {
-        // The standard error of 0.8 is 0.04 on 100 documents, and 0.004 on 10,000.
-        let trials = [(0.75, 0.1), (0.77, 0.5), (0.78, 0.6), (0.8, 0.7)];
-        assert_eq!(ranked(100, &trials), [0.77, 0.8, 0.78, 0.75]);
-        assert_eq!(ranked(10_000, &trials), [0.8, 0.78, 0.77, 0.75]);
     }
 }

@@ -186,8 +186,9 @@ impl RowEstimate {
         Self { factor: sums.length_factor() as f32, unit: unit as f32, form, bias }
     }
 
-    /// The weights of a term by topic, from its sums: by topic, and the collection's. Both are padded, as [`super::counts::padded`] says, and what stands behind the topics
-    /// in `out` means nothing. The loops are apart so that the compiler can make vector instructions of those that can be.
+    /// The weights of a term by topic, from its sums: by topic, and the collection's. `sums` and `out` are padded, as
+    /// [`super::counts::padded`] says; what stands behind the topics in `out` means nothing. The loops are apart so that the compiler
+    /// can make vector instructions of those that can be.
     #[inline(always)]
     pub(super) fn row(&self, sums: &[u64], collection: u64, out: &mut [f32]) {
         match &self.form {

@@ -14,10 +14,10 @@ use super::{BIAS_VARIANCE, Prior, SHARED_VARIANCE};
 #[derive(Debug)]
 pub(super) struct Turn {
     topic_count: usize,
-    /// The inverse of `L'`: upper triangular.
-    matrix: Array2<f64>,
-    /// The same row by row.
-    turning: Vec<f64>,
+    /// How many inputs the matrix has.
+    inputs: usize,
+    /// The inverse of `L'`, row by row: upper triangular.
+    matrix: Vec<f64>,
     /// By kind.
     pub(super) scales: Vec<Scales>,
     /// By topic: what its column is multiplied by, for the Hessian of a rare topic is a small one; and its bias.
@@ -71,8 +71,8 @@ impl Turn {
         let curvatures: Vec<f64> = frequencies.iter().map(|share| (share / count).min(0.5)).map(|p| p * (1.0 - p)).collect();
         let topic_scales = curvatures.iter().map(|of_topic| (curvature / of_topic).sqrt().clamp(0.5, 4.0)).collect();
         let bias_scales = curvatures.iter().map(|of_topic| 1.0 / (of_topic + 1.0 / (BIAS_VARIANCE * count)).sqrt()).collect();
-        let turning = matrix.iter().copied().collect();
-        Ok(Self { topic_count: features.topic_count, matrix, turning, scales, topic_scales, bias_scales })
+        let matrix = matrix.iter().copied().collect();
+        Ok(Self { topic_count: features.topic_count, inputs, matrix, scales, topic_scales, bias_scales })
     }
 
     /// Multiplies each topic's column of a matrix.
@@ -84,11 +84,15 @@ impl Turn {
         }
     }
 
+    fn rows(&self) -> impl Iterator<Item = &[f64]> {
+        self.matrix.chunks_exact(self.inputs.max(1))
+    }
+
     /// Turns the inputs of a document.
     #[inline(always)]
     pub(super) fn inputs(&self, cross: &[f64], out: &mut [f64]) {
         out.fill(0.0);
-        for (place, (&input, row)) in cross.iter().zip(self.turning.chunks_exact(cross.len().max(1))).enumerate() {
+        for (place, (&input, row)) in cross.iter().zip(self.rows()).enumerate() {
             for (out, weight) in out[place..].iter_mut().zip(&row[place..]) {
                 *out += input * weight;
             }
@@ -99,7 +103,7 @@ impl Turn {
     pub(super) fn back(&self, turned: &[f64]) -> Vec<f64> {
         let k = self.topic_count;
         let mut matrix = vec![0.0; turned.len()];
-        for (row, (out, weights)) in matrix.chunks_exact_mut(k).zip(self.matrix.rows()).enumerate() {
+        for (row, (out, weights)) in matrix.chunks_exact_mut(k).zip(self.rows()).enumerate() {
             for (&weight, turned) in weights.iter().zip(turned.chunks_exact(k)).skip(row) {
                 for (out, value) in out.iter_mut().zip(turned) {
                     *out += weight * value;
@@ -112,7 +116,7 @@ impl Turn {
     /// The gradient by the turned matrix, from that by the matrix.
     pub(super) fn gradient(&self, gradient: &[f64], out: &mut [f64]) {
         let k = self.topic_count;
-        for (row, (gradient, weights)) in gradient.chunks_exact(k).zip(self.matrix.rows()).enumerate() {
+        for (row, (gradient, weights)) in gradient.chunks_exact(k).zip(self.rows()).enumerate() {
             for (&weight, out) in weights.iter().zip(out.chunks_exact_mut(k)).skip(row) {
                 for (out, value) in out.iter_mut().zip(gradient) {
                     *out += weight * value;
