@@ -85,10 +85,30 @@ impl<'a> Words<'a> {
     /// The words.
     #[inline]
     pub fn iter(self) -> impl Iterator<Item = Word<'a>> {
-        self.words.iter().map(move |word| match word.length {
+        self.words.iter().map(move |word| self.word(word))
+    }
+
+    /// How many they are.
+    pub fn len(self) -> usize {
+        self.words.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(self) -> bool {
+        self.words.is_empty()
+    }
+
+    /// The word at a place among them, from 0 on.
+    pub fn get(self, place: usize) -> Option<Word<'a>> {
+        self.words.get(place).map(|word| self.word(word))
+    }
+
+    #[inline]
+    fn word(self, word: &WordAt) -> Word<'a> {
+        match word.length {
             0 => Word::Overlong,
             length => Word::Term { hash: word.hash, text: WordText(&self.text[word.start..word.start + length]) },
-        })
+        }
     }
 }
 

@@ -37,11 +37,42 @@ fn weight(term: &Term, posting: Posting) -> f64 {
     f64::from(log_tf(posting.count)) * f64::from(term.idf)
 }
 
+/// What counting has to know of a document, in one place.
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    /// [`length_scale`] of its selected terms.
+    scale: f32,
+    /// The fold that it is held out with, and in the other bits its topic; [`Entry::LIST`] where it has several or none.
+    fold_and_topic: u32,
+}
+
+impl Entry {
+    const TOPIC_BITS: u32 = u32::BITS - (FOLDS + 1).next_power_of_two().ilog2();
+    const LIST: u32 = (1 << Self::TOPIC_BITS) - 1;
+
+    fn new(scale: f32, fold: usize, topics: &[u32]) -> Self {
+        let topic = if let &[topic] = topics { topic.min(Self::LIST) } else { Self::LIST };
+        Self { scale, fold_and_topic: (fold as u32) << Self::TOPIC_BITS | topic }
+    }
+
+    #[inline(always)]
+    fn fold(self) -> usize {
+        (self.fold_and_topic >> Self::TOPIC_BITS) as usize
+    }
+
+    /// Its only topic.
+    #[inline(always)]
+    fn topic(self) -> Option<usize> {
+        let topic = self.fold_and_topic & Self::LIST;
+        (topic != Self::LIST).then_some(topic as usize)
+    }
+}
+
 /// What the documents' vectors are multiplied by.
 #[derive(Debug)]
 pub(super) struct Lengths {
-    /// By document: [`length_scale`] of its selected terms.
-    scales: Vec<f32>,
+    /// By document.
+    entries: Vec<Entry>,
     /// The sum of the natural logarithms of the vectors' lengths, in units, by fold.
     logs: [u64; FOLDS + 1],
 }
@@ -68,12 +99,15 @@ impl Lengths {
                 logs[folds.of(document)] += fixed(libm::log(squares as f64 / SQUARE_UNIT) / 2.0, UNIT);
             }
         }
-        Ok(Self { scales: squares.into_iter().map(scale_of).collect(), logs })
+        let entry = |(squares, document)| {
+            Entry::new(scale_of(squares), folds.of(document), corpus.document_topics.of(document))
+        };
+        Ok(Self { entries: squares.into_iter().zip(0..).map(entry).collect(), logs })
     }
 
     /// [`length_scale`] of a document's selected terms.
     pub(super) fn scale(&self, document: u32) -> f32 {
-        self.scales[document as usize]
+        self.entries[document as usize].scale
     }
 }
 
@@ -156,6 +190,16 @@ pub(super) struct TermCells {
     collection: [u64; FOLDS + 1],
     /// 0 where no document of the fold has the term: then there is nothing above, either.
     document_frequencies: [u32; FOLDS + 1],
+    /// The first `held_out_count` are the postings of documents that are held out.
+    held_out: Vec<HeldOutPosting>,
+    held_out_count: usize,
+}
+
+/// A posting of a document that is held out.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct HeldOutPosting {
+    pub(super) posting: Posting,
+    pub(super) fold: usize,
 }
 
 impl TermCells {
@@ -167,12 +211,14 @@ impl TermCells {
             presence: vec![0; (FOLDS + 1) * stride],
             collection: [0; FOLDS + 1],
             document_frequencies: [0; FOLDS + 1],
+            held_out: Vec::new(),
+            held_out_count: 0,
         }
     }
 
     /// Counts a term.
     #[inline(always)]
-    pub(super) fn count(&mut self, corpus: &Inverted, folds: &Folds, lengths: &Lengths, term: &Term, postings: Postings<'_>) {
+    pub(super) fn count(&mut self, corpus: &Inverted, lengths: &Lengths, term: &Term, postings: Postings<'_>) {
         // Most terms are in few documents, and so in few folds.
         for fold in 0..=FOLDS {
             if self.is_in(fold) {
@@ -183,17 +229,37 @@ impl TermCells {
                 self.document_frequencies[fold] = 0;
             }
         }
+        if self.held_out.len() < term.document_frequency as usize {
+            let none = HeldOutPosting { posting: Posting { document: 0, count: 0 }, fold: 0 };
+            self.held_out.resize(term.document_frequency as usize, none);
+        }
+        let mut held_out_count = 0;
         for posting in postings {
-            let fold = folds.of(posting.document);
-            let x = fixed(weight(term, posting) * f64::from(lengths.scales[posting.document as usize]), UNIT);
+            let entry = lengths.entries[posting.document as usize];
+            let fold = entry.fold();
+            let x = fixed(weight(term, posting) * f64::from(entry.scale), UNIT);
             self.collection[fold] += x;
             self.document_frequencies[fold] += 1;
-            for &topic in corpus.document_topics.of(posting.document) {
-                let cell = fold * self.stride + topic as usize;
+            // Whether a document is held out is hard to guess: there is no branch on it.
+            self.held_out[held_out_count] = HeldOutPosting { posting, fold };
+            held_out_count += usize::from(fold < FOLDS);
+            let mut add = |topic: usize| {
+                let cell = fold * self.stride + topic;
                 self.sums[cell] += x;
                 self.presence[cell] += 1;
+            };
+            match entry.topic() {
+                Some(topic) => add(topic),
+                None => corpus.document_topics.of(posting.document).iter().for_each(|&topic| add(topic as usize)),
             }
         }
+        self.held_out_count = held_out_count;
+    }
+
+    /// The postings of the documents that are held out with one of the folds where the term is `known`.
+    #[inline(always)]
+    pub(super) fn held_out_where(&self, known: u8) -> impl Iterator<Item = HeldOutPosting> {
+        self.held_out[..self.held_out_count].iter().copied().filter(move |held| Counts::is_known(known, held.fold))
     }
 
     /// Whether a document of this fold has the term.
@@ -274,11 +340,14 @@ struct Counting {
     rest_sums: Vec<u64>,
     rest_presence: Vec<u32>,
     folds: [Sums; FOLDS + 1],
+    /// By document: the sum of the squares of what is known of it where it is held out.
     known_squares: Vec<u64>,
+    /// And how many of its words are.
     known_tokens: Vec<u64>,
     pool_size: usize,
     known: Vec<(usize, Vec<u8>)>,
-    rows: Rows,
+    /// A partition each.
+    rows: Vec<Rows>,
 }
 
 impl Counts {
@@ -307,7 +376,7 @@ impl Counts {
                 }
             })
             .collect();
-        let setting = Setting { corpus, folds, lengths, selection, rests: &rests };
+        let setting = Setting { corpus, lengths, selection, rests: &rests };
         let parts = corpus.for_each(
             || Counting {
                 cells: TermCells::new(topic_count),
@@ -318,10 +387,12 @@ impl Counts {
                 known_tokens: vec![0; corpus.document_count()],
                 pool_size: 0,
                 known: Vec::new(),
-                rows: Rows::default(),
+                rows: Vec::new(),
             },
             |counting, partition| {
                 let mut known = Vec::with_capacity(partition.terms.len());
+                let selected_count = partition.terms.iter().filter(|term| term.rank == Rank::Selected).count();
+                counting.rows.push(Rows::with_capacity(selected_count, topic_count));
                 counting.take(setting, partition, &mut known);
                 counting.pool_size += known.len();
                 counting.known.push((partition.number, known));
@@ -346,13 +417,13 @@ impl Counts {
             known.extend(part.known);
             squares.push(part.known_squares);
             tokens.push(part.known_tokens);
-            rows.push(part.rows);
+            rows.extend(part.rows);
         }
         known.sort_unstable_by_key(|(partition, _)| *partition);
         counts.known = known.into_iter().map(|(_, known)| known).collect();
         counts.known_scales = added(squares).into_iter().map(scale_of).collect();
         counts.known_tokens = added(tokens).into_iter().map(|count| count.min(u32::MAX.into()) as u32).collect();
-        counts.selected = TopicCounts::put_together(&counts.all, &rows);
+        counts.selected = TopicCounts::put_together(&counts.all, rows);
         Ok(counts)
     }
 
@@ -377,7 +448,6 @@ impl Counts {
 #[derive(Clone, Copy)]
 struct Setting<'a> {
     corpus: &'a Inverted,
-    folds: &'a Folds,
     lengths: &'a Lengths,
     selection: &'a Selection,
     /// By fold.
@@ -388,14 +458,14 @@ impl Counting {
     /// Counts the terms of a partition; adds to `known` in which folds each is known.
     fn take(&mut self, setting: Setting<'_>, partition: Partition<'_>, known: &mut Vec<u8>) {
         for (term, postings) in partition.pool() {
-            self.cells.count(setting.corpus, setting.folds, setting.lengths, term, postings);
-            known.push(self.take_term(setting, term, postings));
+            self.cells.count(setting.corpus, setting.lengths, term, postings);
+            known.push(self.take_term(setting, term));
         }
     }
 
     /// Adds up a term that was counted; returns in which folds it is known.
-    fn take_term(&mut self, setting: Setting<'_>, term: &Term, postings: Postings<'_>) -> u8 {
-        let Setting { folds, selection, rests, .. } = setting;
+    fn take_term(&mut self, setting: Setting<'_>, term: &Term) -> u8 {
+        let Setting { selection, rests, .. } = setting;
         let Self { cells, folds: sums, rest_sums, rest_presence, .. } = self;
         for fold in cells.others(ALL) {
             let sums = &mut sums[fold];
@@ -409,22 +479,19 @@ impl Counting {
                 known |= u8::from(selection.would_keep(term, rest, rest_presence, document_frequency)) << fold;
             }
         }
-        if known != 0 {
-            for posting in postings {
-                let fold = folds.of(posting.document);
-                if fold < FOLDS && Counts::is_known(known, fold) {
-                    let x = weight(term, posting);
-                    self.known_squares[posting.document as usize] += fixed(x * x, SQUARE_UNIT);
-                    if term.is_word() {
-                        self.known_tokens[posting.document as usize] += u64::from(posting.count);
-                    }
-                }
+        for HeldOutPosting { posting, .. } in cells.held_out_where(known) {
+            let x = weight(term, posting);
+            self.known_squares[posting.document as usize] += fixed(x * x, SQUARE_UNIT);
+            if term.is_word() {
+                self.known_tokens[posting.document as usize] += u64::from(posting.count);
             }
         }
-        if term.rank == Rank::Selected {
-            self.rows.keys.push(term.key());
-            self.rows.sums.push(cells.rest(ALL, rest_sums));
-            self.rows.sums.extend_from_slice(&rest_sums[..sums[0].topics.len()]);
+        if term.rank == Rank::Selected
+            && let Some(rows) = self.rows.last_mut()
+        {
+            rows.keys.push(term.key());
+            rows.sums.push(cells.rest(ALL, rest_sums));
+            rows.sums.extend_from_slice(&rest_sums[..sums[0].topics.len()]);
         }
         known
     }
@@ -456,7 +523,7 @@ mod tests {
             log_lengths: unit(25.0 * 1.7),
         };
         let keys = (0..4).map(|term| (term, 0)).collect();
-        let counts = TopicCounts::put_together(&sums, &[Rows { keys, sums: rows.concat() }]);
+        let counts = TopicCounts::put_together(&sums, vec![Rows { keys, sums: rows.concat() }]);
         for candidate in [
             Candidate::Smoothed(Estimator::Multinomial, 0.03),
             Candidate::Smoothed(Estimator::Complement, 0.4),

@@ -4,7 +4,7 @@ use fearless_simd::prelude::*;
 use fearless_simd::{Level, dispatch, f32x8, i32x8};
 
 use super::TrainError;
-use super::counts::{Counts, LANES, Lengths, TermCells, padded, scaled_weight};
+use super::counts::{Counts, HeldOutPosting, LANES, Lengths, TermCells, padded, scaled_weight};
 use super::estimate::{Candidate, RowEstimate};
 use super::folds::{FOLDS, Folds};
 use super::inverted::{Inverted, Partition};
@@ -142,14 +142,14 @@ impl Bench<'_> {
         estimates: &[Vec<RowEstimate>],
         places: &[(u32, f32)],
     ) {
-        let Self { corpus, folds, lengths, counts } = *self;
+        let Self { corpus, lengths, counts, .. } = *self;
         let Scoring { cells, rest, rows, scores } = scoring;
         let width = rows.len() / FOLDS;
         for ((term, postings), &known) in partition.pool().zip(counts.known(partition.number)) {
             if known == 0 {
                 continue;
             }
-            cells.count(corpus, folds, lengths, term, postings);
+            cells.count(corpus, lengths, term, postings);
             for (fold, (rows, estimates)) in rows.chunks_exact_mut(width).zip(estimates).enumerate() {
                 if Counts::is_known(known, fold) {
                     let collection = cells.rest(fold, rest);
@@ -158,14 +158,11 @@ impl Bench<'_> {
                     }
                 }
             }
-            for posting in postings {
-                let fold = folds.of(posting.document);
-                if fold < FOLDS && Counts::is_known(known, fold) {
-                    let (place, scale) = places[posting.document as usize];
-                    let x = scaled_weight(term, posting, scale);
-                    let scores = &mut scores[place as usize * width..][..width];
-                    add_scaled(simd, scores, &rows[fold * width..][..width], x);
-                }
+            for HeldOutPosting { posting, fold } in cells.held_out_where(known) {
+                let (place, scale) = places[posting.document as usize];
+                let x = scaled_weight(term, posting, scale);
+                let scores = &mut scores[place as usize * width..][..width];
+                add_scaled(simd, scores, &rows[fold * width..][..width], x);
             }
         }
     }

@@ -87,16 +87,16 @@ impl Linear {
     /// The weights for vectors scaled to a typical length of 1, as which the documents are counted.
     fn of_typical_length(candidate: Candidate, counts: &TopicCounts) -> Result<Array2<f64>, TrainError> {
         match candidate {
-            Candidate::Smoothed(Estimator::Multinomial, alpha) => feature_log_probabilities(counts.weights().view(), alpha),
+            Candidate::Smoothed(Estimator::Multinomial, alpha) => feature_log_probabilities(counts.weights(), alpha),
             Candidate::Smoothed(Estimator::Complement, alpha) => {
-                let mut weights = feature_log_probabilities(counts.complement_weights().view(), alpha)?;
+                let mut weights = feature_log_probabilities(counts.complement_weights(), alpha)?;
                 weights.mapv_inplace(|log_probability| -log_probability);
                 Ok(weights)
             }
             Candidate::OneAgainstRest { interpolation } => {
                 let collection = counts.collection_weights();
                 let distribution = |rows: Array2<f64>| {
-                    feature_log_probabilities(interpolated(rows, &collection, interpolation).view(), NO_ALPHA)
+                    feature_log_probabilities(interpolated(rows, &collection, interpolation), NO_ALPHA)
                 };
                 Ok(distribution(counts.weights())? - distribution(counts.rest_weights())?)
             }
@@ -238,23 +238,19 @@ fn interpolated(mut rows: Array2<f64>, collection: &[f64], interpolation: f64) -
 }
 
 /// How much of the matrix linfa is given at a time, in values: it copies what it is given a few times over.
-const VALUES_AT_A_TIME: usize = 1 << 18;
+const VALUES_AT_A_TIME: usize = 1 << 16;
 
-/// The smoothed log-probability of each term (column) in each row: `ln((count + alpha) / (row sum + alpha * terms))`.
-pub(super) fn feature_log_probabilities(counts: ArrayView2<'_, f64>, alpha: f64) -> Result<Array2<f64>, TrainError> {
+/// Of counts, the smoothed log-probability of each term (column) in each row: `ln((count + alpha) / (row sum + alpha * terms))`.
+pub(super) fn feature_log_probabilities(mut counts: Array2<f64>, alpha: f64) -> Result<Array2<f64>, TrainError> {
     let rows_at_a_time = (VALUES_AT_A_TIME / counts.ncols().max(1)).max(1);
-    let mut result = Array2::zeros(counts.raw_dim());
-    for (counts, mut result) in
-        counts.axis_chunks_iter(Axis(0), rows_at_a_time).zip(result.axis_chunks_iter_mut(Axis(0), rows_at_a_time))
-    {
-        let labels: Array1<RowLabel> = (0..counts.nrows()).map(|row| RowLabel { row, generation: 0 }).collect();
-        let dataset = DatasetBase::new(counts, labels);
-        let fitted = fit_quietly(&dataset, alpha)?;
+    for mut rows in counts.axis_chunks_iter_mut(Axis(0), rows_at_a_time) {
+        let labels: Array1<RowLabel> = (0..rows.nrows()).map(|row| RowLabel { row, generation: 0 }).collect();
+        let fitted = fit_quietly(&DatasetBase::new(rows.view(), labels), alpha)?;
         for (row, histogram) in fitted.class_info {
-            result.row_mut(row).assign(&histogram.feature_log_prob);
+            rows.row_mut(row).assign(&histogram.feature_log_prob);
         }
     }
-    Ok(result)
+    Ok(counts)
 }
 
 fn fit_quietly(dataset: &DatasetBase<ArrayView2<'_, f64>, Array1<RowLabel>>, alpha: f64) -> Result<Fitted, TrainError> {

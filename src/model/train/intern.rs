@@ -1,15 +1,18 @@
 //! Turns documents into numbers: each worker gives its own ids to the words and topics it meets, and hands out each document's terms
 //! to the partitions that they belong to.
 
+mod order;
+
 use std::collections::HashMap;
 
+use self::order::TokenOrder;
 use super::chunks::Chunks;
 use super::documents::BagWriter;
 use super::word_table::WordTable;
 use crate::article::TopicName;
 use crate::corpus::{Document, Ordinal};
 use crate::model::manifest::Labels;
-use crate::text::{TermHash, TextOptions, Word, WordScanner, Words};
+use crate::text::{TermHash, TextOptions, Word, WordScanner};
 
 /// Into how many parts the terms are dealt, by their hashes: one is worked on in memory that the nearer caches hold.
 pub(super) const PARTITIONS: usize = 64;
@@ -43,17 +46,6 @@ struct Interned {
     text_end: usize,
 }
 
-/// Where a word was seen: apart from what is looked at less often, for the caches.
-#[derive(Debug, Clone, Copy, Default)]
-struct Seen {
-    /// The document that it was seen in last, from 1 on.
-    document: u32,
-    /// The word's place among those of that document.
-    place: u32,
-    /// In how many documents it was.
-    document_frequency: u32,
-}
-
 /// A word of a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct CountedWord {
@@ -84,10 +76,11 @@ pub(super) struct CountedTerms {
 pub(super) struct Interner {
     options: TextOptions,
     labels: Labels,
-    scanner: WordScanner,
+    scanners: [WordScanner; 2],
     pub(super) table: WordTable,
     words: Vec<Interned>,
-    seen: Vec<Seen>,
+    /// In how many documents each word was: apart from what is looked at less often, for the caches.
+    document_frequencies: Vec<u32>,
     texts: String,
     topic_ids: HashMap<TopicName, u32>,
     /// By local topic id, with their numbers of documents.
@@ -100,12 +93,7 @@ pub(super) struct Interner {
     pub(super) postings: Chunks<u32>,
     /// The documents one by one, for the file that learning goes on from.
     pub(super) bags: Option<BagWriter>,
-    /// Of a text: the ids of its words.
-    ids: Vec<u32>,
-    /// Of the document: by a word's place before the words are sorted, the one after.
-    places: Vec<u32>,
-    /// Of the document: its pairs, each as often as it occurs.
-    pair_keys: Vec<u64>,
+    order: TokenOrder,
     terms: CountedTerms,
 }
 
@@ -114,10 +102,10 @@ impl Interner {
         Self {
             options,
             labels,
-            scanner: WordScanner::default(),
+            scanners: Default::default(),
             table: WordTable::default(),
             words: Vec::new(),
-            seen: Vec::new(),
+            document_frequencies: Vec::new(),
             texts: String::new(),
             topic_ids: HashMap::new(),
             topics: Vec::new(),
@@ -125,9 +113,7 @@ impl Interner {
             document_topics: Vec::new(),
             postings: Chunks::new(2 * PARTITIONS, IN_MEMORY_BYTES),
             bags: keep_documents.then(BagWriter::default),
-            ids: Vec::new(),
-            places: Vec::new(),
-            pair_keys: Vec::new(),
+            order: TokenOrder::default(),
             terms: CountedTerms::default(),
         }
     }
@@ -168,7 +154,7 @@ impl Interner {
         let mut token_count = 0u32;
         for &CountedWord { hash, id, count } in &terms.words {
             token_count = token_count.saturating_add(count);
-            self.seen[id as usize].document_frequency += 1;
+            self.document_frequencies[id as usize] += 1;
             let (document, counted) = with_count(document, count);
             self.postings.push(partition(hash), [id, document, count, 0], 2 + counted);
         }
@@ -192,11 +178,11 @@ impl Interner {
     /// The local id of a word; `append_text` appends its text, of at most [`crate::text::MAX_WORD_BYTES`].
     #[inline]
     pub(super) fn word_id(&mut self, hash: TermHash, append_text: impl FnOnce(&mut String)) -> u32 {
-        let Self { table, words, seen, texts, .. } = self;
+        let Self { table, words, document_frequencies, texts, .. } = self;
         table.number(hash, || {
             append_text(texts);
             words.push(Interned { hash, text_end: texts.len() });
-            seen.push(Seen::default());
+            document_frequencies.push(0);
             (words.len() - 1) as u32
         })
     }
@@ -216,79 +202,32 @@ impl Interner {
         Ok(id)
     }
 
-    /// Sets `terms` to those of the document.
+    /// Sets `terms` to those of the document: the terms of [`crate::text::scan_terms`], each once.
     fn count_terms(&mut self, document: &Document<'_>) {
-        self.find_terms(document);
-        let CountedTerms { words, pairs } = &mut self.terms;
-        // No two have the same hash.
-        words.sort_unstable_by_key(|word| word.hash);
-        self.places.resize(words.len(), 0);
-        for (after, word) in words.iter().enumerate() {
-            self.places[self.seen[word.id as usize].place as usize] = after as u32;
-        }
-        for key in &mut self.pair_keys {
-            let [first, second] = [*key >> 32, *key & u64::from(u32::MAX)].map(|place| self.places[place as usize]);
-            *key = pair_key(first, second);
-        }
-        self.pair_keys.sort_unstable();
-        pairs.clear();
-        for equal in self.pair_keys.chunk_by(|a, b| a == b) {
-            pairs.push(CountedPair { first: (equal[0] >> 32) as u32, second: equal[0] as u32, count: equal.len() as u32 });
-        }
-    }
-
-    /// Sets `terms.words` to the document's words, each once, in the order of the text, and `pair_keys` to its pairs by the words' places:
-    /// the terms of [`crate::text::scan_terms`].
-    ///
-    /// All words of a text are looked up before anything is done with one: no look-up then waits for the one before it.
-    fn find_terms(&mut self, document: &Document<'_>) {
-        let mut scanner = std::mem::take(&mut self.scanner);
-        let mut ids = std::mem::take(&mut self.ids);
-        self.terms.words.clear();
-        self.pair_keys.clear();
+        let [mut title_scanner, mut body_scanner] = std::mem::take(&mut self.scanners);
+        let mut order = std::mem::take(&mut self.order);
+        let mut terms = std::mem::take(&mut self.terms);
         let text = document.text();
-        for (field, times) in [(text.title, self.options.title_weight.get()), (text.body, 1)] {
-            let found = scanner.scan(field, self.options.numbers);
-            ids.clear();
-            ids.extend(found.iter().map(|word| match word {
-                Word::Term { hash, text } => self.word_id(hash, |texts| text.append_to(texts)),
-                // An overlong word has none.
-                Word::Overlong => 0,
-            }));
-            self.take_words(found, &ids, times.into());
-        }
-        self.scanner = scanner;
-        self.ids = ids;
-    }
+        let title = title_scanner.scan(text.title, self.options.numbers);
+        let body = body_scanner.scan(text.body, self.options.numbers);
+        order.sort(title, body);
 
-    /// Adds the words of a text and its pairs to those of the document, each so many times.
-    fn take_words(&mut self, found: Words<'_>, ids: &[u32], times: u32) {
-        let Self { seen, heads, terms, pair_keys, options, .. } = self;
-        let words = &mut terms.words;
-        let number = heads.len() as u32 + 1;
-        let mut len = words.len();
-        words.resize(len + ids.len(), CountedWord { hash: TermHash(0), id: 0, count: 0 });
-        let mut before = None;
-        for (word, &id) in found.iter().zip(ids) {
-            let Word::Term { hash, .. } = word else {
-                before = None;
-                continue;
-            };
-            let seen = &mut seen[id as usize];
-            // Whether the document had the word before is hard to guess: there is no branch on it.
-            let is_new = seen.document != number;
-            let place = if is_new { len as u32 } else { seen.place };
-            (seen.document, seen.place) = (number, place);
-            let word = &mut words[place as usize];
-            *word = CountedWord { hash, id, count: word.count + times };
-            len += usize::from(is_new);
-            if options.pairs
-                && let Some(before) = before.replace(place)
-            {
-                pair_keys.extend(std::iter::repeat_n(pair_key(before, place), times as usize));
-            }
+        let title_weight = u32::from(self.options.title_weight.get());
+        order.count_words(title_weight, &mut terms.words);
+        // All look-ups together: none waits for what is done with the one before it.
+        for (word, at) in terms.words.iter_mut().zip(&order.first_tokens) {
+            word.id = self.word_id(word.hash, |texts| {
+                let word = at.checked_sub(title.len() + 1).map_or_else(|| title.get(*at), |at| body.get(at));
+                if let Some(Word::Term { text, .. }) = word {
+                    text.append_to(texts);
+                }
+            });
         }
-        words.truncate(len);
+        terms.pairs.clear();
+        if self.options.pairs {
+            order.count_pairs(title_weight, &mut terms.pairs);
+        }
+        (self.scanners, self.order, self.terms) = ([title_scanner, body_scanner], order, terms);
     }
 
     /// The topics of a document, by local ids.
@@ -307,7 +246,7 @@ impl Interner {
     }
 
     pub(super) fn document_frequency(&self, id: u32) -> u32 {
-        self.seen[id as usize].document_frequency
+        self.document_frequencies[id as usize]
     }
 
     /// The text of a word.
@@ -323,9 +262,4 @@ impl Interner {
 const fn with_count(document: u32, count: u32) -> (u32, usize) {
     let counted = (count != 1) as u32;
     (document | (counted * COUNTED), counted as usize)
-}
-
-/// Two places, ordered by the first one.
-const fn pair_key(first: u32, second: u32) -> u64 {
-    (first as u64) << 32 | second as u64
 }

@@ -7,7 +7,7 @@ use super::counts::{Sums, UNIT};
 /// How many terms are turned from rows into columns together.
 const TERMS_AT_A_TIME: usize = 64;
 
-/// What the selected terms come to over all documents.
+/// What the selected terms of a partition come to over all documents.
 #[derive(Debug, Default)]
 pub(super) struct Rows {
     /// Their [`super::inverted::Term::key`]s.
@@ -16,37 +16,57 @@ pub(super) struct Rows {
     pub(super) sums: Vec<u64>,
 }
 
+impl Rows {
+    /// None, with room for so many terms.
+    pub(super) fn with_capacity(term_count: usize, topic_count: usize) -> Self {
+        Self { keys: Vec::with_capacity(term_count), sums: Vec::with_capacity(term_count * (topic_count + 1)) }
+    }
+}
+
+/// A term's place in [`TopicCounts::parts`].
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    part: u32,
+    row: u32,
+}
+
 /// For each topic, the sum of the vectors of its documents, in fixed point; and how many documents those are. Terms are in the order of
 /// their texts.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub(super) struct TopicCounts {
     topic_count: usize,
-    /// A row a term, a column a topic.
-    sums: Vec<u64>,
-    /// By term, over all documents: where a document has several topics or none, not the sum over the topics.
-    collection: Vec<u64>,
+    parts: Vec<Rows>,
+    /// By term.
+    places: Vec<Place>,
     documents: Vec<u64>,
     document_count: u64,
     length_factor: f64,
 }
 
 impl TopicCounts {
-    /// `parts`: from each thread what it counted of the selected terms.
-    pub(super) fn put_together(all: &Sums, parts: &[Rows]) -> Self {
-        let topic_count = all.topics.len();
-        let mut order: Vec<((u32, u32), &[u64])> =
-            parts.iter().flat_map(|rows| rows.keys.iter().copied().zip(rows.sums.chunks_exact(topic_count + 1))).collect();
+    /// `parts`: what was counted of the selected terms, each in one of them.
+    pub(super) fn put_together(all: &Sums, parts: Vec<Rows>) -> Self {
+        let places = parts.iter().zip(0..).flat_map(|(rows, part)| {
+            rows.keys.iter().zip(0..).map(move |(&key, row)| (key, Place { part, row }))
+        });
+        let mut order: Vec<((u32, u32), Place)> = places.collect();
         order.sort_unstable_by_key(|(key, _)| *key);
-        let mut sums = Vec::with_capacity(order.len() * topic_count);
-        order.iter().for_each(|(_, row)| sums.extend_from_slice(&row[1..]));
         Self {
-            topic_count,
-            sums,
-            collection: order.iter().map(|(_, row)| row[0]).collect(),
+            topic_count: all.topics.len(),
+            parts,
+            places: order.into_iter().map(|(_, place)| place).collect(),
             documents: all.documents.clone(),
             document_count: all.document_count,
             length_factor: all.length_factor(),
         }
+    }
+
+    /// The sum of a term over all documents (where a document has several topics or none, not the sum over the topics), and its sums by
+    /// topic.
+    fn sums(&self, Place { part, row }: Place) -> (u64, &[u64]) {
+        let width = self.topic_count + 1;
+        let sums = &self.parts[part as usize].sums[row as usize * width..][..width];
+        (sums[0], &sums[1..])
     }
 
     pub(super) fn length_factor(&self) -> f64 {
@@ -58,18 +78,21 @@ impl TopicCounts {
         self.length_factor / UNIT
     }
 
-    /// A number a cell, a row a topic; `value(term, sum)`.
-    fn rows(&self, value: impl Fn(usize, u64) -> f64) -> Array2<f64> {
-        let term_count = self.collection.len();
-        let mut rows = Array2::zeros((self.topic_count, term_count));
+    /// A number a cell, a row a topic, from a term's sums by topic and the sum that `whole` makes of all its sums.
+    fn rows(&self, whole: impl Fn(u64, &[u64]) -> u64, value: impl Fn(u64, u64) -> u64) -> Array2<f64> {
+        let unit = self.unit();
+        let mut rows = Array2::zeros((self.topic_count, self.places.len()));
+        let mut terms: Vec<(u64, &[u64])> = Vec::with_capacity(TERMS_AT_A_TIME);
         // Rows become columns a few lines of cache at a time.
-        for first in (0..term_count).step_by(TERMS_AT_A_TIME) {
-            let terms = first..(first + TERMS_AT_A_TIME).min(term_count);
-            let sums = &self.sums[terms.start * self.topic_count..terms.end * self.topic_count];
+        for (places, first) in self.places.chunks(TERMS_AT_A_TIME).zip((0..).step_by(TERMS_AT_A_TIME)) {
+            terms.clear();
+            terms.extend(places.iter().map(|&place| {
+                let (collection, sums) = self.sums(place);
+                (whole(collection, sums), sums)
+            }));
             for (topic, mut row) in rows.rows_mut().into_iter().enumerate() {
-                let values = row.iter_mut().skip(terms.start);
-                for ((out, term), sums) in values.zip(terms.clone()).zip(sums.chunks_exact(self.topic_count)) {
-                    *out = value(term, sums[topic]);
+                for (out, &(whole, sums)) in row.iter_mut().skip(first).zip(&terms) {
+                    *out = value(whole, sums[topic]) as f64 * unit;
                 }
             }
         }
@@ -78,27 +101,23 @@ impl TopicCounts {
 
     /// The sums as numbers, a row a topic.
     pub(super) fn weights(&self) -> Array2<f64> {
-        let unit = self.unit();
-        self.rows(|_, sum| sum as f64 * unit)
+        self.rows(|_, _| 0, |_, sum| sum)
     }
 
     /// The sums over all topics but one, a row a topic left out.
     pub(super) fn complement_weights(&self) -> Array2<f64> {
-        let totals: Vec<u64> = self.sums.chunks_exact(self.topic_count).map(|row| row.iter().sum()).collect();
-        let unit = self.unit();
-        self.rows(|term, sum| (totals[term] - sum) as f64 * unit)
+        self.rows(|_, sums| sums.iter().sum(), |total, sum| total - sum)
     }
 
     /// The sums over the documents that do not have the topic, a row a topic: where documents may have several or none.
     pub(super) fn rest_weights(&self) -> Array2<f64> {
-        let unit = self.unit();
-        self.rows(|term, sum| (self.collection[term] - sum) as f64 * unit)
+        self.rows(|collection, _| collection, |collection, sum| collection - sum)
     }
 
     /// The sums over all documents.
     pub(super) fn collection_weights(&self) -> Vec<f64> {
         let unit = self.unit();
-        self.collection.iter().map(|&sum| sum as f64 * unit).collect()
+        self.places.iter().map(|&place| self.sums(place).0 as f64 * unit).collect()
     }
 
     pub(super) fn documents(&self) -> &[u64] {

@@ -9,6 +9,9 @@ use crate::model::train::intern::{COUNTED, Interner, PARTITIONS};
 use crate::model::train::select::TopicSizes;
 use crate::model::train::topics::DocumentTopics;
 
+/// How many slots a table of pairs begins with.
+const FIRST_SLOTS: usize = 1 << 13;
+
 /// Builds partitions.
 pub(super) struct Builder<'a, F> {
     pub(super) workers: &'a [Interner],
@@ -26,6 +29,9 @@ pub(super) struct Builder<'a, F> {
 /// Memory for building, to be used again.
 #[derive(Default)]
 pub(super) struct Scratch {
+    /// The pairs as they come, and which of them come again.
+    pairs: Vec<(Pair, Posting)>,
+    repeated: Repeated,
     groups: Groups,
     /// By group: where its next posting goes; [`NONE`] where it is pruned.
     next: Vec<u32>,
@@ -59,25 +65,36 @@ impl<F: Fn(u32) -> f32> Builder<'_, F> {
         let words = words.iter().map(|&(rank, frequency)| (rank, NONE, frequency));
         self.put(words, self.least.words, scratch, &mut terms, &mut out);
 
-        scratch.found.clear();
         let pair_count = self.workers.iter().map(|worker| worker.postings.len_of(PARTITIONS + number) / 3).sum();
-        scratch.groups.clear_for(pair_count);
+        scratch.pairs.clear();
+        scratch.pairs.reserve(pair_count);
+        scratch.repeated.clear_for(pair_count);
         for ((worker, base), ranks) in self.workers.iter().zip(&self.bases).zip(&self.words.ranks) {
             for chunk in worker.postings.of(PARTITIONS + number) {
                 let mut rest = &chunk?[..];
                 while let [first, second, document, after @ ..] = rest {
-                    let (first, second) = (ranks[*first as usize], ranks[*second as usize]);
+                    let pair = Pair { first: ranks[*first as usize], second: ranks[*second as usize] };
                     let (posting, after) = posting(*document, after, *base);
                     rest = after;
                     // Whatever document has a pair has its words: a pair is no more frequent.
-                    if (first != NONE) & (second != NONE) {
-                        scratch.found.push((scratch.groups.count(first, second), posting));
+                    if (pair.first != NONE) & (pair.second != NONE) {
+                        scratch.repeated.add(pair);
+                        scratch.pairs.push((pair, posting));
                     }
                 }
             }
         }
+        scratch.found.clear();
+        scratch.groups.clear();
+        let keeps_all = self.least.pairs <= 1;
+        for &(pair, posting) in &scratch.pairs {
+            // Most pairs are in one document alone.
+            if keeps_all || scratch.repeated.may_contain(pair) {
+                scratch.found.push((scratch.groups.count(pair), posting));
+            }
+        }
         let groups = std::mem::take(&mut scratch.groups);
-        let pairs = groups.groups.iter().map(|group| (group.first, group.second, group.count));
+        let pairs = groups.groups.iter().map(|&(pair, count)| (pair.first, pair.second, count));
         self.put(pairs, self.least.pairs, scratch, &mut terms, &mut out);
         scratch.groups = groups;
         Ok((terms, out))
@@ -113,6 +130,8 @@ impl<F: Fn(u32) -> f32> Builder<'_, F> {
                 *next += 1;
             }
         }
+        terms.reserve(groups.clone().filter(|&(.., frequency)| frequency >= least).count());
+        out.reserve(postings.len() + postings.iter().filter(|posting| posting.count != 1).count());
         let mut rest = &postings[..];
         for (first, second, document_frequency) in groups {
             if document_frequency < least {
@@ -154,64 +173,115 @@ fn posting(document: u32, after: &[u32], base: u32) -> (Posting, &[u32]) {
     }
 }
 
+/// A pair of words, by their ranks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Pair {
+    first: u32,
+    second: u32,
+}
+
+impl Pair {
+    /// Fibonacci hashing (Knuth, The Art of Computer Programming, 6.4): the first bits are the best ones.
+    #[inline(always)]
+    fn hash(self) -> u64 {
+        (u64::from(self.first) << 32 | u64::from(self.second)).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    }
+}
+
+/// Which pairs came more than once: all of those, and some others whose hashes share their place. (A Bloom filter of one hash; Bloom, 1970.)
+#[derive(Default)]
+struct Repeated {
+    /// A power of two of them. Of each two bits the first says that a pair came, the second that one came again.
+    bits: Vec<u64>,
+}
+
+impl Repeated {
+    /// Empties the filter, for so many pairs: four to eight places each.
+    fn clear_for(&mut self, count: usize) {
+        self.bits.clear();
+        self.bits.resize((count / 8 + 1).next_power_of_two(), 0);
+    }
+
+    /// The bits that a pair is in, and the first of its two.
+    #[inline(always)]
+    fn place(&self, pair: Pair) -> (usize, u64) {
+        let hash = pair.hash() >> 24;
+        ((hash >> 6) as usize & (self.bits.len() - 1), 1 << (hash & 62))
+    }
+
+    #[inline(always)]
+    fn add(&mut self, pair: Pair) {
+        let (place, bit) = self.place(pair);
+        let bits = &mut self.bits[place];
+        *bits |= (*bits & bit) << 1 | bit;
+    }
+
+    #[inline(always)]
+    fn may_contain(&self, pair: Pair) -> bool {
+        let (place, bit) = self.place(pair);
+        self.bits[place] & bit << 1 != 0
+    }
+}
+
 /// Pairs of words, numbered as they first come and counted.
 #[derive(Default)]
 struct Groups {
-    groups: Vec<Group>,
+    groups: Vec<(Pair, u32)>,
     /// A power of two of them: 0 where free, else a group's number and 1.
     slots: Vec<u32>,
 }
 
-struct Group {
-    first: u32,
-    second: u32,
-    count: u32,
-}
-
 impl Groups {
-    /// Empties the table, for at most so many pairs.
-    fn clear_for(&mut self, most: usize) {
+    /// Empties the table.
+    fn clear(&mut self) {
         self.groups.clear();
         self.slots.clear();
-        self.slots.resize((most + most / 2 + 1).next_power_of_two(), 0);
+        self.slots.resize(FIRST_SLOTS, 0);
     }
 
     /// Counts a pair, and returns its number.
     #[inline(always)]
-    fn count(&mut self, first: u32, second: u32) -> u32 {
-        let place = self.place(first, second);
+    fn count(&mut self, pair: Pair) -> u32 {
+        let place = self.place(pair);
         if self.slots[place] == 0 {
-            return self.insert(first, second, place);
+            return self.insert(pair, place);
         }
         let number = self.slots[place] - 1;
-        self.groups[number as usize].count += 1;
+        self.groups[number as usize].1 += 1;
         number
     }
 
-    fn insert(&mut self, first: u32, second: u32, place: usize) -> u32 {
-        self.groups.push(Group { first, second, count: 1 });
+    fn insert(&mut self, pair: Pair, place: usize) -> u32 {
+        self.groups.push((pair, 1));
         self.slots[place] = self.groups.len() as u32;
+        if self.groups.len() * 2 > self.slots.len() {
+            self.grow();
+        }
         self.groups.len() as u32 - 1
+    }
+
+    #[cold]
+    fn grow(&mut self) {
+        let slot_count = 2 * self.slots.len();
+        self.slots.clear();
+        self.slots.resize(slot_count, 0);
+        for number in 0..self.groups.len() {
+            let place = self.place(self.groups[number].0);
+            self.slots[place] = number as u32 + 1;
+        }
     }
 
     /// Where the pair is, or would be.
     #[inline(always)]
-    fn place(&self, first: u32, second: u32) -> usize {
-        // Fibonacci hashing (Knuth, The Art of Computer Programming, 6.4).
-        let hash = (u64::from(first) << 32 | u64::from(second)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    fn place(&self, pair: Pair) -> usize {
         let mask = self.slots.len() - 1;
-        let mut place = (hash >> 32) as usize & mask;
+        let mut place = (pair.hash() >> 32) as usize & mask;
         loop {
             match self.slots[place] {
                 0 => return place,
-                number => {
-                    let group = &self.groups[number as usize - 1];
-                    if (group.first == first) & (group.second == second) {
-                        return place;
-                    }
-                }
+                number if self.groups[number as usize - 1].0 == pair => return place,
+                _ => place = (place + 1) & mask,
             }
-            place = (place + 1) & mask;
         }
     }
 }
