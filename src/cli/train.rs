@@ -235,7 +235,7 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
     };
     let inputs = arguments.corpus.inputs();
     let started = Instant::now();
-    let mut trained = progress::watch(&inputs, |progress| train(&inputs, &options, progress)).map_err(|error| match error {
+    let trained = progress::watch(&inputs, |progress| train(&inputs, &options, progress)).map_err(|error| match error {
         TrainError::Option(reason) => anyhow::Error::new(Usage(reason)),
         TrainError::Documents(error) => {
             anyhow::Error::new(error).context(cannot_go_on(arguments.from.as_deref().unwrap_or(&arguments.output)))
@@ -248,8 +248,9 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
     }
     let (mut manifest, mut weights) = (trained.artifact.manifest.as_slice(), trained.artifact.weights.as_slice());
     let mut files: Vec<(&str, &mut dyn io::Read)> = vec![(Manifest::FILE, &mut manifest), (WEIGHTS_FILE, &mut weights)];
-    if let Some(documents) = &mut trained.documents {
-        files.push((DOCUMENTS_FILE, documents.bytes().context("cannot store the model")?));
+    let mut documents = trained.documents.as_ref().map(|documents| documents.bytes());
+    if let Some(documents) = &mut documents {
+        files.push((DOCUMENTS_FILE, documents));
     }
     artifact::write_streams(&arguments.output, files).context("cannot store the model")?;
     report(&arguments, &trained, started.elapsed().as_secs_f64())

@@ -73,7 +73,7 @@ pub(crate) fn trained(lines: &[String], options: &TrainOptions) -> Trained {
 fn documents(trained: &mut Trained) -> Vec<u8> {
     let mut bytes = Vec::new();
     let documents = trained.documents.as_mut().expect("they were to be kept");
-    documents.bytes().and_then(|file| file.read_to_end(&mut bytes)).expect("a temporary file");
+    documents.bytes().read_to_end(&mut bytes).expect("memory");
     bytes
 }
 

@@ -8,7 +8,7 @@ use std::os::unix::fs::FileExt as _;
 /// How many numbers of a stream are gathered before they are put away.
 const CHUNK: usize = 1 << 12;
 /// The most numbers of a record.
-const MAX_RECORD: usize = 4;
+const MAX_RECORD: usize = 3;
 
 /// What streams are made of.
 pub(super) trait Number: Copy + Default {
@@ -24,6 +24,16 @@ impl Number for u8 {
 
     fn from_bytes(bytes: Vec<u8>) -> Vec<Self> {
         bytes
+    }
+}
+
+impl Number for u64 {
+    fn to_bytes(numbers: &[Self]) -> Cow<'_, [u8]> {
+        numbers.iter().flat_map(|number| number.to_le_bytes()).collect()
+    }
+
+    fn from_bytes(bytes: Vec<u8>) -> Vec<Self> {
+        bytes.as_chunks().0.iter().map(|number| Self::from_le_bytes(*number)).collect()
     }
 }
 
@@ -80,7 +90,8 @@ impl<T: Number> Chunks<T> {
 
     /// Appends to a stream a record of so many numbers, the first ones of `record`. No record is parted between chunks.
     #[inline]
-    pub(super) fn push(&mut self, stream: usize, record: [T; MAX_RECORD], len: usize) {
+    pub(super) fn push<const N: usize>(&mut self, stream: usize, record: [T; N], len: usize) {
+        const { assert!(N <= MAX_RECORD) };
         if self.streams[stream].open.len() + MAX_RECORD > self.streams[stream].open.capacity() {
             self.put_open_away(stream);
         }
@@ -170,15 +181,15 @@ mod tests {
     #[test]
     fn streams_come_back_whole_from_memory_and_from_a_file() {
         for in_memory_bytes in [0, 100_000, 1 << 30] {
-            let mut chunks = Chunks::new(3, in_memory_bytes);
+            let mut chunks = Chunks::new(4, in_memory_bytes);
             // A record is a length and so many numbers of its own.
             for number in 0..30_000u32 {
-                let record = [number % 4, number, number + 1, number + 2];
-                chunks.push(number as usize % 3, record, 1 + number as usize % 4);
+                let record = [number % 3, number, number + 1];
+                chunks.push(number as usize % 4, record, 1 + number as usize % 3);
             }
             chunks.finish().expect("a temporary file");
             chunks.put_away(1, vec![0; 10_000]);
-            for stream in 0..3usize {
+            for stream in 0..4usize {
                 let mut next = stream as u32;
                 let mut read = Vec::new();
                 for chunk in chunks.of(stream) {
@@ -191,9 +202,9 @@ mod tests {
                     let mut rest = &chunk[..];
                     while let [length, numbers @ ..] = rest {
                         let (numbers, after) = numbers.split_at(*length as usize);
-                        assert_eq!(*length, next % 4);
+                        assert_eq!(*length, next % 3);
                         assert!(numbers.iter().zip(next..).all(|(number, expected)| *number == expected));
-                        (rest, next) = (after, next + 3);
+                        (rest, next) = (after, next + 4);
                     }
                 }
                 assert!(next >= 30_000, "{stream} ends at {next}");

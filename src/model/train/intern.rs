@@ -6,27 +6,16 @@ mod order;
 use std::collections::HashMap;
 
 use self::order::TokenOrder;
-use super::chunks::Chunks;
 use super::documents::BagWriter;
+use super::postings::PostingStreams;
 use super::word_table::WordTable;
 use crate::article::TopicName;
 use crate::corpus::{Document, Ordinal};
 use crate::model::manifest::Labels;
 use crate::text::{TermHash, TextOptions, Word, WordScanner};
 
-/// Into how many parts the terms are dealt, by their hashes: one is worked on in memory that the nearer caches hold.
-pub(super) const PARTITIONS: usize = 64;
-/// How much of a worker's postings stays in memory, in bytes.
-const IN_MEMORY_BYTES: usize = 96 << 20;
-/// On a document's number: a count other than 1 follows.
-pub(super) const COUNTED: u32 = 1 << 31;
 /// The most documents of a worker.
-const MAX_DOCUMENTS: usize = COUNTED as usize;
-
-/// The partition of a term.
-pub(super) const fn partition(hash: TermHash) -> usize {
-    (hash.0 >> (u64::BITS - PARTITIONS.ilog2())) as usize
-}
+const MAX_DOCUMENTS: usize = 1 << 31;
 
 /// What a worker knows of a document beside its terms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,9 +77,7 @@ pub(super) struct Interner {
     pub(super) heads: Vec<Head>,
     /// Local ids of topics, document after document.
     document_topics: Vec<u32>,
-    /// The terms' postings, a stream a partition: of words (id, document), behind them of pairs (id, id, document), each with a count
-    /// where the document's number says so.
-    pub(super) postings: Chunks<u32>,
+    pub(super) postings: PostingStreams,
     /// The documents one by one, for the file that learning goes on from.
     pub(super) bags: Option<BagWriter>,
     order: TokenOrder,
@@ -111,7 +98,7 @@ impl Interner {
             topics: Vec::new(),
             heads: Vec::new(),
             document_topics: Vec::new(),
-            postings: Chunks::new(2 * PARTITIONS, IN_MEMORY_BYTES),
+            postings: PostingStreams::default(),
             bags: keep_documents.then(BagWriter::default),
             order: TokenOrder::default(),
             terms: CountedTerms::default(),
@@ -155,17 +142,15 @@ impl Interner {
         for &CountedWord { hash, id, count } in &terms.words {
             token_count = token_count.saturating_add(count);
             self.document_frequencies[id as usize] += 1;
-            let (document, counted) = with_count(document, count);
-            self.postings.push(partition(hash), [id, document, count, 0], 2 + counted);
+            self.postings.push_word(hash, id, document, count);
         }
         for &CountedPair { first, second, count } in &terms.pairs {
             let (first, second) = (terms.words[first as usize], terms.words[second as usize]);
-            let stream = PARTITIONS + partition(first.hash.followed_by(second.hash));
-            let (document, counted) = with_count(document, count);
-            self.postings.push(stream, [first.id, second.id, document, count], 3 + counted);
+            self.postings.push_pair(first.hash.followed_by(second.hash), [first.id, second.id], document, count);
         }
         if let Some(bags) = &mut self.bags {
-            bags.push(terms);
+            let (words, texts) = (&self.words, &self.texts);
+            bags.push(terms, |id| text_of(words, texts, id));
         }
         self.document_topics.extend_from_slice(topics);
         for &topic in topics {
@@ -251,15 +236,12 @@ impl Interner {
 
     /// The text of a word.
     pub(super) fn text(&self, id: u32) -> &str {
-        let id = id as usize;
-        let start = id.checked_sub(1).map_or(0, |before| self.words[before].text_end);
-        &self.texts[start..self.words[id].text_end]
+        text_of(&self.words, &self.texts, id)
     }
 }
 
-/// A document's number as it stands in a posting, and how many numbers of a count follow it.
-#[inline]
-const fn with_count(document: u32, count: u32) -> (u32, usize) {
-    let counted = (count != 1) as u32;
-    (document | (counted * COUNTED), counted as usize)
+fn text_of<'a>(words: &[Interned], texts: &'a str, id: u32) -> &'a str {
+    let id = id as usize;
+    let start = id.checked_sub(1).map_or(0, |before| words[before].text_end);
+    &texts[start..words[id].text_end]
 }

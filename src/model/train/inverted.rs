@@ -16,13 +16,16 @@ use std::thread;
 use self::build::{Builder, Scratch};
 use self::words::Words;
 use super::chunks::Chunks;
-use super::intern::{COUNTED, Interner, PARTITIONS};
+use super::intern::Interner;
+use super::postings::PARTITIONS;
 use super::select::TopicSizes;
 use super::topics::{DocumentTopics, Topic};
 use crate::corpus::Ordinal;
 
 /// How much of the postings stays in memory, in bytes.
 const IN_MEMORY_BYTES: usize = 128 << 20;
+/// On a document's number: a count other than 1 follows.
+const COUNTED: u32 = 1 << 31;
 /// Stands for the second word of what is no pair, and for the rank of a word that is pruned.
 pub(super) const NONE: u32 = u32::MAX;
 

@@ -22,6 +22,7 @@ mod intern;
 mod inverted;
 mod link;
 mod margin;
+mod postings;
 mod rank;
 mod select;
 mod topic_counts;

@@ -93,14 +93,15 @@ impl Selection {
 /// How many documents each topic has.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct TopicSizes {
-    sizes: Vec<[f64; LANES]>,
-    sum: f64,
+    /// By topic, its share of them all.
+    shares: Vec<[f64; LANES]>,
 }
 
 impl TopicSizes {
     pub(super) fn new(sizes: &[u64]) -> Self {
-        let lanes = |sizes: &[u64]| std::array::from_fn(|lane| sizes.get(lane).map_or(0.0, |&size| size as f64));
-        Self { sizes: sizes.chunks(LANES).map(lanes).collect(), sum: sizes.iter().sum::<u64>() as f64 }
+        let sum = sizes.iter().sum::<u64>().max(1) as f64;
+        let lanes = |sizes: &[u64]| std::array::from_fn(|lane| sizes.get(lane).map_or(0.0, |&size| size as f64 / sum));
+        Self { shares: sizes.chunks(LANES).map(lanes).collect() }
     }
 
     /// The statistic of one term, which is in so many documents of each topic. `observed` is padded, as [`super::counts::padded`] says.
@@ -108,11 +109,11 @@ impl TopicSizes {
     pub(super) fn chi_square(&self, observed: &[u32]) -> f64 {
         let total = observed.iter().sum::<u32>() as f64;
         let mut sum = 0.0;
-        for (observed, sizes) in observed.as_chunks::<LANES>().0.iter().zip(&self.sizes) {
+        for (observed, shares) in observed.as_chunks::<LANES>().0.iter().zip(&self.shares) {
             // Apart from the sum, whose order matters: so the divisions are made several at a time.
             let mut parts = [0.0; LANES];
-            for ((part, &count), size) in parts.iter_mut().zip(observed).zip(sizes) {
-                let expected = total * size / self.sum;
+            for ((part, &count), share) in parts.iter_mut().zip(observed).zip(shares) {
+                let expected = total * share;
                 let difference = ((f64::from(count) - expected).abs() - 0.5).max(0.0);
                 let quotient = difference * difference / expected;
                 *part = if expected > 0.0 { quotient } else { 0.0 };

@@ -20,21 +20,29 @@ pub(in super::super) struct BagWriter {
     /// One stream; no document is parted between chunks.
     chunks: Chunks<u8>,
     buffer: Vec<u8>,
+    /// How many words there were.
+    word_count: u32,
 }
 
 impl Default for BagWriter {
     fn default() -> Self {
-        Self { chunks: Chunks::new(1, IN_MEMORY_BYTES), buffer: Vec::new() }
+        Self { chunks: Chunks::new(1, IN_MEMORY_BYTES), buffer: Vec::new(), word_count: 0 }
     }
 }
 
 impl BagWriter {
-    /// Appends the next document: the lengths of two parts, then its words by their ids, then its pairs by the words' places.
-    pub(in super::super) fn push(&mut self, terms: &CountedTerms) {
+    /// Appends the next document: the lengths of two parts, then its words by their ids, then its pairs by the words' places. Both are
+    /// as they stand in the file, if there is no other worker. Ids ascend as words first come; `text_of` has their texts.
+    pub(in super::super) fn push<'a>(&mut self, terms: &CountedTerms, text_of: impl Fn(u32) -> &'a str) {
         let start = self.buffer.len();
         self.buffer.extend_from_slice(&[0; LENGTHS]);
+        put(&mut self.buffer, terms.words.len() as u64);
         for &CountedWord { id, count, .. } in &terms.words {
             put_with_flag(&mut self.buffer, id, count);
+            if id == self.word_count {
+                self.word_count += 1;
+                put_text(&mut self.buffer, text_of(id));
+            }
             put_count(&mut self.buffer, count);
         }
         let middle = self.buffer.len();
@@ -70,6 +78,12 @@ impl BagWriter {
     }
 }
 
+/// Appends a text with its length.
+pub(super) fn put_text(out: &mut Vec<u8>, text: &str) {
+    put(out, text.len() as u64);
+    out.extend_from_slice(text.as_bytes());
+}
+
 /// Reads what a [`BagWriter`] wrote.
 pub(super) struct Bags<'a> {
     chunks: Box<dyn Iterator<Item = io::Result<Cow<'a, [u8]>>> + 'a>,
@@ -79,8 +93,8 @@ pub(super) struct Bags<'a> {
 }
 
 impl Bags<'_> {
-    /// The next document: its words (ids and counts, in the order of their hashes), and its pairs as the file has them.
-    pub(super) fn next(&mut self) -> io::Result<(Words<'_>, &[u8])> {
+    /// The next document: its words and its pairs, both as the file has them but for the words' numbers.
+    pub(super) fn next(&mut self) -> io::Result<(&[u8], &[u8])> {
         if self.at == self.chunk.len() {
             self.chunk = self.chunks.next().ok_or(io::ErrorKind::UnexpectedEof)??;
             self.at = 0;
@@ -91,20 +105,37 @@ impl Bags<'_> {
         let (words, rest) = rest.split_at_checked(length(0)).ok_or_else(truncated)?;
         let (pairs, _) = rest.split_at_checked(length(1)).ok_or_else(truncated)?;
         self.at += LENGTHS + words.len() + pairs.len();
-        Ok((Words(words), pairs))
+        Ok((words, pairs))
     }
 }
 
 /// The words of a document: ids with counts.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Words<'a>(&'a [u8]);
+#[derive(Debug)]
+pub(super) struct Words<'a> {
+    len: u64,
+    bytes: &'a [u8],
+    /// How many words there were before; counted on.
+    word_count: &'a mut u32,
+}
 
-impl Words<'_> {
+impl<'a> Words<'a> {
+    /// The words in those bytes of a [`BagWriter`]'s.
+    pub(super) fn new(bytes: &'a [u8], word_count: &'a mut u32) -> Self {
+        let mut words = Self { len: 0, bytes, word_count };
+        words.len = words.number().unwrap_or_default();
+        words
+    }
+
+    /// How many they were.
+    pub(super) fn len(&self) -> u64 {
+        self.len
+    }
+
     fn number(&mut self) -> Option<u64> {
         let (mut value, mut shift) = (0, 0);
         loop {
-            let (&byte, rest) = self.0.split_first()?;
-            self.0 = rest;
+            let (&byte, rest) = self.bytes.split_first()?;
+            self.bytes = rest;
             value |= u64::from(byte & 0x7f) << shift;
             if byte < 0x80 {
                 return Some(value);
@@ -119,7 +150,13 @@ impl Iterator for Words<'_> {
 
     fn next(&mut self) -> Option<(u32, u32)> {
         let value = self.number()?;
+        let id = (value >> 1) as u32;
+        if id == *self.word_count {
+            *self.word_count += 1;
+            let length = self.number()? as usize;
+            self.bytes = self.bytes.get(length..)?;
+        }
         let count = if value & 1 == 0 { 1 } else { self.number()? as u32 };
-        Some(((value >> 1) as u32, count))
+        Some((id, count))
     }
 }

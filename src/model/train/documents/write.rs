@@ -1,14 +1,15 @@
 //! Writes the documents of a corpus as counts, numbered anew so that the number of threads changes no byte.
 
 use std::fmt;
-use std::io::{self, Read, Seek as _, SeekFrom, Write as _};
+use std::borrow::Cow;
+use std::io::{self, Read, Write as _};
 
 use sha2::{Digest as _, Sha256};
-use tempfile::SpooledTempFile;
 
+use super::super::chunks::Chunks;
 use super::super::intern::Interner;
 use super::super::word_table::WordTable;
-use super::bags::{BagWriter, Bags, Words};
+use super::bags::{BagWriter, Bags, Words, put_text};
 use super::{Header, MAGIC, VERSION};
 
 /// zstd's level: higher ones make numbers hardly smaller (3 by 0.6 %, in more than twice the time).
@@ -17,22 +18,40 @@ const LEVEL: i32 = 1;
 const IN_MEMORY_BYTES: usize = 32 << 20;
 /// What is gathered before it is compressed, in bytes.
 const BUFFER_BYTES: usize = 1 << 18;
+/// What is gathered of the compressed file before it is put away, in bytes.
+const CHUNK_BYTES: usize = 1 << 16;
 /// Stands for the number of what has none yet.
 const NONE: u32 = u32::MAX;
 
 /// The file that learning goes on from, as it will lie on disk: in memory while it is small, in a temporary file when it is large.
 pub struct Documents {
-    file: SpooledTempFile,
+    /// One stream.
+    file: Chunks<u8>,
 }
 
 impl Documents {
     /// The file's bytes, from the first one on.
-    ///
-    /// # Errors
-    /// If the temporary file cannot be read.
-    pub fn bytes(&mut self) -> io::Result<&mut impl Read> {
-        self.file.seek(SeekFrom::Start(0))?;
-        Ok(&mut self.file)
+    pub fn bytes(&self) -> impl Read {
+        Bytes { chunks: self.file.of(0), chunk: Cow::Borrowed(&[]), at: 0 }
+    }
+}
+
+/// Reads a stream of bytes.
+struct Bytes<'a, I> {
+    chunks: I,
+    chunk: Cow<'a, [u8]>,
+    at: usize,
+}
+
+impl<'a, I: Iterator<Item = io::Result<Cow<'a, [u8]>>>> Read for Bytes<'a, I> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.at == self.chunk.len() {
+            let Some(chunk) = self.chunks.next() else { return Ok(0) };
+            (self.chunk, self.at) = (chunk?, 0);
+        }
+        let length = (&self.chunk[self.at..]).read(buffer)?;
+        self.at += length;
+        Ok(length)
     }
 }
 
@@ -66,7 +85,12 @@ pub(in super::super) fn write(workers: &[Interner], mut bags: Vec<BagWriter>, he
         last = ordinal;
         numbering.write_topics(worker, *at, &mut out.buffer);
         let (words, pairs) = bags.next()?;
-        numbering.write_words(worker, words, &mut out.buffer);
+        if workers.len() == 1 {
+            // Its ids are the file's numbers.
+            out.buffer.extend_from_slice(words);
+        } else {
+            numbering.write_words(worker, words, &mut out.buffer);
+        }
         out.buffer.extend_from_slice(pairs);
         out.flush_if_full()?;
         *at += 1;
@@ -78,12 +102,34 @@ pub(in super::super) fn write(workers: &[Interner], mut bags: Vec<BagWriter>, he
 struct Out {
     buffer: Vec<u8>,
     sha256: Sha256,
-    encoder: zstd::Encoder<'static, SpooledTempFile>,
+    encoder: zstd::Encoder<'static, Compressed>,
+}
+
+/// The compressed file.
+struct Compressed {
+    chunks: Chunks<u8>,
+    open: Vec<u8>,
+}
+
+impl io::Write for Compressed {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.open.len() + bytes.len() > self.open.capacity() {
+            let next = Vec::with_capacity(bytes.len().max(CHUNK_BYTES));
+            self.chunks.put_away(0, std::mem::replace(&mut self.open, next));
+        }
+        self.open.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 impl Out {
     fn new() -> io::Result<Self> {
-        let encoder = zstd::Encoder::new(SpooledTempFile::new(IN_MEMORY_BYTES), LEVEL)?;
+        let file = Compressed { chunks: Chunks::new(1, IN_MEMORY_BYTES), open: Vec::new() };
+        let encoder = zstd::Encoder::new(file, LEVEL)?;
         Ok(Self { buffer: Vec::new(), sha256: Sha256::new(), encoder })
     }
 
@@ -97,12 +143,15 @@ impl Out {
         Ok(())
     }
 
-    fn finish(mut self) -> io::Result<SpooledTempFile> {
+    fn finish(mut self) -> io::Result<Chunks<u8>> {
         self.sha256.update(&self.buffer);
         let digest: [u8; 32] = self.sha256.finalize().into();
         self.buffer.extend_from_slice(&digest);
         self.encoder.write_all(&self.buffer)?;
-        self.encoder.finish()
+        let Compressed { mut chunks, open } = self.encoder.finish()?;
+        chunks.put_away(0, open);
+        chunks.finish()?;
+        Ok(chunks)
     }
 }
 
@@ -114,7 +163,8 @@ struct Numbering<'a> {
     topic_names: Vec<&'a str>,
     /// Worker by worker, by local id.
     words: Vec<Vec<u32>>,
-    /// The numbers of what several workers know; not needed for one.
+    /// Worker by worker: how many of its words there were.
+    known: Vec<u32>,
     numbers: WordTable,
     word_count: u32,
 }
@@ -126,6 +176,7 @@ impl<'a> Numbering<'a> {
             topics: workers.iter().map(|worker| vec![NONE; worker.topics.len()]).collect(),
             topic_names: Vec::new(),
             words: workers.iter().map(|worker| vec![NONE; worker.word_count()]).collect(),
+            known: vec![0; workers.len()],
             numbers: WordTable::default(),
             word_count: 0,
         }
@@ -150,27 +201,25 @@ impl<'a> Numbering<'a> {
         put(out, (*number).into());
         if *number as usize == self.topic_names.len() {
             self.topic_names.push(name);
-            put(out, name.len() as u64);
-            out.extend_from_slice(name.as_bytes());
+            put_text(out, name);
         }
     }
 
     /// Writes the words of a document; the text of a word stands where it first comes.
-    fn write_words(&mut self, worker: usize, words: Words<'_>, out: &mut Vec<u8>) {
+    fn write_words(&mut self, worker: usize, bytes: &[u8], out: &mut Vec<u8>) {
         let interner = &self.workers[worker];
-        put(out, words.count() as u64);
+        let words = Words::new(bytes, &mut self.known[worker]);
+        put(out, words.len());
         for (id, count) in words {
             let number = &mut self.words[worker][id as usize];
             if *number == NONE {
                 let next = self.word_count;
-                *number = if self.workers.len() == 1 { next } else { self.numbers.number(interner.hash(id), || next) };
+                *number = self.numbers.number(interner.hash(id), || next);
             }
             put_with_flag(out, *number, count);
             if *number == self.word_count {
                 self.word_count += 1;
-                let text = interner.text(id);
-                put(out, text.len() as u64);
-                out.extend_from_slice(text.as_bytes());
+                put_text(out, interner.text(id));
             }
             put_count(out, count);
         }

@@ -3,9 +3,9 @@
 use std::io;
 
 use super::words::Words;
-use super::{LeastFrequencies, NONE, Posting, Rank, Term};
+use super::{COUNTED, LeastFrequencies, NONE, Posting, Rank, Term};
 use crate::model::train::counts::padded;
-use crate::model::train::intern::{COUNTED, Interner, PARTITIONS};
+use crate::model::train::intern::Interner;
 use crate::model::train::select::TopicSizes;
 use crate::model::train::topics::DocumentTopics;
 
@@ -29,89 +29,80 @@ pub(super) struct Builder<'a, F> {
 /// Memory for building, to be used again.
 #[derive(Default)]
 pub(super) struct Scratch {
-    /// The pairs as they come, and which of them come again.
+    /// Postings of words with the words' places in the partition, as they come.
+    words: Vec<(u32, Posting)>,
+    /// Postings of pairs, as they come, and which of the pairs come again.
     pairs: Vec<(Pair, Posting)>,
     repeated: Repeated,
     groups: Groups,
-    /// By group: where its next posting goes; [`NONE`] where it is pruned.
-    next: Vec<u32>,
-    /// Postings with the groups of their terms, as they come.
-    found: Vec<(u32, Posting)>,
-    /// Postings term by term.
-    postings: Vec<Posting>,
-    presence: Vec<u32>,
+    /// Of those that come again the postings, with the numbers of their groups.
+    grouped: Vec<(u32, Posting)>,
+    sorting: Sorting,
 }
 
 impl<F: Fn(u32) -> f32> Builder<'_, F> {
     /// The terms of a partition, and their postings: document after document, with a count where it is not 1.
     pub(super) fn build(&self, number: usize, scratch: &mut Scratch) -> io::Result<(Vec<Term>, Vec<u32>)> {
-        let mut terms = Vec::new();
-        let mut out = Vec::new();
-        scratch.found.clear();
+        let Scratch { words, pairs, repeated, groups, grouped, sorting } = scratch;
+        words.clear();
         for ((worker, base), places) in self.workers.iter().zip(&self.bases).zip(&self.words.places) {
-            for chunk in worker.postings.of(number) {
-                let mut rest = &chunk?[..];
-                while let [id, document, after @ ..] = rest {
-                    let place = places[*id as usize];
-                    let (posting, after) = posting(*document, after, *base);
-                    rest = after;
-                    if place != NONE {
-                        scratch.found.push((place, posting));
-                    }
+            worker.postings.for_each_word(number, |id, document, count| {
+                let place = places[id as usize];
+                if place != NONE {
+                    words.push((place, Posting { document: base + document, count }));
                 }
-            }
+            })?;
         }
-        let words = &self.words.of_partition[number];
-        let words = words.iter().map(|&(rank, frequency)| (rank, NONE, frequency));
-        self.put(words, self.least.words, scratch, &mut terms, &mut out);
 
-        let pair_count = self.workers.iter().map(|worker| worker.postings.len_of(PARTITIONS + number) / 3).sum();
-        scratch.pairs.clear();
-        scratch.pairs.reserve(pair_count);
-        scratch.repeated.clear_for(pair_count);
+        let pair_count = self.workers.iter().map(|worker| worker.postings.pair_count(number)).sum();
+        pairs.clear();
+        pairs.reserve(pair_count);
+        repeated.clear_for(pair_count);
         for ((worker, base), ranks) in self.workers.iter().zip(&self.bases).zip(&self.words.ranks) {
-            for chunk in worker.postings.of(PARTITIONS + number) {
-                let mut rest = &chunk?[..];
-                while let [first, second, document, after @ ..] = rest {
-                    let pair = Pair { first: ranks[*first as usize], second: ranks[*second as usize] };
-                    let (posting, after) = posting(*document, after, *base);
-                    rest = after;
-                    // Whatever document has a pair has its words: a pair is no more frequent.
-                    if (pair.first != NONE) & (pair.second != NONE) {
-                        scratch.repeated.add(pair);
-                        scratch.pairs.push((pair, posting));
-                    }
+            worker.postings.for_each_pair(number, |[first, second], document, count| {
+                let pair = Pair { first: ranks[first as usize], second: ranks[second as usize] };
+                // Whatever document has a pair has its words: a pair is no more frequent.
+                if (pair.first != NONE) & (pair.second != NONE) {
+                    repeated.add(pair);
+                    pairs.push((pair, Posting { document: base + document, count }));
                 }
-            }
+            })?;
         }
-        scratch.found.clear();
-        scratch.groups.clear();
+        groups.clear();
+        grouped.clear();
         let keeps_all = self.least.pairs <= 1;
-        for &(pair, posting) in &scratch.pairs {
+        for &(pair, posting) in &*pairs {
             // Most pairs are in one document alone.
-            if keeps_all || scratch.repeated.may_contain(pair) {
-                scratch.found.push((scratch.groups.count(pair), posting));
+            if keeps_all || repeated.may_contain(pair) {
+                grouped.push((groups.count(pair), posting));
             }
         }
-        let groups = std::mem::take(&mut scratch.groups);
-        let pairs = groups.groups.iter().map(|&(pair, count)| (pair.first, pair.second, count));
-        self.put(pairs, self.least.pairs, scratch, &mut terms, &mut out);
-        scratch.groups = groups;
+
+        let of_words = self.words.of_partition[number].iter().map(|&(rank, frequency)| (rank, NONE, frequency));
+        let of_pairs = groups.groups.iter().map(|&(pair, count)| (pair.first, pair.second, count));
+        let kept = of_words.clone().filter(|&(.., frequency)| frequency >= self.least.words);
+        let kept = kept.chain(of_pairs.clone().filter(|&(.., frequency)| frequency >= self.least.pairs));
+        let (term_count, posting_count) = kept.fold((0, 0), |(terms, postings), (.., frequency)| (terms + 1, postings + frequency));
+        let count_count = words.iter().chain(&*grouped).filter(|(_, posting)| posting.count != 1).count();
+        let mut terms = Vec::with_capacity(term_count);
+        let mut out = Vec::with_capacity(posting_count as usize + count_count);
+        self.put(of_words, self.least.words, words, sorting, &mut terms, &mut out);
+        self.put(of_pairs, self.least.pairs, grouped, sorting, &mut terms, &mut out);
         Ok((terms, out))
     }
 
     /// Appends those of the groups (first word, second word, document frequency) in at least so many documents, with their postings from
-    /// `scratch.found`.
+    /// `found`, where they stand with the numbers of their groups.
     #[inline(always)]
     fn put(
         &self,
         groups: impl Iterator<Item = (u32, u32, u32)> + Clone,
         least: u32,
-        scratch: &mut Scratch,
+        found: &[(u32, Posting)],
+        Sorting { next, postings, presence }: &mut Sorting,
         terms: &mut Vec<Term>,
         out: &mut Vec<u32>,
     ) {
-        let Scratch { next, found, postings, presence, .. } = scratch;
         next.clear();
         let mut total = 0;
         next.extend(groups.clone().map(|(.., frequency)| {
@@ -123,15 +114,13 @@ impl<F: Fn(u32) -> f32> Builder<'_, F> {
         }));
         postings.clear();
         postings.resize(total as usize, Posting { document: 0, count: 0 });
-        for &(group, posting) in &*found {
+        for &(group, posting) in found {
             let next = &mut next[group as usize];
             if *next != NONE {
                 postings[*next as usize] = posting;
                 *next += 1;
             }
         }
-        terms.reserve(groups.clone().filter(|&(.., frequency)| frequency >= least).count());
-        out.reserve(postings.len() + postings.iter().filter(|posting| posting.count != 1).count());
         let mut rest = &postings[..];
         for (first, second, document_frequency) in groups {
             if document_frequency < least {
@@ -162,15 +151,15 @@ impl<F: Fn(u32) -> f32> Builder<'_, F> {
     }
 }
 
-/// A posting of a worker's, and what stands behind it.
-#[inline]
-fn posting(document: u32, after: &[u32], base: u32) -> (Posting, &[u32]) {
-    match after {
-        [count, after @ ..] if document & COUNTED != 0 => {
-            (Posting { document: base + (document & !COUNTED), count: *count }, after)
-        }
-        _ => (Posting { document: base + document, count: 1 }, after),
-    }
+/// Memory for bringing postings into the order of their groups.
+#[derive(Default)]
+struct Sorting {
+    /// By group: where its next posting goes; [`NONE`] where it is pruned.
+    next: Vec<u32>,
+    /// Postings group by group.
+    postings: Vec<Posting>,
+    /// Of a group, by topic.
+    presence: Vec<u32>,
 }
 
 /// A pair of words, by their ranks.

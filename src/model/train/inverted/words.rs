@@ -1,7 +1,8 @@
 //! The words of a corpus that occur in enough documents, in the order of their texts.
 
 use super::NONE;
-use crate::model::train::intern::{Interner, PARTITIONS, partition};
+use crate::model::train::intern::Interner;
+use crate::model::train::postings::{PARTITIONS, partition};
 
 /// The words that stay.
 pub(super) struct Words {
