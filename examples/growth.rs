@@ -16,6 +16,7 @@ use std::sync::mpsc;
 use std::time::Instant;
 
 use anyhow::Context as _;
+use half::f16;
 use plotters::prelude::*;
 use slugline::article::{ArticleText, TopicName};
 use slugline::index::{
@@ -90,7 +91,7 @@ fn model(terms: usize, topics: usize) -> anyhow::Result<TopicModel> {
         words.push_str(&word(rank));
         words.push('\n');
     }
-    let weights: Vec<f32> = (0..terms * topics).map(|_| (random.next() - 0.5) as f32).collect();
+    let weights: Vec<f16> = (0..terms * topics).map(|_| f16::from_f64(random.next() - 0.5)).collect();
     let rule = DecisionRule { confident_probability: 0.8, known_share: vec![KnownShare { min_tokens: 1, min_share: 0.1 }] };
     let names = (0..topics).map(|topic| TopicName::new(&format!("topic-{topic:04}"))).collect::<Result<_, _>>()?;
     let vocabulary = Vocabulary::new(words.split_terminator('\n'))?;

@@ -1,7 +1,7 @@
 //! The artefact: a directory with `manifest.json` and `model.safetensors`, written whole or not at all, checked when read.
 
 use std::fs::{self, File};
-use std::io::{self, Read as _};
+use std::io::{self, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 
 use half::f16;
@@ -19,6 +19,8 @@ pub const WEIGHTS_FILE: &str = "model.safetensors";
 pub const DOCUMENTS_FILE: &str = "documents.bags";
 /// What earlier versions wrote in its place; it may be replaced.
 const OLD_COUNTS_FILE: &str = "counts.safetensors";
+/// How much of a file is written at a time, in bytes.
+const WRITE_BYTES: usize = 1 << 18;
 /// The largest manifest that is read, in bytes.
 const MAX_MANIFEST_BYTES: u64 = 16 << 20;
 /// The largest file of weights that is read, in bytes.
@@ -246,11 +248,11 @@ fn assemble(manifest: Manifest, weights: &[u8]) -> Result<LoadedModel, ArtifactE
     }
     let idf = floats(tensor(&tensors, "idf", Dtype::F32, Some(&[term_count]))?);
     let bias = floats(tensor(&tensors, "bias", Dtype::F32, Some(&[topic_count]))?);
-    let weights: Vec<f32> = tensor(&tensors, "weights", Dtype::F16, Some(&[term_count, topic_count]))?
+    let weights: Vec<f16> = tensor(&tensors, "weights", Dtype::F16, Some(&[term_count, topic_count]))?
         .as_chunks::<2>()
         .0
         .iter()
-        .map(|&bytes| f16::from_le_bytes(bytes).to_f32())
+        .map(|&bytes| f16::from_le_bytes(bytes))
         .collect();
     let topics = manifest.topics.iter().map(|topic| TopicName::new(&topic.name)).collect::<Result<_, _>>()?;
     let rule = AnswerRule {
@@ -282,8 +284,8 @@ fn floats(bytes: &[u8]) -> Vec<f32> {
 pub struct Draft {
     /// The manifest, but for [`Manifest::weights`].
     pub manifest: Manifest,
-    /// The terms, in the order of their rows.
-    pub terms: Vec<String>,
+    /// The terms, in the order of their rows, each with a line feed behind it.
+    pub terms: String,
     /// Inverse document frequency by term.
     pub idf: Vec<f32>,
     /// A row a term, a column a topic.
@@ -306,17 +308,15 @@ pub struct Encoded {
 /// # Errors
 /// [`ArtifactError::Weights`] if the sizes of the tables do not fit each other.
 pub fn encode(mut draft: Draft) -> Result<Encoded, ArtifactError> {
-    let mut terms = draft.terms.join("\n").into_bytes();
-    terms.push(b'\n');
     let idf: Vec<u8> = draft.idf.iter().flat_map(|value| value.to_le_bytes()).collect();
     let bias: Vec<u8> = draft.bias.iter().flat_map(|value| value.to_le_bytes()).collect();
     let weights: Vec<u8> = draft.weights.iter().flat_map(|value| value.to_le_bytes()).collect();
-    let (term_count, topic_count) = (draft.terms.len(), draft.bias.len());
+    let (term_count, topic_count) = (draft.terms.split_terminator('\n').count(), draft.bias.len());
     let view = |dtype, shape: Vec<usize>, data| {
         TensorView::new(dtype, shape, data).map_err(|error| ArtifactError::Weights { reason: error.to_string() })
     };
     let tensors = [
-        ("terms", view(Dtype::U8, vec![terms.len()], &terms)?),
+        ("terms", view(Dtype::U8, vec![draft.terms.len()], draft.terms.as_bytes())?),
         ("idf", view(Dtype::F32, vec![term_count], &idf)?),
         ("weights", view(Dtype::F16, vec![term_count, topic_count], &weights)?),
         ("bias", view(Dtype::F32, vec![topic_count], &bias)?),
@@ -386,7 +386,9 @@ pub fn write_streams<'a>(
     for (name, content) in files {
         let path = fresh.join(name);
         let mut file = File::create(&path).map_err(failed(&path))?;
-        io::copy(content, &mut file).and_then(|_| file.sync_all()).map_err(failed(&path))?;
+        // In large pieces, with few system calls.
+        let mut content = BufReader::with_capacity(WRITE_BYTES, content);
+        io::copy(&mut content, &mut file).and_then(|_| file.sync_all()).map_err(failed(&path))?;
     }
     sync_directory(&fresh).map_err(failed(&fresh))?;
     replace(&fresh, directory, &beside.path().join("old")).map_err(failed(directory))?;

@@ -32,6 +32,8 @@ pub use score::{Decision, Scorer, Scores, length_scale, log_tf, logistic, softma
 
 use rows::{Rows, centre};
 
+use half::f16;
+
 use crate::article::TopicName;
 use crate::text::{TermId, TextOptions, Vocabulary};
 
@@ -40,7 +42,7 @@ const MAX_IDF: f32 = 100.0;
 
 /// The largest weight or bias, either way: what half precision holds. No sum over an article's terms then leaves the range of
 /// single precision.
-const MAX_WEIGHT: f32 = 65_504.0;
+const MAX_BIAS: f32 = 65_504.0;
 
 /// A topic model, ready to score. Built by [`train`], read by [`artifact`]; never changed.
 #[derive(Debug, Clone)]
@@ -94,8 +96,7 @@ pub enum ModelShapeError {
 }
 
 impl TopicModel {
-    /// Puts a model together. `weights` has a row a term and a column a topic, row after row, and is rounded to half precision; the
-    /// topics ascend by name.
+    /// Puts a model together. `weights` has a row a term and a column a topic, row after row; the topics ascend by name.
     ///
     /// # Errors
     /// [`ModelShapeError`] if the parts do not fit each other.
@@ -104,7 +105,7 @@ impl TopicModel {
         topics: Vec<TopicName>,
         vocabulary: Vocabulary,
         idf: Vec<f32>,
-        weights: &[f32],
+        weights: &[f16],
         bias: &[f32],
         rule: AnswerRule,
     ) -> Result<Self, ModelShapeError> {
@@ -131,7 +132,8 @@ impl TopicModel {
         if idf.iter().any(|value| !(*value > 0.0 && *value <= MAX_IDF)) {
             return Err(ModelShapeError::NotFinite("the table of idf"));
         }
-        if weights.iter().chain(bias).any(|value| !(-MAX_WEIGHT..=MAX_WEIGHT).contains(value)) {
+        let is_out_of_range = |bias: &f32| !(-MAX_BIAS..=MAX_BIAS).contains(bias);
+        if !weights.iter().all(|weight| weight.is_finite()) || bias.iter().any(is_out_of_range) {
             return Err(ModelShapeError::NotFinite("the table of weights"));
         }
         let is_single = rule.thresholds.is_empty();
@@ -235,7 +237,7 @@ mod tests {
             ["first", "second"].map(|name| TopicName::new(name).expect("a name")).to_vec(),
             Vocabulary::new(["x", "y"]).expect("distinct terms"),
             vec![1.0, 1.0],
-            &[1.0, -1.0, -2.0, 2.0],
+            &[1.0, -1.0, -2.0, 2.0].map(f16::from_f32),
             &[0.0, 0.0],
             AnswerRule {
                 decision: DecisionRule {

@@ -24,14 +24,14 @@ pub(super) struct Rows {
 }
 
 impl Rows {
-    /// The rows of `weights` (a row a term, a column a topic), rounded to half precision. Where `is_centred`, what comes out of
-    /// them is centred: each row's mean is taken away.
-    pub(super) fn new(weights: &[f32], idf: &[f32], topic_count: usize, is_centred: bool) -> Self {
+    /// The rows of `weights` (a row a term, a column a topic). Where `is_centred`, what comes out of them is centred: each row's mean is
+    /// taken away.
+    pub(super) fn new(weights: &[f16], idf: &[f32], topic_count: usize, is_centred: bool) -> Self {
         let stride = (topic_count + IDF_LANES).next_multiple_of(LANES);
         let mut bits = vec![0; idf.len() * stride];
         for ((row, weights), idf) in bits.chunks_exact_mut(stride).zip(weights.chunks_exact(topic_count)).zip(idf) {
             for (lane, &weight) in row.iter_mut().zip(weights) {
-                *lane = f16::from_f32(weight).to_bits();
+                *lane = weight.to_bits();
             }
             row[topic_count] = idf.to_bits() as u16;
             row[topic_count + 1] = (idf.to_bits() >> 16) as u16;
@@ -149,8 +149,9 @@ mod tests {
     fn a_table_of_any_width_is_summed_alike() {
         for (topic_count, is_centred) in [2, 6, 7, 13, 14, 15, 22, 23, 90].into_iter().flat_map(|k| [(k, true), (k, false)]) {
             let weights: Vec<f32> = (0..3 * topic_count).map(|place| f16::from_f64(libm::sin(place as f64)).to_f32()).collect();
+            let halves: Vec<f16> = weights.iter().map(|&weight| f16::from_f32(weight)).collect();
             let idf = [1.5, 2.7, 3.25];
-            let rows = Rows::new(&weights, &idf, topic_count, is_centred);
+            let rows = Rows::new(&halves, &idf, topic_count, is_centred);
             let terms = [(2, 1), (0, 300), (1, 4)].map(|(term, count)| TermCount { term, count });
             let mut scores = Vec::new();
             let squares = rows.sum(&terms, &mut scores);

@@ -49,7 +49,7 @@ fn manifest() -> Value {
 fn draft() -> Draft {
     Draft {
         manifest: serde_json::from_value(manifest()).expect("a manifest"),
-        terms: vec!["goal".to_owned(), "late goal".to_owned()],
+        terms: "goal\nlate goal\n".to_owned(),
         idf: vec![1.5, 2.0],
         weights: [-1.0, 2.0, -1.0, 0.25, 0.5, -0.75].map(f16::from_f32).to_vec(),
         bias: vec![0.5, -0.25, -0.25],
@@ -156,7 +156,7 @@ fn a_draft_whose_tables_do_not_fit_is_not_encoded() {
         Draft { idf: vec![1.0], ..draft() },
         Draft { weights: vec![f16::ONE; 5], ..draft() },
         Draft { bias: vec![0.0; 2], ..draft() },
-        Draft { terms: vec!["goal".to_owned()], ..draft() },
+        Draft { terms: "goal\n".to_owned(), ..draft() },
     ] {
         assert!(matches!(encode(draft), Err(ArtifactError::Weights { .. })));
     }

@@ -42,6 +42,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("csv", &["corpus"]),
     ("fearless_simd", &["model/train"]),
     ("flate2", &["corpus"]),
+    ("memchr", &["corpus"]),
     ("frostem", &["text/stem"]),
     ("futures_util", &["grpc"]),
     ("gag", &["model/train"]),

@@ -2,6 +2,7 @@
 
 use fearless_simd::{Level, Simd, dispatch};
 
+use super::counts::padded;
 use super::cross_validate::{HeldOut, ScoreTable};
 use super::folds::FOLDS;
 use crate::model::elementary::exp;
@@ -188,7 +189,7 @@ fn scale_of_least_loss(_: impl Simd, documents: &[HeldOut], table: &ScoreTable) 
     // Where every held-out document is right no scale is large enough: this one makes a lead of 0.01 a matter of e^10.
     let (mut low, mut high) = (1e-3, 1e3);
     let mut scale: f64 = 1.0;
-    let mut masses = vec![0.0; table.topic_count()];
+    let mut masses = vec![0.0; padded(table.topic_count())];
     for _ in 0..60 {
         let (slope, curvature) = (0..documents.len())
             .step_by(step)
@@ -211,14 +212,15 @@ fn scale_of_least_loss(_: impl Simd, documents: &[HeldOut], table: &ScoreTable) 
 }
 
 /// First and second derivative, by the scale, of the negative log-likelihood of a document's most probable topic. `masses` is memory for a
-/// number a topic.
+/// number a topic, padded.
 #[inline(always)]
 fn slope_and_curvature(scores: &[f32], topics: &[usize], scale: f64, masses: &mut [f64]) -> (f64, f64) {
     let greatest = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     // Apart from the sums, whose order matters: so the exponentials are taken several at a time.
     for (mass, &score) in masses.iter_mut().zip(scores) {
-        *mass = exp((f64::from(score) - f64::from(greatest)) * scale);
+        *mass = (f64::from(score) - f64::from(greatest)) * scale;
     }
+    masses.iter_mut().for_each(|mass| *mass = exp(*mass));
     let (mut sum, mut mean, mut square) = (0.0, 0.0, 0.0);
     for (&score, &mass) in scores.iter().zip(&*masses) {
         let score = f64::from(score) - f64::from(greatest);

@@ -14,7 +14,7 @@ use super::margin::Margin;
 use super::rank::rank;
 use super::select;
 use super::topic_counts::TopicCounts;
-use super::{DEFAULT_MIN_DOCUMENT_FREQUENCY, Recipe, TrainError, TrainOptions};
+use super::{DEFAULT_MIN_DOCUMENT_FREQUENCY, Recipe, TrainError, TrainOptions, threads};
 use crate::model::manifest::{Labels, LinkTrialRecord, RecipeRecord, TrialRecord};
 use crate::model::softmax;
 
@@ -135,26 +135,21 @@ pub(super) fn choose(corpus: &mut Inverted, options: &TrainOptions) -> Result<Ch
             words_alone,
             min_document_frequency: selection.min_document_frequency(),
         };
-        let trials = match (options.labels, options.recipe) {
-            (Labels::Multiple, _) => search.multi_label(&bench, kept)?,
-            (Labels::Single, Recipe::Fixed(estimator)) => {
-                let candidate = Candidate::Smoothed(estimator, options.alpha.unwrap_or(estimator.default_alpha()));
-                let (documents, tables) = bench.score(&[candidate])?;
-                tables.iter().map(|table| search.plain(candidate, &documents, table, kept)).collect()
-            }
-            (Labels::Single, Recipe::Auto) => {
-                let (trials, linkable) = search.auto(&bench, kept)?;
-                // Of equals the first.
-                if let Some(linkable) = linkable
-                    && best.as_ref().is_none_or(|best| linkable.way.loss < best.way.loss)
-                {
-                    best = Some(linkable);
-                }
-                trials
-            }
+        let tried = || match (options.labels, options.recipe) {
+            (Labels::Multiple, _) => Ok((search.multi_label(&bench, kept)?, None)),
+            (Labels::Single, Recipe::Fixed(estimator)) => Ok((search.fixed(&bench, estimator, kept)?, None)),
+            (Labels::Single, Recipe::Auto) => search.auto(&bench, kept),
         };
+        let (terms, tried) = threads::join(options.corpus.threads, || Terms::selected(corpus, &counts.selected), tried);
+        let (trials, linkable): (_, Option<Linkable>) = tried?;
+        // Of equals the first.
+        if let Some(linkable) = linkable
+            && best.as_ref().is_none_or(|best| linkable.way.loss < best.way.loss)
+        {
+            best = Some(linkable);
+        }
         choice.trials.extend(trials);
-        choice.vocabularies.push(Vocabulary { terms: Terms::selected(corpus), counts: counts.selected });
+        choice.vocabularies.push(Vocabulary { terms, counts: counts.selected });
     }
     if let Some(best) = best {
         choice.trials.insert(0, search.link(best)?);
@@ -233,8 +228,10 @@ impl Search<'_> {
             })
             .collect();
         let (documents, tables) = bench.score(&candidates)?;
-        let trials: Vec<Trial> =
-            candidates.iter().zip(&tables).map(|(&candidate, table)| self.plain(candidate, &documents, table, kept)).collect();
+        let scored: Vec<(Candidate, &ScoreTable)> = candidates.iter().copied().zip(&tables).collect();
+        let trials = threads::map(&scored, self.options.corpus.threads, |&(candidate, table)| {
+            self.plain(candidate, &documents, table, kept)
+        });
         let mut tables: Vec<(ScoreTable, f64)> =
             tables.into_iter().zip(&trials).map(|(table, trial)| (table, trial.calibration.scale)).collect();
         let ways: Vec<Scores<'_>> = (pairs.iter().zip(tables.chunks_exact(2)))
@@ -326,6 +323,13 @@ impl Search<'_> {
         Ok(best)
     }
 
+    /// Measures one estimate.
+    fn fixed(&self, bench: &Bench<'_>, estimator: Estimator, kept: Kept) -> Result<Vec<Trial>, TrainError> {
+        let candidate = Candidate::Smoothed(estimator, self.options.alpha.unwrap_or(estimator.default_alpha()));
+        let (documents, tables) = bench.score(&[candidate])?;
+        Ok(tables.iter().map(|table| self.plain(candidate, &documents, table, kept)).collect())
+    }
+
     fn multi_label(&self, bench: &Bench<'_>, kept: Kept) -> Result<Vec<Trial>, TrainError> {
         let candidate = Candidate::OneAgainstRest { interpolation: INTERPOLATION };
         let (documents, tables) = bench.score(&[candidate])?;
@@ -407,12 +411,12 @@ fn log_loss(scores: &ScoreTable, places: &[usize], documents: &[HeldOut]) -> f64
 
 impl Trial {
     /// Fits the plan to the whole corpus.
-    pub(super) fn fit(&self, totals: &TopicCounts) -> Result<Linear, TrainError> {
+    pub(super) fn fit(&self, totals: &TopicCounts, threads: usize) -> Result<Linear, TrainError> {
         match &self.plan {
-            Plan::Plain(candidate) => Linear::fit(*candidate, totals),
+            Plan::Plain(candidate) => Linear::fit(*candidate, totals, threads),
             Plan::Linked { candidates, margin, link, .. } => {
                 let kinds =
-                    candidates.iter().map(|&candidate| Linear::fit(candidate, totals)).collect::<Result<Vec<_>, _>>()?;
+                    candidates.iter().map(|&candidate| Linear::fit(candidate, totals, threads)).collect::<Result<Vec<_>, _>>()?;
                 Ok(link.fold(&kinds.iter().chain(margin).collect::<Vec<_>>()))
             }
         }

@@ -157,6 +157,15 @@ impl<T: Number> Chunks<T> {
         })
     }
 
+    /// The chunks of the first stream, to keep.
+    pub(super) fn into_first(mut self) -> impl Iterator<Item = io::Result<Vec<T>>> {
+        let chunks = self.streams.first_mut().map(|stream| std::mem::take(&mut stream.chunks)).unwrap_or_default();
+        chunks.into_iter().map(move |chunk| match chunk {
+            Chunk::Memory(numbers) => Ok(numbers),
+            Chunk::File { start, len } => self.read(start, len),
+        })
+    }
+
     /// How many numbers the chunks of a stream have.
     pub(super) fn len_of(&self, stream: usize) -> usize {
         let len = |chunk: &Chunk<T>| match chunk {

@@ -60,11 +60,13 @@ impl Entry {
         (self.fold_and_topic >> Self::TOPIC_BITS) as usize
     }
 
-    /// Its only topic.
+    /// Calls `each` with each topic of the document, whose entry this is.
     #[inline(always)]
-    fn topic(self) -> Option<usize> {
-        let topic = self.fold_and_topic & Self::LIST;
-        (topic != Self::LIST).then_some(topic as usize)
+    fn for_each_topic(self, corpus: &Inverted, document: u32, mut each: impl FnMut(usize)) {
+        match self.fold_and_topic & Self::LIST {
+            Self::LIST => corpus.document_topics.of(document).iter().for_each(|&topic| each(topic as usize)),
+            topic => each(topic as usize),
+        }
     }
 }
 
@@ -243,15 +245,11 @@ impl TermCells {
             // Whether a document is held out is hard to guess: there is no branch on it.
             self.held_out[held_out_count] = HeldOutPosting { posting, fold };
             held_out_count += usize::from(fold < FOLDS);
-            let mut add = |topic: usize| {
+            entry.for_each_topic(corpus, posting.document, |topic| {
                 let cell = fold * self.stride + topic;
                 self.sums[cell] += x;
                 self.presence[cell] += 1;
-            };
-            match entry.topic() {
-                Some(topic) => add(topic),
-                None => corpus.document_topics.of(posting.document).iter().for_each(|&topic| add(topic as usize)),
-            }
+            });
         }
         self.held_out_count = held_out_count;
     }
@@ -458,8 +456,45 @@ impl Counting {
     /// Counts the terms of a partition; adds to `known` in which folds each is known.
     fn take(&mut self, setting: Setting<'_>, partition: Partition<'_>, known: &mut Vec<u8>) {
         for (term, postings) in partition.pool() {
-            self.cells.count(setting.corpus, setting.lengths, term, postings);
-            known.push(self.take_term(setting, term));
+            // Without one of its documents such a term is in too few: no fold knows it.
+            if term.document_frequency <= setting.selection.min_document_frequency() {
+                self.take_rare(setting, term, postings);
+                known.push(0);
+            } else {
+                self.cells.count(setting.corpus, setting.lengths, term, postings);
+                known.push(self.take_term(setting, term));
+            }
+        }
+    }
+
+    /// Adds up a term of so few documents that no fold knows it.
+    fn take_rare(&mut self, setting: Setting<'_>, term: &Term, postings: Postings<'_>) {
+        let Self { folds, rest_sums: row, .. } = self;
+        row.fill(0);
+        let mut collection = 0;
+        for posting in postings {
+            let entry = setting.lengths.entries[posting.document as usize];
+            let x = fixed(weight(term, posting) * f64::from(entry.scale), UNIT);
+            let sums = &mut folds[entry.fold()];
+            sums.collection += x;
+            collection += x;
+            entry.for_each_topic(setting.corpus, posting.document, |topic| {
+                sums.topics[topic] += x;
+                row[topic] += x;
+            });
+        }
+        self.push_row(term, collection);
+    }
+
+    /// Keeps a term's sums over all documents, if it is selected: the collection's, and those in `rest_sums`.
+    fn push_row(&mut self, term: &Term, collection: u64) {
+        if term.rank == Rank::Selected
+            && let Some(rows) = self.rows.last_mut()
+        {
+            rows.keys.push(term.key());
+            rows.idf.push(term.idf);
+            rows.sums.push(collection);
+            rows.sums.extend_from_slice(&self.rest_sums[..self.folds[0].topics.len()]);
         }
     }
 
@@ -486,13 +521,8 @@ impl Counting {
                 self.known_tokens[posting.document as usize] += u64::from(posting.count);
             }
         }
-        if term.rank == Rank::Selected
-            && let Some(rows) = self.rows.last_mut()
-        {
-            rows.keys.push(term.key());
-            rows.sums.push(cells.rest(ALL, rest_sums));
-            rows.sums.extend_from_slice(&rest_sums[..sums[0].topics.len()]);
-        }
+        let collection = cells.rest(ALL, rest_sums);
+        self.push_row(term, collection);
         known
     }
 }
@@ -523,13 +553,13 @@ mod tests {
             log_lengths: unit(25.0 * 1.7),
         };
         let keys = (0..4).map(|term| (term, 0)).collect();
-        let counts = TopicCounts::put_together(&sums, vec![Rows { keys, sums: rows.concat() }]);
+        let counts = TopicCounts::put_together(&sums, vec![Rows { keys, idf: vec![1.0; 4], sums: rows.concat() }]);
         for candidate in [
             Candidate::Smoothed(Estimator::Multinomial, 0.03),
             Candidate::Smoothed(Estimator::Complement, 0.4),
             Candidate::OneAgainstRest { interpolation: 0.8 },
         ] {
-            let all = Linear::fit(candidate, &counts).expect("a fit");
+            let all = Linear::fit(candidate, &counts, 2).expect("a fit");
             let alone = RowEstimate::new(candidate, &sums, rows.len());
             for (term, row) in rows.iter().enumerate() {
                 let (mut lanes, mut weights) = ([0; LANES], [0.0; LANES]);

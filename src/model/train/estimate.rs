@@ -16,7 +16,7 @@ use linfa_bayes::MultinomialNb;
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::TrainError;
+use super::{TrainError, threads};
 use super::counts::{LANES, Sums};
 use super::topic_counts::TopicCounts;
 use crate::model::elementary::ln;
@@ -77,27 +77,26 @@ pub(super) struct Linear {
 
 impl Linear {
     /// Fits a candidate. The weights are for vectors as [`super::counts`] makes them.
-    pub(super) fn fit(candidate: Candidate, counts: &TopicCounts) -> Result<Self, TrainError> {
-        let mut weights = Self::of_typical_length(candidate, counts)?;
+    pub(super) fn fit(candidate: Candidate, counts: &TopicCounts, threads: usize) -> Result<Self, TrainError> {
+        let mut weights = Self::of_typical_length(candidate, counts, threads)?;
         let factor = counts.length_factor();
         weights.mapv_inplace(|weight| weight * factor);
         Ok(Self { weights, bias: candidate.bias(counts.documents(), counts.document_count()) })
     }
 
     /// The weights for vectors scaled to a typical length of 1, as which the documents are counted.
-    fn of_typical_length(candidate: Candidate, counts: &TopicCounts) -> Result<Array2<f64>, TrainError> {
+    fn of_typical_length(candidate: Candidate, counts: &TopicCounts, threads: usize) -> Result<Array2<f64>, TrainError> {
+        let fitted = |counts, alpha| feature_log_probabilities(counts, alpha, threads);
         match candidate {
-            Candidate::Smoothed(Estimator::Multinomial, alpha) => feature_log_probabilities(counts.weights(), alpha),
+            Candidate::Smoothed(Estimator::Multinomial, alpha) => fitted(counts.weights(), alpha),
             Candidate::Smoothed(Estimator::Complement, alpha) => {
-                let mut weights = feature_log_probabilities(counts.complement_weights(), alpha)?;
+                let mut weights = fitted(counts.complement_weights(), alpha)?;
                 weights.mapv_inplace(|log_probability| -log_probability);
                 Ok(weights)
             }
             Candidate::OneAgainstRest { interpolation } => {
                 let collection = counts.collection_weights();
-                let distribution = |rows: Array2<f64>| {
-                    feature_log_probabilities(interpolated(rows, &collection, interpolation), NO_ALPHA)
-                };
+                let distribution = |rows: Array2<f64>| fitted(interpolated(rows, &collection, interpolation), NO_ALPHA);
                 Ok(distribution(counts.weights())? - distribution(counts.rest_weights())?)
             }
         }
@@ -241,29 +240,31 @@ fn interpolated(mut rows: Array2<f64>, collection: &[f64], interpolation: f64) -
 const VALUES_AT_A_TIME: usize = 1 << 16;
 
 /// Of counts, the smoothed log-probability of each term (column) in each row: `ln((count + alpha) / (row sum + alpha * terms))`.
-pub(super) fn feature_log_probabilities(mut counts: Array2<f64>, alpha: f64) -> Result<Array2<f64>, TrainError> {
+fn feature_log_probabilities(mut counts: Array2<f64>, alpha: f64, threads: usize) -> Result<Array2<f64>, TrainError> {
+    // What is left of linfa's `dbg!` (see `RowLabel`) is a line a class, which nobody asked for. One gag at a time is all that
+    // a process can have; where there can be none (no standard error), there is nothing to keep quiet.
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let _quiet = gag::Gag::stderr();
     let rows_at_a_time = (VALUES_AT_A_TIME / counts.ncols().max(1)).max(1);
-    for mut rows in counts.axis_chunks_iter_mut(Axis(0), rows_at_a_time) {
+    let parts: Vec<_> = counts.axis_chunks_iter_mut(Axis(0), rows_at_a_time).map(Mutex::new).collect();
+    let outcomes = threads::map(&parts, threads, |part| {
+        let mut rows = part.lock().unwrap_or_else(PoisonError::into_inner);
         let labels: Array1<RowLabel> = (0..rows.nrows()).map(|row| RowLabel { row, generation: 0 }).collect();
-        let fitted = fit_quietly(&DatasetBase::new(rows.view(), labels), alpha)?;
-        for (row, histogram) in fitted.class_info {
+        for (row, histogram) in fit(&DatasetBase::new(rows.view(), labels), alpha)?.class_info {
             rows.row_mut(row).assign(&histogram.feature_log_prob);
         }
-    }
+        Ok(())
+    });
+    drop(parts);
+    outcomes.into_iter().collect::<Result<(), TrainError>>()?;
     Ok(counts)
 }
 
-fn fit_quietly(dataset: &DatasetBase<ArrayView2<'_, f64>, Array1<RowLabel>>, alpha: f64) -> Result<Fitted, TrainError> {
+fn fit(dataset: &DatasetBase<ArrayView2<'_, f64>, Array1<RowLabel>>, alpha: f64) -> Result<Fitted, TrainError> {
     let failed = |reason: String| TrainError::Estimator(reason);
     let params = MultinomialNb::<f64, RowLabel>::params().alpha(alpha);
-    let model = {
-        // What is left of linfa's `dbg!` (see `RowLabel`) is a line a class, which nobody asked for. One gag at a time is all that
-        // a process can have; where there can be none (no standard error), there is nothing to keep quiet.
-        static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-        let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-        let _quiet = gag::Gag::stderr();
-        params.fit(dataset).map_err(|error| failed(error.to_string()))?
-    };
+    let model = params.fit(dataset).map_err(|error| failed(error.to_string()))?;
     // The fitted parameters have no accessor: serde is the way out, in a compact form for there are millions of them.
     let bytes = postcard::to_stdvec(&model).map_err(|error| failed(error.to_string()))?;
     postcard::from_bytes(&bytes).map_err(|error| failed(error.to_string()))

@@ -11,7 +11,7 @@ pub(super) const NEVER: u8 = FOLDS as u8;
 /// The most documents that are held out: of a larger corpus a sample, so that memory does not grow with the corpus.
 const MAX_HELD_OUT: u64 = 100_000;
 /// The same where nothing is to be chosen: what is left to learn are a scale and the thresholds, and how good the model is.
-const MAX_HELD_OUT_FIXED: u64 = 32_768;
+const MAX_HELD_OUT_FIXED: u64 = 16_384;
 /// And the most scores, documents times topics.
 const MAX_SCORES: u64 = 8 << 20;
 

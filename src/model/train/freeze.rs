@@ -6,7 +6,8 @@ use ndarray::Axis;
 use super::TrainOptions;
 use super::choose::Trial;
 use super::estimate::Linear;
-use super::inverted::{Inverted, Rank};
+use super::inverted::Inverted;
+use super::topic_counts::TopicCounts;
 use super::topics::Topic;
 use crate::model::artifact::Draft;
 use crate::model::manifest::{CorpusRecord, Labels, LinkTrialRecord, Manifest, TopicRecord, TrialRecord, WeightsRecord};
@@ -18,16 +19,22 @@ const MAX_WEIGHT: f64 = 65_504.0;
 /// The terms of a model, in the order of its rows.
 #[derive(Debug)]
 pub(super) struct Terms {
-    pub(super) texts: Vec<String>,
+    /// Each with a line feed behind it.
+    pub(super) texts: String,
     pub(super) idf: Vec<f32>,
 }
 
 impl Terms {
-    /// The terms that are selected, in the order of their texts.
-    pub(super) fn selected(corpus: &Inverted) -> Self {
-        let mut terms: Vec<_> = corpus.terms().filter(|term| term.rank == Rank::Selected).collect();
-        terms.sort_unstable_by_key(|term| term.key());
-        Self { texts: terms.iter().map(|term| corpus.text(term)).collect(), idf: terms.iter().map(|term| term.idf).collect() }
+    /// The terms that were counted for the model, in the order of their texts.
+    pub(super) fn selected(corpus: &Inverted, counts: &TopicCounts) -> Self {
+        let mut texts = String::new();
+        let mut idf = Vec::with_capacity(counts.term_count());
+        for (key, value) in counts.terms() {
+            corpus.append_text(key, &mut texts);
+            texts.push('\n');
+            idf.push(value);
+        }
+        Self { texts, idf }
     }
 }
 
@@ -48,7 +55,7 @@ pub(super) fn draft(
 ) -> Draft {
     let calibration = &trial.calibration;
     let topic_count = topics.len();
-    let term_count = terms.texts.len();
+    let term_count = terms.idf.len();
     let is_single = options.labels == Labels::Single;
     let mut weights = Vec::with_capacity(topic_count * term_count);
     linear.weights.mapv_inplace(|weight| weight * calibration.scale);

@@ -27,14 +27,6 @@ pub(super) struct Head {
     pub(super) topics_end: u32,
 }
 
-/// A word, by its local id.
-#[derive(Debug, Clone, Copy)]
-struct Interned {
-    hash: TermHash,
-    /// Where its text ends.
-    text_end: usize,
-}
-
 /// A word of a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct CountedWord {
@@ -67,10 +59,9 @@ pub(super) struct Interner {
     labels: Labels,
     scanners: [WordScanner; 2],
     pub(super) table: WordTable,
-    words: Vec<Interned>,
-    /// In how many documents each word was: apart from what is looked at less often, for the caches.
+    /// By id: in how many documents the word is.
     document_frequencies: Vec<u32>,
-    texts: String,
+    texts: Texts,
     topic_ids: HashMap<TopicName, u32>,
     /// By local topic id, with their numbers of documents.
     pub(super) topics: Vec<(TopicName, u64)>,
@@ -91,9 +82,8 @@ impl Interner {
             labels,
             scanners: Default::default(),
             table: WordTable::default(),
-            words: Vec::new(),
             document_frequencies: Vec::new(),
-            texts: String::new(),
+            texts: Texts::default(),
             topic_ids: HashMap::new(),
             topics: Vec::new(),
             heads: Vec::new(),
@@ -149,8 +139,8 @@ impl Interner {
             self.postings.push_pair(first.hash.followed_by(second.hash), [first.id, second.id], document, count);
         }
         if let Some(bags) = &mut self.bags {
-            let (words, texts) = (&self.words, &self.texts);
-            bags.push(terms, |id| text_of(words, texts, id));
+            let texts = &self.texts;
+            bags.push(terms, |id| texts.of(id));
         }
         self.document_topics.extend_from_slice(topics);
         for &topic in topics {
@@ -163,12 +153,11 @@ impl Interner {
     /// The local id of a word; `append_text` appends its text, of at most [`crate::text::MAX_WORD_BYTES`].
     #[inline]
     pub(super) fn word_id(&mut self, hash: TermHash, append_text: impl FnOnce(&mut String)) -> u32 {
-        let Self { table, words, document_frequencies, texts, .. } = self;
-        table.number(hash, || {
-            append_text(texts);
-            words.push(Interned { hash, text_end: texts.len() });
+        let Self { table, document_frequencies, texts: Texts { all, ends }, .. } = self;
+        table.number(hash, |_| {
+            append_text(all);
+            ends.push(all.len());
             document_frequencies.push(0);
-            (words.len() - 1) as u32
         })
     }
 
@@ -199,7 +188,7 @@ impl Interner {
 
         let title_weight = u32::from(self.options.title_weight.get());
         order.count_words(title_weight, &mut terms.words);
-        // All look-ups together: none waits for what is done with the one before it.
+        self.table.bring_near(terms.words.iter().map(|word| word.hash));
         for (word, at) in terms.words.iter_mut().zip(&order.first_tokens) {
             word.id = self.word_id(word.hash, |texts| {
                 let word = at.checked_sub(title.len() + 1).map_or_else(|| title.get(*at), |at| body.get(at));
@@ -223,11 +212,11 @@ impl Interner {
 
     /// How many words have an id.
     pub(super) fn word_count(&self) -> usize {
-        self.words.len()
+        self.table.len()
     }
 
     pub(super) fn hash(&self, id: u32) -> TermHash {
-        self.words[id as usize].hash
+        self.table.hash(id)
     }
 
     pub(super) fn document_frequency(&self, id: u32) -> u32 {
@@ -236,12 +225,22 @@ impl Interner {
 
     /// The text of a word.
     pub(super) fn text(&self, id: u32) -> &str {
-        text_of(&self.words, &self.texts, id)
+        self.texts.of(id)
     }
 }
 
-fn text_of<'a>(words: &[Interned], texts: &'a str, id: u32) -> &'a str {
-    let id = id as usize;
-    let start = id.checked_sub(1).map_or(0, |before| words[before].text_end);
-    &texts[start..words[id].text_end]
+/// The texts of words, one behind the other.
+#[derive(Debug, Default)]
+struct Texts {
+    all: String,
+    /// By id: where it ends.
+    ends: Vec<usize>,
+}
+
+impl Texts {
+    fn of(&self, id: u32) -> &str {
+        let id = id as usize;
+        let start = id.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.all[start..self.ends[id]]
+    }
 }

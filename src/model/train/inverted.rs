@@ -9,9 +9,7 @@ mod words;
 
 use std::borrow::Cow;
 use std::io;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::thread;
 
 use self::build::{Builder, Scratch};
 use self::words::Words;
@@ -19,6 +17,7 @@ use super::chunks::Chunks;
 use super::intern::Interner;
 use super::postings::PARTITIONS;
 use super::select::TopicSizes;
+use super::threads::for_each_place;
 use super::topics::{DocumentTopics, Topic};
 use crate::corpus::Ordinal;
 
@@ -218,37 +217,14 @@ impl Inverted {
         })
     }
 
-    /// The text of a term.
-    pub(super) fn text(&self, term: &Term) -> String {
-        let first = self.words[term.first as usize].as_str();
-        if term.is_word() { first.to_owned() } else { [first, &self.words[term.second as usize]].join(" ") }
-    }
-}
-
-/// Calls `each` with every number below `count`, which threads take in turns, each with a state of its own.
-pub(super) fn for_each_place<S: Send>(
-    count: usize,
-    threads: usize,
-    new_state: impl Fn() -> S + Sync,
-    each: impl Fn(&mut S, usize) -> io::Result<()> + Sync,
-) -> io::Result<Vec<S>> {
-    let next = AtomicUsize::new(0);
-    let work = || {
-        let mut state = new_state();
-        loop {
-            let place = next.fetch_add(1, Ordering::Relaxed);
-            if place >= count {
-                return Ok(state);
-            }
-            each(&mut state, place)?;
+    /// Appends the text of the term of a [`Term::key`].
+    pub(super) fn append_text(&self, (first, second): (u32, u32), out: &mut String) {
+        out.push_str(&self.words[first as usize]);
+        if let Some(second) = second.checked_sub(1) {
+            out.push(' ');
+            out.push_str(&self.words[second as usize]);
         }
-    };
-    thread::scope(|scope| {
-        let others: Vec<_> = (1..threads.clamp(1, count.max(1))).map(|_| scope.spawn(work)).collect();
-        let own = work();
-        let others = others.into_iter().map(|other| other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
-        std::iter::once(own).chain(others).collect()
-    })
+    }
 }
 
 /// Inverse document frequency by document frequency, smoothed as scikit-learn does: `ln((1 + documents) / (1 + frequency)) + 1`.

@@ -23,7 +23,8 @@ use super::TrainError;
 use super::cross_validate::{Bench, ScoreTable};
 use super::estimate::Linear;
 use super::folds::{FOLDS, shuffled};
-use super::inverted::{Inverted, Rank, for_each_place};
+use super::inverted::{Inverted, Rank};
+use super::threads::for_each_place;
 use vectors::{Entry, Rows, Vectors};
 
 /// What a document on the wrong side costs, `C`. From 0.3 to 3 accuracy by cross-validation changed by 0.007 at most on

@@ -25,6 +25,7 @@ mod margin;
 mod postings;
 mod rank;
 mod select;
+mod threads;
 mod topic_counts;
 mod topics;
 mod word_table;
@@ -32,7 +33,6 @@ mod word_table;
 use std::cell::RefCell;
 use std::io;
 use std::path::PathBuf;
-use std::thread;
 use std::time::Duration;
 
 pub use documents::{Documents, DocumentsError, Header};
@@ -179,22 +179,14 @@ pub fn train(inputs: &[Input], options: &TrainOptions, progress: &Progress) -> R
     let write = || options.keep_documents.then(|| documents::write(&workers, bags, &header)).transpose();
     let least = choose::least_frequencies(options, record.document_count);
     let invert = || Inverted::new(&workers, least, options.keep_terms.is_some());
-    let (documents, corpus) = thread::scope(|scope| {
-        if options.corpus.threads > 1 {
-            let writing = scope.spawn(write);
-            let corpus = invert();
-            (writing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), corpus)
-        } else {
-            (write(), invert())
-        }
-    });
+    let (documents, corpus) = threads::join(options.corpus.threads, write, invert);
     drop(workers);
     let (documents, mut corpus) = (documents?, corpus?);
     check_corpus(&corpus, least)?;
     let mut choice = choose::choose(&mut corpus, options)?;
     let best = choice.trials.first().ok_or(TrainError::NoTerms(least.pairs))?;
     let choose::Vocabulary { terms, counts } = choice.vocabularies.swap_remove(best.kept.vocabulary);
-    let linear = best.fit(&counts)?;
+    let linear = best.fit(&counts, options.corpus.threads)?;
     let mut warnings = warnings(&corpus, options.labels);
     if choice.is_cut_short {
         warnings.push("the budget ended the search for a recipe before all was tried".to_owned());

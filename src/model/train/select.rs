@@ -11,6 +11,9 @@ pub(super) struct Selection {
     min_document_frequency: u32,
 }
 
+/// The most that are ever few.
+const MAX_FEW: u32 = 16;
+
 /// Down to this share of the least statistic pairs stay in the pool: without the documents of one fold they might be selected.
 const POOL_SHARE: f64 = 0.5;
 
@@ -32,16 +35,19 @@ pub(super) fn keep_best(corpus: &mut Inverted, keep: Option<usize>, min_document
         corpus.terms_mut().for_each(|term| term.rank = if is_frequent(term) { Rank::Selected } else { Rank::Dropped });
         return all;
     };
-    let mut order: Vec<(f64, (u32, u32))> = frequent().map(|term| (term.statistic, term.key())).collect();
+    let mut statistics: Vec<f64> = frequent().map(|term| term.statistic).collect();
     // None is selected by a statistic that none reaches.
-    let mut last = (f64::INFINITY, (0, 0));
-    let by_rank = |a: &(f64, (u32, u32)), b: &(f64, (u32, u32))| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1));
+    let (mut least, mut last) = (f64::INFINITY, (0, 0));
     if let Some(place) = keep.checked_sub(1) {
-        last = *order.select_nth_unstable_by(place, by_rank).1;
+        least = *statistics.select_nth_unstable_by(place, |a, b| b.total_cmp(a)).1;
+        // So many of those of the least one, by their texts.
+        let ties = keep - statistics.iter().filter(|&&statistic| statistic > least).count();
+        let mut tied: Vec<(u32, u32)> = frequent().filter(|term| term.statistic == least).map(Term::key).collect();
+        last = *tied.select_nth_unstable(ties - 1).1;
     }
-    let least = last.0;
     for term in corpus.terms_mut() {
-        let is_selected = term.is_word() || by_rank(&(term.statistic, term.key()), &last).is_le();
+        let is_best = term.statistic > least || term.statistic == least && term.key() <= last;
+        let is_selected = term.is_word() || is_best;
         let is_in_pool = term.statistic >= POOL_SHARE * least;
         term.rank = match (is_frequent(term), is_selected, is_in_pool) {
             (true, true, _) => Rank::Selected,
@@ -95,13 +101,38 @@ impl Selection {
 pub(super) struct TopicSizes {
     /// By topic, its share of them all.
     shares: Vec<[f64; LANES]>,
+    /// In so many topics of documents or fewer, a term is expected in less than half a document of any topic.
+    few: u32,
 }
 
 impl TopicSizes {
     pub(super) fn new(sizes: &[u64]) -> Self {
         let sum = sizes.iter().sum::<u64>().max(1) as f64;
         let lanes = |sizes: &[u64]| std::array::from_fn(|lane| sizes.get(lane).map_or(0.0, |&size| size as f64 / sum));
-        Self { shares: sizes.chunks(LANES).map(lanes).collect() }
+        let largest = sizes.iter().max().map_or(0.0, |&size| size as f64 / sum);
+        let few = (1..=MAX_FEW).rev().find(|&few| f64::from(few) * largest <= 0.5).unwrap_or(0);
+        Self { shares: sizes.chunks(LANES).map(lanes).collect(), few }
+    }
+
+    /// Whether the statistic of a term of so many topics of documents has no part from topics without the term: the correction of Yates
+    /// is more than what is expected of them.
+    pub(super) fn counts_observed_only(&self, total: u32) -> bool {
+        total <= self.few
+    }
+
+    /// [`Self::chi_square`] of a term that is in documents of these topics, each as often as there are such; None where there are too
+    /// many. They are put in order.
+    pub(super) fn chi_square_of_few(&self, topics: &mut [u32]) -> Option<f64> {
+        if !self.counts_observed_only(topics.len() as u32) {
+            return None;
+        }
+        topics.sort_unstable();
+        let total = topics.len() as f64;
+        let part = |documents: &[u32]| {
+            let topic = documents[0] as usize;
+            part(documents.len() as f64, total * self.shares[topic / LANES][topic % LANES])
+        };
+        Some(topics.chunk_by(|a, b| a == b).fold(0.0, |sum, documents| sum + part(documents)))
     }
 
     /// The statistic of one term, which is in so many documents of each topic. `observed` is padded, as [`super::counts::padded`] says.
@@ -112,11 +143,8 @@ impl TopicSizes {
         for (observed, shares) in observed.as_chunks::<LANES>().0.iter().zip(&self.shares) {
             // Apart from the sum, whose order matters: so the divisions are made several at a time.
             let mut parts = [0.0; LANES];
-            for ((part, &count), share) in parts.iter_mut().zip(observed).zip(shares) {
-                let expected = total * share;
-                let difference = ((f64::from(count) - expected).abs() - 0.5).max(0.0);
-                let quotient = difference * difference / expected;
-                *part = if expected > 0.0 { quotient } else { 0.0 };
+            for ((out, &count), share) in parts.iter_mut().zip(observed).zip(shares) {
+                *out = part(f64::from(count), total * share);
             }
             sum = parts.iter().fold(sum, |sum, part| sum + part);
         }
@@ -124,9 +152,28 @@ impl TopicSizes {
     }
 }
 
+/// What a topic adds to the statistic; nothing where nothing is expected of it.
+#[inline(always)]
+fn part(observed: f64, expected: f64) -> f64 {
+    let difference = ((observed - expected).abs() - 0.5).max(0.0);
+    let quotient = difference * difference / expected;
+    if expected > 0.0 { quotient } else { 0.0 }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn few_documents_have_the_statistic_of_any() {
+        let sizes = TopicSizes::new(&[10, 90, 100, 80, 110, 0, 70, 100, 95, 85]);
+        for topics in [vec![0], vec![5], vec![9, 0], vec![1, 1], vec![4, 3, 4], vec![8, 2, 9]] {
+            let mut observed = [0; 2 * LANES];
+            topics.iter().for_each(|&topic: &u32| observed[topic as usize] += 1);
+            assert_eq!(sizes.chi_square_of_few(&mut topics.clone()), Some(sizes.chi_square(&observed)), "{topics:?}");
+        }
+        assert_eq!(sizes.chi_square_of_few(&mut [1; 5]), None);
+    }
 
     #[test]
     fn two_documents_of_a_rare_topic_weigh_less_than_many_of_a_common_one() {

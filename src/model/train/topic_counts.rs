@@ -12,6 +12,7 @@ const TERMS_AT_A_TIME: usize = 64;
 pub(super) struct Rows {
     /// Their [`super::inverted::Term::key`]s.
     pub(super) keys: Vec<(u32, u32)>,
+    pub(super) idf: Vec<f32>,
     /// Term by term: the collection's sum, then those of the topics.
     pub(super) sums: Vec<u64>,
 }
@@ -19,7 +20,11 @@ pub(super) struct Rows {
 impl Rows {
     /// None, with room for so many terms.
     pub(super) fn with_capacity(term_count: usize, topic_count: usize) -> Self {
-        Self { keys: Vec::with_capacity(term_count), sums: Vec::with_capacity(term_count * (topic_count + 1)) }
+        Self {
+            keys: Vec::with_capacity(term_count),
+            idf: Vec::with_capacity(term_count),
+            sums: Vec::with_capacity(term_count * (topic_count + 1)),
+        }
     }
 }
 
@@ -36,8 +41,8 @@ struct Place {
 pub(super) struct TopicCounts {
     topic_count: usize,
     parts: Vec<Rows>,
-    /// By term.
-    places: Vec<Place>,
+    /// By term: its key, and where its sums are.
+    places: Vec<((u32, u32), Place)>,
     documents: Vec<u64>,
     document_count: u64,
     length_factor: f64,
@@ -46,19 +51,28 @@ pub(super) struct TopicCounts {
 impl TopicCounts {
     /// `parts`: what was counted of the selected terms, each in one of them.
     pub(super) fn put_together(all: &Sums, parts: Vec<Rows>) -> Self {
-        let places = parts.iter().zip(0..).flat_map(|(rows, part)| {
-            rows.keys.iter().zip(0..).map(move |(&key, row)| (key, Place { part, row }))
-        });
-        let mut order: Vec<((u32, u32), Place)> = places.collect();
-        order.sort_unstable_by_key(|(key, _)| *key);
+        let mut places = Vec::with_capacity(parts.iter().map(|rows| rows.keys.len()).sum());
+        for (rows, part) in parts.iter().zip(0..) {
+            places.extend(rows.keys.iter().zip(0..).map(|(&key, row)| (key, Place { part, row })));
+        }
+        places.sort_unstable_by_key(|(key, _)| *key);
         Self {
             topic_count: all.topics.len(),
             parts,
-            places: order.into_iter().map(|(_, place)| place).collect(),
+            places,
             documents: all.documents.clone(),
             document_count: all.document_count,
             length_factor: all.length_factor(),
         }
+    }
+
+    pub(super) fn term_count(&self) -> usize {
+        self.places.len()
+    }
+
+    /// The terms in the order of their texts: their keys with their idf.
+    pub(super) fn terms(&self) -> impl Iterator<Item = ((u32, u32), f32)> {
+        self.places.iter().map(|&(key, Place { part, row })| (key, self.parts[part as usize].idf[row as usize]))
     }
 
     /// The sum of a term over all documents (where a document has several topics or none, not the sum over the topics), and its sums by
@@ -86,7 +100,7 @@ impl TopicCounts {
         // Rows become columns a few lines of cache at a time.
         for (places, first) in self.places.chunks(TERMS_AT_A_TIME).zip((0..).step_by(TERMS_AT_A_TIME)) {
             terms.clear();
-            terms.extend(places.iter().map(|&place| {
+            terms.extend(places.iter().map(|&(_, place)| {
                 let (collection, sums) = self.sums(place);
                 (whole(collection, sums), sums)
             }));
@@ -117,7 +131,7 @@ impl TopicCounts {
     /// The sums over all documents.
     pub(super) fn collection_weights(&self) -> Vec<f64> {
         let unit = self.unit();
-        self.places.iter().map(|&place| self.sums(place).0 as f64 * unit).collect()
+        self.places.iter().map(|&(_, place)| self.sums(place).0 as f64 * unit).collect()
     }
 
     pub(super) fn documents(&self) -> &[u64] {

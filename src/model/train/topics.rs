@@ -17,6 +17,8 @@ pub(super) struct Topic {
 #[derive(Debug, Default)]
 pub(super) struct DocumentTopics {
     entries: Vec<u32>,
+    /// The entries that are small, once more: what all postings are looked up in should lie in the near caches. [`Self::LARGE`] for the others.
+    small: Vec<u16>,
     /// Each as its length and that many topics.
     lists: Vec<u32>,
 }
@@ -46,6 +48,8 @@ impl DocumentTopics {
         (topics, all)
     }
 
+    const LARGE: u16 = u16::MAX;
+
     fn push(&mut self, mut topics: impl ExactSizeIterator<Item = u32>) {
         if topics.len() == 1 {
             self.entries.extend(topics.next());
@@ -53,6 +57,16 @@ impl DocumentTopics {
             self.entries.push(self.lists.len() as u32 | LIST);
             self.lists.push(topics.len() as u32);
             self.lists.extend(topics);
+        }
+        self.small.extend(self.entries.last().map(|&entry| u16::try_from(entry).unwrap_or(Self::LARGE)));
+    }
+
+    /// Calls `each` with each topic.
+    #[inline(always)]
+    pub(super) fn for_each_of(&self, document: u32, mut each: impl FnMut(u32)) {
+        match self.small[document as usize] {
+            Self::LARGE => self.of(document).iter().copied().for_each(each),
+            topic => each(topic.into()),
         }
     }
 

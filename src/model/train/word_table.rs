@@ -2,74 +2,101 @@
 
 use crate::text::TermHash;
 
-/// Stands for the number in a free slot.
-const FREE: u32 = u32::MAX;
 /// A table begins with 2 to the power of this many slots.
 const FIRST_BITS: u32 = 12;
 
-/// A word's number.
-#[derive(Debug, Clone, Copy)]
-struct Slot {
-    hash: TermHash,
-    number: u32,
-}
-
-/// Words by their hashes, in linear probing from the place that the hash's first bits say.
+/// Words by their hashes, numbered from 0 on as they come, in linear probing from the place that the hash's first bits say.
 ///
-/// So slots lie about in the order of the hashes: growing is one pass from front to back.
+/// A slot is one number, so that as many as can be lie in the near caches: above, the bits of the hash that do not choose the place (46 of
+/// them in a table of 100,000 words), and in the bits below, which number the slots, the word's number and 1; 0 where it is free. (Cleary, "Compact hash tables using
+/// bidirectional linear probing", 1984, who keeps the place, too: two words that differ in the place alone, by less than a probe is long, are
+/// taken for one here; it is as likely as that two words have the same hash.)
 #[derive(Debug)]
 pub(super) struct WordTable {
     /// A power of two.
-    slots: Vec<Slot>,
-    len: usize,
-    /// 64 less the power.
-    shift: u32,
+    slots: Vec<u64>,
+    /// By number.
+    hashes: Vec<TermHash>,
+    /// The power.
+    bits: u32,
 }
 
 impl Default for WordTable {
     fn default() -> Self {
-        Self { slots: free_slots(FIRST_BITS), len: 0, shift: u64::BITS - FIRST_BITS }
+        Self { slots: vec![0; 1 << FIRST_BITS], hashes: Vec::new(), bits: FIRST_BITS }
     }
-}
-
-fn free_slots(bits: u32) -> Vec<Slot> {
-    vec![Slot { hash: TermHash(0), number: FREE }; 1 << bits]
 }
 
 impl WordTable {
-    /// The word's number; `new` gives it one where it has none.
+    /// The word's number; where it is new it is given one, which `on_new` is told.
     #[inline]
-    pub(super) fn number(&mut self, hash: TermHash, new: impl FnOnce() -> u32) -> u32 {
+    pub(super) fn number(&mut self, hash: TermHash, on_new: impl FnOnce(u32)) -> u32 {
         let place = self.place(hash);
-        let number = self.slots[place].number;
-        if number == FREE { self.insert(hash, place, new()) } else { number }
+        let slot = self.slots[place];
+        if slot == 0 {
+            let number = self.insert(hash, place);
+            on_new(number);
+            return number;
+        }
+        self.number_in(slot)
     }
 
     #[cold]
-    fn insert(&mut self, hash: TermHash, place: usize, number: u32) -> u32 {
-        self.slots[place] = Slot { hash, number };
-        self.len += 1;
+    fn insert(&mut self, hash: TermHash, place: usize) -> u32 {
+        let number = self.hashes.len() as u32;
+        self.slots[place] = self.slot(hash, number);
+        self.hashes.push(hash);
         // Half: most probes end where they begin.
-        if self.len * 2 >= self.slots.len() {
+        if self.hashes.len() * 2 >= self.slots.len() {
             self.grow();
         }
         number
     }
 
+    /// Has the places of words brought near, all at a time, before they are looked up one by one.
+    #[inline]
+    pub(super) fn bring_near(&self, hashes: impl Iterator<Item = TermHash>) {
+        let mask = self.slots.len() - 1;
+        let shift = u64::BITS - self.bits;
+        std::hint::black_box(hashes.fold(0, |all, hash| all ^ self.slots[(hash.0 >> shift) as usize & mask]));
+    }
+
     pub(super) fn get(&self, hash: TermHash) -> Option<u32> {
-        let slot = &self.slots[self.place(hash)];
-        (slot.number != FREE).then_some(slot.number)
+        let slot = self.slots[self.place(hash)];
+        (slot != 0).then(|| self.number_in(slot))
+    }
+
+    /// The hash of the word of a number.
+    pub(super) fn hash(&self, number: u32) -> TermHash {
+        self.hashes[number as usize]
+    }
+
+    /// How many words there are.
+    pub(super) fn len(&self) -> usize {
+        self.hashes.len()
+    }
+
+    /// Less than half of the slots' number: with 1 added it fits into the bits that number the slots.
+    #[inline]
+    fn slot(&self, hash: TermHash, number: u32) -> u64 {
+        hash.0 << self.bits | (u64::from(number) + 1)
+    }
+
+    #[inline]
+    fn number_in(&self, slot: u64) -> u32 {
+        ((slot & (self.slots.len() as u64 - 1)) - 1) as u32
     }
 
     /// Where the word is, or would be.
     #[inline]
     fn place(&self, hash: TermHash) -> usize {
         let mask = self.slots.len() - 1;
-        let mut place = (hash.0 >> self.shift) as usize & mask;
+        let rest = hash.0 << self.bits;
+        let mut place = (hash.0 >> (u64::BITS - self.bits)) as usize & mask;
         loop {
-            let slot = &self.slots[place];
-            if slot.hash == hash || slot.number == FREE {
-                // A free slot's hash may be the one looked for by chance; it is free all the same.
+            let slot = self.slots[place];
+            if (slot ^ rest) >> self.bits == 0 || slot == 0 {
+                // A free slot may look like the one looked for; it is free all the same.
                 return place;
             }
             place = (place + 1) & mask;
@@ -77,13 +104,16 @@ impl WordTable {
     }
 
     fn grow(&mut self) {
-        self.shift -= 1;
-        let old = std::mem::replace(&mut self.slots, free_slots(u64::BITS - self.shift));
-        for slot in old {
-            if slot.number != FREE {
-                let place = self.place(slot.hash);
-                self.slots[place] = slot;
+        self.bits += 1;
+        self.slots = vec![0; 1 << self.bits];
+        for (number, &hash) in (0..).zip(&self.hashes) {
+            let mask = self.slots.len() - 1;
+            let mut place = (hash.0 >> (u64::BITS - self.bits)) as usize & mask;
+            // All are different: any free slot will do.
+            while self.slots[place] != 0 {
+                place = (place + 1) & mask;
             }
+            self.slots[place] = self.slot(hash, number);
         }
     }
 }
@@ -101,10 +131,13 @@ mod tests {
         for hash in hashes.iter().chain(&hashes) {
             let next = expected.len() as u32;
             let number = *expected.entry(*hash).or_insert(next);
-            assert_eq!(table.number(*hash, || next), number);
+            let mut is_new = false;
+            assert_eq!(table.number(*hash, |new| is_new = new == next), number);
+            assert_eq!(is_new, number == next);
         }
         for (hash, number) in expected {
             assert_eq!(table.get(hash), Some(number));
+            assert_eq!(table.hash(number), hash);
         }
         assert!(table.get(TermHash(12_345)).is_none());
     }

@@ -102,7 +102,7 @@ fn weights_of_another_model_are_refused() {
     let Encoded { manifest, .. } = encoded();
     let same_size = encode(Draft { bias: vec![0.0, 0.5, -0.5], ..draft() }).expect("the tables fit");
     assert!(matches!(parse(&manifest, &same_size.weights), Err(ArtifactError::WeightsChecksum)));
-    let terms = vec!["goal".to_owned(), "later goal".to_owned()];
+    let terms = "goal\nlater goal\n".to_owned();
     let longer = encode(Draft { terms, ..draft() }).expect("the tables fit");
     assert!(matches!(parse(&manifest, &longer.weights), Err(ArtifactError::WeightsSize { .. })));
 }

@@ -62,7 +62,7 @@ impl fmt::Debug for Documents {
 }
 
 /// Writes what the workers have taken in, in the order of the ordinals; `bags`: their documents, worker by worker.
-pub(in super::super) fn write(workers: &[Interner], mut bags: Vec<BagWriter>, header: &Header) -> io::Result<Documents> {
+pub(in super::super) fn write(workers: &[Interner], bags: Vec<BagWriter>, header: &Header) -> io::Result<Documents> {
     let mut out = Out::new()?;
     let json = serde_json::to_vec(header)?;
     out.buffer.extend_from_slice(&MAGIC);
@@ -71,11 +71,10 @@ pub(in super::super) fn write(workers: &[Interner], mut bags: Vec<BagWriter>, he
     out.buffer.extend_from_slice(&json);
 
     // Each worker has taken its blocks in their order: its documents ascend.
-    bags.iter_mut().try_for_each(BagWriter::finish)?;
-    let mut queues: Vec<(Bags<'_>, usize)> = bags.iter().map(|bags| (bags.bags(), 0)).collect();
+    let mut queues = bags.into_iter().map(|bags| Ok((bags.into_bags()?, 0))).collect::<io::Result<Vec<(Bags, usize)>>>()?;
     let mut numbering = Numbering::new(workers);
     let mut last = 0;
-    let next = |queues: &[(Bags<'_>, usize)]| {
+    let next = |queues: &[(Bags, usize)]| {
         let heads = queues.iter().zip(workers).enumerate();
         heads.filter_map(|(worker, ((_, at), interner))| Some((interner.heads.get(*at)?.ordinal, worker))).min()
     };
@@ -84,7 +83,7 @@ pub(in super::super) fn write(workers: &[Interner], mut bags: Vec<BagWriter>, he
         put(&mut out.buffer, ordinal - last);
         last = ordinal;
         numbering.write_topics(worker, *at, &mut out.buffer);
-        let (words, pairs) = bags.next()?;
+        let (words, pairs) = bags.next(&mut out.encoder.get_mut().spare)?;
         if workers.len() == 1 {
             // Its ids are the file's numbers.
             out.buffer.extend_from_slice(words);
@@ -109,12 +108,16 @@ struct Out {
 struct Compressed {
     chunks: Chunks<u8>,
     open: Vec<u8>,
+    /// Memory to be used before any is asked for.
+    spare: Vec<Vec<u8>>,
 }
 
 impl io::Write for Compressed {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if self.open.len() + bytes.len() > self.open.capacity() {
-            let next = Vec::with_capacity(bytes.len().max(CHUNK_BYTES));
+            let mut next = self.spare.pop().unwrap_or_default();
+            next.clear();
+            next.reserve(bytes.len().max(CHUNK_BYTES));
             self.chunks.put_away(0, std::mem::replace(&mut self.open, next));
         }
         self.open.extend_from_slice(bytes);
@@ -128,7 +131,7 @@ impl io::Write for Compressed {
 
 impl Out {
     fn new() -> io::Result<Self> {
-        let file = Compressed { chunks: Chunks::new(1, IN_MEMORY_BYTES), open: Vec::new() };
+        let file = Compressed { chunks: Chunks::new(1, IN_MEMORY_BYTES), open: Vec::new(), spare: Vec::new() };
         let encoder = zstd::Encoder::new(file, LEVEL)?;
         Ok(Self { buffer: Vec::new(), sha256: Sha256::new(), encoder })
     }
@@ -148,7 +151,7 @@ impl Out {
         let digest: [u8; 32] = self.sha256.finalize().into();
         self.buffer.extend_from_slice(&digest);
         self.encoder.write_all(&self.buffer)?;
-        let Compressed { mut chunks, open } = self.encoder.finish()?;
+        let Compressed { mut chunks, open, .. } = self.encoder.finish()?;
         chunks.put_away(0, open);
         chunks.finish()?;
         Ok(chunks)
@@ -166,6 +169,7 @@ struct Numbering<'a> {
     /// Worker by worker: how many of its words there were.
     known: Vec<u32>,
     numbers: WordTable,
+    /// How many words have a number.
     word_count: u32,
 }
 
@@ -213,8 +217,7 @@ impl<'a> Numbering<'a> {
         for (id, count) in words {
             let number = &mut self.words[worker][id as usize];
             if *number == NONE {
-                let next = self.word_count;
-                *number = self.numbers.number(interner.hash(id), || next);
+                *number = self.numbers.number(interner.hash(id), |_| ());
             }
             put_with_flag(out, *number, count);
             if *number == self.word_count {

@@ -15,6 +15,7 @@ pub(super) struct TokenOrder {
     title_len: usize,
     /// In the order of the hashes, of equal ones that of the text: the first bits of a token's hash, and its place in the last bits.
     keys: Vec<u64>,
+    buckets: Buckets,
     /// The last bits of a key.
     place_mask: u64,
     /// By token: the place of its word among those of the document.
@@ -46,7 +47,7 @@ impl TokenOrder {
             self.tokens.push(TermHash(0));
         }
         // Keys are quicker to sort than words. Of two words the first bits are hardly ever the same.
-        self.keys.sort_unstable();
+        self.buckets.sort(&mut self.keys);
         let Self { keys, tokens, place_mask, .. } = self;
         let token = |key: u64| tokens[(key & *place_mask) as usize];
         if keys.windows(2).any(|keys| (keys[0] ^ keys[1]) <= *place_mask && token(keys[0]) != token(keys[1])) {
@@ -56,7 +57,7 @@ impl TokenOrder {
 
     /// Sets `counted` to the words, each once, in the order of their hashes; their ids are left to be found.
     pub(super) fn count_words(&mut self, title_weight: u32, counted: &mut Vec<CountedWord>) {
-        let Self { tokens, title_len, keys, place_mask, words, first_tokens } = self;
+        let Self { tokens, title_len, keys, place_mask, words, first_tokens, .. } = self;
         words.clear();
         words.resize(tokens.len(), NONE);
         first_tokens.resize(keys.len(), 0);
@@ -119,4 +120,53 @@ fn put_in_order(pairs: &mut Vec<CountedPair>, start: usize) {
         }
     }
     pairs.truncate(start + last + 1);
+}
+
+/// Sorts numbers that are spread evenly: each goes to a bucket by its first bits, where it is nearly always alone.
+#[derive(Debug, Default)]
+struct Buckets {
+    /// By bucket: where its next number goes.
+    next: Vec<u32>,
+    sorted: Vec<u64>,
+}
+
+impl Buckets {
+    /// Up to so many numbers cannot take long, however they are spread.
+    const MAX: usize = 512;
+
+    fn sort(&mut self, numbers: &mut Vec<u64>) {
+        if numbers.len() > Self::MAX || numbers.len() < 2 {
+            numbers.sort_unstable();
+            return;
+        }
+        let bits = numbers.len().next_power_of_two().ilog2();
+        let bucket = |number: u64| (number >> (u64::BITS - bits)) as usize;
+        self.next.clear();
+        self.next.resize((1 << bits) + 1, 0);
+        for &number in &*numbers {
+            self.next[bucket(number) + 1] += 1;
+        }
+        let mut sum = 0;
+        for next in &mut self.next {
+            sum += *next;
+            *next = sum;
+        }
+        self.sorted.resize(numbers.len(), 0);
+        for &number in &*numbers {
+            let next = &mut self.next[bucket(number)];
+            self.sorted[*next as usize] = number;
+            *next += 1;
+        }
+        // What is left is in the order of the buckets: an insertion sort moves numbers of the same one alone.
+        for at in 1..self.sorted.len() {
+            let number = self.sorted[at];
+            let mut place = at;
+            while place > 0 && self.sorted[place - 1] > number {
+                self.sorted[place] = self.sorted[place - 1];
+                place -= 1;
+            }
+            self.sorted[place] = number;
+        }
+        std::mem::swap(numbers, &mut self.sorted);
+    }
 }

@@ -71,12 +71,15 @@ impl<F: Fn(u32) -> f32> Builder<'_, F> {
         groups.clear();
         grouped.clear();
         let keeps_all = self.least.pairs <= 1;
-        for &(pair, posting) in &*pairs {
-            // Most pairs are in one document alone.
-            if keeps_all || repeated.may_contain(pair) {
-                grouped.push((groups.count(pair), posting));
-            }
+        // Most pairs are in one document alone. Which ones is hard to guess: there is no branch on it.
+        let mut kept = 0;
+        for place in 0..pairs.len() {
+            let pair = pairs[place];
+            pairs[kept] = pair;
+            kept += usize::from(keeps_all | repeated.may_contain(pair.0));
         }
+        pairs.truncate(kept);
+        grouped.extend(pairs.iter().map(|&(pair, posting)| (groups.count(pair), posting)));
 
         let of_words = self.words.of_partition[number].iter().map(|&(rank, frequency)| (rank, NONE, frequency));
         let of_pairs = groups.groups.iter().map(|&(pair, count)| (pair.first, pair.second, count));
@@ -136,12 +139,17 @@ impl<F: Fn(u32) -> f32> Builder<'_, F> {
                 }
             }
             let statistic = self.sizes.map_or(0.0, |sizes| {
+                if sizes.counts_observed_only(document_frequency) {
+                    presence.clear();
+                    own.iter().for_each(|posting| self.topics.for_each_of(posting.document, |topic| presence.push(topic)));
+                    if let Some(statistic) = sizes.chi_square_of_few(presence) {
+                        return statistic;
+                    }
+                }
                 presence.clear();
                 presence.resize(padded(self.topic_count), 0);
                 for posting in own {
-                    for &topic in self.topics.of(posting.document) {
-                        presence[topic as usize] += 1;
-                    }
+                    self.topics.for_each_of(posting.document, |topic| presence[topic as usize] += 1);
                 }
                 sizes.chi_square(presence)
             });
@@ -158,7 +166,7 @@ struct Sorting {
     next: Vec<u32>,
     /// Postings group by group.
     postings: Vec<Posting>,
-    /// Of a group, by topic.
+    /// Of a group, by topic: in how many documents it is; or the topics of its few documents.
     presence: Vec<u32>,
 }
 

@@ -1,0 +1,76 @@
+//! Work on several threads whose outcome does not depend on their number.
+
+use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+/// Calls `each` with every number below `count`, which threads take in turns, each with a state of its own.
+pub(super) fn for_each_place<S: Send>(
+    count: usize,
+    threads: usize,
+    new_state: impl Fn() -> S + Sync,
+    each: impl Fn(&mut S, usize) -> io::Result<()> + Sync,
+) -> io::Result<Vec<S>> {
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut state = new_state();
+        loop {
+            let place = next.fetch_add(1, Ordering::Relaxed);
+            if place >= count {
+                return Ok(state);
+            }
+            each(&mut state, place)?;
+        }
+    };
+    thread::scope(|scope| {
+        let others: Vec<_> = (1..threads.clamp(1, count.max(1))).map(|_| scope.spawn(work)).collect();
+        let own = work();
+        let others = others.into_iter().map(|other| other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        std::iter::once(own).chain(others).collect()
+    })
+}
+
+/// What `each` makes of the items, in their order.
+pub(super) fn map<I: Sync, T: Send>(items: &[I], threads: usize, each: impl Fn(&I) -> T + Sync) -> Vec<T> {
+    let parts = for_each_place(items.len(), threads, Vec::new, |made, place| {
+        made.push((place, each(&items[place])));
+        Ok(())
+    });
+    // The work that is not done without an error is none.
+    let mut made: Vec<(usize, T)> = parts.into_iter().flatten().flatten().collect();
+    made.sort_unstable_by_key(|(place, _)| *place);
+    made.into_iter().map(|(_, made)| made).collect()
+}
+
+/// What both make: at the same time, where there are threads for it.
+pub(super) fn join<A: Send, B>(threads: usize, first: impl FnOnce() -> A + Send, second: impl FnOnce() -> B) -> (A, B) {
+    if threads < 2 {
+        return (first(), second());
+    }
+    thread::scope(|scope| {
+        let first = scope.spawn(first);
+        let second = second();
+        (first.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), second)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_made_comes_in_order_and_whole() {
+        let items: Vec<u32> = (0..1_000).collect();
+        for threads in [1, 2, 7] {
+            assert_eq!(map(&items, threads, |item| item * 2), items.iter().map(|item| item * 2).collect::<Vec<_>>());
+            assert_eq!(join(threads, || items.len(), || items[0]), (1_000, 0));
+        }
+        assert!(map(&[] as &[u32], 2, |item| *item).is_empty());
+    }
+
+    #[test]
+    fn an_error_ends_the_work() {
+        let outcome = for_each_place(100, 2, || 0, |_, place| if place == 50 { Err(io::ErrorKind::Other.into()) } else { Ok(()) });
+        assert!(outcome.is_err());
+    }
+}
