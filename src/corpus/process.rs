@@ -107,36 +107,37 @@ pub fn for_each_document<W: Send>(
     // The memory of blocks that are done goes back to whoever reads: else each block would ask the system for it anew.
     let (used, buffers) = mpsc::channel();
     let stop = AtomicBool::new(false);
+    let take_blocks = |receiver: Arc<Mutex<mpsc::Receiver<_>>>, mut state: W, used: mpsc::Sender<_>| {
+        let mut outcome = Outcome::default();
+        loop {
+            let next = receiver.lock().unwrap_or_else(PoisonError::into_inner).recv();
+            let Ok((number, block)): Result<(u64, Block), _> = next else { break };
+            outcome.take_block(number, &block, &mut state, &work);
+            // Nobody takes it any more when all is read.
+            block.into_buffer().and_then(|buffer| used.send(buffer).ok());
+            progress.add_documents(std::mem::take(&mut outcome.unreported));
+            if outcome.bad_lines > 0 && options.on_error == OnError::Fail {
+                // Blocks before this one were handed out before it: their workers finish them.
+                stop.store(true, Ordering::Relaxed);
+                break;
+            }
+        }
+        (state, outcome)
+    };
     let (outcomes, read) = thread::scope(|scope| {
-        let handles: Vec<_> = (0..threads)
+        let (take_blocks, stop) = (&take_blocks, &stop);
+        let reader = scope.spawn(move || send_blocks(inputs, options, progress, &sender, &buffers, stop));
+        let others: Vec<_> = (1..threads)
             .map(|_| {
-                let receiver = Arc::clone(&receiver);
-                let (stop, work, mut state, used) = (&stop, &work, new_worker(), used.clone());
-                scope.spawn(move || {
-                    let mut outcome = Outcome::default();
-                    loop {
-                        let next = receiver.lock().unwrap_or_else(PoisonError::into_inner).recv();
-                        let Ok((number, block)) = next else { break };
-                        outcome.take_block(number, &block, &mut state, work);
-                        // Nobody takes it any more when all is read.
-                        block.into_buffer().and_then(|buffer| used.send(buffer).ok());
-                        progress.add_documents(std::mem::take(&mut outcome.unreported));
-                        if outcome.bad_lines > 0 && options.on_error == OnError::Fail {
-                            // Blocks before this one were handed out before it: their workers finish them.
-                            stop.store(true, Ordering::Relaxed);
-                            break;
-                        }
-                    }
-                    (state, outcome)
-                })
+                let (receiver, state, used) = (Arc::clone(&receiver), new_worker(), used.clone());
+                scope.spawn(move || take_blocks(receiver, state, used))
             })
             .collect();
-        drop(receiver);
-        let read = send_blocks(inputs, options, progress, &sender, &buffers, &stop);
-        drop(sender);
-        let outcomes: Vec<_> =
-            handles.into_iter().map(|handle| handle.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect();
-        (outcomes, read)
+        // One worker is this thread: what it asks memory for serves the caller again, once it is given back.
+        let own = take_blocks(receiver, new_worker(), used);
+        let others = others.into_iter().map(|other| other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        let outcomes: Vec<_> = std::iter::once(own).chain(others).collect();
+        (outcomes, reader.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
     });
     let mut states = Vec::with_capacity(threads);
     let (mut documents, mut skipped, mut skipped_examples) = (0, 0, Vec::new());
