@@ -415,8 +415,10 @@ impl Trial {
         match &self.plan {
             Plan::Plain(candidate) => Linear::fit(*candidate, totals, threads),
             Plan::Linked { candidates, margin, link, .. } => {
-                let kinds =
-                    candidates.iter().map(|&candidate| Linear::fit(candidate, totals, threads)).collect::<Result<Vec<_>, _>>()?;
+                let kinds = candidates
+                    .iter()
+                    .map(|&candidate| Linear::fit(candidate, totals, threads))
+                    .collect::<Result<Vec<_>, _>>()?;
                 Ok(link.fold(&kinds.iter().chain(margin).collect::<Vec<_>>()))
             }
         }

@@ -101,9 +101,8 @@ impl Lengths {
                 logs[folds.of(document)] += fixed(libm::log(squares as f64 / SQUARE_UNIT) / 2.0, UNIT);
             }
         }
-        let entry = |(squares, document)| {
-            Entry::new(scale_of(squares), folds.of(document), corpus.document_topics.of(document))
-        };
+        let entry =
+            |(squares, document)| Entry::new(scale_of(squares), folds.of(document), corpus.document_topics.of(document));
         Ok(Self { entries: squares.into_iter().zip(0..).map(entry).collect(), logs })
     }
 

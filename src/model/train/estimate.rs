@@ -16,9 +16,9 @@ use linfa_bayes::MultinomialNb;
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::{TrainError, threads};
 use super::counts::{LANES, Sums};
 use super::topic_counts::TopicCounts;
+use super::{TrainError, threads};
 use crate::model::elementary::ln;
 
 /// How weights are estimated from counts.

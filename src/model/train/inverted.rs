@@ -15,7 +15,7 @@ use self::build::{Builder, Scratch};
 use self::words::Words;
 use super::chunks::Chunks;
 use super::intern::Interner;
-use super::postings::PARTITIONS;
+use super::postings::{PARTITIONS, PostingStreams};
 use super::select::TopicSizes;
 use super::threads::for_each_place;
 use super::topics::{DocumentTopics, Topic};
@@ -144,9 +144,14 @@ pub(super) struct Inverted {
 }
 
 impl Inverted {
-    /// Brings together what the workers took in. Terms in fewer documents than the least are left out; the others have their statistic
-    /// computed `with_statistics`.
-    pub(super) fn new(workers: &[Interner], least: LeastFrequencies, with_statistics: bool) -> io::Result<Self> {
+    /// Brings together what the workers took in, of each also its postings. Terms in fewer documents than the least are left out; the others
+    /// have their statistic computed `with_statistics`.
+    pub(super) fn new(
+        workers: &[Interner],
+        postings: &[PostingStreams],
+        least: LeastFrequencies,
+        with_statistics: bool,
+    ) -> io::Result<Self> {
         let (topics, document_topics) = DocumentTopics::merge(workers);
         let document_count = document_topics.len();
         let (mut ordinals, mut token_counts) = (Vec::with_capacity(document_count), Vec::with_capacity(document_count));
@@ -160,7 +165,7 @@ impl Inverted {
         let sizes: Vec<u64> = topics.iter().map(|topic| topic.document_count).collect();
         let sizes = with_statistics.then(|| TopicSizes::new(&sizes));
         let builder = Builder {
-            workers,
+            streams: postings,
             bases,
             words: &lexicon,
             least,

@@ -33,6 +33,7 @@ mod word_table;
 use std::cell::RefCell;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use documents::{Documents, DocumentsError, Header};
@@ -44,6 +45,7 @@ use crate::corpus::{self, CorpusError, Input, Progress};
 use crate::text::TextOptions;
 use intern::Interner;
 use inverted::{Inverted, LeastFrequencies};
+use postings::PostingStreams;
 
 /// Terms in fewer documents are left out where nothing else is asked for: a word or pair of one document is often a slip.
 const DEFAULT_MIN_DOCUMENT_FREQUENCY: u32 = 2;
@@ -171,17 +173,37 @@ pub enum TrainError {
 pub fn train(inputs: &[Input], options: &TrainOptions, progress: &Progress) -> Result<Trained, TrainError> {
     check(options)?;
     let (mut workers, summary, record) = read_corpus(inputs, options, progress)?;
-    for worker in &mut workers {
-        worker.postings.finish()?;
-    }
     let bags: Vec<_> = workers.iter_mut().filter_map(|worker| worker.bags.take()).collect();
+    let postings = workers.iter_mut().map(|worker| std::mem::take(&mut worker.postings)).collect();
     let header = Header::new(options.text, options.labels, options.language_code.clone(), record.clone(), &summary.end);
-    let write = || options.keep_documents.then(|| documents::write(&workers, bags, &header)).transpose();
+    // Both let go of the workers as soon as they can: their memory is large.
+    let workers = Arc::new(workers);
+    let workers_to_write = options.keep_documents.then(|| Arc::clone(&workers));
+    let write = move || workers_to_write.map(|workers| documents::write(&workers, bags, &header)).transpose();
+    // Here and there learning leaves a thread idle: the documents can wait for it.
+    let (documents, learned) = threads::join(options.corpus.threads, write, || learn(workers, postings, record, options));
+    let Learned { artifact, manifest, warnings } = learned?;
+    Ok(Trained { artifact, documents: documents?, manifest, corpus: summary, warnings })
+}
+
+/// A model, and what is to be said of it.
+struct Learned {
+    artifact: Encoded,
+    manifest: Manifest,
+    warnings: Vec<String>,
+}
+
+/// Learns a model from what the workers took in, and their postings.
+fn learn(
+    workers: Arc<Vec<Interner>>,
+    mut postings: Vec<PostingStreams>,
+    record: CorpusRecord,
+    options: &TrainOptions,
+) -> Result<Learned, TrainError> {
+    postings.iter_mut().try_for_each(PostingStreams::finish)?;
     let least = choose::least_frequencies(options, record.document_count);
-    let invert = || Inverted::new(&workers, least, options.keep_terms.is_some());
-    let (documents, corpus) = threads::join(options.corpus.threads, write, invert);
-    drop(workers);
-    let (documents, mut corpus) = (documents?, corpus?);
+    let mut corpus = Inverted::new(&workers, &postings, least, options.keep_terms.is_some())?;
+    drop((workers, postings));
     check_corpus(&corpus, least)?;
     let mut choice = choose::choose(&mut corpus, options)?;
     let best = choice.trials.first().ok_or(TrainError::NoTerms(least.pairs))?;
@@ -194,7 +216,7 @@ pub fn train(inputs: &[Input], options: &TrainOptions, progress: &Progress) -> R
     let draft = freeze::draft(options, record, &corpus.topics, terms, linear, best, choice.records(options));
     let artifact = super::artifact::encode(draft)?;
     let manifest = super::artifact::parse(&artifact.manifest, &artifact.weights)?.manifest;
-    Ok(Trained { artifact, documents, manifest, corpus: summary, warnings })
+    Ok(Learned { artifact, manifest, warnings })
 }
 
 /// Whether there is something to learn.

@@ -70,7 +70,8 @@ mod tests {
 
     #[test]
     fn an_error_ends_the_work() {
-        let outcome = for_each_place(100, 2, || 0, |_, place| if place == 50 { Err(io::ErrorKind::Other.into()) } else { Ok(()) });
+        let outcome =
+            for_each_place(100, 2, || 0, |_, place| if place == 50 { Err(io::ErrorKind::Other.into()) } else { Ok(()) });
         assert!(outcome.is_err());
     }
 }

@@ -1,7 +1,7 @@
 //! Writes the documents of a corpus as counts, numbered anew so that the number of threads changes no byte.
 
-use std::fmt;
 use std::borrow::Cow;
+use std::fmt;
 use std::io::{self, Read, Write as _};
 
 use sha2::{Digest as _, Sha256};

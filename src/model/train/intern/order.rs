@@ -20,7 +20,9 @@ pub(super) struct TokenOrder {
     place_mask: u64,
     /// By token: the place of its word among those of the document.
     words: Vec<u32>,
-    /// By word of the document: the first token that is it.
+    /// By word of the document: where its keys end.
+    ends: Vec<usize>,
+    /// And the first token that is it.
     pub(super) first_tokens: Vec<usize>,
 }
 
@@ -46,6 +48,10 @@ impl TokenOrder {
             }
             self.tokens.push(TermHash(0));
         }
+        self.put_keys_in_order();
+    }
+
+    fn put_keys_in_order(&mut self) {
         // Keys are quicker to sort than words. Of two words the first bits are hardly ever the same.
         self.buckets.sort(&mut self.keys);
         let Self { keys, tokens, place_mask, .. } = self;
@@ -57,28 +63,37 @@ impl TokenOrder {
 
     /// Sets `counted` to the words, each once, in the order of their hashes; their ids are left to be found.
     pub(super) fn count_words(&mut self, title_weight: u32, counted: &mut Vec<CountedWord>) {
-        let Self { tokens, title_len, keys, place_mask, words, first_tokens, .. } = self;
+        let Self { tokens, title_len, keys, place_mask, words, ends, first_tokens, .. } = self;
         words.clear();
         words.resize(tokens.len(), NONE);
-        first_tokens.resize(keys.len(), 0);
+        ends.resize(keys.len(), 0);
+        first_tokens.clear();
         counted.clear();
-        counted.resize(keys.len(), CountedWord { hash: TermHash(0), id: 0, count: 0 });
         let Some(first) = keys.first() else { return };
         let mut last = tokens[(first & *place_mask) as usize];
         let mut word = 0;
-        for &key in &*keys {
+        for (&key, end) in keys.iter().zip(1..) {
             let at = (key & *place_mask) as usize;
             let hash = tokens[at];
             // Whether a word comes again is hard to guess: there is no branch on it.
             word += usize::from(hash != last);
             last = hash;
-            let counted = &mut counted[word];
-            first_tokens[word] = if counted.count == 0 { at } else { first_tokens[word] };
-            *counted = CountedWord { hash, id: 0, count: counted.count + if at < *title_len { title_weight } else { 1 } };
+            ends[word] = end;
             words[at] = word as u32;
         }
-        counted.truncate(word + 1);
-        first_tokens.truncate(word + 1);
+        ends.truncate(word + 1);
+        let mut start = 0;
+        for &end in &*ends {
+            let own = &keys[std::mem::replace(&mut start, end)..end];
+            let first = (own[0] & *place_mask) as usize;
+            let mut count = own.len() as u32;
+            if title_weight > 1 {
+                let in_title = |key: &&u64| ((**key & *place_mask) as usize) < *title_len;
+                count += own.iter().filter(in_title).count() as u32 * (title_weight - 1);
+            }
+            counted.push(CountedWord { hash: tokens[first], id: 0, count });
+            first_tokens.push(first);
+        }
     }
 
     /// Sets `counted` to the pairs, each once, in the order of their words' places among those of the document. After
@@ -168,5 +183,84 @@ impl Buckets {
             self.sorted[place] = number;
         }
         std::mem::swap(numbers, &mut self.sorted);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::num::NonZeroU8;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::article::ArticleText;
+    use crate::text::{TermOccurrence, TextOptions, WordScanner, scan_terms};
+
+    /// Counts by the hashes of the terms.
+    type Counts = BTreeMap<TermHash, u32>;
+
+    fn counted(order: &mut TokenOrder, title_weight: u32) -> Counts {
+        let (mut words, mut pairs) = (Vec::new(), Vec::new());
+        order.count_words(title_weight, &mut words);
+        order.count_pairs(title_weight, &mut pairs);
+        assert!(words.is_sorted_by_key(|word| word.hash) && pairs.is_sorted());
+        assert!(words.iter().zip(&order.first_tokens).all(|(word, &first)| order.tokens[first] == word.hash));
+        assert_eq!(order.first_tokens.len(), words.len());
+        let hash = |place: u32| words[place as usize].hash;
+        let pairs = pairs.iter().map(|pair| (hash(pair.first).followed_by(hash(pair.second)), pair.count));
+        let mut counts = Counts::new();
+        for (hash, count) in words.iter().map(|word| (word.hash, word.count)).chain(pairs) {
+            assert!(counts.insert(hash, count).is_none(), "a term twice");
+        }
+        counts
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+        #[test]
+        fn the_terms_are_those_of_the_text(
+            title in "([a-e]{1,2}|x{65}| |, ){0,12}",
+            body in "([a-e]{1,2}|x{65}| |, |[a-z]{3} ){0,700}",
+            weight in 1u8..4,
+        ) {
+            let title_weight = NonZeroU8::new(weight).expect("not 0");
+            let options = TextOptions { title_weight, ..TextOptions::default() };
+            let mut expected = Counts::new();
+            let text = ArticleText { title: &title, body: &body };
+            scan_terms(&mut WordScanner::default(), text, options, |term, times| match term {
+                TermOccurrence::Word { hash, .. } | TermOccurrence::Pair { hash } => *expected.entry(hash).or_default() += times,
+                TermOccurrence::Overlong => {}
+            });
+            let (mut first, mut second) = (WordScanner::default(), WordScanner::default());
+            let mut order = TokenOrder::default();
+            // What was counted before is of no effect.
+            order.sort(first.scan("other words, and other words", options.numbers), second.scan("words", options.numbers));
+            counted(&mut order, 7);
+            order.sort(first.scan(&title, options.numbers), second.scan(&body, options.numbers));
+            prop_assert_eq!(counted(&mut order, weight.into()), expected);
+        }
+
+        #[test]
+        fn numbers_are_put_in_order(mut numbers in prop::collection::vec(prop_oneof![any::<u64>(), 0..9u64], 0..600)) {
+            let mut expected = numbers.clone();
+            expected.sort_unstable();
+            Buckets::default().sort(&mut numbers);
+            prop_assert_eq!(numbers, expected);
+        }
+    }
+
+    #[test]
+    fn words_with_the_same_first_bits_are_told_apart() {
+        // The last bits of a key are the token's place: of these words nothing else is different.
+        let words = [TermHash(u64::MAX), TermHash(u64::MAX - 1), TermHash(u64::MAX - 2)];
+        let mut order = TokenOrder { place_mask: 15, ..TokenOrder::default() };
+        order.tokens = [0, 2, 1, 0, 2, 0, 1].map(|word| words[word]).to_vec();
+        order.keys = order.tokens.iter().zip(0..).map(|(hash, place)| hash.0 & !15 | place).collect();
+        order.tokens.push(TermHash(0));
+        order.put_keys_in_order();
+        let counts = counted(&mut order, 1);
+        assert_eq!(words.map(|word| counts[&word]), [3, 2, 2]);
+        assert_eq!(counts[&words[0].followed_by(words[2])], 2);
     }
 }

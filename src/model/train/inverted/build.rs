@@ -5,7 +5,7 @@ use std::io;
 use super::words::Words;
 use super::{COUNTED, LeastFrequencies, NONE, Posting, Rank, Term};
 use crate::model::train::counts::padded;
-use crate::model::train::intern::Interner;
+use crate::model::train::postings::PostingStreams;
 use crate::model::train::select::TopicSizes;
 use crate::model::train::topics::DocumentTopics;
 
@@ -14,7 +14,8 @@ const FIRST_SLOTS: usize = 1 << 13;
 
 /// Builds partitions.
 pub(super) struct Builder<'a, F> {
-    pub(super) workers: &'a [Interner],
+    /// Worker by worker.
+    pub(super) streams: &'a [PostingStreams],
     /// Worker by worker: the number of its first document.
     pub(super) bases: Vec<u32>,
     pub(super) words: &'a Words,
@@ -45,8 +46,8 @@ impl<F: Fn(u32) -> f32> Builder<'_, F> {
     pub(super) fn build(&self, number: usize, scratch: &mut Scratch) -> io::Result<(Vec<Term>, Vec<u32>)> {
         let Scratch { words, pairs, repeated, groups, grouped, sorting } = scratch;
         words.clear();
-        for ((worker, base), places) in self.workers.iter().zip(&self.bases).zip(&self.words.places) {
-            worker.postings.for_each_word(number, |id, document, count| {
+        for ((streams, base), places) in self.streams.iter().zip(&self.bases).zip(&self.words.places) {
+            streams.for_each_word(number, |id, document, count| {
                 let place = places[id as usize];
                 if place != NONE {
                     words.push((place, Posting { document: base + document, count }));
@@ -54,12 +55,12 @@ impl<F: Fn(u32) -> f32> Builder<'_, F> {
             })?;
         }
 
-        let pair_count = self.workers.iter().map(|worker| worker.postings.pair_count(number)).sum();
+        let pair_count = self.streams.iter().map(|streams| streams.pair_count(number)).sum();
         pairs.clear();
         pairs.reserve(pair_count);
         repeated.clear_for(pair_count);
-        for ((worker, base), ranks) in self.workers.iter().zip(&self.bases).zip(&self.words.ranks) {
-            worker.postings.for_each_pair(number, |[first, second], document, count| {
+        for ((streams, base), ranks) in self.streams.iter().zip(&self.bases).zip(&self.words.ranks) {
+            streams.for_each_pair(number, |[first, second], document, count| {
                 let pair = Pair { first: ranks[first as usize], second: ranks[second as usize] };
                 // Whatever document has a pair has its words: a pair is no more frequent.
                 if (pair.first != NONE) & (pair.second != NONE) {
@@ -85,7 +86,8 @@ impl<F: Fn(u32) -> f32> Builder<'_, F> {
         let of_pairs = groups.groups.iter().map(|&(pair, count)| (pair.first, pair.second, count));
         let kept = of_words.clone().filter(|&(.., frequency)| frequency >= self.least.words);
         let kept = kept.chain(of_pairs.clone().filter(|&(.., frequency)| frequency >= self.least.pairs));
-        let (term_count, posting_count) = kept.fold((0, 0), |(terms, postings), (.., frequency)| (terms + 1, postings + frequency));
+        let (term_count, posting_count) =
+            kept.fold((0, 0), |(terms, postings), (.., frequency)| (terms + 1, postings + frequency));
         let count_count = words.iter().chain(&*grouped).filter(|(_, posting)| posting.count != 1).count();
         let mut terms = Vec::with_capacity(term_count);
         let mut out = Vec::with_capacity(posting_count as usize + count_count);
