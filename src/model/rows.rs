@@ -53,6 +53,7 @@ impl Rows {
 
     /// Sets `scores` to the sum over the terms of their logarithmic frequency times their [`Self::weights`], by topic, and returns
     /// the sum of the squares of the vector `log_tf(count) * idf`.
+    #[inline(always)]
     pub(super) fn sum(&self, terms: &[TermCount], scores: &mut Vec<f32>) -> f32 {
         // The sums of the common sizes stay in registers.
         let squares = match self.stride {
@@ -72,6 +73,7 @@ impl Rows {
         squares
     }
 
+    #[inline(always)]
     fn sum_lanes<const N: usize>(&self, terms: &[TermCount], scores: &mut Vec<f32>) -> f32 {
         let table = log_tf_table();
         let (rows, _) = self.bits.as_chunks::<N>();
@@ -89,6 +91,7 @@ impl Rows {
         squares
     }
 
+    #[inline(always)]
     fn sum_any(&self, terms: &[TermCount], scores: &mut Vec<f32>) -> f32 {
         let table = log_tf_table();
         scores.clear();
@@ -107,7 +110,7 @@ impl Rows {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn idf_of(row: &[u16], topic_count: usize) -> f32 {
     f32::from_bits(u32::from(row[topic_count]) | u32::from(row[topic_count + 1]) << 16)
 }
@@ -117,7 +120,7 @@ const HALF_SCALE: f32 = f32::from_bits((127 + 127 - 15) << 23);
 
 /// A finite half-precision number divided by [`HALF_SCALE`], without a look at its kind: the same sign, exponent and fraction in
 /// single precision's places. Exact, and a few instructions for a whole vector of them.
-#[inline]
+#[inline(always)]
 const fn scaled_down(bits: u16) -> f32 {
     f32::from_bits(((bits as i16 as i32) << 13) as u32 & 0x8fff_e000)
 }

@@ -40,7 +40,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("caseless", &["text"]),
     ("clap", &["cli"]),
     ("csv", &["corpus"]),
-    ("fearless_simd", &["model/train"]),
+    ("fearless_simd", &["model"]),
     ("flate2", &["corpus"]),
     ("memchr", &["corpus"]),
     ("frostem", &["text/stem"]),
