@@ -5,11 +5,11 @@
 
 use std::ops::Range;
 
-use wide::u8x16;
+use fearless_simd::prelude::*;
+use fearless_simd::{Level, dispatch, mask8x64, u8x64};
 
 /// How many bytes are classified together: a bit of a `u64` each.
 const BLOCK: usize = 64;
-const LANES: usize = 16;
 
 /// A bit a byte: whether the byte is of the class. Bytes of no class separate words.
 #[derive(Clone, Copy, Default)]
@@ -27,27 +27,25 @@ struct Classes {
 }
 
 impl Classes {
-    #[inline]
-    fn of(block: &[u8; BLOCK]) -> Self {
-        let mut classes = Self::default();
-        let (chunks, _) = block.as_chunks::<LANES>();
-        for (place, chunk) in chunks.iter().enumerate() {
-            let bytes = u8x16::new(*chunk);
-            let bits = |matches: u8x16| u64::from(matches.to_bitmask()) << (place * LANES);
-            let is = |byte: u8| bytes.simd_eq(u8x16::splat(byte));
-            classes.letter |= bits((bytes - u8x16::splat(b'a')).simd_lt(u8x16::splat(26)));
-            classes.digit |= bits((bytes - u8x16::splat(b'0')).simd_lt(u8x16::splat(10)));
-            classes.underscore |= bits(is(b'_'));
-            classes.mid_letter |= bits(is(b':'));
-            classes.mid_number |= bits(is(b',') | is(b';'));
-            classes.mid_both |= bits(is(b'.') | is(b'\''));
+    #[inline(always)]
+    fn of<S: Simd>(simd: S, block: &[u8; BLOCK]) -> Self {
+        let bytes = u8x64::simd_from(simd, *block);
+        let is = |byte: u8| bytes.simd_eq(byte);
+        let is_from = |first: u8, count: u8| (bytes - first).simd_lt(count);
+        let bits = |matches: mask8x64<S>| matches.to_bitmask();
+        Self {
+            letter: bits(is_from(b'a', 26)),
+            digit: bits(is_from(b'0', 10)),
+            underscore: bits(is(b'_')),
+            mid_letter: bits(is(b':')),
+            mid_number: bits(is(b',') | is(b';')),
+            mid_both: bits(is(b'.') | is(b'\'')),
         }
-        classes
     }
 
     /// The bytes of words: letters, digits, underscores, and (WB6, WB7, WB11, WB12) a separator that has the same kind on both
     /// sides. `before` and `after` are the blocks around this one.
-    #[inline]
+    #[inline(always)]
     fn words(&self, before: &Self, after: &Self) -> u64 {
         let between = |this: u64, before: u64, after: u64| (this << 1 | before >> 63) & (this >> 1 | after << 63);
         let letters = between(self.letter, before.letter, after.letter);
@@ -58,15 +56,15 @@ impl Classes {
 }
 
 /// The classes of the 64 bytes from `at` on; there are none beyond the end.
-#[inline]
-fn classes_at(text: &[u8], at: usize) -> Classes {
+#[inline(always)]
+fn classes_at(simd: impl Simd, text: &[u8], at: usize) -> Classes {
     let rest = text.get(at..).unwrap_or_default();
     match rest.first_chunk::<BLOCK>() {
-        Some(block) => Classes::of(block),
+        Some(block) => Classes::of(simd, block),
         None => {
             let mut block = [0; BLOCK];
             block[..rest.len()].copy_from_slice(rest);
-            Classes::of(&block)
+            Classes::of(simd, &block)
         }
     }
 }
@@ -75,11 +73,16 @@ fn classes_at(text: &[u8], at: usize) -> Classes {
 ///
 /// A word is a segment between UAX #29 boundaries that holds a letter or a digit; here a segment of underscores alone is one too.
 pub(super) fn find_words(text: &[u8], from: usize, words: &mut Vec<Range<usize>>) {
-    let (mut before, mut here) = (Classes::default(), classes_at(text, from));
+    dispatch!(Level::new(), simd => find_words_with(simd, text, from, words));
+}
+
+#[inline(always)]
+fn find_words_with(simd: impl Simd, text: &[u8], from: usize, words: &mut Vec<Range<usize>>) {
+    let (mut before, mut here) = (Classes::default(), classes_at(simd, text, from));
     // Whether a word reaches into the block, and where the word begins that ends next.
     let (mut is_open, mut start) = (0, 0);
     for at in (from..text.len()).step_by(BLOCK) {
-        let after = classes_at(text, at + BLOCK);
+        let after = classes_at(simd, text, at + BLOCK);
         let inside = here.words(&before, &after);
         let follows = inside << 1 | is_open;
         let (mut starts, mut ends) = (inside & !follows, !inside & follows);

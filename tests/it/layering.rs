@@ -40,7 +40,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("caseless", &["text"]),
     ("clap", &["cli"]),
     ("csv", &["corpus"]),
-    ("fearless_simd", &["model"]),
+    ("fearless_simd", &["text", "model"]),
     ("flate2", &["corpus"]),
     ("memchr", &["corpus"]),
     ("frostem", &["text/stem"]),
@@ -82,7 +82,6 @@ const HOMES: &[(&str, &[&str])] = &[
     ("tracing_subscriber", &["cli"]),
     ("unicode_normalization", &["text"]),
     ("unicode_segmentation", &["text"]),
-    ("wide", &["text"]),
     ("zstd", &["corpus", "model/train"]),
 ];
 
