@@ -1,19 +1,20 @@
 //! The weighted counts that naive Bayes is estimated from: for each topic the sum of its documents' vectors, in all and by fold.
 
-use std::io;
-use std::ops::{AddAssign, Range};
+mod cells;
+mod lengths;
 
+use std::io;
+
+use self::cells::ALL;
+use self::lengths::{SQUARE_UNIT, fixed, scale_of, weight};
 use super::folds::{FOLDS, Folds};
 use super::inverted::{Inverted, Partition, Posting, Postings, Rank, Term};
 use super::select::{Rest, Selection, TopicSizes};
 use super::topic_counts::{Rows, TopicCounts};
-use crate::model::{length_scale, log_tf};
+use crate::model::log_tf;
 
-/// A sum's unit: weights are in (0, 1], and are added as whole multiples of 2^-32. Whole numbers add up to the same sum in
-/// any order, and what was added can be taken away exactly: that is what makes folds and threads free.
-pub(super) const UNIT: f64 = 4_294_967_296.0;
-/// The unit of a squared length, which may be large: 2^-24.
-const SQUARE_UNIT: f64 = 16_777_216.0;
+pub(super) use cells::{HeldOutPosting, TermCells};
+pub(super) use lengths::{Lengths, UNIT};
 
 /// What belongs to the topics is padded with zeros to a multiple of so many numbers, which are worked on together.
 pub(super) const LANES: usize = 8;
@@ -21,99 +22,6 @@ pub(super) const LANES: usize = 8;
 /// For so many topics so many numbers.
 pub(super) const fn padded(topic_count: usize) -> usize {
     topic_count.next_multiple_of(LANES)
-}
-
-/// A number from 0 on, below 2^50 units, in units; of two that are as near the even one.
-#[inline(always)]
-fn fixed(x: f64, unit: f64) -> u64 {
-    /// Added to such a number it leaves the nearest whole one in the last bits: 2^52, whose last bit is 1.
-    const TO_UNITS: f64 = 4_503_599_627_370_496.0;
-    (x * unit + TO_UNITS).to_bits() - TO_UNITS.to_bits()
-}
-
-/// A term's part of a document's vector, before that is scaled: `(1 + ln count) * idf`.
-#[inline(always)]
-fn weight(term: &Term, posting: Posting) -> f64 {
-    f64::from(log_tf(posting.count)) * f64::from(term.idf)
-}
-
-/// What counting has to know of a document, in one place.
-#[derive(Debug, Clone, Copy)]
-struct Entry {
-    /// [`length_scale`] of its selected terms.
-    scale: f32,
-    /// The fold that it is held out with, and in the other bits its topic; [`Entry::LIST`] where it has several or none.
-    fold_and_topic: u32,
-}
-
-impl Entry {
-    const TOPIC_BITS: u32 = u32::BITS - (FOLDS + 1).next_power_of_two().ilog2();
-    const LIST: u32 = (1 << Self::TOPIC_BITS) - 1;
-
-    fn new(scale: f32, fold: usize, topics: &[u32]) -> Self {
-        let topic = if let &[topic] = topics { topic.min(Self::LIST) } else { Self::LIST };
-        Self { scale, fold_and_topic: (fold as u32) << Self::TOPIC_BITS | topic }
-    }
-
-    #[inline(always)]
-    fn fold(self) -> usize {
-        (self.fold_and_topic >> Self::TOPIC_BITS) as usize
-    }
-
-    /// Calls `each` with each topic of the document, whose entry this is.
-    #[inline(always)]
-    fn for_each_topic(self, corpus: &Inverted, document: u32, mut each: impl FnMut(usize)) {
-        match self.fold_and_topic & Self::LIST {
-            Self::LIST => corpus.document_topics.of(document).iter().for_each(|&topic| each(topic as usize)),
-            topic => each(topic as usize),
-        }
-    }
-}
-
-/// What the documents' vectors are multiplied by.
-#[derive(Debug)]
-pub(super) struct Lengths {
-    /// By document.
-    entries: Vec<Entry>,
-    /// The sum of the natural logarithms of the vectors' lengths, in units, by fold.
-    logs: [u64; FOLDS + 1],
-}
-
-impl Lengths {
-    /// The lengths of the documents by their selected terms.
-    pub(super) fn of(corpus: &Inverted, folds: &Folds) -> io::Result<Self> {
-        let parts = corpus.for_each(
-            || vec![0u64; corpus.document_count()],
-            |squares, partition| {
-                for (term, postings) in partition.pool().filter(|(term, _)| term.rank == Rank::Selected) {
-                    for posting in postings {
-                        let x = weight(term, posting);
-                        squares[posting.document as usize] += fixed(x * x, SQUARE_UNIT);
-                    }
-                }
-            },
-        )?;
-        let squares = added(parts);
-        let mut logs = [0; FOLDS + 1];
-        for (&squares, document) in squares.iter().zip(0..) {
-            // Lengths are 1 or more: a term counts at least once, and its idf is above 1.
-            if squares > 0 {
-                logs[folds.of(document)] += fixed(libm::log(squares as f64 / SQUARE_UNIT) / 2.0, UNIT);
-            }
-        }
-        let entry =
-            |(squares, document)| Entry::new(scale_of(squares), folds.of(document), corpus.document_topics.of(document));
-        Ok(Self { entries: squares.into_iter().zip(0..).map(entry).collect(), logs })
-    }
-
-    /// [`length_scale`] of a document's selected terms.
-    pub(super) fn scale(&self, document: u32) -> f32 {
-        self.entries[document as usize].scale
-    }
-}
-
-fn scale_of(squares: u64) -> f32 {
-    length_scale(squares as f64 / SQUARE_UNIT) as f32
 }
 
 /// Adds up what several threads counted.
@@ -177,139 +85,6 @@ impl Sums {
         self.length_factor() / UNIT
     }
 }
-
-/// The sums of one term, by fold.
-#[derive(Debug)]
-pub(super) struct TermCells {
-    /// How many numbers a fold has: [`padded`].
-    stride: usize,
-    /// By fold and topic, in units.
-    sums: Vec<u64>,
-    /// By fold and topic: in how many documents the term occurs.
-    presence: Vec<u32>,
-    /// The same by fold, over all documents.
-    collection: [u64; FOLDS + 1],
-    /// 0 where no document of the fold has the term: then there is nothing above, either.
-    document_frequencies: [u32; FOLDS + 1],
-    /// The first `held_out_count` are the postings of documents that are held out.
-    held_out: Vec<HeldOutPosting>,
-    held_out_count: usize,
-}
-
-/// A posting of a document that is held out.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct HeldOutPosting {
-    pub(super) posting: Posting,
-    pub(super) fold: usize,
-}
-
-impl TermCells {
-    pub(super) fn new(topic_count: usize) -> Self {
-        let stride = padded(topic_count);
-        Self {
-            stride,
-            sums: vec![0; (FOLDS + 1) * stride],
-            presence: vec![0; (FOLDS + 1) * stride],
-            collection: [0; FOLDS + 1],
-            document_frequencies: [0; FOLDS + 1],
-            held_out: Vec::new(),
-            held_out_count: 0,
-        }
-    }
-
-    /// Counts a term.
-    #[inline(always)]
-    pub(super) fn count(&mut self, corpus: &Inverted, lengths: &Lengths, term: &Term, postings: Postings<'_>) {
-        // Most terms are in few documents, and so in few folds.
-        for fold in 0..=FOLDS {
-            if self.is_in(fold) {
-                let cells = self.cells_of(fold);
-                self.sums[cells.clone()].fill(0);
-                self.presence[cells].fill(0);
-                self.collection[fold] = 0;
-                self.document_frequencies[fold] = 0;
-            }
-        }
-        if self.held_out.len() < term.document_frequency as usize {
-            let none = HeldOutPosting { posting: Posting { document: 0, count: 0 }, fold: 0 };
-            self.held_out.resize(term.document_frequency as usize, none);
-        }
-        let mut held_out_count = 0;
-        for posting in postings {
-            let entry = lengths.entries[posting.document as usize];
-            let fold = entry.fold();
-            let x = fixed(weight(term, posting) * f64::from(entry.scale), UNIT);
-            self.collection[fold] += x;
-            self.document_frequencies[fold] += 1;
-            // Whether a document is held out is hard to guess: there is no branch on it.
-            self.held_out[held_out_count] = HeldOutPosting { posting, fold };
-            held_out_count += usize::from(fold < FOLDS);
-            entry.for_each_topic(corpus, posting.document, |topic| {
-                let cell = fold * self.stride + topic;
-                self.sums[cell] += x;
-                self.presence[cell] += 1;
-            });
-        }
-        self.held_out_count = held_out_count;
-    }
-
-    /// The postings of the documents that are held out with one of the folds where the term is `known`.
-    #[inline(always)]
-    pub(super) fn held_out_where(&self, known: u8) -> impl Iterator<Item = HeldOutPosting> {
-        self.held_out[..self.held_out_count].iter().copied().filter(move |held| Counts::is_known(known, held.fold))
-    }
-
-    /// Whether a document of this fold has the term.
-    fn is_in(&self, fold: usize) -> bool {
-        self.document_frequencies[fold] > 0
-    }
-
-    fn cells_of(&self, fold: usize) -> Range<usize> {
-        fold * self.stride..(fold + 1) * self.stride
-    }
-
-    /// The folds but this one whose documents have the term.
-    fn others(&self, fold: usize) -> impl Iterator<Item = usize> {
-        (0..=FOLDS).filter(move |&other| other != fold && self.is_in(other))
-    }
-
-    /// The sums by topic over all documents but those of a fold ([`ALL`]: over all), and that of the collection. `out` is padded.
-    #[inline(always)]
-    pub(super) fn rest(&self, fold: usize, out: &mut [u64]) -> u64 {
-        out.fill(0);
-        let mut collection = 0;
-        for other in self.others(fold) {
-            add(out, &self.sums[self.cells_of(other)]);
-            collection += self.collection[other];
-        }
-        collection
-    }
-
-    /// The same of the presence, and the document frequency.
-    #[inline(always)]
-    fn rest_presence(&self, fold: usize, out: &mut [u32]) -> u32 {
-        out.fill(0);
-        let mut document_frequency = 0;
-        for other in self.others(fold) {
-            add(out, &self.presence[self.cells_of(other)]);
-            document_frequency += self.document_frequencies[other];
-        }
-        document_frequency
-    }
-}
-
-/// Adds padded numbers.
-#[inline(always)]
-fn add<T: Copy + AddAssign>(sums: &mut [T], parts: &[T]) {
-    for (sums, parts) in sums.as_chunks_mut::<LANES>().0.iter_mut().zip(parts.as_chunks::<LANES>().0) {
-        for (sum, part) in sums.iter_mut().zip(parts) {
-            *sum += *part;
-        }
-    }
-}
-
-/// Stands for no fold: where all documents are meant.
-const ALL: usize = usize::MAX;
 
 /// What a corpus was counted to be.
 #[derive(Debug)]
