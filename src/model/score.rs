@@ -138,8 +138,8 @@ impl Scorer {
     }
 }
 
-/// Sets the scores and probabilities of a bag of terms, and returns what its vector is scaled by. In the machine's widest vector instructions,
-/// which change no bit.
+/// Sets the scores and probabilities of a bag of terms, and returns what its vector is scaled by. In the machine's widest vector
+/// instructions, which change no bit.
 #[inline(always)]
 fn score_terms(
     _: impl Simd,

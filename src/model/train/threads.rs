@@ -36,7 +36,7 @@ pub(super) fn map<I: Sync, T: Send>(items: &[I], threads: usize, each: impl Fn(&
         made.push((place, each(&items[place])));
         Ok(())
     });
-    // The work that is not done without an error is none.
+    // Nothing here returns an error: there is none to lose.
     let mut made: Vec<(usize, T)> = parts.into_iter().flatten().flatten().collect();
     made.sort_unstable_by_key(|(place, _)| *place);
     made.into_iter().map(|(_, made)| made).collect()

@@ -17,7 +17,8 @@ pub(super) struct Topic {
 #[derive(Debug, Default)]
 pub(super) struct DocumentTopics {
     entries: Vec<u32>,
-    /// The entries that are small, once more: what all postings are looked up in should lie in the near caches. [`Self::LARGE`] for the others.
+    /// The entries that are small, once more: what all postings are looked up in should lie in the near caches. [`Self::LARGE`] for the
+    /// others.
     small: Vec<u16>,
     /// Each as its length and that many topics.
     lists: Vec<u32>,

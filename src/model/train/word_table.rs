@@ -7,10 +7,11 @@ const FIRST_BITS: u32 = 12;
 
 /// Words by their hashes, numbered from 0 on as they come, in linear probing from the place that the hash's first bits say.
 ///
-/// A slot is one number, so that as many as can be lie in the near caches: above, the bits of the hash that do not choose the place (46 of
-/// them in a table of 100,000 words), and in the bits below, which number the slots, the word's number and 1; 0 where it is free. (Cleary, "Compact hash tables using
-/// bidirectional linear probing", 1984, who keeps the place, too: two words that differ in the place alone, by less than a probe is long, are
-/// taken for one here; it is as likely as that two words have the same hash.)
+/// A slot is one number, so that as many as can be lie in the near caches. Above are the bits of the hash that do not choose the place
+/// (46 of them in a table of 100,000 words); in the bits below, as many as number the slots, are the word's number and 1, or 0 where the
+/// slot is free. (Cleary, "Compact hash tables using bidirectional linear probing", 1984, who keeps the place, too. Here two words whose
+/// hashes differ in nothing but the place, and by less than a probe is long, are taken for one: hardly likelier than that their hashes
+/// are the same.)
 #[derive(Debug)]
 pub(super) struct WordTable {
     /// A power of two.
