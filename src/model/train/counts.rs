@@ -98,7 +98,7 @@ pub(super) struct Counts {
     /// By partition, by term of the pool: a bit a fold whose held-out documents have the term, where it would have been selected
     /// without them.
     known: Vec<Vec<u8>>,
-    /// By document: [`length_scale`] of what is known of it where it is held out.
+    /// By document: [`crate::model::length_scale`] of what is known of it where it is held out.
     pub(super) known_scales: Vec<f32>,
     /// By document: how many of its words are known where it is held out.
     pub(super) known_tokens: Vec<u32>,
@@ -301,7 +301,7 @@ impl Counting {
     }
 }
 
-/// A term's part of a document's vector where that is held out, [`length_scale`]d by `scale`.
+/// A term's part of a document's vector where that is held out, [`crate::model::length_scale`]d by `scale`.
 #[inline(always)]
 pub(super) fn scaled_weight(term: &Term, posting: Posting, scale: f32) -> f32 {
     log_tf(posting.count) * term.idf * scale
