@@ -8,7 +8,7 @@ use std::io;
 use self::cells::ALL;
 use self::lengths::{SQUARE_UNIT, fixed, scale_of, weight};
 use super::folds::{FOLDS, Folds};
-use super::inverted::{Inverted, Partition, Posting, Postings, Rank, Term};
+use super::inverted::{Inverted, Partition, Posting, Rank, Term};
 use super::select::{Rest, Selection, TopicSizes};
 use super::topic_counts::{Rows, TopicCounts};
 use crate::model::log_tf;
@@ -230,45 +230,8 @@ impl Counting {
     /// Counts the terms of a partition; adds to `known` in which folds each is known.
     fn take(&mut self, setting: Setting<'_>, partition: Partition<'_>, known: &mut Vec<u8>) {
         for (term, postings) in partition.pool() {
-            // Without one of its documents such a term is in too few: no fold knows it.
-            if term.document_frequency <= setting.selection.min_document_frequency() {
-                self.take_rare(setting, term, postings);
-                known.push(0);
-            } else {
-                self.cells.count(setting.corpus, setting.lengths, term, postings);
-                known.push(self.take_term(setting, term));
-            }
-        }
-    }
-
-    /// Adds up a term of so few documents that no fold knows it.
-    fn take_rare(&mut self, setting: Setting<'_>, term: &Term, postings: Postings<'_>) {
-        let Self { folds, rest_sums: row, .. } = self;
-        row.fill(0);
-        let mut collection = 0;
-        for posting in postings {
-            let entry = setting.lengths.entries[posting.document as usize];
-            let x = fixed(weight(term, posting) * f64::from(entry.scale), UNIT);
-            let sums = &mut folds[entry.fold()];
-            sums.collection += x;
-            collection += x;
-            entry.for_each_topic(setting.corpus, posting.document, |topic| {
-                sums.topics[topic] += x;
-                row[topic] += x;
-            });
-        }
-        self.push_row(term, collection);
-    }
-
-    /// Keeps a term's sums over all documents, if it is selected: the collection's, and those in `rest_sums`.
-    fn push_row(&mut self, term: &Term, collection: u64) {
-        if term.rank == Rank::Selected
-            && let Some(rows) = self.rows.last_mut()
-        {
-            rows.keys.push(term.key());
-            rows.idf.push(term.idf);
-            rows.sums.push(collection);
-            rows.sums.extend_from_slice(&self.rest_sums[..self.folds[0].topics.len()]);
+            self.cells.count(setting.corpus, setting.lengths, term, postings);
+            known.push(self.take_term(setting, term));
         }
     }
 
@@ -295,8 +258,14 @@ impl Counting {
                 self.known_tokens[posting.document as usize] += u64::from(posting.count);
             }
         }
-        let collection = cells.rest(ALL, rest_sums);
-        self.push_row(term, collection);
+        if term.rank == Rank::Selected
+            && let Some(rows) = self.rows.last_mut()
+        {
+            rows.keys.push(term.key());
+            rows.idf.push(term.idf);
+            rows.sums.push(cells.rest(ALL, rest_sums));
+            rows.sums.extend_from_slice(&rest_sums[..sums[0].topics.len()]);
+        }
         known
     }
 }
