@@ -86,7 +86,7 @@ pub(super) fn run(command: Command) -> anyhow::Result<()> {
         if let Some(metrics) = &manifest.metrics {
             writeln!(
                 out,
-                "cross-validated    accuracy {:.4}, macro-F1 {:.4}, log loss {:.4}, calibration error {:.4}",
+                "held out           accuracy {:.4}, macro-F1 {:.4}, log loss {:.4}, calibration error {:.4}",
                 metrics.accuracy, metrics.macro_f1, metrics.log_loss, metrics.expected_calibration_error
             )?;
         }

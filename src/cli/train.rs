@@ -305,7 +305,7 @@ fn report(arguments: &Arguments, trained: &Trained, seconds: f64) -> anyhow::Res
         if let Some(metrics) = &manifest.metrics {
             writeln!(
                 out,
-                "by cross-validation: accuracy {:.4}, micro-F1 {:.4}, macro-F1 {:.4}, log loss {:.4}, calibration error {:.4}",
+                "on held-out documents: accuracy {:.4}, micro-F1 {:.4}, macro-F1 {:.4}, log loss {:.4}, calibration error {:.4}",
                 metrics.accuracy, metrics.micro_f1, metrics.macro_f1, metrics.log_loss, metrics.expected_calibration_error
             )?;
             writeln!(

@@ -98,7 +98,7 @@ pub struct Manifest {
     pub term_count: usize,
     /// What it was trained on.
     pub corpus: CorpusRecord,
-    /// How good it is on documents it did not see, by cross-validation; absent when not measured.
+    /// How good it is on documents it did not see; absent when not measured.
     pub metrics: Option<MetricsRecord>,
     /// What makes an answer confident.
     pub decision: DecisionRule,
@@ -241,7 +241,7 @@ pub struct CorpusRecord {
     pub sha256: String,
 }
 
-/// How good a model was measured to be, by cross-validation on its training corpus.
+/// How good a model was measured to be on documents of its corpus, each scored by a model of the same kind that was trained without it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MetricsRecord {

@@ -71,7 +71,7 @@ pub(super) fn calibrate(documents: &[HeldOut], table: &ScoreTable, labels: Label
             tops.push(Top {
                 probability: probabilities[first],
                 is_right: document.topics.contains(&first),
-                fold: document.fold,
+                part: document.part,
             });
         }
     }
@@ -98,18 +98,18 @@ pub(super) fn calibrate(documents: &[HeldOut], table: &ScoreTable, labels: Label
 struct Top {
     probability: f64,
     is_right: bool,
-    fold: u8,
+    part: u8,
 }
 
-/// The lowest top probability from which on the share of right answers, less its standard error, is at least `target` in each fold
+/// The lowest top probability from which on the share of right answers, less its standard error, is at least `target` in each part
 /// that has any, and how many documents reach it; a threshold of 1 that none may reach where there is no such probability.
-/// That each fold has to agree, and not by luck, leaves room for documents that are unlike those of the corpus.
+/// That each part has to agree, and not by luck, leaves room for documents that are unlike those of the corpus.
 fn confident_threshold(tops: &mut [Top], target: f64) -> (f64, usize) {
     tops.sort_by(|a, b| b.probability.total_cmp(&a.probability));
     let mut best = (1.0, 0);
     let mut counts = [(0u64, 0u64); FOLDS];
     for (place, top) in tops.iter().enumerate() {
-        let (right, taken) = &mut counts[usize::from(top.fold)];
+        let (right, taken) = &mut counts[usize::from(top.part)];
         *right += u64::from(top.is_right);
         *taken += 1;
         // Only between different probabilities: a threshold cannot part equal ones.
@@ -243,7 +243,7 @@ mod tests {
             .iter()
             .map(|(topics, scores)| {
                 table.push(scores.iter().copied());
-                HeldOut { fold: 0, topics: topics.to_vec(), token_count: 10, known_token_count: 9 }
+                HeldOut { part: 0, topics: topics.to_vec(), token_count: 10, known_token_count: 9 }
             })
             .collect();
         (documents, table)
@@ -269,24 +269,24 @@ mod tests {
     }
 
     fn tops(tops: &[(f64, bool, u8)]) -> Vec<Top> {
-        tops.iter().map(|&(probability, is_right, fold)| Top { probability, is_right, fold }).collect()
+        tops.iter().map(|&(probability, is_right, part)| Top { probability, is_right, part }).collect()
     }
 
     #[test]
     fn the_threshold_is_the_lowest_that_keeps_the_precision() {
-        let mut one_fold =
+        let mut one_part =
             tops(&[(0.9, true, 0), (0.8, true, 0), (0.7, false, 0), (0.6, true, 0), (0.6, true, 0), (0.5, false, 0)]);
         // At 0.6: four of five right, and sqrt(4 * 1 / 5) = 0.89 documents of deviation: 3.11 of 5 are sure.
-        assert_eq!(confident_threshold(&mut one_fold, 0.62), (0.6, 5));
-        assert_eq!(confident_threshold(&mut one_fold, 0.63), (0.8, 2));
+        assert_eq!(confident_threshold(&mut one_part, 0.62), (0.6, 5));
+        assert_eq!(confident_threshold(&mut one_part, 0.63), (0.8, 2));
         assert_eq!(confident_threshold(&mut tops(&[(0.9, false, 0)]), 0.9), (1.0, 0));
     }
 
     #[test]
-    fn the_threshold_holds_in_each_fold() {
+    fn the_threshold_holds_in_each_part() {
         // Over both folds two of three are right at 0.7; in the second none is.
-        let mut two_folds = tops(&[(0.9, true, 0), (0.8, true, 0), (0.7, false, 1)]);
-        assert_eq!(confident_threshold(&mut two_folds, 0.6), (0.8, 2));
+        let mut two_parts = tops(&[(0.9, true, 0), (0.8, true, 0), (0.7, false, 1)]);
+        assert_eq!(confident_threshold(&mut two_parts, 0.6), (0.8, 2));
     }
 
     #[test]
@@ -317,7 +317,7 @@ mod tests {
                     (100, 1) => 60,
                     (count, _) => count * 9 / 10,
                 };
-                HeldOut { fold: 0, topics: vec![0], token_count, known_token_count }
+                HeldOut { part: 0, topics: vec![0], token_count, known_token_count }
             })
             .collect();
         let steps = known_shares(&documents);

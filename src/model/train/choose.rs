@@ -300,7 +300,7 @@ impl Search<'_> {
                 let (mut loss, mut unseen_count) = (0.0, 0);
                 for fold in 0..folds as u8 {
                     let (seen, unseen): (Vec<usize>, Vec<usize>) =
-                        (0..documents.len()).partition(|&place| documents[place].fold != fold);
+                        (0..documents.len()).partition(|&place| documents[place].part != fold);
                     let link = self.fit(features, &features.thinned(seen, MAX_CHOSEN_ON), prior, CHOOSING_ITERATIONS)?;
                     loss += log_loss(&link.logits(features, unseen.iter().copied()), &unseen, documents);
                     unseen_count += unseen.len();
@@ -358,14 +358,14 @@ impl Search<'_> {
         let all = features.thinned((0..features.len()).collect(), usize::MAX);
         let link = self.fit(features, &all, prior, FINAL_ITERATIONS)?;
         let halves = [0, 1].map(|half| {
-            let seen = (0..features.len()).filter(|&place| documents[place].fold % 2 != half).collect();
+            let seen = (0..features.len()).filter(|&place| documents[place].part % 2 != half).collect();
             self.fit(features, &features.thinned(seen, MAX_CHOSEN_ON), prior, MEASURING_ITERATIONS)
         });
         let [even, odd] = halves;
         let links = [even?, odd?];
         let mut held_out = ScoreTable::new(links[0].topic_count());
         for (place, document) in documents.iter().enumerate() {
-            let logits = links[usize::from(document.fold % 2)].logits(features, [place]);
+            let logits = links[usize::from(document.part % 2)].logits(features, [place]);
             held_out.push(logits.row(0).iter().copied());
         }
         let calibration = self.calibrate(documents, &held_out, features.labels());

@@ -12,7 +12,8 @@ use super::inverted::{Inverted, Partition};
 /// A document that was scored by a model that did not see it.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct HeldOut {
-    pub(super) fold: u8,
+    /// Which of the five parts it was dealt to: its fold, unless one model scores all.
+    pub(super) part: u8,
     pub(super) topics: Vec<usize>,
     /// Its words, and those that the model knew.
     pub(super) token_count: u32,
@@ -123,7 +124,7 @@ impl Bench<'_> {
                 table.push(scores.iter().zip(&estimate.bias).map(|(&score, bias)| bias + score as f32 * SCORE_UNIT));
             }
             documents.push(HeldOut {
-                fold: fold as u8,
+                part: folds.part(document),
                 topics: corpus.document_topics.of(document).iter().map(|&topic| topic as usize).collect(),
                 token_count: corpus.token_counts[document as usize],
                 known_token_count: counts.known_tokens[document as usize],

@@ -12,14 +12,18 @@ pub(super) const NEVER: u8 = FOLDS as u8;
 const MAX_HELD_OUT: u64 = 100_000;
 /// The same where nothing is to be chosen: what is left to learn are a scale and the thresholds, and how good the model is.
 const MAX_HELD_OUT_FIXED: u64 = 16_384;
+/// There, if a fifth of the corpus is so many documents or more, the folds are one: enough to learn all that from.
+const ENOUGH_OF_ONE_FOLD: u64 = 8_192;
 /// And the most scores, documents times topics.
 const MAX_SCORES: u64 = 8 << 20;
 
 /// Which document is held out with which fold.
 #[derive(Debug)]
 pub(super) struct Folds {
-    /// By document; [`NEVER`] or less.
-    of_document: Vec<u8>,
+    /// By document: which of [`FOLDS`] parts it is dealt to, or [`NEVER`].
+    parts: Vec<u8>,
+    /// Whether all of the parts are held out together, as the first fold; else each part is a fold.
+    is_one: bool,
     /// The documents that are held out, in the order of the corpus.
     held_out: Vec<u32>,
 }
@@ -28,8 +32,7 @@ impl Folds {
     /// Deals the documents of each topic (the first one, where a document has several; those without one) to the folds in turn, in an order
     /// that only the seed decides.
     pub(super) fn deal(corpus: &Inverted, seed: u64, recipe: Recipe) -> Self {
-        let most = if recipe == Recipe::Auto { MAX_HELD_OUT } else { MAX_HELD_OUT_FIXED };
-        let most = most.min(MAX_SCORES / corpus.topics.len().max(1) as u64);
+        let (most, is_one) = extent(corpus.document_count() as u64, corpus.topics.len() as u64, recipe);
         let share = most as f64 / corpus.document_count().max(1) as f64;
         let limit = if share >= 1.0 { u64::MAX } else { (share * u64::MAX as f64) as u64 };
         let mut chosen: Vec<(u32, u64, Ordinal, u32)> = (corpus.ordinals.iter().zip(0..))
@@ -40,26 +43,42 @@ impl Folds {
             })
             .collect();
         chosen.sort_unstable();
-        let mut of_document = vec![NEVER; corpus.document_count()];
-        // The deal goes on from topic to topic, so that many rare topics do not all start with the first fold.
-        for (&(.., document), fold) in chosen.iter().zip((0..NEVER).cycle()) {
-            of_document[document as usize] = fold;
+        let mut parts = vec![NEVER; corpus.document_count()];
+        // The deal goes on from topic to topic, so that many rare topics do not all start with the first part.
+        for (&(.., document), part) in chosen.iter().zip((0..NEVER).cycle()) {
+            parts[document as usize] = part;
         }
         let mut held_out: Vec<u32> = chosen.into_iter().map(|(.., document)| document).collect();
         held_out.sort_unstable_by_key(|&document| corpus.ordinals[document as usize]);
-        Self { of_document, held_out }
+        Self { parts, is_one, held_out }
     }
 
     /// The fold that a document is held out with, below [`FOLDS`], or [`NEVER`].
     #[inline]
     pub(super) fn of(&self, document: u32) -> usize {
-        self.of_document[document as usize].into()
+        match self.parts[document as usize] {
+            0..NEVER if self.is_one => 0,
+            part => part.into(),
+        }
+    }
+
+    /// Which of [`FOLDS`] parts a document that is held out was dealt to.
+    pub(super) fn part(&self, document: u32) -> u8 {
+        self.parts[document as usize]
     }
 
     /// The documents that are held out, in the order of the corpus.
     pub(super) fn held_out(&self) -> &[u32] {
         &self.held_out
     }
+}
+
+/// How many documents are held out at most, and whether all of them at once.
+fn extent(document_count: u64, topic_count: u64, recipe: Recipe) -> (u64, bool) {
+    let most = if recipe == Recipe::Auto { MAX_HELD_OUT } else { MAX_HELD_OUT_FIXED };
+    let most = most.min(MAX_SCORES / topic_count.max(1));
+    let in_one = most.min(document_count / FOLDS as u64);
+    if recipe != Recipe::Auto && in_one >= ENOUGH_OF_ONE_FOLD { (in_one, true) } else { (most, false) }
 }
 
 /// A number that looks random and is not (SplitMix64; Steele, Lea and Flood, 2014).
@@ -73,6 +92,17 @@ pub(super) fn shuffled(seed: u64, ordinal: Ordinal) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::train::Estimator;
+
+    #[test]
+    fn one_fold_is_enough_of_a_large_corpus_where_nothing_is_chosen() {
+        let fixed = Recipe::Fixed(Estimator::Complement);
+        assert_eq!(extent(40_959, 13, fixed), (16_384, false));
+        assert_eq!(extent(40_960, 13, fixed), (8_192, true));
+        assert_eq!(extent(1_000_000, 13, fixed), (16_384, true));
+        assert_eq!(extent(1_000_000, 2_000, fixed), (4_194, false));
+        assert_eq!(extent(1_000_000, 13, Recipe::Auto), (100_000, false));
+    }
 
     #[test]
     fn shuffling_depends_on_the_seed_and_spreads() {

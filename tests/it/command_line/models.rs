@@ -16,7 +16,7 @@ fn training_makes_a_model_and_says_how_good_it_is() {
     let arguments = ["train", "--input", &example("labelled.jsonl"), "--output", "models/mine/1"];
     let said = slugline_in(directory.path(), &arguments).succeeded();
     assert!(said.stdout.starts_with("mine/1: 5 topics, "), "{}", said.stdout);
-    assert!(said.stdout.contains("by cross-validation: accuracy 0."), "{}", said.stdout);
+    assert!(said.stdout.contains("on held-out documents: accuracy 0."), "{}", said.stdout);
     assert!(said.stdout.contains("written to models/mine/1 ("), "{}", said.stdout);
     for file in [Manifest::FILE, WEIGHTS_FILE, DOCUMENTS_FILE] {
         assert!(directory.path().join("models/mine/1").join(file).is_file(), "{file}");
