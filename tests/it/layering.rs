@@ -43,6 +43,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("fearless_simd", &["text", "model"]),
     ("flate2", &["corpus"]),
     ("memchr", &["corpus"]),
+    ("memmap2", &["model/train"]),
+    ("zerocopy", &["model/train"]),
     ("frostem", &["text/stem"]),
     ("futures_util", &["grpc"]),
     ("gag", &["model/train"]),

@@ -91,14 +91,20 @@ impl Iterator for Postings<'_> {
 
     #[inline]
     fn next(&mut self) -> Option<Posting> {
-        let (&document, rest) = self.0.split_first()?;
-        self.0 = rest;
+        let document = self.number()?;
         if document & COUNTED == 0 {
             return Some(Posting { document, count: 1 });
         }
-        let (&count, rest) = rest.split_first()?;
+        Some(Posting { document: document & !COUNTED, count: self.number()? })
+    }
+}
+
+impl Postings<'_> {
+    #[inline]
+    fn number(&mut self) -> Option<u32> {
+        let (number, rest) = self.0.split_first()?;
         self.0 = rest;
-        Some(Posting { document: document & !COUNTED, count })
+        Some(*number)
     }
 }
 
@@ -181,8 +187,8 @@ impl Inverted {
             threads,
             || (Scratch::default(), Vec::new()),
             |(scratch, built), number| {
-                let (terms, chunk) = builder.build(number, scratch)?;
-                postings.lock().unwrap_or_else(PoisonError::into_inner).put_away(number, chunk);
+                let terms = builder.build(number, scratch)?;
+                postings.lock().unwrap_or_else(PoisonError::into_inner).append(number, &scratch.postings);
                 built.push((number, terms));
                 Ok(())
             },

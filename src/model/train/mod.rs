@@ -20,6 +20,7 @@ mod folds;
 mod freeze;
 mod intern;
 mod inverted;
+mod large;
 mod link;
 mod margin;
 mod postings;

@@ -1,5 +1,6 @@
 //! The documents of one worker as counts, by its own ids: what the file that learning goes on from is put together from.
 
+use std::borrow::Cow;
 use std::io;
 
 use super::super::chunks::Chunks;
@@ -12,8 +13,6 @@ const IN_MEMORY_BYTES: usize = 32 << 20;
 const LENGTHS: usize = 8;
 /// What is gathered before it is put away, in bytes.
 const CHUNK_BYTES: usize = 1 << 16;
-/// So many chunks that are done with are kept for what is written.
-const MAX_SPARE: usize = 8;
 
 /// Writes documents: in memory while they are few, in a temporary file when they are many.
 #[derive(Debug)]
@@ -59,19 +58,24 @@ impl BagWriter {
         self.buffer[start..start + 4].copy_from_slice(&words.to_le_bytes());
         self.buffer[start + 4..start + 8].copy_from_slice(&pairs.to_le_bytes());
         if self.buffer.len() >= CHUNK_BYTES {
-            let full = std::mem::replace(&mut self.buffer, Vec::with_capacity(CHUNK_BYTES + CHUNK_BYTES / 8));
-            self.chunks.put_away(0, full);
+            self.chunks.append(0, &self.buffer);
+            self.buffer.clear();
         }
     }
 
-    /// The documents, from the first one on.
+    /// Ends the adding.
     ///
     /// # Errors
     /// If the temporary file could not be made or written: then, or before.
-    pub(super) fn into_bags(mut self) -> io::Result<Bags> {
-        self.chunks.put_away(0, self.buffer);
-        self.chunks.finish()?;
-        Ok(Bags { chunks: Box::new(self.chunks.into_first()), chunk: Vec::new(), at: 0 })
+    pub(super) fn finish(&mut self) -> io::Result<()> {
+        self.chunks.append(0, &self.buffer);
+        self.buffer = Vec::new();
+        self.chunks.finish()
+    }
+
+    /// The documents, from the first one on.
+    pub(super) fn bags(&self) -> Bags<'_, impl Iterator<Item = io::Result<Cow<'_, [u8]>>>> {
+        Bags { chunks: self.chunks.of(0), chunk: Cow::Borrowed(&[]), at: 0 }
     }
 }
 
@@ -82,23 +86,18 @@ pub(super) fn put_text(out: &mut Vec<u8>, text: &str) {
 }
 
 /// Reads what a [`BagWriter`] wrote.
-pub(super) struct Bags {
-    chunks: Box<dyn Iterator<Item = io::Result<Vec<u8>>>>,
-    chunk: Vec<u8>,
+pub(super) struct Bags<'a, I> {
+    chunks: I,
+    chunk: Cow<'a, [u8]>,
     /// Where the next document begins in the chunk.
     at: usize,
 }
 
-impl Bags {
-    /// The next document: its words and its pairs, both as the file has them but for the words' numbers. Memory that is done with goes to
-    /// `spare`.
-    pub(super) fn next(&mut self, spare: &mut Vec<Vec<u8>>) -> io::Result<(&[u8], &[u8])> {
+impl<'a, I: Iterator<Item = io::Result<Cow<'a, [u8]>>>> Bags<'a, I> {
+    /// The next document: its words and its pairs, both as the file has them but for the words' numbers.
+    pub(super) fn next(&mut self) -> io::Result<(&[u8], &[u8])> {
         if self.at == self.chunk.len() {
-            let next = self.chunks.next().ok_or(io::ErrorKind::UnexpectedEof)??;
-            let done = std::mem::replace(&mut self.chunk, next);
-            if spare.len() < MAX_SPARE {
-                spare.push(done);
-            }
+            self.chunk = self.chunks.next().ok_or(io::ErrorKind::UnexpectedEof)??;
             self.at = 0;
         }
         let truncated = || io::Error::from(io::ErrorKind::UnexpectedEof);

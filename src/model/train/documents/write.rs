@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use super::super::chunks::Chunks;
 use super::super::intern::Interner;
 use super::super::word_table::WordTable;
-use super::bags::{BagWriter, Bags, Words, put_text};
+use super::bags::{BagWriter, Words, put_text};
 use super::{Header, MAGIC, VERSION};
 
 /// zstd's level: higher ones make numbers hardly smaller (3 by 0.6 %, in more than twice the time).
@@ -18,8 +18,6 @@ const LEVEL: i32 = 1;
 const IN_MEMORY_BYTES: usize = 32 << 20;
 /// What is gathered before it is compressed, in bytes.
 const BUFFER_BYTES: usize = 1 << 18;
-/// What is gathered of the compressed file before it is put away, in bytes.
-const CHUNK_BYTES: usize = 1 << 16;
 /// Stands for the number of what has none yet.
 const NONE: u32 = u32::MAX;
 
@@ -62,7 +60,7 @@ impl fmt::Debug for Documents {
 }
 
 /// Writes what the workers have taken in, in the order of the ordinals; `bags`: their documents, worker by worker.
-pub(in super::super) fn write(workers: &[Interner], bags: Vec<BagWriter>, header: &Header) -> io::Result<Documents> {
+pub(in super::super) fn write(workers: &[Interner], mut bags: Vec<BagWriter>, header: &Header) -> io::Result<Documents> {
     let mut out = Out::new()?;
     let json = serde_json::to_vec(header)?;
     out.buffer.extend_from_slice(&MAGIC);
@@ -71,19 +69,21 @@ pub(in super::super) fn write(workers: &[Interner], bags: Vec<BagWriter>, header
     out.buffer.extend_from_slice(&json);
 
     // Each worker has taken its blocks in their order: its documents ascend.
-    let mut queues = bags.into_iter().map(|bags| Ok((bags.into_bags()?, 0))).collect::<io::Result<Vec<(Bags, usize)>>>()?;
+    bags.iter_mut().try_for_each(BagWriter::finish)?;
+    let mut bags: Vec<_> = bags.iter().map(BagWriter::bags).collect();
+    // Worker by worker: how many documents are written.
+    let mut written = vec![0; workers.len()];
+    let next = |written: &[usize]| {
+        let heads = written.iter().zip(workers).enumerate();
+        heads.filter_map(|(worker, (at, interner))| Some((interner.heads.get(*at)?.ordinal, worker))).min()
+    };
     let mut numbering = Numbering::new(workers);
     let mut last = 0;
-    let next = |queues: &[(Bags, usize)]| {
-        let heads = queues.iter().zip(workers).enumerate();
-        heads.filter_map(|(worker, ((_, at), interner))| Some((interner.heads.get(*at)?.ordinal, worker))).min()
-    };
-    while let Some((ordinal, worker)) = next(&queues) {
-        let (bags, at) = &mut queues[worker];
+    while let Some((ordinal, worker)) = next(&written) {
         put(&mut out.buffer, ordinal - last);
         last = ordinal;
-        numbering.write_topics(worker, *at, &mut out.buffer);
-        let (words, pairs) = bags.next(&mut out.encoder.get_mut().spare)?;
+        numbering.write_topics(worker, written[worker], &mut out.buffer);
+        let (words, pairs) = bags[worker].next()?;
         if workers.len() == 1 {
             // Its ids are the file's numbers.
             out.buffer.extend_from_slice(words);
@@ -92,7 +92,7 @@ pub(in super::super) fn write(workers: &[Interner], bags: Vec<BagWriter>, header
         }
         out.buffer.extend_from_slice(pairs);
         out.flush_if_full()?;
-        *at += 1;
+        written[worker] += 1;
     }
     put(&mut out.buffer, 0);
     Ok(Documents { file: out.finish()? })
@@ -105,22 +105,11 @@ struct Out {
 }
 
 /// The compressed file.
-struct Compressed {
-    chunks: Chunks<u8>,
-    open: Vec<u8>,
-    /// Memory to be used before any is asked for.
-    spare: Vec<Vec<u8>>,
-}
+struct Compressed(Chunks<u8>);
 
 impl io::Write for Compressed {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.open.len() + bytes.len() > self.open.capacity() {
-            let mut next = self.spare.pop().unwrap_or_default();
-            next.clear();
-            next.reserve(bytes.len().max(CHUNK_BYTES));
-            self.chunks.put_away(0, std::mem::replace(&mut self.open, next));
-        }
-        self.open.extend_from_slice(bytes);
+        self.0.append(0, bytes);
         Ok(bytes.len())
     }
 
@@ -131,7 +120,7 @@ impl io::Write for Compressed {
 
 impl Out {
     fn new() -> io::Result<Self> {
-        let file = Compressed { chunks: Chunks::new(1, IN_MEMORY_BYTES), open: Vec::new(), spare: Vec::new() };
+        let file = Compressed(Chunks::new(1, IN_MEMORY_BYTES));
         let encoder = zstd::Encoder::new(file, LEVEL)?;
         Ok(Self { buffer: Vec::new(), sha256: Sha256::new(), encoder })
     }
@@ -151,8 +140,7 @@ impl Out {
         let digest: [u8; 32] = self.sha256.finalize().into();
         self.buffer.extend_from_slice(&digest);
         self.encoder.write_all(&self.buffer)?;
-        let Compressed { mut chunks, open, .. } = self.encoder.finish()?;
-        chunks.put_away(0, open);
+        let Compressed(mut chunks) = self.encoder.finish()?;
         chunks.finish()?;
         Ok(chunks)
     }

@@ -39,12 +39,14 @@ pub(super) struct Scratch {
     /// Of those that come again the postings, with the numbers of their groups.
     grouped: Vec<(u32, Posting)>,
     sorting: Sorting,
+    /// The partition's postings: document after document, with a count where it is not 1.
+    pub(super) postings: Vec<u32>,
 }
 
 impl<F: Fn(u32) -> f32> Builder<'_, F> {
-    /// The terms of a partition, and their postings: document after document, with a count where it is not 1.
-    pub(super) fn build(&self, number: usize, scratch: &mut Scratch) -> io::Result<(Vec<Term>, Vec<u32>)> {
-        let Scratch { words, pairs, repeated, groups, grouped, sorting } = scratch;
+    /// The terms of a partition, and in [`Scratch::postings`] those of its terms.
+    pub(super) fn build(&self, number: usize, scratch: &mut Scratch) -> io::Result<Vec<Term>> {
+        let Scratch { words, pairs, repeated, groups, grouped, sorting, postings } = scratch;
         words.clear();
         for ((streams, base), places) in self.streams.iter().zip(&self.bases).zip(&self.words.places) {
             streams.for_each_word(number, |id, document, count| {
@@ -84,16 +86,13 @@ impl<F: Fn(u32) -> f32> Builder<'_, F> {
 
         let of_words = self.words.of_partition[number].iter().map(|&(rank, frequency)| (rank, NONE, frequency));
         let of_pairs = groups.groups.iter().map(|&(pair, count)| (pair.first, pair.second, count));
-        let kept = of_words.clone().filter(|&(.., frequency)| frequency >= self.least.words);
-        let kept = kept.chain(of_pairs.clone().filter(|&(.., frequency)| frequency >= self.least.pairs));
-        let (term_count, posting_count) =
-            kept.fold((0, 0), |(terms, postings), (.., frequency)| (terms + 1, postings + frequency));
-        let count_count = words.iter().chain(&*grouped).filter(|(_, posting)| posting.count != 1).count();
-        let mut terms = Vec::with_capacity(term_count);
-        let mut out = Vec::with_capacity(posting_count as usize + count_count);
-        self.put(of_words, self.least.words, words, sorting, &mut terms, &mut out);
-        self.put(of_pairs, self.least.pairs, grouped, sorting, &mut terms, &mut out);
-        Ok((terms, out))
+        let kept_words = of_words.clone().filter(|&(.., frequency)| frequency >= self.least.words);
+        let kept_pairs = of_pairs.clone().filter(|&(.., frequency)| frequency >= self.least.pairs);
+        let mut terms = Vec::with_capacity(kept_words.count() + kept_pairs.count());
+        postings.clear();
+        self.put(of_words, self.least.words, words, sorting, &mut terms, postings);
+        self.put(of_pairs, self.least.pairs, grouped, sorting, &mut terms, postings);
+        Ok(terms)
     }
 
     /// Appends those of the groups (first word, second word, document frequency) in at least so many documents, with their postings from
