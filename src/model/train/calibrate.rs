@@ -284,7 +284,7 @@ mod tests {
 
     #[test]
     fn the_threshold_holds_in_each_part() {
-        // Over both folds two of three are right at 0.7; in the second none is.
+        // Over both parts two of three are right at 0.7; in the second none is.
         let mut two_parts = tops(&[(0.9, true, 0), (0.8, true, 0), (0.7, false, 1)]);
         assert_eq!(confident_threshold(&mut two_parts, 0.6), (0.8, 2));
     }

@@ -153,10 +153,9 @@ impl Interner {
     /// The local id of a word; `append_text` appends its text, of at most [`crate::text::MAX_WORD_BYTES`].
     #[inline]
     pub(super) fn word_id(&mut self, hash: TermHash, append_text: impl FnOnce(&mut String)) -> u32 {
-        let Self { table, document_frequencies, texts: Texts { all, ends }, .. } = self;
+        let Self { table, document_frequencies, texts, .. } = self;
         table.number(hash, |_| {
-            append_text(all);
-            ends.push(all.len());
+            texts.push(append_text);
             document_frequencies.push(0);
         })
     }
@@ -229,18 +228,25 @@ impl Interner {
     }
 }
 
-/// The texts of words, one behind the other.
+/// The texts of words, one behind the other: a string each would be memory to ask for and to give back as often.
 #[derive(Debug, Default)]
-struct Texts {
+pub(super) struct Texts {
     all: String,
-    /// By id: where it ends.
+    /// By number: where it ends.
     ends: Vec<usize>,
 }
 
 impl Texts {
-    fn of(&self, id: u32) -> &str {
-        let id = id as usize;
-        let start = id.checked_sub(1).map_or(0, |before| self.ends[before]);
-        &self.all[start..self.ends[id]]
+    /// Adds the text that `append` appends.
+    #[inline]
+    pub(super) fn push(&mut self, append: impl FnOnce(&mut String)) {
+        append(&mut self.all);
+        self.ends.push(self.all.len());
+    }
+
+    pub(super) fn of(&self, number: u32) -> &str {
+        let number = number as usize;
+        let start = number.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.all[start..self.ends[number]]
     }
 }

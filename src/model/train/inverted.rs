@@ -14,7 +14,7 @@ use std::sync::{Mutex, PoisonError};
 use self::build::{Builder, Scratch};
 use self::words::Words;
 use super::chunks::Chunks;
-use super::intern::Interner;
+use super::intern::{Interner, Texts};
 use super::postings::{PARTITIONS, PostingStreams};
 use super::select::TopicSizes;
 use super::threads::for_each_place;
@@ -136,7 +136,7 @@ pub(super) struct Inverted {
     /// In the order of their names.
     pub(super) topics: Vec<Topic>,
     /// Words in enough documents, in the order of their texts.
-    pub(super) words: Vec<String>,
+    pub(super) words: Texts,
     /// By document: its place in the corpus.
     pub(super) ordinals: Vec<Ordinal>,
     /// By document: how many words it has, pruned ones too.
@@ -230,10 +230,10 @@ impl Inverted {
 
     /// Appends the text of the term of a [`Term::key`].
     pub(super) fn append_text(&self, (first, second): (u32, u32), out: &mut String) {
-        out.push_str(&self.words[first as usize]);
+        out.push_str(self.words.of(first));
         if let Some(second) = second.checked_sub(1) {
             out.push(' ');
-            out.push_str(&self.words[second as usize]);
+            out.push_str(self.words.of(second));
         }
     }
 }

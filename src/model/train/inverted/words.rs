@@ -1,13 +1,13 @@
 //! The words of a corpus that occur in enough documents, in the order of their texts.
 
 use super::NONE;
-use crate::model::train::intern::Interner;
+use crate::model::train::intern::{Interner, Texts};
 use crate::model::train::postings::{PARTITIONS, partition};
 
 /// The words that stay.
 pub(super) struct Words {
     /// By rank: the texts are in order.
-    pub(super) texts: Vec<String>,
+    pub(super) texts: Texts,
     /// Partition by partition: ranks with document frequencies.
     pub(super) of_partition: Vec<Vec<(u32, u32)>>,
     /// Worker by worker, by local id: the rank, or [`NONE`] where the word was pruned.
@@ -62,6 +62,8 @@ impl Words {
                 }
             }
         }
-        Self { texts: kept.iter().map(|word| text(word).to_owned()).collect(), of_partition, ranks, places }
+        let mut texts = Texts::default();
+        kept.iter().for_each(|word| texts.push(|all| all.push_str(text(word))));
+        Self { texts, of_partition, ranks, places }
     }
 }
