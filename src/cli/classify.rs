@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use clap::Args;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::output::{print, print_json, printable};
 use super::read_model;
@@ -113,10 +113,15 @@ fn classify_lines(classifier: &mut Classifier, file: &Path, arguments: &Argument
 /// An article from a file of its own.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct ArticleFile {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "text_or_null")]
     title: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "text_or_null")]
     body: String,
+}
+
+/// In JSON null is what is not there, as protobuf's mapping has it.
+fn text_or_null<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 impl ArticleFile {
@@ -139,7 +144,8 @@ impl ArticleFile {
     fn from_json(text: &str) -> anyhow::Result<Self> {
         let mut object: serde_json::Map<String, serde_json::Value> =
             serde_json::from_str(text.strip_prefix('\u{feff}').unwrap_or(text))?;
-        let article = object.remove("article").unwrap_or(serde_json::Value::Object(object));
+        let article = object.remove("article").filter(|article| !article.is_null());
+        let article = article.unwrap_or(serde_json::Value::Object(object));
         let article: Self = serde_json::from_value(article)?;
         if article.text().is_blank() {
             bail!("there is neither a title nor a body in it");
@@ -438,7 +444,17 @@ mod tests {
         assert_eq!(read(alone).expect("an article"), expected());
         let request = format!("\u{feff}{{\"article\": {alone}, \"explain\": true}}");
         assert_eq!(read(&request).expect("a request"), expected());
-        for bad in ["{}", "[]", "{\"title\": 1}", "{\"article\": {\"title\": \" \"}}", "{\"title\": \"cut of"] {
+        let nothing = r#"{"title": null, "body": "text", "article": null}"#;
+        assert_eq!(read(nothing).expect("an article"), (String::new(), "text".to_owned()));
+        for bad in [
+            "{}",
+            "{\"title\": null}",
+            "{\"article\": null}",
+            "[]",
+            "{\"title\": 1}",
+            "{\"article\": {\"title\": \" \"}}",
+            "{\"title\": \"cut of",
+        ] {
             assert!(read(bad).is_err(), "{bad}");
         }
     }

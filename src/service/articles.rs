@@ -39,7 +39,7 @@ pub struct ArticleDraft {
 /// Checks an article and classifies it by a model. `path` is where it stands in the request: "article".
 ///
 /// # Errors
-/// [`ServiceError::Invalid`] names the field that is wrong; otherwise as [`classify`].
+/// [`ServiceError::Invalid`] names the field that is wrong; otherwise as [`classify()`].
 pub fn admit(entry: &ModelEntry, draft: ArticleDraft, limits: &Limits, path: &str) -> Result<ArchivedArticle, ServiceError> {
     let id = article_id(&draft.id, &format!("{path}.id"))?;
     check_value(&draft.source, || format!("{path}.source"))?;
