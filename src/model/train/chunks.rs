@@ -11,6 +11,8 @@ use super::large::{Large, Number};
 
 /// How many numbers a stream takes memory for at a time.
 const SLOT: usize = 1 << 12;
+/// How many bytes all of them together ask the system for at a time: a few large pages.
+const EXTENT_BYTES: usize = 4 << 20;
 /// The most numbers of a record.
 const MAX_RECORD: usize = 3;
 
@@ -18,10 +20,12 @@ const MAX_RECORD: usize = 3;
 #[derive(Debug)]
 pub(super) struct Chunks<T> {
     streams: Vec<Stream>,
-    memory: Large<T>,
-    /// How many numbers of the memory have a place.
+    extents: Vec<Large<T>>,
+    /// How many numbers of the last extent have a place.
     used: usize,
-    /// What finds none.
+    /// How many numbers may still stay in memory.
+    room: usize,
+    /// What does not.
     file: Spill,
 }
 
@@ -34,10 +38,12 @@ struct Spill {
     failed: Option<io::Error>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, Default)]
 struct Stream {
     chunks: Vec<Chunk>,
-    /// The slot that is written to: where it begins, where the next number goes, and where it ends.
+    /// The slot that is written to: in which extent it is, where it begins, where the next number goes, and where it ends. None yet where
+    /// all are 0.
+    extent: usize,
     start: usize,
     next: usize,
     end: usize,
@@ -45,8 +51,8 @@ struct Stream {
 
 #[derive(Debug, Clone, Copy)]
 enum Chunk {
-    /// So many numbers from this one of the memory on.
-    Memory { start: usize, len: usize },
+    /// So many numbers from this one of an extent on.
+    Memory { extent: usize, start: usize, len: usize },
     /// So many numbers from this byte of the file on.
     File { start: u64, len: usize },
 }
@@ -62,12 +68,8 @@ impl Chunk {
 impl<T: Number> Chunks<T> {
     /// So many empty streams, which together keep about so many bytes in memory.
     pub(super) fn new(stream_count: usize, in_memory_bytes: usize) -> Self {
-        // Each stream has a slot of its own, from which it is written to the file when there is no other.
-        let slot =
-            |stream: usize| Stream { chunks: Vec::new(), start: stream * SLOT, next: stream * SLOT, end: (stream + 1) * SLOT };
-        let used = stream_count * SLOT;
-        let memory = Large::zeros(used + in_memory_bytes / size_of::<T>());
-        Self { streams: (0..stream_count).map(slot).collect(), memory, used, file: Spill::default() }
+        let room = in_memory_bytes / size_of::<T>();
+        Self { streams: vec![Stream::default(); stream_count], extents: Vec::new(), used: 0, room, file: Spill::default() }
     }
 
     /// Appends to a stream a record of so many numbers, the first ones of `record`. No record is parted between chunks.
@@ -77,47 +79,57 @@ impl<T: Number> Chunks<T> {
         if self.streams[stream].next + MAX_RECORD > self.streams[stream].end {
             self.put_slot_away(stream);
         }
-        let next = &mut self.streams[stream].next;
+        let Stream { extent, next, .. } = &mut self.streams[stream];
         // All of the record, which is one move; the next one goes where this one ends.
-        self.memory[*next..*next + K].copy_from_slice(&record);
+        self.extents[*extent][*next..*next + K].copy_from_slice(&record);
         *next += len;
     }
 
-    /// Puts away what is in a stream's slot, and gives it another one if there is one.
+    /// Puts away what is in a stream's slot, and gives it another one. Its first one it gets in any case: from there it is written to the file
+    /// when there is no other.
     #[cold]
     fn put_slot_away(&mut self, stream: usize) {
-        let Stream { start, next, .. } = self.streams[stream];
-        let new = self.place_for(SLOT);
-        let chunk = match new {
-            Some(_) => Chunk::Memory { start, len: next - start },
-            None => Chunk::File { start: self.file.append(self.memory[start..next].as_bytes()), len: next - start },
-        };
+        let Stream { extent, start, next, end, .. } = self.streams[stream];
+        if end > 0 && self.room < SLOT {
+            let full = self.extents[extent][start..next].as_bytes();
+            let chunk = Chunk::File { start: self.file.append(full), len: next - start };
+            self.streams[stream].chunks.push(chunk);
+            self.streams[stream].next = start;
+            return;
+        }
+        let new = self.take(SLOT);
         let stream = &mut self.streams[stream];
-        stream.chunks.push(chunk);
-        stream.start = new.unwrap_or(start);
+        if next > start {
+            stream.chunks.push(Chunk::Memory { extent, start, len: next - start });
+        }
+        (stream.extent, stream.start) = new;
         (stream.next, stream.end) = (stream.start, stream.start + SLOT);
     }
 
-    /// A place in memory for so many numbers, if there is any.
-    fn place_for(&mut self, len: usize) -> Option<usize> {
-        let place = self.used;
-        (place + len <= self.memory.len()).then(|| {
-            self.used += len;
-            place
-        })
+    /// A place in memory for so many numbers: an extent and where in it.
+    fn take(&mut self, len: usize) -> (usize, usize) {
+        if self.extents.last().is_none_or(|last| self.used + len > last.len()) {
+            self.extents.push(Large::zeros(len.max(EXTENT_BYTES / size_of::<T>())));
+            self.used = 0;
+        }
+        let start = self.used;
+        self.used += len;
+        self.room = self.room.saturating_sub(len);
+        (self.extents.len() - 1, start)
     }
 
     /// Appends a chunk to a stream.
     pub(super) fn append(&mut self, stream: usize, numbers: &[T]) {
-        if numbers.is_empty() {
+        let len = numbers.len();
+        if len == 0 {
             return;
         }
-        let chunk = match self.place_for(numbers.len()) {
-            Some(start) => {
-                self.memory[start..][..numbers.len()].copy_from_slice(numbers);
-                Chunk::Memory { start, len: numbers.len() }
-            }
-            None => Chunk::File { start: self.file.append(numbers.as_bytes()), len: numbers.len() },
+        let chunk = if len <= self.room {
+            let (extent, start) = self.take(len);
+            self.extents[extent][start..start + len].copy_from_slice(numbers);
+            Chunk::Memory { extent, start, len }
+        } else {
+            Chunk::File { start: self.file.append(numbers.as_bytes()), len }
         };
         self.streams[stream].chunks.push(chunk);
     }
@@ -129,7 +141,8 @@ impl<T: Number> Chunks<T> {
     pub(super) fn finish(&mut self) -> io::Result<()> {
         for stream in &mut self.streams {
             if stream.next > stream.start {
-                stream.chunks.push(Chunk::Memory { start: stream.start, len: stream.next - stream.start });
+                let len = stream.next - stream.start;
+                stream.chunks.push(Chunk::Memory { extent: stream.extent, start: stream.start, len });
                 stream.start = stream.next;
             }
         }
@@ -139,7 +152,7 @@ impl<T: Number> Chunks<T> {
     /// The chunks of a stream in their order; what was not put away is not among them.
     pub(super) fn of(&self, stream: usize) -> impl Iterator<Item = io::Result<Cow<'_, [T]>>> {
         self.streams[stream].chunks.iter().map(|chunk| match *chunk {
-            Chunk::Memory { start, len } => Ok(Cow::Borrowed(&self.memory[start..start + len])),
+            Chunk::Memory { extent, start, len } => Ok(Cow::Borrowed(&self.extents[extent][start..start + len])),
             Chunk::File { start, len } => self.read(start, len).map(Cow::Owned),
         })
     }
