@@ -200,12 +200,14 @@ mod tests {
         for in_memory_bytes in [0, 100_000, 1 << 24] {
             let mut chunks = Chunks::<u32>::new(4, in_memory_bytes);
             // A record is a length and so many numbers of its own.
-            for number in 0..30_000u32 {
+            for number in 0..600_000u32 {
                 let record = [number % 3, number, number + 1];
                 chunks.push(number as usize % 4, record, 1 + number as usize % 3);
             }
             chunks.finish().expect("a temporary file");
             chunks.append(1, &[0; 10_000]);
+            assert_eq!(chunks.extents.len() > 1, in_memory_bytes == 1 << 24);
+            assert_eq!(chunks.file.file.is_some(), in_memory_bytes < 1 << 24);
             for stream in 0..4usize {
                 let mut next = stream as u32;
                 let mut read = Vec::new();
@@ -224,7 +226,7 @@ mod tests {
                         (rest, next) = (after, next + 4);
                     }
                 }
-                assert!(next >= 30_000, "{stream} ends at {next}");
+                assert!(next >= 600_000, "{stream} ends at {next}");
             }
         }
     }
