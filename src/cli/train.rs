@@ -83,7 +83,7 @@ pub(super) struct Arguments {
     /// How many threads read the documents; without it one a core
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
-    /// Decides which document falls into which fold of the cross-validation
+    /// Decides which documents are held out, and which of them together
     #[arg(long, default_value_t = 1, value_name = "N")]
     seed: u64,
     /// After so many seconds the search for a recipe starts nothing more and takes the best it has; without it the same

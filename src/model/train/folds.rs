@@ -29,7 +29,7 @@ pub(super) struct Folds {
 }
 
 impl Folds {
-    /// Deals the documents of each topic (the first one, where a document has several; those without one) to the folds in turn, in an order
+    /// Deals the documents of each topic (the first one, where a document has several; those without one) to the parts in turn, in an order
     /// that only the seed decides.
     pub(super) fn deal(corpus: &Inverted, seed: u64, recipe: Recipe) -> Self {
         let (most, is_one) = extent(corpus.document_count() as u64, corpus.topics.len() as u64, recipe);

@@ -108,25 +108,24 @@ impl TermCells {
     /// The sums by topic over all documents but those of a fold ([`ALL`]: over all), and that of the collection. `out` is padded.
     #[inline(always)]
     pub(in crate::model::train) fn rest(&self, fold: usize, out: &mut [u64]) -> u64 {
-        out.fill(0);
-        let mut collection = 0;
-        for other in self.others(fold) {
-            add(out, &self.sums[self.cells_of(other)]);
-            collection += self.collection[other];
-        }
-        collection
+        self.rest_of(&self.sums, &self.collection, fold, out)
     }
 
     /// The same of the presence, and the document frequency.
     #[inline(always)]
     pub(super) fn rest_presence(&self, fold: usize, out: &mut [u32]) -> u32 {
-        out.fill(0);
-        let mut document_frequency = 0;
+        self.rest_of(&self.presence, &self.document_frequencies, fold, out)
+    }
+
+    #[inline(always)]
+    fn rest_of<T: Copy + Default + AddAssign>(&self, cells: &[T], totals: &[T], fold: usize, out: &mut [T]) -> T {
+        out.fill(T::default());
+        let mut total = T::default();
         for other in self.others(fold) {
-            add(out, &self.presence[self.cells_of(other)]);
-            document_frequency += self.document_frequencies[other];
+            add(out, &cells[self.cells_of(other)]);
+            total += totals[other];
         }
-        document_frequency
+        total
     }
 }
 
