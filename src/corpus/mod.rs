@@ -11,6 +11,7 @@ mod block;
 mod document;
 mod input;
 mod process;
+mod queue;
 
 pub use block::Format;
 pub use document::Document;

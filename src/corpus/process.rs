@@ -1,13 +1,11 @@
 //! Runs a corpus past some workers, in parallel, with every bad line accounted for.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use sha2::{Digest as _, Sha256};
 
-use super::block::{Block, Blocks};
+use super::block::Block;
+use super::queue::BlockQueue;
 use super::{CorpusError, Document, Format, Input, Progress};
 
 /// A document's place in its corpus: they ascend in the order of the inputs and their lines.
@@ -47,7 +45,7 @@ pub struct End {
 
 impl End {
     /// The end of `before` and the next input: of the first input its SHA-256, from then on the SHA-256 over both.
-    fn followed_by(before: Option<[u8; 32]>, next: [u8; 32]) -> [u8; 32] {
+    pub(super) fn followed_by(before: Option<[u8; 32]>, next: [u8; 32]) -> [u8; 32] {
         match before {
             None => next,
             Some(before) => Sha256::new().chain_update(before).chain_update(next).finalize().into(),
@@ -102,43 +100,34 @@ pub fn for_each_document<W: Send>(
     work: impl Fn(&mut W, Ordinal, Document<'_>) -> Result<(), String> + Sync,
 ) -> Result<(Vec<W>, Summary), CorpusError> {
     let threads = options.threads.max(1);
-    let (sender, receiver) = mpsc::sync_channel::<(u64, Block)>(2 * threads);
-    let receiver = Arc::new(Mutex::new(receiver));
-    // The memory of blocks that are done goes back to whoever reads: else each block would ask the system for it anew.
-    let (used, buffers) = mpsc::channel();
-    let stop = AtomicBool::new(false);
-    let take_blocks = |receiver: Arc<Mutex<mpsc::Receiver<_>>>, mut state: W, used: mpsc::Sender<_>| {
+    let queue = BlockQueue::new(inputs, options, progress);
+    let take_blocks = |mut state: W| {
         let mut outcome = Outcome::default();
-        loop {
-            let next = receiver.lock().unwrap_or_else(PoisonError::into_inner).recv();
-            let Ok((number, block)): Result<(u64, Block), _> = next else { break };
+        while let Some((number, block)) = queue.take() {
             outcome.take_block(number, &block, &mut state, &work);
-            // Nobody takes it any more when all is read.
-            block.into_buffer().and_then(|buffer| used.send(buffer).ok());
+            queue.put_back(block);
             progress.add_documents(std::mem::take(&mut outcome.unreported));
             if outcome.bad_lines > 0 && options.on_error == OnError::Fail {
                 // Blocks before this one were handed out before it: their workers finish them.
-                stop.store(true, Ordering::Relaxed);
-                break;
+                queue.stop();
             }
         }
         (state, outcome)
     };
-    let (outcomes, read) = thread::scope(|scope| {
-        let (take_blocks, stop) = (&take_blocks, &stop);
-        let reader = scope.spawn(move || send_blocks(inputs, options, progress, &sender, &buffers, stop));
+    let outcomes: Vec<_> = thread::scope(|scope| {
+        let take_blocks = &take_blocks;
         let others: Vec<_> = (1..threads)
             .map(|_| {
-                let (receiver, state, used) = (Arc::clone(&receiver), new_worker(), used.clone());
-                scope.spawn(move || take_blocks(receiver, state, used))
+                let state = new_worker();
+                scope.spawn(move || take_blocks(state))
             })
             .collect();
         // One worker is this thread: what it asks memory for serves the caller again, once it is given back.
-        let own = take_blocks(receiver, new_worker(), used);
+        let own = take_blocks(new_worker());
         let others = others.into_iter().map(|other| other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
-        let outcomes: Vec<_> = std::iter::once(own).chain(others).collect();
-        (outcomes, reader.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+        std::iter::once(own).chain(others).collect()
     });
+    let read = queue.finish();
     let mut states = Vec::with_capacity(threads);
     let (mut documents, mut skipped, mut skipped_examples) = (0, 0, Vec::new());
     for (state, outcome) in outcomes {
@@ -155,32 +144,6 @@ pub fn for_each_document<W: Send>(
         return Err(BadLine::clone(first).into());
     }
     Ok((states, Summary { documents, skipped, skipped_examples, end: read? }))
-}
-
-fn send_blocks(
-    inputs: &[Input],
-    options: &Options,
-    progress: &Progress,
-    sender: &mpsc::SyncSender<(u64, Block)>,
-    buffers: &mpsc::Receiver<Vec<u8>>,
-    stop: &AtomicBool,
-) -> Result<End, CorpusError> {
-    let mut number = options.after.map_or(0, |end| end.ordinal >> 32);
-    let mut fingerprint = options.after.map(|end| end.fingerprint);
-    'inputs: for input in inputs {
-        let mut blocks = Blocks::open(input, options.format, progress)?;
-        let mut sha256 = Sha256::new();
-        while let Some(block) = blocks.next(&mut sha256, buffers.try_recv().unwrap_or_default())? {
-            // A send fails only when every worker has stopped at a bad line.
-            if stop.load(Ordering::Relaxed) || sender.send((number, block)).is_err() {
-                break 'inputs;
-            }
-            number += 1;
-        }
-        fingerprint = Some(End::followed_by(fingerprint, sha256.finalize().into()));
-    }
-    let fingerprint = fingerprint.unwrap_or_else(|| Sha256::new().finalize().into());
-    Ok(End { ordinal: number << 32, fingerprint })
 }
 
 #[derive(Default)]

@@ -1,0 +1,171 @@
+//! Hands out the blocks of a corpus. Whichever worker finds few of them ready reads the next ones itself, so that there are as many
+//! threads as workers.
+
+use std::collections::VecDeque;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+use sha2::{Digest as _, Sha256};
+
+use super::block::{Block, Blocks};
+use super::process::{End, Options};
+use super::{CorpusError, Input, Progress};
+
+/// How many blocks a worker reads in one go: what a decompressor looks back on comes into the near caches once for all of them.
+const BLOCKS_AT_A_TIME: usize = 4;
+
+/// The blocks of some inputs, in their order and with their numbers.
+pub(super) struct BlockQueue<'a> {
+    /// Only one worker reads at a time.
+    reader: Mutex<Reader<'a>>,
+    ready: Mutex<Ready>,
+    /// Wakes those who wait for `ready`.
+    changed: Condvar,
+    /// With fewer blocks ready, more are read.
+    least_ready: usize,
+}
+
+#[derive(Default)]
+struct Ready {
+    blocks: VecDeque<(u64, Block)>,
+    /// The memory of blocks that are done: else each block would ask the system for it anew.
+    buffers: Vec<Vec<u8>>,
+    is_being_read: bool,
+    has_ended: bool,
+}
+
+impl<'a> BlockQueue<'a> {
+    pub(super) fn new(inputs: &'a [Input], options: &'a Options, progress: &'a Progress) -> Self {
+        let reader = Reader {
+            inputs: inputs.iter(),
+            options,
+            progress,
+            current: None,
+            number: options.after.map_or(0, |end| end.ordinal >> 32),
+            fingerprint: options.after.map(|end| end.fingerprint),
+            failed: None,
+        };
+        let (reader, ready) = (Mutex::new(reader), Mutex::default());
+        Self { reader, ready, changed: Condvar::new(), least_ready: options.threads.max(1) }
+    }
+
+    /// The next block. None when all are handed out, after an error, and after [`Self::stop`].
+    pub(super) fn take(&self) -> Option<(u64, Block)> {
+        let mut ready = lock(&self.ready);
+        loop {
+            if !ready.has_ended && !ready.is_being_read && ready.blocks.len() < self.least_ready {
+                ready.is_being_read = true;
+                drop(ready);
+                self.read();
+                ready = lock(&self.ready);
+            } else if let Some(next) = ready.blocks.pop_front() {
+                return Some(next);
+            } else if ready.has_ended {
+                return None;
+            } else {
+                ready = self.changed.wait(ready).unwrap_or_else(PoisonError::into_inner);
+            }
+        }
+    }
+
+    /// Takes back the memory of a block that is done.
+    pub(super) fn put_back(&self, block: Block) {
+        lock(&self.ready).buffers.extend(block.into_buffer());
+    }
+
+    /// Hands out nothing more.
+    pub(super) fn stop(&self) {
+        let mut ready = lock(&self.ready);
+        ready.has_ended = true;
+        ready.blocks.clear();
+        self.changed.notify_all();
+    }
+
+    /// Where the inputs end, once all blocks are handed out.
+    ///
+    /// # Errors
+    /// If an input could not be read.
+    pub(super) fn finish(self) -> Result<End, CorpusError> {
+        self.reader.into_inner().unwrap_or_else(PoisonError::into_inner).finish()
+    }
+
+    fn read(&self) {
+        let _turn = Turn(self);
+        let mut reader = lock(&self.reader);
+        for _ in 0..BLOCKS_AT_A_TIME {
+            let buffer = lock(&self.ready).buffers.pop().unwrap_or_default();
+            let next = reader.next(buffer).unwrap_or_else(|error| {
+                reader.failed = Some(error);
+                None
+            });
+            let mut ready = lock(&self.ready);
+            ready.has_ended |= next.is_none();
+            if ready.has_ended {
+                break;
+            }
+            ready.blocks.extend(next);
+            self.changed.notify_one();
+        }
+    }
+}
+
+/// While it lives a worker reads; then another one may, also when reading panics.
+struct Turn<'a, 'b>(&'a BlockQueue<'b>);
+
+impl Drop for Turn<'_, '_> {
+    fn drop(&mut self) {
+        lock(&self.0.ready).is_being_read = false;
+        self.0.changed.notify_all();
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Reads the inputs one after the other.
+struct Reader<'a> {
+    inputs: std::slice::Iter<'a, Input>,
+    options: &'a Options,
+    progress: &'a Progress,
+    /// The input that is being read, and what is hashed of it so far.
+    current: Option<(Blocks, Sha256)>,
+    /// That of the next block.
+    number: u64,
+    /// That of all inputs before the current one.
+    fingerprint: Option<[u8; 32]>,
+    failed: Option<CorpusError>,
+}
+
+impl Reader<'_> {
+    /// The next block; None at the end of all inputs. `buffer` is memory for it.
+    fn next(&mut self, mut buffer: Vec<u8>) -> Result<Option<(u64, Block)>, CorpusError> {
+        loop {
+            let (blocks, sha256) = match &mut self.current {
+                Some(current) => current,
+                None => {
+                    let Some(input) = self.inputs.next() else { return Ok(None) };
+                    let blocks = Blocks::open(input, self.options.format, self.progress)?;
+                    self.current.insert((blocks, Sha256::new()))
+                }
+            };
+            if let Some(block) = blocks.next(sha256, std::mem::take(&mut buffer))? {
+                let number = self.number;
+                self.number += 1;
+                return Ok(Some((number, block)));
+            }
+            if let Some((_, sha256)) = self.current.take() {
+                self.fingerprint = Some(End::followed_by(self.fingerprint, sha256.finalize().into()));
+            }
+        }
+    }
+
+    fn finish(self) -> Result<End, CorpusError> {
+        match self.failed {
+            Some(error) => Err(error),
+            None => {
+                let fingerprint = self.fingerprint.unwrap_or_else(|| Sha256::new().finalize().into());
+                Ok(End { ordinal: self.number << 32, fingerprint })
+            }
+        }
+    }
+}
