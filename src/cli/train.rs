@@ -1,6 +1,5 @@
 //! `slugline train`: from labelled documents to an artefact.
 
-use std::io;
 use std::num::NonZeroU8;
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -230,12 +229,12 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
         seed: arguments.seed,
         corpus: arguments.corpus.options(threads),
         from: arguments.from.clone(),
-        keep_documents: !arguments.no_documents,
+        documents: (!arguments.no_documents).then(|| artifact::nearest_directory(&arguments.output)),
         ..TrainOptions::new(id)
     };
     let inputs = arguments.corpus.inputs();
     let started = Instant::now();
-    let trained = progress::watch(&inputs, |progress| train(&inputs, &options, progress)).map_err(|error| match error {
+    let mut trained = progress::watch(&inputs, |progress| train(&inputs, &options, progress)).map_err(|error| match error {
         TrainError::Option(reason) => anyhow::Error::new(Usage(reason)),
         TrainError::Documents(error) => {
             anyhow::Error::new(error).context(cannot_go_on(arguments.from.as_deref().unwrap_or(&arguments.output)))
@@ -246,13 +245,12 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
     for warning in &trained.warnings {
         eprintln!("warning: {}", printable(warning));
     }
-    let (mut manifest, mut weights) = (trained.artifact.manifest.as_slice(), trained.artifact.weights.as_slice());
-    let mut files: Vec<(&str, &mut dyn io::Read)> = vec![(Manifest::FILE, &mut manifest), (WEIGHTS_FILE, &mut weights)];
-    let mut documents = trained.documents.as_ref().map(|documents| documents.bytes());
-    if let Some(documents) = &mut documents {
-        files.push((DOCUMENTS_FILE, documents));
-    }
-    artifact::write_streams(&arguments.output, files).context("cannot store the model")?;
+    let documents = match trained.documents.take() {
+        None => None,
+        Some(documents) => Some((DOCUMENTS_FILE, documents.into_synced().context("cannot store the documents")?)),
+    };
+    let files = [(Manifest::FILE, trained.artifact.manifest.as_slice()), (WEIGHTS_FILE, trained.artifact.weights.as_slice())];
+    artifact::write_with(&arguments.output, &files, documents).context("cannot store the model")?;
     report(&arguments, &trained, started.elapsed().as_secs_f64())
 }
 

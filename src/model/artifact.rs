@@ -1,7 +1,9 @@
 //! The artefact: a directory with `manifest.json` and `model.safetensors`, written whole or not at all, checked when read.
 
 use std::fs::{self, File};
-use std::io::{self, BufReader, Read as _};
+use std::io::{self, Read as _, Seek as _, Write as _};
+#[cfg(target_os = "linux")]
+use std::os::fd::AsRawFd as _;
 use std::path::{Path, PathBuf};
 
 use half::f16;
@@ -19,8 +21,6 @@ pub const WEIGHTS_FILE: &str = "model.safetensors";
 pub const DOCUMENTS_FILE: &str = "documents.bags";
 /// What earlier versions wrote in its place; it may be replaced.
 const OLD_COUNTS_FILE: &str = "counts.safetensors";
-/// How much of a file is written at a time, in bytes.
-const WRITE_BYTES: usize = 1 << 18;
 /// The largest manifest that is read, in bytes.
 const MAX_MANIFEST_BYTES: u64 = 16 << 20;
 /// The largest file of weights that is read, in bytes.
@@ -357,23 +357,16 @@ pub fn check_replaceable(directory: &Path) -> Result<(), ArtifactError> {
 /// # Errors
 /// [`ArtifactError::Write`], or those of [`check_replaceable`]; the directory is then as it was.
 pub fn write(directory: &Path, files: &[(&str, &[u8])]) -> Result<(), ArtifactError> {
-    let mut files = files.to_vec();
-    write_streams(directory, files.iter_mut().map(|(name, bytes)| (*name, bytes as &mut dyn io::Read)))
+    write_with(directory, files, None)
 }
 
-/// As [`write()`], with files that need not lie in memory.
+/// As [`write()`], with one more file, which has no name so far: it gets one where it is in the same file system, and is copied elsewhere.
 ///
 /// # Errors
-/// As [`write()`]; also if a stream cannot be read.
-pub fn write_streams<'a>(
-    directory: &Path,
-    files: impl IntoIterator<Item = (&'a str, &'a mut dyn io::Read)>,
-) -> Result<(), ArtifactError> {
+/// As [`write()`].
+pub fn write_with(directory: &Path, files: &[(&str, &[u8])], unnamed: Option<(&str, File)>) -> Result<(), ArtifactError> {
     check_replaceable(directory)?;
-    let parent = match directory.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
+    let parent = parent(directory);
     let failed = |path: &Path| {
         let path = path.to_owned();
         move |source| ArtifactError::Write { path, source }
@@ -385,14 +378,43 @@ pub fn write_streams<'a>(
     fs::create_dir(&fresh).map_err(failed(&fresh))?;
     for (name, content) in files {
         let path = fresh.join(name);
-        let mut file = File::create(&path).map_err(failed(&path))?;
-        // In large pieces, with few system calls.
-        let mut content = BufReader::with_capacity(WRITE_BYTES, content);
-        io::copy(&mut content, &mut file).and_then(|_| file.sync_all()).map_err(failed(&path))?;
+        File::create(&path)
+            .and_then(|mut file| file.write_all(content).and_then(|()| file.sync_all()))
+            .map_err(failed(&path))?;
+    }
+    if let Some((name, file)) = unnamed {
+        let path = fresh.join(name);
+        give_name(file, &path).map_err(failed(&path))?;
     }
     sync_directory(&fresh).map_err(failed(&fresh))?;
     replace(&fresh, directory, &beside.path().join("old")).map_err(failed(directory))?;
     sync_directory(parent).map_err(failed(parent))
+}
+
+/// The nearest directory above that is there already, for what is to be in the same file system.
+pub fn nearest_directory(directory: &Path) -> PathBuf {
+    directory.ancestors().skip(1).find(|above| above.is_dir()).unwrap_or(Path::new(".")).to_owned()
+}
+
+/// The directory that this one is in, or will be.
+fn parent(directory: &Path) -> &Path {
+    directory.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Gives a file without a name one, or a copy of it where that cannot be. It is on disk then, but for its name.
+fn give_name(mut file: File, path: &Path) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::fs::{AtFlags, CWD, linkat};
+        let open = format!("/proc/self/fd/{}", file.as_raw_fd());
+        if linkat(CWD, open, CWD, path, AtFlags::SYMLINK_FOLLOW).is_ok() {
+            return file.sync_all();
+        }
+    }
+    let mut copy = File::create(path)?;
+    file.rewind()?;
+    io::copy(&mut file, &mut copy)?;
+    copy.sync_all()
 }
 
 /// Puts `fresh` where `place` is, which need not be there.

@@ -84,8 +84,8 @@ pub struct TrainOptions {
     /// The directory of a model whose documents come before those of the inputs, as if all were read at once. Text options, labels and
     /// language must be its own ([`Header::read`]).
     pub from: Option<PathBuf>,
-    /// Whether [`Trained::documents`] is made.
-    pub keep_documents: bool,
+    /// In which directory [`Trained::documents`] is made: in the one that the model's will be in, it need not be copied. None: nowhere.
+    pub documents: Option<PathBuf>,
 }
 
 impl TrainOptions {
@@ -105,7 +105,7 @@ impl TrainOptions {
             seed: 1,
             corpus: corpus::Options { threads: 1, ..corpus::Options::default() },
             from: None,
-            keep_documents: true,
+            documents: Some(std::env::temp_dir()),
         }
     }
 }
@@ -179,8 +179,9 @@ pub fn train(inputs: &[Input], options: &TrainOptions, progress: &Progress) -> R
     let header = Header::new(options.text, options.labels, options.language_code.clone(), record.clone(), &summary.end);
     // Both let go of the workers as soon as they can: their memory is large.
     let workers = Arc::new(workers);
-    let workers_to_write = options.keep_documents.then(|| Arc::clone(&workers));
-    let write = move || workers_to_write.map(|workers| documents::write(&workers, bags, &header)).transpose();
+    let documents_to_write = options.documents.as_ref().map(|directory| (directory, Arc::clone(&workers)));
+    let write =
+        move || documents_to_write.map(|(directory, workers)| documents::write(directory, &workers, bags, &header)).transpose();
     // Here and there learning leaves a thread idle: the documents can wait for it.
     let (documents, learned) = threads::join(options.corpus.threads, write, || learn(workers, postings, record, options));
     let Learned { artifact, manifest, warnings } = learned?;
@@ -240,7 +241,7 @@ fn read_corpus(
     options: &TrainOptions,
     progress: &Progress,
 ) -> Result<(Vec<Interner>, corpus::Summary, CorpusRecord), TrainError> {
-    let worker = || Interner::new(options.text, options.labels, options.keep_documents);
+    let worker = || Interner::new(options.text, options.labels, options.documents.is_some());
     let mut workers: Vec<Interner> = (0..options.corpus.threads.max(1)).map(|_| worker()).collect();
     let mut record = CorpusRecord { document_count: 0, skipped_count: 0, sha256: String::new() };
     let mut corpus_options = options.corpus.clone();

@@ -160,7 +160,7 @@ fn skipped_lines_stay_counted() {
 
 #[test]
 fn documents_that_are_not_to_be_kept_are_not() {
-    let options = TrainOptions { keep_documents: false, ..super::all_terms(super::Estimator::Multinomial) };
+    let options = TrainOptions { documents: None, ..super::all_terms(super::Estimator::Multinomial) };
     assert!(super::trained(&two_topics(), &options).documents.is_none());
 }
 

@@ -1,12 +1,13 @@
 //! Writes the documents of a corpus as counts, numbered anew so that the number of threads changes no byte.
 
-use std::borrow::Cow;
-use std::fmt;
+use std::fs::File;
 use std::io::{self, Read, Write as _};
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
+use std::thread::{self, JoinHandle};
 
 use sha2::{Digest as _, Sha256};
 
-use super::super::chunks::Chunks;
 use super::super::intern::Interner;
 use super::super::word_table::WordTable;
 use super::bags::{BagWriter, Words, put_text};
@@ -14,54 +15,65 @@ use super::{Header, MAGIC, VERSION};
 
 /// zstd's level: higher ones make numbers hardly smaller (3 by 0.6 %, in more than twice the time).
 const LEVEL: i32 = 1;
-/// How much of the file stays in memory, in bytes.
-const IN_MEMORY_BYTES: usize = 32 << 20;
 /// What is gathered before it is compressed, in bytes.
 const BUFFER_BYTES: usize = 1 << 18;
 /// Stands for the number of what has none yet.
 const NONE: u32 = u32::MAX;
 
-/// The file that learning goes on from, as it will lie on disk: in memory while it is small, in a temporary file when it is large.
+/// The file that learning goes on from: whole, but without a name.
+#[derive(Debug)]
 pub struct Documents {
-    /// One stream.
-    file: Chunks<u8>,
+    file: File,
+    /// Ends when the file is on disk.
+    syncing: JoinHandle<io::Result<()>>,
 }
 
 impl Documents {
+    /// Has the file brought to the disk. That is waiting for the most part, and others work meanwhile.
+    fn new(file: File) -> io::Result<Self> {
+        let same = file.try_clone()?;
+        let syncing = thread::Builder::new().name("sync".to_owned()).spawn(move || same.sync_all())?;
+        Ok(Self { file, syncing })
+    }
+
     /// The file's bytes, from the first one on.
     pub fn bytes(&self) -> impl Read {
-        Bytes { chunks: self.file.of(0), chunk: Cow::Borrowed(&[]), at: 0 }
+        Bytes { file: &self.file, at: 0 }
+    }
+
+    /// The file, when it is on disk.
+    ///
+    /// # Errors
+    /// If it cannot be brought there.
+    pub fn into_synced(self) -> io::Result<File> {
+        self.syncing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        Ok(self.file)
     }
 }
 
-/// Reads a stream of bytes.
-struct Bytes<'a, I> {
-    chunks: I,
-    chunk: Cow<'a, [u8]>,
-    at: usize,
+/// Reads a file from its begin, wherever others read or write it.
+struct Bytes<'a> {
+    file: &'a File,
+    at: u64,
 }
 
-impl<'a, I: Iterator<Item = io::Result<Cow<'a, [u8]>>>> Read for Bytes<'a, I> {
+impl Read for Bytes<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.at == self.chunk.len() {
-            let Some(chunk) = self.chunks.next() else { return Ok(0) };
-            (self.chunk, self.at) = (chunk?, 0);
-        }
-        let length = (&self.chunk[self.at..]).read(buffer)?;
-        self.at += length;
+        let length = self.file.read_at(buffer, self.at)?;
+        self.at += length as u64;
         Ok(length)
     }
 }
 
-impl fmt::Debug for Documents {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Documents").finish_non_exhaustive()
-    }
-}
-
-/// Writes what the workers have taken in, in the order of the ordinals; `bags`: their documents, worker by worker.
-pub(in super::super) fn write(workers: &[Interner], mut bags: Vec<BagWriter>, header: &Header) -> io::Result<Documents> {
-    let mut out = Out::new()?;
+/// Writes what the workers have taken in, in the order of the ordinals, to a new file in a directory; `bags`: their documents, worker by
+/// worker.
+pub(in super::super) fn write(
+    directory: &Path,
+    workers: &[Interner],
+    mut bags: Vec<BagWriter>,
+    header: &Header,
+) -> io::Result<Documents> {
+    let mut out = Out::new(tempfile::tempfile_in(directory)?)?;
     let json = serde_json::to_vec(header)?;
     out.buffer.extend_from_slice(&MAGIC);
     out.buffer.extend_from_slice(&VERSION.to_le_bytes());
@@ -95,34 +107,18 @@ pub(in super::super) fn write(workers: &[Interner], mut bags: Vec<BagWriter>, he
         written[worker] += 1;
     }
     put(&mut out.buffer, 0);
-    Ok(Documents { file: out.finish()? })
+    Documents::new(out.finish()?)
 }
 
 struct Out {
     buffer: Vec<u8>,
     sha256: Sha256,
-    encoder: zstd::Encoder<'static, Compressed>,
-}
-
-/// The compressed file.
-struct Compressed(Chunks<u8>);
-
-impl io::Write for Compressed {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.append(0, bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
+    encoder: zstd::Encoder<'static, File>,
 }
 
 impl Out {
-    fn new() -> io::Result<Self> {
-        let file = Compressed(Chunks::new(1, IN_MEMORY_BYTES));
-        let encoder = zstd::Encoder::new(file, LEVEL)?;
-        Ok(Self { buffer: Vec::new(), sha256: Sha256::new(), encoder })
+    fn new(file: File) -> io::Result<Self> {
+        Ok(Self { buffer: Vec::new(), sha256: Sha256::new(), encoder: zstd::Encoder::new(file, LEVEL)? })
     }
 
     fn flush_if_full(&mut self) -> io::Result<()> {
@@ -135,14 +131,12 @@ impl Out {
         Ok(())
     }
 
-    fn finish(mut self) -> io::Result<Chunks<u8>> {
+    fn finish(mut self) -> io::Result<File> {
         self.sha256.update(&self.buffer);
         let digest: [u8; 32] = self.sha256.finalize().into();
         self.buffer.extend_from_slice(&digest);
         self.encoder.write_all(&self.buffer)?;
-        let Compressed(mut chunks) = self.encoder.finish()?;
-        chunks.finish()?;
-        Ok(chunks)
+        self.encoder.finish()
     }
 }
 
