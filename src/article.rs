@@ -19,7 +19,7 @@ impl ArticleText<'_> {
 
     /// Whether there is nothing in it but white space.
     pub fn is_blank(&self) -> bool {
-        self.title.trim().is_empty() && self.body.trim().is_empty()
+        [self.title, self.body].iter().all(|text| text.chars().all(char::is_whitespace))
     }
 }
 
@@ -91,6 +91,10 @@ impl TopicName {
         }
         if name.len() > Self::MAX_BYTES {
             return Err(TopicNameError::TooLong);
+        }
+        // Most names are of these alone, and nothing is wrong with them.
+        if name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+            return Ok(());
         }
         if name.trim() != name || name.chars().any(char::is_control) {
             return Err(TopicNameError::NotPrintable);

@@ -80,7 +80,7 @@ pub(super) fn from_json(line: &str) -> Result<Document<'_>, String> {
     })?;
     let id = match record.id.map(RawValue::get) {
         None | Some("null") => Cow::Borrowed(""),
-        Some(raw) => serde_json::from_str::<Text<'_>>(raw).map_or(Cow::Borrowed(raw), |Text(id)| id),
+        Some(raw) => string(raw).unwrap_or(Cow::Borrowed(raw)),
     };
     Document {
         id,
@@ -88,10 +88,19 @@ pub(super) fn from_json(line: &str) -> Result<Document<'_>, String> {
         body: record.body.map(|Text(body)| body).unwrap_or_default(),
         topics: record.topics.unwrap_or_default().into_iter().map(|Text(topic)| topic).collect(),
         // Only a string is a story; a field of this name may mean anything.
-        story: record.story.and_then(|raw| serde_json::from_str::<Text<'_>>(raw.get()).ok()).map(|Text(story)| story),
+        story: record.story.and_then(|raw| string(raw.get())),
         record: Some(line),
     }
     .checked()
+}
+
+/// The string that a JSON value is; None for other values.
+fn string(raw: &str) -> Option<Cow<'_, str>> {
+    let inside = raw.strip_prefix('"')?.strip_suffix('"')?;
+    if memchr::memchr(b'\\', inside.as_bytes()).is_none() {
+        return Some(Cow::Borrowed(inside));
+    }
+    serde_json::from_str::<Text<'_>>(raw).ok().map(|Text(text)| text)
 }
 
 /// Parses a line of fastText's training format: `__label__` words are topics, the rest is the body.
@@ -163,7 +172,14 @@ mod tests {
         let document = from_json(r#"{"title": "A \"b\"", "topics": ["x", "x", "y"], "other": 1}"#).expect("a document");
         assert_eq!(document.title, "A \"b\"");
         assert_eq!(document.topics, ["x", "y"]);
-        assert_eq!(from_json(r#"{"id": 7, "body": "b"}"#).expect("a document").id, "7");
+        for (id, expected) in
+            [("7", "7"), ("null", ""), (r#""a-1""#, "a-1"), (r#""a\"\u0031""#, "a\"1"), (r#"["a"]"#, r#"["a"]"#)]
+        {
+            let line = format!(r#"{{"id": {id}, "story": {id}, "body": "b"}}"#);
+            let document = from_json(&line).expect("a document");
+            assert_eq!(document.id, expected);
+            assert_eq!(document.story.as_deref(), id.starts_with('"').then_some(expected));
+        }
         assert!(from_json(r#"{"topics": ["x"]}"#).expect_err("no text").contains("neither a title nor a body"));
         assert!(from_json(r#"{"title": 3}"#).expect_err("wrong type").contains("expected a string"));
         assert!(from_json("").expect_err("nothing").contains("column"));

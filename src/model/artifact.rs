@@ -308,10 +308,12 @@ pub struct Encoded {
 /// # Errors
 /// [`ArtifactError::Weights`] if the sizes of the tables do not fit each other.
 pub fn encode(mut draft: Draft) -> Result<Encoded, ArtifactError> {
-    let idf: Vec<u8> = draft.idf.iter().flat_map(|value| value.to_le_bytes()).collect();
-    let bias: Vec<u8> = draft.bias.iter().flat_map(|value| value.to_le_bytes()).collect();
-    let weights: Vec<u8> = draft.weights.iter().flat_map(|value| value.to_le_bytes()).collect();
-    let (term_count, topic_count) = (draft.terms.split_terminator('\n').count(), draft.bias.len());
+    let idf = little_endian(&draft.idf, |value| value.to_le_bytes());
+    let bias = little_endian(&draft.bias, |value| value.to_le_bytes());
+    let weights = little_endian(&draft.weights, |value| value.to_le_bytes());
+    let is_ended = draft.terms.is_empty() || draft.terms.ends_with('\n');
+    let term_count = draft.terms.bytes().filter(|&byte| byte == b'\n').count() + usize::from(!is_ended);
+    let topic_count = draft.bias.len();
     let view = |dtype, shape: Vec<usize>, data| {
         TensorView::new(dtype, shape, data).map_err(|error| ArtifactError::Weights { reason: error.to_string() })
     };
@@ -329,6 +331,13 @@ pub fn encode(mut draft: Draft) -> Result<Encoded, ArtifactError> {
         serde_json::to_vec_pretty(&draft.manifest).map_err(|error| ArtifactError::Manifest { reason: error.to_string() })?;
     manifest.push(b'\n');
     Ok(Encoded { manifest, weights })
+}
+
+/// The bytes of numbers, one behind the other.
+fn little_endian<T: Copy, const N: usize>(numbers: &[T], bytes_of: impl Fn(T) -> [u8; N]) -> Vec<u8> {
+    let mut bytes = vec![0; numbers.len() * N];
+    bytes.as_chunks_mut().0.iter_mut().zip(numbers).for_each(|(bytes, &number)| *bytes = bytes_of(number));
+    bytes
 }
 
 /// Checks that an artefact may be written to a directory: it is not there, or there is nothing in it but an artefact.

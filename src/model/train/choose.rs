@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::calibrate::{Calibration, calibrate, fit_scale};
 use super::counts::{Counts, Lengths};
-use super::cross_validate::{Bench, HeldOut, ScoreTable};
+use super::cross_validate::{Bench, HeldOut, ScoreTable, Scored};
 use super::estimate::{Candidate, Estimator, Linear};
 use super::folds::{FOLDS, Folds};
 use super::freeze::Terms;
@@ -109,6 +109,7 @@ pub(super) fn choose(corpus: &mut Inverted, options: &TrainOptions) -> Result<Ch
     let mut choice = Choice { trials: Vec::new(), vocabularies: Vec::new(), link_trials: Vec::new(), is_cut_short: false };
     let is_small = document_count <= SMALL;
     let mut search = Search { options, deadline, is_small, link_trials: Vec::new(), is_cut_short: false };
+    let candidates = search.candidates();
     let mut best: Option<Linkable> = None;
     for words_alone in [false, true] {
         if words_alone && !tries_words_alone(options, document_count) {
@@ -128,7 +129,7 @@ pub(super) fn choose(corpus: &mut Inverted, options: &TrainOptions) -> Result<Ch
             continue;
         }
         let lengths = Lengths::of(corpus, &folds)?;
-        let counts = Counts::of(corpus, &folds, &selection, &lengths)?;
+        let (counts, scored) = Counts::of(corpus, &folds, &selection, &lengths, &candidates)?;
         let bench = Bench { corpus, folds: &folds, lengths: &lengths, counts: &counts };
         let kept = Kept {
             vocabulary: choice.vocabularies.len(),
@@ -136,9 +137,9 @@ pub(super) fn choose(corpus: &mut Inverted, options: &TrainOptions) -> Result<Ch
             min_document_frequency: selection.min_document_frequency(),
         };
         let tried = || match (options.labels, options.recipe) {
-            (Labels::Multiple, _) => Ok((search.multi_label(&bench, kept)?, None)),
-            (Labels::Single, Recipe::Fixed(estimator)) => Ok((search.fixed(&bench, estimator, kept)?, None)),
-            (Labels::Single, Recipe::Auto) => search.auto(&bench, kept),
+            (Labels::Multiple, _) => Ok((search.multi_label(&candidates, scored, kept)?, None)),
+            (Labels::Single, Recipe::Fixed(_)) => Ok((search.plain(&candidates, &scored, kept), None)),
+            (Labels::Single, Recipe::Auto) => search.auto(&bench, &candidates, scored, kept),
         };
         let (terms, tried) = threads::join(options.corpus.threads, || Terms::selected(corpus, &counts.selected), tried);
         let (trials, linkable): (_, Option<Linkable>) = tried?;
@@ -212,26 +213,46 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// Tries both estimates by themselves, and finds out over which of them a link is best.
-    fn auto(&mut self, bench: &Bench<'_>, kept: Kept) -> Result<(Vec<Trial>, Option<Linkable>), TrainError> {
+    /// What naive Bayes is tried with: for [`Recipe::Auto`], the two estimates in turn.
+    fn candidates(&self) -> Vec<Candidate> {
+        let alpha = self.options.alpha;
+        match (self.options.labels, self.options.recipe) {
+            (Labels::Multiple, _) => vec![Candidate::OneAgainstRest { interpolation: INTERPOLATION }],
+            (Labels::Single, Recipe::Fixed(estimator)) => {
+                vec![Candidate::Smoothed(estimator, alpha.unwrap_or(estimator.default_alpha()))]
+            }
+            (Labels::Single, Recipe::Auto) => {
+                let both = |[multinomial, complement]: [f64; 2]| {
+                    [
+                        Candidate::Smoothed(Estimator::Multinomial, multinomial),
+                        Candidate::Smoothed(Estimator::Complement, complement),
+                    ]
+                };
+                self.alphas().into_iter().flat_map(both).collect()
+            }
+        }
+    }
+
+    /// The pseudo-counts of the two estimates that [`Recipe::Auto`] tries together.
+    fn alphas(&self) -> Vec<[f64; 2]> {
         let mut pairs: Vec<[f64; 2]> = self.options.alpha.map_or(ALPHAS.to_vec(), |alpha| vec![[alpha, alpha]]);
         if self.options.alpha.is_none() && self.is_small {
             pairs.extend(SMALL_ALPHAS);
         }
-        let candidates: Vec<Candidate> = pairs
-            .iter()
-            .flat_map(|&[multinomial, complement]| {
-                [
-                    Candidate::Smoothed(Estimator::Multinomial, multinomial),
-                    Candidate::Smoothed(Estimator::Complement, complement),
-                ]
-            })
-            .collect();
-        let (documents, tables) = bench.score(&candidates)?;
-        let scored: Vec<(Candidate, &ScoreTable)> = candidates.iter().copied().zip(&tables).collect();
-        let trials = threads::map(&scored, self.options.corpus.threads, |&(candidate, table)| {
-            self.plain(candidate, &documents, table, kept)
-        });
+        pairs
+    }
+
+    /// Measures both estimates by themselves, and finds out over which of them a link is best.
+    fn auto(
+        &mut self,
+        bench: &Bench<'_>,
+        candidates: &[Candidate],
+        scored: Scored,
+        kept: Kept,
+    ) -> Result<(Vec<Trial>, Option<Linkable>), TrainError> {
+        let pairs = self.alphas();
+        let trials = self.plain(candidates, &scored, kept);
+        let Scored { documents, tables } = scored;
         let mut tables: Vec<(ScoreTable, f64)> =
             tables.into_iter().zip(&trials).map(|(table, trial)| (table, trial.calibration.scale)).collect();
         let ways: Vec<Scores<'_>> = (pairs.iter().zip(tables.chunks_exact(2)))
@@ -323,25 +344,21 @@ impl Search<'_> {
         Ok(best)
     }
 
-    /// Measures one estimate.
-    fn fixed(&self, bench: &Bench<'_>, estimator: Estimator, kept: Kept) -> Result<Vec<Trial>, TrainError> {
-        let candidate = Candidate::Smoothed(estimator, self.options.alpha.unwrap_or(estimator.default_alpha()));
-        let (documents, tables) = bench.score(&[candidate])?;
-        Ok(tables.iter().map(|table| self.plain(candidate, &documents, table, kept)).collect())
+    /// Measures estimates by themselves.
+    fn plain(&self, candidates: &[Candidate], scored: &Scored, kept: Kept) -> Vec<Trial> {
+        let candidates: Vec<(Candidate, &ScoreTable)> = candidates.iter().copied().zip(&scored.tables).collect();
+        threads::map(&candidates, self.options.corpus.threads, |&(candidate, table)| {
+            let calibration = self.calibrate(&scored.documents, table, Labels::Single);
+            Trial { plan: Plan::Plain(candidate), calibration, kept }
+        })
     }
 
-    fn multi_label(&self, bench: &Bench<'_>, kept: Kept) -> Result<Vec<Trial>, TrainError> {
-        let candidate = Candidate::OneAgainstRest { interpolation: INTERPOLATION };
-        let (documents, tables) = bench.score(&[candidate])?;
+    fn multi_label(&self, candidates: &[Candidate], scored: Scored, kept: Kept) -> Result<Vec<Trial>, TrainError> {
+        let Scored { documents, tables } = scored;
         let Some(table) = tables.first() else { return Ok(Vec::new()) };
         let topics = documents.iter().map(|document| document.topics.as_slice()).collect();
         let features = Features::new(Labels::Multiple, &[(table, 2.0 / table.deviation())], topics);
-        Ok(vec![self.linked(vec![candidate], None, &features, &documents, MULTI_LABEL_PRIOR, kept)?])
-    }
-
-    fn plain(&self, candidate: Candidate, documents: &[HeldOut], table: &ScoreTable, kept: Kept) -> Trial {
-        let calibration = self.calibrate(documents, table, Labels::Single);
-        Trial { plan: Plan::Plain(candidate), calibration, kept }
+        Ok(vec![self.linked(candidates.to_vec(), None, &features, &documents, MULTI_LABEL_PRIOR, kept)?])
     }
 
     /// A link over the candidates' scores, and those of the margin. It is measured by two links, each of which did not see the folds it is

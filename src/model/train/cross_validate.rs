@@ -1,13 +1,12 @@
 //! Scores documents by models that did not see them.
 
 use fearless_simd::prelude::*;
-use fearless_simd::{Level, dispatch, f32x8, i32x8};
+use fearless_simd::{f32x8, i32x8};
 
-use super::TrainError;
-use super::counts::{Counts, HeldOutPosting, LANES, Lengths, TermCells, padded, scaled_weight};
+use super::counts::{Counts, LANES, Lengths, SQUARE_UNIT, TermCells, fixed, padded, scale_of, weight};
 use super::estimate::{Candidate, RowEstimate};
 use super::folds::{FOLDS, Folds};
-use super::inverted::{Inverted, Partition};
+use super::inverted::{Inverted, Term};
 
 /// A document that was scored by a model that did not see it.
 #[derive(Debug, Clone, PartialEq)]
@@ -63,7 +62,16 @@ impl ScoreTable {
     }
 }
 
-/// What candidates are measured on: a corpus with what was counted in it.
+/// What candidates make of the documents that are held out.
+#[derive(Debug)]
+pub(super) struct Scored {
+    /// In the order of the corpus.
+    pub(super) documents: Vec<HeldOut>,
+    /// A table a candidate.
+    pub(super) tables: Vec<ScoreTable>,
+}
+
+/// A corpus with what was counted in it.
 #[derive(Debug)]
 pub(super) struct Bench<'a> {
     pub(super) corpus: &'a Inverted,
@@ -79,104 +87,140 @@ const TO_UNITS: f32 = 384.0;
 /// The most, either way, that one term may add: about four times the logarithm of the rarest word's probability.
 const MAX_PART: f32 = 127.0;
 
-impl Bench<'_> {
-    /// Scores each document of the folds by the candidates' models of the other folds: the documents in the order of the corpus,
-    /// and a table a candidate.
-    ///
-    /// The terms are those that would have been selected without the held-out documents: a model that was chosen with the answers in
-    /// sight would look better than it is. The idf is that of the whole corpus; it sees no topic.
-    pub(super) fn score(&self, candidates: &[Candidate]) -> Result<(Vec<HeldOut>, Vec<ScoreTable>), TrainError> {
-        let Self { corpus, folds, counts, .. } = *self;
-        let topic_count = corpus.topics.len();
-        let stride = padded(topic_count);
-        let width = candidates.len() * stride;
-        let level = Level::new();
-        // By document: its place among those held out, and what its vector is scaled by there.
-        let mut places = vec![(0u32, 0.0f32); corpus.document_count()];
+/// The candidates' models of all documents but those of a fold, fold by fold.
+#[derive(Debug)]
+pub(super) struct Models<'a> {
+    lengths: &'a Lengths,
+    estimates: Vec<Vec<RowEstimate>>,
+    /// How many numbers the scores by one model take.
+    stride: usize,
+    /// By document: its place among those held out.
+    places: Vec<u32>,
+    held_out_count: usize,
+}
+
+impl<'a> Models<'a> {
+    pub(super) fn new(
+        corpus: &Inverted,
+        folds: &Folds,
+        lengths: &'a Lengths,
+        candidates: &[Candidate],
+        pool_size: usize,
+    ) -> Self {
+        let mut places = vec![0; corpus.document_count()];
         for (&document, place) in folds.held_out().iter().zip(0..) {
-            places[document as usize] = (place, counts.known_scales[document as usize]);
+            places[document as usize] = place;
         }
-        let estimates: Vec<Vec<RowEstimate>> = (0..FOLDS)
+        let estimates = (0..FOLDS)
             .map(|fold| {
-                let rest = counts.rest(fold);
-                candidates.iter().map(|&candidate| RowEstimate::new(candidate, &rest, counts.pool_size)).collect()
+                let rest = lengths.rest(fold);
+                candidates.iter().map(|&candidate| RowEstimate::new(candidate, &rest, pool_size)).collect()
             })
             .collect();
-        let parts = corpus.for_each(
-            || Scoring {
-                cells: TermCells::new(topic_count),
-                rest: vec![0; stride],
-                rows: vec![0.0; FOLDS * width],
-                scores: vec![0; folds.held_out().len() * width],
-            },
-            |scoring, partition| dispatch!(level, simd => self.score_partition(simd, scoring, partition, &estimates, &places)),
-        )?;
-        let mut parts = parts.into_iter().map(|part| part.scores);
-        let mut scores = parts.next().unwrap_or_default();
+        Self { lengths, estimates, stride: padded(corpus.topics.len()), places, held_out_count: folds.held_out().len() }
+    }
+
+    fn candidate_count(&self) -> usize {
+        self.estimates[0].len()
+    }
+
+    /// What the threads' scores come to; and by document [`crate::model::length_scale`] of what is known of it.
+    pub(super) fn finish(&self, corpus: &Inverted, folds: &Folds, parts: Vec<Scoring>) -> (Scored, Vec<f32>) {
+        let mut parts = parts.into_iter();
+        let Scoring { mut scores, mut known, .. } = parts.next().unwrap_or_else(|| Scoring::new(self));
         for part in parts {
-            scores.iter_mut().zip(part).for_each(|(sum, part)| *sum += part);
+            scores.iter_mut().zip(part.scores).for_each(|(sum, part)| *sum += part);
+            for (sum, part) in known.iter_mut().zip(part.known) {
+                sum.squares += part.squares;
+                sum.tokens += part.tokens;
+            }
         }
-        let mut tables = vec![ScoreTable::with_room_for(folds.held_out().len(), topic_count); candidates.len()];
-        let mut documents = Vec::with_capacity(folds.held_out().len());
-        for (&document, scores) in folds.held_out().iter().zip(scores.chunks_exact(width.max(1))) {
+        let mut tables = vec![ScoreTable::with_room_for(self.held_out_count, corpus.topics.len()); self.candidate_count()];
+        let mut documents = Vec::with_capacity(self.held_out_count);
+        let mut known_scales = Vec::with_capacity(self.held_out_count);
+        let scores = scores.chunks_exact((self.candidate_count() * self.stride).max(1));
+        for ((&document, known), scores) in folds.held_out().iter().zip(known).zip(scores) {
             let fold = folds.of(document);
-            for ((table, scores), estimate) in tables.iter_mut().zip(scores.chunks_exact(stride)).zip(&estimates[fold]) {
-                table.push(scores.iter().zip(&estimate.bias).map(|(&score, bias)| bias + score as f32 * SCORE_UNIT));
+            let known_scale = scale_of(known.squares);
+            let scale = self.lengths.scale(document);
+            // What is known of a document is selected, or as good as that.
+            let unit = if scale > 0.0 { SCORE_UNIT * (known_scale / scale) } else { 0.0 };
+            for ((table, scores), estimate) in
+                tables.iter_mut().zip(scores.chunks_exact(self.stride)).zip(&self.estimates[fold])
+            {
+                table.push(scores.iter().zip(&estimate.bias).map(|(&score, bias)| bias + score as f32 * unit));
             }
             documents.push(HeldOut {
                 part: folds.part(document),
                 topics: corpus.document_topics.of(document).iter().map(|&topic| topic as usize).collect(),
                 token_count: corpus.token_counts[document as usize],
-                known_token_count: counts.known_tokens[document as usize],
+                known_token_count: known.tokens.min(u32::MAX.into()) as u32,
             });
+            known_scales.push(known_scale);
         }
-        Ok((documents, tables))
-    }
-
-    /// Adds what the terms of a partition add to the scores of held-out documents.
-    #[inline(always)]
-    fn score_partition(
-        &self,
-        simd: impl Simd,
-        scoring: &mut Scoring,
-        partition: Partition<'_>,
-        estimates: &[Vec<RowEstimate>],
-        places: &[(u32, f32)],
-    ) {
-        let Self { corpus, lengths, counts, .. } = *self;
-        let Scoring { cells, rest, rows, scores } = scoring;
-        let width = rows.len() / FOLDS;
-        for ((term, postings), &known) in partition.pool().zip(counts.known(partition.number)) {
-            if known == 0 {
-                continue;
-            }
-            cells.count(corpus, lengths, term, postings);
-            for (fold, (rows, estimates)) in rows.chunks_exact_mut(width).zip(estimates).enumerate() {
-                if Counts::is_known(known, fold) {
-                    let collection = cells.rest(fold, rest);
-                    for (row, estimate) in rows.chunks_exact_mut(width / estimates.len()).zip(estimates) {
-                        estimate.row(rest, collection, row);
-                    }
-                }
-            }
-            for HeldOutPosting { posting, fold } in cells.held_out_where(known) {
-                let (place, scale) = places[posting.document as usize];
-                let x = scaled_weight(term, posting, scale);
-                let scores = &mut scores[place as usize * width..][..width];
-                add_scaled(simd, scores, &rows[fold * width..][..width], x);
-            }
-        }
+        (Scored { documents, tables }, known_scales)
     }
 }
 
 /// What one thread scores.
-struct Scoring {
-    cells: TermCells,
+pub(super) struct Scoring {
     rest: Vec<u64>,
     /// Of one term: fold by fold and candidate by candidate.
     rows: Vec<f32>,
-    /// In units, of the held-out documents, candidate by candidate.
+    /// In units, of the held-out documents, candidate by candidate: of vectors that are scaled as they are counted.
     scores: Vec<i32>,
+    /// By held-out document.
+    known: Vec<Known>,
+}
+
+/// What is known of a document where it is held out.
+#[derive(Debug, Clone, Copy, Default)]
+struct Known {
+    /// The sum of the squares of its vector, in units.
+    squares: u64,
+    /// How many of its words.
+    tokens: u64,
+}
+
+impl Scoring {
+    pub(super) fn new(models: &Models<'_>) -> Self {
+        let width = models.candidate_count() * models.stride;
+        Self {
+            rest: vec![0; models.stride],
+            rows: vec![0.0; FOLDS * width],
+            scores: vec![0; models.held_out_count * width],
+            known: vec![Known::default(); models.held_out_count],
+        }
+    }
+
+    /// Adds what a term, which was counted, adds to the scores of the documents held out with the folds where it is `known`.
+    #[inline(always)]
+    pub(super) fn add(&mut self, simd: impl Simd, models: &Models<'_>, term: &Term, cells: &TermCells, known: u8) {
+        if known == 0 {
+            return;
+        }
+        let width = self.rows.len() / FOLDS;
+        for (fold, estimates) in models.estimates.iter().enumerate() {
+            if Counts::is_known(known, fold) {
+                let collection = cells.rest(fold, &mut self.rest);
+                let rows = &mut self.rows[fold * width..][..width];
+                for (row, estimate) in rows.chunks_exact_mut(models.stride).zip(estimates) {
+                    estimate.row(&self.rest, collection, row);
+                }
+            }
+        }
+        let is_word = u64::from(term.is_word());
+        for held_out in cells.held_out_where(known) {
+            let posting = held_out.posting;
+            let place = models.places[posting.document as usize] as usize;
+            let weight = weight(term, posting);
+            let known = &mut self.known[place];
+            known.squares += fixed(weight * weight, SQUARE_UNIT);
+            known.tokens += u64::from(posting.count) * is_word;
+            let scores = &mut self.scores[place * width..][..width];
+            add_scaled(simd, scores, &self.rows[held_out.fold() * width..][..width], held_out.x);
+        }
+    }
 }
 
 /// Adds the row's weights times `x`, in units.
@@ -192,6 +236,8 @@ fn add_scaled<S: Simd>(simd: S, scores: &mut [i32], row: &[f32], x: f32) {
 
 #[cfg(test)]
 mod tests {
+    use fearless_simd::{Level, dispatch};
+
     use super::*;
 
     #[test]

@@ -78,26 +78,22 @@ pub(super) struct Linear {
 impl Linear {
     /// Fits a candidate. The weights are for vectors as [`super::counts`] makes them.
     pub(super) fn fit(candidate: Candidate, counts: &TopicCounts, threads: usize) -> Result<Self, TrainError> {
-        let mut weights = Self::of_typical_length(candidate, counts, threads)?;
-        let factor = counts.length_factor();
+        let (mut weights, sign) = Self::of_typical_length(candidate, counts, threads)?;
+        let factor = sign * counts.length_factor();
         weights.mapv_inplace(|weight| weight * factor);
         Ok(Self { weights, bias: candidate.bias(counts.documents(), counts.document_count()) })
     }
 
-    /// The weights for vectors scaled to a typical length of 1, as which the documents are counted.
-    fn of_typical_length(candidate: Candidate, counts: &TopicCounts, threads: usize) -> Result<Array2<f64>, TrainError> {
+    /// The weights for vectors scaled to a typical length of 1, as which the documents are counted; and what to multiply them by, 1 or -1.
+    fn of_typical_length(candidate: Candidate, counts: &TopicCounts, threads: usize) -> Result<(Array2<f64>, f64), TrainError> {
         let fitted = |counts, alpha| feature_log_probabilities(counts, alpha, threads);
         match candidate {
-            Candidate::Smoothed(Estimator::Multinomial, alpha) => fitted(counts.weights(), alpha),
-            Candidate::Smoothed(Estimator::Complement, alpha) => {
-                let mut weights = fitted(counts.complement_weights(), alpha)?;
-                weights.mapv_inplace(|log_probability| -log_probability);
-                Ok(weights)
-            }
+            Candidate::Smoothed(Estimator::Multinomial, alpha) => Ok((fitted(counts.weights(), alpha)?, 1.0)),
+            Candidate::Smoothed(Estimator::Complement, alpha) => Ok((fitted(counts.complement_weights(), alpha)?, -1.0)),
             Candidate::OneAgainstRest { interpolation } => {
                 let collection = counts.collection_weights();
                 let distribution = |rows: Array2<f64>| fitted(interpolated(rows, &collection, interpolation), NO_ALPHA);
-                Ok(distribution(counts.weights())? - distribution(counts.rest_weights())?)
+                Ok((distribution(counts.weights())? - distribution(counts.rest_weights())?, 1.0))
             }
         }
     }

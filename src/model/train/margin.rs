@@ -137,7 +137,7 @@ impl Fitting<'_> {
         let held_out = folds.held_out().iter().zip(0..).filter(|&(&document, _)| folds.of(document) == fold);
         held_out
             .map(|(&document, place)| {
-                let scale = counts.known_scales[document as usize] * self.factor as f32;
+                let scale = counts.known_scales[place as usize] * self.factor as f32;
                 (place, planes.scores(self.vectors.without(fold, document, scale)))
             })
             .collect()

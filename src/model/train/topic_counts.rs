@@ -106,7 +106,8 @@ impl TopicCounts {
             }));
             for (topic, mut row) in rows.rows_mut().into_iter().enumerate() {
                 for (out, &(whole, sums)) in row.iter_mut().skip(first).zip(&terms) {
-                    *out = value(whole, sums[topic]) as f64 * unit;
+                    // Far below 2^63, and signed numbers are the quicker ones to convert.
+                    *out = value(whole, sums[topic]) as i64 as f64 * unit;
                 }
             }
         }

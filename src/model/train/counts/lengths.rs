@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::added;
+use super::sums::Sums;
 use crate::model::train::folds::{FOLDS, Folds};
 use crate::model::train::inverted::{Inverted, Posting, Rank, Term};
 use crate::model::{length_scale, log_tf};
@@ -11,11 +11,14 @@ use crate::model::{length_scale, log_tf};
 /// any order, and what was added can be taken away exactly: that is what makes folds and threads free.
 pub(in crate::model::train) const UNIT: f64 = 4_294_967_296.0;
 /// The unit of a squared length, which may be large: 2^-24.
-pub(super) const SQUARE_UNIT: f64 = 16_777_216.0;
+pub(in crate::model::train) const SQUARE_UNIT: f64 = 16_777_216.0;
+
+/// The unit of a document's weights, added up before they are scaled: 2^-24.
+const WEIGHT_UNIT: f64 = SQUARE_UNIT;
 
 /// A number from 0 on, below 2^50 units, in units; of two that are as near the even one.
 #[inline(always)]
-pub(super) fn fixed(x: f64, unit: f64) -> u64 {
+pub(in crate::model::train) fn fixed(x: f64, unit: f64) -> u64 {
     /// Added to such a number it leaves the nearest whole one in the last bits: 2^52, whose last bit is 1.
     const TO_UNITS: f64 = 4_503_599_627_370_496.0;
     (x * unit + TO_UNITS).to_bits() - TO_UNITS.to_bits()
@@ -23,7 +26,7 @@ pub(super) fn fixed(x: f64, unit: f64) -> u64 {
 
 /// A term's part of a document's vector, before that is scaled: `(1 + ln count) * idf`.
 #[inline(always)]
-pub(super) fn weight(term: &Term, posting: Posting) -> f64 {
+pub(in crate::model::train) fn weight(term: &Term, posting: Posting) -> f64 {
     f64::from(log_tf(posting.count)) * f64::from(term.idf)
 }
 
@@ -60,48 +63,87 @@ impl Entry {
     }
 }
 
-/// What the documents' vectors are multiplied by.
+/// What the documents' vectors are multiplied by, and what they come to then.
 #[derive(Debug)]
 pub(in crate::model::train) struct Lengths {
     /// By document.
     pub(super) entries: Vec<Entry>,
-    /// The sum of the natural logarithms of the vectors' lengths, in units, by fold.
-    pub(super) logs: [u64; FOLDS + 1],
+    /// The sums of the documents of each fold, and of those that are never held out.
+    folds: [Sums; FOLDS + 1],
+    /// Over all documents.
+    all: Sums,
 }
 
 impl Lengths {
     /// The lengths of the documents by their selected terms.
     pub(in crate::model::train) fn of(corpus: &Inverted, folds: &Folds) -> io::Result<Self> {
         let parts = corpus.for_each(
-            || vec![0u64; corpus.document_count()],
-            |squares, partition| {
-                for (term, postings) in partition.pool().filter(|(term, _)| term.rank == Rank::Selected) {
+            // By document: the squares of its selected terms' weights, and the weights of all of the pool.
+            || vec![[0u64; 2]; corpus.document_count()],
+            |totals, partition| {
+                for (term, postings) in partition.pool() {
+                    let is_selected = u64::from(term.rank == Rank::Selected);
                     for posting in postings {
                         let x = weight(term, posting);
-                        squares[posting.document as usize] += fixed(x * x, SQUARE_UNIT);
+                        let [squares, weights] = &mut totals[posting.document as usize];
+                        *squares += fixed(x * x, SQUARE_UNIT) * is_selected;
+                        *weights += fixed(x, WEIGHT_UNIT);
                     }
                 }
             },
         )?;
-        let squares = added(parts);
-        let mut logs = [0; FOLDS + 1];
-        for (&squares, document) in squares.iter().zip(0..) {
+        let totals = added(parts);
+        let mut of_folds: [Sums; FOLDS + 1] = std::array::from_fn(|_| Sums::zeros(corpus.topics.len()));
+        let mut entries = Vec::with_capacity(totals.len());
+        for ([squares, weights], document) in totals.into_iter().zip(0..) {
+            let fold = folds.of(document);
+            let topics = corpus.document_topics.of(document);
+            let scale = scale_of(squares);
+            entries.push(Entry::new(scale, fold, topics));
+            let sums = &mut of_folds[fold];
+            let total = fixed(weights as f64 / WEIGHT_UNIT * f64::from(scale), UNIT);
+            sums.document_count += 1;
+            sums.collection += total;
+            for &topic in topics {
+                sums.documents[topic as usize] += 1;
+                sums.topics[topic as usize] += total;
+            }
             // Lengths are 1 or more: a term counts at least once, and its idf is above 1.
             if squares > 0 {
-                logs[folds.of(document)] += fixed(libm::log(squares as f64 / SQUARE_UNIT) / 2.0, UNIT);
+                sums.log_lengths += fixed(libm::log(squares as f64 / SQUARE_UNIT) / 2.0, UNIT);
             }
         }
-        let entry =
-            |(squares, document)| Entry::new(scale_of(squares), folds.of(document), corpus.document_topics.of(document));
-        Ok(Self { entries: squares.into_iter().zip(0..).map(entry).collect(), logs })
+        let mut all = Sums::zeros(corpus.topics.len());
+        of_folds.iter().for_each(|sums| all.add(sums));
+        Ok(Self { entries, folds: of_folds, all })
     }
 
     /// [`length_scale`] of a document's selected terms.
     pub(in crate::model::train) fn scale(&self, document: u32) -> f32 {
         self.entries[document as usize].scale
     }
+
+    /// What all documents come to.
+    pub(super) fn all(&self) -> &Sums {
+        &self.all
+    }
+
+    /// What all documents but those of a fold come to.
+    pub(in crate::model::train) fn rest(&self, fold: usize) -> Sums {
+        self.all.without(&self.folds[fold])
+    }
 }
 
-pub(super) fn scale_of(squares: u64) -> f32 {
+/// Adds up what several threads counted.
+fn added(parts: Vec<Vec<[u64; 2]>>) -> Vec<[u64; 2]> {
+    let mut parts = parts.into_iter();
+    let mut all = parts.next().unwrap_or_default();
+    for part in parts {
+        all.as_flattened_mut().iter_mut().zip(part.as_flattened()).for_each(|(sum, part)| *sum += part);
+    }
+    all
+}
+
+pub(in crate::model::train) fn scale_of(squares: u64) -> f32 {
     length_scale(squares as f64 / SQUARE_UNIT) as f32
 }

@@ -1,7 +1,7 @@
 //! The file that learning goes on from: every document of the corpus as counts of its terms.
 //!
 //! Documents and not sums, because the weights of terms, the lengths of documents, the terms selected and the cross-validated link
-//! all depend on every document (ADR 7). One zstd stream:
+//! all depend on every document (ADR 7). zstd, in one frame or more:
 //!
 //! ```text
 //! "slugbags"  version: u32  header's length: u32  header: JSON, see Header           (fixed numbers are little-endian)

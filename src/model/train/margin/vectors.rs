@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::model::train::counts::{Counts, scaled_weight};
+use crate::model::train::counts::{Counts, weight};
 use crate::model::train::cross_validate::Bench;
 use crate::model::train::folds::FOLDS;
 use crate::model::train::inverted::Rank;
@@ -73,7 +73,7 @@ impl Vectors {
                 for posting in postings {
                     let fold = folds.of(posting.document);
                     present |= u8::from(fold < FOLDS) << fold;
-                    read.documents.push((posting.document, scaled_weight(term, posting, 1.0)));
+                    read.documents.push((posting.document, weight(term, posting) as f32));
                 }
                 let kept = Kept { key: term.key(), is_selected: term.rank == Rank::Selected, barred: present & !known };
                 read.terms.push((kept, read.documents.len()));
