@@ -83,7 +83,7 @@ fn is_json_lines(file: &Path) -> bool {
 fn classify_lines(classifier: &mut Classifier, file: &Path, arguments: &Arguments) -> anyhow::Result<()> {
     let inputs = [Input::from_argument(file.to_owned())];
     let options = corpus::Options { format: Some(Format::JsonLines), threads: 1, ..corpus::Options::default() };
-    // The worker is another thread, of which there is one: what it cannot hand up as a bad line it leaves here.
+    // There is one worker, and it might be another thread: what it cannot hand up as a bad line it leaves here.
     let failure = std::sync::Mutex::new(None);
     let turn = std::sync::Mutex::new(classifier);
     let outcome = for_each_document(

@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
 
 use sha2::{Digest as _, Sha256};
 
@@ -108,12 +109,15 @@ impl<'a> BlockQueue<'a> {
     }
 }
 
-/// While it lives a worker reads; then another one may, also when reading panics.
+/// While it lives a worker reads; then another one may. When reading panics, all that is left ends.
 struct Turn<'a, 'b>(&'a BlockQueue<'b>);
 
 impl Drop for Turn<'_, '_> {
     fn drop(&mut self) {
-        lock(&self.0.ready).is_being_read = false;
+        let mut ready = lock(&self.0.ready);
+        ready.is_being_read = false;
+        ready.has_ended |= thread::panicking();
+        drop(ready);
         self.0.changed.notify_all();
     }
 }

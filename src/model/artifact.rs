@@ -455,3 +455,40 @@ fn sync_directory(path: &Path) -> io::Result<()> {
 pub fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_without_a_name_gets_one_or_is_copied() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let unnamed = tempfile::tempfile_in(&directory).expect("a file");
+        // One that had a name and lost it cannot have another one.
+        let lost = directory.path().join("lost");
+        let without = File::options().read(true).write(true).create_new(true).open(&lost).expect("a file");
+        fs::remove_file(&lost).expect("it is there");
+        let expected =
+            File::create(directory.path().join("other")).and_then(|file| file.metadata()).expect("a file").permissions();
+        for (mut file, version) in [(unnamed, "1"), (without, "2")] {
+            file.write_all(b"some documents").expect("room");
+            let model = directory.path().join("mine").join(version);
+            write_with(&model, &[(Manifest::FILE, b"{}")], Some((DOCUMENTS_FILE, file))).expect("a model on disk");
+            let documents = model.join(DOCUMENTS_FILE);
+            assert_eq!(fs::read(&documents).expect("a file"), b"some documents");
+            assert_eq!(documents.metadata().expect("a file").permissions(), expected);
+            assert_eq!(fs::read(model.join(Manifest::FILE)).expect("a file"), b"{}");
+        }
+    }
+
+    #[test]
+    fn the_nearest_directory_is_there() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let path = directory.path();
+        fs::create_dir(path.join("models")).expect("a directory");
+        assert_eq!(nearest_directory(&path.join("models/mine/1")), path.join("models"));
+        assert_eq!(nearest_directory(&path.join("models/1")), path.join("models"));
+        assert_eq!(nearest_directory(Path::new("no-such-name/1")), Path::new("."));
+        assert_eq!(nearest_directory(Path::new("1")), Path::new("."));
+    }
+}

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use slugline::corpus::{Input, Progress};
 use slugline::grpc::pb::{self, ClassifyRequest, GetModelRequest};
 use slugline::model::artifact::{self, WEIGHTS_FILE};
-use slugline::model::train::{TrainOptions, Trained, train};
+use slugline::model::train::{TrainError, TrainOptions, Trained, train};
 use slugline::model::{Labels, Manifest};
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
@@ -45,6 +45,26 @@ fn trained(path: PathBuf, threads: usize) -> Trained {
         TrainOptions { labels: Labels::Multiple, ..TrainOptions::new("several/1".parse().expect("a model's id")) };
     options.corpus.threads = threads;
     train(&[Input::File(path)], &options, &Progress::default()).expect("the corpus makes a model")
+}
+
+#[test]
+fn a_corpus_without_a_topic_is_refused() {
+    let root = tempfile::tempdir().expect("a temporary directory");
+    let path = root.path().join("corpus.jsonl");
+    fs::write(&path, "{\"body\": \"meeting agenda\"}\n".repeat(10)).expect("a file");
+    let options = TrainOptions { labels: Labels::Multiple, ..TrainOptions::new("several/1".parse().expect("a model's id")) };
+    let error = train(&[Input::File(path)], &options, &Progress::default()).expect_err("nothing to learn");
+    assert!(matches!(error, TrainError::NoTopic), "{error:?}");
+}
+
+#[test]
+fn a_directory_that_documents_cannot_be_made_in_is_named_before_any_work() {
+    let root = tempfile::tempdir().expect("a temporary directory");
+    let missing = root.path().join("missing");
+    let options =
+        TrainOptions { documents: Some(missing.clone()), ..TrainOptions::new("several/1".parse().expect("a model's id")) };
+    let error = train(&[Input::File("no-such-corpus".into())], &options, &Progress::default()).expect_err("no directory");
+    assert!(matches!(&error, TrainError::Store { directory, .. } if *directory == missing), "{error:?}");
 }
 
 /// A directory with the corpus, and its model as "several/1".

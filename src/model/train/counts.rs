@@ -16,7 +16,7 @@ use super::inverted::{Inverted, Partition, Rank, Term};
 use super::select::{Rest, Selection, TopicSizes};
 use super::topic_counts::{Rows, TopicCounts};
 
-pub(super) use cells::TermCells;
+pub(super) use cells::{HeldOutPosting, TermCells};
 pub(super) use lengths::{Lengths, SQUARE_UNIT, UNIT, fixed, scale_of, weight};
 pub(super) use sums::Sums;
 

@@ -3,7 +3,7 @@
 use fearless_simd::prelude::*;
 use fearless_simd::{f32x8, i32x8};
 
-use super::counts::{Counts, LANES, Lengths, SQUARE_UNIT, TermCells, fixed, padded, scale_of, weight};
+use super::counts::{Counts, HeldOutPosting, LANES, Lengths, SQUARE_UNIT, TermCells, fixed, padded, scale_of, weight};
 use super::estimate::{Candidate, RowEstimate};
 use super::folds::{FOLDS, Folds};
 use super::inverted::{Inverted, Term};
@@ -84,7 +84,7 @@ pub(super) struct Bench<'a> {
 const SCORE_UNIT: f32 = 1.0 / 32_768.0;
 /// Added to a number between -128 and 128 it leaves a multiple of [`SCORE_UNIT`] in the last bits: 1.5 * 2^8, whose last bit is that.
 const TO_UNITS: f32 = 384.0;
-/// The most, either way, that one term may add: about four times the logarithm of the rarest word's probability.
+/// The most, either way, that one term may add to the sum of a vector that is scaled by all of its pool, and so has parts in (0, 1]: about four times the logarithm of the rarest word's probability.
 const MAX_PART: f32 = 127.0;
 
 /// The candidates' models of all documents but those of a fold, fold by fold.
@@ -94,8 +94,8 @@ pub(super) struct Models<'a> {
     estimates: Vec<Vec<RowEstimate>>,
     /// How many numbers the scores by one model take.
     stride: usize,
-    /// By document: its place among those held out.
-    places: Vec<u32>,
+    /// By document: its place among those held out, and [`Lengths::pool_scale`].
+    places: Vec<(u32, f32)>,
     held_out_count: usize,
 }
 
@@ -107,9 +107,9 @@ impl<'a> Models<'a> {
         candidates: &[Candidate],
         pool_size: usize,
     ) -> Self {
-        let mut places = vec![0; corpus.document_count()];
+        let mut places = vec![(0, 0.0); corpus.document_count()];
         for (&document, place) in folds.held_out().iter().zip(0..) {
-            places[document as usize] = place;
+            places[document as usize] = (place, lengths.pool_scale(document));
         }
         let estimates = (0..FOLDS)
             .map(|fold| {
@@ -142,9 +142,8 @@ impl<'a> Models<'a> {
         for ((&document, known), scores) in folds.held_out().iter().zip(known).zip(scores) {
             let fold = folds.of(document);
             let known_scale = scale_of(known.squares);
-            let scale = self.lengths.scale(document);
-            // What is known of a document is selected, or as good as that.
-            let unit = if scale > 0.0 { SCORE_UNIT * (known_scale / scale) } else { 0.0 };
+            let pool_scale = self.lengths.pool_scale(document);
+            let unit = if pool_scale > 0.0 { SCORE_UNIT * (known_scale / pool_scale) } else { 0.0 };
             for ((table, scores), estimate) in
                 tables.iter_mut().zip(scores.chunks_exact(self.stride)).zip(&self.estimates[fold])
             {
@@ -167,7 +166,7 @@ pub(super) struct Scoring {
     rest: Vec<u64>,
     /// Of one term: fold by fold and candidate by candidate.
     rows: Vec<f32>,
-    /// In units, of the held-out documents, candidate by candidate: of vectors that are scaled as they are counted.
+    /// In units, of the held-out documents, candidate by candidate: of vectors that are scaled by [`Lengths::pool_scale`].
     scores: Vec<i32>,
     /// By held-out document.
     known: Vec<Known>,
@@ -210,15 +209,15 @@ impl Scoring {
             }
         }
         let is_word = u64::from(term.is_word());
-        for held_out in cells.held_out_where(known) {
-            let posting = held_out.posting;
-            let place = models.places[posting.document as usize] as usize;
+        for HeldOutPosting { posting, fold } in cells.held_out_where(known) {
+            let (place, scale) = models.places[posting.document as usize];
+            let place = place as usize;
             let weight = weight(term, posting);
             let known = &mut self.known[place];
             known.squares += fixed(weight * weight, SQUARE_UNIT);
             known.tokens += u64::from(posting.count) * is_word;
             let scores = &mut self.scores[place * width..][..width];
-            add_scaled(simd, scores, &self.rows[held_out.fold() * width..][..width], held_out.x);
+            add_scaled(simd, scores, &self.rows[fold * width..][..width], weight as f32 * scale);
         }
     }
 }

@@ -147,6 +147,9 @@ pub enum TrainError {
     /// No document in it.
     #[error("the corpus holds no document")]
     EmptyCorpus,
+    /// No document has a topic.
+    #[error("no document of the corpus has a topic: there is nothing to learn from")]
+    NoTopic,
     /// Nothing to tell apart.
     #[error("the corpus has one topic only ({0:?}): a model needs at least two to tell apart")]
     OneTopic(String),
@@ -156,9 +159,17 @@ pub enum TrainError {
     /// Learning cannot go on from a model.
     #[error(transparent)]
     Documents(#[from] DocumentsError),
-    /// The postings or documents between the passes could not be written or read.
+    /// The postings between the passes could not be written or read.
     #[error("cannot use a temporary file for the training's working data")]
     Spool(#[from] io::Error),
+    /// The file that learning goes on from could not be made or written.
+    #[error("cannot write the documents of the model in {}", directory.display())]
+    Store {
+        /// [`TrainOptions::documents`].
+        directory: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// The estimator failed.
     #[error("the estimator failed: {0}")]
     Estimator(String),
@@ -173,19 +184,24 @@ pub enum TrainError {
 /// [`TrainError`]; a corpus that is empty, has one topic only or no term that survives pruning is one.
 pub fn train(inputs: &[Input], options: &TrainOptions, progress: &Progress) -> Result<Trained, TrainError> {
     check(options)?;
+    let cannot_store = |source| {
+        let directory = options.documents.clone().unwrap_or_default();
+        TrainError::Store { directory, source }
+    };
+    // Where it cannot be made, that is said now, and not after the work is done.
+    let file = options.documents.as_ref().map(tempfile::tempfile_in).transpose().map_err(cannot_store)?;
     let (mut workers, summary, record) = read_corpus(inputs, options, progress)?;
     let bags: Vec<_> = workers.iter_mut().filter_map(|worker| worker.bags.take()).collect();
     let postings = workers.iter_mut().map(|worker| std::mem::take(&mut worker.postings)).collect();
     let header = Header::new(options.text, options.labels, options.language_code.clone(), record.clone(), &summary.end);
     // Both let go of the workers as soon as they can: their memory is large.
     let workers = Arc::new(workers);
-    let documents_to_write = options.documents.as_ref().map(|directory| (directory, Arc::clone(&workers)));
-    let write =
-        move || documents_to_write.map(|(directory, workers)| documents::write(directory, &workers, bags, &header)).transpose();
+    let documents_to_write = file.map(|file| (file, Arc::clone(&workers)));
+    let write = move || documents_to_write.map(|(file, workers)| documents::write(file, &workers, bags, &header)).transpose();
     // Here and there learning leaves a thread idle: the documents can wait for it.
     let (documents, learned) = threads::join(options.corpus.threads, write, || learn(workers, postings, record, options));
     let Learned { artifact, manifest, warnings } = learned?;
-    Ok(Trained { artifact, documents: documents?, manifest, corpus: summary, warnings })
+    Ok(Trained { artifact, documents: documents.map_err(cannot_store)?, manifest, corpus: summary, warnings })
 }
 
 /// A model, and what is to be said of it.
@@ -226,8 +242,10 @@ fn check_corpus(corpus: &Inverted, least: LeastFrequencies) -> Result<(), TrainE
     if corpus.document_count() == 0 {
         return Err(TrainError::EmptyCorpus);
     }
-    if let [only] = &corpus.topics[..] {
-        return Err(TrainError::OneTopic(only.name.to_string()));
+    match &corpus.topics[..] {
+        [] => return Err(TrainError::NoTopic),
+        [only] => return Err(TrainError::OneTopic(only.name.to_string())),
+        _ => {}
     }
     if corpus.terms().next().is_none() {
         return Err(TrainError::NoTerms(least.words));

@@ -32,15 +32,7 @@ pub(in crate::model::train) struct TermCells {
 #[derive(Debug, Clone, Copy)]
 pub(in crate::model::train) struct HeldOutPosting {
     pub(in crate::model::train) posting: Posting,
-    fold: u32,
-    /// The term's part of the document's vector, scaled as it is counted.
-    pub(in crate::model::train) x: f32,
-}
-
-impl HeldOutPosting {
-    pub(in crate::model::train) fn fold(&self) -> usize {
-        self.fold as usize
-    }
+    pub(in crate::model::train) fold: usize,
 }
 
 impl TermCells {
@@ -71,19 +63,18 @@ impl TermCells {
             }
         }
         if self.held_out.len() < term.document_frequency as usize {
-            let none = HeldOutPosting { posting: Posting { document: 0, count: 0 }, fold: 0, x: 0.0 };
+            let none = HeldOutPosting { posting: Posting { document: 0, count: 0 }, fold: 0 };
             self.held_out.resize(term.document_frequency as usize, none);
         }
         let mut held_out_count = 0;
         for posting in postings {
             let entry = lengths.entries[posting.document as usize];
             let fold = entry.fold();
-            let scaled = weight(term, posting) * f64::from(entry.scale);
-            let x = fixed(scaled, UNIT);
+            let x = fixed(weight(term, posting) * f64::from(entry.scale), UNIT);
             self.collection[fold] += x;
             self.document_frequencies[fold] += 1;
             // Whether a document is held out is hard to guess: there is no branch on it.
-            self.held_out[held_out_count] = HeldOutPosting { posting, fold: fold as u32, x: scaled as f32 };
+            self.held_out[held_out_count] = HeldOutPosting { posting, fold };
             held_out_count += usize::from(fold < FOLDS);
             entry.for_each_topic(corpus, posting.document, |topic| {
                 let cell = fold * self.stride + topic;
@@ -97,7 +88,7 @@ impl TermCells {
     /// The postings of the documents that are held out with one of the folds where the term is `known`.
     #[inline(always)]
     pub(in crate::model::train) fn held_out_where(&self, known: u8) -> impl Iterator<Item = HeldOutPosting> {
-        self.held_out[..self.held_out_count].iter().copied().filter(move |held| Counts::is_known(known, held.fold()))
+        self.held_out[..self.held_out_count].iter().copied().filter(move |held| Counts::is_known(known, held.fold))
     }
 
     /// Whether a document of this fold has the term.

@@ -7,7 +7,7 @@ use crate::model::train::folds::{FOLDS, Folds};
 use crate::model::train::inverted::{Inverted, Posting, Rank, Term};
 use crate::model::{length_scale, log_tf};
 
-/// A sum's unit: weights are in (0, 1], and are added as whole multiples of 2^-32. Whole numbers add up to the same sum in
+/// A sum's unit: a selected term's weights are in (0, 1], and are added as whole multiples of 2^-32. Whole numbers add up to the same sum in
 /// any order, and what was added can be taken away exactly: that is what makes folds and threads free.
 pub(in crate::model::train) const UNIT: f64 = 4_294_967_296.0;
 /// The unit of a squared length, which may be large: 2^-24.
@@ -68,6 +68,8 @@ impl Entry {
 pub(in crate::model::train) struct Lengths {
     /// By document.
     pub(super) entries: Vec<Entry>,
+    /// By document: [`length_scale`] of its terms of the pool.
+    pool_scales: Vec<f32>,
     /// The sums of the documents of each fold, and of those that are never held out.
     folds: [Sums; FOLDS + 1],
     /// Over all documents.
@@ -78,15 +80,17 @@ impl Lengths {
     /// The lengths of the documents by their selected terms.
     pub(in crate::model::train) fn of(corpus: &Inverted, folds: &Folds) -> io::Result<Self> {
         let parts = corpus.for_each(
-            // By document: the squares of its selected terms' weights, and the weights of all of the pool.
-            || vec![[0u64; 2]; corpus.document_count()],
+            // By document: the squares of its selected terms' weights; of all of the pool the squares, and the weights.
+            || vec![[0u64; 3]; corpus.document_count()],
             |totals, partition| {
                 for (term, postings) in partition.pool() {
                     let is_selected = u64::from(term.rank == Rank::Selected);
                     for posting in postings {
                         let x = weight(term, posting);
-                        let [squares, weights] = &mut totals[posting.document as usize];
-                        *squares += fixed(x * x, SQUARE_UNIT) * is_selected;
+                        let square = fixed(x * x, SQUARE_UNIT);
+                        let [squares, of_pool, weights] = &mut totals[posting.document as usize];
+                        *squares += square * is_selected;
+                        *of_pool += square;
                         *weights += fixed(x, WEIGHT_UNIT);
                     }
                 }
@@ -95,11 +99,13 @@ impl Lengths {
         let totals = added(parts);
         let mut of_folds: [Sums; FOLDS + 1] = std::array::from_fn(|_| Sums::zeros(corpus.topics.len()));
         let mut entries = Vec::with_capacity(totals.len());
-        for ([squares, weights], document) in totals.into_iter().zip(0..) {
+        let mut pool_scales = Vec::with_capacity(totals.len());
+        for ([squares, of_pool, weights], document) in totals.into_iter().zip(0..) {
             let fold = folds.of(document);
             let topics = corpus.document_topics.of(document);
             let scale = scale_of(squares);
             entries.push(Entry::new(scale, fold, topics));
+            pool_scales.push(scale_of(of_pool));
             let sums = &mut of_folds[fold];
             let total = fixed(weights as f64 / WEIGHT_UNIT * f64::from(scale), UNIT);
             sums.document_count += 1;
@@ -115,12 +121,17 @@ impl Lengths {
         }
         let mut all = Sums::zeros(corpus.topics.len());
         of_folds.iter().for_each(|sums| all.add(sums));
-        Ok(Self { entries, folds: of_folds, all })
+        Ok(Self { entries, pool_scales, folds: of_folds, all })
     }
 
     /// [`length_scale`] of a document's selected terms.
     pub(in crate::model::train) fn scale(&self, document: u32) -> f32 {
         self.entries[document as usize].scale
+    }
+
+    /// [`length_scale`] of a document's terms of the pool, of which what is known of it is a part.
+    pub(in crate::model::train) fn pool_scale(&self, document: u32) -> f32 {
+        self.pool_scales[document as usize]
     }
 
     /// What all documents come to.
@@ -135,7 +146,7 @@ impl Lengths {
 }
 
 /// Adds up what several threads counted.
-fn added(parts: Vec<Vec<[u64; 2]>>) -> Vec<[u64; 2]> {
+fn added(parts: Vec<Vec<[u64; 3]>>) -> Vec<[u64; 3]> {
     let mut parts = parts.into_iter();
     let mut all = parts.next().unwrap_or_default();
     for part in parts {

@@ -38,7 +38,7 @@ fn workers() -> Vec<Interner> {
 fn bytes(workers: &mut [Interner]) -> Vec<u8> {
     let mut bytes = Vec::new();
     let bags = workers.iter_mut().filter_map(|worker| worker.bags.take()).collect();
-    let documents = write(&std::env::temp_dir(), workers, bags, &header()).expect("a temporary file");
+    let documents = write(tempfile::tempfile().expect("a temporary file"), workers, bags, &header()).expect("a temporary file");
     documents.bytes().read_to_end(&mut bytes).expect("memory");
     bytes
 }

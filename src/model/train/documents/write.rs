@@ -1,9 +1,8 @@
 //! Writes the documents of a corpus as counts, numbered anew so that the number of threads changes no byte.
 
 use std::fs::File;
-use std::io::{self, Read, Write as _};
+use std::io::{self, Read, Seek as _, Write as _};
 use std::os::unix::fs::FileExt as _;
-use std::path::Path;
 use std::thread::{self, JoinHandle};
 
 use sha2::{Digest as _, Sha256};
@@ -26,16 +25,16 @@ const NONE: u32 = u32::MAX;
 #[derive(Debug)]
 pub struct Documents {
     file: File,
-    /// Ends when the file is on disk.
-    syncing: JoinHandle<io::Result<()>>,
+    /// Ends when the file is on disk. None where there was no thread for it.
+    syncing: Option<JoinHandle<io::Result<()>>>,
 }
 
 impl Documents {
     /// Has the file brought to the disk. That is waiting for the most part, and others work meanwhile.
     fn new(file: File) -> io::Result<Self> {
         let same = file.try_clone()?;
-        let syncing = thread::Builder::new().name("sync".to_owned()).spawn(move || same.sync_all())?;
-        Ok(Self { file, syncing })
+        let syncing = thread::Builder::new().name("sync".to_owned()).spawn(move || same.sync_all());
+        Ok(Self { file, syncing: syncing.ok() })
     }
 
     /// The file's bytes, from the first one on.
@@ -43,13 +42,18 @@ impl Documents {
         Bytes { file: &self.file, at: 0 }
     }
 
-    /// The file, when it is on disk.
+    /// The file, when it is on disk; it is read from its begin.
     ///
     /// # Errors
     /// If it cannot be brought there.
     pub fn into_synced(self) -> io::Result<File> {
-        self.syncing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
-        Ok(self.file)
+        let Self { mut file, syncing } = self;
+        match syncing {
+            Some(syncing) => syncing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?,
+            None => file.sync_all()?,
+        }
+        file.rewind()?;
+        Ok(file)
     }
 }
 
@@ -67,15 +71,14 @@ impl Read for Bytes<'_> {
     }
 }
 
-/// Writes what the workers have taken in, in the order of the ordinals, to a new file in a directory; `bags`: their documents, worker by
-/// worker.
+/// Writes what the workers have taken in, in the order of the ordinals, to a file that is empty; `bags`: their documents, worker by worker.
 pub(in super::super) fn write(
-    directory: &Path,
+    file: File,
     workers: &[Interner],
     mut bags: Vec<BagWriter>,
     header: &Header,
 ) -> io::Result<Documents> {
-    let mut out = Out::new(tempfile::tempfile_in(directory)?)?;
+    let mut out = Out::new(file)?;
     let json = serde_json::to_vec(header)?;
     out.buffer.extend_from_slice(&MAGIC);
     out.buffer.extend_from_slice(&VERSION.to_le_bytes());
