@@ -172,7 +172,13 @@ impl Counting {
 #[cfg(test)]
 mod tests {
     use super::super::estimate::{Estimator, Linear, RowEstimate};
+    use super::super::intern::Interner;
+    use super::super::inverted::LeastFrequencies;
+    use super::super::{Recipe, select};
     use super::*;
+    use crate::corpus::Document;
+    use crate::model::manifest::Labels;
+    use crate::text::TextOptions;
 
     #[test]
     fn a_row_by_itself_is_that_of_the_fit_to_all_terms() {
@@ -208,6 +214,54 @@ mod tests {
             }
             for (alone, all) in alone.bias.iter().zip(&all.bias) {
                 assert!((f64::from(*alone) - all).abs() < 1e-6, "{candidate:?}: {alone} {all}");
+            }
+        }
+    }
+
+    #[test]
+    fn totals_by_document_are_those_by_term() {
+        let mut interner = Interner::new(TextOptions::default(), Labels::Multiple, false);
+        for n in 0..300 {
+            let body = format!("a{} b{} c{} some common words and more d{}", n % 7, n % 11, n % 30, n % 90);
+            let topics: &[&str] = [&["a"][..], &["b"], &["a", "b"], &[]][n % 4];
+            let document = Document {
+                id: "".into(),
+                title: "".into(),
+                body: body.into(),
+                topics: topics.iter().map(|&topic| topic.into()).collect(),
+                story: None,
+                record: None,
+            };
+            interner.add(1 + n as u64, &document).expect("a document");
+        }
+        let mut postings = std::mem::take(&mut interner.postings);
+        postings.finish().expect("memory");
+        let least = LeastFrequencies { words: 2, pairs: 2 };
+        let mut corpus = Inverted::new(&[interner], &[postings], least, true).expect("memory");
+        let folds = Folds::deal(&corpus, 1, Recipe::Auto);
+        // Some pairs are in the pool and not selected.
+        let _selection = select::keep_best(&mut corpus, Some(100), 2);
+        let lengths = Lengths::of(&corpus, &folds).expect("memory");
+        // Half a unit of a weight, a posting; they are scaled by 1 at most.
+        let most_off = 300.0 * 20.0 * UNIT / SQUARE_UNIT;
+        for fold in 0..FOLDS {
+            let parts = corpus.for_each(
+                || (TermCells::new(2), [0; LANES], [0; LANES], 0),
+                |(cells, rest, sums, collection), partition| {
+                    for (term, postings) in partition.pool() {
+                        cells.count(&corpus, &lengths, term, postings);
+                        *collection += cells.rest(fold, rest);
+                        sums.iter_mut().zip(&*rest).for_each(|(sum, part): (&mut u64, &u64)| *sum += part);
+                    }
+                },
+            );
+            let totals = lengths.rest(fold);
+            for (_, _, sums, collection) in parts.expect("memory") {
+                for (sum, total) in [(collection, totals.collection), (sums[0], totals.topics[0]), (sums[1], totals.topics[1])]
+                {
+                    assert!(total > 100 * UNIT as u64, "{total}");
+                    assert!(sum.abs_diff(total) as f64 <= most_off, "{fold}: {sum} {total}");
+                }
             }
         }
     }
