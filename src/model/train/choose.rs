@@ -31,8 +31,9 @@ const LINK_VARIANCES: [f64; 2] = [0.01, 0.1];
 /// The most documents that smoothing and variance are chosen on (they are two numbers), and that the links are fitted to by which
 /// a link is measured.
 const MAX_CHOSEN_ON: usize = 12_288;
-/// The most steps of the solver while choosing, and for what is chosen.
-const CHOOSING_ITERATIONS: u64 = 20;
+/// The most steps of the solver while choosing, of a small corpus and of others (whose links are far apart by then), and for what is chosen.
+const CHOOSING_ITERATIONS_SMALL: u64 = 20;
+const CHOOSING_ITERATIONS: u64 = 12;
 const FINAL_ITERATIONS: u64 = 60;
 /// And for the links that a link is measured by: half, for they only say what it is worth.
 const MEASURING_ITERATIONS: u64 = 30;
@@ -311,6 +312,7 @@ impl Search<'_> {
         folds: usize,
         kept: Kept,
     ) -> Result<Option<Way>, TrainError> {
+        let iterations = if self.is_small { CHOOSING_ITERATIONS_SMALL } else { CHOOSING_ITERATIONS };
         let mut best: Option<Way> = None;
         for (place, Scores { alphas, margin, features }) in ways.iter().enumerate() {
             for variance in LINK_VARIANCES {
@@ -322,7 +324,7 @@ impl Search<'_> {
                 for fold in 0..folds as u8 {
                     let (seen, unseen): (Vec<usize>, Vec<usize>) =
                         (0..documents.len()).partition(|&place| documents[place].part != fold);
-                    let link = self.fit(features, &features.thinned(seen, MAX_CHOSEN_ON), prior, CHOOSING_ITERATIONS)?;
+                    let link = self.fit(features, &features.thinned(seen, MAX_CHOSEN_ON), prior, iterations)?;
                     loss += log_loss(&link.logits(features, unseen.iter().copied()), &unseen, documents);
                     unseen_count += unseen.len();
                 }
