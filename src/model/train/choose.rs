@@ -31,9 +31,10 @@ const LINK_VARIANCES: [f64; 2] = [0.01, 0.1];
 /// The most documents that smoothing and variance are chosen on (they are two numbers), and that the links are fitted to by which
 /// a link is measured.
 const MAX_CHOSEN_ON: usize = 12_288;
-/// The most steps of the solver while choosing, of a small corpus and of others (whose links are far apart by then), and for what is chosen.
+/// The most steps of the solver while choosing, where the corpus is small and where it is not.
 const CHOOSING_ITERATIONS_SMALL: u64 = 20;
 const CHOOSING_ITERATIONS: u64 = 12;
+/// And for what is chosen.
 const FINAL_ITERATIONS: u64 = 60;
 /// And for the links that a link is measured by: half, for they only say what it is worth.
 const MEASURING_ITERATIONS: u64 = 30;

@@ -181,7 +181,7 @@ pub enum TrainError {
 /// Trains a model. The same corpus, options and seed give the same bytes, with any number of threads.
 ///
 /// # Errors
-/// [`TrainError`]; a corpus that is empty, has one topic only or no term that survives pruning is one.
+/// [`TrainError`]; a corpus that is empty, has no topic or one only, or no term that survives pruning is one.
 pub fn train(inputs: &[Input], options: &TrainOptions, progress: &Progress) -> Result<Trained, TrainError> {
     check(options)?;
     let cannot_store = |source| {
