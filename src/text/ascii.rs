@@ -3,6 +3,7 @@
 //! Each byte's class (Word_Break) becomes one bit of a 64-bit mask a class; what joins what is then a few operations on masks,
 //! and the words are the runs of ones in the last of them. A word costs a branch, a byte none.
 
+use std::hint::black_box;
 use std::ops::Range;
 
 use fearless_simd::prelude::*;
@@ -12,7 +13,7 @@ use fearless_simd::{Level, dispatch, mask8x64, u8x64};
 const BLOCK: usize = 64;
 
 /// A bit a byte: whether the byte is of the class. Bytes of no class separate words.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 struct Classes {
     letter: u64,
     digit: u64,
@@ -32,7 +33,9 @@ impl Classes {
         let bytes = u8x64::simd_from(simd, *block);
         let is = |byte: u8| bytes.simd_eq(byte);
         let is_from = |first: u8, count: u8| (bytes - first).simd_lt(count);
-        let bits = |matches: mask8x64<S>| matches.to_bitmask();
+        // Left to itself, LLVM 22 carries masks through the loop as vectors of bits, and without AVX-512 takes those apart and together again
+        // bit by bit: that takes three times as long as all else here.
+        let bits = |matches: mask8x64<S>| black_box(matches.to_bitmask());
         Self {
             letter: bits(is_from(b'a', 26)),
             digit: bits(is_from(b'0', 10)),
@@ -44,14 +47,31 @@ impl Classes {
     }
 
     /// The bytes of words: letters, digits, underscores, and (WB6, WB7, WB11, WB12) a separator that has the same kind on both
-    /// sides. `before` and `after` are the blocks around this one.
+    /// sides. `before` and `after` are the bytes around the block.
     #[inline(always)]
-    fn words(&self, before: &Self, after: &Self) -> u64 {
-        let between = |this: u64, before: u64, after: u64| (this << 1 | before >> 63) & (this >> 1 | after << 63);
-        let letters = between(self.letter, before.letter, after.letter);
-        let digits = between(self.digit, before.digit, after.digit);
+    fn words(&self, before: Neighbour, after: Neighbour) -> u64 {
+        let between = |this: u64, before: bool, after: bool| {
+            (this << 1 | u64::from(before)) & (this >> 1 | u64::from(after) << (BLOCK - 1))
+        };
+        let letters = between(self.letter, before.is_letter, after.is_letter);
+        let digits = between(self.digit, before.is_digit, after.is_digit);
         let joining = self.mid_letter & letters | self.mid_number & digits | self.mid_both & (letters | digits);
         self.letter | self.digit | self.underscore | joining
+    }
+}
+
+/// What a byte beside a block is.
+#[derive(Clone, Copy)]
+struct Neighbour {
+    is_letter: bool,
+    is_digit: bool,
+}
+
+impl Neighbour {
+    #[inline(always)]
+    fn of(byte: Option<&u8>) -> Self {
+        let byte = byte.copied().unwrap_or_default();
+        Self { is_letter: byte.is_ascii_lowercase(), is_digit: byte.is_ascii_digit() }
     }
 }
 
@@ -59,14 +79,12 @@ impl Classes {
 #[inline(always)]
 fn classes_at(simd: impl Simd, text: &[u8], at: usize) -> Classes {
     let rest = text.get(at..).unwrap_or_default();
-    match rest.first_chunk::<BLOCK>() {
-        Some(block) => Classes::of(simd, block),
-        None => {
-            let mut block = [0; BLOCK];
-            block[..rest.len()].copy_from_slice(rest);
-            Classes::of(simd, &block)
-        }
-    }
+    let mut padded = [0; BLOCK];
+    let block = rest.first_chunk().unwrap_or_else(|| {
+        padded[..rest.len()].copy_from_slice(rest);
+        &padded
+    });
+    Classes::of(simd, block)
 }
 
 /// Appends the place of each word from `from` on to `words`, in the order of the text. From there on `text` is ASCII in lower case.
@@ -78,12 +96,11 @@ pub(super) fn find_words(text: &[u8], from: usize, words: &mut Vec<Range<usize>>
 
 #[inline(always)]
 fn find_words_with(simd: impl Simd, text: &[u8], from: usize, words: &mut Vec<Range<usize>>) {
-    let (mut before, mut here) = (Classes::default(), classes_at(simd, text, from));
     // Whether a word reaches into the block, and where the word begins that ends next.
     let (mut is_open, mut start) = (0, 0);
     for at in (from..text.len()).step_by(BLOCK) {
-        let after = classes_at(simd, text, at + BLOCK);
-        let inside = here.words(&before, &after);
+        let before = if at > from { text.get(at - 1) } else { None };
+        let inside = classes_at(simd, text, at).words(Neighbour::of(before), Neighbour::of(text.get(at + BLOCK)));
         let follows = inside << 1 | is_open;
         let (mut starts, mut ends) = (inside & !follows, !inside & follows);
         if is_open == 0 {
@@ -98,8 +115,7 @@ fn find_words_with(simd: impl Simd, text: &[u8], from: usize, words: &mut Vec<Ra
             start = at + starts.trailing_zeros() as usize;
             starts &= starts.wrapping_sub(1);
         }
-        is_open = inside >> 63;
-        (before, here) = (here, after);
+        is_open = inside >> (BLOCK - 1);
     }
     if is_open == 1 {
         words.push(start..text.len());
