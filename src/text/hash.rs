@@ -77,11 +77,11 @@ impl TermHash {
         Self(fold(self.0 ^ PAIR, next.0 ^ STEP))
     }
 
-    /// Hashes a term as a vocabulary writes it: a word, or two words with a space between.
-    pub fn of_term(term: &str) -> Self {
+    /// Hashes a term as a vocabulary writes it: a word, or two words with a space between; and says whether it is a pair.
+    pub fn of_term(term: &str) -> (Self, bool) {
         match term.split_once(' ') {
-            None => Self::of_word(term.as_bytes()),
-            Some((first, second)) => Self::of_word(first.as_bytes()).followed_by(Self::of_word(second.as_bytes())),
+            None => (Self::of_word(term.as_bytes()), false),
+            Some((first, second)) => (Self::of_word(first.as_bytes()).followed_by(Self::of_word(second.as_bytes())), true),
         }
     }
 }

@@ -137,11 +137,13 @@ impl Vocabulary {
     fn indexed(mut self) -> Result<Self, VocabularyError> {
         let bucket_count = (self.len() * 2).div_ceil(BUCKET).next_power_of_two();
         self.tags = vec![Tags::default(); bucket_count];
-        let mut hashes = Vec::with_capacity(self.len());
+        let (mut hashes, mut are_pairs) = (Vec::with_capacity(self.len()), Vec::with_capacity(self.len()));
         // By term: its bucket, and its place there.
         let mut places = Vec::with_capacity(self.len());
         for term in self.terms() {
-            hashes.push(TermHash::of_term(term).0);
+            let (hash, is_pair) = TermHash::of_term(term);
+            hashes.push(hash.0);
+            are_pairs.push(is_pair);
         }
         for &hash in &hashes {
             let mut bucket = self.bucket(hash);
@@ -161,8 +163,7 @@ impl Vocabulary {
             .collect();
         // With room for what lies behind the last bucket when it is full and has no match: a look-up reads it before it knows.
         self.slots = vec![Slot(0); self.len() + 1];
-        for (id, (&hash, (bucket, place))) in (0..).zip(hashes.iter().zip(places)) {
-            let is_pair = self.term(id).contains(' ');
+        for (id, ((&hash, is_pair), (bucket, place))) in (0..).zip(hashes.iter().zip(are_pairs).zip(places)) {
             self.slots[self.starts[bucket] as usize + place] = Slot::new(hash, Found { id, is_pair });
         }
         // Each term finds itself, or the one that it cannot be told from.
@@ -276,10 +277,10 @@ mod tests {
         let vocabulary = Vocabulary::new(terms).expect("distinct terms");
         for (id, term) in terms.iter().enumerate() {
             let found = Found { id: id as TermId, is_pair: *term == "cyber defence" };
-            assert_eq!(vocabulary.find(TermHash::of_term(term)), Some(found));
+            assert_eq!(vocabulary.find(TermHash::of_term(term).0), Some(found));
             assert_eq!(vocabulary.term(id as TermId), *term);
         }
-        assert_eq!(vocabulary.find(TermHash::of_term("defence cyber")), None);
+        assert_eq!(vocabulary.find(TermHash::of_term("defence cyber").0), None);
         assert_eq!(vocabulary.terms().count(), terms.len());
     }
 
@@ -290,20 +291,20 @@ mod tests {
             let terms: Vec<String> = (0..count).map(|number| format!("word{number}")).collect();
             let vocabulary = Vocabulary::new(terms.iter().map(String::as_str)).expect("distinct terms");
             for (id, term) in terms.iter().enumerate() {
-                let hash = TermHash::of_term(term);
+                let (hash, _) = TermHash::of_term(term);
                 assert_eq!(vocabulary.find(hash).map(|found| found.id), Some(id as TermId));
             }
             // Terms and others, in turns.
             let hashes: Vec<TermHash> = (terms.iter())
                 .flat_map(|term| [term.clone(), format!("other {term}")])
-                .map(|term| TermHash::of_term(&term))
+                .map(|term| TermHash::of_term(&term).0)
                 .collect();
             let mut found = Vec::new();
             vocabulary.find_each(&hashes, &mut Lookups::default(), |place, term| found.push((place, term.id)));
             let expected: Vec<_> = (0..terms.len()).map(|id| (2 * id, id as TermId)).collect();
             assert_eq!(found, expected);
             for number in 0..100_000 {
-                assert_eq!(vocabulary.find(TermHash::of_term(&format!("other{number}"))), None);
+                assert_eq!(vocabulary.find(TermHash::of_term(&format!("other{number}")).0), None);
             }
         }
     }
@@ -317,16 +318,16 @@ mod tests {
             }
         }
         // Of two words of the lowest tag one is known: the other one is looked for beside it, and not beyond the table's end.
-        let mut words = (0..).map(|number| format!("word{number}")).filter(|word| TermHash::of_term(word).0 >> 56 <= 1);
+        let mut words = (0..).map(|number| format!("word{number}")).filter(|word| TermHash::of_term(word).0.0 >> 56 <= 1);
         let [known, unknown] = [words.next(), words.next()].map(|word| word.expect("there is no end of words"));
         let vocabulary = Vocabulary::new([known.as_str()]).expect("one term");
-        assert_eq!(vocabulary.find(TermHash::of_term(&unknown)), None);
+        assert_eq!(vocabulary.find(TermHash::of_term(&unknown).0), None);
     }
 
     #[test]
     fn an_empty_vocabulary_finds_nothing() {
         let vocabulary = Vocabulary::new([]).expect("no terms, no collision");
-        assert_eq!(vocabulary.find(TermHash::of_term("cyber")), None);
+        assert_eq!(vocabulary.find(TermHash::of_term("cyber").0), None);
     }
 
     #[test]
