@@ -57,7 +57,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("maud", &["cli/report"]),
     ("ndarray", &["model/train"]),
     ("plotters", &["cli/report"]),
-    ("postcard", &["model/train", "index/record"]),
+    ("postcard", &["index/record"]),
     ("prost", &["grpc"]),
     ("prost_types", &["grpc", "cli"]),
     ("rustix", &["model", "index/embedded/writer"]),

@@ -14,6 +14,7 @@ use super::estimate::Candidate;
 use super::folds::{FOLDS, Folds};
 use super::inverted::{Inverted, Partition, Rank, Term};
 use super::select::{Rest, Selection, TopicSizes};
+use super::threads;
 use super::topic_counts::{Rows, TopicCounts};
 
 pub(super) use cells::{HeldOutPosting, TermCells};
@@ -105,8 +106,8 @@ impl Counts {
         }
         known.sort_unstable_by_key(|(partition, _)| *partition);
         let known = known.into_iter().map(|(_, known)| known).collect();
-        let (scored, known_scales) = models.finish(corpus, folds, scorings);
-        let selected = TopicCounts::put_together(all, rows);
+        let (selected, (scored, known_scales)) =
+            threads::join(corpus.threads, || TopicCounts::put_together(all, rows), || models.finish(corpus, folds, scorings));
         Ok((Self { pool_size, known, known_scales, selected }, scored))
     }
 

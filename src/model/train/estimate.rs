@@ -4,8 +4,9 @@
 //! one row a topic that holds the sum of the topic's documents gives the same `feature_log_prob` as all the documents, and
 //! the prior is a count that we have. A complement model is the same fit on the sums over all other topics.
 
+mod extract;
+
 use std::cmp::Ordering;
-use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
 use std::sync::{Mutex, PoisonError};
 
@@ -14,7 +15,7 @@ use linfa::dataset::Label;
 use linfa::traits::Fit as _;
 use linfa_bayes::MultinomialNb;
 use ndarray::{Array1, Array2, ArrayView2, Axis};
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Serialize, Serializer};
 
 use super::counts::{LANES, Sums};
 use super::topic_counts::TopicCounts;
@@ -78,24 +79,19 @@ pub(super) struct Linear {
 impl Linear {
     /// Fits a candidate. The weights are for vectors as [`super::counts`] makes them.
     pub(super) fn fit(candidate: Candidate, counts: &TopicCounts, threads: usize) -> Result<Self, TrainError> {
-        let (mut weights, sign) = Self::of_typical_length(candidate, counts, threads)?;
-        let factor = sign * counts.length_factor();
-        weights.mapv_inplace(|weight| weight * factor);
-        Ok(Self { weights, bias: candidate.bias(counts.documents(), counts.document_count()) })
-    }
-
-    /// The weights for vectors scaled to a typical length of 1, as which the documents are counted; and what to multiply them by, 1 or -1.
-    fn of_typical_length(candidate: Candidate, counts: &TopicCounts, threads: usize) -> Result<(Array2<f64>, f64), TrainError> {
-        let fitted = |counts, alpha| feature_log_probabilities(counts, alpha, threads);
-        match candidate {
-            Candidate::Smoothed(Estimator::Multinomial, alpha) => Ok((fitted(counts.weights(), alpha)?, 1.0)),
-            Candidate::Smoothed(Estimator::Complement, alpha) => Ok((fitted(counts.complement_weights(), alpha)?, -1.0)),
+        // As documents are counted, their vectors are scaled to a typical length of 1.
+        let factor = counts.length_factor();
+        let fitted = |rows, alpha, factor| feature_log_probabilities(rows, alpha, factor, threads);
+        let weights = match candidate {
+            Candidate::Smoothed(Estimator::Multinomial, alpha) => fitted(counts.weights(threads), alpha, factor)?,
+            Candidate::Smoothed(Estimator::Complement, alpha) => fitted(counts.complement_weights(threads), alpha, -factor)?,
             Candidate::OneAgainstRest { interpolation } => {
                 let collection = counts.collection_weights();
-                let distribution = |rows: Array2<f64>| fitted(interpolated(rows, &collection, interpolation), NO_ALPHA);
-                Ok((distribution(counts.weights())? - distribution(counts.rest_weights())?, 1.0))
+                let distribution = |rows: Array2<f64>| fitted(interpolated(rows, &collection, interpolation), NO_ALPHA, factor);
+                distribution(counts.weights(threads))? - distribution(counts.rest_weights(threads))?
             }
-        }
+        };
+        Ok(Self { weights, bias: candidate.bias(counts.documents(), counts.document_count()) })
     }
 }
 
@@ -235,35 +231,44 @@ fn interpolated(mut rows: Array2<f64>, collection: &[f64], interpolation: f64) -
 /// How much of the matrix linfa is given at a time, in values: it copies what it is given a few times over.
 const VALUES_AT_A_TIME: usize = 1 << 16;
 
-/// Of counts, the smoothed log-probability of each term (column) in each row: `ln((count + alpha) / (row sum + alpha * terms))`.
-fn feature_log_probabilities(mut counts: Array2<f64>, alpha: f64, threads: usize) -> Result<Array2<f64>, TrainError> {
+/// Of counts, the smoothed log-probability of each term (column) in each row, times a factor:
+/// `factor * ln((count + alpha) / (row sum + alpha * terms))`.
+fn feature_log_probabilities(
+    mut counts: Array2<f64>,
+    alpha: f64,
+    factor: f64,
+    threads: usize,
+) -> Result<Array2<f64>, TrainError> {
     // What is left of linfa's `dbg!` (see `RowLabel`) is a line a class, which nobody asked for. One gag at a time is all that
     // a process can have; where there can be none (no standard error), there is nothing to keep quiet.
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let _quiet = gag::Gag::stderr();
     let rows_at_a_time = (VALUES_AT_A_TIME / counts.ncols().max(1)).max(1);
-    let parts: Vec<_> = counts.axis_chunks_iter_mut(Axis(0), rows_at_a_time).map(Mutex::new).collect();
-    let outcomes = threads::map(&parts, threads, |part| {
-        let mut rows = part.lock().unwrap_or_else(PoisonError::into_inner);
+    let parts = counts.axis_chunks_iter_mut(Axis(0), rows_at_a_time);
+    let outcomes = threads::map_owned(parts, threads, |mut rows| {
         let labels: Array1<RowLabel> = (0..rows.nrows()).map(|row| RowLabel { row, generation: 0 }).collect();
-        for (row, histogram) in fit(&DatasetBase::new(rows.view(), labels), alpha)?.class_info {
-            rows.row_mut(row).assign(&histogram.feature_log_prob);
+        for (row, log_probabilities) in fit(&DatasetBase::new(rows.view(), labels), alpha)? {
+            let values = rows.row_mut(row as usize);
+            values.into_iter().zip(log_probabilities).for_each(|(value, ln)| *value = ln * factor);
         }
         Ok(())
     });
-    drop(parts);
     outcomes.into_iter().collect::<Result<(), TrainError>>()?;
     Ok(counts)
 }
 
-fn fit(dataset: &DatasetBase<ArrayView2<'_, f64>, Array1<RowLabel>>, alpha: f64) -> Result<Fitted, TrainError> {
+/// The log-probabilities of each row of the data set, with the number that is its label.
+fn fit(dataset: &DatasetBase<ArrayView2<'_, f64>, Array1<RowLabel>>, alpha: f64) -> Result<Vec<(u64, Vec<f64>)>, TrainError> {
     let failed = |reason: String| TrainError::Estimator(reason);
     let params = MultinomialNb::<f64, RowLabel>::params().alpha(alpha);
     let model = params.fit(dataset).map_err(|error| failed(error.to_string()))?;
-    // The fitted parameters have no accessor: serde is the way out, in a compact form for there are millions of them.
-    let bytes = postcard::to_stdvec(&model).map_err(|error| failed(error.to_string()))?;
-    postcard::from_bytes(&bytes).map_err(|error| failed(error.to_string()))
+    let rows = extract::log_probabilities(&model).map_err(|error| failed(error.to_string()))?;
+    let (row_count, term_count) = dataset.records().dim();
+    if rows.len() != row_count || rows.iter().any(|(_, numbers)| numbers.len() != term_count) {
+        return Err(failed("the fitted model has not a log-probability of each term in each topic".to_owned()));
+    }
+    Ok(rows)
 }
 
 /// A topic's row, as a label for linfa.
@@ -320,22 +325,4 @@ impl Serialize for RowLabel {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.row.serialize(serializer)
     }
-}
-
-/// The mirror image of linfa-bayes's `MultinomialNb`.
-#[derive(Deserialize)]
-struct Fitted {
-    class_info: HashMap<usize, Histogram>,
-}
-
-/// The mirror image of linfa-bayes's `ClassHistogram`: the fields before the one that matters must be there, in this order.
-#[derive(Deserialize)]
-struct Histogram {
-    #[serde(rename = "class_count")]
-    _class_count: usize,
-    #[serde(rename = "prior")]
-    _prior: f64,
-    #[serde(rename = "feature_count")]
-    _feature_count: Array1<f64>,
-    feature_log_prob: Array1<f64>,
 }

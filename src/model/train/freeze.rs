@@ -1,14 +1,14 @@
 //! Freezes an estimate into the shape that is served: scaled, centred, in half precision.
 
 use half::f16;
-use ndarray::Axis;
+use ndarray::{Array2, Axis};
 
-use super::TrainOptions;
 use super::choose::Trial;
 use super::estimate::Linear;
 use super::inverted::Inverted;
 use super::topic_counts::TopicCounts;
 use super::topics::Topic;
+use super::{TrainOptions, threads};
 use crate::model::artifact::Draft;
 use crate::model::manifest::{CorpusRecord, Labels, LinkTrialRecord, Manifest, TopicRecord, TrialRecord, WeightsRecord};
 use crate::text::TextOptions;
@@ -49,7 +49,7 @@ pub(super) fn draft(
     record: CorpusRecord,
     topics: &[Topic],
     terms: Terms,
-    mut linear: Linear,
+    linear: Linear,
     trial: &Trial,
     (trials, link_trials): (Vec<TrialRecord>, Vec<LinkTrialRecord>),
 ) -> Draft {
@@ -57,12 +57,7 @@ pub(super) fn draft(
     let topic_count = topics.len();
     let term_count = terms.idf.len();
     let is_single = options.labels == Labels::Single;
-    let mut weights = Vec::with_capacity(topic_count * term_count);
-    linear.weights.mapv_inplace(|weight| weight * calibration.scale);
-    for column in linear.weights.axis_iter(Axis(1)) {
-        let mean = if is_single { column.sum() / topic_count as f64 } else { 0.0 };
-        weights.extend(column.iter().map(|&weight| f16::from_f64((weight - mean).clamp(-MAX_WEIGHT, MAX_WEIGHT))));
-    }
+    let weights = frozen(&linear.weights, calibration.scale, is_single, options.corpus.threads);
     let mean = if is_single { linear.bias.iter().sum::<f64>() / topic_count as f64 } else { 0.0 };
     let bias = linear.bias.iter().map(|&bias| ((bias - mean) * calibration.scale) as f32).collect();
     Draft {
@@ -95,5 +90,59 @@ pub(super) fn draft(
         idf: terms.idf,
         weights,
         bias,
+    }
+}
+
+/// How many terms are turned from columns into rows together, and by one thread.
+const TERMS_AT_A_TIME: usize = 64;
+const TERMS_OF_A_PART: usize = 64 * TERMS_AT_A_TIME;
+
+/// The scaled weights in half precision, a row a term; where asked for, centred over the topics.
+fn frozen(weights: &Array2<f64>, scale: f64, is_centred: bool, threads: usize) -> Vec<f16> {
+    let topic_count = weights.nrows();
+    let mut frozen = vec![f16::ZERO; weights.len()];
+    let rows = frozen.chunks_mut((TERMS_OF_A_PART * topic_count).max(1));
+    let parts = rows.zip(weights.axis_chunks_iter(Axis(1), TERMS_OF_A_PART));
+    threads::map_owned(parts, threads, |(rows, columns)| {
+        let blocks = rows.chunks_mut(TERMS_AT_A_TIME * topic_count);
+        for (rows, columns) in blocks.zip(columns.axis_chunks_iter(Axis(1), TERMS_AT_A_TIME)) {
+            let mut means = [0.0; TERMS_AT_A_TIME];
+            if is_centred {
+                for row in columns.rows() {
+                    means.iter_mut().zip(row).for_each(|(sum, weight)| *sum += weight * scale);
+                }
+                means.iter_mut().for_each(|sum| *sum /= topic_count as f64);
+            }
+            for (topic, row) in columns.rows().into_iter().enumerate() {
+                for ((out, weight), mean) in rows.chunks_mut(topic_count).zip(row).zip(means) {
+                    out[topic] = f16::from_f64((weight * scale - mean).clamp(-MAX_WEIGHT, MAX_WEIGHT));
+                }
+            }
+        }
+    });
+    frozen
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weights_are_frozen_term_by_term_and_centred_where_asked_for() {
+        let term_count = TERMS_OF_A_PART + TERMS_AT_A_TIME + 3;
+        let weights = Array2::from_shape_fn((3, term_count), |(topic, term)| (topic * topic) as f64 - (term % 50) as f64);
+        for threads in [1, 3] {
+            let frozen = [false, true].map(|is_centred| frozen(&weights, 0.5, is_centred, threads));
+            for term in 0..term_count {
+                for topic in 0..3 {
+                    let weight = weights[[topic, term]];
+                    let mean = weights.column(term).sum() / 3.0;
+                    let [plain, centred] = frozen.each_ref().map(|frozen| frozen[term * 3 + topic]);
+                    assert_eq!(plain, f16::from_f64(weight / 2.0));
+                    assert!((centred.to_f64() - (weight - mean) / 2.0).abs() < 1e-3, "{centred} of {weight}, {mean}");
+                }
+            }
+        }
+        assert_eq!(super::frozen(&Array2::from_elem((1, 1), 1e9), 1.0, false, 1), [f16::from_f64(MAX_WEIGHT)]);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 /// Calls `each` with every number below `count`, which threads take in turns, each with a state of its own.
@@ -42,6 +43,18 @@ pub(super) fn map<I: Sync, T: Send>(items: &[I], threads: usize, each: impl Fn(&
     made.into_iter().map(|(_, made)| made).collect()
 }
 
+/// As [`map`], of items that are handed over: memory to write to, as a rule.
+pub(super) fn map_owned<I: Send, T: Send>(
+    items: impl Iterator<Item = I>,
+    threads: usize,
+    each: impl Fn(I) -> T + Sync,
+) -> Vec<T> {
+    let items: Vec<_> = items.map(|item| Mutex::new(Some(item))).collect();
+    let take = |item: &Mutex<Option<I>>| item.lock().unwrap_or_else(PoisonError::into_inner).take();
+    // Each is there, for each is taken once.
+    map(&items, threads, |item| take(item).map(&each)).into_iter().flatten().collect()
+}
+
 /// What both make: at the same time, where there are threads for it.
 pub(super) fn join<A: Send, B>(threads: usize, first: impl FnOnce() -> A + Send, second: impl FnOnce() -> B) -> (A, B) {
     if threads < 2 {
@@ -63,6 +76,13 @@ mod tests {
         let items: Vec<u32> = (0..1_000).collect();
         for threads in [1, 2, 7] {
             assert_eq!(map(&items, threads, |item| item * 2), items.iter().map(|item| item * 2).collect::<Vec<_>>());
+            let mut doubles = vec![0; items.len()];
+            let outcomes = map_owned(doubles.chunks_mut(30).zip(items.chunks(30)), threads, |(out, items)| {
+                out.iter_mut().zip(items).for_each(|(out, item)| *out = item * 2);
+                items[0]
+            });
+            assert_eq!(doubles, map(&items, threads, |item| item * 2));
+            assert_eq!(outcomes, (0..1_000).step_by(30).collect::<Vec<_>>());
             assert_eq!(join(threads, || items.len(), || items[0]), (1_000, 0));
         }
         assert!(map(&[] as &[u32], 2, |item| *item).is_empty());

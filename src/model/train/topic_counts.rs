@@ -1,11 +1,14 @@
 //! The counts that the model itself is estimated from: a row a term that was selected, a column a topic.
 
-use ndarray::Array2;
+use ndarray::{Array2, Axis};
 
 use super::counts::{Sums, UNIT};
+use super::threads;
 
 /// How many terms are turned from rows into columns together.
 const TERMS_AT_A_TIME: usize = 64;
+/// And so many by one thread.
+const TERMS_OF_A_PART: usize = 64 * TERMS_AT_A_TIME;
 
 /// What the selected terms of a partition come to over all documents.
 #[derive(Debug, Default)]
@@ -55,7 +58,8 @@ impl TopicCounts {
         for (rows, part) in parts.iter().zip(0..) {
             places.extend(rows.keys.iter().zip(0..).map(|(&key, row)| (key, Place { part, row })));
         }
-        places.sort_unstable_by_key(|(key, _)| *key);
+        // As one number they are quicker to compare.
+        places.sort_unstable_by_key(|&((first, second), _)| u64::from(first) << 32 | u64::from(second));
         Self {
             topic_count: all.topics.len(),
             parts,
@@ -93,40 +97,48 @@ impl TopicCounts {
     }
 
     /// A number a cell, a row a topic, from a term's sums by topic and the sum that `whole` makes of all its sums.
-    fn rows(&self, whole: impl Fn(u64, &[u64]) -> u64, value: impl Fn(u64, u64) -> u64) -> Array2<f64> {
+    fn rows(
+        &self,
+        threads: usize,
+        whole: impl Fn(u64, &[u64]) -> u64 + Sync,
+        value: impl Fn(u64, u64) -> u64 + Sync,
+    ) -> Array2<f64> {
         let unit = self.unit();
         let mut rows = Array2::zeros((self.topic_count, self.places.len()));
-        let mut terms: Vec<(u64, &[u64])> = Vec::with_capacity(TERMS_AT_A_TIME);
-        // Rows become columns a few lines of cache at a time.
-        for (places, first) in self.places.chunks(TERMS_AT_A_TIME).zip((0..).step_by(TERMS_AT_A_TIME)) {
-            terms.clear();
-            terms.extend(places.iter().map(|&(_, place)| {
-                let (collection, sums) = self.sums(place);
-                (whole(collection, sums), sums)
-            }));
-            for (topic, mut row) in rows.rows_mut().into_iter().enumerate() {
-                for (out, &(whole, sums)) in row.iter_mut().skip(first).zip(&terms) {
-                    // Far below 2^63, and signed numbers are the quicker ones to convert.
-                    *out = value(whole, sums[topic]) as i64 as f64 * unit;
+        let parts = rows.axis_chunks_iter_mut(Axis(1), TERMS_OF_A_PART).zip(self.places.chunks(TERMS_OF_A_PART));
+        threads::map_owned(parts, threads, |(mut rows, places)| {
+            let mut terms: Vec<(u64, &[u64])> = Vec::with_capacity(TERMS_AT_A_TIME);
+            // Rows become columns a few lines of cache at a time.
+            for (places, first) in places.chunks(TERMS_AT_A_TIME).zip((0..).step_by(TERMS_AT_A_TIME)) {
+                terms.clear();
+                terms.extend(places.iter().map(|&(_, place)| {
+                    let (collection, sums) = self.sums(place);
+                    (whole(collection, sums), sums)
+                }));
+                for (topic, mut row) in rows.rows_mut().into_iter().enumerate() {
+                    for (out, &(whole, sums)) in row.iter_mut().skip(first).zip(&terms) {
+                        // Far below 2^63, and signed numbers are the quicker ones to convert.
+                        *out = value(whole, sums[topic]) as i64 as f64 * unit;
+                    }
                 }
             }
-        }
+        });
         rows
     }
 
     /// The sums as numbers, a row a topic.
-    pub(super) fn weights(&self) -> Array2<f64> {
-        self.rows(|_, _| 0, |_, sum| sum)
+    pub(super) fn weights(&self, threads: usize) -> Array2<f64> {
+        self.rows(threads, |_, _| 0, |_, sum| sum)
     }
 
     /// The sums over all topics but one, a row a topic left out.
-    pub(super) fn complement_weights(&self) -> Array2<f64> {
-        self.rows(|_, sums| sums.iter().sum(), |total, sum| total - sum)
+    pub(super) fn complement_weights(&self, threads: usize) -> Array2<f64> {
+        self.rows(threads, |_, sums| sums.iter().sum(), |total, sum| total - sum)
     }
 
     /// The sums over the documents that do not have the topic, a row a topic: where documents may have several or none.
-    pub(super) fn rest_weights(&self) -> Array2<f64> {
-        self.rows(|collection, _| collection, |collection, sum| collection - sum)
+    pub(super) fn rest_weights(&self, threads: usize) -> Array2<f64> {
+        self.rows(threads, |collection, _| collection, |collection, sum| collection - sum)
     }
 
     /// The sums over all documents.
