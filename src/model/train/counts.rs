@@ -221,7 +221,7 @@ mod tests {
 
     #[test]
     fn totals_by_document_are_those_by_term() {
-        let mut interner = Interner::new(TextOptions::default(), Labels::Multiple, false);
+        let mut interner = Interner::new(TextOptions::default(), Labels::Multiple, None);
         for n in 0..300 {
             let body = format!("a{} b{} c{} some common words and more d{}", n % 7, n % 11, n % 30, n % 90);
             let topics: &[&str] = [&["a"][..], &["b"], &["a", "b"], &[]][n % 4];

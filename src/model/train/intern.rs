@@ -14,8 +14,9 @@ use crate::corpus::{Document, Ordinal};
 use crate::model::manifest::Labels;
 use crate::text::{TermHash, TextOptions, Word, WordScanner};
 
-/// The most documents of a worker.
+/// The most documents of a worker, and the most words.
 const MAX_DOCUMENTS: usize = 1 << 31;
+const MAX_WORDS: usize = 1 << 31;
 
 /// What a worker knows of a document beside its terms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,7 +77,7 @@ pub(super) struct Interner {
 }
 
 impl Interner {
-    pub(super) fn new(options: TextOptions, labels: Labels, keep_documents: bool) -> Self {
+    pub(super) fn new(options: TextOptions, labels: Labels, bags: Option<BagWriter>) -> Self {
         Self {
             options,
             labels,
@@ -89,7 +90,7 @@ impl Interner {
             heads: Vec::new(),
             document_topics: Vec::new(),
             postings: PostingStreams::default(),
-            bags: keep_documents.then(BagWriter::default),
+            bags,
             order: TokenOrder::default(),
             terms: CountedTerms::default(),
         }
@@ -126,6 +127,9 @@ impl Interner {
     pub(super) fn add_counted(&mut self, ordinal: Ordinal, topics: &[u32], terms: &CountedTerms) -> Result<(), String> {
         if self.heads.len() >= MAX_DOCUMENTS || self.document_topics.len() + topics.len() > u32::MAX as usize {
             return Err("more documents than can be numbered".to_owned());
+        }
+        if self.word_count() > MAX_WORDS {
+            return Err("more words than can be numbered".to_owned());
         }
         let document = self.heads.len() as u32;
         let mut token_count = 0u32;

@@ -44,6 +44,7 @@ use super::artifact::{ArtifactError, Encoded, hexadecimal};
 use super::manifest::{CorpusRecord, Labels, Manifest, ModelId};
 use crate::corpus::{self, CorpusError, Input, Progress};
 use crate::text::TextOptions;
+use documents::BagWriter;
 use intern::Interner;
 use inverted::{Inverted, LeastFrequencies};
 use postings::PostingStreams;
@@ -259,8 +260,10 @@ fn read_corpus(
     options: &TrainOptions,
     progress: &Progress,
 ) -> Result<(Vec<Interner>, corpus::Summary, CorpusRecord), TrainError> {
-    let worker = || Interner::new(options.text, options.labels, options.documents.is_some());
-    let mut workers: Vec<Interner> = (0..options.corpus.threads.max(1)).map(|_| worker()).collect();
+    let worker_count = options.corpus.threads.max(1);
+    let bags = || options.documents.is_some().then(|| BagWriter::new(worker_count));
+    let worker = || Interner::new(options.text, options.labels, bags());
+    let mut workers: Vec<Interner> = (0..worker_count).map(|_| worker()).collect();
     let mut record = CorpusRecord { document_count: 0, skipped_count: 0, sha256: String::new() };
     let mut corpus_options = options.corpus.clone();
     if let Some(directory) = &options.from {

@@ -17,6 +17,7 @@ const CHUNK_BYTES: usize = 1 << 16;
 /// Writes documents: in memory while they are few, in a temporary file when they are many.
 #[derive(Debug)]
 pub(in super::super) struct BagWriter {
+    form: Form,
     /// One stream; no document is parted between chunks.
     chunks: Chunks<u8>,
     buffer: Vec<u8>,
@@ -24,33 +25,48 @@ pub(in super::super) struct BagWriter {
     word_count: u32,
 }
 
-impl Default for BagWriter {
-    fn default() -> Self {
-        Self { chunks: Chunks::new(1, IN_MEMORY_BYTES), buffer: Vec::new(), word_count: 0 }
-    }
+/// How the words of a document are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// As in the file: the worker is the only one, and its ids are the file's numbers.
+    Final,
+    /// Four bytes a number, to be read and numbered anew: how many words they are, then by word its id, and in the last bit whether a count
+    /// other than 1 follows.
+    Draft,
 }
 
 impl BagWriter {
-    /// Appends the next document: the lengths of two parts, then its words by their ids, then its pairs by the words' places. Both are
-    /// as they stand in the file, if there is no other worker. Ids ascend as words first come; `text_of` has their texts.
+    /// For one of so many workers.
+    pub(in super::super) fn new(worker_count: usize) -> Self {
+        let form = if worker_count > 1 { Form::Draft } else { Form::Final };
+        Self { form, chunks: Chunks::new(1, IN_MEMORY_BYTES), buffer: Vec::new(), word_count: 0 }
+    }
+
+    pub(super) fn form(&self) -> Form {
+        self.form
+    }
+
+    /// Appends the next document: the lengths of two parts, then its words by their ids, which are below 2^31, then its pairs by the words'
+    /// places, as they stand in the file. Ids ascend as words first come; `text_of` has their texts.
     pub(in super::super) fn push<'a>(&mut self, terms: &CountedTerms, text_of: impl Fn(u32) -> &'a str) {
         let start = self.buffer.len();
         self.buffer.extend_from_slice(&[0; LENGTHS]);
-        put(&mut self.buffer, terms.words.len() as u64);
-        for &CountedWord { id, count, .. } in &terms.words {
-            put_with_flag(&mut self.buffer, id, count);
-            if id == self.word_count {
-                self.word_count += 1;
-                put_text(&mut self.buffer, text_of(id));
-            }
-            put_count(&mut self.buffer, count);
+        match self.form {
+            Form::Final => self.put_final(&terms.words, text_of),
+            Form::Draft => self.put_draft(&terms.words),
         }
         let middle = self.buffer.len();
         put(&mut self.buffer, terms.pairs.len() as u64);
         let mut last = 0;
         for &CountedPair { first, second, count } in &terms.pairs {
-            put_with_flag(&mut self.buffer, first - last, count);
-            put(&mut self.buffer, second.into());
+            let step = first - last;
+            if (step < 1 << 6) & (second < 1 << 7) {
+                // As below: a byte each.
+                self.buffer.extend_from_slice(&[(step * 2) as u8 | u8::from(count != 1), second as u8]);
+            } else {
+                put_with_flag(&mut self.buffer, step, count);
+                put(&mut self.buffer, second.into());
+            }
             put_count(&mut self.buffer, count);
             last = first;
         }
@@ -60,6 +76,28 @@ impl BagWriter {
         if self.buffer.len() >= CHUNK_BYTES {
             self.chunks.append(0, &self.buffer);
             self.buffer.clear();
+        }
+    }
+
+    fn put_final<'a>(&mut self, words: &[CountedWord], text_of: impl Fn(u32) -> &'a str) {
+        put(&mut self.buffer, words.len() as u64);
+        for &CountedWord { id, count, .. } in words {
+            put_with_flag(&mut self.buffer, id, count);
+            if id == self.word_count {
+                self.word_count += 1;
+                put_text(&mut self.buffer, text_of(id));
+            }
+            put_count(&mut self.buffer, count);
+        }
+    }
+
+    fn put_draft(&mut self, words: &[CountedWord]) {
+        self.buffer.extend_from_slice(&(words.len() as u32).to_le_bytes());
+        for &CountedWord { id, count, .. } in words {
+            self.buffer.extend_from_slice(&(id << 1 | u32::from(count != 1)).to_le_bytes());
+            if count != 1 {
+                self.buffer.extend_from_slice(&count.to_le_bytes());
+            }
         }
     }
 
@@ -94,7 +132,7 @@ pub(super) struct Bags<'a, I> {
 }
 
 impl<'a, I: Iterator<Item = io::Result<Cow<'a, [u8]>>>> Bags<'a, I> {
-    /// The next document: its words and its pairs, both as the file has them but for the words' numbers.
+    /// The next document: its words in the writer's form, and its pairs.
     pub(super) fn next(&mut self) -> io::Result<(&[u8], &[u8])> {
         if self.at == self.chunk.len() {
             self.chunk = self.chunks.next().ok_or(io::ErrorKind::UnexpectedEof)??;
@@ -110,54 +148,14 @@ impl<'a, I: Iterator<Item = io::Result<Cow<'a, [u8]>>>> Bags<'a, I> {
     }
 }
 
-/// The words of a document: ids with counts.
-#[derive(Debug)]
-pub(super) struct Words<'a> {
-    len: u64,
-    bytes: &'a [u8],
-    /// How many words there were before; counted on.
-    word_count: &'a mut u32,
-}
-
-impl<'a> Words<'a> {
-    /// The words in those bytes of a [`BagWriter`]'s.
-    pub(super) fn new(bytes: &'a [u8], word_count: &'a mut u32) -> Self {
-        let mut words = Self { len: 0, bytes, word_count };
-        words.len = words.number().unwrap_or_default();
-        words
-    }
-
-    /// How many they were.
-    pub(super) fn len(&self) -> u64 {
-        self.len
-    }
-
-    fn number(&mut self) -> Option<u64> {
-        let (mut value, mut shift) = (0, 0);
-        loop {
-            let (&byte, rest) = self.bytes.split_first()?;
-            self.bytes = rest;
-            value |= u64::from(byte & 0x7f) << shift;
-            if byte < 0x80 {
-                return Some(value);
-            }
-            shift += 7;
-        }
-    }
-}
-
-impl Iterator for Words<'_> {
-    type Item = (u32, u32);
-
-    fn next(&mut self) -> Option<(u32, u32)> {
-        let value = self.number()?;
-        let id = (value >> 1) as u32;
-        if id == *self.word_count {
-            *self.word_count += 1;
-            let length = self.number()? as usize;
-            self.bytes = self.bytes.get(length..)?;
-        }
-        let count = if value & 1 == 0 { 1 } else { self.number()? as u32 };
-        Some((id, count))
-    }
+/// The words of a document in [`Form::Draft`]: how many they are, and their ids with counts.
+pub(super) fn draft_words(bytes: &[u8]) -> (u32, impl Iterator<Item = (u32, u32)>) {
+    let mut numbers = bytes.as_chunks().0.iter().map(|&bytes| u32::from_le_bytes(bytes));
+    let len = numbers.next().unwrap_or_default();
+    let words = std::iter::from_fn(move || {
+        let record = numbers.next()?;
+        let count = if record & 1 == 0 { 1 } else { numbers.next()? };
+        Some((record >> 1, count))
+    });
+    (len, words)
 }

@@ -14,13 +14,14 @@ fn header() -> Header {
     Header::new(TextOptions::default(), Labels::Single, "en".to_owned(), corpus, &end)
 }
 
-fn interner() -> Interner {
-    Interner::new(TextOptions::default(), Labels::Single, true)
+fn interners(count: usize) -> Vec<Interner> {
+    let interner = |_| Interner::new(TextOptions::default(), Labels::Single, Some(BagWriter::new(count)));
+    (0..count).map(interner).collect()
 }
 
 /// Five documents, dealt to two workers.
 fn workers() -> Vec<Interner> {
-    let mut workers = vec![interner(), interner()];
+    let mut workers = interners(2);
     for (worker, ordinal, body, topics) in [
         (0, 1, "late goal wins the match", &["sport"][..]),
         (1, (1 << 32) + 1, "the bank raises the rate the bank cut", &["business"]),
@@ -45,7 +46,7 @@ fn bytes(workers: &mut [Interner]) -> Vec<u8> {
 
 fn read(bytes: Vec<u8>, worker_count: usize) -> Result<Vec<Interner>, DocumentsError> {
     let reader = Reader::from_bytes(Box::new(Cursor::new(bytes)), PathBuf::from("old/1/documents.bags"))?;
-    let mut workers: Vec<_> = (0..worker_count).map(|_| interner()).collect();
+    let mut workers = interners(worker_count);
     let end = reader.read_into(&mut workers)?;
     assert_eq!(end, End { ordinal: 3 << 32, fingerprint: [0xab; 32] });
     Ok(workers)
@@ -88,7 +89,7 @@ fn the_order_of_the_text_is_not_in_it() {
     };
     let options = TextOptions { pairs: false, ..TextOptions::default() };
     let [one, other] = ["late goal wins the match", "the match wins late goal"].map(|body| {
-        let mut worker = [Interner::new(options, Labels::Single, true)];
+        let mut worker = [Interner::new(options, Labels::Single, Some(BagWriter::new(1)))];
         worker[0].add(1, &document(body)).expect("a document");
         bytes(&mut worker)
     });

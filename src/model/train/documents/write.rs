@@ -11,7 +11,7 @@ use zstd::zstd_safe::compress_bound;
 
 use super::super::intern::Interner;
 use super::super::word_table::WordTable;
-use super::bags::{BagWriter, Words, put_text};
+use super::bags::{BagWriter, Form, draft_words, put_text};
 use super::{Header, MAGIC, VERSION};
 
 /// zstd's level: higher ones make numbers hardly smaller (3 by 0.6 %, in more than twice the time).
@@ -87,7 +87,7 @@ pub(in super::super) fn write(
 
     // Each worker has taken its blocks in their order: its documents ascend.
     bags.iter_mut().try_for_each(BagWriter::finish)?;
-    let mut bags: Vec<_> = bags.iter().map(BagWriter::bags).collect();
+    let mut bags: Vec<_> = bags.iter().map(|writer| (writer.form(), writer.bags())).collect();
     // Worker by worker: how many documents are written.
     let mut written = vec![0; workers.len()];
     let next = |written: &[usize]| {
@@ -100,12 +100,11 @@ pub(in super::super) fn write(
         put(&mut out.buffer, ordinal - last);
         last = ordinal;
         numbering.write_topics(worker, written[worker], &mut out.buffer);
-        let (words, pairs) = bags[worker].next()?;
-        if workers.len() == 1 {
-            // Its ids are the file's numbers.
-            out.buffer.extend_from_slice(words);
-        } else {
-            numbering.write_words(worker, words, &mut out.buffer);
+        let (form, bags) = &mut bags[worker];
+        let (words, pairs) = bags.next()?;
+        match form {
+            Form::Final => out.buffer.extend_from_slice(words),
+            Form::Draft => numbering.write_words(worker, words, &mut out.buffer),
         }
         out.buffer.extend_from_slice(pairs);
         out.flush_if_full()?;
@@ -163,8 +162,6 @@ struct Numbering<'a> {
     topic_names: Vec<&'a str>,
     /// Worker by worker, by local id.
     words: Vec<Vec<u32>>,
-    /// Worker by worker: how many of its words there were.
-    known: Vec<u32>,
     numbers: WordTable,
     /// How many words have a number.
     word_count: u32,
@@ -177,7 +174,6 @@ impl<'a> Numbering<'a> {
             topics: workers.iter().map(|worker| vec![NONE; worker.topics.len()]).collect(),
             topic_names: Vec::new(),
             words: workers.iter().map(|worker| vec![NONE; worker.word_count()]).collect(),
-            known: vec![0; workers.len()],
             numbers: WordTable::default(),
             word_count: 0,
         }
@@ -206,11 +202,11 @@ impl<'a> Numbering<'a> {
         }
     }
 
-    /// Writes the words of a document; the text of a word stands where it first comes.
-    fn write_words(&mut self, worker: usize, bytes: &[u8], out: &mut Vec<u8>) {
+    /// Writes the words of a document, which come as a draft; the text of a word stands where it first comes.
+    fn write_words(&mut self, worker: usize, draft: &[u8], out: &mut Vec<u8>) {
         let interner = &self.workers[worker];
-        let words = Words::new(bytes, &mut self.known[worker]);
-        put(out, words.len());
+        let (len, words) = draft_words(draft);
+        put(out, len.into());
         for (id, count) in words {
             let number = &mut self.words[worker][id as usize];
             if *number == NONE {
