@@ -250,7 +250,8 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
         Some(documents) => Some((DOCUMENTS_FILE, documents.into_synced().context("cannot store the documents")?)),
     };
     let files = [(Manifest::FILE, trained.artifact.manifest.as_slice()), (WEIGHTS_FILE, trained.artifact.weights.as_slice())];
-    artifact::write_with(&arguments.output, &files, documents).context("cannot store the model")?;
+    artifact::write_with(&arguments.output, &files, documents, || trained.artifact.check())
+        .context("cannot store the model")?;
     report(&arguments, &trained, started.elapsed().as_secs_f64())
 }
 

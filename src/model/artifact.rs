@@ -5,6 +5,7 @@ use std::io::{self, Read as _, Seek as _, Write as _};
 #[cfg(target_os = "linux")]
 use std::os::fd::AsRawFd as _;
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use half::f16;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
@@ -237,6 +238,11 @@ fn assemble(manifest: Manifest, weights: &[u8]) -> Result<LoadedModel, ArtifactE
     if hexadecimal(&Sha256::digest(weights)) != manifest.weights.sha256 {
         return Err(ArtifactError::WeightsChecksum);
     }
+    build(manifest, weights)
+}
+
+/// The model of weights that are those of the manifest.
+fn build(manifest: Manifest, weights: &[u8]) -> Result<LoadedModel, ArtifactError> {
     let tensors = SafeTensors::deserialize(weights).map_err(|error| ArtifactError::Weights { reason: error.to_string() })?;
     let (term_count, topic_count) = (manifest.term_count, manifest.topics.len());
     let terms = tensor(&tensors, "terms", Dtype::U8, None)?;
@@ -333,6 +339,24 @@ pub fn encode(mut draft: Draft) -> Result<Encoded, ArtifactError> {
     Ok(Encoded { manifest, weights })
 }
 
+impl Encoded {
+    /// The manifest as it will be read.
+    ///
+    /// # Errors
+    /// If it is not what it should be.
+    pub fn read_manifest(&self) -> Result<Manifest, ArtifactError> {
+        parse_manifest(&self.manifest)
+    }
+
+    /// Whether these bytes can be read: so that no model is stored that cannot be used. (But for the checksum, which [`encode`] took of them.)
+    ///
+    /// # Errors
+    /// As those of [`parse`].
+    pub fn check(&self) -> Result<(), ArtifactError> {
+        build(self.read_manifest()?, &self.weights).map(|_| ())
+    }
+}
+
 /// The bytes of numbers, one behind the other.
 fn little_endian<T: Copy, const N: usize>(numbers: &[T], bytes_of: impl Fn(T) -> [u8; N]) -> Vec<u8> {
     let mut bytes = vec![0; numbers.len() * N];
@@ -366,14 +390,20 @@ pub fn check_replaceable(directory: &Path) -> Result<(), ArtifactError> {
 /// # Errors
 /// [`ArtifactError::Write`], or those of [`check_replaceable`]; the directory is then as it was.
 pub fn write(directory: &Path, files: &[(&str, &[u8])]) -> Result<(), ArtifactError> {
-    write_with(directory, files, None)
+    write_with(directory, files, None, || Ok(()))
 }
 
 /// As [`write()`], with one more file, which has no name so far: it gets one where it is in the same file system, and is copied elsewhere.
+/// And they take their place only if `check` has nothing against it, which is called while they are brought to the disk.
 ///
 /// # Errors
-/// As [`write()`].
-pub fn write_with(directory: &Path, files: &[(&str, &[u8])], unnamed: Option<(&str, File)>) -> Result<(), ArtifactError> {
+/// As [`write()`], and that of `check`.
+pub fn write_with(
+    directory: &Path,
+    files: &[(&str, &[u8])],
+    unnamed: Option<(&str, File)>,
+    check: impl FnOnce() -> Result<(), ArtifactError>,
+) -> Result<(), ArtifactError> {
     check_replaceable(directory)?;
     let parent = parent(directory);
     let failed = |path: &Path| {
@@ -385,17 +415,25 @@ pub fn write_with(directory: &Path, files: &[(&str, &[u8])], unnamed: Option<(&s
     let beside = tempfile::Builder::new().prefix(".slugline-").tempdir_in(parent).map_err(failed(parent))?;
     let fresh = beside.path().join("new");
     fs::create_dir(&fresh).map_err(failed(&fresh))?;
-    for (name, content) in files {
-        let path = fresh.join(name);
-        File::create(&path)
-            .and_then(|mut file| file.write_all(content).and_then(|()| file.sync_all()))
-            .map_err(failed(&path))?;
-    }
-    if let Some((name, file)) = unnamed {
-        let path = fresh.join(name);
-        give_name(file, &path).map_err(failed(&path))?;
-    }
-    sync_directory(&fresh).map_err(failed(&fresh))?;
+    thread::scope(|scope| {
+        let stored = scope.spawn(|| {
+            for (name, content) in files {
+                let path = fresh.join(name);
+                File::create(&path)
+                    .and_then(|mut file| file.write_all(content).and_then(|()| file.sync_all()))
+                    .map_err(failed(&path))?;
+            }
+            if let Some((name, file)) = unnamed {
+                let path = fresh.join(name);
+                give_name(file, &path).map_err(failed(&path))?;
+            }
+            sync_directory(&fresh).map_err(failed(&fresh))
+        });
+        // Here, where memory has been used before: a new thread asks for all of its own.
+        let checked = check();
+        stored.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        checked
+    })?;
     replace(&fresh, directory, &beside.path().join("old")).map_err(failed(directory))?;
     sync_directory(parent).map_err(failed(parent))
 }
@@ -473,12 +511,24 @@ mod tests {
         for (mut file, version) in [(unnamed, "1"), (without, "2")] {
             file.write_all(b"some documents").expect("room");
             let model = directory.path().join("mine").join(version);
-            write_with(&model, &[(Manifest::FILE, b"{}")], Some((DOCUMENTS_FILE, file))).expect("a model on disk");
+            write_with(&model, &[(Manifest::FILE, b"{}")], Some((DOCUMENTS_FILE, file)), || Ok(())).expect("a model on disk");
             let documents = model.join(DOCUMENTS_FILE);
             assert_eq!(fs::read(&documents).expect("a file"), b"some documents");
             assert_eq!(documents.metadata().expect("a file").permissions(), expected);
             assert_eq!(fs::read(model.join(Manifest::FILE)).expect("a file"), b"{}");
         }
+    }
+
+    #[test]
+    fn files_that_do_not_pass_their_check_do_not_take_the_place_of_others() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let model = directory.path().join("mine/1");
+        write(&model, &[(Manifest::FILE, b"{}")]).expect("a model on disk");
+        let outcome = write_with(&model, &[(Manifest::FILE, b"other")], None, || Err(ArtifactError::WeightsChecksum));
+        assert!(matches!(outcome, Err(ArtifactError::WeightsChecksum)));
+        assert_eq!(fs::read(model.join(Manifest::FILE)).expect("a file"), b"{}");
+        // Nor does anything else stay.
+        assert_eq!(fs::read_dir(directory.path().join("mine")).expect("a directory").count(), 1);
     }
 
     #[test]

@@ -124,7 +124,7 @@ pub enum Recipe {
 /// What training made.
 #[derive(Debug)]
 pub struct Trained {
-    /// The two files of the artefact.
+    /// The two files of the artefact. ([`Encoded::check`] reads them as those who use the model will.)
     pub artifact: Encoded,
     /// The file that learning goes on from, where it was asked for.
     pub documents: Option<Documents>,
@@ -234,7 +234,7 @@ fn learn(
     }
     let draft = freeze::draft(options, record, &corpus.topics, terms, linear, best, choice.records(options));
     let artifact = super::artifact::encode(draft)?;
-    let manifest = super::artifact::parse(&artifact.manifest, &artifact.weights)?.manifest;
+    let manifest = artifact.read_manifest()?;
     Ok(Learned { artifact, manifest, warnings })
 }
 
