@@ -6,7 +6,7 @@ use ndarray::{Array2, Axis};
 use super::choose::Trial;
 use super::estimate::Linear;
 use super::inverted::Inverted;
-use super::topic_counts::TopicCounts;
+use super::topic_counts::{TERMS_AT_A_TIME, TERMS_OF_A_PART, TopicCounts};
 use super::topics::Topic;
 use super::{TrainOptions, threads};
 use crate::model::artifact::Draft;
@@ -92,10 +92,6 @@ pub(super) fn draft(
         bias,
     }
 }
-
-/// How many terms are turned from columns into rows together, and by one thread.
-const TERMS_AT_A_TIME: usize = 64;
-const TERMS_OF_A_PART: usize = 64 * TERMS_AT_A_TIME;
 
 /// The scaled weights in half precision, a row a term; where asked for, centred over the topics.
 fn frozen(weights: &Array2<f64>, scale: f64, is_centred: bool, threads: usize) -> Vec<f16> {

@@ -5,10 +5,10 @@ use ndarray::{Array2, Axis};
 use super::counts::{Sums, UNIT};
 use super::threads;
 
-/// How many terms are turned from rows into columns together.
-const TERMS_AT_A_TIME: usize = 64;
+/// How many terms are turned from rows into columns, or back, together.
+pub(super) const TERMS_AT_A_TIME: usize = 64;
 /// And so many by one thread.
-const TERMS_OF_A_PART: usize = 64 * TERMS_AT_A_TIME;
+pub(super) const TERMS_OF_A_PART: usize = 64 * TERMS_AT_A_TIME;
 
 /// What the selected terms of a partition come to over all documents.
 #[derive(Debug, Default)]
