@@ -31,13 +31,9 @@ const LINK_VARIANCES: [f64; 2] = [0.01, 0.1];
 /// The most documents that smoothing and variance are chosen on (they are two numbers), and that the links are fitted to by which
 /// a link is measured.
 const MAX_CHOSEN_ON: usize = 12_288;
-/// The most steps of the solver while choosing, where the corpus is small and where it is not.
-const CHOOSING_ITERATIONS_SMALL: u64 = 20;
-const CHOOSING_ITERATIONS: u64 = 12;
-/// And for what is chosen.
-const FINAL_ITERATIONS: u64 = 60;
-/// And for the links that a link is measured by: half, for they only say what it is worth.
-const MEASURING_ITERATIONS: u64 = 30;
+/// The most steps of the solver, where the corpus is small and where it is not: there steps cost more, and fewer come as near.
+const STEPS_SMALL: Steps = Steps { choosing: 20, chosen: 60, measuring: 30 };
+const STEPS: Steps = Steps { choosing: 12, chosen: 40, measuring: 20 };
 /// For several topics a document, as measured on reuters21578: see docs/adr/0006.
 const INTERPOLATION: f64 = 0.8;
 const MULTI_LABEL_PRIOR: Prior = Prior { own: 0.3, cross: 0.03 };
@@ -57,6 +53,16 @@ pub(super) struct Trial {
     plan: Plan,
     pub(super) calibration: Calibration,
     pub(super) kept: Kept,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Steps {
+    /// For each link that is tried.
+    choosing: u64,
+    /// For the one that is chosen.
+    chosen: u64,
+    /// For the links that it is measured by: half, for they only say what it is worth.
+    measuring: u64,
 }
 
 /// Terms that a model may have, and their counts.
@@ -313,7 +319,6 @@ impl Search<'_> {
         folds: usize,
         kept: Kept,
     ) -> Result<Option<Way>, TrainError> {
-        let iterations = if self.is_small { CHOOSING_ITERATIONS_SMALL } else { CHOOSING_ITERATIONS };
         let mut best: Option<Way> = None;
         for (place, Scores { alphas, margin, features }) in ways.iter().enumerate() {
             for variance in LINK_VARIANCES {
@@ -325,7 +330,7 @@ impl Search<'_> {
                 for fold in 0..folds as u8 {
                     let (seen, unseen): (Vec<usize>, Vec<usize>) =
                         (0..documents.len()).partition(|&place| documents[place].part != fold);
-                    let link = self.fit(features, &features.thinned(seen, MAX_CHOSEN_ON), prior, iterations)?;
+                    let link = self.fit(features, &features.thinned(seen, MAX_CHOSEN_ON), prior, self.steps().choosing)?;
                     loss += log_loss(&link.logits(features, unseen.iter().copied()), &unseen, documents);
                     unseen_count += unseen.len();
                 }
@@ -376,10 +381,10 @@ impl Search<'_> {
         kept: Kept,
     ) -> Result<Trial, TrainError> {
         let all = features.thinned((0..features.len()).collect(), usize::MAX);
-        let link = self.fit(features, &all, prior, FINAL_ITERATIONS)?;
+        let link = self.fit(features, &all, prior, self.steps().chosen)?;
         let halves = [0, 1].map(|half| {
             let seen = (0..features.len()).filter(|&place| documents[place].part % 2 != half).collect();
-            self.fit(features, &features.thinned(seen, MAX_CHOSEN_ON), prior, MEASURING_ITERATIONS)
+            self.fit(features, &features.thinned(seen, MAX_CHOSEN_ON), prior, self.steps().measuring)
         });
         let [even, odd] = halves;
         let links = [even?, odd?];
@@ -390,6 +395,10 @@ impl Search<'_> {
         }
         let calibration = self.calibrate(documents, &held_out, features.labels());
         Ok(Trial { plan: Plan::Linked { candidates, margin, link: Box::new(link), prior }, calibration, kept })
+    }
+
+    fn steps(&self) -> Steps {
+        if self.is_small { STEPS_SMALL } else { STEPS }
     }
 
     fn fit(&self, features: &Features<'_>, chosen: &[usize], prior: Prior, iterations: u64) -> Result<Link, TrainError> {
