@@ -31,7 +31,7 @@ const LINK_VARIANCES: [f64; 2] = [0.01, 0.1];
 /// The most documents that smoothing and variance are chosen on (they are two numbers), and that the links are fitted to by which
 /// a link is measured.
 const MAX_CHOSEN_ON: usize = 12_288;
-/// The most steps of the solver, where the corpus is small and where it is not: there steps cost more, and fewer come as near.
+/// Where the corpus is small, and where it is not: there steps cost more, and on newsroom fewer came as near (docs/performance.md).
 const STEPS_SMALL: Steps = Steps { choosing: 20, chosen: 60, measuring: 30 };
 const STEPS: Steps = Steps { choosing: 12, chosen: 40, measuring: 20 };
 /// For several topics a document, as measured on reuters21578: see docs/adr/0006.
@@ -55,6 +55,7 @@ pub(super) struct Trial {
     pub(super) kept: Kept,
 }
 
+/// The most steps of the solver.
 #[derive(Debug, Clone, Copy)]
 struct Steps {
     /// For each link that is tried.

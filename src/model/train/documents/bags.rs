@@ -59,14 +59,8 @@ impl BagWriter {
         put(&mut self.buffer, terms.pairs.len() as u64);
         let mut last = 0;
         for &CountedPair { first, second, count } in &terms.pairs {
-            let step = first - last;
-            if (step < 1 << 6) & (second < 1 << 7) {
-                // As below: a byte each.
-                self.buffer.extend_from_slice(&[(step * 2) as u8 | u8::from(count != 1), second as u8]);
-            } else {
-                put_with_flag(&mut self.buffer, step, count);
-                put(&mut self.buffer, second.into());
-            }
+            put_with_flag(&mut self.buffer, first - last, count);
+            put(&mut self.buffer, second.into());
             put_count(&mut self.buffer, count);
             last = first;
         }
