@@ -2,7 +2,7 @@
 
 use super::vocabulary::Lookups;
 use super::words::WordScanner;
-use super::{TermHash, TermId, TermOccurrence, TextOptions, Vocabulary, scan_terms};
+use super::{TermHash, TermId, TextOptions, Vocabulary};
 use crate::article::ArticleText;
 
 /// How often one term occurs.
@@ -44,22 +44,16 @@ impl BagCounter {
         let Self { scanner, hashes, lookups, places, bag } = self;
         hashes.clear();
         bag.token_count = 0;
-        bag.known_token_count = 0;
         let title_weight = u32::from(options.title_weight.get());
         let mut title_end = 0;
-        scan_terms(scanner, article, options, |term, times| {
-            match term {
-                TermOccurrence::Word { hash, .. } => {
-                    hashes.push(hash);
-                    bag.token_count += 1;
-                }
-                TermOccurrence::Pair { hash } => hashes.push(hash),
-                TermOccurrence::Overlong => bag.token_count += 1,
+        for field in [article.title, article.body] {
+            title_end = hashes.len();
+            let words = scanner.scan(field, options.numbers);
+            bag.token_count += words.len() as u32;
+            for run in words.runs() {
+                push_terms(run, options.pairs, vocabulary, hashes);
             }
-            if times == title_weight {
-                title_end = hashes.len();
-            }
-        });
+        }
         let mut terms = places.of_at_most(hashes.len(), &mut bag.terms);
         let mut known_token_count = 0;
         vocabulary.find_each(hashes, lookups, |place, term| {
@@ -69,6 +63,24 @@ impl BagCounter {
         terms.finish();
         bag.known_token_count = known_token_count;
         bag
+    }
+}
+
+/// Appends the terms that [`super::scan_terms`] gives of words that follow each other: each word, then the pair it makes with the word
+/// before it. What their look-up reads is on its way when it begins.
+fn push_terms(words: &[TermHash], pairs: bool, vocabulary: &Vocabulary, terms: &mut Vec<TermHash>) {
+    words.iter().for_each(|&word| vocabulary.prefetch(word));
+    if !pairs {
+        return terms.extend_from_slice(words);
+    }
+    let Some((&first, rest)) = words.split_first() else { return };
+    let start = terms.len() + 1;
+    terms.resize(start + 2 * rest.len(), first);
+    let (places, _) = terms[start..].as_chunks_mut();
+    for (place, (&before, &word)) in places.iter_mut().zip(words.iter().zip(rest)) {
+        let pair = before.followed_by(word);
+        vocabulary.prefetch(pair);
+        *place = [word, pair];
     }
 }
 
@@ -125,6 +137,8 @@ impl Terms<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::text::{MAX_WORD_BYTES, TermOccurrence, scan_terms};
+    use proptest::prelude::*;
     use std::num::NonZeroU8;
 
     #[test]
@@ -139,6 +153,39 @@ mod tests {
             // "a" of the title and "b" of the body make no pair.
             assert_eq!(counts, [("b", 4), ("a", 3), ("b c", 1), ("a b", 1)]);
             assert_eq!((bag.token_count, bag.known_token_count), (6, 5));
+        }
+    }
+
+    /// The bag, term after term.
+    fn counted_one_by_one(article: ArticleText<'_>, options: TextOptions, vocabulary: &Vocabulary) -> Bag {
+        let mut bag = Bag::default();
+        scan_terms(&mut WordScanner::default(), article, options, |term, times| {
+            bag.token_count += u32::from(!matches!(term, TermOccurrence::Pair { .. }));
+            let (TermOccurrence::Word { hash, .. } | TermOccurrence::Pair { hash }) = term else { return };
+            let Some(found) = vocabulary.find(hash) else { return };
+            bag.known_token_count += u32::from(!found.is_pair);
+            match bag.terms.iter_mut().find(|entry| entry.term == found.id) {
+                Some(entry) => entry.count += times,
+                None => bag.terms.push(TermCount { term: found.id, count: times }),
+            }
+        });
+        bag
+    }
+
+    proptest! {
+        #[test]
+        fn a_bag_counts_the_terms_that_are_scanned(
+            title in "([abc] ?|L ){0,6}", body in "([abc] ?|L ){0,40}", pairs in any::<bool>(), weight in 1..=3u8
+        ) {
+            let overlong = format!("{} ", "x".repeat(MAX_WORD_BYTES + 1));
+            let (title, body) = (title.replace("L ", &overlong), body.replace("L ", &overlong));
+            let article = ArticleText { title: &title, body: &body };
+            let title_weight = NonZeroU8::new(weight).expect("not zero");
+            let options = TextOptions { pairs, title_weight, ..TextOptions::default() };
+            let vocabulary = Vocabulary::new(["a", "ab", "b", "b a", "a ab", "c c"]).expect("distinct terms");
+            let mut counter = BagCounter::default();
+            counter.count(ArticleText { title: "c c", body: "of no effect" }, options, &vocabulary);
+            prop_assert_eq!(counter.count(article, options, &vocabulary), &counted_one_by_one(article, options, &vocabulary));
         }
     }
 }

@@ -78,36 +78,50 @@ pub fn reference_words(text: &str, numbers: Numbers) -> Vec<Option<String>> {
 #[derive(Debug, Clone, Copy)]
 pub struct Words<'a> {
     text: &'a [u8],
-    words: &'a [WordAt],
+    hashes: &'a [TermHash],
+    places: &'a [WordAt],
+    /// Which of them are overlong.
+    overlong: &'a [usize],
 }
 
 impl<'a> Words<'a> {
     /// The words.
     #[inline]
     pub fn iter(self) -> impl Iterator<Item = Word<'a>> {
-        self.words.iter().map(move |word| self.word(word))
+        self.hashes.iter().zip(self.places).map(move |(&hash, place)| self.word(hash, place))
+    }
+
+    /// The hashes of the words that follow each other without an overlong one between: run after run.
+    #[inline]
+    pub(super) fn runs(self) -> impl Iterator<Item = &'a [TermHash]> {
+        let mut start = 0;
+        self.overlong.iter().copied().chain([self.hashes.len()]).map(move |end| {
+            let run = &self.hashes[start..end];
+            start = end + 1;
+            run
+        })
     }
 
     /// How many they are.
     pub fn len(self) -> usize {
-        self.words.len()
+        self.hashes.len()
     }
 
     /// Whether there is none.
     pub fn is_empty(self) -> bool {
-        self.words.is_empty()
+        self.hashes.is_empty()
     }
 
     /// The word at a place among them, from 0 on.
     pub fn get(self, place: usize) -> Option<Word<'a>> {
-        self.words.get(place).map(|word| self.word(word))
+        self.hashes.get(place).map(|&hash| self.word(hash, &self.places[place]))
     }
 
     #[inline]
-    fn word(self, word: &WordAt) -> Word<'a> {
-        match word.length {
+    fn word(self, hash: TermHash, place: &WordAt) -> Word<'a> {
+        match place.length {
             0 => Word::Overlong,
-            length => Word::Term { hash: word.hash, text: WordText(&self.text[word.start..word.start + length]) },
+            length => Word::Term { hash, text: WordText(&self.text[place.start..place.start + length]) },
         }
     }
 }
@@ -115,7 +129,6 @@ impl<'a> Words<'a> {
 /// A word in a buffer of text. An overlong one has no length.
 #[derive(Debug, Clone, Copy)]
 struct WordAt {
-    hash: TermHash,
     start: usize,
     length: usize,
 }
@@ -142,7 +155,7 @@ impl WordScanner {
         } else {
             self.scan_mixed(text, numbers);
         }
-        Words { text: &self.found.text, words: &self.found.words }
+        self.found.words()
     }
 
     fn scan_mixed(&mut self, text: &str, numbers: Numbers) {
@@ -175,7 +188,8 @@ impl WordScanner {
         self.found.text[start..].make_ascii_lowercase();
         self.places.clear();
         ascii::find_words(&self.found.text, start, &mut self.places);
-        self.found.words.reserve(self.places.len());
+        self.found.hashes.reserve(self.places.len());
+        self.found.places.reserve(self.places.len());
         for place in &self.places {
             self.found.push(place.clone(), numbers);
         }
@@ -194,13 +208,19 @@ impl WordScanner {
 #[derive(Debug, Default)]
 pub(super) struct FoundWords {
     pub(super) text: Vec<u8>,
-    words: Vec<WordAt>,
+    hashes: Vec<TermHash>,
+    places: Vec<WordAt>,
+    overlong: Vec<usize>,
 }
 
 impl FoundWords {
     pub(super) fn clear(&mut self) {
         self.text.clear();
-        self.words.clear();
+        self.forget_words();
+    }
+
+    fn words(&self) -> Words<'_> {
+        Words { text: &self.text, hashes: &self.hashes, places: &self.places, overlong: &self.overlong }
     }
 
     /// Takes the word that a segment of normalised text is, if it is one.
@@ -224,25 +244,30 @@ impl FoundWords {
             return;
         }
         if length > MAX_WORD_BYTES {
-            self.words.push(WordAt { hash: TermHash::of_word(&[]), start: place.start, length: 0 });
+            self.overlong.push(self.hashes.len());
+            self.hashes.push(TermHash::of_word(&[]));
+            self.places.push(WordAt { start: place.start, length: 0 });
             return;
         }
         if numbers.rewrites(stem) {
             Numbers::rewrite(stem);
         }
         let hash = TermHash::at(&self.text, place.start..place.start + length);
-        self.words.push(WordAt { hash, start: place.start, length });
+        self.hashes.push(hash);
+        self.places.push(WordAt { start: place.start, length });
     }
 
     /// Forgets what was taken, and keeps the buffer.
     pub(super) fn forget_words(&mut self) {
-        self.words.clear();
+        self.hashes.clear();
+        self.places.clear();
+        self.overlong.clear();
     }
 
     /// The word taken last; none where none was.
     pub(super) fn last(&self) -> Option<Word<'_>> {
-        let words = &self.words[self.words.len().saturating_sub(1)..];
-        Words { text: &self.text, words }.iter().next()
+        let words = self.words();
+        words.get(words.len().checked_sub(1)?)
     }
 }
 

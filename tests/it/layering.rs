@@ -41,6 +41,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("clap", &["cli"]),
     ("csv", &["corpus"]),
     ("fearless_simd", &["text", "model"]),
+    ("prefetch_index", &["text", "model"]),
     ("flate2", &["corpus"]),
     ("memchr", &["corpus"]),
     ("memmap2", &["model/train"]),
