@@ -91,6 +91,11 @@ impl<'a> Words<'a> {
         self.hashes.iter().zip(self.places).map(move |(&hash, place)| self.word(hash, place))
     }
 
+    /// The hashes of the words; that of an overlong one stands for none.
+    pub fn hashes(self) -> &'a [TermHash] {
+        self.hashes
+    }
+
     /// The hashes of the words that follow each other without an overlong one between: run after run.
     #[inline]
     pub(super) fn runs(self) -> impl Iterator<Item = &'a [TermHash]> {

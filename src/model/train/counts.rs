@@ -138,10 +138,17 @@ impl Counting {
     /// Counts the terms of a partition; adds to `known` in which folds each is known.
     #[inline(always)]
     fn take(&mut self, simd: impl Simd, setting: Setting<'_>, partition: Partition<'_>, known: &mut Vec<u8>) {
+        let Setting { corpus, lengths, models, .. } = setting;
         for (term, postings) in partition.pool() {
-            self.cells.count(setting.corpus, setting.lengths, term, postings);
+            let postings = postings.with_later().map(|(posting, later)| {
+                lengths.prefetch(later);
+                models.prefetch(later);
+                posting
+            });
+            self.cells.count(corpus, lengths, term, postings);
+            self.scoring.prefetch(models, &self.cells);
             let known_in = self.take_term(setting, term);
-            self.scoring.add(simd, setting.models, term, &self.cells, known_in);
+            self.scoring.add(simd, models, term, &self.cells, known_in);
             known.push(known_in);
         }
     }

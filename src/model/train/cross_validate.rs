@@ -2,6 +2,7 @@
 
 use fearless_simd::prelude::*;
 use fearless_simd::{f32x8, i32x8};
+use prefetch_index::prefetch_index;
 
 use super::counts::{Counts, HeldOutPosting, LANES, Lengths, SQUARE_UNIT, TermCells, fixed, padded, scale_of, weight};
 use super::estimate::{Candidate, RowEstimate};
@@ -120,6 +121,12 @@ impl<'a> Models<'a> {
         Self { lengths, estimates, stride: padded(corpus.topics.len()), places, held_out_count: folds.held_out().len() }
     }
 
+    /// Has the place of a document brought near.
+    #[inline(always)]
+    pub(super) fn prefetch(&self, document: usize) {
+        prefetch_index(&self.places, document);
+    }
+
     fn candidate_count(&self) -> usize {
         self.estimates[0].len()
     }
@@ -189,6 +196,17 @@ impl Scoring {
             rows: vec![0.0; FOLDS * width],
             scores: vec![0; models.held_out_count * width],
             known: vec![Known::default(); models.held_out_count],
+        }
+    }
+
+    /// Has the scores that a term adds to, which was counted, brought near.
+    #[inline(always)]
+    pub(super) fn prefetch(&self, models: &Models<'_>, cells: &TermCells) {
+        let width = self.rows.len() / FOLDS;
+        for held_out in cells.held_out() {
+            let (place, _) = models.places[held_out.posting.document as usize];
+            prefetch_index(&self.scores, place as usize * width);
+            prefetch_index(&self.known, place as usize);
         }
     }
 

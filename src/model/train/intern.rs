@@ -190,11 +190,12 @@ impl Interner {
         let text = document.text();
         let title = title_scanner.scan(text.title, self.options.numbers);
         let body = body_scanner.scan(text.body, self.options.numbers);
+        // While the words are put in order, where they will be looked up is on its way.
+        title.hashes().iter().chain(body.hashes()).for_each(|&hash| self.table.prefetch(hash));
         order.sort(title, body);
 
         let title_weight = u32::from(self.options.title_weight.get());
         order.count_words(title_weight, &mut terms.words);
-        self.table.bring_near(terms.words.iter().map(|word| word.hash));
         for (word, at) in terms.words.iter_mut().zip(&order.first_tokens) {
             word.id = self.word_id(word.hash, |texts| {
                 let word = at.checked_sub(title.len() + 1).map_or_else(|| title.get(*at), |at| body.get(at));

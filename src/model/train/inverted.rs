@@ -84,7 +84,12 @@ pub(super) struct Posting {
 
 /// The postings of one term.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Postings<'a>(&'a [u32]);
+pub(super) struct Postings<'a> {
+    /// Their numbers, and those of the terms that follow.
+    numbers: &'a [u32],
+    /// How many are the term's own.
+    len: usize,
+}
 
 impl Iterator for Postings<'_> {
     type Item = Posting;
@@ -99,12 +104,26 @@ impl Iterator for Postings<'_> {
     }
 }
 
-impl Postings<'_> {
+impl<'a> Postings<'a> {
     #[inline]
     fn number(&mut self) -> Option<u32> {
-        let (number, rest) = self.0.split_first()?;
-        self.0 = rest;
+        self.len = self.len.checked_sub(1)?;
+        let (number, rest) = self.numbers.split_first()?;
+        self.numbers = rest;
         Some(*number)
+    }
+
+    /// The same postings, and with each what is likely the document of one that comes some postings later, of this term or of those that
+    /// follow: what is kept of it can be asked for.
+    #[inline]
+    pub(super) fn with_later(mut self) -> impl Iterator<Item = (Posting, usize)> + use<'a> {
+        const AHEAD: usize = 16;
+        std::iter::from_fn(move || {
+            // It may be a count. Nothing but time depends on it.
+            let later = self.numbers.get(AHEAD).copied();
+            let posting = self.next()?;
+            Some((posting, (later.unwrap_or(posting.document) & !COUNTED) as usize))
+        })
     }
 }
 
@@ -124,7 +143,7 @@ impl<'a> Partition<'a> {
         let all = self.terms.iter().map(move |term| {
             let own = start..term.end as usize;
             start = own.end;
-            (term, Postings(&postings[own]))
+            (term, Postings { numbers: &postings[own.start..], len: own.len() })
         });
         all.filter(|(term, _)| term.rank > Rank::Dropped)
     }

@@ -28,6 +28,9 @@ const FAR: [u32; 2] = [(1 << WORD_ID_BITS) - 1, (1 << PAIR_ID_BITS) - 1];
 /// In place of an id: the id follows, both of them for a pair, before the count.
 const WIDE: [u32; 2] = [FAR[0] - 1, FAR[1] - 1];
 
+/// So many numbers before a posting its ids are told.
+const AHEAD: usize = 16;
+
 /// A worker's postings, by partition: of its words and of its pairs, by its own ids.
 #[derive(Debug)]
 pub(super) struct PostingStreams {
@@ -112,57 +115,74 @@ impl PostingStreams {
         self.words.finish().and(self.pairs.finish())
     }
 
-    /// Calls `each(id, document, count)` for each posting of a word of a partition, in the order in which they were added.
+    /// Calls `each(id, document, count)` for each posting of a word of a partition, in the order in which they were added, and before that,
+    /// as a rule, `ahead` with its id.
     ///
     /// # Errors
     /// If a temporary file cannot be read.
     #[inline(always)]
-    pub(super) fn for_each_word(&self, partition: usize, mut each: impl FnMut(u32, u32, u32)) -> io::Result<()> {
+    pub(super) fn for_each_word(
+        &self,
+        partition: usize,
+        ahead: impl Fn(u32),
+        mut each: impl FnMut(u32, u32, u32),
+    ) -> io::Result<()> {
         let mut document = 0;
         for chunk in self.words.of(partition) {
             let chunk = chunk?;
-            let mut numbers = chunk.iter().copied();
-            while let Some(record) = numbers.next() {
+            let mut numbers = chunk.iter();
+            while let Some(&record) = numbers.next() {
+                if let Some(record) = numbers.as_slice().get(AHEAD) {
+                    ahead(record >> (WORD_STEP_BITS + 1));
+                }
                 let mut id = record >> (WORD_STEP_BITS + 1);
                 document += record >> 1 & ((1 << WORD_STEP_BITS) - 1);
                 if id >= WIDE[0] {
-                    let next = numbers.next().unwrap_or_default();
+                    let next = numbers.next().copied().unwrap_or_default();
                     if id == FAR[0] {
                         document = next;
                         continue;
                     }
                     id = next;
                 }
-                let count = if record & 1 == 0 { 1 } else { numbers.next().unwrap_or_default() };
+                let count = if record & 1 == 0 { 1 } else { numbers.next().copied().unwrap_or_default() };
                 each(id, document, count);
             }
         }
         Ok(())
     }
 
-    /// Calls `each(ids, document, count)` for each posting of a pair of a partition, in the order in which they were added.
+    /// Calls `each(ids, document, count)` for each posting of a pair of a partition, in the order in which they were added, and before
+    /// that, as a rule, `ahead` with each of its ids.
     ///
     /// # Errors
     /// If a temporary file cannot be read.
     #[inline(always)]
-    pub(super) fn for_each_pair(&self, partition: usize, mut each: impl FnMut([u32; 2], u32, u32)) -> io::Result<()> {
+    pub(super) fn for_each_pair(
+        &self,
+        partition: usize,
+        ahead: impl Fn(u32),
+        mut each: impl FnMut([u32; 2], u32, u32),
+    ) -> io::Result<()> {
         let mut document = 0;
         for chunk in self.pairs.of(partition) {
             let chunk = chunk?;
-            let mut numbers = chunk.iter().copied();
-            while let Some(record) = numbers.next() {
-                let mut first = (record >> (PAIR_ID_BITS + PAIR_STEP_BITS + 1)) as u32;
-                let mut second = (record >> (PAIR_STEP_BITS + 1)) as u32 & ((1 << PAIR_ID_BITS) - 1);
+            let mut numbers = chunk.iter();
+            while let Some(&record) = numbers.next() {
+                if let Some(&record) = numbers.as_slice().get(AHEAD) {
+                    ids_of_pair(record).into_iter().for_each(&ahead);
+                }
+                let [mut first, mut second] = ids_of_pair(record);
                 document += record as u32 >> 1 & ((1 << PAIR_STEP_BITS) - 1);
                 if first >= WIDE[1] {
-                    let next = numbers.next().unwrap_or_default();
+                    let next = numbers.next().copied().unwrap_or_default();
                     if first == FAR[1] {
                         document = next as u32;
                         continue;
                     }
                     (first, second) = ((next >> 32) as u32, next as u32);
                 }
-                let count = if record & 1 == 0 { 1 } else { numbers.next().unwrap_or_default() as u32 };
+                let count = if record & 1 == 0 { 1 } else { numbers.next().copied().unwrap_or_default() as u32 };
                 each([first, second], document, count);
             }
         }
@@ -177,6 +197,14 @@ impl PostingStreams {
 
 const fn pair_record(first: u32, second: u32) -> u64 {
     ((first as u64) << PAIR_ID_BITS | second as u64) << (PAIR_STEP_BITS + 1)
+}
+
+/// The ids that [`pair_record`] was given.
+const fn ids_of_pair(record: u64) -> [u32; 2] {
+    [
+        (record >> (PAIR_ID_BITS + PAIR_STEP_BITS + 1)) as u32,
+        (record >> (PAIR_STEP_BITS + 1)) as u32 & ((1 << PAIR_ID_BITS) - 1),
+    ]
 }
 
 #[cfg(test)]
@@ -205,10 +233,11 @@ mod tests {
         }
         streams.finish().expect("memory");
         let mut found = Vec::new();
-        streams.for_each_word(0, |id, document, count| found.push((id, document, count))).expect("memory");
+        let ahead = |_| ();
+        streams.for_each_word(0, ahead, |id, document, count| found.push((id, document, count))).expect("memory");
         assert_eq!(found, words);
         let mut found = Vec::new();
-        streams.for_each_pair(0, |ids, document, count| found.push((ids, document, count))).expect("memory");
+        streams.for_each_pair(0, ahead, |ids, document, count| found.push((ids, document, count))).expect("memory");
         assert_eq!(found, pairs);
         assert!(streams.pair_count(0) >= pairs.len());
     }

@@ -1,5 +1,7 @@
 //! A hash table from a word's hash to its number.
 
+use prefetch_index::prefetch_index;
+
 use crate::text::TermHash;
 
 /// A table begins with 2 to the power of this many slots.
@@ -54,12 +56,10 @@ impl WordTable {
         number
     }
 
-    /// Has the places of words brought near, all at a time, before they are looked up one by one.
+    /// Has the place of a word brought near, before it is looked up.
     #[inline]
-    pub(super) fn bring_near(&self, hashes: impl Iterator<Item = TermHash>) {
-        let mask = self.slots.len() - 1;
-        let shift = u64::BITS - self.bits;
-        std::hint::black_box(hashes.fold(0, |all, hash| all ^ self.slots[(hash.0 >> shift) as usize & mask]));
+    pub(super) fn prefetch(&self, hash: TermHash) {
+        prefetch_index(&self.slots, (hash.0 >> (u64::BITS - self.bits)) as usize);
     }
 
     pub(super) fn get(&self, hash: TermHash) -> Option<u32> {

@@ -5,7 +5,7 @@ use std::ops::{AddAssign, Range};
 use super::lengths::{Lengths, UNIT, fixed, weight};
 use super::{Counts, LANES, padded};
 use crate::model::train::folds::FOLDS;
-use crate::model::train::inverted::{Inverted, Posting, Postings, Term};
+use crate::model::train::inverted::{Inverted, Posting, Term};
 
 /// Stands for no fold: where all documents are meant.
 pub(super) const ALL: usize = usize::MAX;
@@ -51,7 +51,13 @@ impl TermCells {
 
     /// Counts a term.
     #[inline(always)]
-    pub(in crate::model::train) fn count(&mut self, corpus: &Inverted, lengths: &Lengths, term: &Term, postings: Postings<'_>) {
+    pub(in crate::model::train) fn count(
+        &mut self,
+        corpus: &Inverted,
+        lengths: &Lengths,
+        term: &Term,
+        postings: impl Iterator<Item = Posting>,
+    ) {
         // Most terms are in few documents, and so in few folds.
         for fold in 0..=FOLDS {
             if self.is_in(fold) {
@@ -85,10 +91,16 @@ impl TermCells {
         self.held_out_count = held_out_count;
     }
 
+    /// The postings of the documents that are held out.
+    #[inline(always)]
+    pub(in crate::model::train) fn held_out(&self) -> &[HeldOutPosting] {
+        &self.held_out[..self.held_out_count]
+    }
+
     /// The postings of the documents that are held out with one of the folds where the term is `known`.
     #[inline(always)]
     pub(in crate::model::train) fn held_out_where(&self, known: u8) -> impl Iterator<Item = HeldOutPosting> {
-        self.held_out[..self.held_out_count].iter().copied().filter(move |held| Counts::is_known(known, held.fold))
+        self.held_out().iter().copied().filter(move |held| Counts::is_known(known, held.fold))
     }
 
     /// Whether a document of this fold has the term.

@@ -2,6 +2,8 @@
 
 use std::io;
 
+use prefetch_index::prefetch_index;
+
 use super::sums::Sums;
 use crate::model::train::folds::{FOLDS, Folds};
 use crate::model::train::inverted::{Inverted, Posting, Rank, Term};
@@ -85,7 +87,8 @@ impl Lengths {
             |totals, partition| {
                 for (term, postings) in partition.pool() {
                     let is_selected = u64::from(term.rank == Rank::Selected);
-                    for posting in postings {
+                    for (posting, later) in postings.with_later() {
+                        prefetch_index(&*totals, later);
                         let x = weight(term, posting);
                         let square = fixed(x * x, SQUARE_UNIT);
                         let [squares, of_pool, weights] = &mut totals[posting.document as usize];
@@ -122,6 +125,12 @@ impl Lengths {
         let mut all = Sums::zeros(corpus.topics.len());
         of_folds.iter().for_each(|sums| all.add(sums));
         Ok(Self { entries, pool_scales, folds: of_folds, all })
+    }
+
+    /// Has what counting reads of a document brought near.
+    #[inline(always)]
+    pub(super) fn prefetch(&self, document: usize) {
+        prefetch_index(&self.entries, document);
     }
 
     /// [`length_scale`] of a document's selected terms.

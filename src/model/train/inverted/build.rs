@@ -2,6 +2,8 @@
 
 use std::io;
 
+use prefetch_index::prefetch_index;
+
 use super::words::Words;
 use super::{COUNTED, LeastFrequencies, NONE, Posting, Rank, Term};
 use crate::model::train::counts::padded;
@@ -49,7 +51,8 @@ impl<F: Fn(u32) -> f32> Builder<'_, F> {
         let Scratch { words, pairs, repeated, groups, grouped, sorting, postings } = scratch;
         words.clear();
         for ((streams, base), places) in self.streams.iter().zip(&self.bases).zip(&self.words.places) {
-            streams.for_each_word(number, |id, document, count| {
+            let ahead = |id| prefetch_index(places, id as usize);
+            streams.for_each_word(number, ahead, |id, document, count| {
                 let place = places[id as usize];
                 if place != NONE {
                     words.push((place, Posting { document: base + document, count }));
@@ -62,7 +65,8 @@ impl<F: Fn(u32) -> f32> Builder<'_, F> {
         pairs.reserve(pair_count);
         repeated.clear_for(pair_count);
         for ((streams, base), ranks) in self.streams.iter().zip(&self.bases).zip(&self.words.ranks) {
-            streams.for_each_pair(number, |[first, second], document, count| {
+            let ahead = |id| prefetch_index(ranks, id as usize);
+            streams.for_each_pair(number, ahead, |[first, second], document, count| {
                 let pair = Pair { first: ranks[first as usize], second: ranks[second as usize] };
                 // Whatever document has a pair has its words: a pair is no more frequent.
                 if (pair.first != NONE) & (pair.second != NONE) {
