@@ -79,9 +79,17 @@ impl TermHash {
 
     /// Hashes a term as a vocabulary writes it: a word, or two words with a space between; and says whether it is a pair.
     pub fn of_term(term: &str) -> (Self, bool) {
-        match term.split_once(' ') {
-            None => (Self::of_word(term.as_bytes()), false),
-            Some((first, second)) => (Self::of_word(first.as_bytes()).followed_by(Self::of_word(second.as_bytes())), true),
+        Self::of_term_at(term.as_bytes(), 0..term.len())
+    }
+
+    /// As [`Self::of_term`], of the term at a place of a longer text.
+    pub(super) fn of_term_at(text: &[u8], place: Range<usize>) -> (Self, bool) {
+        match text[place.clone()].iter().position(|&byte| byte == b' ') {
+            None => (Self::at(text, place), false),
+            Some(length) => {
+                let blank = place.start + length;
+                (Self::at(text, place.start..blank).followed_by(Self::at(text, blank + 1..place.end)), true)
+            }
         }
     }
 }

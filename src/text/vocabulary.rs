@@ -149,8 +149,10 @@ impl Vocabulary {
         let (mut hashes, mut are_pairs) = (Vec::with_capacity(self.len()), Vec::with_capacity(self.len()));
         // By term: its bucket, and its place there.
         let mut places = Vec::with_capacity(self.len());
-        for term in self.terms() {
-            let (hash, is_pair) = TermHash::of_term(term);
+        let mut start = 0;
+        for &end in &self.ends {
+            let (hash, is_pair) = TermHash::of_term_at(self.text.as_bytes(), start..end as usize);
+            start = end as usize;
             hashes.push(hash.0);
             are_pairs.push(is_pair);
         }

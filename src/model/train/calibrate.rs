@@ -5,6 +5,7 @@ use fearless_simd::{Level, Simd, dispatch};
 use super::counts::padded;
 use super::cross_validate::{HeldOut, ScoreTable};
 use super::folds::FOLDS;
+use super::threads;
 use crate::model::elementary::exp;
 use crate::model::evaluate::Evaluation;
 use crate::model::manifest::{DecisionRule, KnownShare, Labels, MetricsRecord};
@@ -15,6 +16,8 @@ const MAX_FITTED_ON: usize = 20_000;
 /// From so many documents on, so many of them say first about where the scale is.
 const SAMPLED_FROM: usize = 8_000;
 const SAMPLE: usize = 1_000;
+/// So many documents by one thread.
+const SUMMED_TOGETHER: usize = 2_048;
 /// Texts of so many words or more are told apart when it comes to how many of their words are known.
 const TOKEN_STEPS: [u32; 8] = [1, 4, 8, 16, 32, 64, 128, 256];
 /// One document in so many is less known than the least share that counts as known.
@@ -41,10 +44,16 @@ pub(super) struct Calibration {
 }
 
 /// Finds the scale that makes the held-out topics likeliest, the thresholds, and measures.
-pub(super) fn calibrate(documents: &[HeldOut], table: &ScoreTable, labels: Labels, target_precision: f64) -> Calibration {
+pub(super) fn calibrate(
+    documents: &[HeldOut],
+    table: &ScoreTable,
+    labels: Labels,
+    target_precision: f64,
+    threads: usize,
+) -> Calibration {
     let topic_count = table.topic_count();
     let scale = match labels {
-        Labels::Single => fit_scale(documents, table),
+        Labels::Single => fit_scale(documents, table, threads),
         // The link has seen to it.
         Labels::Multiple => 1.0,
     };
@@ -200,19 +209,15 @@ fn known_shares(documents: &[HeldOut]) -> Vec<KnownShare> {
 }
 
 /// The scale that minimises the mean negative log-likelihood of the right topics; it is convex in the scale. Found by Newton's
-/// method on the derivative, kept between bounds; sums in the order of the corpus, so that it comes out the same everywhere.
-pub(super) fn fit_scale(documents: &[HeldOut], table: &ScoreTable) -> f64 {
-    dispatch!(Level::new(), simd => scale_of_least_loss(simd, documents, table))
-}
-
-#[inline(always)]
-fn scale_of_least_loss(_: impl Simd, documents: &[HeldOut], table: &ScoreTable) -> f64 {
-    let mut masses = vec![0.0; padded(table.topic_count())];
-    let mut slope_and_curvature_of = |step: usize, scale: f64| {
-        (0..documents.len())
-            .step_by(step)
-            .map(|place| slope_and_curvature(table.row(place), &documents[place].topics, scale, &mut masses))
-            .fold((0.0, 0.0), |(slope, curvature), (s, c)| (slope + s, curvature + c))
+/// method on the derivative, kept between bounds; sums in an order that is always the same, so that it comes out the same everywhere.
+pub(super) fn fit_scale(documents: &[HeldOut], table: &ScoreTable, threads: usize) -> f64 {
+    let slope_and_curvature_of = |step: usize, scale: f64| {
+        let parts: Vec<_> = (0..documents.len()).step_by(step * SUMMED_TOGETHER).collect();
+        let sums = threads::map(&parts, threads, |&start| {
+            let places = (start..documents.len()).step_by(step).take(SUMMED_TOGETHER);
+            dispatch!(Level::new(), simd => slopes_and_curvatures(simd, documents, table, places, scale))
+        });
+        sums.into_iter().fold((0.0, 0.0), |(slope, curvature), (s, c)| (slope + s, curvature + c))
     };
     let mut start = 1.0;
     if documents.len() >= SAMPLED_FROM {
@@ -223,6 +228,25 @@ fn scale_of_least_loss(_: impl Simd, documents: &[HeldOut], table: &ScoreTable) 
     let scale = root(start, 1e-4, |scale| slope_and_curvature_of(step, scale));
     // A few digits are all that the sample can tell, and they survive being written and read.
     libm::round(scale * 1e6) / 1e6
+}
+
+/// The sums over the documents at these places of their [`slope_and_curvature`].
+#[inline(always)]
+fn slopes_and_curvatures(
+    _: impl Simd,
+    documents: &[HeldOut],
+    table: &ScoreTable,
+    places: impl Iterator<Item = usize>,
+    scale: f64,
+) -> (f64, f64) {
+    let mut masses = vec![0.0; padded(table.topic_count())];
+    let (mut slope, mut curvature) = (0.0, 0.0);
+    for place in places {
+        let (s, c) = slope_and_curvature(table.row(place), &documents[place].topics, scale, &mut masses);
+        slope += s;
+        curvature += c;
+    }
+    (slope, curvature)
 }
 
 /// Where an ascending function of the scale is 0, from its value and its derivative, near `start`. The last step moves it by less than
@@ -294,17 +318,27 @@ mod tests {
         let rows: Vec<(&[usize], &[f32])> =
             (0..100).map(|n| (if n % 4 == 0 { &[1][..] } else { &[0][..] }, &[1.0, 0.0][..])).collect();
         let (documents, table) = held_out(&rows);
-        assert!((fit_scale(&documents, &table) - 3f64.ln()).abs() < 1e-5);
+        assert!((fit_scale(&documents, &table, 1) - 3f64.ln()).abs() < 1e-5);
+    }
+
+    #[test]
+    fn the_scale_is_the_same_with_any_number_of_threads() {
+        let rows: Vec<_> = (0..10_000).map(|n| [libm::sin(f64::from(n)) as f32, libm::sin(f64::from(n * n)) as f32]).collect();
+        let right = |row: &[f32; 2]| if row[0] + 0.5 > row[1] { &[0][..] } else { &[1][..] };
+        let (documents, table) = held_out(&rows.iter().map(|row| (right(row), &row[..])).collect::<Vec<_>>());
+        let alone = fit_scale(&documents, &table, 1);
+        assert!(alone > 0.5, "{alone}");
+        assert_eq!([2, 3, 8].map(|threads| fit_scale(&documents, &table, threads)), [alone; 3]);
     }
 
     #[test]
     fn the_scale_is_bounded_when_everything_is_right_or_wrong() {
         let all = |topic: &'static [usize]| held_out(&vec![(topic, &[1.0, 0.0][..]); 10]);
         let (documents, table) = all(&[0]);
-        assert!(fit_scale(&documents, &table).is_finite() && fit_scale(&documents, &table) > 10.0);
+        assert!(fit_scale(&documents, &table, 1).is_finite() && fit_scale(&documents, &table, 1) > 10.0);
         let (documents, table) = all(&[1]);
-        assert!(fit_scale(&documents, &table) > 0.0 && fit_scale(&documents, &table) < 0.01);
-        assert!(fit_scale(&[], &ScoreTable::new(2)).is_finite());
+        assert!(fit_scale(&documents, &table, 1) > 0.0 && fit_scale(&documents, &table, 1) < 0.01);
+        assert!(fit_scale(&[], &ScoreTable::new(2), 2).is_finite());
     }
 
     fn tops(tops: &[(f64, bool, u8)]) -> Vec<Top> {

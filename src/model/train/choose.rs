@@ -292,7 +292,7 @@ impl Search<'_> {
         }
         let Some(Margin { held_out, linear }) = Margin::fit(bench)? else { return Ok(linkable) };
         let Linkable { way, kept, documents, tables, .. } = &mut linkable;
-        let scale = fit_scale(documents, &held_out);
+        let scale = fit_scale(documents, &held_out, self.options.corpus.threads);
         tables.push((held_out, scale));
         let scores = [Scores { alphas, margin: true, features: features_of(documents, tables) }];
         match self.best_link(&scores, documents, way.folds, *kept)?.filter(|wide| wide.loss < way.loss) {
@@ -356,8 +356,10 @@ impl Search<'_> {
     /// Measures estimates by themselves.
     fn plain(&self, candidates: &[Candidate], scored: &Scored, kept: Kept) -> Vec<Trial> {
         let candidates: Vec<(Candidate, &ScoreTable)> = candidates.iter().copied().zip(&scored.tables).collect();
-        threads::map(&candidates, self.options.corpus.threads, |&(candidate, table)| {
-            let calibration = self.calibrate(&scored.documents, table, Labels::Single);
+        let threads = self.options.corpus.threads;
+        let threads_of_each = threads / candidates.len().max(1);
+        threads::map(&candidates, threads, |&(candidate, table)| {
+            let calibration = self.calibrate(&scored.documents, table, Labels::Single, threads_of_each);
             Trial { plan: Plan::Plain(candidate), calibration, kept }
         })
     }
@@ -394,7 +396,7 @@ impl Search<'_> {
             let logits = links[usize::from(document.part % 2)].logits(features, [place]);
             held_out.push(logits.row(0).iter().copied());
         }
-        let calibration = self.calibrate(documents, &held_out, features.labels());
+        let calibration = self.calibrate(documents, &held_out, features.labels(), self.options.corpus.threads);
         Ok(Trial { plan: Plan::Linked { candidates, margin, link: Box::new(link), prior }, calibration, kept })
     }
 
@@ -407,8 +409,8 @@ impl Search<'_> {
             .map_err(|error| TrainError::Estimator(error.to_string()))
     }
 
-    fn calibrate(&self, documents: &[HeldOut], table: &ScoreTable, labels: Labels) -> Calibration {
-        calibrate(documents, table, labels, self.options.target_precision)
+    fn calibrate(&self, documents: &[HeldOut], table: &ScoreTable, labels: Labels, threads: usize) -> Calibration {
+        calibrate(documents, table, labels, self.options.target_precision, threads)
     }
 
     /// Whether there is no time for more; then the search is cut short.
