@@ -4,9 +4,6 @@ use super::NONE;
 use crate::model::train::intern::{Interner, Texts};
 use crate::model::train::postings::{PARTITIONS, partition};
 
-/// So many words before one is looked up, its place is asked for.
-const AHEAD: u32 = 16;
-
 /// The words that stay.
 pub(super) struct Words {
     /// By rank: the texts are in order.
@@ -32,13 +29,7 @@ impl Words {
         let mut kept = Vec::new();
         for (worker, interner) in workers.iter().enumerate() {
             let (before, after) = (&workers[..worker], &workers[worker + 1..]);
-            let word_count = interner.word_count() as u32;
-            for id in 0..word_count {
-                // The others' tables are too large for the near caches.
-                if id + AHEAD < word_count {
-                    let later = interner.hash(id + AHEAD);
-                    before.iter().chain(after).for_each(|other| other.table.prefetch(later));
-                }
+            for id in 0..interner.word_count() as u32 {
                 let hash = interner.hash(id);
                 if before.iter().any(|other| other.table.get(hash).is_some()) {
                     continue;
@@ -59,10 +50,6 @@ impl Words {
         let mut places = ranks.clone();
         let mut of_partition = vec![Vec::new(); PARTITIONS];
         for (rank, word) in (0..).zip(&kept) {
-            if let Some(later) = kept.get(rank as usize + AHEAD as usize) {
-                let hash = workers[later.worker].hash(later.id);
-                workers[later.worker + 1..].iter().for_each(|other| other.table.prefetch(hash));
-            }
             let hash = workers[word.worker].hash(word.id);
             let own: &mut Vec<(u32, u32)> = &mut of_partition[partition(hash)];
             let place = own.len() as u32;
