@@ -199,7 +199,7 @@ fn ranking(criterion: &mut Criterion) {
     };
     let (sender, outcomes) = mpsc::channel();
     let done = move |outcome| sender.send(outcome).expect("the receiver is there");
-    index.write(articles(&LENGTHS.repeat(20)).iter().enumerate().map(put).collect(), Box::new(done));
+    index.write(articles(&LENGTHS.repeat(20)).iter().enumerate().map(put).collect(), Box::new(done)).expect("room");
     outcomes.recv().expect("an outcome").expect("the articles are stored");
     let drafts = articles(&LENGTHS);
     let queries: Vec<SimilarQuery> = drafts

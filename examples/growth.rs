@@ -150,7 +150,10 @@ fn search(sizes: &[usize], mut publish: impl FnMut(&[Search]) -> anyhow::Result<
             };
             let batch = (stored..stored + count).map(article).collect();
             let sender = sender.clone();
-            archive.write(batch, Box::new(move |outcome| sender.send(outcome.map(|_| ())).expect("the receiver is there")));
+            let done = Box::new(move |outcome: Result<_, _>| {
+                sender.send(outcome.map(|_| ())).expect("the receiver is there");
+            });
+            archive.write(batch, done).expect("nothing else is waiting");
             (stored, batches) = (stored + count, batches + 1);
         }
         for outcome in outcomes.iter().take(batches) {

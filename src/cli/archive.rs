@@ -7,14 +7,16 @@ use clap::Subcommand;
 
 use super::article_json::Line;
 use super::output::{print, print_json, printable, thousands};
-use crate::index::EmbeddedArchive;
+use crate::index::{ArchiveReport, EmbeddedArchive};
 
 const EXAMPLES: &str = "\
 Examples:
   slugline archive verify archive
   slugline archive export archive > articles.jsonl
+  slugline archive repair archive repaired
 
-Neither changes anything. What export writes, 'slugline articles import' reads.";
+None of them changes the archive. What export writes, 'slugline articles import' reads. What repair makes, \
+'slugline serve --archive' serves.";
 
 /// Look over an archive on disk
 #[derive(Subcommand)]
@@ -32,12 +34,22 @@ pub(super) enum Command {
         #[arg(value_name = "DIR")]
         directory: PathBuf,
     },
+    /// Make a new archive of all that can be read of a damaged one
+    Repair {
+        /// The damaged archive's directory
+        #[arg(value_name = "DIR")]
+        directory: PathBuf,
+        /// The directory of the new archive; must not exist, or be empty
+        #[arg(value_name = "TO")]
+        to: PathBuf,
+    },
 }
 
 pub(super) fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Verify { directory } => verify(&directory),
         Command::Export { directory } => export(&directory),
+        Command::Repair { directory, to } => repair(&directory, &to),
     }
 }
 
@@ -50,28 +62,38 @@ fn verify(directory: &Path) -> anyhow::Result<()> {
     let report = EmbeddedArchive::verify(directory)?;
     print(|out| {
         writeln!(out, "{} articles match their checksums", thousands(report.good_articles))?;
-        for (id, reason) in &report.corrupt_articles {
-            writeln!(out, "corrupt: {}: {reason}", printable(id))?;
-        }
-        for damage in &report.damage {
-            writeln!(out, "damaged: {damage}")?;
-        }
-        for remark in &report.remarks {
-            writeln!(out, "note: {remark}")?;
-        }
-        Ok(())
+        problems(&report).iter().try_for_each(|problem| writeln!(out, "{problem}"))
     })?;
-    if report.is_sound() {
-        return Ok(());
-    }
-    bail!("the archive {} is damaged", directory.display())
+    end(directory, &report)
 }
 
 fn export(directory: &Path) -> anyhow::Result<()> {
     check_is_there(directory)?;
-    let problems = EmbeddedArchive::export(directory, |article| print_json(&Line::from(article)))?;
-    for problem in &problems {
-        eprintln!("left out: {problem}");
+    let report = EmbeddedArchive::export(directory, |article| print_json(&Line::from(article)))?;
+    problems(&report).iter().for_each(|problem| eprintln!("{problem}"));
+    end(directory, &report)
+}
+
+fn repair(directory: &Path, to: &Path) -> anyhow::Result<()> {
+    check_is_there(directory)?;
+    let report = EmbeddedArchive::repair(directory, to)?;
+    print(|out| {
+        problems(&report.lost).iter().try_for_each(|problem| writeln!(out, "{problem}"))?;
+        writeln!(out, "{} articles recovered into {}", thousands(report.recovered_articles), to.display())
+    })
+}
+
+/// What is wrong with an archive, a line each.
+fn problems(report: &ArchiveReport) -> Vec<String> {
+    let unreadable = report.unreadable_articles.iter().map(|id| format!("unreadable: {}", printable(id)));
+    let damage = report.damage.iter().map(|damage| format!("damaged: {}", printable(damage)));
+    let remarks = report.remarks.iter().map(|remark| format!("note: {}", printable(remark)));
+    unreadable.chain(damage).chain(remarks).collect()
+}
+
+fn end(directory: &Path, report: &ArchiveReport) -> anyhow::Result<()> {
+    if report.is_sound() {
+        return Ok(());
     }
-    if problems.is_empty() { Ok(()) } else { bail!("the archive {} is damaged", directory.display()) }
+    bail!("the archive {} is damaged: 'slugline archive repair' makes a new one of what can be read", directory.display())
 }

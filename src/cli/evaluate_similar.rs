@@ -116,7 +116,8 @@ fn read(inputs: &[Input], relevant: Relevant, indexes: &[&dyn SimilarityIndex]) 
         for index in indexes {
             let (sender, outcome) = mpsc::channel();
             // The receiver waits below.
-            index.write(batch.clone(), Box::new(move |stored| drop(sender.send(stored))));
+            let given = index.write(batch.clone(), Box::new(move |stored| drop(sender.send(stored))));
+            given.map_err(|_| "too many writes are waiting for the disk".to_owned())?;
             outcome.recv().map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
         }
         Ok(())

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -13,7 +14,7 @@ use super::page_token::{Binding, not_ours};
 use super::pb::article_service_server::ArticleService;
 use super::server::App;
 use super::{archived, pb, status};
-use crate::index::{ArchivedArticle, ArticleId, SimilarityIndex, Write, WriteOutcome};
+use crate::index::{ArchivedArticle, ArticleId, NoRoom, SimilarityIndex, Write, WriteDone, WriteOutcome};
 use crate::service::{ArticleDraft, FieldViolation, ServiceError, admit, admit_all, article_id};
 
 /// Articles on a page when the request does not say.
@@ -107,12 +108,31 @@ fn put_outcome(outcome: WriteOutcome) -> pb::PutOutcome {
     }
 }
 
-/// Gives writes to the archive, and returns what comes back when they are durable. Blocks while too much waits.
-fn submit(index: &dyn SimilarityIndex, writes: Vec<Write>) -> Submitted {
+/// Gives writes to the archive, and returns what comes back when they are durable.
+///
+/// # Errors
+/// [`ServiceError::ArchiveBusy`] while too much is waiting to be stored.
+fn submit(index: &dyn SimilarityIndex, writes: Vec<Write>) -> Result<Submitted, ServiceError> {
     let (sender, receiver) = oneshot::channel();
     // That nobody waits any more takes nothing back.
-    index.write(writes, Box::new(move |outcome| drop(sender.send(outcome))));
-    Submitted(receiver)
+    let given = index.write(writes, Box::new(move |outcome| drop(sender.send(outcome))));
+    given.map(|()| Submitted(receiver)).map_err(|NoRoom { .. }| ServiceError::ArchiveBusy)
+}
+
+/// The same for an import, which waits for its turn: it is read no faster than it is stored.
+fn submit_in_turn(index: &dyn SimilarityIndex, mut writes: Vec<Write>) -> Result<Submitted, ServiceError> {
+    const TRIES: u32 = 3_000;
+    const PAUSE: Duration = Duration::from_millis(10);
+    let (sender, receiver) = oneshot::channel();
+    let mut done: WriteDone = Box::new(move |outcome| drop(sender.send(outcome)));
+    for _ in 0..TRIES {
+        match index.write(writes, done) {
+            Ok(()) => return Ok(Submitted(receiver)),
+            Err(refused) => (writes, done) = (refused.writes, refused.done),
+        }
+        thread::sleep(PAUSE);
+    }
+    Err(ServiceError::ArchiveBusy)
 }
 
 struct Submitted(oneshot::Receiver<Result<Vec<WriteOutcome>, crate::index::IndexError>>);
@@ -144,7 +164,7 @@ impl App {
         let app = Arc::clone(self);
         let (article, submitted) = off_the_workers(move || {
             let article = app.models.with(|set| admit(set.default_entry(), draft, &app.limits, "article"))?;
-            let submitted = submit(&*index, vec![Write::Put(Box::new(article.clone()))]);
+            let submitted = submit(&*index, vec![Write::Put(Box::new(article.clone()))])?;
             Ok::<_, ServiceError>((article, submitted))
         })
         .await??;
@@ -170,7 +190,7 @@ impl App {
             let threads = thread::available_parallelism().map_or(1, usize::from);
             let admitted = app.models.with(|set| admit_all(set.default_entry(), drafts, &app.limits, path, threads, &flag))?;
             let writes = admitted.iter().flatten().cloned().map(|article| Write::Put(Box::new(article))).collect();
-            let submitted = submit(&*index, writes);
+            let submitted = submit(&*index, writes)?;
             Ok::<_, ServiceError>((admitted, submitted))
         })
         .await??;
@@ -235,14 +255,15 @@ impl App {
             None => None,
             Some(start) => Some(String::from_utf8(start).ok().and_then(|id| id.parse().ok()).ok_or_else(not_ours)?),
         };
-        // Whether another article follows is seen by the one that follows.
         off_the_workers(move || {
-            let articles = index.list(after.as_ref(), page_size, PAGE_BYTES)?;
-            let next_page_token = match articles.last() {
-                Some(last) if !index.list(Some(&last.id), 1, 1)?.is_empty() => binding.token(last.id.as_str().as_bytes()),
-                _ => String::new(),
-            };
-            Ok(pb::ListArticlesResponse { articles: articles.into_iter().map(Into::into).collect(), next_page_token })
+            let page = index.list(after.as_ref(), page_size, PAGE_BYTES)?;
+            let next = page.last.filter(|_| page.is_more);
+            Ok(pb::ListArticlesResponse {
+                articles: page.articles.into_iter().map(Into::into).collect(),
+                next_page_token: next.map_or_else(String::new, |last| binding.token(last.as_str().as_bytes())),
+                unreadable_ids: page.unreadable.into_iter().map(Into::into).collect(),
+                is_incomplete: page.is_incomplete,
+            })
         })
         .await?
     }
@@ -254,7 +275,7 @@ impl App {
         self.check_ready()?;
         let index = self.archive()?;
         let id = article_id(&request.id, "id")?;
-        let submitted = off_the_workers(move || submit(&*index, vec![Write::Delete(id)])).await?;
+        let submitted = off_the_workers(move || submit(&*index, vec![Write::Delete(id)])).await??;
         match submitted.outcomes().await?.first() {
             Some(WriteOutcome::Deleted) => Ok(pb::DeleteArticleResponse {}),
             _ => Err(ServiceError::ArticleNotFound { id: request.id }),
@@ -272,7 +293,7 @@ impl App {
         let ids: Vec<Result<ArticleId, ServiceError>> =
             request.ids.iter().enumerate().map(|(place, id)| article_id(id, &format!("ids[{place}]"))).collect();
         let writes = ids.iter().flatten().cloned().map(Write::Delete).collect();
-        let submitted = off_the_workers(move || submit(&*index, writes)).await?;
+        let submitted = off_the_workers(move || submit(&*index, writes)).await??;
         let mut outcomes = submitted.outcomes().await?.into_iter();
         let results = ids.into_iter().map(|id| {
             use pb::batch_delete_articles_result::Result as Wire;
@@ -333,7 +354,7 @@ impl Import {
                     Err(error) => rejected.push((first + place, id, error)),
                 }
             }
-            Ok(Worked { submitted: submit(&*index, writes), rejected })
+            Ok(Worked { submitted: submit_in_turn(&*index, writes)?, rejected })
         });
         self.in_work.push(InWork { ids, work });
     }

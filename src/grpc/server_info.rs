@@ -56,6 +56,7 @@ fn archive_info(status: IndexStatus) -> pb::ArchiveInfo {
         failure,
         article_count: i64::try_from(status.article_count).unwrap_or(i64::MAX),
         size_bytes: i64::try_from(status.size_bytes).unwrap_or(i64::MAX),
+        unreadable_count: i64::try_from(status.unreadable_count).unwrap_or(i64::MAX),
     }
 }
 

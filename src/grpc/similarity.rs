@@ -5,6 +5,7 @@ use std::sync::Arc;
 use prost::Message as _;
 use tonic::{Request, Response, Status};
 
+use super::layers::Deadline;
 use super::page_token::{Binding, not_ours};
 use super::pb::find_similar_articles_request::Source;
 use super::pb::similarity_service_server::SimilarityService;
@@ -23,7 +24,8 @@ impl SimilarityService for SimilarityApi {
         &self,
         request: Request<pb::FindSimilarArticlesRequest>,
     ) -> Result<Response<pb::FindSimilarArticlesResponse>, Status> {
-        let answer = self.0.find_similar(request.into_inner()).await;
+        let deadline = request.extensions().get::<Deadline>().map(|Deadline(at)| at.into_std());
+        let answer = self.0.find_similar(request.into_inner(), crate::index::Deadline(deadline)).await;
         answer.map(Response::new).map_err(status::status)
     }
 }
@@ -32,6 +34,7 @@ impl App {
     async fn find_similar(
         self: &Arc<Self>,
         request: pb::FindSimilarArticlesRequest,
+        deadline: crate::index::Deadline,
     ) -> Result<pb::FindSimilarArticlesResponse, ServiceError> {
         self.check_ready()?;
         let index = self.archive()?;
@@ -39,10 +42,12 @@ impl App {
         // On this thread, which gives its other work away first: it takes a millisecond, and on a busy machine to change threads
         // and back takes as long.
         tokio::task::block_in_place(|| {
-            let (request, binding) = checked(request)?;
+            let (mut request, binding) = checked(request)?;
+            request.deadline = deadline;
             let page = self.models.with(|set| find_similar(&*index, set, request, &self.limits))?;
             Ok(pb::FindSimilarArticlesResponse {
                 articles: page.hits.into_iter().map(Into::into).collect(),
+                unreadable_ids: page.unreadable.into_iter().map(Into::into).collect(),
                 next_page_token: page.next.map(|key| binding.token(&encode(&key))).unwrap_or_default(),
             })
         })
@@ -77,6 +82,7 @@ fn checked(request: pb::FindSimilarArticlesRequest) -> Result<(SimilarRequest, B
         page_size: request.page_size,
         after,
         collapse_near_duplicates: request.collapse_near_duplicates,
+        deadline: crate::index::Deadline::default(),
     };
     Ok((request, binding))
 }

@@ -48,6 +48,11 @@ pub(super) fn status(error: ServiceError) -> Status {
         ServiceError::ArchiveDamaged { reason } => {
             Status::with_error_details(Code::FailedPrecondition, message, info("ARCHIVE_DAMAGED", [("failure", reason)]))
         }
+        ServiceError::ArchiveBusy => {
+            let mut details = info("ARCHIVE_BUSY", []);
+            details.set_retry_info(Some(RETRY_AFTER));
+            Status::with_error_details(Code::ResourceExhausted, message, details)
+        }
         ServiceError::NotReady => unavailable("NO_MODEL_LOADED", message),
         ServiceError::Draining => unavailable("DRAINING", message),
         ServiceError::Busy { what, limit } => {

@@ -143,6 +143,13 @@ impl ArchivedArticle {
         }
     }
 
+    /// About how much memory it takes, in bytes.
+    pub fn size_bytes(&self) -> usize {
+        let labels: usize = self.labels.iter().map(|(key, value)| key.len() + value.len() + 64).sum();
+        let topics: usize = self.topics.iter().map(|topic| topic.name.len() + 48).sum();
+        self.text().size_bytes() + self.source.len() + self.language_code.len() + labels + topics + 256
+    }
+
     /// Title and body.
     pub fn text(&self) -> ArticleText<'_> {
         ArticleText { title: &self.title, body: &self.body }

@@ -7,8 +7,8 @@ use std::sync::{PoisonError, RwLock};
 use super::query::{Candidate, FoundHit, Source, page};
 use super::vector::{Vector, of_text};
 use super::{
-    ArchivedArticle, ArticleId, Condition, IndexError, IndexStatus, SimilarPage, SimilarQuery, SimilarSource, SimilarityIndex,
-    Write, WriteDone, WriteOutcome,
+    ArchivedArticle, ArticleId, ArticlePage, Condition, IndexError, IndexStatus, NoRoom, SimilarPage, SimilarQuery,
+    SimilarSource, SimilarityIndex, Write, WriteDone, WriteOutcome,
 };
 use crate::article::ArticleText;
 
@@ -19,7 +19,7 @@ pub struct MemoryIndex {
 }
 
 impl SimilarityIndex for MemoryIndex {
-    fn write(&self, batch: Vec<Write>, done: WriteDone) {
+    fn write(&self, batch: Vec<Write>, done: WriteDone) -> Result<(), NoRoom> {
         let mut outcomes = Vec::with_capacity(batch.len());
         let mut articles = self.articles.write().unwrap_or_else(PoisonError::into_inner);
         for write in batch {
@@ -39,6 +39,7 @@ impl SimilarityIndex for MemoryIndex {
         }
         drop(articles);
         done(Ok(outcomes));
+        Ok(())
     }
 
     fn get(&self, id: &ArticleId) -> Result<Option<ArchivedArticle>, IndexError> {
@@ -46,20 +47,25 @@ impl SimilarityIndex for MemoryIndex {
         Ok(articles.get(id).map(|(article, _)| article.clone()))
     }
 
-    fn list(&self, after: Option<&ArticleId>, count: usize, bytes: usize) -> Result<Vec<ArchivedArticle>, IndexError> {
+    fn list(&self, after: Option<&ArticleId>, count: usize, bytes: usize) -> Result<ArticlePage, IndexError> {
         let articles = self.articles.read().unwrap_or_else(PoisonError::into_inner);
         let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let mut page = ArticlePage::default();
         let mut size = 0;
-        let has_room = |(_, (article, _)): &(&ArticleId, &(ArchivedArticle, Vector))| {
-            let had_room = size < bytes;
+        for (id, (article, _)) in articles.range::<ArticleId, _>((start, Bound::Unbounded)) {
+            if page.articles.len() >= count || size >= bytes {
+                page.is_more = true;
+                break;
+            }
             size += article.text().size_bytes();
-            had_room
-        };
-        let page = articles.range::<ArticleId, _>((start, Bound::Unbounded)).take(count).take_while(has_room);
-        Ok(page.map(|(_, (article, _))| article.clone()).collect())
+            page.articles.push(article.clone());
+            page.last = Some(id.clone());
+        }
+        Ok(page)
     }
 
     fn find_similar(&self, query: &SimilarQuery) -> Result<SimilarPage, IndexError> {
+        query.deadline.check()?;
         let articles = self.articles.read().unwrap_or_else(PoisonError::into_inner);
         let source = match &query.source {
             SimilarSource::Text { title, body } => {
@@ -84,7 +90,7 @@ impl SimilarityIndex for MemoryIndex {
             let (article, vector) = group.leader.handle;
             FoundHit { group, article: article.clone(), vector: vector.clone() }
         });
-        Ok(SimilarPage { hits: source.hits(hits.collect()), next })
+        Ok(SimilarPage { hits: source.hits(hits.collect()), next, unreadable: Vec::new() })
     }
 
     fn has_topic(&self, topic: &str) -> Result<bool, IndexError> {
@@ -97,6 +103,7 @@ impl SimilarityIndex for MemoryIndex {
         IndexStatus {
             condition: Condition::Ready,
             last_failure: None,
+            unreadable_count: 0,
             article_count: articles.len() as u64,
             size_bytes: articles.values().map(|(article, _)| article.text().size_bytes() as u64).sum(),
         }

@@ -15,7 +15,7 @@
 //! };
 //! let (sender, outcomes) = mpsc::channel();
 //! let done = move |outcome| sender.send(outcome).expect("a receiver");
-//! index.write(vec![article("a", "Volcano erupts"), article("b", "Bank merger fails")], Box::new(done));
+//! index.write(vec![article("a", "Volcano erupts"), article("b", "Bank merger fails")], Box::new(done)).expect("room");
 //! outcomes.recv().expect("an answer").expect("the articles are stored");
 //!
 //! let draft = SimilarSource::Text { title: "An eruption of the volcano".to_owned(), body: String::new() };
@@ -33,11 +33,11 @@ mod vector;
 
 pub use article::{ArchivedArticle, ArticleId, ArticleIdError, PublishTime, Reliance, StoredTopic};
 pub use background::Background;
-pub use embedded::{ArchiveOptions, ArchiveReport, EmbeddedArchive, OpenArchiveError};
+pub use embedded::{ArchiveOptions, ArchiveReport, EmbeddedArchive, OpenArchiveError, RepairReport};
 pub use memory::MemoryIndex;
 pub use query::{
-    Filter, MAX_NEAR_DUPLICATE_IDS, MAX_RESULTS, MatchedTerm, NEAR_DUPLICATE_SIMILARITY, PageKey, SimilarHit, SimilarPage,
-    SimilarQuery, SimilarSource,
+    Deadline, Filter, MAX_NEAR_DUPLICATE_IDS, MAX_RESULTS, MatchedTerm, NEAR_DUPLICATE_SIMILARITY, PageKey, SimilarHit,
+    SimilarPage, SimilarQuery, SimilarSource,
 };
 pub use record::RecordError;
 pub use vector::{Analyzer, TermKey, Vector};
@@ -68,6 +68,35 @@ pub enum WriteOutcome {
 
 /// Is told what became of a batch of writes: an outcome each, in their order, or why none can be relied on to be stored.
 pub type WriteDone = Box<dyn FnOnce(Result<Vec<WriteOutcome>, IndexError>) + Send>;
+
+/// A batch of writes that is given back: too much is waiting to be stored already.
+pub struct NoRoom {
+    /// The writes.
+    pub writes: Vec<Write>,
+    /// Who is to be told of them; it was not called.
+    pub done: WriteDone,
+}
+
+impl fmt::Debug for NoRoom {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NoRoom").field("writes", &self.writes.len()).finish_non_exhaustive()
+    }
+}
+
+/// A page of the articles in the order of their ids.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ArticlePage {
+    /// The articles that can be read.
+    pub articles: Vec<ArchivedArticle>,
+    /// Those between them that cannot, because the archive is damaged where they lie.
+    pub unreadable: Vec<ArticleId>,
+    /// The id that the next page comes after; None for an empty page.
+    pub last: Option<ArticleId>,
+    /// Whether there are more.
+    pub is_more: bool,
+    /// Whether the archive has lost articles that it has no ids of: they are on no page.
+    pub is_incomplete: bool,
+}
 
 /// Why the archive could not do what it was asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -112,6 +141,9 @@ pub enum IndexError {
         /// What the system said.
         reason: String,
     },
+    /// The deadline passed: nobody waits for the answer.
+    #[error("the deadline passed")]
+    Late,
     /// The archive is being closed.
     #[error("the archive is closed")]
     Closed,
@@ -128,6 +160,18 @@ pub enum Condition {
     Damaged(String),
 }
 
+impl Condition {
+    /// # Errors
+    /// Why nothing is written.
+    pub(crate) fn check_writable(&self) -> Result<(), IndexError> {
+        match self {
+            Self::Ready => Ok(()),
+            Self::ReadOnly(reason) => Err(IndexError::ReadOnly { reason: reason.clone() }),
+            Self::Damaged(reason) => Err(IndexError::Damaged { reason: reason.clone() }),
+        }
+    }
+}
+
 /// How much there is in the archive, and how it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IndexStatus {
@@ -135,37 +179,43 @@ pub struct IndexStatus {
     pub condition: Condition,
     /// Why the last write failed; None if it did not.
     pub last_failure: Option<String>,
-    /// How many articles there are.
+    /// How many articles there are, those that cannot be read among them.
     pub article_count: u64,
+    /// How many places of the archive cannot be read: articles, or stretches whose articles are not known by name.
+    pub unreadable_count: u64,
     /// How much they take where they are stored, in bytes.
     pub size_bytes: u64,
 }
 
 /// An archive of articles that finds those which are like a given one.
 ///
-/// Its methods may wait for a disk or for another machine: call them off the async workers. Nothing is assumed of where the
+/// Reads never wait for writes. Methods may wait for a disk or for another machine: call them off the async workers. Nothing is assumed of where the
 /// articles are, or of how many processes share them.
 pub trait SimilarityIndex: Send + Sync + fmt::Debug {
     /// Carries out a batch of writes in their order, and calls `done` when that is over.
     ///
     /// Where `done` gets outcomes, every write of the batch is durable, and seen by every call that starts from then on. Where
     /// it gets an error, any part of the batch may be stored, none of it can be relied on, and doing it again does no harm. Of
-    /// two batches from one thread the first one is carried out first. `write` may wait while too much is waiting to be stored;
-    /// `done` may be called before it comes back, and on any thread, where it must not wait.
-    fn write(&self, batch: Vec<Write>, done: WriteDone);
+    /// two batches from one thread the first one is carried out first. `done` may be called before `write` comes back, and on
+    /// any thread, where it must not wait.
+    ///
+    /// # Errors
+    /// [`NoRoom`], at once, while too much is waiting to be stored: the batch is given back.
+    fn write(&self, batch: Vec<Write>, done: WriteDone) -> Result<(), NoRoom>;
 
     /// The article of an id; None if there is none.
     ///
     /// # Errors
-    /// [`IndexError::Corrupt`] for an article that does not match its checksum; [`IndexError::Storage`].
+    /// [`IndexError::Corrupt`] for an article that cannot be read as it was stored, and for one that is not there in an archive
+    /// that lost articles it has no ids of; [`IndexError::Storage`].
     fn get(&self, id: &ArticleId) -> Result<Option<ArchivedArticle>, IndexError>;
 
     /// The articles after an id (None: from the first one) in the order of their ids' bytes: at most `count`, and none after
-    /// the one that takes their texts to `bytes`. Fewer than both only at the end of the archive.
+    /// the one that takes their texts to `bytes`. Fewer than both only at the end of the archive, or where some cannot be read.
     ///
     /// # Errors
-    /// As [`Self::get`].
-    fn list(&self, after: Option<&ArticleId>, count: usize, bytes: usize) -> Result<Vec<ArchivedArticle>, IndexError>;
+    /// [`IndexError::Storage`].
+    fn list(&self, after: Option<&ArticleId>, count: usize, bytes: usize) -> Result<ArticlePage, IndexError>;
 
     /// The articles most similar to the query's source, which is not among them: by descending similarity, then ascending id.
     ///
@@ -174,7 +224,8 @@ pub trait SimilarityIndex: Send + Sync + fmt::Debug {
     /// first ten are those that comparing with every article finds.
     ///
     /// # Errors
-    /// [`IndexError::UnknownSource`] for an id that is not in the archive; otherwise as [`Self::get`].
+    /// [`IndexError::UnknownSource`] for an id that is not in the archive; [`IndexError::Late`]; otherwise as [`Self::get`] for
+    /// the source.
     fn find_similar(&self, query: &SimilarQuery) -> Result<SimilarPage, IndexError>;
 
     /// Whether an article of the archive has this topic.

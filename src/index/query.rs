@@ -4,6 +4,7 @@
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
 
 use super::vector::{QueryVector, TermKey, Vector, cosine};
 use super::{ArchivedArticle, ArticleId, PublishTime};
@@ -19,6 +20,21 @@ pub const NEAR_DUPLICATE_SIMILARITY: f64 = 0.85;
 pub const MAX_NEAR_DUPLICATE_IDS: usize = 20;
 /// How many matched terms are named.
 const MAX_MATCHED_TERMS: usize = 10;
+
+/// When nobody waits for an answer any more; None for never.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Deadline(pub Option<Instant>);
+
+impl Deadline {
+    /// # Errors
+    /// [`super::IndexError::Late`] once it has passed.
+    pub(super) fn check(self) -> Result<(), super::IndexError> {
+        match self.0 {
+            Some(at) if at <= Instant::now() => Err(super::IndexError::Late),
+            _ => Ok(()),
+        }
+    }
+}
 
 /// What results are to be like.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,8 +98,15 @@ impl Filter {
     }
 }
 
-/// A language and those it is a region of, in lower case: "en-gb" and "en" for "en-GB".
+/// The longest language code that is taken apart, in bytes; RFC 5646, section 4.4.1, asks for 35.
+const MAX_LANGUAGE_BYTES: usize = 64;
+
+/// A language and those it is a region of, in lower case: "en-gb" and "en" for "en-GB". None for what is too long to be one,
+/// whatever an archive may hold: all of them together are as long as the square of it.
 pub(super) fn languages(code: &str) -> Vec<String> {
+    if code.len() > MAX_LANGUAGE_BYTES {
+        return Vec::new();
+    }
     let code = code.to_ascii_lowercase();
     let ends = code.match_indices('-').map(|(at, _)| at).chain([code.len()]);
     ends.filter(|end| *end > 0).map(|end| code[..end].to_owned()).collect()
@@ -115,6 +138,8 @@ pub struct SimilarQuery {
     pub after: Option<PageKey>,
     /// Whether near-duplicates of a result are folded into it.
     pub collapse_near_duplicates: bool,
+    /// When the search may be given up.
+    pub deadline: Deadline,
 }
 
 impl SimilarQuery {
@@ -127,6 +152,7 @@ impl SimilarQuery {
             page_size: 10,
             after: None,
             collapse_near_duplicates: false,
+            deadline: Deadline::default(),
         }
     }
 
@@ -147,6 +173,8 @@ pub struct SimilarPage {
     pub hits: Vec<SimilarHit>,
     /// Where the next page goes on; None on the last one.
     pub next: Option<PageKey>,
+    /// Results that cannot be read, because the archive is damaged where they lie.
+    pub unreadable: Vec<ArticleId>,
 }
 
 /// An article that is like the source.
@@ -321,6 +349,7 @@ mod tests {
     fn a_language_takes_its_regions_in() {
         assert_eq!(languages("zh-Hant-TW"), ["zh", "zh-hant", "zh-hant-tw"]);
         assert_eq!(languages(""), Vec::<String>::new());
+        assert_eq!(languages(&format!("en{}", "-a".repeat(200_000))), Vec::<String>::new());
     }
 
     #[test]

@@ -1,10 +1,10 @@
-//! An article as bytes, with the checksum that `slugline archive verify` looks at.
+//! An article as bytes, with its checksum.
 //!
-//! `[the first 16 bytes of SHA-256 over kind and payload][payload]`; the kind is known from where the record lies.
+//! `[the first 16 bytes of SHA-256 over kind and payload][payload]`; the kind is known from the frame around the record.
 
 use sha2::{Digest as _, Sha256};
 
-use super::{ArchivedArticle, ArticleId};
+use super::ArchivedArticle;
 
 const CHECKSUM_BYTES: usize = 16;
 
@@ -32,6 +32,15 @@ pub enum RecordError {
     /// They are what was written, and no record.
     #[error("it is not in the format of an article")]
     Format,
+    /// They are not there.
+    #[error("the journal it lies in is missing or was cut short")]
+    Missing,
+    /// The journal is damaged where it lies.
+    #[error("the journal is damaged where it lies")]
+    Lost,
+    /// Something is lost whose id cannot be read.
+    #[error("it is not among what can be read, and the archive lost articles whose ids cannot be read")]
+    MayBeLost,
 }
 
 fn checksum(kind: Kind, payload: &[u8]) -> [u8; CHECKSUM_BYTES] {
@@ -39,12 +48,6 @@ fn checksum(kind: Kind, payload: &[u8]) -> [u8; CHECKSUM_BYTES] {
     let mut checksum = [0; CHECKSUM_BYTES];
     checksum.copy_from_slice(&digest[..CHECKSUM_BYTES]);
     checksum
-}
-
-fn seal(kind: Kind, mut record: Vec<u8>) -> Vec<u8> {
-    let sum = checksum(kind, &record[CHECKSUM_BYTES..]);
-    record[..CHECKSUM_BYTES].copy_from_slice(&sum);
-    record
 }
 
 /// The payload of a record that is what was written.
@@ -62,7 +65,10 @@ pub(super) fn of_article(article: &ArchivedArticle) -> Vec<u8> {
     let mut record = Vec::with_capacity(CHECKSUM_BYTES + size);
     record.resize(CHECKSUM_BYTES, 0);
     // Its fields are strings, numbers and lists of known length: there is nothing that postcard cannot write.
-    seal(Kind::Article, postcard::to_extend(article, record).expect("an article can be written"))
+    let mut record = postcard::to_extend(article, record).expect("an article can be written");
+    let sum = checksum(Kind::Article, &record[CHECKSUM_BYTES..]);
+    record[..CHECKSUM_BYTES].copy_from_slice(&sum);
+    record
 }
 
 /// The article of a record.
@@ -71,27 +77,6 @@ pub(super) fn of_article(article: &ArchivedArticle) -> Vec<u8> {
 /// [`RecordError`].
 pub(super) fn to_article(record: &[u8]) -> Result<ArchivedArticle, RecordError> {
     postcard::from_bytes(open(Kind::Article, record)?).map_err(|_| RecordError::Format)
-}
-
-/// Tells a record from all others of an archive: the first eight bytes of its checksum.
-pub(super) fn stamp(record: &[u8]) -> u64 {
-    record.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes))
-}
-
-/// A deletion as a record.
-pub(super) fn of_deletion(id: &ArticleId) -> Vec<u8> {
-    let mut record = vec![0; CHECKSUM_BYTES];
-    record.extend(id.as_str().bytes());
-    seal(Kind::Deletion, record)
-}
-
-/// The id that a deletion names.
-///
-/// # Errors
-/// [`RecordError`].
-pub(super) fn to_deletion(record: &[u8]) -> Result<ArticleId, RecordError> {
-    let id = std::str::from_utf8(open(Kind::Deletion, record)?).map_err(|_| RecordError::Format)?;
-    id.parse().map_err(|_| RecordError::Format)
 }
 
 #[cfg(test)]
@@ -107,7 +92,6 @@ mod tests {
     #[test]
     fn a_record_gives_its_article_back() {
         assert_eq!(to_article(&of_article(&article())), Ok(article()));
-        assert_eq!(to_deletion(&of_deletion(&article().id)), Ok(article().id));
     }
 
     #[test]
@@ -125,6 +109,6 @@ mod tests {
 
     #[test]
     fn a_record_is_of_its_kind_only() {
-        assert_eq!(to_deletion(&of_article(&article())), Err(RecordError::Checksum));
+        assert_eq!(open(Kind::Deletion, &of_article(&article())), Err(RecordError::Checksum));
     }
 }

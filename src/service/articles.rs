@@ -171,6 +171,7 @@ impl From<IndexError> for ServiceError {
             IndexError::Damaged { reason } => Self::ArchiveDamaged { reason },
             IndexError::Corrupt { id, source } => Self::ArticleCorrupt { id, reason: source.to_string() },
             IndexError::Storage { .. } => Self::Internal(error.to_string()),
+            IndexError::Late => Self::DeadlineExceeded,
             IndexError::Closed => Self::Draining,
         }
     }

@@ -100,6 +100,9 @@ pub enum ServiceError {
         /// What is damaged.
         reason: String,
     },
+    /// Too much waits to be stored.
+    #[error("too many writes are waiting for the disk of the archive")]
+    ArchiveBusy,
     /// The default model is not loaded yet.
     #[error("no model is loaded yet")]
     NotReady,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::articles::{article_id, invalid, publish_time};
 use super::{FieldViolation, ModelSet, ModelState, ServiceError};
 use crate::article::{ArticleText, Limits, is_language_code};
-use crate::index::{Filter, PageKey, SimilarPage, SimilarQuery, SimilarSource, SimilarityIndex};
+use crate::index::{Deadline, Filter, PageKey, SimilarPage, SimilarQuery, SimilarSource, SimilarityIndex};
 
 /// Results on a page when the request does not say.
 const DEFAULT_PAGE_SIZE: usize = 10;
@@ -27,6 +27,8 @@ pub struct SimilarRequest {
     pub after: Option<PageKey>,
     /// Whether near-duplicates are folded.
     pub collapse_near_duplicates: bool,
+    /// When the search may be given up.
+    pub deadline: Deadline,
 }
 
 /// What results are to be like.
@@ -72,7 +74,7 @@ pub fn find_similar(
     request: SimilarRequest,
     limits: &Limits,
 ) -> Result<SimilarPage, ServiceError> {
-    let SimilarRequest { source, filter, min_similarity, page_size, after, collapse_near_duplicates } = request;
+    let SimilarRequest { source, filter, min_similarity, page_size, after, collapse_near_duplicates, deadline } = request;
     let page_size = match usize::try_from(page_size) {
         Ok(0) => DEFAULT_PAGE_SIZE,
         Ok(size) => size.min(MAX_PAGE_SIZE),
@@ -86,7 +88,7 @@ pub fn find_similar(
     }
     let source = checked_source(source, limits)?;
     let filter = checked_filter(filter, index, models)?;
-    let query = SimilarQuery { source, filter, min_similarity, page_size, after, collapse_near_duplicates };
+    let query = SimilarQuery { source, filter, min_similarity, page_size, after, collapse_near_duplicates, deadline };
     Ok(index.find_similar(&query)?)
 }
 

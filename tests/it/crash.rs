@@ -1,5 +1,6 @@
 //! The archive under what machines do to it: full disks, damaged files, directories that cannot be written; and the server.
 
+mod damage;
 mod server;
 
 use std::collections::BTreeSet;
@@ -55,13 +56,14 @@ fn put(number: usize) -> Write {
 
 fn write(archive: &EmbeddedArchive, batch: Vec<Write>) -> Result<Vec<WriteOutcome>, IndexError> {
     let (sender, outcomes) = std::sync::mpsc::channel();
-    archive.write(batch, Box::new(move |outcome| sender.send(outcome).expect("the test waits")));
+    let done = Box::new(move |outcome| sender.send(outcome).expect("the test waits"));
+    archive.write(batch, done).expect("little is waiting");
     outcomes.recv().expect("an answer")
 }
 
 fn ids(archive: &EmbeddedArchive) -> Vec<String> {
     let listed = archive.list(None, usize::MAX, usize::MAX).expect("readable");
-    listed.into_iter().map(|article| article.id.into()).collect()
+    listed.articles.into_iter().map(|article| article.id.into()).collect()
 }
 
 #[test]
@@ -159,86 +161,14 @@ fn files_ending(path: &Path, ending: &str) -> Vec<PathBuf> {
 }
 
 fn flip_a_bit_in_the_middle(file: &Path) {
+    let middle = fs::metadata(file).expect("a file").len() / 2;
+    flip(file, middle as usize, 4);
+}
+
+fn flip(file: &Path, byte: usize, bit: u32) {
     let mut bytes = fs::read(file).expect("a file");
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 0x10;
+    bytes[byte] ^= 1 << bit;
     fs::write(file, bytes).expect("a file");
-}
-
-#[test]
-fn a_damaged_segment_takes_nothing_else_with_it() {
-    for ending in [".store", ".idx", ".fast", ".term"] {
-        let directory = tempfile::tempdir().expect("a directory");
-        archive_of_two_segments(directory.path());
-        let files = files_ending(&directory.path().join("index"), ending);
-        assert_eq!(files.len(), 2);
-        flip_a_bit_in_the_middle(&files[0]);
-        let archive = EmbeddedArchive::open(directory.path(), ArchiveOptions::default()).expect("it opens");
-        let status = archive.status();
-        let Condition::Damaged(reason) = &status.condition else { panic!("{status:?}") };
-        assert!(reason.contains(ending), "{reason}");
-        // One of the segments, and the journal.
-        let left = ids(&archive);
-        assert!(left.len() == 50 || left.len() == 70, "{}", left.len());
-        assert_eq!(status.article_count, left.len() as u64);
-        let source = SimilarSource::Id("000105".parse().expect("an id"));
-        assert_eq!(archive.find_similar(&SimilarQuery::new(source)).expect("results").hits.len(), 10);
-        assert!(matches!(write(&archive, vec![put(999)]), Err(IndexError::Damaged { .. })));
-        drop(archive);
-        let report = EmbeddedArchive::verify(directory.path()).expect("it opens");
-        assert!(!report.is_sound() && report.good_articles == left.len() as u64, "{report:?}");
-        let mut exported = 0;
-        let problems = EmbeddedArchive::export(directory.path(), |_| {
-            exported += 1;
-            Ok::<_, OpenArchiveError>(())
-        });
-        assert_eq!((exported, problems.expect("it opens").len()), (left.len(), 1));
-    }
-}
-
-#[test]
-fn a_missing_segment_is_noticed() {
-    let directory = tempfile::tempdir().expect("a directory");
-    archive_of_two_segments(directory.path());
-    fs::remove_file(&files_ending(&directory.path().join("index"), ".store")[0]).expect("a file");
-    let archive = EmbeddedArchive::open(directory.path(), ArchiveOptions::default()).expect("it opens");
-    assert!(matches!(archive.status().condition, Condition::Damaged(_)));
-}
-
-#[test]
-fn what_is_derived_from_articles_is_made_anew_where_it_is_damaged_or_gone() {
-    let directory = tempfile::tempdir().expect("a directory");
-    archive_of_two_segments(directory.path());
-    let open = || EmbeddedArchive::open(directory.path(), ArchiveOptions::default()).expect("it opens");
-    let found = |archive: &EmbeddedArchive| {
-        let hits = |id: &str| archive.find_similar(&SimilarQuery::new(SimilarSource::Id(id.parse().expect("an id"))));
-        ["000001", "000060", "000105"].map(|id| hits(id).expect("results").hits)
-    };
-    let derived = || files_ending(&directory.path().join("index/derived"), "");
-    let expected = found(&open());
-    assert_eq!((derived().len(), expected[0].len()), (2, 10));
-    flip_a_bit_in_the_middle(&derived()[0]);
-    fs::remove_file(&derived()[1]).expect("a file");
-    let report = EmbeddedArchive::verify(directory.path()).expect("it opens");
-    assert!(report.is_sound() && report.good_articles == 110, "{report:?}");
-    let archive = open();
-    assert_eq!((archive.status().condition, found(&archive) == expected), (Condition::Ready, true));
-    assert_eq!(derived().len(), 2);
-}
-
-#[test]
-fn the_torn_end_of_a_journal_is_cut_off() {
-    let directory = tempfile::tempdir().expect("a directory");
-    archive_of_two_segments(directory.path());
-    let journal = files_ending(directory.path(), "").into_iter().rfind(|path| path.to_string_lossy().contains("journal-"));
-    let journal = journal.expect("a journal");
-    let bytes = fs::read(&journal).expect("a file");
-    fs::write(&journal, &bytes[..bytes.len() - 100]).expect("a file");
-    let report = EmbeddedArchive::verify(directory.path()).expect("it opens");
-    assert!(report.is_sound() && report.remarks.len() == 1 && report.good_articles == 109, "{report:?}");
-    let archive = EmbeddedArchive::open(directory.path(), ArchiveOptions::default()).expect("it opens");
-    assert_eq!((archive.status().condition, ids(&archive).len()), (Condition::Ready, 109));
-    assert_eq!(write(&archive, vec![put(109)]), Ok(vec![WriteOutcome::Created]));
 }
 
 #[test]
@@ -260,25 +190,60 @@ fn what_is_no_archive_of_this_version_is_refused() {
     fs::write(directory.path().join("letter.txt"), "Dear Sir").expect("a file");
     let error = EmbeddedArchive::open(directory.path(), ArchiveOptions::default()).expect_err("no archive");
     assert!(matches!(error, OpenArchiveError::NotAnArchive { .. }), "{error}");
-    fs::write(directory.path().join("archive.json"), r#"{"format": 4}"#).expect("a file");
+    fs::write(directory.path().join("archive.json"), r#"{"format": 5}"#).expect("a file");
     let error = EmbeddedArchive::open(directory.path(), ArchiveOptions::default()).expect_err("a later one");
-    assert!(matches!(error, OpenArchiveError::Format { found: 4, .. }), "{error}");
+    assert!(matches!(error, OpenArchiveError::Format { found: 5, .. }), "{error}");
 }
 
 #[test]
 fn deletions_give_their_space_back() {
     let directory = tempfile::tempdir().expect("a directory");
+    let options = ArchiveOptions { compact_bytes: 0, ..ArchiveOptions::default() };
     let size = || {
-        let files = fs::read_dir(directory.path().join("index")).expect("an index").map(|entry| entry.expect("an entry"));
+        let files = fs::read_dir(directory.path()).expect("an archive").map(|entry| entry.expect("an entry"));
         files.map(|file| file.metadata().map_or(0, |metadata| metadata.len())).sum::<u64>()
     };
-    let archive = EmbeddedArchive::open(directory.path(), ArchiveOptions::default()).expect("an archive");
-    write(&archive, (0..1_000).map(put).collect()).expect("room");
-    archive.fold().expect("room");
+    let archive = EmbeddedArchive::open(directory.path(), options).expect("an archive");
+    for numbers in [0..500, 500..1_000] {
+        write(&archive, numbers.map(put).collect()).expect("room");
+        archive.fold().expect("room");
+    }
     let before = size();
     let delete = |number: usize| Write::Delete(format!("{number:06}").parse().expect("an id"));
     write(&archive, (0..900).map(delete).collect()).expect("room");
     archive.fold().expect("room");
     assert_eq!(ids(&archive).len(), 100);
     assert!(size() < before / 4, "{} bytes of {before}", size());
+    drop(archive);
+    // What was moved is there after a start, also where the index is made anew.
+    fs::remove_dir_all(directory.path().join("index")).expect("it is there");
+    let archive = EmbeddedArchive::open(directory.path(), options).expect("an archive");
+    assert_eq!((archive.status().condition, ids(&archive).len()), (Condition::Ready, 100));
+    let source = SimilarSource::Id("000950".parse().expect("an id"));
+    assert_eq!(archive.find_similar(&SimilarQuery::new(source)).expect("results").hits.len(), 10);
+}
+
+#[test]
+fn an_archive_whose_articles_are_replaced_again_and_again_does_not_grow() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let options = ArchiveOptions { fold_changes: 100, compact_bytes: 0, ..ArchiveOptions::default() };
+    let archive = EmbeddedArchive::open(directory.path(), options).expect("an archive");
+    write(&archive, (0..200).map(put).collect()).expect("room");
+    archive.fold().expect("room");
+    let before = archive.status().size_bytes;
+    for round in 0..30 {
+        // One in four stays as it was put first.
+        let replaced = (0..200).filter(|number| number % 4 != 0).map(put).collect();
+        write(&archive, replaced).expect("room");
+        if round % 10 == 9 {
+            archive.fold().expect("room");
+        }
+    }
+    archive.fold().expect("room");
+    let after = archive.status().size_bytes;
+    assert!(after < 3 * before, "{after} bytes, and {before} before");
+    assert_eq!(ids(&archive).len(), 200);
+    drop(archive);
+    let report = EmbeddedArchive::verify(directory.path()).expect("it opens");
+    assert!(report.is_sound() && report.remarks.is_empty() && report.good_articles == 200, "{report:?}");
 }

@@ -7,9 +7,9 @@ use std::sync::mpsc;
 
 use slugline::article::ArticleText;
 use slugline::index::{
-    Analyzer, ArchiveOptions, ArchivedArticle, ArticleId, EmbeddedArchive, Filter, IndexError, IndexStatus, MemoryIndex,
-    PublishTime, SimilarHit, SimilarPage, SimilarQuery, SimilarSource, SimilarityIndex, StoredTopic, Write, WriteDone,
-    WriteOutcome,
+    Analyzer, ArchiveOptions, ArchivedArticle, ArticleId, ArticlePage, Deadline, EmbeddedArchive, Filter, IndexError,
+    IndexStatus, MemoryIndex, NoRoom, PublishTime, SimilarHit, SimilarPage, SimilarQuery, SimilarSource, SimilarityIndex,
+    StoredTopic, Write, WriteDone, WriteOutcome,
 };
 
 /// What a backend does, shown by what it does to an empty archive.
@@ -29,6 +29,7 @@ const BEHAVIOURS: &[Behaviour] = &[
     ("an unknown source is an error", an_unknown_source_is_an_error),
     ("a filter leaves out what does not pass", a_filter_leaves_out_what_does_not_pass),
     ("a least similarity leaves out what is below it", a_least_similarity_leaves_out_what_is_below),
+    ("a search is given up at its deadline", a_search_is_given_up_at_its_deadline),
     ("pages part the results", pages_part_the_results),
     ("near-duplicates are folded into the first", near_duplicates_are_folded),
     ("shares of matched terms sum to one", shares_sum_to_one),
@@ -50,7 +51,8 @@ fn put(article: ArchivedArticle) -> Write {
 
 fn write(index: &dyn SimilarityIndex, batch: Vec<Write>) -> Vec<WriteOutcome> {
     let (sender, outcomes) = mpsc::channel();
-    index.write(batch, Box::new(move |outcome| sender.send(outcome).expect("the test waits")));
+    let done = Box::new(move |outcome| sender.send(outcome).expect("the test waits"));
+    index.write(batch, done).expect("little is waiting");
     outcomes.recv().expect("an answer").expect("the writes are stored")
 }
 
@@ -94,7 +96,7 @@ fn numbered(number: usize, common: &str) -> String {
 
 fn an_empty_archive_finds_nothing(index: &dyn SimilarityIndex) {
     assert_eq!(index.get(&id("a")).expect("readable"), None);
-    assert_eq!(index.list(None, 10, usize::MAX).expect("readable"), []);
+    assert_eq!(index.list(None, 10, usize::MAX), Ok(ArticlePage::default()));
     assert_eq!(index.find_similar(&SimilarQuery::new(text("volcano", ""))), Ok(SimilarPage::default()));
     assert_eq!(index.status().article_count, 0);
     assert_eq!(write(index, vec![Write::Delete(id("a"))]), [WriteOutcome::Absent]);
@@ -128,7 +130,7 @@ fn an_article_comes_back_as_it_was_put(index: &dyn SimilarityIndex) {
     whole.model = "news/1".to_owned();
     write(index, vec![put(whole.clone())]);
     assert_eq!(index.get(&whole.id), Ok(Some(whole.clone())));
-    assert_eq!(index.list(None, 1, usize::MAX), Ok(vec![whole.clone()]));
+    assert_eq!(index.list(None, 1, usize::MAX).expect("readable").articles, [whole.clone()]);
     assert_eq!(find(index, &SimilarQuery::new(text("title", "")))[0].article, whole);
 }
 
@@ -149,7 +151,7 @@ fn a_deleted_article_is_gone(index: &dyn SimilarityIndex) {
     assert!(!ids(&find(index, &SimilarQuery::new(text("ash of the volcano", "")))).contains(&"volcano-2"));
     let listed = index.list(None, 10, usize::MAX).expect("readable");
     assert_eq!(
-        listed.iter().map(|article| article.id.as_str()).collect::<Vec<_>>(),
+        listed.articles.iter().map(|article| article.id.as_str()).collect::<Vec<_>>(),
         ["merger-1", "merger-2", "volcano-1", "volcano-3"]
     );
     assert_eq!(index.status().article_count, 4);
@@ -163,14 +165,19 @@ fn articles_are_listed_in_order(index: &dyn SimilarityIndex) {
     let mut after = None;
     for _ in 0..=names.len() {
         let page = index.list(after.as_ref(), 2, usize::MAX).expect("readable");
-        let Some(last) = page.last() else { break };
-        after = Some(last.id.clone());
-        seen.extend(page.into_iter().map(|article| article.id.into()));
+        assert_eq!(page.last.as_ref(), page.articles.last().map(|article| &article.id));
+        seen.extend(page.articles.into_iter().map(|article| article.id.into()));
+        assert_eq!(page.is_more, seen.len() < names.len());
+        if !page.is_more {
+            break;
+        }
+        after = page.last;
     }
     assert_eq!(seen, ["10", "9", "B", "a", "a-1", "a/1", "é"]);
     // "some title" has ten bytes: the second one takes the page to its size.
-    assert_eq!(index.list(None, 10, 11).expect("readable").len(), 2);
-    assert_eq!(index.list(Some(&id("é")), 10, usize::MAX), Ok(vec![]));
+    let page = index.list(None, 10, 11).expect("readable");
+    assert_eq!((page.articles.len(), page.is_more), (2, true));
+    assert_eq!(index.list(Some(&id("é")), 10, usize::MAX), Ok(ArticlePage::default()));
 }
 
 fn the_similarity_is_that_of_the_vectors(index: &dyn SimilarityIndex) {
@@ -284,6 +291,16 @@ fn a_least_similarity_leaves_out_what_is_below(index: &dyn SimilarityIndex) {
     assert_eq!(find(index, &SimilarQuery { min_similarity: least, ..query }), all[..2]);
 }
 
+fn a_search_is_given_up_at_its_deadline(index: &dyn SimilarityIndex) {
+    put_stories(index);
+    let passed = Deadline(Some(std::time::Instant::now()));
+    let topics = BTreeSet::from(["world".to_owned()]);
+    for filter in [Filter::default(), Filter { topics, ..Filter::default() }] {
+        let query = SimilarQuery { filter, deadline: passed, ..SimilarQuery::new(text("volcano", "")) };
+        assert_eq!(index.find_similar(&query), Err(IndexError::Late));
+    }
+}
+
 fn pages_part_the_results(index: &dyn SimilarityIndex) {
     let articles =
         (0..35).map(|number| put(article(&format!("{number:03}"), "", &numbered(number, &"volcano ".repeat(1 + number % 4)))));
@@ -371,7 +388,7 @@ fn many_writes_at_once_are_all_there(index: &dyn SimilarityIndex) {
             });
         }
     });
-    assert_eq!(index.list(None, 1_000, usize::MAX).expect("readable").len(), 100);
+    assert_eq!(index.list(None, 1_000, usize::MAX).expect("readable").articles.len(), 100);
     assert_eq!(index.status().article_count, 100);
 }
 
@@ -421,12 +438,13 @@ impl Reopened {
 }
 
 impl SimilarityIndex for Reopened {
-    fn write(&self, batch: Vec<Write>, done: WriteDone) {
+    fn write(&self, batch: Vec<Write>, done: WriteDone) -> Result<(), NoRoom> {
         let mut archive = self.archive.write().expect("no panic before");
         let (sender, outcomes) = mpsc::channel();
         let open = archive.take().expect("it is open");
         let is_even = batch.len().is_multiple_of(2);
-        open.write(batch, Box::new(move |outcome| sender.send(outcome).expect("it is waited for")));
+        let stored = Box::new(move |outcome| sender.send(outcome).expect("it is waited for"));
+        open.write(batch, stored).expect("nothing else is waiting");
         let outcome = outcomes.recv().expect("an answer");
         // Once from the segments, once from the journal.
         if is_even {
@@ -436,13 +454,14 @@ impl SimilarityIndex for Reopened {
         *archive = Some(EmbeddedArchive::open(self.directory.path(), ArchiveOptions::default()).expect("an archive"));
         drop(archive);
         done(outcome);
+        Ok(())
     }
 
     fn get(&self, id: &ArticleId) -> Result<Option<ArchivedArticle>, IndexError> {
         self.with(|archive| archive.get(id))
     }
 
-    fn list(&self, after: Option<&ArticleId>, count: usize, bytes: usize) -> Result<Vec<ArchivedArticle>, IndexError> {
+    fn list(&self, after: Option<&ArticleId>, count: usize, bytes: usize) -> Result<ArticlePage, IndexError> {
         self.with(|archive| archive.list(after, count, bytes))
     }
 

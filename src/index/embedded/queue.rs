@@ -1,35 +1,52 @@
-//! Where writes wait for the writer: as many as there is room for.
+//! Where writes wait for the writer, as long as there is room; and what it is told besides.
 
 use std::sync::mpsc::{self, Receiver, Sender};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use super::super::{ArticleId, IndexError, WriteDone};
-use super::recent::RecentArticle;
+use super::super::vector::{Vector, of_text};
+use super::super::{ArchivedArticle, ArticleId, IndexError, NoRoom, Write, WriteDone, record};
 use super::segments::{Segments, Store};
 
-/// So much may wait for the writer, in bytes; who brings more waits.
+/// So much may wait for the writer, in bytes of memory.
 const QUEUE_BYTES: usize = 32 << 20;
 
 /// A write whose record is made.
 pub(super) enum Prepared {
-    Put(Arc<RecentArticle>),
+    Put { article: Arc<ArchivedArticle>, vector: Arc<Vector>, record: Vec<u8> },
     Delete(ArticleId),
 }
 
 impl Prepared {
+    fn new(write: Write) -> Self {
+        match write {
+            Write::Put(article) => {
+                let (record, vector) = (record::of_article(&article), of_text(article.text()));
+                Self::Put { article: Arc::from(article), vector: Arc::new(vector), record }
+            }
+            Write::Delete(id) => Self::Delete(id),
+        }
+    }
+
     pub(super) fn id(&self) -> &ArticleId {
         match self {
-            Self::Put(article) => &article.article.id,
+            Self::Put { article, .. } => &article.id,
             Self::Delete(id) => id,
         }
     }
 
-    fn size_bytes(&self) -> usize {
+    pub(super) fn record(&self) -> &[u8] {
         match self {
-            // The article, its record and its vector.
-            Self::Put(article) => 3 * article.record.len() + 256,
-            Self::Delete(_) => 256,
+            Self::Put { record, .. } => record,
+            Self::Delete(_) => &[],
         }
+    }
+}
+
+/// What a write takes while it waits, in bytes: the article, its record and its vector.
+fn size_bytes(write: &Write) -> usize {
+    match write {
+        Write::Put(article) => 3 * article.size_bytes(),
+        Write::Delete(_) => 256,
     }
 }
 
@@ -72,24 +89,19 @@ impl std::fmt::Debug for Message {
 
 /// How much waits.
 #[derive(Debug, Default)]
-pub(super) struct Room {
-    taken: Mutex<usize>,
-    freed: Condvar,
-}
+pub(super) struct Room(Mutex<usize>);
 
 impl Room {
-    fn take(&self, size: usize) {
-        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        // Whatever its size, one batch may wait.
-        while *taken > 0 && *taken + size > QUEUE_BYTES {
-            taken = self.freed.wait(taken).unwrap_or_else(PoisonError::into_inner);
-        }
-        *taken += size;
+    /// Whether there was room. Whatever its size, one batch may wait.
+    fn take(&self, size: usize) -> bool {
+        let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let has_room = *taken == 0 || *taken + size <= QUEUE_BYTES;
+        *taken += if has_room { size } else { 0 };
+        has_room
     }
 
     pub(super) fn give_back(&self, size: usize) {
-        *self.taken.lock().unwrap_or_else(PoisonError::into_inner) -= size;
-        self.freed.notify_all();
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) -= size;
     }
 }
 
@@ -101,15 +113,19 @@ impl Queue {
         (Self { sender, room }, inbox)
     }
 
-    pub(super) fn write(&self, writes: Vec<Prepared>, done: WriteDone) {
-        let size_bytes = writes.iter().map(Prepared::size_bytes).sum();
-        self.room.take(size_bytes);
+    pub(super) fn write(&self, writes: Vec<Write>, done: WriteDone) -> Result<(), NoRoom> {
+        let size_bytes = writes.iter().map(size_bytes).sum();
+        if !self.room.take(size_bytes) {
+            return Err(NoRoom { writes, done });
+        }
+        let writes = writes.into_iter().map(Prepared::new).collect();
         if let Err(mpsc::SendError(Message::Batch(batch))) =
             self.sender.send(Message::Batch(Batch { writes, size_bytes, done }))
         {
             self.room.give_back(size_bytes);
             (batch.done)(Err(IndexError::Closed));
         }
+        Ok(())
     }
 
     pub(super) fn fold(&self, done: FoldDone) {

@@ -5,18 +5,25 @@ use std::hash::{BuildHasherDefault, Hasher};
 use std::ops::Bound;
 use std::sync::Arc;
 
-use super::super::query::Filter;
 use super::super::vector::{QueryTerm, Vector, weight};
 use super::super::{ArchivedArticle, ArticleId};
 use super::best::Best;
+use super::journal::Extent;
 
 /// An article in memory.
 #[derive(Debug)]
 pub(super) struct RecentArticle {
-    pub(super) article: ArchivedArticle,
-    pub(super) vector: Vector,
-    /// The article as it is stored.
-    pub(super) record: Vec<u8>,
+    pub(super) article: Arc<ArchivedArticle>,
+    pub(super) vector: Arc<Vector>,
+    /// Where the journal has it.
+    pub(super) extent: Extent,
+}
+
+impl RecentArticle {
+    /// About how much memory it takes, in bytes: with its postings.
+    fn size_bytes(&self) -> usize {
+        self.article.size_bytes() + 24 * self.vector.entries.len() + 256
+    }
 }
 
 /// What became of an id.
@@ -79,7 +86,7 @@ impl Recent {
         for entry in &article.vector.entries {
             self.postings.entry(entry.term().bits()).or_default().push((slot, entry.count()));
         }
-        self.size_bytes += 2 * article.record.len() + 24 * article.vector.entries.len() + 256;
+        self.size_bytes += article.size_bytes();
         self.inverse_lengths.push(match article.vector.squared_length {
             0 => 0.0,
             squared => 1.0 / (squared as f32).sqrt(),
@@ -117,22 +124,31 @@ impl Recent {
         self.entries.range::<ArticleId, _>((start, Bound::Unbounded))
     }
 
-    /// The articles whose parts of the cosine by `terms` are the largest, at most `count`, of those that pass the filter; with that
-    /// part, less the factor that all share.
-    pub(super) fn candidates(&self, terms: &[QueryTerm], filter: &Filter, count: usize) -> Vec<(f32, Arc<RecentArticle>)> {
+    /// The articles whose parts of the cosine by `terms` are the largest, at most `count`; with that part, less the factor that
+    /// all share.
+    pub(super) fn best(&self, terms: &[QueryTerm], count: usize) -> Vec<(f32, Arc<RecentArticle>)> {
+        let article = |slot: u32| self.articles[slot as usize].as_ref();
+        let mut best = Best::new(count);
+        best.push_all(&self.sums(terms), &self.inverse_lengths, |slot| article(slot).map(|_| slot));
+        let found = best.into_vec().into_iter();
+        found.filter_map(|(part, slot)| article(slot).map(|article| (part, Arc::clone(article)))).collect()
+    }
+
+    /// All the articles that have one of these terms, with the same part: for a filter to choose from.
+    pub(super) fn all(&self, terms: &[QueryTerm]) -> Vec<(f32, Arc<RecentArticle>)> {
+        let sums = self.sums(terms);
+        let parts = sums.iter().zip(&self.inverse_lengths).map(|(sum, inverse_length)| sum * inverse_length);
+        let found = parts.zip(&self.articles).filter(|(part, _)| *part > 0.0);
+        found.filter_map(|(part, article)| Some((part, Arc::clone(article.as_ref()?)))).collect()
+    }
+
+    fn sums(&self, terms: &[QueryTerm]) -> Vec<f32> {
         let mut sums = vec![0.0_f32; self.articles.len()];
         for term in terms {
             for (slot, times) in self.postings.get(&term.term.bits()).map_or(&[][..], Vec::as_slice) {
                 sums[*slot as usize] += (term.weight * weight(*times, term.idf)) as f32;
             }
         }
-        let has_filter = !filter.is_empty();
-        let article = |slot: u32| self.articles[slot as usize].as_ref();
-        let mut best = Best::new(count);
-        best.push_all(&sums, &self.inverse_lengths, |slot| {
-            article(slot).is_some_and(|article| !has_filter || filter.accepts(&article.article)).then_some(slot)
-        });
-        let found = best.into_vec().into_iter();
-        found.filter_map(|(part, slot)| article(slot).map(|article| (part, Arc::clone(article)))).collect()
+        sums
     }
 }

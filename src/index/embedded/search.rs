@@ -14,6 +14,8 @@ use crate::article::ArticleText;
 const CANDIDATES: usize = 600;
 /// So many candidates are compared before the others are judged by them.
 const MIN_COMPARED: usize = 32;
+/// After so many comparisons the deadline is looked at again.
+const COMPARED_AT_ONCE: usize = 64;
 /// By so many standard deviations a candidate's rest may lie above the mean: docs/ranking.md has what was measured.
 const DEVIATIONS: f64 = 3.5;
 /// The parts of candidates are sums in single precision: they may be this much too small.
@@ -36,16 +38,25 @@ pub(super) fn find_similar(shared: &Shared, query: &SimilarQuery) -> Result<Simi
 fn find(shared: &Shared, query: &SimilarQuery, source: &Source<'_>) -> Result<SimilarPage, IndexError> {
     let depth = query.depth();
     let count = (2 * if query.collapse_near_duplicates { MAX_COLLAPSED } else { depth }).max(CANDIDATES);
-    let (candidates, snapshot) = shared.candidates(source.vector.by_worth(), &query.filter, count)?;
+    let (candidates, snapshot) = shared.candidates(source.vector.by_worth(), query, count)?;
     let candidates = compare(candidates, &snapshot, source, query)?;
     let (groups, next) = page(candidates, query, |handle| Ok(snapshot.vector(handle)))?;
     let mut found = Vec::with_capacity(groups.len());
+    let mut unreadable = Vec::new();
     for group in groups {
-        let (article, vector) = (snapshot.article(&group.leader.handle)?, snapshot.vector(&group.leader.handle));
-        found.push(FoundHit { group, article, vector });
+        query.deadline.check()?;
+        match shared.article(&snapshot, &group.leader.handle) {
+            Ok(article) => {
+                let vector = snapshot.vector(&group.leader.handle);
+                found.push(FoundHit { group, article, vector });
+            }
+            // One damaged article does not take the others with it.
+            Err(IndexError::Corrupt { .. }) => unreadable.push(group.leader.id),
+            Err(error) => return Err(error),
+        }
     }
     let hits = source.hits(found);
-    Ok(SimilarPage { hits, next })
+    Ok(SimilarPage { hits, next, unreadable })
 }
 
 /// Compares candidates exactly, those of the largest parts first, until the next ones will not be among the results: those that
@@ -63,7 +74,10 @@ fn compare(
     let mut least = query.min_similarity;
     let mut rests = Rests::default();
     let mut compared = Vec::with_capacity(candidates.len().min(256));
-    for (part, handle) in candidates {
+    for (number, (part, handle)) in candidates.into_iter().enumerate() {
+        if number % COMPARED_AT_ONCE == 0 {
+            query.deadline.check()?;
+        }
         let part = f64::from(part) * scale;
         if compared.len() >= MIN_COMPARED && part + rests.bound() < least {
             break;

@@ -1,14 +1,20 @@
 //! What searches see: the segments, what is frozen and what is recent, at one moment.
 
+use std::collections::BTreeSet;
+use std::ops::Bound;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::super::query::Filter;
 use super::super::vector::{QueryTerm, QueryVector, Vector};
-use super::super::{ArchivedArticle, ArticleId, Condition, IndexError, IndexStatus};
-use super::journal::Change;
+use super::super::{
+    ArchivedArticle, ArticleId, ArticlePage, Condition, Deadline, IndexError, IndexStatus, RecordError, SimilarQuery,
+};
 use super::recent::{Recent, RecentArticle, RecentEntry};
+use super::records::Records;
 use super::segments::{Hidden, Place, Segments};
 
+/// After so many articles in memory a filter looks at the deadline again.
+const FILTERED_AT_ONCE: usize = 256;
 /// Candidates come from as many of the source's terms as have about so many postings: docs/ranking.md has what was measured.
 const ENOUGH_POSTINGS: usize = 150_000;
 
@@ -21,6 +27,12 @@ pub(super) struct State {
     /// What is being folded, or could not be.
     pub(super) frozen: Option<Arc<Recent>>,
     pub(super) recent: Recent,
+    /// Articles that the journals have lost, and that nothing came after.
+    pub(super) lost: BTreeSet<ArticleId>,
+    /// How many places the journals have lost whose articles are not known by name.
+    pub(super) nameless_losses: u64,
+    /// How many places of the journals cannot be read.
+    pub(super) unreadable_count: u64,
     pub(super) condition: Condition,
     pub(super) last_failure: Option<String>,
     pub(super) article_count: u64,
@@ -33,6 +45,9 @@ impl Default for State {
             hidden: Arc::default(),
             frozen: None,
             recent: Recent::default(),
+            lost: BTreeSet::new(),
+            nameless_losses: 0,
+            unreadable_count: 0,
             condition: Condition::Ready,
             last_failure: None,
             article_count: 0,
@@ -46,6 +61,8 @@ pub(super) enum Found {
     Nowhere,
     Memory(Arc<RecentArticle>),
     Segment(Place),
+    /// It was there, and the journal is damaged where it lies.
+    Lost,
 }
 
 impl State {
@@ -56,6 +73,9 @@ impl State {
 
     /// Where the article of an id is.
     pub(super) fn find(&self, id: &ArticleId) -> Result<Found, IndexError> {
+        if self.lost.contains(id) {
+            return Ok(Found::Lost);
+        }
         match self.newest(id) {
             Some(RecentEntry::Article(article)) => Ok(Found::Memory(Arc::clone(article))),
             Some(RecentEntry::Deleted) => Ok(Found::Nowhere),
@@ -75,19 +95,20 @@ impl State {
     }
 
     /// Makes a change that was read from a journal.
-    pub(super) fn replay(&mut self, change: Change) -> Result<(), IndexError> {
-        let change = match change {
-            Change::Put { article, record } => {
-                let vector = super::of_text(article.text());
-                Applied::Put(Arc::new(RecentArticle { article: *article, vector, record }))
-            }
-            Change::Delete(id) => Applied::Delete(id),
+    pub(super) fn replay(&mut self, change: Applied) -> Result<(), IndexError> {
+        let superseded = match self.newest(change.id()) {
+            Some(_) => None,
+            None => self.segments.find(change.id())?,
         };
-        let superseded = match self.find(change.id())? {
-            Found::Segment(place) => Some(place),
-            Found::Nowhere | Found::Memory(_) => None,
-        };
+        self.lost.remove(change.id());
         self.apply(change, superseded);
+        Ok(())
+    }
+
+    /// Notes that what became of an id cannot be read: nothing that it was before counts.
+    pub(super) fn lose(&mut self, id: &ArticleId) -> Result<(), IndexError> {
+        self.replay(Applied::Delete(id.clone()))?;
+        self.lost.insert(id.clone());
         Ok(())
     }
 
@@ -110,20 +131,22 @@ impl State {
     pub(super) fn count_articles(&self) -> u64 {
         let is_article = |entry: &RecentEntry| matches!(entry, RecentEntry::Article(_));
         let recent = self.recent.entries().filter(|(_, entry)| is_article(entry)).count() as u64;
-        self.segments.article_count() - self.hidden.len() as u64 + recent
+        self.segments.article_count() - self.hidden.len() as u64 + recent + self.lost.len() as u64
     }
 
-    /// The articles in memory after an id, in no order, at most `count` of each layer.
-    fn in_memory_after(&self, after: Option<&ArticleId>, count: usize) -> Vec<Arc<RecentArticle>> {
-        let article = |(_, entry): (&ArticleId, &RecentEntry)| match entry {
-            RecentEntry::Article(article) => Some(Arc::clone(article)),
+    /// The ids in memory after an id with their articles, in no order, at most `count` of each layer. What is lost has none.
+    fn in_memory_after(&self, after: Option<&ArticleId>, count: usize) -> Vec<(ArticleId, Found)> {
+        let article = |(id, entry): (&ArticleId, &RecentEntry)| match entry {
+            RecentEntry::Article(article) => Some((id.clone(), Found::Memory(Arc::clone(article)))),
             RecentEntry::Deleted => None,
         };
         let recent = self.recent.entries_after(after).filter_map(article).take(count);
         let frozen = self.frozen.iter().flat_map(|frozen| {
             frozen.entries_after(after).filter(|(id, _)| self.recent.get(id).is_none()).filter_map(article).take(count)
         });
-        recent.chain(frozen).collect()
+        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let lost = self.lost.range::<ArticleId, _>((start, Bound::Unbounded)).take(count);
+        recent.chain(frozen).chain(lost.map(|id| (id.clone(), Found::Lost))).collect()
     }
 }
 
@@ -174,16 +197,8 @@ impl Snapshot {
 
     pub(super) fn vector(&self, handle: &Handle) -> Vector {
         match handle {
-            Handle::Memory(article) => article.vector.clone(),
+            Handle::Memory(article) => Vector::clone(&article.vector),
             Handle::Segment(place) => self.segments.vector(*place),
-        }
-    }
-
-    /// Reads it from disk, where it is there.
-    pub(super) fn article(&self, handle: &Handle) -> Result<ArchivedArticle, IndexError> {
-        match handle {
-            Handle::Memory(article) => Ok(article.article.clone()),
-            Handle::Segment(place) => self.segments.article(*place),
         }
     }
 }
@@ -200,98 +215,93 @@ fn largest(mut candidates: Vec<(f32, Handle)>, count: usize) -> Vec<(f32, Handle
 
 /// The state, shared between the writer's thread and those that read.
 #[derive(Debug)]
-pub(super) struct Shared(RwLock<State>);
+pub(super) struct Shared {
+    state: RwLock<State>,
+    pub(super) records: Arc<Records>,
+}
 
 impl Shared {
-    pub(super) fn new(state: State) -> Self {
-        Self(RwLock::new(state))
+    pub(super) fn new(state: State, records: Arc<Records>) -> Self {
+        Self { state: RwLock::new(state), records }
     }
 
     pub(super) fn read(&self) -> RwLockReadGuard<'_, State> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner)
+        self.state.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn write(&self) -> RwLockWriteGuard<'_, State> {
-        self.0.write().unwrap_or_else(PoisonError::into_inner)
+        self.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where the article of an id is; None if it is nowhere, for sure.
+    fn find(&self, id: &ArticleId) -> Result<Option<(Handle, Snapshot)>, IndexError> {
+        let state = self.read();
+        let corrupt = |source| IndexError::Corrupt { id: id.to_string(), source };
+        let handle = match state.find(id)? {
+            Found::Memory(article) => Handle::Memory(article),
+            Found::Segment(place) => Handle::Segment(place),
+            Found::Lost => return Err(corrupt(RecordError::Lost)),
+            Found::Nowhere if state.nameless_losses > 0 => return Err(corrupt(RecordError::MayBeLost)),
+            Found::Nowhere => return Ok(None),
+        };
+        Ok(Some((handle, state.snapshot())))
     }
 
     /// The article of an id. The disk is read without the lock.
     pub(super) fn get(&self, id: &ArticleId) -> Result<Option<ArchivedArticle>, IndexError> {
-        let (found, segments) = {
-            let state = self.read();
-            (state.find(id)?, Arc::clone(&state.segments))
-        };
-        match found {
-            Found::Nowhere => Ok(None),
-            Found::Memory(article) => Ok(Some(article.article.clone())),
-            Found::Segment(place) => segments.article(place).map(Some),
-        }
+        let found = self.find(id)?;
+        found.map(|(handle, snapshot)| self.article(&snapshot, &handle)).transpose()
     }
 
     /// The article of an id with its vector. The disk is read without the lock.
     pub(super) fn source(&self, id: &ArticleId) -> Result<Option<(ArchivedArticle, Vector)>, IndexError> {
-        let (found, segments) = {
-            let state = self.read();
-            (state.find(id)?, Arc::clone(&state.segments))
-        };
-        match found {
-            Found::Nowhere => Ok(None),
-            Found::Memory(article) => Ok(Some((article.article.clone(), article.vector.clone()))),
-            Found::Segment(place) => Ok(Some((segments.article(place)?, segments.vector(place)))),
+        let found = self.find(id)?;
+        found.map(|(handle, snapshot)| Ok((self.article(&snapshot, &handle)?, snapshot.vector(&handle)))).transpose()
+    }
+
+    /// An article of a snapshot, read from the disk where it is there.
+    pub(super) fn article(&self, snapshot: &Snapshot, handle: &Handle) -> Result<ArchivedArticle, IndexError> {
+        match handle {
+            Handle::Memory(article) => Ok(ArchivedArticle::clone(&article.article)),
+            Handle::Segment(place) => snapshot.segments.article(*place, &self.records),
         }
     }
 
-    pub(super) fn list(
-        &self,
-        after: Option<&ArticleId>,
-        count: usize,
-        bytes: usize,
-    ) -> Result<Vec<ArchivedArticle>, IndexError> {
-        let (in_memory, snapshot) = {
+    pub(super) fn list(&self, after: Option<&ArticleId>, count: usize, bytes: usize) -> Result<ArticlePage, IndexError> {
+        // One more says whether there are more.
+        let most = count.saturating_add(1);
+        let (mut found, snapshot, is_incomplete) = {
             let state = self.read();
-            (state.in_memory_after(after, count), state.snapshot())
+            (state.in_memory_after(after, most), state.snapshot(), state.nameless_losses > 0)
         };
-        let mut found: Vec<(String, Found)> = in_memory
-            .into_iter()
-            .map(|article| (article.article.id.as_str().to_owned(), Found::Memory(article)))
-            .chain(
-                snapshot
-                    .segments
-                    .ids_after(after, count, &snapshot.hidden)?
-                    .into_iter()
-                    .map(|(id, place)| (id, Found::Segment(place))),
-            )
-            .collect();
+        for (id, place) in snapshot.segments.ids_after(after, most, &snapshot.hidden)? {
+            // What is no id was never one of an article.
+            found.extend(ArticleId::try_from(id).map(|id| (id, Found::Segment(place))));
+        }
         found.sort_by(|a, b| a.0.cmp(&b.0));
-        let mut page = Vec::new();
+        let mut page = ArticlePage { is_incomplete, ..ArticlePage::default() };
         let mut size = 0;
-        for (_, found) in found.into_iter().take(count) {
-            if size >= bytes {
+        for (id, found) in found {
+            if page.articles.len() + page.unreadable.len() >= count || size >= bytes {
+                page.is_more = true;
                 break;
             }
-            let article = match found {
-                Found::Nowhere => continue,
-                Found::Memory(article) => article.article.clone(),
-                Found::Segment(place) => snapshot.segments.article(place)?,
+            let handle = match found {
+                Found::Memory(article) => Some(Handle::Memory(article)),
+                Found::Segment(place) => Some(Handle::Segment(place)),
+                Found::Lost | Found::Nowhere => None,
             };
-            size += article.text().size_bytes();
-            page.push(article);
+            match handle.map(|handle| self.article(&snapshot, &handle)) {
+                Some(Ok(article)) => {
+                    size += article.text().size_bytes();
+                    page.articles.push(article);
+                }
+                Some(Err(IndexError::Corrupt { .. })) | None => page.unreadable.push(id.clone()),
+                Some(Err(error)) => return Err(error),
+            }
+            page.last = Some(id);
         }
         Ok(page)
-    }
-
-    /// The ids after an id in order, at most `count`.
-    pub(super) fn ids_after(&self, after: Option<&ArticleId>, count: usize) -> Result<Vec<ArticleId>, IndexError> {
-        let (in_memory, snapshot) = {
-            let state = self.read();
-            (state.in_memory_after(after, count), state.snapshot())
-        };
-        let folded = snapshot.segments.ids_after(after, count, &snapshot.hidden)?;
-        let folded = folded.into_iter().filter_map(|(id, _)| ArticleId::try_from(id).ok());
-        let mut ids: Vec<ArticleId> = in_memory.iter().map(|article| article.article.id.clone()).chain(folded).collect();
-        ids.sort();
-        ids.truncate(count);
-        Ok(ids)
     }
 
     /// The articles that may be results: `count` of all layers together, and what stays as it is for looking at them. `terms` are
@@ -299,24 +309,25 @@ impl Shared {
     pub(super) fn candidates(
         &self,
         terms: &[QueryTerm],
-        filter: &Filter,
+        query: &SimilarQuery,
         count: usize,
     ) -> Result<(Vec<(f32, Handle)>, Snapshot), IndexError> {
-        let found = self.candidates_by(terms, ENOUGH_POSTINGS, filter, count)?;
+        let found = self.candidates_by(terms, ENOUGH_POSTINGS, query, count)?;
         if found.0.len() >= count {
             return Ok(found);
         }
         // In a small archive, or behind a narrow filter, all is found that has a term in common.
-        self.candidates_by(terms, usize::MAX, filter, count)
+        self.candidates_by(terms, usize::MAX, query, count)
     }
 
     fn candidates_by(
         &self,
         terms: &[QueryTerm],
         postings: usize,
-        filter: &Filter,
+        query: &SimilarQuery,
         count: usize,
     ) -> Result<(Vec<(f32, Handle)>, Snapshot), IndexError> {
+        let SimilarQuery { filter, deadline, .. } = query;
         // The plan is made without the lock: should the segments be others by then, it is made again.
         let mut segments = Arc::clone(&self.read().segments);
         let (plan, recent, snapshot) = loop {
@@ -326,14 +337,19 @@ impl Shared {
                 segments = Arc::clone(&state.segments);
                 continue;
             }
-            let mut recent = state.recent.candidates(plan.terms, filter, count);
+            // A filter is looked at without the lock: it may be long.
+            let candidates = |recent: &Recent| {
+                if filter.is_empty() { recent.best(plan.terms, count) } else { recent.all(plan.terms) }
+            };
+            let mut recent = candidates(&state.recent);
             if let Some(frozen) = &state.frozen {
-                let frozen = frozen.candidates(plan.terms, filter, count).into_iter();
+                let frozen = candidates(frozen).into_iter();
                 recent.extend(frozen.filter(|(_, article)| state.recent.get(&article.article.id).is_none()));
             }
             break (plan, recent, state.snapshot());
         };
-        let folded = snapshot.segments.candidates(&plan, filter, &snapshot.hidden, count)?;
+        let recent = accepted(recent, filter, *deadline)?;
+        let folded = snapshot.segments.candidates(&plan, filter, &snapshot.hidden, count, *deadline)?;
         let recent = recent.into_iter().map(|(part, article)| (part, Handle::Memory(article)));
         let folded = folded.into_iter().map(|(part, place)| (part, Handle::Segment(place)));
         Ok((largest(recent.chain(folded).collect(), count), snapshot))
@@ -342,20 +358,40 @@ impl Shared {
     pub(super) fn has_topic(&self, topic: &str) -> Result<bool, IndexError> {
         let (is_in_memory, snapshot) = {
             let state = self.read();
-            let articles = state.in_memory_after(None, usize::MAX);
-            let has_topic = |article: &Arc<RecentArticle>| article.article.topics.iter().any(|known| known.name == topic);
-            (articles.iter().any(has_topic), state.snapshot())
+            let has_topic = |(_, found): (ArticleId, Found)| match found {
+                Found::Memory(article) => article.article.topics.iter().any(|known| known.name == topic),
+                Found::Segment(_) | Found::Lost | Found::Nowhere => false,
+            };
+            (state.in_memory_after(None, usize::MAX).into_iter().any(has_topic), state.snapshot())
         };
         Ok(is_in_memory || snapshot.segments.has_topic(topic, &snapshot.hidden)?)
     }
 
     pub(super) fn status(&self, size_bytes: impl FnOnce() -> u64) -> IndexStatus {
-        let (condition, last_failure, article_count) = {
+        let (condition, last_failure, article_count, unreadable_count) = {
             let state = self.read();
-            (state.condition.clone(), state.last_failure.clone(), state.article_count)
+            (state.condition.clone(), state.last_failure.clone(), state.article_count, state.unreadable_count)
         };
-        IndexStatus { condition, last_failure, article_count, size_bytes: size_bytes() }
+        IndexStatus { condition, last_failure, article_count, unreadable_count, size_bytes: size_bytes() }
     }
+}
+
+/// The articles that pass a filter.
+fn accepted(
+    mut articles: Vec<(f32, Arc<RecentArticle>)>,
+    filter: &Filter,
+    deadline: Deadline,
+) -> Result<Vec<(f32, Arc<RecentArticle>)>, IndexError> {
+    if filter.is_empty() {
+        return Ok(articles);
+    }
+    let mut accepted = Vec::new();
+    while !articles.is_empty() {
+        deadline.check()?;
+        let rest = articles.split_off(articles.len().saturating_sub(FILTERED_AT_ONCE));
+        accepted.extend(rest.into_iter().filter(|(_, article)| filter.accepts(&article.article)));
+    }
+    Ok(accepted)
 }
 
 impl State {

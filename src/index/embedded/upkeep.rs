@@ -1,11 +1,13 @@
-//! Looks over an archive that no server has open: checks every article, and reads all of them out.
+//! Looks over an archive that no server has open: checks every article, reads all of them out, brings back what can be.
 
 use std::path::Path;
+use std::sync::mpsc;
 
+use super::recovery::Opened;
 use super::segments::Access;
-use super::state::{Found, Shared};
-use super::{EmbeddedArchive, OpenArchiveError, Opened};
-use crate::index::{ArchivedArticle, ArticleId, IndexError};
+use super::state::Shared;
+use super::{ArchiveOptions, EmbeddedArchive, OpenArchiveError};
+use crate::index::{ArchivedArticle, ArticleId, Condition, IndexError, SimilarityIndex as _, Write};
 
 /// How many articles are read at a time.
 const PAGE: usize = 256;
@@ -15,9 +17,10 @@ const PAGE: usize = 256;
 pub struct ArchiveReport {
     /// Articles that match their checksums.
     pub good_articles: u64,
-    /// The ids of articles that do not, each with what is wrong.
-    pub corrupt_articles: Vec<(String, String)>,
-    /// Segments and journals that do not match theirs. A write that was cut off by a crash is no damage: it is in `remarks`.
+    /// The ids of articles that are there and cannot be read.
+    pub unreadable_articles: Vec<String>,
+    /// What was acknowledged and cannot be read, and where. A write that was cut off by a crash is not damage: it is in
+    /// `remarks`.
     pub damage: Vec<String>,
     /// What else there is to say.
     pub remarks: Vec<String>,
@@ -26,8 +29,17 @@ pub struct ArchiveReport {
 impl ArchiveReport {
     /// Whether everything that was acknowledged is there.
     pub fn is_sound(&self) -> bool {
-        self.corrupt_articles.is_empty() && self.damage.is_empty()
+        self.unreadable_articles.is_empty() && self.damage.is_empty()
     }
+}
+
+/// What was brought back of a damaged archive.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RepairReport {
+    /// Articles that the new archive has.
+    pub recovered_articles: u64,
+    /// What it has not: as in [`ArchiveReport`].
+    pub lost: ArchiveReport,
 }
 
 impl EmbeddedArchive {
@@ -36,54 +48,64 @@ impl EmbeddedArchive {
     /// # Errors
     /// [`OpenArchiveError`] if it cannot be opened at all, or another process has it open.
     pub fn verify(directory: &Path) -> Result<ArchiveReport, OpenArchiveError> {
-        let opened = Opened::read(directory, Access::Read)?;
-        let state = opened.state;
-        let mut report = ArchiveReport { damage: opened.damage, remarks: opened.remarks, ..ArchiveReport::default() };
-        // What was in memory was compared with its checksums when it was read.
-        report.good_articles =
-            state.recent.entries().filter_map(|(id, _)| state.find(id).ok()).filter(is_in_memory).count() as u64;
-        for place in state.segments.places().filter(|place| !state.hidden.contains(place)) {
-            match state.segments.article(place) {
-                Ok(_) => report.good_articles += 1,
-                Err(error) => report.corrupt_articles.push((state.segments.id(place).to_owned(), error.to_string())),
-            }
-        }
-        report.corrupt_articles.sort();
-        Ok(report)
+        Self::export(directory, |_| Ok(()))
     }
 
-    /// Calls `on_article` with every article in the order of the ids, until it fails; changes nothing. Corrupt ones are
-    /// left out, and returned.
+    /// Calls `on_article` with every article that can be read, in the order of their ids, until it fails; changes nothing.
+    /// Returns what was read and what could not be.
     ///
     /// # Errors
     /// As [`Self::verify`]; what `on_article` fails with.
     pub fn export<E: From<OpenArchiveError>>(
         directory: &Path,
         mut on_article: impl FnMut(ArchivedArticle) -> Result<(), E>,
-    ) -> Result<Vec<String>, E> {
-        let opened = Opened::read(directory, Access::Read)?;
-        let mut problems = opened.damage;
-        let shared = Shared::new(opened.state);
+    ) -> Result<ArchiveReport, E> {
+        let opened = Opened::read(directory, Access::Read, ArchiveOptions::default())?;
+        let mut report = ArchiveReport { damage: opened.damage, remarks: opened.remarks, ..ArchiveReport::default() };
+        let shared = Shared::new(opened.state, opened.records);
         let mut after: Option<ArticleId> = None;
         loop {
-            let ids = shared.ids_after(after.as_ref(), PAGE).map_err(|source| index_error(directory, source))?;
-            let Some(last) = ids.last().cloned() else { return Ok(problems) };
-            for id in ids {
-                match shared.get(&id) {
-                    Ok(Some(article)) => on_article(article)?,
-                    Ok(None) => {}
-                    Err(error) => problems.push(error.to_string()),
-                }
+            let page = shared.list(after.as_ref(), PAGE, usize::MAX).map_err(|source| failed(directory, source))?;
+            report.good_articles += page.articles.len() as u64;
+            report.unreadable_articles.extend(page.unreadable.into_iter().map(String::from));
+            page.articles.into_iter().try_for_each(&mut on_article)?;
+            if !page.is_more {
+                return Ok(report);
             }
-            after = Some(last);
+            after = page.last;
         }
+    }
+
+    /// Makes a new archive in `to` of all articles that can be read of the one in `directory`, which stays as it is.
+    ///
+    /// # Errors
+    /// [`OpenArchiveError`] if the one cannot be opened at all, or the other one is there already or cannot be written.
+    pub fn repair(directory: &Path, to: &Path) -> Result<RepairReport, OpenArchiveError> {
+        let repaired = Self::open(to, ArchiveOptions::default())?;
+        if repaired.status().article_count > 0 || repaired.status().condition != Condition::Ready {
+            let reason = "there is an archive already".to_owned();
+            return Err(failed(to, IndexError::ReadOnly { reason }));
+        }
+        let mut batch = Vec::new();
+        let store = |batch: &mut Vec<Write>| {
+            let (sender, outcome) = mpsc::channel();
+            let done = Box::new(move |stored| drop(sender.send(stored)));
+            // Nothing else is waiting: there is room.
+            let given = repaired.write(std::mem::take(batch), done);
+            let stored = given.map_or(Err(IndexError::Closed), |()| outcome.recv().unwrap_or(Err(IndexError::Closed)));
+            stored.map(drop).map_err(|source| failed(to, source))
+        };
+        let lost = Self::export(directory, |article| {
+            batch.push(Write::Put(Box::new(article)));
+            if batch.len() >= PAGE { store(&mut batch) } else { Ok(()) }
+        })?;
+        if !batch.is_empty() {
+            store(&mut batch)?;
+        }
+        Ok(RepairReport { recovered_articles: lost.good_articles, lost })
     }
 }
 
-fn index_error(directory: &Path, source: IndexError) -> OpenArchiveError {
+fn failed(directory: &Path, source: IndexError) -> OpenArchiveError {
     OpenArchiveError::Index { path: directory.to_owned(), source }
-}
-
-fn is_in_memory(found: &Found) -> bool {
-    matches!(found, Found::Memory(_))
 }

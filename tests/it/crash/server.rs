@@ -229,21 +229,29 @@ async fn nothing_acknowledged_is_lost_when_the_server_is_killed() {
 async fn a_server_says_what_is_wrong_with_its_archive() {
     let directory = tempfile::tempdir().expect("a directory");
     archive_of_two_segments(directory.path());
-    flip_a_bit_in_the_middle(&files_ending(&directory.path().join("index"), ".store")[0]);
+    flip_a_bit_in_the_middle(&files_ending(directory.path(), "journal-000000000001")[0]);
     let server = Process::start(directory.path());
     server.serving().await;
     let channel = channel(server.address).await;
     let info = ServerServiceClient::new(channel.clone()).get_server_info(pb::GetServerInfoRequest {}).await;
     let archive = info.expect("it answers").into_inner().archive.expect("an archive");
     assert_eq!(archive.state(), pb::ArchiveState::Damaged);
-    assert!(archive.failure.contains(".store"), "{}", archive.failure);
+    assert!(archive.failure.contains("journal 1: "), "{}", archive.failure);
+    assert_eq!((archive.unreadable_count, archive.article_count), (1, 110));
     let mut articles = ArticleServiceClient::new(channel);
     let found = articles.get_article(pb::GetArticleRequest { id: "000105".to_owned() }).await.expect("it is whole");
     assert_eq!(found.into_inner().article.expect("the article").title, "Article 105");
     let request = pb::PutArticleRequest { article: Some(article("new", 1)) };
     let status = articles.put_article(request).await.expect_err("nothing is written");
     assert_eq!(refusal(&status), (Code::FailedPrecondition, "ARCHIVE_DAMAGED".to_owned()));
-    assert!(details(&status).error_info().is_some_and(|info| info.metadata["failure"].contains(".store")));
+    assert!(details(&status).error_info().is_some_and(|info| info.metadata["failure"].contains("journal 1: ")));
+    // What cannot be read is named, in a list and by itself.
+    let request = pb::ListArticlesRequest { page_size: 1_000, page_token: String::new() };
+    let page = articles.list_articles(request).await.expect("a page").into_inner();
+    assert_eq!((page.articles.len(), page.unreadable_ids.len(), page.is_incomplete), (109, 1, false));
+    let request = pb::GetArticleRequest { id: page.unreadable_ids[0].clone() };
+    let status = articles.get_article(request).await.expect_err("it cannot be read");
+    assert_eq!(refusal(&status), (Code::DataLoss, "ARTICLE_CORRUPT".to_owned()));
 
     let second = Command::new(env!("CARGO_BIN_EXE_slugline"))
         .args(["archive", "verify"])
@@ -251,7 +259,7 @@ async fn a_server_says_what_is_wrong_with_its_archive() {
         .output()
         .expect("the binary starts");
     let said = String::from_utf8_lossy(&second.stdout).into_owned();
-    assert!(second.status.code() == Some(1) && said.contains("damaged: segment"), "{said}");
+    assert!(second.status.code() == Some(1) && said.contains("damaged: journal 1: "), "{said}");
 }
 
 #[tokio::test]

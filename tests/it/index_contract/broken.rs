@@ -4,8 +4,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use slugline::index::{
-    ArchivedArticle, ArticleId, Filter, IndexError, IndexStatus, MemoryIndex, SimilarPage, SimilarQuery, SimilarSource,
-    SimilarityIndex, Write, WriteDone, WriteOutcome,
+    ArchivedArticle, ArticleId, ArticlePage, Deadline, Filter, IndexError, IndexStatus, MemoryIndex, NoRoom, SimilarPage,
+    SimilarQuery, SimilarSource, SimilarityIndex, Write, WriteDone, WriteOutcome,
 };
 
 use super::{BEHAVIOURS, text};
@@ -22,6 +22,7 @@ enum Fault {
     IgnoresFilter,
     IgnoresLeastSimilarity,
     RepeatsPages,
+    IgnoresDeadline,
     FindsNothingUnknown,
     NamesNoTerms,
     CountsWrong,
@@ -36,13 +37,14 @@ struct Broken {
 }
 
 impl SimilarityIndex for Broken {
-    fn write(&self, mut batch: Vec<Write>, done: WriteDone) {
+    fn write(&self, mut batch: Vec<Write>, done: WriteDone) -> Result<(), NoRoom> {
         if self.fault == Fault::ForgetsDeletion {
             batch.retain(|write| matches!(write, Write::Put(_)));
             return self.inner.write(batch, Box::new(|_| done(Ok(vec![WriteOutcome::Deleted]))));
         }
         if self.fault == Fault::LosesThirdWrite && self.writes.fetch_add(1, Ordering::Relaxed) % 3 == 2 {
-            return done(Ok(vec![WriteOutcome::Created; batch.len()]));
+            done(Ok(vec![WriteOutcome::Created; batch.len()]));
+            return Ok(());
         }
         if self.fault == Fault::KeepsOldText {
             for write in &mut batch {
@@ -53,14 +55,14 @@ impl SimilarityIndex for Broken {
                 }
             }
         }
-        self.inner.write(batch, done);
+        self.inner.write(batch, done)
     }
 
     fn get(&self, id: &ArticleId) -> Result<Option<ArchivedArticle>, IndexError> {
         self.inner.get(id)
     }
 
-    fn list(&self, after: Option<&ArticleId>, count: usize, bytes: usize) -> Result<Vec<ArchivedArticle>, IndexError> {
+    fn list(&self, after: Option<&ArticleId>, count: usize, bytes: usize) -> Result<ArticlePage, IndexError> {
         self.inner.list(after, count, bytes)
     }
 
@@ -75,6 +77,7 @@ impl SimilarityIndex for Broken {
             (Fault::IgnoresFilter, _) => query.filter = Filter::default(),
             (Fault::IgnoresLeastSimilarity, _) => query.min_similarity = 0.0,
             (Fault::RepeatsPages, _) => query.after = None,
+            (Fault::IgnoresDeadline, _) => query.deadline = Deadline::default(),
             _ => {}
         }
         let found = self.inner.find_similar(&query);
@@ -119,6 +122,7 @@ fn a_broken_backend_does_not_pass() {
         Fault::IgnoresFilter,
         Fault::IgnoresLeastSimilarity,
         Fault::RepeatsPages,
+        Fault::IgnoresDeadline,
         Fault::FindsNothingUnknown,
         Fault::NamesNoTerms,
         Fault::CountsWrong,

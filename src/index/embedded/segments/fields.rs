@@ -1,20 +1,21 @@
 //! The fields of an article in tantivy's index, and the tags that filters find it by.
 
-use tantivy::schema::{FAST, Field, IndexRecordOption, STORED, Schema, TextFieldIndexing, TextOptions};
+use tantivy::schema::{FAST, Field, IndexRecordOption, Schema, TextFieldIndexing, TextOptions};
 
 use crate::index::ArchivedArticle;
 use crate::index::query::languages;
 
-/// The column of [`crate::index::record::stamp`]s.
-pub(super) const STAMP: &str = "stamp";
+/// The columns of where an article lies: the number of its journal; and the offset there with the size in the lower 32 bits.
+pub(super) const JOURNAL: &str = "journal";
+pub(super) const EXTENT: &str = "extent";
 
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Fields {
     pub(super) id: Field,
     pub(super) tags: Field,
     pub(super) published: Field,
-    pub(super) stamp: Field,
-    pub(super) record: Field,
+    pub(super) journal: Field,
+    pub(super) extent: Field,
 }
 
 pub(super) fn schema() -> (Schema, Fields) {
@@ -26,8 +27,8 @@ pub(super) fn schema() -> (Schema, Fields) {
         id: schema.add_text_field("id", text.clone()),
         tags: schema.add_text_field("tags", text),
         published: schema.add_i64_field("published", FAST),
-        stamp: schema.add_u64_field(STAMP, FAST),
-        record: schema.add_bytes_field("record", STORED),
+        journal: schema.add_u64_field(JOURNAL, FAST),
+        extent: schema.add_u64_field(EXTENT, FAST),
     };
     (schema.build(), fields)
 }

@@ -1,10 +1,12 @@
-//! The folded part of the archive: articles in the segments of tantivy. Only the files of this folder name it.
+//! The index: what articles are found by, in the segments of tantivy. Only the files of this folder name it.
 //!
-//! tantivy keeps the articles, their ids and tags, merges segments, and makes commits whole. Ranking is not its: vectors, and the
-//! postings that candidates are summed up from, lie in a file of our own, which is made when a segment is first opened (ADR 13).
+//! All of it is derived from the journals, and made anew from them where it is damaged. tantivy keeps the ids and tags of the
+//! articles and where they lie, merges segments, and makes commits whole. Ranking is not its: vectors, and the postings that
+//! candidates are summed up from, lie in a file of our own, which is made when a segment is first opened (ADR 13).
 
 mod derived;
 mod derived_files;
+mod directory;
 mod fields;
 mod postings;
 mod search;
@@ -23,9 +25,10 @@ use tantivy::{DocSet as _, TERMINATED, TantivyError};
 use self::fields::topic_tag;
 use self::vectors::entries;
 use self::view::SegmentView;
-use super::super::record;
 use super::super::vector::{QueryVector, Vector, cosine};
-use super::super::{ArchivedArticle, ArticleId, IndexError};
+use super::super::{ArchivedArticle, ArticleId, IndexError, RecordError};
+use super::journal::Extent;
+use super::records::Records;
 
 /// What a failure of tantivy is to the archive. Its errors keep no kind once they have passed a thread of it: the text has to
 /// do.
@@ -80,10 +83,28 @@ impl Segments {
         self.view(place).ids.at(place.document)
     }
 
-    /// The article at a place, read from disk.
-    pub(super) fn article(&self, place: Place) -> Result<ArchivedArticle, IndexError> {
-        let bytes = self.view(place).record(place.document).map_err(|error| failure("cannot read an article", &error))?;
-        record::to_article(&bytes).map_err(|source| IndexError::Corrupt { id: self.id(place).to_owned(), source })
+    /// Where the journals have the article at a place.
+    pub(super) fn extent(&self, place: Place) -> Option<Extent> {
+        self.view(place).extent(place.document)
+    }
+
+    /// The article at a place, read from its journal.
+    pub(super) fn article(&self, place: Place, records: &Records) -> Result<ArchivedArticle, IndexError> {
+        let id = self.id(place);
+        let Some(extent) = self.extent(place) else {
+            return Err(IndexError::Corrupt { id: id.to_owned(), source: RecordError::Missing });
+        };
+        records.article(extent, id)
+    }
+
+    /// How much the articles take in the journals, in bytes.
+    pub(super) fn live_bytes(&self) -> u64 {
+        self.views.iter().map(|view| view.live_bytes).sum()
+    }
+
+    /// The first journal that one of the articles lies in; None where there is no article.
+    pub(super) fn oldest_journal(&self) -> Option<u64> {
+        self.views.iter().filter_map(|view| view.oldest_journal).min()
     }
 
     /// How similar the article at a place is to a query.
@@ -102,13 +123,6 @@ impl Segments {
             entries: entries(derived.vector(place.document)).collect(),
             squared_length: derived.squared_length(place.document),
         }
-    }
-
-    /// Every article, in no order.
-    pub(super) fn places(&self) -> impl Iterator<Item = Place> {
-        (0..)
-            .zip(&self.views)
-            .flat_map(|(segment, view)| view.reader.doc_ids_alive().map(move |document| Place { segment, document }))
     }
 
     /// The ids after `after` in order, at most `count` of those that are not hidden, and where each is.

@@ -3,10 +3,10 @@
 use std::cell::RefCell;
 
 use super::postings::{PAGE_ARTICLES, Postings, Span};
-use super::{Hidden, Place, Segments, reading};
+use super::{Hidden, Place, Segments};
 use crate::index::IndexError;
 use crate::index::embedded::best::Best;
-use crate::index::query::Filter;
+use crate::index::query::{Deadline, Filter};
 use crate::index::vector::{QueryTerm, weight};
 
 /// What it costs to look at a term's postings in a page, in postings.
@@ -65,18 +65,20 @@ impl Segments {
         filter: &Filter,
         hidden: &Hidden,
         count: usize,
+        deadline: Deadline,
     ) -> Result<Vec<(f32, Place)>, IndexError> {
         let mut best = Best::new(count);
         let mut spans = plan.spans.iter();
         SUMS.with_borrow_mut(|sums| {
             for (segment, view) in (0..).zip(&self.views) {
-                let allowed = if filter.is_empty() { None } else { Some(view.allowed(filter).map_err(reading)?) };
+                let allowed = if filter.is_empty() { None } else { Some(view.allowed(filter, deadline)?) };
                 let is_allowed = |document: u32| {
                     allowed.as_ref().is_none_or(|allowed| allowed[document as usize])
                         && (hidden.is_empty() || !hidden.contains(&Place { segment, document }))
                 };
                 let pages = view.inverse_lengths.chunks(PAGE_ARTICLES);
                 for ((first, inverse_lengths), spans) in (0..).step_by(PAGE_ARTICLES).zip(pages).zip(&mut spans) {
+                    deadline.check()?;
                     sums[..inverse_lengths.len()].fill(0.0);
                     add_up(&view.derived.postings, spans, sums);
                     best.push_all(&sums[..inverse_lengths.len()], inverse_lengths, |number| {

@@ -1,23 +1,23 @@
 //! The archive's directory of segments, and what writes them.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tantivy::directory::{META_LOCK, MmapDirectory, WatchCallback, WatchHandle};
+use tantivy::directory::{META_LOCK, WatchCallback, WatchHandle};
 use tantivy::indexer::{IndexWriterOptions, LogMergePolicy};
-use tantivy::{
-    Directory as _, Index, IndexMeta, IndexSettings, IndexWriter, SegmentReader, TantivyDocument, TantivyError, Term,
-};
+use tantivy::{Directory as _, Index, IndexMeta, IndexWriter, SegmentReader, TantivyDocument, TantivyError, Term};
 
 use super::derived_files::DerivedFiles;
-use super::fields::{Fields, STAMP, schema, tags};
+use super::directory::SegmentDirectory;
+use super::fields::{Fields, schema, tags};
 use super::vectors::PackedVector;
-use super::view::{STORE_CACHE_BLOCKS, SegmentView, record};
+use super::view::{Extents, SegmentView, packed};
 use super::{Segments, failure};
+use crate::index::embedded::journal::Extent;
 use crate::index::embedded::recent::{Recent, RecentEntry};
-use crate::index::record::{stamp, to_article};
+use crate::index::embedded::records::Records;
 use crate::index::vector::of_text;
 use crate::index::{IndexError, PublishTime};
 
@@ -28,14 +28,13 @@ const WRITER_BYTES: usize = 64 << 20;
 const MERGED_AT_ONCE: usize = 8;
 /// A segment with more than this share of deleted articles is written anew, to give their space back.
 const MAX_DELETED_SHARE: f32 = 0.2;
-/// Stored articles are packed in blocks of this size, in bytes: half of tantivy's default, for a search reads ten of them.
-const STORE_BLOCK_BYTES: usize = 8 << 10;
 
 /// The archive's directory of segments, and what writes them.
 pub(in crate::index::embedded) struct Store {
     index: Index,
     fields: Fields,
     derived: DerivedFiles,
+    records: Arc<Records>,
     /// None until the first fold, and after one that failed.
     writer: Option<IndexWriter>,
     /// Whether the index may have articles that no [`Segments`] has shown.
@@ -44,28 +43,30 @@ pub(in crate::index::embedded) struct Store {
 }
 
 impl Store {
-    /// Opens the directory; makes it what it is to be where nothing is in it.
-    pub(in crate::index::embedded) fn create(directory: &Path) -> Result<Self, IndexError> {
+    /// Makes an index in an empty directory. `records` are the articles that it is to be of.
+    pub(in crate::index::embedded) fn create(directory: &Path, records: Arc<Records>) -> Result<Self, IndexError> {
         let (schema, fields) = schema();
-        let opened = MmapDirectory::open(directory).map_err(TantivyError::from);
-        let settings = IndexSettings { docstore_blocksize: STORE_BLOCK_BYTES, ..IndexSettings::default() };
-        let index = opened.and_then(|directory| Index::builder().schema(schema).settings(settings).open_or_create(directory));
-        Ok(Self::of(index.map_err(|error| failure("cannot create the index", &error))?, fields, directory))
+        let opened = SegmentDirectory::open(directory);
+        let index = opened.and_then(|directory| Index::builder().schema(schema).open_or_create(directory));
+        let index = index.map_err(|error| failure("cannot create the index", &error))?;
+        Ok(Self::of(index, fields, directory, records))
     }
 
     /// Opens the directory as it is, without writing to it.
-    pub(in crate::index::embedded) fn open(directory: &Path) -> Result<Self, IndexError> {
+    pub(in crate::index::embedded) fn open(directory: &Path, records: Arc<Records>) -> Result<Self, IndexError> {
         let (schema, fields) = schema();
-        let index = Index::open_in_dir(directory).map_err(|error| failure("cannot open the index", &error))?;
+        let index = SegmentDirectory::open(directory).and_then(Index::open);
+        let index = index.map_err(|error| failure("cannot open the index", &error))?;
         if index.schema() != schema {
             let reason = "its schema is not that of this version".to_owned();
             return Err(IndexError::Storage { action: "cannot open the index", reason });
         }
-        Ok(Self::of(index, fields, directory))
+        Ok(Self::of(index, fields, directory, records))
     }
 
-    fn of(index: Index, fields: Fields, directory: &Path) -> Self {
-        Self { index, fields, derived: DerivedFiles::of(directory), writer: None, is_ahead: false, _watch: None }
+    fn of(index: Index, fields: Fields, directory: &Path, records: Arc<Records>) -> Self {
+        let derived = DerivedFiles::of(directory);
+        Self { index, fields, derived, records, writer: None, is_ahead: false, _watch: None }
     }
 
     /// Calls `on_change` whenever the segments may have changed: after a fold, and after a merge of segments.
@@ -128,8 +129,8 @@ impl Store {
                 if let Some(PublishTime(time)) = article.article.publish_time {
                     document.add_i64(fields.published, time);
                 }
-                document.add_u64(fields.stamp, stamp(&article.record));
-                document.add_bytes(fields.record, &article.record);
+                document.add_u64(fields.journal, article.extent.journal);
+                document.add_u64(fields.extent, packed(article.extent));
                 writer.add_document(document)?;
             }
         }
@@ -158,10 +159,7 @@ impl Store {
         // Keeps files from being removed while they are opened.
         let _lock = self.index.directory().acquire_lock(&META_LOCK).map_err(|error| failed(TantivyError::from(error)))?;
         let metas: IndexMeta = self.index.load_metas().map_err(failed)?;
-        let journal = metas.payload.as_deref().map_or(Ok(0), str::parse).map_err(|_| IndexError::Storage {
-            action: "cannot read the index",
-            reason: "its commit does not name a journal".to_owned(),
-        })?;
+        let journal = journal(&metas)?;
         let mut known = KnownVectors::default();
         folded.into_iter().for_each(|folded| known.add_recent(folded));
         let is_gone = |view: &&Arc<SegmentView>| !metas.segments.iter().any(|meta| meta.id().uuid_string() == view.key.0);
@@ -176,7 +174,7 @@ impl Store {
             let reader = SegmentReader::open(&self.index.segment(meta.clone())).map_err(failed)?;
             let derived = match previous.views.iter().find(|view| view.key.0 == key.0) {
                 Some(view) => Arc::clone(&view.derived),
-                None => self.derived.make(&key.0, Access::Write, &self.vectors(&reader, &known).map_err(failed)?),
+                None => self.derived.make(&key.0, Access::Write, &self.vectors(&reader, &known)?),
             };
             segments.views.push(Arc::new(SegmentView::open(reader, key, self.fields, derived).map_err(failed)?));
         }
@@ -186,70 +184,87 @@ impl Store {
     }
 
     /// The vectors of a segment's articles: those that are known, and what the others' texts make.
-    fn vectors<'a>(&self, reader: &SegmentReader, known: &'a KnownVectors<'_>) -> Result<Vec<PackedVector<'a>>, TantivyError> {
-        let stamps = reader.fast_fields().u64(STAMP)?;
-        let store = reader.get_store_reader(STORE_CACHE_BLOCKS)?;
-        let vector = |document: u32| {
-            // One that is deleted is never found.
-            if reader.is_deleted(document) {
-                return Ok(PackedVector::default());
+    fn vectors<'a>(&self, reader: &SegmentReader, known: &'a KnownVectors<'_>) -> Result<Vec<PackedVector<'a>>, IndexError> {
+        let failed = |error: TantivyError| failure("cannot read the index", &error);
+        let extents = Extents::of(reader).map_err(failed)?;
+        let mut vectors = vec![PackedVector::default(); reader.max_doc() as usize];
+        let mut others = Vec::new();
+        // One that is deleted is never found.
+        for document in reader.doc_ids_alive() {
+            let Some(extent) = extents.at(document) else { continue };
+            match known.0.get(&extent) {
+                Some(vector) => vectors[document as usize] = vector.borrowed(),
+                None => others.push((document, extent)),
             }
-            if let Some(vector) = stamps.first(document).and_then(|stamp| known.0.get(&stamp)) {
-                return Ok(vector.borrowed());
-            }
-            // An article that is damaged has nothing to be found by.
-            let article = to_article(&record(&store, self.fields.record, document)?);
-            Ok(article.map_or_else(|_| PackedVector::default(), |article| PackedVector::from(&of_text(article.text()))))
-        };
-        (0..reader.max_doc()).map(vector).collect()
+        }
+        if others.is_empty() {
+            return Ok(vectors);
+        }
+        let ids = super::view::Ids::of(reader, self.fields).map_err(failed)?;
+        for (document, extent) in others {
+            vectors[document as usize] = match self.records.article(extent, ids.at(document)) {
+                Ok(article) => PackedVector::from(&of_text(article.text())),
+                // An article that is damaged has nothing to be found by.
+                Err(IndexError::Corrupt { .. }) => continue,
+                Err(error) => return Err(error),
+            };
+        }
+        Ok(vectors)
     }
 
-    /// The segments that match their checksums, and what is wrong with the others. Reads all of the index.
-    pub(in crate::index::embedded) fn verified_segments(&self, access: Access) -> Result<(Segments, Vec<String>), IndexError> {
+    /// The segments as they are, each compared with its checksums. Reads all of the index.
+    ///
+    /// # Errors
+    /// What is wrong with it, for one that is to be made anew.
+    pub(in crate::index::embedded) fn verified_segments(&self, access: Access) -> Result<Segments, IndexError> {
         let failed = |error: TantivyError| failure("cannot read the index", &error);
         let metas: IndexMeta = self.index.load_metas().map_err(failed)?;
-        let journal = metas.payload.as_deref().and_then(|payload| payload.parse().ok()).unwrap_or(0);
-        let mut segments = Segments { views: Vec::new(), journal };
-        let mut damage = Vec::new();
+        let mut segments = Segments { views: Vec::new(), journal: journal(&metas)? };
         for meta in &metas.segments {
             let name = meta.id().uuid_string();
-            let directory = self.index.directory();
-            let broken: BTreeSet<PathBuf> = metas
-                .list_segment_files()
-                .into_iter()
-                .filter(|path| path.to_str().is_some_and(|path| path.starts_with(&name)))
-                .filter(|path| directory.exists(path).unwrap_or(true) || is_needed(path))
-                .filter(|path| !matches!(directory.validate_checksum(path), Ok(true)))
-                .collect();
-            if !broken.is_empty() {
-                let files: Vec<String> = broken.iter().map(|path| path.display().to_string()).collect();
-                damage.push(format!("segment {name} of {} articles ({})", meta.num_docs(), files.join(", ")));
-                continue;
+            if let Some(path) = self.damaged_file(&metas, &name) {
+                return Err(damaged(format!("{} is damaged", path.display())));
             }
-            let key = (name.clone(), meta.delete_opstamp());
             let segment = self.index.segment(meta.clone());
-            // A file that is damaged and yet matches its checksum is not to take the rest with it.
+            // What is damaged and yet matches its checksum is not to end the process.
             let opened = catch_unwind(AssertUnwindSafe(|| {
-                let reader = SegmentReader::open(&segment)?;
+                let reader = SegmentReader::open(&segment).map_err(failed)?;
                 let derived = match self.derived.find(&name, reader.max_doc()) {
                     Some(derived) => derived,
                     None => self.derived.make(&name, access, &self.vectors(&reader, &KnownVectors::default())?),
                 };
-                SegmentView::open(reader, key, self.fields, derived)
+                let key = (name.clone(), meta.delete_opstamp());
+                SegmentView::open(reader, key, self.fields, derived).map_err(failed)
             }));
-            match opened {
-                Ok(Ok(view)) => segments.views.push(Arc::new(view)),
-                Ok(Err(error)) => damage.push(format!("segment {name} of {} articles ({error})", meta.num_docs())),
-                Err(_) => damage.push(format!("segment {name} of {} articles", meta.num_docs())),
-            }
+            let view = opened.unwrap_or_else(|_| Err(damaged(format!("segment {name} cannot be read"))))?;
+            segments.views.push(Arc::new(view));
         }
-        Ok((segments, damage))
+        Ok(segments)
+    }
+
+    /// A file of a segment that does not match its checksum, or is missing.
+    fn damaged_file(&self, metas: &IndexMeta, segment: &str) -> Option<PathBuf> {
+        let directory = self.index.directory();
+        let files = metas.list_segment_files().into_iter();
+        let of_segment = files.filter(|path| path.to_str().is_some_and(|path| path.starts_with(segment)));
+        let mut there = of_segment.filter(|path| directory.exists(path).unwrap_or(true) || is_needed(path));
+        there.find(|path| !matches!(directory.validate_checksum(path), Ok(true)))
     }
 }
 
-/// Vectors by the stamps of their articles.
+fn damaged(reason: String) -> IndexError {
+    IndexError::Storage { action: "cannot read the index", reason }
+}
+
+/// The first journal that is not in the index; 0 before the first fold.
+fn journal(metas: &IndexMeta) -> Result<u64, IndexError> {
+    let named = metas.payload.as_deref().map_or(Ok(0), str::parse);
+    named.map_err(|_| damaged("its commit does not name a journal".to_owned()))
+}
+
+/// Vectors by where the journals have their articles.
 #[derive(Default)]
-struct KnownVectors<'a>(HashMap<u64, PackedVector<'a>>);
+struct KnownVectors<'a>(HashMap<Extent, PackedVector<'a>>);
 
 impl<'a> KnownVectors<'a> {
     fn add_recent(&mut self, recent: &Recent) {
@@ -257,13 +272,13 @@ impl<'a> KnownVectors<'a> {
             RecentEntry::Article(article) => Some(article),
             RecentEntry::Deleted => None,
         });
-        self.0.extend(articles.map(|article| (stamp(&article.record), PackedVector::from(&article.vector))));
+        self.0.extend(articles.map(|article| (article.extent, PackedVector::from(&*article.vector))));
     }
 
     fn add_segment(&mut self, view: &'a SegmentView) {
         let vectors = view.reader.doc_ids_alive().filter_map(|document| {
             let (bytes, squared_length) = (view.derived.vector(document).into(), view.derived.squared_length(document));
-            Some((view.stamp(document)?, PackedVector { bytes, squared_length }))
+            Some((view.extent(document)?, PackedVector { bytes, squared_length }))
         });
         self.0.extend(vectors);
     }
@@ -271,7 +286,7 @@ impl<'a> KnownVectors<'a> {
 
 /// Whether a segment cannot be without this file: not every segment has deletions, or positions.
 fn is_needed(path: &Path) -> bool {
-    ["term", "idx", "store", "fast"].iter().any(|extension| path.extension().is_some_and(|found| found == *extension))
+    ["term", "idx", "fast"].iter().any(|extension| path.extension().is_some_and(|found| found == *extension))
 }
 
 /// Whether files may be written beside those that are read.

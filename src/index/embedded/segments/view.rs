@@ -3,17 +3,18 @@
 use std::sync::Arc;
 
 use tantivy::columnar::Column;
-use tantivy::schema::{Field, IndexRecordOption, Value as _};
-use tantivy::store::StoreReader;
-use tantivy::{DocSet as _, InvertedIndexReader, Opstamp, SegmentReader, TERMINATED, TantivyDocument, TantivyError};
+use tantivy::schema::IndexRecordOption;
+use tantivy::{DocSet as _, InvertedIndexReader, Opstamp, SegmentReader, TERMINATED, TantivyError};
 
 use super::derived::Derived;
-use super::fields::{Fields, STAMP, label_tag, language_tag, source_tag, topic_tag};
-use crate::index::PublishTime;
-use crate::index::query::Filter;
+use super::fields::{EXTENT, Fields, JOURNAL, label_tag, language_tag, source_tag, topic_tag};
+use super::reading;
+use crate::index::embedded::journal::Extent;
+use crate::index::query::{Deadline, Filter};
+use crate::index::{IndexError, PublishTime};
 
-/// Blocks of stored articles that are kept unpacked, a segment.
-pub(super) const STORE_CACHE_BLOCKS: usize = 16;
+/// The place in a filter's tags at which the deadline is looked at again.
+const TAGS_AT_ONCE: usize = 8;
 
 /// A segment, opened, with what every search needs of it in memory.
 pub(super) struct SegmentView {
@@ -24,9 +25,11 @@ pub(super) struct SegmentView {
     pub(super) derived: Arc<Derived>,
     pub(super) tags: Arc<InvertedIndexReader>,
     published: Column<i64>,
-    stamps: Column<u64>,
-    store: StoreReader,
-    record: Field,
+    extents: Extents,
+    /// How much its articles take in the journals, in bytes; deleted ones do not count.
+    pub(super) live_bytes: u64,
+    /// The first journal that one of them lies in; none where there is none.
+    pub(super) oldest_journal: Option<u64>,
     pub(super) ids: Ids,
     /// 1 / length of each vector; 0 for a deleted article, which so is never found.
     pub(super) inverse_lengths: Vec<f32>,
@@ -46,19 +49,20 @@ impl SegmentView {
         fields: Fields,
         derived: Arc<Derived>,
     ) -> Result<Self, TantivyError> {
-        let fast = reader.fast_fields();
         let id_terms = reader.inverted_index(fields.id)?;
         let inverse_length = |document: u32| match derived.squared_length(document) {
             squared @ 1.. if !reader.is_deleted(document) => 1.0 / (squared as f32).sqrt(),
             _ => 0.0,
         };
+        let extents = Extents::of(&reader)?;
+        let live = || reader.doc_ids_alive().filter_map(|document| extents.at(document));
         Ok(Self {
             key,
+            live_bytes: live().map(|extent| u64::from(extent.size)).sum(),
+            oldest_journal: live().map(|extent| extent.journal).min(),
             tags: reader.inverted_index(fields.tags)?,
-            published: fast.i64("published")?,
-            stamps: fast.u64(STAMP)?,
-            record: fields.record,
-            store: reader.get_store_reader(STORE_CACHE_BLOCKS)?,
+            published: reader.fast_fields().i64("published")?,
+            extents,
             ids: Ids::read(&id_terms, reader.max_doc())?,
             inverse_lengths: (0..reader.max_doc()).map(inverse_length).collect(),
             id_terms,
@@ -67,14 +71,9 @@ impl SegmentView {
         })
     }
 
-    /// The stamp of an article's record; None where its column has none.
-    pub(super) fn stamp(&self, document: u32) -> Option<u64> {
-        self.stamps.first(document)
-    }
-
-    /// The article as it is stored, read from disk.
-    pub(super) fn record(&self, document: u32) -> Result<Vec<u8>, TantivyError> {
-        record(&self.store, self.record, document)
+    /// Where the journals have the article; None where its columns have nothing.
+    pub(super) fn extent(&self, document: u32) -> Option<Extent> {
+        self.extents.at(document)
     }
 
     pub(super) fn find(&self, id: &str) -> std::io::Result<Option<u32>> {
@@ -97,7 +96,10 @@ impl SegmentView {
     }
 
     /// Which articles pass the filter.
-    pub(super) fn allowed(&self, filter: &Filter) -> std::io::Result<Vec<bool>> {
+    ///
+    /// # Errors
+    /// [`IndexError::Late`] when the deadline passes; [`IndexError::Storage`].
+    pub(super) fn allowed(&self, filter: &Filter, deadline: Deadline) -> Result<Vec<bool>, IndexError> {
         let mut allowed = vec![true; self.reader.max_doc() as usize];
         let topics = filter.topics.iter().map(|topic| topic_tag(topic)).collect();
         let sources = filter.sources.iter().map(|source| source_tag(source)).collect();
@@ -107,12 +109,10 @@ impl SegmentView {
             [topics, sources, languages].into_iter().filter(|tags: &Vec<_>| !tags.is_empty()).collect();
         for tags in any_of.into_iter().chain(labels) {
             let mut has_one = vec![false; allowed.len()];
-            for tag in tags {
-                let Some(info) = self.tags.terms().get(&tag)? else { continue };
-                let mut postings = self.tags.read_postings_from_terminfo(&info, IndexRecordOption::Basic)?;
-                while postings.doc() != TERMINATED {
-                    has_one[postings.doc() as usize] = true;
-                    postings.advance();
+            for tags in tags.chunks(TAGS_AT_ONCE) {
+                deadline.check()?;
+                for tag in tags {
+                    self.mark(tag, &mut has_one).map_err(reading)?;
                 }
             }
             allowed.iter_mut().zip(has_one).for_each(|(allowed, has_one)| *allowed &= has_one);
@@ -124,28 +124,40 @@ impl SegmentView {
         }
         Ok(allowed)
     }
-}
 
-/// The article as it is stored, read from disk.
-pub(super) fn record(store: &StoreReader, field: Field, document: u32) -> Result<Vec<u8>, TantivyError> {
-    let stored = store.get_document_bytes(document)?;
-    if let Some(record) = only_value(&stored) {
-        return Ok(record.to_vec());
+    /// Marks the articles that have a tag.
+    fn mark(&self, tag: &str, has_it: &mut [bool]) -> std::io::Result<()> {
+        let Some(info) = self.tags.terms().get(tag)? else { return Ok(()) };
+        let mut postings = self.tags.read_postings_from_terminfo(&info, IndexRecordOption::Basic)?;
+        while postings.doc() != TERMINATED {
+            has_it[postings.doc() as usize] = true;
+            postings.advance();
+        }
+        Ok(())
     }
-    let document: TantivyDocument = store.get(document)?;
-    Ok(document.get_first(field).and_then(|value| value.as_bytes()).unwrap_or_default().to_vec())
 }
 
-/// The bytes of the one value that a stored document has, by tantivy's format: `[count of values: VInt = 1][field: u32][type: u8]
-/// [length: VInt][bytes]`. None if it is not that: tantivy itself then reads it, byte by byte, which takes as long as a third of a
-/// search. The bytes carry their own checksum.
-fn only_value(stored: &[u8]) -> Option<&[u8]> {
-    const LAST_BYTE: u8 = 0x80;
-    let (head, rest) = stored.split_first_chunk::<6>()?;
-    let size_end = 1 + rest.iter().take(10).position(|byte| byte & LAST_BYTE != 0)?;
-    let (size, value) = rest.split_at(size_end);
-    let size = size.iter().rev().fold(0_u64, |size, byte| size << 7 | u64::from(byte & !LAST_BYTE));
-    (head[0] == 1 | LAST_BYTE && size == value.len() as u64).then_some(value)
+/// Where the journals have the articles of a segment.
+pub(super) struct Extents {
+    journals: Column<u64>,
+    extents: Column<u64>,
+}
+
+impl Extents {
+    pub(super) fn of(reader: &SegmentReader) -> Result<Self, TantivyError> {
+        let fast = reader.fast_fields();
+        Ok(Self { journals: fast.u64(JOURNAL)?, extents: fast.u64(EXTENT)? })
+    }
+
+    pub(super) fn at(&self, document: u32) -> Option<Extent> {
+        let (journal, extent) = (self.journals.first(document)?, self.extents.first(document)?);
+        Some(Extent { journal, offset: (extent >> 32) as u32, size: extent as u32 })
+    }
+}
+
+/// The offset and the size of an extent as its column has them.
+pub(super) fn packed(extent: Extent) -> u64 {
+    u64::from(extent.offset) << 32 | u64::from(extent.size)
 }
 
 /// The ids of a segment's articles, by their numbers.
@@ -155,6 +167,10 @@ pub(super) struct Ids {
 }
 
 impl Ids {
+    pub(super) fn of(reader: &SegmentReader, fields: Fields) -> Result<Self, TantivyError> {
+        Ok(Self::read(&*reader.inverted_index(fields.id)?, reader.max_doc())?)
+    }
+
     fn read(terms: &InvertedIndexReader, count: u32) -> std::io::Result<Self> {
         let mut ids = Self { text: String::new(), spans: vec![(0, 0); count as usize] };
         let mut stream = terms.terms().stream()?;

@@ -1,0 +1,120 @@
+//! The journals of an archive that is written to: which one is next, and how far they are acknowledged.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Weak;
+
+use super::acknowledged::{Acknowledged, Mark};
+use super::journal::{self, Group, HEADER_BYTES, Journal};
+use super::manifest::Manifest;
+use super::records::Records;
+use super::segments::Segments;
+
+/// Where the next journal goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Next {
+    pub(super) number: u64,
+    /// How much of the one before it was acknowledged, in bytes.
+    pub(super) acknowledged_before: u64,
+}
+
+/// The journals of an archive.
+#[derive(Debug)]
+pub(super) struct Journals {
+    directory: PathBuf,
+    /// The first one that has anything that counts.
+    first: u64,
+    /// None until something is written: nothing is appended to a journal of an earlier process.
+    open: Option<(Journal, Acknowledged)>,
+    next: Next,
+    /// Journals in which nothing counts, each with the segments that searches may still look at it by.
+    emptied: Vec<(u64, Vec<Weak<Segments>>)>,
+}
+
+impl Journals {
+    /// Goes on with those of a directory.
+    pub(super) fn resume(directory: &Path, first: u64, next: Next) -> Self {
+        Self { directory: directory.to_owned(), first, open: None, next, emptied: Vec::new() }
+    }
+
+    /// The first one that has anything that counts.
+    pub(super) fn first(&self) -> u64 {
+        self.first
+    }
+
+    /// A group that is to be appended next.
+    pub(super) fn group(&mut self) -> io::Result<Group> {
+        Ok(self.writable()?.0.group())
+    }
+
+    /// Appends a group; when it comes back, it is on the disk, and known to be acknowledged.
+    pub(super) fn append(&mut self, group: &Group) -> io::Result<()> {
+        let (journal, acknowledged) = self.writable()?;
+        journal.append(group)?;
+        acknowledged.advance(Mark { journal: journal.number, bytes: journal.size_bytes() });
+        Ok(())
+    }
+
+    /// Starts the next journal; returns its number.
+    pub(super) fn rotate(&mut self) -> io::Result<u64> {
+        if let Some((journal, _)) = &self.open {
+            let next = Next { number: journal.number + 1, acknowledged_before: journal.size_bytes() };
+            let created = Journal::create(&self.directory, next.number, next.acknowledged_before)?;
+            self.follow(created);
+        }
+        Ok(self.writable()?.0.number)
+    }
+
+    fn follow(&mut self, next: Journal) {
+        if let Some((journal, acknowledged)) = &mut self.open {
+            acknowledged.advance(Mark { journal: next.number, bytes: next.size_bytes() });
+            *journal = next;
+        }
+    }
+
+    fn writable(&mut self) -> io::Result<&mut (Journal, Acknowledged)> {
+        let (journal, acknowledged) = match self.open.take() {
+            Some((journal, acknowledged)) => match journal.usable(&self.directory) {
+                Ok(journal) => (journal, acknowledged),
+                Err((spent, error)) => {
+                    self.open = Some((spent, acknowledged));
+                    return Err(error);
+                }
+            },
+            None => {
+                let Next { number, acknowledged_before } = self.next;
+                let journal = Journal::create(&self.directory, number, acknowledged_before)?;
+                (journal, Acknowledged::create(&self.directory, Mark { journal: number, bytes: HEADER_BYTES })?)
+            }
+        };
+        Ok(self.open.insert((journal, acknowledged)))
+    }
+
+    /// How much the journals up to `end` take, in bytes; 0 for what cannot be looked at.
+    pub(super) fn size_before(&self, end: u64) -> u64 {
+        let size = |number| fs::metadata(journal::path(&self.directory, number)).map_or(0, |found| found.len());
+        (self.first..end).map(size).sum()
+    }
+
+    /// Lets go of the journals before `first`: no article that counts lies in them, and the index has all of them. Searches that
+    /// began with the segments of before may still read them.
+    pub(super) fn empty_before(&mut self, first: u64, readers: &[Weak<Segments>]) -> io::Result<()> {
+        if first <= self.first {
+            return Ok(());
+        }
+        Manifest { first_journal: first }.write(&self.directory)?;
+        self.emptied.extend((self.first..first).map(|number| (number, readers.to_vec())));
+        self.first = first;
+        Ok(())
+    }
+
+    /// Removes the emptied journals that nobody reads any more.
+    pub(super) fn remove_emptied(&mut self, records: &Records) {
+        for (number, _) in self.emptied.extract_if(.., |(_, readers)| readers.iter().all(|reader| reader.strong_count() == 0)) {
+            records.forget(number);
+            // One that stays is removed at the next start.
+            let _ = fs::remove_file(journal::path(&self.directory, number));
+        }
+    }
+}
