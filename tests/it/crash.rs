@@ -14,6 +14,11 @@ use slugline::index::{
     SimilarSource, SimilarityIndex, Write, WriteOutcome,
 };
 
+/// A number of the environment, for the long form of a test; `usual` where it is not set.
+fn setting(name: &str, usual: u64) -> u64 {
+    std::env::var(name).map_or(usual, |value| value.parse().expect("a number"))
+}
+
 /// A file system of its own; unmounted when dropped.
 struct Mount(PathBuf);
 

@@ -146,3 +146,26 @@ pub(super) struct Inbox {
     pub(super) sender: Sender<Message>,
     pub(super) room: Arc<Room>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::article::ArticleText;
+
+    #[test]
+    fn a_write_without_room_is_given_back_at_once_and_taken_when_there_is_room() {
+        // Nobody takes what is queued: the disk is slow.
+        let (queue, inbox) = Queue::new();
+        let body = "word ".repeat(1 << 20);
+        let article = ArchivedArticle::new("a".parse().expect("an id"), ArticleText { title: "", body: &body });
+        let writes = || vec![Write::Put(Box::new(article.clone()))];
+        let done = || -> WriteDone { Box::new(|_| panic!("nothing is carried out")) };
+        queue.write(writes(), done()).expect("there is room");
+        queue.write(writes(), done()).expect("there is room");
+        let refused = queue.write(writes(), done()).expect_err("there is none");
+        assert_eq!(refused.writes, writes());
+        let Ok(Message::Batch(first)) = inbox.receiver.try_recv() else { panic!("it was queued") };
+        inbox.room.give_back(first.size_bytes);
+        queue.write(refused.writes, refused.done).expect("there is room again");
+    }
+}

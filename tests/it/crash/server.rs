@@ -17,7 +17,7 @@ use tonic_health::pb::health_client::HealthClient;
 use super::{archive_of_two_segments, files_ending, flip_a_bit_in_the_middle};
 use crate::support::{PATIENCE, channel, details, refusal};
 
-/// How often the server is killed.
+/// How often the server is killed, unless the environment says otherwise.
 const KILLS: u64 = 50;
 /// Clients that put, delete and import at the same time.
 const CLIENTS: u64 = 4;
@@ -184,7 +184,8 @@ async fn nothing_acknowledged_is_lost_when_the_server_is_killed() {
     let written = Arc::new(AtomicU64::new(0));
     let mut random = Random(0x0005_1a61_17e0);
     let mut kills_in_work = 0;
-    for kill in 0..KILLS {
+    let kills = super::setting("CRASH_KILLS", KILLS);
+    for kill in 0..kills {
         let server = Process::start(&archive);
         server.serving().await;
         let mut now = known.lock().expect("no panic").clone();
@@ -193,7 +194,7 @@ async fn nothing_acknowledged_is_lost_when_the_server_is_killed() {
         let clients: Vec<_> = (0..CLIENTS)
             .map(|client| {
                 let (known, written) = (Arc::clone(&known), Arc::clone(&written));
-                tokio::spawn(write_until_killed(server.address, client, KILLS * client + kill, known, written))
+                tokio::spawn(write_until_killed(server.address, client, kills * client + kill, known, written))
             })
             .collect();
         // At a moment that is random, by work done and not by the clock alone: so it falls into writes on any machine.
@@ -210,7 +211,7 @@ async fn nothing_acknowledged_is_lost_when_the_server_is_killed() {
             client.await.expect("no panic");
         }
     }
-    assert_eq!(kills_in_work, KILLS);
+    assert_eq!(kills_in_work, kills);
     let server = Process::start(&archive);
     server.serving().await;
     let mut now = known.lock().expect("no panic").clone();
@@ -219,7 +220,7 @@ async fn nothing_acknowledged_is_lost_when_the_server_is_killed() {
     let report = EmbeddedArchive::verify(&archive).expect("it opens");
     assert!(report.is_sound(), "{report:?}");
     println!(
-        "{KILLS} kills, {} articles written and accounted for, {} there at the end",
+        "{kills} kills, {} articles written and accounted for, {} there at the end",
         written.load(Ordering::Relaxed),
         report.good_articles
     );

@@ -145,3 +145,25 @@ fn a_journal_that_was_removed_takes_nothing_more() {
     group.push(Kind::Deletion, &"a".parse().expect("an id"), &[]);
     assert_eq!(journal.append(&group).map_err(|error| error.kind()), Err(io::ErrorKind::NotFound));
 }
+
+#[test]
+fn nothing_is_appended_to_a_journal_whose_sync_failed() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let deletion = |journal: &mut Journal| {
+        let mut group = journal.group();
+        group.push(Kind::Deletion, &"a".parse().expect("an id"), &[]);
+        journal.append(&group).expect("room");
+    };
+    let mut journal = Journal::create(directory.path(), 3, 500).expect("room");
+    journal.is_spent = true;
+    // Nothing of it was acknowledged: another takes its place.
+    let mut journal = journal.usable(directory.path()).expect("room");
+    assert_eq!((journal.number, journal.acknowledged_before), (3, 500));
+    deletion(&mut journal);
+    let acknowledged = journal.size_bytes();
+    journal.is_spent = true;
+    let mut journal = journal.usable(directory.path()).expect("room");
+    assert_eq!((journal.number, journal.acknowledged_before), (4, acknowledged));
+    deletion(&mut journal);
+    assert_eq!(list(directory.path()).expect("a listing"), [3, 4]);
+}
