@@ -72,6 +72,7 @@ impl Opened {
         let mut found = survey(directory, manifest.first_journal).map_err(io(directory))?;
         damage.append(&mut found.damage);
         remarks.append(&mut found.remarks);
+        remarks.iter().for_each(|remark| tracing::warn!(%remark, "the archive"));
         let may_write = access == Access::Write && lock.is_some() && damage.is_empty();
         let access = if may_write { Access::Write } else { Access::Read };
         let mut recovery = Recovery {
@@ -89,7 +90,7 @@ impl Opened {
         let Recovery { mut state, records, remarks, temporary, .. } = recovery;
         state.unreadable_count = damage.len() as u64;
         state.article_count = state.count_articles();
-        say(&damage, &remarks);
+        say(&damage);
         state.condition = match (damage.is_empty(), read_only) {
             (false, _) => Condition::Damaged(summary(&damage)),
             (true, Some(reason)) => Condition::ReadOnly(reason),
@@ -115,10 +116,7 @@ impl Opened {
 }
 
 /// Damage is said at the start, the first places of it one by one.
-fn say(damage: &[String], remarks: &[String]) {
-    for remark in remarks {
-        tracing::warn!(%remark, "the archive");
-    }
+fn say(damage: &[String]) {
     for place in damage.iter().take(LOGGED_DAMAGE) {
         tracing::error!(damage = %place, "the archive is damaged");
     }

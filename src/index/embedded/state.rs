@@ -134,6 +134,14 @@ impl State {
         self.segments.article_count() - self.hidden.len() as u64 + recent + self.lost.len() as u64
     }
 
+    /// Whether an article in memory is such a one.
+    fn any_in_memory(&self, is_such: impl Fn(&RecentArticle) -> bool) -> bool {
+        let is_such = |entry: &RecentEntry| matches!(entry, RecentEntry::Article(article) if is_such(article));
+        let mut frozen = self.frozen.iter().flat_map(|frozen| frozen.entries());
+        self.recent.entries().any(|(_, entry)| is_such(entry))
+            || frozen.any(|(id, entry)| is_such(entry) && self.recent.get(id).is_none())
+    }
+
     /// The ids in memory after an id with their articles, in no order, at most `count` of each layer. What is lost has none.
     fn in_memory_after(&self, after: Option<&ArticleId>, count: usize) -> Vec<(ArticleId, Found)> {
         let article = |(id, entry): (&ArticleId, &RecentEntry)| match entry {
@@ -358,11 +366,8 @@ impl Shared {
     pub(super) fn has_topic(&self, topic: &str) -> Result<bool, IndexError> {
         let (is_in_memory, snapshot) = {
             let state = self.read();
-            let has_topic = |(_, found): (ArticleId, Found)| match found {
-                Found::Memory(article) => article.article.topics.iter().any(|known| known.name == topic),
-                Found::Segment(_) | Found::Lost | Found::Nowhere => false,
-            };
-            (state.in_memory_after(None, usize::MAX).into_iter().any(has_topic), state.snapshot())
+            let has_topic = |article: &RecentArticle| article.article.topics.iter().any(|known| known.name == topic);
+            (state.any_in_memory(has_topic), state.snapshot())
         };
         Ok(is_in_memory || snapshot.segments.has_topic(topic, &snapshot.hidden)?)
     }
