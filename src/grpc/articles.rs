@@ -130,7 +130,7 @@ impl App {
         match count {
             0 => Err(missing(field)),
             count if count > most => {
-                let violation = FieldViolation::over_limit(field, "TOO_MANY_ARTICLES", "in one batch", count, most);
+                let violation = FieldViolation::over_limit(field, "TOO_MANY_ARTICLES", "elements", count, most);
                 Err(ServiceError::Invalid(violation))
             }
             _ => Ok(()),
@@ -197,6 +197,10 @@ impl App {
         loop {
             let next = requests.message().await;
             let Some(request) = next.map_err(|error| status::of_transport(error, self.limits.message_bytes))? else { break };
+            // A server may take fewer than the decoder lets through.
+            if !request.articles.is_empty() {
+                self.check_batch("articles", request.articles.len()).map_err(status::status)?;
+            }
             if import.names_one_in_work(&request) {
                 import.finish_down_to(0).await.map_err(status::status)?;
             }

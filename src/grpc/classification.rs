@@ -114,7 +114,7 @@ impl App {
             return Err(missing("articles"));
         }
         if count > most {
-            let violation = FieldViolation::over_limit("articles", "TOO_MANY_ARTICLES", "articles in one batch", count, most);
+            let violation = FieldViolation::over_limit("articles", "TOO_MANY_ARTICLES", "elements", count, most);
             return Err(ServiceError::Invalid(violation));
         }
         self.models.with(|set| set.find_serving(&request.model).map(|_| ()))?;

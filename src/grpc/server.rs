@@ -134,6 +134,8 @@ pub(super) struct App {
 
 impl App {
     fn new(limits: Limits) -> Self {
+        // The decoder counts up to the ceilings.
+        let limits = limits.below_ceilings();
         Self {
             models: Models::default(),
             batches: Admission::new("batches", limits.concurrent_batches),

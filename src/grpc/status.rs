@@ -93,7 +93,8 @@ pub(super) fn service_not_found(name: &str) -> Status {
     bounded(Code::NotFound, message, details)
 }
 
-fn invalid(violation: FieldViolation) -> Status {
+/// The status for a field that is wrong.
+pub(super) fn invalid(violation: FieldViolation) -> Status {
     let message = format!("{}: {}", violation.field, violation.description);
     let mut details = info(violation.reason, violation.values);
     details.set_bad_request(vec![tonic_types::FieldViolation::new(violation.field, violation.description)]);
@@ -169,14 +170,17 @@ pub(super) fn message(error: ServiceError) -> tonic_types::Status {
     })
 }
 
-/// tonic's own refusal of a message over the limit (OUT_OF_RANGE, or RESOURCE_EXHAUSTED for what only decompression showed),
-/// as the API has it; anything else as it is, but cut.
+/// tonic's own refusals as the API has them: of a message over the limit (OUT_OF_RANGE, or RESOURCE_EXHAUSTED for what only
+/// decompression showed), of one that cannot be decompressed; anything else as it is, but cut.
 pub(super) fn of_transport(status: Status, limit: usize) -> Status {
     if !status.details().is_empty() {
         // One of ours.
         return status;
     }
     let text = status.message();
+    if text.starts_with("Error decompressing: ") && status.code() == Code::Internal {
+        return invalid(FieldViolation::new("(message)", "MALFORMED_MESSAGE", "cannot be decompressed"));
+    }
     let too_large = text.contains("message length too large") || text.contains("size limit");
     if !too_large {
         // It may repeat a header of the request.

@@ -3,6 +3,7 @@
 mod articles;
 mod artifact;
 mod batch;
+mod bounds;
 mod classify;
 mod command_line;
 mod crash;

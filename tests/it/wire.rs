@@ -32,11 +32,20 @@ pub(crate) async fn call(channel: &Channel, method: &str, messages: &[Vec<u8>]) 
 
 /// The same with a body as it is.
 pub(crate) async fn call_with_body(channel: &Channel, method: &str, body: Body) -> Answer {
-    let request = http::Request::post(format!("http://localhost{method}"))
-        .header("content-type", "application/grpc")
-        .header("te", "trailers")
-        .body(body)
-        .expect("a request");
+    send(channel, request(method).body(body).expect("a request")).await
+}
+
+/// The same with a header more.
+pub(crate) async fn call_with_header(channel: &Channel, method: &str, header: (&str, &str), body: Vec<u8>) -> Answer {
+    let body = Body::new(Full::new(Bytes::from(body)));
+    send(channel, request(method).header(header.0, header.1).body(body).expect("a request")).await
+}
+
+fn request(method: &str) -> http::request::Builder {
+    http::Request::post(format!("http://localhost{method}")).header("content-type", "application/grpc").header("te", "trailers")
+}
+
+async fn send(channel: &Channel, request: http::Request<Body>) -> Answer {
     let mut channel = channel.clone();
     let answer = async {
         std::future::poll_fn(|context| channel.poll_ready(context)).await.expect("a connection");
@@ -93,11 +102,10 @@ pub(crate) fn plausible(message: &MessageDescriptor) -> DynamicMessage {
     for field in message.fields() {
         match (field.kind(), field.name()) {
             _ if field.is_map() => {}
+            // The server's to say.
+            (Kind::Message(_), "topics") => {}
             (Kind::Message(part), _) if field.is_list() => {
-                // Topics are the server's to say.
-                if field.name() != "topics" {
-                    built.set_field(&field, Value::List(vec![Value::Message(plausible(&part))]));
-                }
+                built.set_field(&field, Value::List(vec![Value::Message(plausible(&part))]));
             }
             (Kind::Message(part), _) => built.set_field(&field, Value::Message(plausible(&part))),
             (Kind::String, "ids") => built.set_field(&field, Value::List(vec![text("a")])),
