@@ -38,7 +38,7 @@ impl<T: Message + Send + 'static, U: Message + Default + Name + Send + 'static> 
     }
 
     fn decoder(&mut self) -> BoundedDecoder<U> {
-        BoundedDecoder { root: shapes::root(U::PACKAGE, U::NAME), message: PhantomData }
+        BoundedDecoder { root: shapes::root(U::PACKAGE, U::NAME), is_used: false, message: PhantomData }
     }
 }
 
@@ -46,12 +46,13 @@ impl<T: Message + Send + 'static, U: Message + Default + Name + Send + 'static> 
 pub(crate) struct BoundedDecoder<U> {
     /// None for answers, on the side of a client.
     root: Option<&'static Root>,
+    is_used: bool,
     message: PhantomData<U>,
 }
 
 impl<U> fmt::Debug for BoundedDecoder<U> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("BoundedDecoder")
+        f.debug_struct("BoundedDecoder").field("is_used", &self.is_used).finish_non_exhaustive()
     }
 }
 
@@ -63,6 +64,11 @@ impl<U: Message + Default> Decoder for BoundedDecoder<U> {
         let Some(root) = self.root else {
             return U::decode(source).map(Some).map_err(|error| Status::internal(error.to_string()));
         };
+        // tonic reads a call to its end for the sake of trailers: what comes behind the one message comes by here.
+        if self.is_used && !root.is_stream {
+            return Err(status::several_messages());
+        }
+        self.is_used = true;
         // tonic has it in one piece.
         let checked = match source.chunk() {
             whole if whole.len() == source.remaining() => walk::check(&root.message, whole),

@@ -93,6 +93,18 @@ pub(super) fn service_not_found(name: &str) -> Status {
     bounded(Code::NotFound, message, details)
 }
 
+/// The status for a call of any number of messages other than the one that the method takes, as gRPC's list of status codes has it
+/// (doc/statuscodes.md: request cardinality violation).
+fn not_one_message(what: &str) -> Status {
+    let message = format!("the method takes exactly one message, but {what}");
+    bounded(Code::Unimplemented, message, info("NOT_ONE_MESSAGE", []))
+}
+
+/// The status for a second message where one is taken.
+pub(super) fn several_messages() -> Status {
+    not_one_message("several were sent")
+}
+
 /// The status for a field that is wrong.
 pub(super) fn invalid(violation: FieldViolation) -> Status {
     let message = format!("{}: {}", violation.field, violation.description);
@@ -171,13 +183,20 @@ pub(super) fn message(error: ServiceError) -> tonic_types::Status {
 }
 
 /// tonic's own refusals as the API has them: of a message over the limit (OUT_OF_RANGE, or RESOURCE_EXHAUSTED for what only
-/// decompression showed), of one that cannot be decompressed; anything else as it is, but cut.
+/// decompression showed), of none, of a part of one, of one that cannot be decompressed; anything else as it is, but cut.
 pub(super) fn of_transport(status: Status, limit: usize) -> Status {
     if !status.details().is_empty() {
         // One of ours.
         return status;
     }
     let text = status.message();
+    if text == "Missing request message." {
+        return not_one_message("none was sent");
+    }
+    if text == "Unexpected EOF decoding stream." {
+        let description = "the call ends within a message";
+        return invalid(FieldViolation::new("(message)", "INCOMPLETE_MESSAGE", description));
+    }
     if text.starts_with("Error decompressing: ") && status.code() == Code::Internal {
         return invalid(FieldViolation::new("(message)", "MALFORMED_MESSAGE", "cannot be decompressed"));
     }

@@ -4,6 +4,7 @@ mod articles;
 mod artifact;
 mod batch;
 mod bounds;
+mod cardinality;
 mod classify;
 mod command_line;
 mod crash;
