@@ -203,6 +203,9 @@ impl Limits {
     /// The most parts of a message: elements of lists, entries of maps, nested messages, and fields that are not known. A batch of
     /// the most articles, each with the most labels and fifty topics, has fewer.
     pub const MESSAGE_PARTS: usize = 100_000;
+    /// A page of articles ends with the one that takes its text to so many bytes: with one of the longest at its end, and their
+    /// labels, a page of the default size still is what clients take by default, 4 MiB.
+    pub const PAGE_BYTES: usize = 1 << 20;
     /// The most that [`Limits::article_bytes`] may be.
     pub const ARTICLE_BYTES: usize = 2 << 20;
     /// The most that [`Limits::request_id_bytes`] may be.

@@ -13,6 +13,7 @@ use super::page_token::{Binding, not_ours};
 use super::pb::article_service_server::ArticleService;
 use super::server::App;
 use super::{archived, pb, status};
+use crate::article::Limits;
 use crate::index::{ArchivedArticle, ArticleId, SimilarityIndex, Write, WriteOutcome};
 use crate::service::{ArticleDraft, FieldViolation, ServiceError, admit, admit_all, article_id};
 
@@ -20,9 +21,6 @@ use crate::service::{ArticleDraft, FieldViolation, ServiceError, admit, admit_al
 const DEFAULT_PAGE_SIZE: usize = 50;
 /// The most articles on a page.
 const MAX_PAGE_SIZE: usize = 1_000;
-/// A page ends with the article that takes its text to this: with one of the longest at its end, and its labels, a page of the default
-/// size still is what clients take by default, 4 MiB.
-const PAGE_BYTES: usize = 1 << 20;
 /// How many articles that an import rejected are named.
 const MAX_REJECTIONS: usize = 100;
 
@@ -241,7 +239,7 @@ impl App {
         };
         // Whether another article follows is seen by the one that follows.
         off_the_workers(move || {
-            let articles = index.list(after.as_ref(), page_size, PAGE_BYTES)?;
+            let articles = index.list(after.as_ref(), page_size, Limits::PAGE_BYTES)?;
             let next_page_token = match articles.last() {
                 Some(last) if !index.list(Some(&last.id), 1, 1)?.is_empty() => binding.token(last.id.as_str().as_bytes()),
                 _ => String::new(),

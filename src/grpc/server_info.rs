@@ -86,5 +86,6 @@ fn limits(limits: &Limits) -> pb::Limits {
         max_article_topics: narrow(Limits::ARTICLE_TOPICS),
         max_message_parts: narrow(Limits::MESSAGE_PARTS),
         max_name_message_bytes: narrow(NAME_MESSAGE_BYTES),
+        page_bytes: narrow(Limits::PAGE_BYTES),
     }
 }

@@ -111,6 +111,8 @@ pub struct SimilarQuery {
     pub min_similarity: f64,
     /// The most results on the page.
     pub page_size: usize,
+    /// The page ends with the article that takes its text to so many bytes.
+    pub page_bytes: usize,
     /// Where the page before ended; None for the first page.
     pub after: Option<PageKey>,
     /// Whether near-duplicates of a result are folded into it.
@@ -125,6 +127,7 @@ impl SimilarQuery {
             filter: Filter::default(),
             min_similarity: 0.0,
             page_size: 10,
+            page_bytes: usize::MAX,
             after: None,
             collapse_near_duplicates: false,
         }
@@ -223,6 +226,27 @@ pub(super) fn page<H>(
     };
     let next = if is_more { rest.last().map(key) } else { None };
     Ok((rest, next))
+}
+
+/// Reads the results of a page one after the other, until it has the text that it may have; with where the next page goes on then.
+pub(super) fn read<H>(
+    (groups, mut next): (Vec<Group<H>>, Option<PageKey>),
+    query: &SimilarQuery,
+    read_one: impl Fn(&H) -> Result<(ArchivedArticle, Vector), super::IndexError>,
+) -> Result<(Vec<FoundHit<H>>, Option<PageKey>), super::IndexError> {
+    let mut found: Vec<FoundHit<H>> = Vec::new();
+    let mut bytes = 0;
+    for group in groups {
+        if let (true, Some(FoundHit { group: Group { leader, .. }, .. })) = (bytes >= query.page_bytes, found.last()) {
+            let shown = query.after.as_ref().map_or(0, |key| key.shown) + found.len() as u32;
+            next = Some(PageKey { similarity: leader.similarity, id: leader.id.clone(), shown });
+            break;
+        }
+        let (article, vector) = read_one(&group.leader.handle)?;
+        bytes += article.text().size_bytes();
+        found.push(FoundHit { group, article, vector });
+    }
+    Ok((found, next))
 }
 
 /// Folds each candidate into the first result before it that it is a near-duplicate of.

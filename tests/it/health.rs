@@ -128,6 +128,7 @@ async fn the_limits_that_hold_are_published() {
         max_article_topics: 256,
         max_message_parts: 100_000,
         max_name_message_bytes: 1_024,
+        page_bytes: 1 << 20,
     };
     assert_eq!(published, Some(expected));
 }

@@ -4,7 +4,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use super::super::query::{Candidate, FoundHit, MAX_COLLAPSED, Source, page};
+use super::super::query::{Candidate, MAX_COLLAPSED, Source, page, read};
 use super::super::vector::of_text;
 use super::super::{ArticleId, IndexError, SimilarPage, SimilarQuery, SimilarSource};
 use super::state::{Handle, Shared, Snapshot};
@@ -38,12 +38,8 @@ fn find(shared: &Shared, query: &SimilarQuery, source: &Source<'_>) -> Result<Si
     let count = (2 * if query.collapse_near_duplicates { MAX_COLLAPSED } else { depth }).max(CANDIDATES);
     let (candidates, snapshot) = shared.candidates(source.vector.by_worth(), &query.filter, count)?;
     let candidates = compare(candidates, &snapshot, source, query)?;
-    let (groups, next) = page(candidates, query, |handle| Ok(snapshot.vector(handle)))?;
-    let mut found = Vec::with_capacity(groups.len());
-    for group in groups {
-        let (article, vector) = (snapshot.article(&group.leader.handle)?, snapshot.vector(&group.leader.handle));
-        found.push(FoundHit { group, article, vector });
-    }
+    let groups = page(candidates, query, |handle| Ok(snapshot.vector(handle)))?;
+    let (found, next) = read(groups, query, |handle| Ok((snapshot.article(handle)?, snapshot.vector(handle))))?;
     let hits = source.hits(found);
     Ok(SimilarPage { hits, next })
 }
