@@ -24,11 +24,15 @@ fn compile_protos(out: &Path) -> Result<(), Box<dyn Error>> {
     protos.sort();
     let descriptors = protox::compile(&protos, ["proto"])?;
     fs::write(out.join("descriptors.bin"), descriptors.encode_to_vec())?;
+    // The codec finds the bounds of a message by its name.
+    let mut names = tonic_prost_build::Config::new();
+    names.enable_type_names();
     tonic_prost_build::configure()
         .extern_path(".google.rpc", "::tonic_types::pb")
         // In the order of their keys, so that a message always has the same bytes.
         .btree_map(".")
-        .compile_fds(descriptors)?;
+        .codec_path("crate::grpc::codec::BoundedCodec")
+        .compile_fds_with_config(descriptors, names)?;
     Ok(())
 }
 

@@ -141,8 +141,11 @@ impl fmt::Display for TopicName {
 }
 
 /// Whether a text is formed like a BCP-47 language tag: a language of 2 to 8 letters, then parts of 1 to 8 letters and digits,
-/// with hyphens between. Whether such a language exists is not asked.
+/// with hyphens between, [`Limits::LANGUAGE_CODE_BYTES`] at most. Whether such a language exists is not asked.
 pub fn is_language_code(text: &str) -> bool {
+    if text.len() > Limits::LANGUAGE_CODE_BYTES {
+        return false;
+    }
     let mut parts = text.split('-');
     let language = parts.next().unwrap_or("");
     (2..=8).contains(&language.len())
@@ -177,18 +180,65 @@ pub struct Limits {
     pub concurrent_searches: usize,
 }
 
+/// Bounds that are the same for every server, and ceilings of those that are not.
+impl Limits {
+    /// The longest language code, in bytes: what every tag that is registered fits in, and a variant or two (RFC 5646, section
+    /// 4.4.1).
+    pub const LANGUAGE_CODE_BYTES: usize = 35;
+    /// The longest model's name in a request, in bytes: 64 for the name, and a version.
+    pub const MODEL_NAME_BYTES: usize = 75;
+    /// The longest page token, in bytes: twice what the longest id takes.
+    pub const PAGE_TOKEN_BYTES: usize = 1_024;
+    /// The longest source of an article, in bytes.
+    pub const SOURCE_BYTES: usize = 200;
+    /// The longest key of a label, in bytes.
+    pub const LABEL_KEY_BYTES: usize = 64;
+    /// The longest value of a label, in bytes.
+    pub const LABEL_VALUE_BYTES: usize = 200;
+    /// The most topics, the most sources and the most language codes of a filter.
+    pub const FILTER_VALUES: usize = 100;
+    /// The most topics that an article to be stored may come with. They are not read: it is so that an article can be put as it
+    /// was got.
+    pub const ARTICLE_TOPICS: usize = 256;
+    /// The most parts of a message: elements of lists, entries of maps, nested messages, and fields that are not known. A batch of
+    /// the most articles, each with the most labels and fifty topics, has fewer.
+    pub const MESSAGE_PARTS: usize = 100_000;
+    /// A page of articles ends with the one that takes its text to so many bytes: with one of the longest at its end, and their
+    /// labels, a page of the default size still is what clients take by default, 4 MiB.
+    pub const PAGE_BYTES: usize = 1 << 20;
+    /// The most that [`Limits::article_bytes`] may be.
+    pub const ARTICLE_BYTES: usize = 2 << 20;
+    /// The most that [`Limits::request_id_bytes`] may be.
+    pub const REQUEST_ID_BYTES: usize = 256;
+    /// The most that [`Limits::batch_articles`] may be.
+    pub const BATCH_ARTICLES: usize = 1_000;
+    /// The most that [`Limits::article_labels`] may be.
+    pub const ARTICLE_LABELS: usize = 32;
+
+    /// These limits, none of them above its ceiling.
+    pub fn below_ceilings(self) -> Self {
+        Self {
+            article_bytes: self.article_bytes.min(Self::ARTICLE_BYTES),
+            request_id_bytes: self.request_id_bytes.min(Self::REQUEST_ID_BYTES),
+            batch_articles: self.batch_articles.min(Self::BATCH_ARTICLES),
+            article_labels: self.article_labels.min(Self::ARTICLE_LABELS),
+            ..self
+        }
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            article_bytes: 2 << 20,
+            article_bytes: Self::ARTICLE_BYTES,
             message_bytes: 8 << 20,
-            batch_articles: 1_000,
+            batch_articles: Self::BATCH_ARTICLES,
             concurrent_batches: 8,
             concurrent_streams: 256,
             evidence_terms: 20,
             evidence_spans: 20,
-            request_id_bytes: 256,
-            article_labels: 32,
+            request_id_bytes: Self::REQUEST_ID_BYTES,
+            article_labels: Self::ARTICLE_LABELS,
             concurrent_imports: 8,
             concurrent_searches: 64,
         }
@@ -218,10 +268,13 @@ mod tests {
 
     #[test]
     fn language_codes_are_checked_for_their_form() {
-        for tag in ["en", "pt-BR", "zh-Hant-TW", "de-1996", "x-private".trim_start_matches("x-")] {
+        let longest = format!("en{}", "-abcdefgh".repeat(4))[..35].to_owned();
+        for tag in ["en", "pt-BR", "zh-Hant-TW", "de-1996", "x-private".trim_start_matches("x-"), &longest] {
             assert!(is_language_code(tag), "{tag}");
         }
-        for tag in ["", "e", "english language", "en_US", "-en", "en-", "日本"] {
+        let too_long = format!("en{}", "-a".repeat(17));
+        assert_eq!(too_long.len(), 36);
+        for tag in ["", "e", "english language", "en_US", "-en", "en-", "日本", &too_long] {
             assert!(!is_language_code(tag), "{tag}");
         }
     }

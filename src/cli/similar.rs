@@ -96,7 +96,7 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
         // clap asks for one of them.
         (None, None) => return Err(super::Usage("--id or FILE is required".to_owned()).into()),
     };
-    let request = pb::FindSimilarArticlesRequest {
+    let mut request = pb::FindSimilarArticlesRequest {
         source: Some(source),
         filter: Some(pb::SimilarityFilter {
             topics: arguments.topic,
@@ -113,12 +113,20 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
     };
     let remote = Remote::connect(&arguments.server.server)?;
     let mut client = SimilarityServiceClient::new(remote.channel()).max_decoding_message_size(MAX_ANSWER_BYTES);
-    let found = remote.ask(client.find_similar_articles(request))?;
-    for similar in found.articles {
-        if arguments.json {
-            print_json(&as_json(similar))?;
-        } else {
-            print(|out| show(out, &similar))?;
+    // Pages of long articles are short.
+    while request.page_size > 0 {
+        let found = remote.ask(client.find_similar_articles(request.clone()))?;
+        request.page_size -= found.articles.len() as i32;
+        request.page_token = found.next_page_token;
+        for similar in found.articles {
+            if arguments.json {
+                print_json(&as_json(similar))?;
+            } else {
+                print(|out| show(out, &similar))?;
+            }
+        }
+        if request.page_token.is_empty() {
+            break;
         }
     }
     Ok(())

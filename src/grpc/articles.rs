@@ -14,6 +14,7 @@ use super::page_token::{Binding, not_ours};
 use super::pb::article_service_server::ArticleService;
 use super::server::App;
 use super::{archived, pb, status};
+use crate::article::Limits;
 use crate::index::{ArchivedArticle, ArticleId, NoRoom, SimilarityIndex, Write, WriteDone, WriteOutcome};
 use crate::service::{ArticleDraft, FieldViolation, ServiceError, admit, admit_all, article_id};
 
@@ -21,9 +22,6 @@ use crate::service::{ArticleDraft, FieldViolation, ServiceError, admit, admit_al
 const DEFAULT_PAGE_SIZE: usize = 50;
 /// The most articles on a page.
 const MAX_PAGE_SIZE: usize = 1_000;
-/// A page ends with the article that takes its text to this: with one of the longest at its end, and its labels, a page of the default
-/// size still is what clients take by default, 4 MiB.
-const PAGE_BYTES: usize = 1 << 20;
 /// How many articles that an import rejected are named.
 const MAX_REJECTIONS: usize = 100;
 
@@ -150,7 +148,7 @@ impl App {
         match count {
             0 => Err(missing(field)),
             count if count > most => {
-                let violation = FieldViolation::over_limit(field, "TOO_MANY_ARTICLES", "in one batch", count, most);
+                let violation = FieldViolation::over_limit(field, "TOO_MANY_ARTICLES", "elements", count, most);
                 Err(ServiceError::Invalid(violation))
             }
             _ => Ok(()),
@@ -217,6 +215,10 @@ impl App {
         loop {
             let next = requests.message().await;
             let Some(request) = next.map_err(|error| status::of_transport(error, self.limits.message_bytes))? else { break };
+            // A server may take fewer than the decoder lets through.
+            if !request.articles.is_empty() {
+                self.check_batch("articles", request.articles.len()).map_err(status::status)?;
+            }
             if import.names_one_in_work(&request) {
                 import.finish_down_to(0).await.map_err(status::status)?;
             }
@@ -256,7 +258,7 @@ impl App {
             Some(start) => Some(String::from_utf8(start).ok().and_then(|id| id.parse().ok()).ok_or_else(not_ours)?),
         };
         off_the_workers(move || {
-            let page = index.list(after.as_ref(), page_size, PAGE_BYTES)?;
+            let page = index.list(after.as_ref(), page_size, Limits::PAGE_BYTES)?;
             let next = page.last.filter(|_| page.is_more);
             Ok(pb::ListArticlesResponse {
                 articles: page.articles.into_iter().map(Into::into).collect(),

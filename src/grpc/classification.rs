@@ -114,7 +114,7 @@ impl App {
             return Err(missing("articles"));
         }
         if count > most {
-            let violation = FieldViolation::over_limit("articles", "TOO_MANY_ARTICLES", "articles in one batch", count, most);
+            let violation = FieldViolation::over_limit("articles", "TOO_MANY_ARTICLES", "elements", count, most);
             return Err(ServiceError::Invalid(violation));
         }
         self.models.with(|set| set.find_serving(&request.model).map(|_| ()))?;
@@ -172,7 +172,7 @@ impl App {
         let answer = if size > most {
             // An id that is too long is not sent back whole.
             id = start_of(id, most);
-            Err(ServiceError::Invalid(FieldViolation::over_limit("id", "ID_TOO_LONG", "bytes of the id", size, most)))
+            Err(ServiceError::Invalid(FieldViolation::over_limit("id", "ID_TOO_LONG", "bytes", size, most)))
         } else {
             match request {
                 Some(request) => self.classify(request).await,

@@ -2,16 +2,20 @@
 
 mod archived;
 mod articles;
+pub mod bounds;
 mod calls;
 mod classification;
+pub(crate) mod codec;
 mod health;
 mod layers;
 mod models;
 mod page_token;
 pub mod server;
 mod server_info;
+mod shapes;
 mod similarity;
 mod status;
+mod walk;
 
 /// The generated messages, clients and servers of `proto/slugline/v1`.
 #[allow(missing_docs, unreachable_pub, clippy::all, rustdoc::all)]

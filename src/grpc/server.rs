@@ -52,6 +52,9 @@ pub const STREAMS_A_CONNECTION: u32 = 1_024;
 pub const STREAM_WINDOW_BYTES: u32 = 128 << 10;
 /// The same of a connection.
 pub const CONNECTION_WINDOW_BYTES: u32 = 32 << 20;
+/// The largest message that health and reflection take, in bytes: names of services, files and symbols. Reflection's errors repeat
+/// a name, and have to arrive.
+pub const NAME_MESSAGE_BYTES: usize = 1 << 10;
 /// How often an idle connection is asked whether it is still there, and how long it has to answer.
 const KEEPALIVE: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(20));
 
@@ -131,6 +134,8 @@ pub(super) struct App {
 
 impl App {
     fn new(limits: Limits) -> Self {
+        // The decoder counts up to the ceilings.
+        let limits = limits.below_ceilings();
         Self {
             models: Models::default(),
             batches: Admission::new("batches", limits.concurrent_batches),
@@ -288,9 +293,12 @@ fn router(
         .http2_keepalive_interval(Some(interval))
         .http2_keepalive_timeout(Some(timeout))
         .layer(CallLayer { message_bytes })
-        .add_service(HealthServer::new(HealthService::new(SERVICES, app.phase.subscribe())))
-        .add_service(v1)
-        .add_service(v1alpha)
+        .add_service(
+            HealthServer::new(HealthService::new(SERVICES, app.phase.subscribe()))
+                .max_decoding_message_size(NAME_MESSAGE_BYTES),
+        )
+        .add_service(v1.max_decoding_message_size(NAME_MESSAGE_BYTES))
+        .add_service(v1alpha.max_decoding_message_size(NAME_MESSAGE_BYTES))
         .add_service(
             ArticleServiceServer::new(ArticleApi(Arc::clone(app)))
                 .max_decoding_message_size(message_bytes)

@@ -6,9 +6,9 @@ use tonic::{Request, Response, Status};
 
 use super::calls::off_the_workers;
 use super::pb::server_service_server::ServerService;
-use super::server::App;
+use super::server::{App, NAME_MESSAGE_BYTES};
 use super::{pb, status};
-use crate::article::Limits;
+use crate::article::{Limits, TopicName};
 use crate::index::{ArticleId, Condition, IndexStatus};
 
 /// Says what is running.
@@ -76,5 +76,17 @@ fn limits(limits: &Limits) -> pb::Limits {
         max_article_labels: narrow(limits.article_labels),
         max_concurrent_imports: narrow(limits.concurrent_imports),
         max_concurrent_searches: narrow(limits.concurrent_searches),
+        max_language_code_bytes: narrow(Limits::LANGUAGE_CODE_BYTES),
+        max_model_name_bytes: narrow(Limits::MODEL_NAME_BYTES),
+        max_page_token_bytes: narrow(Limits::PAGE_TOKEN_BYTES),
+        max_source_bytes: narrow(Limits::SOURCE_BYTES),
+        max_label_key_bytes: narrow(Limits::LABEL_KEY_BYTES),
+        max_label_value_bytes: narrow(Limits::LABEL_VALUE_BYTES),
+        max_topic_name_bytes: narrow(TopicName::MAX_BYTES),
+        max_filter_values: narrow(Limits::FILTER_VALUES),
+        max_article_topics: narrow(Limits::ARTICLE_TOPICS),
+        max_message_parts: narrow(Limits::MESSAGE_PARTS),
+        max_name_message_bytes: narrow(NAME_MESSAGE_BYTES),
+        page_bytes: narrow(Limits::PAGE_BYTES),
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use tonic::{Code, Status};
-use tonic_types::{ErrorDetails, StatusExt as _};
+use tonic_types::{ErrorDetails, ErrorInfo, RequestInfo, ResourceInfo, StatusExt as _};
 
 use crate::service::{FieldViolation, ServiceError};
 
@@ -14,6 +14,19 @@ pub(super) const DOMAIN: &str = "slugline.dev";
 /// When a refused caller may try again.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
 
+/// The longest `grpc-message`, in bytes as it is percent-encoded.
+///
+/// Clients bound the metadata of an answer: those of gRPC's C core drop what is over 8 KiB, and their caller sees
+/// RESOURCE_EXHAUSTED. The message stands in the metadata twice, and most details a third time, in base64. With these bounds the
+/// longest error takes less than 7 KiB.
+const MAX_MESSAGE_BYTES: usize = 1_024;
+/// The longest sentence of a detail, in bytes.
+const MAX_SENTENCE_BYTES: usize = 512;
+/// The longest value or path of a detail, in bytes: no value that a request may hold is longer, but for texts.
+const MAX_VALUE_BYTES: usize = 256;
+/// What a text that was cut ends with.
+const CUT: &str = "...";
+
 /// The status for an error of a use case.
 pub(super) fn status(error: ServiceError) -> Status {
     let message = error.to_string();
@@ -22,31 +35,31 @@ pub(super) fn status(error: ServiceError) -> Status {
         ServiceError::ModelNotFound { name } => {
             let mut details = info("MODEL_NOT_FOUND", [("model", name.clone())]);
             details.set_resource_info("slugline.v1.Model", name, "", message.clone());
-            Status::with_error_details(Code::NotFound, message, details)
+            bounded(Code::NotFound, message, details)
         }
         ServiceError::ModelFailed { name, reason } => {
             let details = info("MODEL_FAILED", [("model", name), ("failure", reason)]);
-            Status::with_error_details(Code::FailedPrecondition, message, details)
+            bounded(Code::FailedPrecondition, message, details)
         }
         ServiceError::ArticleNotFound { id } => {
             let mut details = info("ARTICLE_NOT_FOUND", [("article", id.clone())]);
             details.set_resource_info("slugline.v1.ArchivedArticle", id, "", message.clone());
-            Status::with_error_details(Code::NotFound, message, details)
+            bounded(Code::NotFound, message, details)
         }
         ServiceError::ArticleCorrupt { id, reason } => {
             tracing::error!(%id, %reason, "an article is corrupt");
             let details = info("ARTICLE_CORRUPT", [("article", id), ("failure", reason)]);
-            Status::with_error_details(Code::DataLoss, message, details)
+            bounded(Code::DataLoss, message, details)
         }
         ServiceError::ArchiveNotOpen => unavailable("ARCHIVE_NOT_OPEN", message),
         ServiceError::ArchiveFull { reason } => {
-            Status::with_error_details(Code::ResourceExhausted, message, info("ARCHIVE_FULL", [("failure", reason)]))
+            bounded(Code::ResourceExhausted, message, info("ARCHIVE_FULL", [("failure", reason)]))
         }
         ServiceError::ArchiveReadOnly { reason } => {
-            Status::with_error_details(Code::FailedPrecondition, message, info("ARCHIVE_READ_ONLY", [("failure", reason)]))
+            bounded(Code::FailedPrecondition, message, info("ARCHIVE_READ_ONLY", [("failure", reason)]))
         }
         ServiceError::ArchiveDamaged { reason } => {
-            Status::with_error_details(Code::FailedPrecondition, message, info("ARCHIVE_DAMAGED", [("failure", reason)]))
+            bounded(Code::FailedPrecondition, message, info("ARCHIVE_DAMAGED", [("failure", reason)]))
         }
         ServiceError::ArchiveBusy => {
             let mut details = info("ARCHIVE_BUSY", []);
@@ -58,11 +71,9 @@ pub(super) fn status(error: ServiceError) -> Status {
         ServiceError::Busy { what, limit } => {
             let mut details = info("TOO_MANY_IN_FLIGHT", [("what", what.to_owned()), ("limit", limit.to_string())]);
             details.set_retry_info(Some(RETRY_AFTER));
-            Status::with_error_details(Code::ResourceExhausted, message, details)
+            bounded(Code::ResourceExhausted, message, details)
         }
-        ServiceError::DeadlineExceeded => {
-            Status::with_error_details(Code::DeadlineExceeded, message, info("DEADLINE_EXCEEDED", []))
-        }
+        ServiceError::DeadlineExceeded => bounded(Code::DeadlineExceeded, message, info("DEADLINE_EXCEEDED", [])),
         ServiceError::Internal(cause) => {
             tracing::error!(%cause, "internal error");
             internal("")
@@ -76,25 +87,92 @@ pub(super) fn internal(request_id: &str) -> Status {
     if !request_id.is_empty() {
         details.set_request_info(request_id, "");
     }
-    Status::with_error_details(Code::Internal, "an internal error occurred; the server's log has its cause", details)
+    bounded(Code::Internal, "an internal error occurred; the server's log has its cause", details)
 }
 
-fn invalid(violation: FieldViolation) -> Status {
+/// The status for a service that health is asked for and that there is not.
+pub(super) fn service_not_found(name: &str) -> Status {
+    let message = format!("there is no service {name:?}");
+    let mut details = info("SERVICE_NOT_FOUND", [("service", name.to_owned())]);
+    details.set_resource_info("service", name, "", message.as_str());
+    bounded(Code::NotFound, message, details)
+}
+
+/// The status for a call of any number of messages other than the one that the method takes, as gRPC's list of status codes has it
+/// (doc/statuscodes.md: request cardinality violation).
+fn not_one_message(what: &str) -> Status {
+    let message = format!("the method takes exactly one message, but {what}");
+    bounded(Code::Unimplemented, message, info("NOT_ONE_MESSAGE", []))
+}
+
+/// The status for a second message where one is taken.
+pub(super) fn several_messages() -> Status {
+    not_one_message("several were sent")
+}
+
+/// The status for a field that is wrong.
+pub(super) fn invalid(violation: FieldViolation) -> Status {
     let message = format!("{}: {}", violation.field, violation.description);
     let mut details = info(violation.reason, violation.values);
     details.set_bad_request(vec![tonic_types::FieldViolation::new(violation.field, violation.description)]);
-    Status::with_error_details(Code::InvalidArgument, message, details)
+    bounded(Code::InvalidArgument, message, details)
 }
 
 fn unavailable(reason: &str, message: String) -> Status {
     let mut details = info(reason, []);
     details.set_retry_info(Some(RETRY_AFTER));
-    Status::with_error_details(Code::Unavailable, message, details)
+    bounded(Code::Unavailable, message, details)
 }
 
 fn info(reason: &str, values: impl IntoIterator<Item = (&'static str, String)>) -> ErrorDetails {
     let values: HashMap<String, String> = values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     ErrorDetails::with_error_info(reason, DOMAIN, values)
+}
+
+/// Makes every status there is of ours: what is too long to arrive is cut here.
+fn bounded(code: Code, message: impl Into<String>, mut details: ErrorDetails) -> Status {
+    let sentence = |text: &str| cut(text, MAX_SENTENCE_BYTES, char::len_utf8);
+    let value = |text: &str| cut(text, MAX_VALUE_BYTES, char::len_utf8);
+    if let Some(ErrorInfo { reason, domain, metadata }) = details.error_info().cloned() {
+        let metadata: HashMap<String, String> = metadata.iter().map(|(name, text)| (name.clone(), value(text))).collect();
+        details.set_error_info(reason, domain, metadata);
+    }
+    if let Some(bad) = details.bad_request() {
+        let violations = bad.field_violations.iter();
+        let violations = violations
+            .map(|violation| tonic_types::FieldViolation::new(value(&violation.field), sentence(&violation.description)));
+        details.set_bad_request(violations.collect::<Vec<_>>());
+    }
+    if let Some(ResourceInfo { resource_type, resource_name, owner, description }) = details.resource_info().cloned() {
+        details.set_resource_info(resource_type, value(&resource_name), owner, sentence(&description));
+    }
+    if let Some(RequestInfo { request_id, serving_data }) = details.request_info().cloned() {
+        details.set_request_info(value(&request_id), serving_data);
+    }
+    let message = cut(&message.into(), MAX_MESSAGE_BYTES, percent_encoded_len);
+    Status::with_error_details(code, message, details)
+}
+
+/// As many whole characters of a text as fit into so many bytes, [`CUT`] behind them where that is not all. `length` says how
+/// many bytes a character takes.
+fn cut(text: &str, bytes: usize, length: impl Fn(char) -> usize) -> String {
+    let (mut used, mut end) = (0, 0);
+    for (at, character) in text.char_indices() {
+        if used + CUT.len() <= bytes {
+            end = at;
+        }
+        used += length(character);
+        if used > bytes {
+            return format!("{}{CUT}", &text[..end]);
+        }
+    }
+    text.to_owned()
+}
+
+/// How many bytes a character takes in `grpc-message`. Some that are counted threefold stand for themselves.
+fn percent_encoded_len(character: char) -> usize {
+    let is_plain = character.is_ascii_graphic() && !"\"#%<>`?{}".contains(character);
+    if is_plain { 1 } else { 3 * character.len_utf8() }
 }
 
 /// The same error as a message, for one item of a batch or a stream.
@@ -109,15 +187,33 @@ pub(super) fn message(error: ServiceError) -> tonic_types::Status {
     })
 }
 
-/// tonic's own refusal of a message over the limit (OUT_OF_RANGE, or RESOURCE_EXHAUSTED for what only decompression showed),
-/// as the API has it; anything else as it is.
+/// tonic's own refusals as the API has them: of a message over the limit (OUT_OF_RANGE, or RESOURCE_EXHAUSTED for what only
+/// decompression showed), of none, of a part of one, of one that cannot be decompressed; anything else as it is, but cut.
 pub(super) fn of_transport(status: Status, limit: usize) -> Status {
-    let text = status.message();
-    let too_large = text.contains("message length too large") || text.contains("size limit");
-    if !too_large {
+    if !status.details().is_empty() {
+        // One of ours.
         return status;
     }
-    let found = text.split("found ").nth(1).and_then(|rest| rest.split(' ').next()).and_then(|size| size.parse::<usize>().ok());
+    let text = status.message();
+    if text == "Missing request message." {
+        return not_one_message("none was sent");
+    }
+    if text == "Unexpected EOF decoding stream." {
+        let description = "the call ends within a message";
+        return invalid(FieldViolation::new("(message)", "INCOMPLETE_MESSAGE", description));
+    }
+    if text.starts_with("Error decompressing: ") && status.code() == Code::Internal {
+        return invalid(FieldViolation::new("(message)", "MALFORMED_MESSAGE", "cannot be decompressed"));
+    }
+    let too_large = text.contains("message length too large") || text.contains("size limit");
+    if !too_large {
+        // It may repeat a header of the request.
+        return Status::new(status.code(), cut(text, MAX_MESSAGE_BYTES, percent_encoded_len));
+    }
+    let number = |before: &str| text.split(before).nth(1)?.split(' ').next()?.parse::<usize>().ok();
+    let found = number("found ");
+    // Health takes less than the other services.
+    let limit = number("the limit is: ").unwrap_or(limit);
     let description = match found {
         Some(size) => format!("the message has {size} bytes, over the limit of {limit}"),
         None => format!("the message decompresses to more than the limit of {limit} bytes"),
@@ -126,4 +222,73 @@ pub(super) fn of_transport(status: Status, limit: usize) -> Status {
     values.extend(found.map(|size| ("size", size.to_string())));
     // The message as a whole: no field of it has been looked at.
     invalid(FieldViolation { field: "(message)".to_owned(), description, reason: "MESSAGE_TOO_LARGE", values })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the headers of a status take, counted as HTTP/2 does (RFC 9113, section 6.5.2).
+    fn metadata_bytes(status: Status) -> usize {
+        status
+            .into_http::<tonic::body::Body>()
+            .headers()
+            .iter()
+            .map(|(name, value)| name.as_str().len() + value.len() + 32)
+            .sum()
+    }
+
+    #[test]
+    fn every_error_arrives_whatever_it_repeats() {
+        for text in ["x", "\u{1}", "\u{202e}\u{200b}", "日", "%", "\""] {
+            let long = || text.repeat(100_000);
+            let violation = FieldViolation {
+                values: vec![("size", long()), ("limit", long())],
+                ..FieldViolation::new(long(), "R", long())
+            };
+            let errors = [
+                ServiceError::Invalid(violation),
+                ServiceError::ModelNotFound { name: long() },
+                ServiceError::ModelFailed { name: long(), reason: long() },
+                ServiceError::ArticleNotFound { id: long() },
+                ServiceError::ArticleCorrupt { id: long(), reason: long() },
+                ServiceError::ArchiveFull { reason: long() },
+                ServiceError::ArchiveReadOnly { reason: long() },
+                ServiceError::ArchiveDamaged { reason: long() },
+                ServiceError::Internal(long()),
+            ];
+            for error in errors {
+                let size = metadata_bytes(status(error));
+                assert!(size < 7 << 10, "{text:?}: {size}");
+            }
+            for error in [internal(&long()), service_not_found(&long()), of_transport(Status::unimplemented(long()), 1)] {
+                let size = metadata_bytes(error);
+                assert!(size < 7 << 10, "{text:?}: {size}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_longest_id_is_repeated_whole() {
+        let id = "日".repeat(85);
+        let error = status(ServiceError::ArticleNotFound { id: id.clone() });
+        assert_eq!(error.get_error_details().resource_info().map(|info| info.resource_name.clone()), Some(id));
+    }
+
+    #[test]
+    fn a_text_is_cut_between_characters_and_says_so() {
+        let plain = |text: &str, bytes| cut(text, bytes, char::len_utf8);
+        assert_eq!(plain("abcdef", 6), "abcdef");
+        assert_eq!(plain("abcdefg", 6), "abc...");
+        assert_eq!(plain("abéééé", 6), "ab...");
+        assert_eq!(plain("", 6), "");
+    }
+
+    #[test]
+    fn a_message_is_measured_as_it_is_sent() {
+        // Two plain ones, then three bytes each: "%20" and "%C3%A9".
+        let lengths = ["a/", " ", "\u{1}", "é", "日"].map(|text| text.chars().map(percent_encoded_len).sum::<usize>());
+        assert_eq!(lengths, [2, 3, 3, 6, 9]);
+        assert_eq!(cut("日日日", 24, percent_encoded_len), "日日...");
+    }
 }

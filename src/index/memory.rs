@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::{PoisonError, RwLock};
 
-use super::query::{Candidate, FoundHit, Source, page};
+use super::query::{Candidate, Read, Source, page, read};
 use super::vector::{Vector, of_text};
 use super::{
     ArchivedArticle, ArticleId, ArticlePage, Condition, IndexError, IndexStatus, NoRoom, SimilarPage, SimilarQuery,
@@ -85,12 +85,10 @@ impl SimilarityIndex for MemoryIndex {
                 id: id.clone(),
                 handle: (article, vector),
             });
-        let (groups, next) = page(candidates.collect(), query, |(_, vector)| Ok((*vector).clone()))?;
-        let hits = groups.into_iter().map(|group| {
-            let (article, vector) = group.leader.handle;
-            FoundHit { group, article: article.clone(), vector: vector.clone() }
-        });
-        Ok(SimilarPage { hits: source.hits(hits.collect()), next, unreadable: Vec::new() })
+        let groups = page(candidates.collect(), query, |(_, vector)| Ok((*vector).clone()))?;
+        let Read { found, next, unreadable } =
+            read(groups, query, |(article, vector)| Ok(((*article).clone(), (*vector).clone())))?;
+        Ok(SimilarPage { hits: source.hits(found), next, unreadable })
     }
 
     fn has_topic(&self, topic: &str) -> Result<bool, IndexError> {

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use super::vector::{QueryVector, TermKey, Vector, cosine};
-use super::{ArchivedArticle, ArticleId, PublishTime};
+use super::{ArchivedArticle, ArticleId, IndexError, PublishTime};
 use crate::article::ArticleText;
 
 /// The last result that any page of a query has.
@@ -27,10 +27,10 @@ pub struct Deadline(pub Option<Instant>);
 
 impl Deadline {
     /// # Errors
-    /// [`super::IndexError::Late`] once it has passed.
-    pub(super) fn check(self) -> Result<(), super::IndexError> {
+    /// [`IndexError::Late`] once it has passed.
+    pub(super) fn check(self) -> Result<(), IndexError> {
         match self.0 {
-            Some(at) if at <= Instant::now() => Err(super::IndexError::Late),
+            Some(at) if at <= Instant::now() => Err(IndexError::Late),
             _ => Ok(()),
         }
     }
@@ -134,6 +134,8 @@ pub struct SimilarQuery {
     pub min_similarity: f64,
     /// The most results on the page.
     pub page_size: usize,
+    /// The page ends with the article that takes its text to so many bytes.
+    pub page_bytes: usize,
     /// Where the page before ended; None for the first page.
     pub after: Option<PageKey>,
     /// Whether near-duplicates of a result are folded into it.
@@ -150,6 +152,7 @@ impl SimilarQuery {
             filter: Filter::default(),
             min_similarity: 0.0,
             page_size: 10,
+            page_bytes: usize::MAX,
             after: None,
             collapse_near_duplicates: false,
             deadline: Deadline::default(),
@@ -227,8 +230,8 @@ pub(super) struct Group<H> {
 pub(super) fn page<H>(
     mut candidates: Vec<Candidate<H>>,
     query: &SimilarQuery,
-    vector: impl Fn(&H) -> Result<Vector, super::IndexError>,
-) -> Result<(Vec<Group<H>>, Option<PageKey>), super::IndexError> {
+    vector: impl Fn(&H) -> Result<Vector, IndexError>,
+) -> Result<(Vec<Group<H>>, Option<PageKey>), IndexError> {
     candidates.retain(|candidate| candidate.similarity > 0.0 && candidate.similarity >= query.min_similarity);
     candidates.sort_by(|a, b| a.order(b.similarity, &b.id));
     candidates.truncate(query.depth());
@@ -253,11 +256,51 @@ pub(super) fn page<H>(
     Ok((rest, next))
 }
 
+/// Reads the results of a page one after the other, until it has the text that it may have; with where the next page goes on then.
+pub(super) fn read<H>(
+    (groups, mut next): (Vec<Group<H>>, Option<PageKey>),
+    query: &SimilarQuery,
+    read_one: impl Fn(&H) -> Result<(ArchivedArticle, Vector), IndexError>,
+) -> Result<Read<H>, IndexError> {
+    let mut shown = query.after.as_ref().map_or(0, |key| key.shown);
+    let (mut found, mut unreadable, mut last) = (Vec::new(), Vec::new(), None);
+    let mut bytes = 0;
+    for group in groups {
+        query.deadline.check()?;
+        if let (true, Some((similarity, id))) = (bytes >= query.page_bytes, last.take()) {
+            next = Some(PageKey { similarity, id, shown });
+            break;
+        }
+        shown += 1;
+        last = Some((group.leader.similarity, group.leader.id.clone()));
+        match read_one(&group.leader.handle) {
+            Ok((article, vector)) => {
+                bytes += article.text().size_bytes();
+                found.push(FoundHit { group, article, vector });
+            }
+            // One damaged article does not take the others with it.
+            Err(IndexError::Corrupt { .. }) => unreadable.push(group.leader.id),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(Read { found, next, unreadable })
+}
+
+/// The results of a page, read.
+#[derive(Debug)]
+pub(super) struct Read<H> {
+    pub(super) found: Vec<FoundHit<H>>,
+    /// Where the next page goes on.
+    pub(super) next: Option<PageKey>,
+    /// Results that cannot be read, because the archive is damaged where they lie.
+    pub(super) unreadable: Vec<ArticleId>,
+}
+
 /// Folds each candidate into the first result before it that it is a near-duplicate of.
 fn collapse<H>(
     candidates: Vec<Candidate<H>>,
-    vector: impl Fn(&H) -> Result<Vector, super::IndexError>,
-) -> Result<Vec<Group<H>>, super::IndexError> {
+    vector: impl Fn(&H) -> Result<Vector, IndexError>,
+) -> Result<Vec<Group<H>>, IndexError> {
     let mut groups: Vec<(Group<H>, QueryVector)> = Vec::new();
     for candidate in candidates {
         let own = vector(&candidate.handle)?;

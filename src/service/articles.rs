@@ -12,10 +12,6 @@ use crate::model::Decision;
 
 /// A topic of this probability or more is stored with its article.
 const STORED_PROBABILITY: f64 = 0.05;
-/// The longest source, and value of a label, in bytes.
-const MAX_VALUE_BYTES: usize = 200;
-/// The longest key of a label, in bytes.
-const MAX_KEY_BYTES: usize = 64;
 
 /// An article as a caller sends it to be archived.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -42,7 +38,7 @@ pub struct ArticleDraft {
 /// [`ServiceError::Invalid`] names the field that is wrong; otherwise as [`classify()`].
 pub fn admit(entry: &ModelEntry, draft: ArticleDraft, limits: &Limits, path: &str) -> Result<ArchivedArticle, ServiceError> {
     let id = article_id(&draft.id, &format!("{path}.id"))?;
-    check_value(&draft.source, || format!("{path}.source"))?;
+    check_value(&draft.source, Limits::SOURCE_BYTES, || format!("{path}.source"))?;
     check_labels(&draft.labels, limits, path)?;
     let publish_time =
         draft.publish_time.map(|(seconds, nanos)| publish_time(seconds, nanos, &format!("{path}.publish_time"))).transpose()?;
@@ -138,18 +134,19 @@ fn check_labels(labels: &BTreeMap<String, String>, limits: &Limits, path: &str) 
         return Err(ServiceError::Invalid(violation));
     }
     for (key, value) in labels {
-        if key.is_empty() || key.len() > MAX_KEY_BYTES || key.chars().any(char::is_control) {
-            let description = format!("a key must have 1 to {MAX_KEY_BYTES} bytes and no control characters");
+        let most = Limits::LABEL_KEY_BYTES;
+        if key.is_empty() || key.len() > most || key.chars().any(char::is_control) {
+            let description = format!("a key must have 1 to {most} bytes and no control characters");
             return Err(invalid(field(), "INVALID_LABEL_KEY", description));
         }
-        check_value(value, || format!("{path}.labels[{key:?}]"))?;
+        check_value(value, Limits::LABEL_VALUE_BYTES, || format!("{path}.labels[{key:?}]"))?;
     }
     Ok(())
 }
 
-fn check_value(value: &str, field: impl Fn() -> String) -> Result<(), ServiceError> {
-    if value.len() > MAX_VALUE_BYTES {
-        let violation = FieldViolation::over_limit(field(), "VALUE_TOO_LONG", "bytes", value.len(), MAX_VALUE_BYTES);
+fn check_value(value: &str, most_bytes: usize, field: impl Fn() -> String) -> Result<(), ServiceError> {
+    if value.len() > most_bytes {
+        let violation = FieldViolation::over_limit(field(), "VALUE_TOO_LONG", "bytes", value.len(), most_bytes);
         return Err(ServiceError::Invalid(violation));
     }
     if value.chars().any(char::is_control) {

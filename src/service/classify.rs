@@ -244,6 +244,9 @@ pub(super) fn check(text: ArticleText<'_>, language_code: &str, limits: &Limits,
         FieldViolation::over_limit(path, "ARTICLE_TOO_LARGE", "bytes of title and body together", size, limits.article_bytes)
     } else if text.is_blank() {
         FieldViolation::new(path, "EMPTY_ARTICLE", "a title or a body is required: both are empty or white space")
+    } else if language_code.len() > Limits::LANGUAGE_CODE_BYTES {
+        let (size, most) = (language_code.len(), Limits::LANGUAGE_CODE_BYTES);
+        FieldViolation::over_limit(format!("{path}.language_code"), "VALUE_TOO_LONG", "bytes", size, most)
     } else if !language_code.is_empty() && !is_language_code(language_code) {
         let description = "must be a BCP-47 tag such as \"en\" or \"pt-BR\", or empty";
         FieldViolation::new(format!("{path}.language_code"), "INVALID_LANGUAGE_CODE", description)

@@ -34,11 +34,11 @@ impl FieldViolation {
         Self { field: field.into(), description: description.into(), reason, values: Vec::new() }
     }
 
-    /// A violation of a limit.
+    /// A violation of a limit; `what` is counted: "bytes".
     pub fn over_limit(field: impl Into<String>, reason: &'static str, what: &str, size: usize, limit: usize) -> Self {
         Self {
             field: field.into(),
-            description: format!("{what}: {size}, over the limit of {limit}"),
+            description: format!("has {size} {what}, over the limit of {limit}"),
             reason,
             values: vec![("size", size.to_string()), ("limit", limit.to_string())],
         }

@@ -88,7 +88,9 @@ pub fn find_similar(
     }
     let source = checked_source(source, limits)?;
     let filter = checked_filter(filter, index, models)?;
-    let query = SimilarQuery { source, filter, min_similarity, page_size, after, collapse_near_duplicates, deadline };
+    let page_bytes = Limits::PAGE_BYTES;
+    let query =
+        SimilarQuery { source, filter, min_similarity, page_size, page_bytes, after, collapse_near_duplicates, deadline };
     Ok(index.find_similar(&query)?)
 }
 

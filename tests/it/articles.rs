@@ -312,6 +312,27 @@ async fn pages_of_similar_articles_are_bound_to_their_request() {
 }
 
 #[tokio::test]
+async fn a_page_of_long_results_ends_where_its_text_is_long_enough() {
+    let archive = Archive::start().await;
+    for id in ["a", "b", "c", "d", "e"] {
+        let body = "United win the cup final. ".repeat(24_000);
+        archive.put(pb::ArchivedArticle { body, ..whole(id) }).await.expect("it is stored");
+    }
+    let mut request = pb::FindSimilarArticlesRequest { page_size: 100, ..like("a") };
+    let mut pages = Vec::new();
+    loop {
+        let page = archive.find(request.clone()).await.expect("a page");
+        pages.push(ids(&page).concat());
+        request.page_token = page.next_page_token;
+        if request.page_token.is_empty() {
+            break;
+        }
+    }
+    // Two of 609 KiB are more than 1 MiB.
+    assert_eq!(pages, ["bc", "de"]);
+}
+
+#[tokio::test]
 async fn bad_searches_are_named_by_their_field() {
     let archive = Archive::start().await;
     archive.put(whole("a")).await.expect("it is stored");

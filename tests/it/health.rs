@@ -117,6 +117,18 @@ async fn the_limits_that_hold_are_published() {
         max_article_labels: NARROW.article_labels as i32,
         max_concurrent_imports: NARROW.concurrent_imports as i32,
         max_concurrent_searches: NARROW.concurrent_searches as i32,
+        max_language_code_bytes: 35,
+        max_model_name_bytes: 75,
+        max_page_token_bytes: 1_024,
+        max_source_bytes: 200,
+        max_label_key_bytes: 64,
+        max_label_value_bytes: 200,
+        max_topic_name_bytes: 200,
+        max_filter_values: 100,
+        max_article_topics: 256,
+        max_message_parts: 100_000,
+        max_name_message_bytes: 1_024,
+        page_bytes: 1 << 20,
     };
     assert_eq!(published, Some(expected));
 }

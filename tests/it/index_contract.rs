@@ -318,6 +318,27 @@ fn pages_part_the_results(index: &dyn SimilarityIndex) {
             page_query.after = found.next;
         }
         assert_eq!(parts, whole);
+        pages_end_with_the_article_that_fills_them(index, &page_query, &whole);
+    }
+}
+
+fn pages_end_with_the_article_that_fills_them(index: &dyn SimilarityIndex, query: &SimilarQuery, whole: &[SimilarHit]) {
+    let size = |hits: &[SimilarHit]| hits.iter().map(|hit| hit.article.text().size_bytes()).sum::<usize>();
+    for page_bytes in [0, 1, 100] {
+        let mut query = SimilarQuery { after: None, page_bytes, page_size: 100, ..query.clone() };
+        let mut parts = Vec::new();
+        loop {
+            let found = index.find_similar(&query).expect("a page");
+            let (_, before) = found.hits.split_last().expect("a page has a result");
+            assert!(before.is_empty() || size(before) < page_bytes, "{} bytes", size(before));
+            assert!(found.next.is_none() || size(&found.hits) >= page_bytes, "{} bytes", size(&found.hits));
+            parts.extend(found.hits);
+            query.after = found.next;
+            if query.after.is_none() {
+                break;
+            }
+        }
+        assert_eq!(parts, whole);
     }
 }
 

@@ -3,9 +3,12 @@
 mod articles;
 mod artifact;
 mod batch;
+mod bounds;
+mod cardinality;
 mod classify;
 mod command_line;
 mod crash;
+mod errors;
 mod examples;
 mod golden;
 mod health;
@@ -18,3 +21,4 @@ mod multi_label;
 mod stream;
 mod support;
 mod training;
+mod wire;

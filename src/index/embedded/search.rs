@@ -4,7 +4,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use super::super::query::{Candidate, FoundHit, MAX_COLLAPSED, Source, page};
+use super::super::query::{Candidate, MAX_COLLAPSED, Read, Source, page, read};
 use super::super::vector::of_text;
 use super::super::{ArticleId, IndexError, SimilarPage, SimilarQuery, SimilarSource};
 use super::state::{Handle, Shared, Snapshot};
@@ -40,21 +40,9 @@ fn find(shared: &Shared, query: &SimilarQuery, source: &Source<'_>) -> Result<Si
     let count = (2 * if query.collapse_near_duplicates { MAX_COLLAPSED } else { depth }).max(CANDIDATES);
     let (candidates, snapshot) = shared.candidates(source.vector.by_worth(), query, count)?;
     let candidates = compare(candidates, &snapshot, source, query)?;
-    let (groups, next) = page(candidates, query, |handle| Ok(snapshot.vector(handle)))?;
-    let mut found = Vec::with_capacity(groups.len());
-    let mut unreadable = Vec::new();
-    for group in groups {
-        query.deadline.check()?;
-        match shared.article(&snapshot, &group.leader.handle) {
-            Ok(article) => {
-                let vector = snapshot.vector(&group.leader.handle);
-                found.push(FoundHit { group, article, vector });
-            }
-            // One damaged article does not take the others with it.
-            Err(IndexError::Corrupt { .. }) => unreadable.push(group.leader.id),
-            Err(error) => return Err(error),
-        }
-    }
+    let groups = page(candidates, query, |handle| Ok(snapshot.vector(handle)))?;
+    let Read { found, next, unreadable } =
+        read(groups, query, |handle| Ok((shared.article(&snapshot, handle)?, snapshot.vector(handle))))?;
     let hits = source.hits(found);
     Ok(SimilarPage { hits, next, unreadable })
 }

@@ -1,0 +1,124 @@
+//! The table of bounds: how much every string, list and map of a request may hold.
+//!
+//! A field without a row does not pass `tests/it/bounds.rs`, which walks the descriptors, and sends what lies at each bound and what
+//! is above it to every RPC that takes it.
+
+use crate::article::{Limits, TopicName};
+use crate::index::ArticleId;
+
+/// A bound on a field.
+#[derive(Debug, Clone, Copy)]
+pub struct Bound {
+    /// The message, without its package: "SimilarityFilter", or "SimilarityFilter.LabelsEntry" for what a map holds.
+    pub message: &'static str,
+    /// The field.
+    pub field: &'static str,
+    /// What is counted.
+    pub measure: Measure,
+    /// The most there may be; where the server's own [`Limits`] say less, that holds.
+    pub most: usize,
+    /// The field of `Limits` in the proto that publishes it.
+    pub published: &'static str,
+    /// Who refuses what is above it.
+    pub keeper: Keeper,
+}
+
+/// What a bound counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Measure {
+    /// The bytes of a string, or of each string of a list.
+    Bytes,
+    /// The elements of a list, or the entries of a map.
+    Items,
+}
+
+/// Who refuses what is above a bound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keeper {
+    /// The decoder, before anything of the message is in memory: the whole request fails.
+    Decoder,
+    /// The use case: in a batch, an import or a stream, the article fails alone. Until then strings take no more memory than the
+    /// message, and lists and maps no more than [`Limits::MESSAGE_PARTS`] allow.
+    UseCase,
+}
+
+impl Bound {
+    /// The reason in the error of what the decoder refuses.
+    pub(super) fn reason(&self) -> &'static str {
+        match (self.measure, self.published) {
+            (Measure::Bytes, _) => "VALUE_TOO_LONG",
+            (Measure::Items, "max_batch_articles") => "TOO_MANY_ARTICLES",
+            (Measure::Items, "max_article_labels") => "TOO_MANY_LABELS",
+            (Measure::Items, _) => "TOO_MANY_VALUES",
+        }
+    }
+}
+
+const ARTICLE_BYTES: (usize, &str) = (Limits::ARTICLE_BYTES, "max_article_bytes");
+const LANGUAGE_CODE: (usize, &str) = (Limits::LANGUAGE_CODE_BYTES, "max_language_code_bytes");
+const MODEL_NAME: (usize, &str) = (Limits::MODEL_NAME_BYTES, "max_model_name_bytes");
+const PAGE_TOKEN: (usize, &str) = (Limits::PAGE_TOKEN_BYTES, "max_page_token_bytes");
+const ARTICLE_ID: (usize, &str) = (ArticleId::MAX_BYTES, "max_article_id_bytes");
+const REQUEST_ID: (usize, &str) = (Limits::REQUEST_ID_BYTES, "max_request_id_bytes");
+const SOURCE: (usize, &str) = (Limits::SOURCE_BYTES, "max_source_bytes");
+const LABEL_KEY: (usize, &str) = (Limits::LABEL_KEY_BYTES, "max_label_key_bytes");
+const LABEL_VALUE: (usize, &str) = (Limits::LABEL_VALUE_BYTES, "max_label_value_bytes");
+const LABELS: (usize, &str) = (Limits::ARTICLE_LABELS, "max_article_labels");
+const TOPIC_NAME: (usize, &str) = (TopicName::MAX_BYTES, "max_topic_name_bytes");
+const TOPICS: (usize, &str) = (Limits::ARTICLE_TOPICS, "max_article_topics");
+const FILTER_VALUES: (usize, &str) = (Limits::FILTER_VALUES, "max_filter_values");
+const BATCH: (usize, &str) = (Limits::BATCH_ARTICLES, "max_batch_articles");
+
+use Keeper::{Decoder, UseCase};
+use Measure::{Bytes, Items};
+
+const fn row(
+    (message, field): (&'static str, &'static str),
+    measure: Measure,
+    (most, published): (usize, &'static str),
+    keeper: Keeper,
+) -> Bound {
+    Bound { message, field, measure, most, published, keeper }
+}
+
+/// Every bound, message by message.
+pub const BOUNDS: &[Bound] = &[
+    row(("Article", "title"), Bytes, ARTICLE_BYTES, UseCase),
+    row(("Article", "body"), Bytes, ARTICLE_BYTES, UseCase),
+    row(("Article", "language_code"), Bytes, LANGUAGE_CODE, UseCase),
+    row(("ClassifyRequest", "model"), Bytes, MODEL_NAME, UseCase),
+    row(("BatchClassifyRequest", "articles"), Items, BATCH, Decoder),
+    row(("BatchClassifyRequest", "model"), Bytes, MODEL_NAME, UseCase),
+    row(("StreamClassifyRequest", "id"), Bytes, REQUEST_ID, UseCase),
+    row(("ArchivedArticle", "id"), Bytes, ARTICLE_ID, UseCase),
+    row(("ArchivedArticle", "title"), Bytes, ARTICLE_BYTES, UseCase),
+    row(("ArchivedArticle", "body"), Bytes, ARTICLE_BYTES, UseCase),
+    row(("ArchivedArticle", "language_code"), Bytes, LANGUAGE_CODE, UseCase),
+    row(("ArchivedArticle", "source"), Bytes, SOURCE, UseCase),
+    row(("ArchivedArticle", "labels"), Items, LABELS, UseCase),
+    row(("ArchivedArticle.LabelsEntry", "key"), Bytes, LABEL_KEY, UseCase),
+    row(("ArchivedArticle.LabelsEntry", "value"), Bytes, LABEL_VALUE, UseCase),
+    row(("ArchivedArticle", "topics"), Items, TOPICS, Decoder),
+    row(("ArchivedArticle", "model"), Bytes, MODEL_NAME, Decoder),
+    row(("ArticleTopic", "name"), Bytes, TOPIC_NAME, Decoder),
+    row(("BatchPutArticlesRequest", "articles"), Items, BATCH, Decoder),
+    row(("ImportArticlesRequest", "articles"), Items, BATCH, Decoder),
+    row(("GetArticleRequest", "id"), Bytes, ARTICLE_ID, UseCase),
+    row(("ListArticlesRequest", "page_token"), Bytes, PAGE_TOKEN, Decoder),
+    row(("DeleteArticleRequest", "id"), Bytes, ARTICLE_ID, UseCase),
+    row(("BatchDeleteArticlesRequest", "ids"), Items, BATCH, Decoder),
+    row(("BatchDeleteArticlesRequest", "ids"), Bytes, ARTICLE_ID, UseCase),
+    row(("FindSimilarArticlesRequest", "article_id"), Bytes, ARTICLE_ID, UseCase),
+    row(("FindSimilarArticlesRequest", "page_token"), Bytes, PAGE_TOKEN, Decoder),
+    row(("SimilarityFilter", "topics"), Items, FILTER_VALUES, Decoder),
+    row(("SimilarityFilter", "topics"), Bytes, TOPIC_NAME, Decoder),
+    row(("SimilarityFilter", "sources"), Items, FILTER_VALUES, Decoder),
+    row(("SimilarityFilter", "sources"), Bytes, SOURCE, Decoder),
+    row(("SimilarityFilter", "language_codes"), Items, FILTER_VALUES, Decoder),
+    row(("SimilarityFilter", "language_codes"), Bytes, LANGUAGE_CODE, Decoder),
+    row(("SimilarityFilter", "labels"), Items, LABELS, Decoder),
+    row(("SimilarityFilter.LabelsEntry", "key"), Bytes, LABEL_KEY, Decoder),
+    row(("SimilarityFilter.LabelsEntry", "value"), Bytes, LABEL_VALUE, Decoder),
+    row(("ListModelsRequest", "page_token"), Bytes, PAGE_TOKEN, Decoder),
+    row(("GetModelRequest", "name"), Bytes, MODEL_NAME, UseCase),
+];

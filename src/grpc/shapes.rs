@@ -1,0 +1,131 @@
+//! What the messages of requests look like on the wire, with their bounds: made once from the descriptors and the table.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use prost::Message as _;
+use prost_types::field_descriptor_proto::{Label, Type};
+use prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorProto, FileDescriptorSet};
+
+use super::DESCRIPTORS;
+use super::bounds::{BOUNDS, Bound, Keeper, Measure};
+
+/// The package of all that is bounded here.
+const PACKAGE: &str = "slugline.v1";
+
+/// The request of an RPC.
+#[derive(Debug)]
+pub(super) struct Root {
+    /// The request's message.
+    pub(super) message: Shape,
+    /// Whether the caller may send any number of them.
+    pub(super) is_stream: bool,
+}
+
+/// A message, by the numbers of its fields.
+#[derive(Debug, Clone)]
+pub(super) struct Shape {
+    fields: Vec<Option<Field>>,
+}
+
+impl Shape {
+    /// The field of a number, if there is one.
+    pub(super) fn field(&self, number: u64) -> Option<&Field> {
+        self.fields.get(usize::try_from(number).ok()?)?.as_ref()
+    }
+}
+
+/// A field, as far as it is bounded.
+#[derive(Debug, Clone)]
+pub(super) struct Field {
+    /// Its name.
+    pub(super) name: String,
+    /// Whether it is a list or a map.
+    pub(super) is_list: bool,
+    /// The message it holds, if it holds one; a map's entry is one.
+    pub(super) message: Option<Shape>,
+    /// The bound on its elements, and the place where they are counted.
+    pub(super) items: Option<(usize, &'static Bound)>,
+    /// The bound on its bytes, or on those of each element.
+    pub(super) bytes: Option<&'static Bound>,
+}
+
+/// How many lists and maps are counted by the decoder.
+pub(super) const COUNTED: usize = {
+    let (mut count, mut at) = (0, 0);
+    while at < BOUNDS.len() {
+        if matches!((BOUNDS[at].measure, BOUNDS[at].keeper), (Measure::Items, Keeper::Decoder)) {
+            count += 1;
+        }
+        at += 1;
+    }
+    count
+};
+
+/// The request of this name; None for messages that are no request of ours.
+pub(super) fn root(package: &str, name: &str) -> Option<&'static Root> {
+    static ROOTS: LazyLock<BTreeMap<String, Root>> = LazyLock::new(roots);
+    if package == PACKAGE { ROOTS.get(name) } else { None }
+}
+
+fn roots() -> BTreeMap<String, Root> {
+    // They are part of the binary, and every test decodes them.
+    let set = FileDescriptorSet::decode(DESCRIPTORS).expect("the compiled descriptors are valid");
+    let mut messages = BTreeMap::new();
+    for file in set.file.iter().filter(|file| file.package() == PACKAGE) {
+        for message in &file.message_type {
+            collect(message, message.name().to_owned(), &mut messages);
+        }
+    }
+    let methods = set.file.iter().flat_map(|file: &FileDescriptorProto| &file.service).flat_map(|service| &service.method);
+    methods
+        .map(|method| {
+            let name = short(method.input_type());
+            let message = shape(name, &messages).unwrap_or(Shape { fields: Vec::new() });
+            (name.to_owned(), Root { message, is_stream: method.client_streaming() })
+        })
+        .collect()
+}
+
+/// A type's name without its package: "SimilarityFilter.LabelsEntry".
+fn short(type_name: &str) -> &str {
+    type_name.trim_start_matches('.').strip_prefix(PACKAGE).map_or(type_name, |name| name.trim_start_matches('.'))
+}
+
+fn collect<'a>(message: &'a DescriptorProto, name: String, messages: &mut BTreeMap<String, &'a DescriptorProto>) {
+    for nested in &message.nested_type {
+        collect(nested, format!("{name}.{}", nested.name()), messages);
+    }
+    messages.insert(name, message);
+}
+
+/// None for a message of another package: a Timestamp has nothing to bound. No request holds itself, or this would not end.
+fn shape(name: &str, messages: &BTreeMap<String, &DescriptorProto>) -> Option<Shape> {
+    let message = messages.get(name)?;
+    let mut fields = Vec::new();
+    for field in &message.field {
+        let number = usize::try_from(field.number()).unwrap_or_default();
+        if fields.len() <= number {
+            fields.resize(number + 1, None);
+        }
+        fields[number] = Some(self::field(name, field, messages));
+    }
+    Some(Shape { fields })
+}
+
+fn field(message: &str, field: &FieldDescriptorProto, messages: &BTreeMap<String, &DescriptorProto>) -> Field {
+    let is_of_field =
+        |bound: &Bound| bound.message == message && bound.field == field.name() && bound.keeper == Keeper::Decoder;
+    let counted = BOUNDS.iter().filter(|bound| bound.measure == Measure::Items && bound.keeper == Keeper::Decoder);
+    let part = match field.r#type() {
+        Type::Message => Some(shape(short(field.type_name()), messages).unwrap_or(Shape { fields: Vec::new() })),
+        _ => None,
+    };
+    Field {
+        name: field.name().to_owned(),
+        is_list: field.label() == Label::Repeated,
+        message: part,
+        items: counted.enumerate().find(|(_, bound)| is_of_field(bound)),
+        bytes: BOUNDS.iter().find(|bound| bound.measure == Measure::Bytes && is_of_field(bound)),
+    }
+}
