@@ -1,12 +1,22 @@
 //! An article as bytes, with its checksum.
 //!
-//! `[the first 16 bytes of SHA-256 over kind and payload][payload]`; the kind is known from the frame around the record.
+//! `[the first 16 bytes of SHA-256 over kind and payload][payload]`; the kind is known from the frame around the record, and the
+//! payload is `[size of the article in postcard u32][the same in zstd]`, little-endian.
+
+use std::io;
+use std::sync::{Mutex, PoisonError};
 
 use sha2::{Digest as _, Sha256};
+use zstd::bulk::{Compressor, Decompressor};
 
 use super::ArchivedArticle;
 
 const CHECKSUM_BYTES: usize = 16;
+const SIZE_BYTES: usize = 4;
+/// Half the size of news text. Higher levels take twice the time for a few per cent.
+const COMPRESSION_LEVEL: i32 = 1;
+/// No article is larger, in bytes: what says so is not decompressed.
+const MAX_ARTICLE_BYTES: usize = 64 << 20;
 
 /// What a record holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,13 +69,38 @@ pub(super) fn open(kind: Kind, record: &[u8]) -> Result<&[u8], RecordError> {
     if sum == checksum(kind, payload) { Ok(payload) } else { Err(RecordError::Checksum) }
 }
 
+/// Compressors that are not in use: one takes longer to make than a short article to compress.
+struct Pool<T>(Mutex<Vec<T>>);
+
+impl<T> Pool<T> {
+    /// So many are kept: more are only in use at a time when many threads happen to write.
+    const KEPT: usize = 8;
+
+    fn with<R>(&self, make: impl FnOnce() -> io::Result<T>, work: impl FnOnce(&mut T) -> io::Result<R>) -> io::Result<R> {
+        let free = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut taken = free.map_or_else(make, Ok)?;
+        let done = work(&mut taken);
+        let mut free = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if free.len() < Self::KEPT {
+            free.push(taken);
+        }
+        done
+    }
+}
+
+static COMPRESSORS: Pool<Compressor<'static>> = Pool(Mutex::new(Vec::new()));
+static DECOMPRESSORS: Pool<Decompressor<'static>> = Pool(Mutex::new(Vec::new()));
+
 /// An article as a record.
 pub(super) fn of_article(article: &ArchivedArticle) -> Vec<u8> {
-    let size = article.text().size_bytes() + 512;
-    let mut record = Vec::with_capacity(CHECKSUM_BYTES + size);
-    record.resize(CHECKSUM_BYTES, 0);
     // Its fields are strings, numbers and lists of known length: there is nothing that postcard cannot write.
-    let mut record = postcard::to_extend(article, record).expect("an article can be written");
+    let plain = postcard::to_stdvec(article).expect("an article can be written");
+    let compressed = COMPRESSORS.with(|| Compressor::new(COMPRESSION_LEVEL), |compressor| compressor.compress(&plain));
+    // It gets as much memory as it asks for.
+    let compressed = compressed.expect("memory is compressed into");
+    let mut record = vec![0; CHECKSUM_BYTES];
+    record.extend((plain.len() as u32).to_le_bytes());
+    record.extend(compressed);
     let sum = checksum(Kind::Article, &record[CHECKSUM_BYTES..]);
     record[..CHECKSUM_BYTES].copy_from_slice(&sum);
     record
@@ -76,7 +111,13 @@ pub(super) fn of_article(article: &ArchivedArticle) -> Vec<u8> {
 /// # Errors
 /// [`RecordError`].
 pub(super) fn to_article(record: &[u8]) -> Result<ArchivedArticle, RecordError> {
-    postcard::from_bytes(open(Kind::Article, record)?).map_err(|_| RecordError::Format)
+    let (size, compressed) = open(Kind::Article, record)?.split_first_chunk::<SIZE_BYTES>().ok_or(RecordError::Format)?;
+    let size = u32::from_le_bytes(*size) as usize;
+    if size > MAX_ARTICLE_BYTES {
+        return Err(RecordError::Format);
+    }
+    let plain = DECOMPRESSORS.with(Decompressor::new, |decompressor| decompressor.decompress(compressed, size));
+    plain.ok().and_then(|plain| postcard::from_bytes(&plain).ok()).ok_or(RecordError::Format)
 }
 
 #[cfg(test)]
@@ -104,6 +145,14 @@ mod tests {
         }
         for length in 0..record.len() {
             assert_eq!(to_article(&record[..length]), Err(RecordError::Checksum), "{length} bytes");
+        }
+    }
+
+    #[test]
+    fn a_payload_that_is_no_article_is_refused() {
+        let sealed = |payload: &[u8]| [&checksum(Kind::Article, payload), payload].concat();
+        for payload in [&b""[..], b"abc", &[4, 0, 0, 0, 1, 2, 3], &[255; 20]] {
+            assert_eq!(to_article(&sealed(payload)), Err(RecordError::Format), "{payload:?}");
         }
     }
 

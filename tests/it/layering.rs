@@ -85,7 +85,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("tracing_subscriber", &["cli"]),
     ("unicode_normalization", &["text"]),
     ("unicode_segmentation", &["text"]),
-    ("zstd", &["corpus", "model/train"]),
+    ("zstd", &["index", "corpus", "model/train"]),
 ];
 
 /// What `#[cfg(test)]` code may use on every floor, beside whatever lies below it.
