@@ -262,16 +262,15 @@ pub(super) fn read<H>(
     query: &SimilarQuery,
     read_one: impl Fn(&H) -> Result<(ArchivedArticle, Vector), IndexError>,
 ) -> Result<Read<H>, IndexError> {
-    let mut shown = query.after.as_ref().map_or(0, |key| key.shown);
+    let before = query.after.as_ref().map_or(0, |key| key.shown);
     let (mut found, mut unreadable, mut last) = (Vec::new(), Vec::new(), None);
     let mut bytes = 0;
-    for group in groups {
+    for (shown, group) in (before..).zip(groups) {
         query.deadline.check()?;
         if let (true, Some((similarity, id))) = (bytes >= query.page_bytes, last.take()) {
             next = Some(PageKey { similarity, id, shown });
             break;
         }
-        shown += 1;
         last = Some((group.leader.similarity, group.leader.id.clone()));
         match read_one(&group.leader.handle) {
             Ok((article, vector)) => {
