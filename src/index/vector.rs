@@ -298,9 +298,15 @@ impl Analyzer {
         }
         // It is kept: what its words did not need is given back.
         vector.entries.shrink_to_fit();
+        if occurrences.len() > KEPT_WORDS {
+            (*scanner, *occurrences) = Default::default();
+        }
         vector
     }
 }
+
+/// The memory of a text of more words than these is given back: some megabytes on each of hundreds of threads are many.
+const KEPT_WORDS: usize = 1 << 16;
 
 thread_local! {
     /// Its memory is reused by every analysis on the thread.
@@ -336,6 +342,16 @@ mod tests {
             })
             .to_vec();
         assert_eq!((counts, vector.entries.len()), (vec![6, 1, 1], 3));
+    }
+
+    #[test]
+    fn the_memory_of_a_large_text_is_given_back() {
+        let mut analyzer = Analyzer::default();
+        analyzer.vector(ArticleText { title: "", body: &"flood ".repeat(KEPT_WORDS) });
+        assert!(analyzer.occurrences.capacity() >= KEPT_WORDS);
+        // Four words each, when it is normalised: a ligature of a whole blessing.
+        analyzer.vector(ArticleText { title: "", body: &"\u{fdfa}".repeat(KEPT_WORDS) });
+        assert_eq!(analyzer.occurrences.capacity(), 0);
     }
 
     #[test]

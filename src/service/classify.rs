@@ -145,6 +145,9 @@ pub enum ModelWarning {
     },
 }
 
+/// The memory of an article of more words than these is given back: some megabytes on each of hundreds of threads are many.
+const KEPT_WORDS: u32 = 1 << 16;
+
 thread_local! {
     /// Its memory is reused by every classification on the thread.
     static SCORER: RefCell<Scorer> = RefCell::default();
@@ -165,7 +168,7 @@ pub fn classify(
     let loaded = loaded(entry)?;
     SCORER.with_borrow_mut(|scorer| {
         let scores = scorer.score(&loaded.model, query.text);
-        Ok(Classification {
+        let classification = Classification {
             topics: topics(loaded, &scores, query, limits),
             levels: levels(&loaded.model, &scores, query.options),
             decision: scores.decision,
@@ -173,7 +176,11 @@ pub fn classify(
             token_count: scores.bag.token_count,
             known_token_count: scores.bag.known_token_count,
             warnings: warnings(loaded, &scores, query.language_code),
-        })
+        };
+        if classification.token_count > KEPT_WORDS {
+            *scorer = Scorer::default();
+        }
+        Ok(classification)
     })
 }
 
