@@ -1,16 +1,19 @@
 //! ArticleService on the wire.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::thread;
 
+use prost::Message as _;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tonic::{Request, Response, Status, Streaming};
 
+use super::call::{Call, Charge};
 use super::calls::{CancelOnDrop, missing, off_the_workers, start_of};
 use super::page_token::{Binding, not_ours};
 use super::pb::article_service_server::ArticleService;
+use super::request_body::REQUEST_FACTOR;
 use super::server::App;
 use super::{archived, pb, status};
 use crate::index::{ArchivedArticle, ArticleId, SimilarityIndex, Write, WriteOutcome};
@@ -51,7 +54,6 @@ impl ArticleService for ArticleApi {
     ) -> Result<Response<pb::ImportArticlesResponse>, Status> {
         let app = &self.0;
         app.check_ready().map_err(status::status)?;
-        let _permit = app.imports.enter().map_err(status::status)?;
         tokio::select! {
             answer = app.import(request.into_inner()) => answer.map(Response::new),
             () = app.draining() => Err(status::status(ServiceError::Draining)),
@@ -197,11 +199,17 @@ impl App {
         loop {
             let next = requests.message().await;
             let Some(request) = next.map_err(|error| status::of_transport(error, self.limits.message_bytes))? else { break };
+            if request.articles.is_empty() {
+                continue;
+            }
             if import.names_one_in_work(&request) {
                 import.finish_down_to(0).await.map_err(status::status)?;
             }
             import.finish_down_to(at_once - 1).await.map_err(status::status)?;
-            import.start(Arc::clone(self), Arc::clone(&index), request);
+            let charge = import.charge(&request).await?;
+            // It is never closed.
+            let place = Arc::clone(&self.imports).acquire_owned().await.ok();
+            import.start(Arc::clone(self), Arc::clone(&index), request, (charge, place));
         }
         import.finish_down_to(0).await.map_err(status::status)?;
         import.acknowledged().await.map_err(status::status)
@@ -287,13 +295,17 @@ impl App {
     }
 }
 
-/// An import that goes on.
+/// How many messages of an import may wait for the archive; what it acknowledged before is but counted.
+const MAX_SUBMITTED: usize = 16;
+
+/// An import that goes on. However long it is, it keeps no more than a bounded part of it.
 #[derive(Default)]
 struct Import {
     sent: usize,
     in_work: Vec<InWork>,
     /// What was given to the archive, and is not known to be durable yet.
-    submitted: Vec<Submitted>,
+    submitted: VecDeque<Submitted>,
+    replaced: usize,
     rejected_count: usize,
     rejections: Vec<pb::RejectedArticle>,
     cancelled: CancelOnDrop,
@@ -316,12 +328,30 @@ impl Import {
         self.in_work.iter().any(|work| request.articles.iter().any(|article| work.ids.contains(&article.id)))
     }
 
-    fn start(&mut self, app: Arc<App>, index: Arc<dyn SimilarityIndex>, request: pb::ImportArticlesRequest) {
+    /// What the message costs while it is worked on. Where there is no room, those before it are waited for.
+    async fn charge(&mut self, request: &pb::ImportArticlesRequest) -> Result<Option<Charge>, Status> {
+        let Some(call) = Call::current() else { return Ok(None) };
+        let bytes = request.encoded_len() * REQUEST_FACTOR;
+        if let Ok(charge) = call.charge(bytes) {
+            return Ok(Some(charge));
+        }
+        self.finish_down_to(0).await.map_err(status::status)?;
+        call.charge(bytes).map(Some).map_err(|_| status::budget_exhausted())
+    }
+
+    fn start<T: Send + 'static>(
+        &mut self,
+        app: Arc<App>,
+        index: Arc<dyn SimilarityIndex>,
+        request: pb::ImportArticlesRequest,
+        held: T,
+    ) {
         let first = self.sent;
         self.sent += request.articles.len();
         let ids = request.articles.iter().map(|article| article.id.clone()).collect();
         let flag = self.cancelled.flag();
         let work = tokio::task::spawn_blocking(move || {
+            let _held = held;
             let ids: Vec<String> = request.articles.iter().map(|article| article.id.clone()).collect();
             let drafts = request.articles.into_iter().map(Into::into).collect();
             let path = |place| format!("articles[{}]", first + place);
@@ -343,7 +373,8 @@ impl Import {
         while self.in_work.len() > count {
             let InWork { work, .. } = self.in_work.remove(0);
             let worked = work.await.map_err(|error| ServiceError::Internal(error.to_string()))??;
-            self.submitted.push(worked.submitted);
+            self.submitted.push_back(worked.submitted);
+            self.acknowledge_down_to(MAX_SUBMITTED).await?;
             for (index, id, error) in worked.rejected {
                 self.rejected_count += 1;
                 if self.rejections.len() < MAX_REJECTIONS {
@@ -356,15 +387,21 @@ impl Import {
         Ok(())
     }
 
-    async fn acknowledged(self) -> Result<pb::ImportArticlesResponse, ServiceError> {
-        let mut replaced = 0;
-        for submitted in self.submitted {
+    /// Waits until no more than so many messages wait for the archive.
+    async fn acknowledge_down_to(&mut self, count: usize) -> Result<(), ServiceError> {
+        while self.submitted.len() > count {
+            let Some(submitted) = self.submitted.pop_front() else { break };
             let outcomes = submitted.outcomes().await?;
-            replaced += outcomes.iter().filter(|outcome| **outcome == WriteOutcome::Replaced).count();
+            self.replaced += outcomes.iter().filter(|outcome| **outcome == WriteOutcome::Replaced).count();
         }
+        Ok(())
+    }
+
+    async fn acknowledged(mut self) -> Result<pb::ImportArticlesResponse, ServiceError> {
+        self.acknowledge_down_to(0).await?;
         Ok(pb::ImportArticlesResponse {
             accepted_count: wide(self.sent - self.rejected_count),
-            replaced_count: wide(replaced),
+            replaced_count: wide(self.replaced),
             rejected_count: wide(self.rejected_count),
             rejections: self.rejections,
         })

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::call::Call;
 use crate::service::{FieldViolation, ServiceError};
 
 /// Tells the work of a call that the call is gone.
@@ -22,7 +23,13 @@ impl Drop for CancelOnDrop {
     }
 }
 
+/// Does work where it may take long. It goes on when the call is gone, and what the call holds of the budget is held until then.
 pub(super) async fn off_the_workers<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, ServiceError> {
+    let call = Call::current();
+    let work = move || {
+        let _call = call;
+        work()
+    };
     tokio::task::spawn_blocking(work).await.map_err(|error| ServiceError::Internal(error.to_string()))
 }
 

@@ -4,6 +4,7 @@
 //! Watch on an unknown service with NOT_FOUND where the protocol says SERVICE_UNKNOWN, and its open Watches hold up a shutdown.
 
 use std::pin::Pin;
+use std::sync::Arc;
 
 use futures_util::stream;
 use tokio::sync::watch;
@@ -12,6 +13,11 @@ use tonic::{Request, Response, Status};
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_server::Health;
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
+
+use super::app::App;
+use super::call::Call;
+use super::status;
+use crate::service::{Permit, ServiceError};
 
 /// Where the server is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,13 +34,20 @@ pub(super) enum Phase {
 #[derive(Debug, Clone)]
 pub(super) struct HealthService {
     services: &'static [&'static str],
-    phase: watch::Receiver<Phase>,
+    app: Arc<App>,
 }
 
 impl HealthService {
     /// For these services and, by the empty name, the server as a whole.
-    pub(super) fn new(services: &'static [&'static str], phase: watch::Receiver<Phase>) -> Self {
-        Self { services, phase }
+    pub(super) fn new(services: &'static [&'static str], app: Arc<App>) -> Self {
+        Self { services, app }
+    }
+
+    /// Takes a place for a Watch: of the server's, and of those of its connection.
+    fn place(&self) -> Result<Vec<Permit>, ServiceError> {
+        let of_server = self.app.watches.enter()?;
+        let of_connection = Call::current().map(|call| call.peer().watch()).transpose()?;
+        Ok(std::iter::once(of_server).chain(of_connection).collect())
     }
 
     fn knows(&self, service: &str) -> bool {
@@ -54,9 +67,13 @@ const fn serving(phase: Phase) -> ServingStatus {
 }
 
 /// What a Watch says: the status now and each change of it. It ends with the first word of the draining, for an open Watch must
-/// not hold up the shutdown.
-fn statuses(phase: watch::Receiver<Phase>, knows: bool) -> impl Stream<Item = Result<HealthCheckResponse, Status>> {
-    stream::unfold((phase, None), move |(mut phase, mut last)| async move {
+/// not hold up the shutdown. It keeps its places until then.
+fn statuses(
+    phase: watch::Receiver<Phase>,
+    knows: bool,
+    places: Vec<Permit>,
+) -> impl Stream<Item = Result<HealthCheckResponse, Status>> {
+    stream::unfold((phase, None, places), move |(mut phase, mut last, places)| async move {
         loop {
             if last.is_some() {
                 if *phase.borrow() == Phase::Draining {
@@ -68,7 +85,7 @@ fn statuses(phase: watch::Receiver<Phase>, knows: bool) -> impl Stream<Item = Re
             let status = if knows { serving(now) } else { ServingStatus::ServiceUnknown };
             // Phases that look the same from outside are not news.
             if last.replace(status) != Some(status) {
-                return Some((Ok(response(status)), (phase, last)));
+                return Some((Ok(response(status)), (phase, last, places)));
             }
         }
     })
@@ -83,11 +100,12 @@ impl Health for HealthService {
         if !self.knows(service) {
             return Err(Status::not_found(format!("there is no service {service:?}")));
         }
-        Ok(Response::new(response(serving(*self.phase.borrow()))))
+        Ok(Response::new(response(serving(*self.app.phase().borrow()))))
     }
 
     async fn watch(&self, request: Request<HealthCheckRequest>) -> Result<Response<Self::WatchStream>, Status> {
         let knows = self.knows(&request.get_ref().service);
-        Ok(Response::new(Box::pin(statuses(self.phase.clone(), knows))))
+        let places = self.place().map_err(status::status)?;
+        Ok(Response::new(Box::pin(statuses(self.app.phase(), knows, places))))
     }
 }

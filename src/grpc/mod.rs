@@ -1,13 +1,22 @@
 //! The wire: thin adapters between the generated messages and the use cases.
 
+mod answer_body;
+mod app;
 mod archived;
 mod articles;
+mod budget;
+mod call;
 mod calls;
 mod classification;
+mod connection;
 mod health;
 mod layers;
+mod listener;
+mod methods;
 mod models;
 mod page_token;
+mod request_body;
+mod router;
 pub mod server;
 mod server_info;
 mod similarity;

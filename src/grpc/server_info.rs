@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tonic::{Request, Response, Status};
 
 use super::calls::off_the_workers;
+use super::connection::STREAMS_PER_CONNECTION;
 use super::pb::server_service_server::ServerService;
 use super::server::App;
 use super::{pb, status};
@@ -75,5 +76,15 @@ fn limits(limits: &Limits) -> pb::Limits {
         max_article_labels: narrow(limits.article_labels),
         max_concurrent_imports: narrow(limits.concurrent_imports),
         max_concurrent_searches: narrow(limits.concurrent_searches),
+        max_in_flight_bytes: wide(limits.budget_bytes),
+        max_connection_in_flight_bytes: wide(limits.connection_bytes),
+        max_connections: narrow(limits.connections),
+        max_concurrent_watches: narrow(limits.watches),
+        max_connection_watches: narrow(limits.watches_per_connection),
+        max_connection_calls: i32::try_from(STREAMS_PER_CONNECTION).unwrap_or(i32::MAX),
+        hello_timeout: prost_types::Duration::try_from(limits.timeouts.hello).ok(),
+        request_timeout: prost_types::Duration::try_from(limits.timeouts.request).ok(),
+        stream_idle_timeout: prost_types::Duration::try_from(limits.timeouts.stream_idle).ok(),
+        answer_timeout: prost_types::Duration::try_from(limits.timeouts.answer).ok(),
     }
 }
