@@ -53,6 +53,8 @@ const TICK: Duration = Duration::from_secs(10);
 const DRAIN_TICK: Duration = Duration::from_millis(250);
 /// How long a caller may leave something unread, or unsent, once the server drains.
 const DRAIN_GRACE: Duration = Duration::from_secs(1);
+/// How long a stream may send nothing while the room for streams is nearly used up.
+const CROWDED_STREAM_IDLE: Duration = Duration::from_secs(2);
 /// How long a connection beyond the limit may be used, for health and server info alone.
 const SPARE_LIFE: Duration = Duration::from_secs(1);
 
@@ -129,6 +131,12 @@ impl Peer {
     /// How long to wait for the peer: less when the server drains.
     pub(super) fn patience(&self, usual: Duration) -> Duration {
         if self.transport.is_draining.load(Ordering::Relaxed) { DRAIN_GRACE.min(usual) } else { usual }
+    }
+
+    /// How long a stream may send nothing: less while the room for streams is nearly used up.
+    pub(super) fn stream_patience(&self) -> Duration {
+        let usual = self.transport.timeouts.stream_idle;
+        if self.transport.budget.is_crowded() { CROWDED_STREAM_IDLE.min(usual) } else { usual }
     }
 
     /// Counts a call, until what is returned is dropped.

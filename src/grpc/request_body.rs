@@ -21,6 +21,7 @@ pub(super) const REQUEST_FACTOR: usize = 3;
 const PROGRESS_BYTES: usize = 64 << 10;
 /// How often a request that does not come is looked at.
 const TICK: Duration = Duration::from_millis(250);
+const STREAM_TICK: Duration = Duration::from_secs(1);
 
 /// Wraps the body of a request.
 #[derive(Debug)]
@@ -69,23 +70,18 @@ impl RequestBody {
     fn poll_patience(&mut self, context: &mut Context<'_>) -> Poll<Status> {
         let peer = self.call.peer();
         let since = *self.waits_since.get_or_insert_with(Instant::now);
-        if self.is_stream {
-            // A stream is told of the draining by whoever answers it.
-            let end = since + peer.timeouts().stream_idle;
-            let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(end)));
-            if timer.deadline() != end {
-                timer.as_mut().reset(end);
-            }
-            ready!(timer.as_mut().poll(context));
-            return Poll::Ready(status::stream_idle());
-        }
+        let tick = if self.is_stream { STREAM_TICK } else { TICK };
         loop {
-            if since.elapsed() >= peer.patience(peer.timeouts().request) {
-                return Poll::Ready(status::request_stalled());
+            // A stream is told of the draining by whoever answers it.
+            let patience = if self.is_stream { peer.stream_patience() } else { peer.patience(peer.timeouts().request) };
+            let waited = since.elapsed();
+            if waited >= patience {
+                return Poll::Ready(if self.is_stream { status::stream_idle() } else { status::request_stalled() });
             }
-            let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + TICK)));
+            let next = Instant::now() + tick.min(patience - waited);
+            let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(next)));
             ready!(timer.as_mut().poll(context));
-            timer.as_mut().reset(Instant::now() + TICK);
+            timer.as_mut().reset(next);
         }
     }
 }

@@ -72,6 +72,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("sha2", &["corpus", "model", "index", "grpc"]),
     ("tantivy", &["index/embedded/segments"]),
     ("tempfile", &["model", "cli/report", "cli/evaluate_similar"]),
+    ("tikv_jemallocator", &["main"]),
     ("thiserror", &["article", "text", "corpus", "model", "index", "service", "grpc", "cli"]),
     ("tokio", &["grpc", "cli"]),
     ("tokio_stream", &["grpc", "cli/articles"]),

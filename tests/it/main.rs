@@ -18,3 +18,4 @@ mod multi_label;
 mod stream;
 mod support;
 mod training;
+mod transport;
