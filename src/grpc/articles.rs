@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::call::{Call, Charge};
-use super::calls::{CancelOnDrop, missing, off_the_workers, start_of};
+use super::calls::{CancelOnDrop, large_work, missing, off_the_workers, start_of};
 use super::page_token::{Binding, not_ours};
 use super::pb::article_service_server::ArticleService;
 use super::request_body::REQUEST_FACTOR;
@@ -144,7 +144,9 @@ impl App {
         let index = self.archive()?;
         let draft: ArticleDraft = request.article.ok_or_else(|| missing("article"))?.into();
         let app = Arc::clone(self);
+        let place = large_work(draft.title.len() + draft.body.len(), 1).await;
         let (article, submitted) = off_the_workers(move || {
+            let _place = place;
             let article = app.models.with(|set| admit(set.default_entry(), draft, &app.limits, "article"))?;
             let submitted = submit(&*index, vec![Write::Put(Box::new(article.clone()))]);
             Ok::<_, ServiceError>((article, submitted))
@@ -165,8 +167,9 @@ impl App {
         let app = Arc::clone(self);
         let cancelled = CancelOnDrop::default();
         let flag = cancelled.flag();
+        let place = large_work(largest(&request.articles), usize::MAX).await;
         let (admitted, submitted) = off_the_workers(move || {
-            let _permit = permit;
+            let _held = (permit, place);
             let drafts = request.articles.into_iter().map(Into::into).collect();
             let path = |place| format!("articles[{place}]");
             let threads = thread::available_parallelism().map_or(1, usize::from);
@@ -209,7 +212,8 @@ impl App {
             let charge = import.charge(&request).await?;
             // It is never closed.
             let place = Arc::clone(&self.imports).acquire_owned().await.ok();
-            import.start(Arc::clone(self), Arc::clone(&index), request, (charge, place));
+            let large = large_work(largest(&request.articles), 1).await;
+            import.start(Arc::clone(self), Arc::clone(&index), request, (charge, place, large));
         }
         import.finish_down_to(0).await.map_err(status::status)?;
         import.acknowledged().await.map_err(status::status)
@@ -406,6 +410,11 @@ impl Import {
             rejections: self.rejections,
         })
     }
+}
+
+/// The size of the largest article, in bytes.
+fn largest(articles: &[pb::ArchivedArticle]) -> usize {
+    articles.iter().map(|article| article.title.len() + article.body.len()).max().unwrap_or(0)
 }
 
 fn wide(count: usize) -> i64 {

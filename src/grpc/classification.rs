@@ -13,7 +13,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::answer_body::ANSWER_FACTOR;
 use super::call::{Call, Charge};
-use super::calls::{CancelOnDrop, missing, off_the_workers, start_of};
+use super::calls::{CancelOnDrop, LARGE_ARTICLE_BYTES, large_work, missing, off_the_workers, start_of};
 use super::layers::Deadline;
 use super::pb::classification_service_server::ClassificationService;
 use super::server::App;
@@ -25,8 +25,6 @@ use crate::service::{
     ServiceError, TopicResult, classify, classify_batch,
 };
 
-/// From this size on, an article is classified off the async workers: it takes longer than others should wait.
-const LARGE_ARTICLE_BYTES: usize = 64 << 10;
 /// So many articles of a batch are classified before their answers are charged.
 const BATCH_PART: usize = 128;
 /// How many answers of a stream may wait for the caller to read them.
@@ -107,7 +105,12 @@ impl App {
             return self.classify_here(&request);
         }
         let app = Arc::clone(self);
-        off_the_workers(move || app.classify_here(&request)).await?
+        let place = large_work(size, 1).await;
+        off_the_workers(move || {
+            let _place = place;
+            app.classify_here(&request)
+        })
+        .await?
     }
 
     fn classify_here(&self, request: &pb::ClassifyRequest) -> Result<pb::ClassifyResponse, ServiceError> {
@@ -139,9 +142,11 @@ impl App {
         // A call that is dropped (its deadline passed, its caller left) cannot stop the thread that works on it: this tells it.
         let cancelled = CancelOnDrop::default();
         let flag = cancelled.flag();
+        let largest = request.articles.iter().map(|article| article.title.len() + article.body.len()).max();
+        let place = large_work(largest.unwrap_or(0), usize::MAX).await;
         let charge = Call::current().map(|call| call.charge(0)).transpose().map_err(|_| ServiceError::NoRoom)?;
         off_the_workers(move || {
-            let _permit = permit;
+            let _held = (permit, place);
             app.batch_here(&request, options, charge, &flag)
         })
         .await?

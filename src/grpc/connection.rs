@@ -11,7 +11,7 @@ use hyper::server::conn::http2;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::budget::{Budget, Share};
@@ -63,6 +63,8 @@ const SPARE_LIFE: Duration = Duration::from_secs(1);
 pub(super) struct Transport {
     pub(super) budget: Arc<Budget>,
     pub(super) timeouts: Timeouts,
+    /// Places for work on large articles.
+    pub(super) large_work: Arc<Semaphore>,
     /// How many Watches one connection may have open.
     pub(super) watches_per_connection: usize,
     /// How many connections may be open, besides those kept for health.
@@ -126,6 +128,10 @@ impl Peer {
 
     pub(super) fn timeouts(&self) -> &Timeouts {
         &self.transport.timeouts
+    }
+
+    pub(super) fn large_work(&self) -> &Arc<Semaphore> {
+        &self.transport.large_work
     }
 
     /// How long to wait for the peer: less when the server drains.

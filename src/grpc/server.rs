@@ -9,11 +9,12 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
 pub(super) use super::app::App;
 use super::budget::Budget;
+use super::calls::large_places;
 use super::connection::Transport;
 pub use super::connection::{CONNECTION_WINDOW_BYTES, STREAM_WINDOW_BYTES, STREAMS_PER_CONNECTION};
 use super::health::Phase;
@@ -177,6 +178,7 @@ fn transport(limits: &Limits) -> Transport {
     Transport {
         budget: Budget::new(limits.budget_bytes, limits.connection_bytes),
         timeouts: limits.timeouts,
+        large_work: Arc::new(Semaphore::new(large_places())),
         watches_per_connection: limits.watches_per_connection,
         connections: limits.connections,
         open: AtomicUsize::new(0),

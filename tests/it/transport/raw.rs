@@ -101,15 +101,17 @@ pub(super) fn prefix(size: u32) -> Bytes {
     bytes.freeze()
 }
 
-/// Sends as many bytes as the server takes, up to `count`.
+/// Sends so many bytes as the server makes room for them, or what it takes until the stream ends.
 pub(super) async fn send_filler(stream: &mut SendStream<Bytes>, count: usize) -> Result<(), h2::Error> {
     let mut left = count;
     while left > 0 {
         stream.reserve_capacity(left.min(16 << 10));
         let capacity = std::future::poll_fn(|context| stream.poll_capacity(context)).await;
-        let size = left.min(capacity.transpose()?.unwrap_or(0));
+        // None at the stream's end; nothing for now is no end.
+        let Some(capacity) = capacity.transpose()? else { return Ok(()) };
+        let size = left.min(capacity);
         if size == 0 {
-            return Ok(());
+            continue;
         }
         stream.send_data(Bytes::from(vec![b'a'; size]), false)?;
         left -= size;
