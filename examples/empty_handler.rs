@@ -11,7 +11,7 @@ use std::pin::Pin;
 use anyhow::Context as _;
 use slugline::grpc::pb;
 use slugline::grpc::pb::classification_service_server::{ClassificationService, ClassificationServiceServer};
-use slugline::grpc::server::{CONNECTION_WINDOW_BYTES, STREAM_WINDOW_BYTES, STREAMS_A_CONNECTION};
+use slugline::grpc::server::{CONNECTION_WINDOW_BYTES, STREAM_WINDOW_BYTES, STREAMS_PER_CONNECTION};
 use tokio::net::TcpListener;
 use tokio_stream::StreamExt as _;
 use tokio_stream::wrappers::TcpListenerStream;
@@ -92,7 +92,7 @@ async fn main() -> anyhow::Result<()> {
         Ok::<_, std::io::Error>(connection)
     });
     tonic::transport::Server::builder()
-        .max_concurrent_streams(STREAMS_A_CONNECTION)
+        .max_concurrent_streams(STREAMS_PER_CONNECTION)
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
         .add_service(ClassificationServiceServer::new(Empty { reply: reply() }).accept_compressed(CompressionEncoding::Gzip))

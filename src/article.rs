@@ -1,6 +1,7 @@
 //! What every floor speaks of: articles, topic names and the limits on them.
 
 use std::fmt;
+use std::time::Duration;
 
 /// The text of an article, borrowed from wherever it came.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -164,7 +165,7 @@ pub struct Limits {
     pub batch_articles: usize,
     /// How many batches are worked on at a time.
     pub concurrent_batches: usize,
-    /// How many classification streams are open at a time.
+    /// How many messages of classification streams are worked on at a time.
     pub concurrent_streams: usize,
     /// The most terms in the evidence of one topic.
     pub evidence_terms: usize,
@@ -174,10 +175,46 @@ pub struct Limits {
     pub request_id_bytes: usize,
     /// The most labels of an archived article.
     pub article_labels: usize,
-    /// How many imports are open at a time.
+    /// How many messages of imports are worked on at a time.
     pub concurrent_imports: usize,
     /// How many searches for similar articles are worked on at a time.
     pub concurrent_searches: usize,
+    /// What all calls together may hold in memory, in bytes.
+    pub budget_bytes: usize,
+    /// What the calls of one connection may hold in memory, in bytes.
+    pub connection_bytes: usize,
+    /// How many connections may be open.
+    pub connections: usize,
+    /// How many Watches of health may be open, on all connections and on one.
+    pub watches: usize,
+    /// The same of one connection.
+    pub watches_per_connection: usize,
+    /// How long the server waits for its callers.
+    pub timeouts: Timeouts,
+}
+
+/// How long the server waits for what a caller is to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeouts {
+    /// For the first bytes of a connection.
+    pub hello: Duration,
+    /// For the next 64 KiB, or the end, of a request that is no stream.
+    pub request: Duration,
+    /// For the next whole message of a stream.
+    pub stream_idle: Duration,
+    /// For the caller to take the next piece of an answer.
+    pub answer: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            hello: Duration::from_secs(10),
+            request: Duration::from_secs(30),
+            stream_idle: Duration::from_secs(120),
+            answer: Duration::from_secs(30),
+        }
+    }
 }
 
 /// Bounds that are the same for every server, and ceilings of those that are not.
@@ -241,6 +278,12 @@ impl Default for Limits {
             article_labels: Self::ARTICLE_LABELS,
             concurrent_imports: 8,
             concurrent_searches: 64,
+            budget_bytes: 512 << 20,
+            connection_bytes: 128 << 20,
+            connections: 4_096,
+            watches: 1_024,
+            watches_per_connection: 16,
+            timeouts: Timeouts::default(),
         }
     }
 }

@@ -2,6 +2,11 @@
 
 use std::process::ExitCode;
 
+/// What a burst of calls took goes back to the system soon after it; how soon, `.cargo/config.toml` says.
+#[cfg(unix)]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     slugline::cli::main()
 }

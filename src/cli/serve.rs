@@ -17,6 +17,13 @@ use crate::service::ModelSource;
 /// Where models are looked for when nobody says.
 const DEFAULT_MODELS: &str = "models";
 
+/// How many threads do what would hold up others: large articles, and reading the archive. As many as keep a disk busy; each
+/// article in work takes a multiple of its size.
+const BLOCKING_THREADS: usize = 32;
+
+/// How many files are left to the archive: segments, journals and their folding.
+const RESERVED_FILES: usize = 512;
+
 const EXAMPLES: &str = "\
 Examples:
   slugline serve
@@ -65,21 +72,43 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
         listen: arguments.listen,
         models: ModelSource { directory, default_model: arguments.default_model },
         archive: ArchiveLocation::Directory(arguments.archive),
-        limits: Limits::default(),
+        limits: limits(),
         drain: Duration::from_secs(arguments.drain_seconds),
     };
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the threads of the server")?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .max_blocking_threads(BLOCKING_THREADS)
+        .build()
+        .context("cannot start the threads of the server")?;
     let outcome = runtime.block_on(serve(config, started));
     // Work on threads that nobody waits for any more must not hold up the exit.
     runtime.shutdown_background();
     outcome
 }
 
+/// The limits, with no more connections than the process has descriptors for, less those that the archive needs.
+fn limits() -> Limits {
+    let mut limits = Limits::default();
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+        let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+        // As many as this process may give itself. Where that fails, what there is has to do.
+        let raised = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).is_ok();
+        let files = if raised { maximum } else { current };
+        let files = files.and_then(|files| usize::try_from(files).ok()).unwrap_or(usize::MAX);
+        limits.connections = limits.connections.min(files - RESERVED_FILES.min(files / 2));
+        tracing::debug!(files, connections = limits.connections, "descriptors");
+    }
+    limits
+}
+
 async fn serve(config: ServerConfig, started: Instant) -> anyhow::Result<()> {
     if !config.listen.ip().is_loopback() {
         tracing::warn!(listen = %config.listen, "reachable from other machines, without encryption or a password");
     }
+    #[cfg(unix)]
+    ignore_hangups().context("cannot listen for signals")?;
     let shutdown = shutdown_signal().context("cannot listen for signals")?;
     let server = BoundServer::bind(config).await?;
     let address = server.address();
@@ -88,6 +117,19 @@ async fn serve(config: ServerConfig, started: Instant) -> anyhow::Result<()> {
     tracing::info!(%address, "listening");
     server.run(shutdown, move || tracing::info!(after = ?started.elapsed(), "serving")).await?;
     tracing::info!("stopped");
+    Ok(())
+}
+
+/// Says in the log that a SIGHUP changes nothing: there is nothing to read again yet, and without a handler it would end the
+/// process with its calls in flight.
+#[cfg(unix)]
+fn ignore_hangups() -> io::Result<()> {
+    let mut hangup = signal::unix::signal(signal::unix::SignalKind::hangup())?;
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            tracing::info!("SIGHUP is ignored: nothing is read again while the server runs");
+        }
+    });
     Ok(())
 }
 

@@ -1,21 +1,24 @@
 //! ArticleService on the wire.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use prost::Message as _;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::calls::{CancelOnDrop, missing, off_the_workers, start_of};
+use super::call::{Call, Charge};
+use super::calls::{CancelOnDrop, large_work, missing, off_the_workers, start_of};
 use super::page_token::{Binding, not_ours};
 use super::pb::article_service_server::ArticleService;
+use super::request_body::REQUEST_FACTOR;
 use super::server::App;
 use super::{archived, pb, status};
 use crate::article::Limits;
-use crate::index::{ArchivedArticle, ArticleId, NoRoom, SimilarityIndex, Write, WriteDone, WriteOutcome};
+use crate::index::{ArchivedArticle, ArticleId, SimilarityIndex, Write, WriteOutcome};
 use crate::service::{ArticleDraft, FieldViolation, ServiceError, admit, admit_all, article_id};
 
 /// Articles on a page when the request does not say.
@@ -50,7 +53,6 @@ impl ArticleService for ArticleApi {
     ) -> Result<Response<pb::ImportArticlesResponse>, Status> {
         let app = &self.0;
         app.check_ready().map_err(status::status)?;
-        let _permit = app.imports.enter().map_err(status::status)?;
         tokio::select! {
             answer = app.import(request.into_inner()) => answer.map(Response::new),
             () = app.draining() => Err(status::status(ServiceError::Draining)),
@@ -111,24 +113,28 @@ fn put_outcome(outcome: WriteOutcome) -> pb::PutOutcome {
 /// # Errors
 /// [`ServiceError::ArchiveBusy`] while too much is waiting to be stored.
 fn submit(index: &dyn SimilarityIndex, writes: Vec<Write>) -> Result<Submitted, ServiceError> {
+    try_submit(index, writes).map_err(|_| ServiceError::ArchiveBusy)
+}
+
+/// The same; where there is no room, the writes come back.
+fn try_submit(index: &dyn SimilarityIndex, writes: Vec<Write>) -> Result<Submitted, Vec<Write>> {
     let (sender, receiver) = oneshot::channel();
     // That nobody waits any more takes nothing back.
     let given = index.write(writes, Box::new(move |outcome| drop(sender.send(outcome))));
-    given.map(|()| Submitted(receiver)).map_err(|NoRoom { .. }| ServiceError::ArchiveBusy)
+    given.map(|()| Submitted(receiver)).map_err(|refused| refused.writes)
 }
 
-/// The same for an import, which waits for its turn: it is read no faster than it is stored.
-fn submit_in_turn(index: &dyn SimilarityIndex, mut writes: Vec<Write>) -> Result<Submitted, ServiceError> {
+/// Gives writes to the archive when there is room: an import is read no faster than it is stored, and holds no thread meanwhile.
+async fn submit_in_turn(index: &Arc<dyn SimilarityIndex>, mut writes: Vec<Write>) -> Result<Submitted, ServiceError> {
     const TRIES: u32 = 3_000;
     const PAUSE: Duration = Duration::from_millis(10);
-    let (sender, receiver) = oneshot::channel();
-    let mut done: WriteDone = Box::new(move |outcome| drop(sender.send(outcome)));
     for _ in 0..TRIES {
-        match index.write(writes, done) {
-            Ok(()) => return Ok(Submitted(receiver)),
-            Err(refused) => (writes, done) = (refused.writes, refused.done),
+        tokio::time::sleep(PAUSE).await;
+        let index = Arc::clone(index);
+        match off_the_workers(move || try_submit(&*index, writes)).await? {
+            Ok(submitted) => return Ok(submitted),
+            Err(refused) => writes = refused,
         }
-        thread::sleep(PAUSE);
     }
     Err(ServiceError::ArchiveBusy)
 }
@@ -160,7 +166,9 @@ impl App {
         let index = self.archive()?;
         let draft: ArticleDraft = request.article.ok_or_else(|| missing("article"))?.into();
         let app = Arc::clone(self);
+        let place = large_work(draft.title.len() + draft.body.len(), 1).await;
         let (article, submitted) = off_the_workers(move || {
+            let _place = place;
             let article = app.models.with(|set| admit(set.default_entry(), draft, &app.limits, "article"))?;
             let submitted = submit(&*index, vec![Write::Put(Box::new(article.clone()))])?;
             Ok::<_, ServiceError>((article, submitted))
@@ -181,8 +189,9 @@ impl App {
         let app = Arc::clone(self);
         let cancelled = CancelOnDrop::default();
         let flag = cancelled.flag();
+        let place = large_work(largest(&request.articles), usize::MAX).await;
         let (admitted, submitted) = off_the_workers(move || {
-            let _permit = permit;
+            let _held = (permit, place);
             let drafts = request.articles.into_iter().map(Into::into).collect();
             let path = |place| format!("articles[{place}]");
             let threads = thread::available_parallelism().map_or(1, usize::from);
@@ -215,15 +224,20 @@ impl App {
         loop {
             let next = requests.message().await;
             let Some(request) = next.map_err(|error| status::of_transport(error, self.limits.message_bytes))? else { break };
-            // A server may take fewer than the decoder lets through.
-            if !request.articles.is_empty() {
-                self.check_batch("articles", request.articles.len()).map_err(status::status)?;
+            if request.articles.is_empty() {
+                continue;
             }
+            // A server may take fewer than the decoder lets through.
+            self.check_batch("articles", request.articles.len()).map_err(status::status)?;
             if import.names_one_in_work(&request) {
                 import.finish_down_to(0).await.map_err(status::status)?;
             }
             import.finish_down_to(at_once - 1).await.map_err(status::status)?;
-            import.start(Arc::clone(self), Arc::clone(&index), request);
+            let charge = import.charge(&request).await?;
+            // It is never closed.
+            let place = Arc::clone(&self.imports).acquire_owned().await.ok();
+            let large = large_work(largest(&request.articles), 1).await;
+            import.start(Arc::clone(self), Arc::clone(&index), request, (charge, place, large));
         }
         import.finish_down_to(0).await.map_err(status::status)?;
         import.acknowledged().await.map_err(status::status)
@@ -310,13 +324,17 @@ impl App {
     }
 }
 
-/// An import that goes on.
+/// How many messages of an import may wait for the archive; what it acknowledged before is but counted.
+const MAX_SUBMITTED: usize = 16;
+
+/// An import that goes on. However long it is, it keeps no more than a bounded part of it.
 #[derive(Default)]
 struct Import {
     sent: usize,
     in_work: Vec<InWork>,
     /// What was given to the archive, and is not known to be durable yet.
-    submitted: Vec<Submitted>,
+    submitted: VecDeque<Submitted>,
+    replaced: usize,
     rejected_count: usize,
     rejections: Vec<pb::RejectedArticle>,
     cancelled: CancelOnDrop,
@@ -325,12 +343,14 @@ struct Import {
 /// A message that is worked on.
 struct InWork {
     ids: HashSet<String>,
+    index: Arc<dyn SimilarityIndex>,
     work: JoinHandle<Result<Worked, ServiceError>>,
 }
 
 /// What became of a message.
 struct Worked {
-    submitted: Submitted,
+    /// Its writes, where the archive had no room for them.
+    submitted: Result<Submitted, Vec<Write>>,
     rejected: Vec<(usize, String, ServiceError)>,
 }
 
@@ -339,12 +359,31 @@ impl Import {
         self.in_work.iter().any(|work| request.articles.iter().any(|article| work.ids.contains(&article.id)))
     }
 
-    fn start(&mut self, app: Arc<App>, index: Arc<dyn SimilarityIndex>, request: pb::ImportArticlesRequest) {
+    /// What the message costs while it is worked on. Where there is no room, those before it are waited for.
+    async fn charge(&mut self, request: &pb::ImportArticlesRequest) -> Result<Option<Charge>, Status> {
+        let Some(call) = Call::current() else { return Ok(None) };
+        let bytes = request.encoded_len() * REQUEST_FACTOR;
+        if let Ok(charge) = call.charge(bytes) {
+            return Ok(Some(charge));
+        }
+        self.finish_down_to(0).await.map_err(status::status)?;
+        call.charge(bytes).map(Some).map_err(|_| status::budget_exhausted())
+    }
+
+    fn start<T: Send + 'static>(
+        &mut self,
+        app: Arc<App>,
+        index: Arc<dyn SimilarityIndex>,
+        request: pb::ImportArticlesRequest,
+        held: T,
+    ) {
         let first = self.sent;
         self.sent += request.articles.len();
         let ids = request.articles.iter().map(|article| article.id.clone()).collect();
         let flag = self.cancelled.flag();
+        let archive = Arc::clone(&index);
         let work = tokio::task::spawn_blocking(move || {
+            let _held = held;
             let ids: Vec<String> = request.articles.iter().map(|article| article.id.clone()).collect();
             let drafts = request.articles.into_iter().map(Into::into).collect();
             let path = |place| format!("articles[{}]", first + place);
@@ -356,17 +395,22 @@ impl Import {
                     Err(error) => rejected.push((first + place, id, error)),
                 }
             }
-            Ok(Worked { submitted: submit_in_turn(&*index, writes)?, rejected })
+            Ok(Worked { submitted: try_submit(&*index, writes), rejected })
         });
-        self.in_work.push(InWork { ids, work });
+        self.in_work.push(InWork { ids, index: archive, work });
     }
 
     /// Waits until no more than so many messages are in work; their writes are given to the archive then.
     async fn finish_down_to(&mut self, count: usize) -> Result<(), ServiceError> {
         while self.in_work.len() > count {
-            let InWork { work, .. } = self.in_work.remove(0);
+            let InWork { index, work, .. } = self.in_work.remove(0);
             let worked = work.await.map_err(|error| ServiceError::Internal(error.to_string()))??;
-            self.submitted.push(worked.submitted);
+            let submitted = match worked.submitted {
+                Ok(submitted) => submitted,
+                Err(writes) => submit_in_turn(&index, writes).await?,
+            };
+            self.submitted.push_back(submitted);
+            self.acknowledge_down_to(MAX_SUBMITTED).await?;
             for (index, id, error) in worked.rejected {
                 self.rejected_count += 1;
                 if self.rejections.len() < MAX_REJECTIONS {
@@ -379,19 +423,30 @@ impl Import {
         Ok(())
     }
 
-    async fn acknowledged(self) -> Result<pb::ImportArticlesResponse, ServiceError> {
-        let mut replaced = 0;
-        for submitted in self.submitted {
+    /// Waits until no more than so many messages wait for the archive.
+    async fn acknowledge_down_to(&mut self, count: usize) -> Result<(), ServiceError> {
+        while self.submitted.len() > count {
+            let Some(submitted) = self.submitted.pop_front() else { break };
             let outcomes = submitted.outcomes().await?;
-            replaced += outcomes.iter().filter(|outcome| **outcome == WriteOutcome::Replaced).count();
+            self.replaced += outcomes.iter().filter(|outcome| **outcome == WriteOutcome::Replaced).count();
         }
+        Ok(())
+    }
+
+    async fn acknowledged(mut self) -> Result<pb::ImportArticlesResponse, ServiceError> {
+        self.acknowledge_down_to(0).await?;
         Ok(pb::ImportArticlesResponse {
             accepted_count: wide(self.sent - self.rejected_count),
-            replaced_count: wide(replaced),
+            replaced_count: wide(self.replaced),
             rejected_count: wide(self.rejected_count),
             rejections: self.rejections,
         })
     }
+}
+
+/// The size of the largest article, in bytes.
+fn largest(articles: &[pb::ArchivedArticle]) -> usize {
+    articles.iter().map(|article| article.title.len() + article.body.len()).max().unwrap_or(0)
 }
 
 fn wide(count: usize) -> i64 {

@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::call::Call;
 use crate::service::{FieldViolation, ServiceError};
 
 /// Tells the work of a call that the call is gone.
@@ -22,8 +26,37 @@ impl Drop for CancelOnDrop {
     }
 }
 
+/// Does work where it may take long. It goes on when the call is gone, and what the call holds of the budget is held until then.
 pub(super) async fn off_the_workers<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, ServiceError> {
+    let call = Call::current();
+    let work = move || {
+        let _call = call;
+        work()
+    };
     tokio::task::spawn_blocking(work).await.map_err(|error| ServiceError::Internal(error.to_string()))
+}
+
+/// From this size on, an article takes longer than others should wait for it on an async worker, and memory that counts: while
+/// one of 2 MiB is classified, its words and pairs take 90 MB.
+pub(super) const LARGE_ARTICLE_BYTES: usize = 64 << 10;
+
+/// Waits for as many places for work on large articles as there are threads on it; none is needed for smaller ones.
+///
+/// They are as many as cores, up to four: more at a time would be no faster, and each takes its multiple of memory. Who waits
+/// costs what its request does.
+pub(super) async fn large_work(article_bytes: usize, threads: usize) -> Option<OwnedSemaphorePermit> {
+    if article_bytes < LARGE_ARTICLE_BYTES {
+        return None;
+    }
+    let large = Arc::clone(Call::current()?.peer().large_work());
+    let threads = threads.clamp(1, large_places());
+    // It is never closed.
+    large.acquire_many_owned(u32::try_from(threads).unwrap_or(1)).await.ok()
+}
+
+/// How many large articles are worked on at a time.
+pub(super) fn large_places() -> usize {
+    thread::available_parallelism().map_or(1, usize::from).min(4)
 }
 
 pub(super) fn missing(field: &'static str) -> ServiceError {

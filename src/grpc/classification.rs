@@ -2,14 +2,18 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::thread;
 
+use prost::Message as _;
 use tokio::sync::mpsc;
-use tokio_stream::Stream;
 use tokio_stream::wrappers::ReceiverStream;
+use tokio_stream::{Stream, StreamExt as _};
 use tonic::{Request, Response, Status, Streaming};
 
-use super::calls::{CancelOnDrop, missing, off_the_workers, start_of};
+use super::answer_body::ANSWER_FACTOR;
+use super::call::{Call, Charge};
+use super::calls::{CancelOnDrop, LARGE_ARTICLE_BYTES, large_work, missing, off_the_workers, start_of};
 use super::layers::Deadline;
 use super::pb::classification_service_server::ClassificationService;
 use super::server::App;
@@ -21,8 +25,8 @@ use crate::service::{
     ServiceError, TopicResult, classify, classify_batch,
 };
 
-/// From this size on, an article is classified off the async workers: it takes longer than others should wait.
-const LARGE_ARTICLE_BYTES: usize = 64 << 10;
+/// So many articles of a batch are classified before their answers are charged.
+const BATCH_PART: usize = 128;
 /// How many answers of a stream may wait for the caller to read them.
 const STREAM_READ_AHEAD: usize = 16;
 
@@ -52,12 +56,12 @@ impl ClassificationService for ClassificationApi {
         request: Request<Streaming<pb::StreamClassifyRequest>>,
     ) -> Result<Response<Self::StreamClassifyStream>, Status> {
         self.0.check_ready().map_err(status::status)?;
-        let permit = self.0.streams.enter().map_err(status::status)?;
         let deadline = request.extensions().get::<Deadline>().copied();
         let (answers, receiver) = mpsc::channel(STREAM_READ_AHEAD);
         let app = Arc::clone(&self.0);
         let requests = request.into_inner();
-        tokio::spawn(async move {
+        let call = Call::current();
+        let work = async move {
             let end = tokio::select! {
                 end = app.answer_stream(requests, &answers) => end,
                 () = wait_for(deadline) => Err(status::status(ServiceError::DeadlineExceeded)),
@@ -65,15 +69,25 @@ impl ClassificationService for ClassificationApi {
                 // The caller has left.
                 () = answers.closed() => Ok(()),
             };
-            // The work is done. A caller who does not read may keep its stream, but not the place of another.
-            drop(permit);
             if let Err(status) = end {
                 // Nobody may be there to be told.
                 let _ = answers.send(Err(status)).await;
             }
-        });
-        Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
+        };
+        match call {
+            Some(call) => tokio::spawn(call.scope(work)),
+            None => tokio::spawn(work),
+        };
+        // What an answer held while it waited is given back as it is encoded.
+        let answers = ReceiverStream::new(receiver).map(|answer| answer.map(|Waiting { answer, .. }| answer));
+        Ok(Response::new(Box::pin(answers)))
     }
+}
+
+/// An answer of a stream that waits to be read, and what it holds of the budget.
+struct Waiting {
+    answer: pb::StreamClassifyResponse,
+    _charge: Option<Charge>,
 }
 
 async fn wait_for(deadline: Option<Deadline>) {
@@ -91,7 +105,12 @@ impl App {
             return self.classify_here(&request);
         }
         let app = Arc::clone(self);
-        off_the_workers(move || app.classify_here(&request)).await?
+        let place = large_work(size, 1).await;
+        off_the_workers(move || {
+            let _place = place;
+            app.classify_here(&request)
+        })
+        .await?
     }
 
     fn classify_here(&self, request: &pb::ClassifyRequest) -> Result<pb::ClassifyResponse, ServiceError> {
@@ -123,27 +142,41 @@ impl App {
         // A call that is dropped (its deadline passed, its caller left) cannot stop the thread that works on it: this tells it.
         let cancelled = CancelOnDrop::default();
         let flag = cancelled.flag();
-        let answer = off_the_workers(move || {
-            let _permit = permit;
-            let queries: Vec<ClassifyQuery<'_>> = request.articles.iter().map(|article| query(article, options)).collect();
-            let threads = thread::available_parallelism().map_or(1, usize::from);
-            app.models.with(|set| {
-                let entry = set.find_serving(&request.model)?;
-                classify_batch(entry, &queries, &app.limits, threads, &flag)
-            })
+        let largest = request.articles.iter().map(|article| article.title.len() + article.body.len()).max();
+        let place = large_work(largest.unwrap_or(0), usize::MAX).await;
+        let charge = Call::current().map(|call| call.charge(0)).transpose().map_err(|_| ServiceError::NoRoom)?;
+        off_the_workers(move || {
+            let _held = (permit, place);
+            app.batch_here(&request, options, charge, &flag)
         })
-        .await??;
-        let results = answer
-            .into_iter()
-            .map(|answer| {
-                use pb::batch_classify_result::Result as Wire;
-                let result = match answer {
-                    Ok(classification) => Wire::Classification(classification.into()),
-                    Err(error) => Wire::Error(status::message(error)),
-                };
-                pb::BatchClassifyResult { result: Some(result) }
-            })
-            .collect();
+        .await?
+    }
+
+    /// Classifies a batch part by part, so that its answer is charged as it grows: with explanations it is a multiple of the
+    /// request.
+    fn batch_here(
+        &self,
+        request: &pb::BatchClassifyRequest,
+        options: ClassifyOptions,
+        mut charge: Option<Charge>,
+        cancelled: &AtomicBool,
+    ) -> Result<pb::BatchClassifyResponse, ServiceError> {
+        let queries: Vec<ClassifyQuery<'_>> = request.articles.iter().map(|article| query(article, options)).collect();
+        let threads = thread::available_parallelism().map_or(1, usize::from);
+        let mut results = Vec::with_capacity(queries.len());
+        self.models.with(|set| {
+            let entry = set.find_serving(&request.model)?;
+            for (part, queries) in queries.chunks(BATCH_PART).enumerate() {
+                let answers = classify_batch(entry, queries, part * BATCH_PART, &self.limits, threads, cancelled)?;
+                let before = results.len();
+                results.extend(answers.into_iter().map(batch_result));
+                if let Some(charge) = &mut charge {
+                    let bytes: usize = results[before..].iter().map(pb::BatchClassifyResult::encoded_len).sum();
+                    charge.grow(bytes * ANSWER_FACTOR).map_err(|_| ServiceError::NoRoom)?;
+                }
+            }
+            Ok(())
+        })?;
         Ok(pb::BatchClassifyResponse { results })
     }
 
@@ -151,15 +184,23 @@ impl App {
     async fn answer_stream(
         self: &Arc<Self>,
         mut requests: Streaming<pb::StreamClassifyRequest>,
-        answers: &mpsc::Sender<Result<pb::StreamClassifyResponse, Status>>,
+        answers: &mpsc::Sender<Result<Waiting, Status>>,
     ) -> Result<(), Status> {
+        let call = Call::current();
         loop {
             let next = requests.message().await;
             let Some(request) = next.map_err(|error| status::of_transport(error, self.limits.message_bytes))? else {
                 return Ok(());
             };
-            let answer = self.answer_one(request).await;
-            if answers.send(Ok(answer)).await.is_err() {
+            let answer = {
+                // It is never closed.
+                let _place = self.streams.acquire().await;
+                self.answer_one(request).await
+            };
+            let bytes = answer.encoded_len() * ANSWER_FACTOR;
+            let charge = call.as_ref().map(|call| call.charge(bytes)).transpose();
+            let charge = charge.map_err(|_| status::budget_exhausted())?;
+            if answers.send(Ok(Waiting { answer, _charge: charge })).await.is_err() {
                 return Ok(());
             }
         }
@@ -185,6 +226,15 @@ impl App {
         };
         pb::StreamClassifyResponse { id, result: Some(result) }
     }
+}
+
+fn batch_result(answer: Result<Classification, ServiceError>) -> pb::BatchClassifyResult {
+    use pb::batch_classify_result::Result as Wire;
+    let result = match answer {
+        Ok(classification) => Wire::Classification(classification.into()),
+        Err(error) => Wire::Error(status::message(error)),
+    };
+    pb::BatchClassifyResult { result: Some(result) }
 }
 
 fn query(article: &pb::Article, options: ClassifyOptions) -> ClassifyQuery<'_> {

@@ -9,6 +9,7 @@ use tonic::Status;
 use tonic::codec::{Codec, DecodeBuf, Decoder};
 use tonic_prost::{ProstCodec, ProstEncoder};
 
+use super::call::Call;
 use super::shapes::{self, Root};
 use super::{status, walk};
 
@@ -69,6 +70,9 @@ impl<U: Message + Default> Decoder for BoundedDecoder<U> {
             return Err(status::several_messages());
         }
         self.is_used = true;
+        // What came is charged already: this is for a message that was compressed.
+        let charged = Call::current().map_or(Ok(()), |call| call.decoded(source.remaining()));
+        charged.map_err(|_| status::budget_exhausted())?;
         // tonic has it in one piece.
         let checked = match source.chunk() {
             whole if whole.len() == source.remaining() => walk::check(&root.message, whole),

@@ -1,19 +1,27 @@
-//! What every call goes through: its deadline, and errors of the transport in the words of the API.
+//! What every call goes through: the form of the request, the budget, its deadline, and errors in the words of the API.
 
 use std::convert::Infallible;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use http::{HeaderMap, Request, Response};
+use http::header::{ALLOW, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
+use hyper::body::Incoming;
 use tokio::time::Instant;
 use tonic::Status;
 use tonic::body::Body;
-use tower::{Layer, Service};
+use tonic::service::Routes;
+use tower::Service as _;
 
+use super::answer_body::AnswerBody;
+use super::budget::Rank;
+use super::call::Call;
+use super::methods::Methods;
+use super::request_body::RequestBody;
 use super::status;
 use crate::service::ServiceError;
 
@@ -21,80 +29,100 @@ use crate::service::ServiceError;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Deadline(pub(super) Instant);
 
-/// Wraps the services.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct CallLayer {
-    /// The largest message, in bytes, to name in errors.
-    pub(super) message_bytes: usize,
-}
-
-impl<S> Layer<S> for CallLayer {
-    type Service = Call<S>;
-
-    fn layer(&self, inner: S) -> Call<S> {
-        Call { inner, message_bytes: self.message_bytes }
-    }
-}
-
-/// A service with its calls bounded by their deadlines.
-///
-/// tonic watches `grpc-timeout` too, outside of all layers, and answers CANCELLED where the protocol says DEADLINE_EXCEEDED: this one
-/// has to be first (see `lead`).
+/// The services, as hyper calls them.
 #[derive(Debug, Clone)]
-pub(super) struct Call<S> {
-    inner: S,
+pub(super) struct Calls {
+    routes: Routes,
+    methods: Arc<Methods>,
+    /// The largest message, in bytes, to name in errors.
     message_bytes: usize,
 }
 
-type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
-
-impl<S, B> Service<Request<B>> for Call<S>
-where
-    S: Service<Request<B>, Response = Response<Body>, Error = Infallible>,
-    S::Future: Send + 'static,
-{
-    type Response = Response<Body>;
-    type Error = Infallible;
-    type Future = BoxFuture<Result<Response<Body>, Infallible>>;
-
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        self.inner.poll_ready(context)
+impl Calls {
+    /// Calls of these services, whose messages have at most so many bytes.
+    pub(super) fn new(routes: Routes, methods: Methods, message_bytes: usize) -> Self {
+        Self { routes, methods: Arc::new(methods), message_bytes }
     }
+}
 
-    fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let deadline = take_timeout(request.headers_mut()).map(|timeout| Instant::now() + timeout - lead(timeout));
-        if let Some(deadline) = deadline {
-            request.extensions_mut().insert(Deadline(deadline));
-        }
-        let limit = self.message_bytes;
-        let path = request.uri().path().to_owned();
-        let answer = self.inner.call(request);
+impl hyper::service::Service<Request<Incoming>> for Calls {
+    type Response = Response<AnswerBody>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        let Self { routes, methods, message_bytes } = self.clone();
         Box::pin(async move {
-            let answer = AssertUnwindSafe(answer).catch_unwind();
-            let outcome = match deadline {
-                None => answer.await,
-                Some(deadline) if deadline <= Instant::now() => return Ok(too_late()),
-                Some(deadline) => match tokio::time::timeout_at(deadline, answer).await {
-                    Ok(outcome) => outcome,
-                    Err(_) => return Ok(too_late()),
-                },
-            };
-            match outcome {
-                Ok(Ok(response)) => Ok(in_our_words(response, limit)),
-                Ok(Err(never)) => match never {},
-                Err(_) => {
-                    // The panic's own message is in the log already.
-                    tracing::error!(%path, "a call panicked");
-                    Ok(status::internal(&path).into_http())
+            // The executor runs every call as one.
+            let call = Call::current().expect("a call of the executor");
+            let method = methods.of(request.uri().path());
+            let response = match refusal(&request).or_else(|| refuse_for_room(&call, method.rank)) {
+                Some(refusal) => refusal,
+                None => {
+                    let request = request.map(|body| RequestBody::new(body, Arc::clone(&call), method.is_request_stream));
+                    answer(routes, request, message_bytes).await
                 }
-            }
+            };
+            Ok(response.map(|body| AnswerBody::new(body, call)))
         })
     }
 }
 
-/// How much before the caller's deadline ours is: two ticks of tokio's timer, so that it never fires after tonic's own.
-fn lead(timeout: Duration) -> Duration {
-    Duration::from_millis(2).min(timeout / 2)
+/// Refuses, in HTTP's words, what is no request of gRPC: no client of another protocol is to take an error of ours (status 200)
+/// for a success. What gRPC's specification says of the type alone holds for the method, too.
+fn refusal<B>(request: &Request<B>) -> Option<Response<Body>> {
+    let refuse = |status| {
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = status;
+        response
+    };
+    if request.method() != http::Method::POST {
+        let mut response = refuse(StatusCode::METHOD_NOT_ALLOWED);
+        response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
+        return Some(response);
+    }
+    let is_ours = request.headers().get(CONTENT_TYPE).is_some_and(|value| is_grpc(value.as_bytes()));
+    (!is_ours).then(|| refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE))
+}
+
+/// Whether a content type is that of protocol buffers over gRPC, with parameters or without.
+fn is_grpc(value: &[u8]) -> bool {
+    let essence = value.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii_end();
+    [&b"application/grpc"[..], b"application/grpc+proto"].iter().any(|known| essence.eq_ignore_ascii_case(known))
+}
+
+fn refuse_for_room(call: &Call, rank: Rank) -> Option<Response<Body>> {
+    if call.peer().is_spare && rank != Rank::Vital {
+        return Some(status::too_many_connections().into_http());
+    }
+    call.open(rank).is_err().then(|| status::budget_exhausted().into_http())
+}
+
+async fn answer(mut routes: Routes, mut request: Request<RequestBody>, limit: usize) -> Response<Body> {
+    let deadline = take_timeout(request.headers_mut()).map(|timeout| Instant::now() + timeout);
+    if let Some(deadline) = deadline {
+        request.extensions_mut().insert(Deadline(deadline));
+    }
+    let path = request.uri().path().to_owned();
+    // The routes are always ready.
+    let answer = AssertUnwindSafe(routes.call(request)).catch_unwind();
+    let outcome = match deadline {
+        None => answer.await,
+        Some(deadline) if deadline <= Instant::now() => return too_late(),
+        Some(deadline) => match tokio::time::timeout_at(deadline, answer).await {
+            Ok(outcome) => outcome,
+            Err(_) => return too_late(),
+        },
+    };
+    match outcome {
+        Ok(Ok(response)) => in_our_words(response, limit),
+        Ok(Err(never)) => match never {},
+        Err(_) => {
+            // The panic's own message is in the log already.
+            tracing::error!(%path, "a call panicked");
+            status::internal(&path).into_http()
+        }
+    }
 }
 
 fn too_late() -> Response<Body> {
@@ -152,6 +180,18 @@ mod tests {
         assert_eq!(timeout("1n"), Some(Duration::from_nanos(1)));
         for wrong in ["", "m", "5", "5x", "-1S", "123456789S", "1.5S"] {
             assert_eq!(timeout(wrong), None, "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn only_protocol_buffers_over_grpc_are_taken() {
+        for ours in ["application/grpc", "application/grpc+proto", "Application/GRPC", "application/grpc; charset=utf-8"] {
+            assert!(is_grpc(ours.as_bytes()), "{ours}");
+        }
+        for other in
+            ["", "text/plain", "application/json", "application/grpc+json", "application/grpc-web", "application/grpcx"]
+        {
+            assert!(!is_grpc(other.as_bytes()), "{other}");
         }
     }
 }

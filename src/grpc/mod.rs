@@ -1,15 +1,24 @@
 //! The wire: thin adapters between the generated messages and the use cases.
 
+mod answer_body;
+mod app;
 mod archived;
 mod articles;
 pub mod bounds;
+mod budget;
+mod call;
 mod calls;
 mod classification;
 pub(crate) mod codec;
+mod connection;
 mod health;
 mod layers;
+mod listener;
+mod methods;
 mod models;
 mod page_token;
+mod request_body;
+mod router;
 pub mod server;
 mod server_info;
 mod shapes;

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use tonic::{Request, Response, Status};
 
 use super::calls::off_the_workers;
+use super::connection::STREAMS_PER_CONNECTION;
 use super::pb::server_service_server::ServerService;
-use super::server::{App, NAME_MESSAGE_BYTES};
+use super::router::NAME_MESSAGE_BYTES;
+use super::server::App;
 use super::{pb, status};
 use crate::article::{Limits, TopicName};
 use crate::index::{ArticleId, Condition, IndexStatus};
@@ -88,5 +90,15 @@ fn limits(limits: &Limits) -> pb::Limits {
         max_message_parts: narrow(Limits::MESSAGE_PARTS),
         max_name_message_bytes: narrow(NAME_MESSAGE_BYTES),
         page_bytes: narrow(Limits::PAGE_BYTES),
+        max_in_flight_bytes: wide(limits.budget_bytes),
+        max_connection_in_flight_bytes: wide(limits.connection_bytes),
+        max_connections: narrow(limits.connections),
+        max_concurrent_watches: narrow(limits.watches),
+        max_connection_watches: narrow(limits.watches_per_connection),
+        max_connection_calls: i32::try_from(STREAMS_PER_CONNECTION).unwrap_or(i32::MAX),
+        hello_timeout: prost_types::Duration::try_from(limits.timeouts.hello).ok(),
+        request_timeout: prost_types::Duration::try_from(limits.timeouts.request).ok(),
+        stream_idle_timeout: prost_types::Duration::try_from(limits.timeouts.stream_idle).ok(),
+        answer_timeout: prost_types::Duration::try_from(limits.timeouts.answer).ok(),
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use prost::Message as _;
 use tonic::{Request, Response, Status};
 
+use super::calls::large_work;
 use super::layers::Deadline;
 use super::page_token::{Binding, not_ours};
 use super::pb::find_similar_articles_request::Source;
@@ -39,6 +40,10 @@ impl App {
         self.check_ready()?;
         let index = self.archive()?;
         let _permit = self.searches.enter()?;
+        let _place = match &request.source {
+            Some(Source::Article(article)) => large_work(article.title.len() + article.body.len(), 1).await,
+            _ => None,
+        };
         // On this thread, which gives its other work away first: it takes a millisecond, and on a busy machine to change threads
         // and back takes as long.
         tokio::task::block_in_place(|| {

@@ -12,7 +12,8 @@ use crate::service::{FieldViolation, ServiceError};
 pub(super) const DOMAIN: &str = "slugline.dev";
 
 /// When a refused caller may try again.
-const RETRY_AFTER: Duration = Duration::from_millis(500);
+const RETRY_AFTER: Duration = Duration::from_millis(RETRY_AFTER_MS);
+const RETRY_AFTER_MS: u64 = 500;
 
 /// The longest `grpc-message`, in bytes as it is percent-encoded.
 ///
@@ -64,15 +65,16 @@ pub(super) fn status(error: ServiceError) -> Status {
         ServiceError::ArchiveBusy => {
             let mut details = info("ARCHIVE_BUSY", []);
             details.set_retry_info(Some(RETRY_AFTER));
-            Status::with_error_details(Code::ResourceExhausted, message, details)
+            retryable(Code::ResourceExhausted, message, details)
         }
         ServiceError::NotReady => unavailable("NO_MODEL_LOADED", message),
         ServiceError::Draining => unavailable("DRAINING", message),
         ServiceError::Busy { what, limit } => {
             let mut details = info("TOO_MANY_IN_FLIGHT", [("what", what.to_owned()), ("limit", limit.to_string())]);
             details.set_retry_info(Some(RETRY_AFTER));
-            bounded(Code::ResourceExhausted, message, details)
+            retryable(Code::ResourceExhausted, message, details)
         }
+        ServiceError::NoRoom => budget_exhausted(),
         ServiceError::DeadlineExceeded => bounded(Code::DeadlineExceeded, message, info("DEADLINE_EXCEEDED", [])),
         ServiceError::Internal(cause) => {
             tracing::error!(%cause, "internal error");
@@ -121,7 +123,47 @@ pub(super) fn invalid(violation: FieldViolation) -> Status {
 fn unavailable(reason: &str, message: String) -> Status {
     let mut details = info(reason, []);
     details.set_retry_info(Some(RETRY_AFTER));
-    bounded(Code::Unavailable, message, details)
+    retryable(Code::Unavailable, message, details)
+}
+
+/// With the trailer that the retry policies of gRPC's clients obey (gRFC A6): they do not look into the details.
+fn retryable(code: Code, message: String, details: ErrorDetails) -> Status {
+    let mut status = bounded(code, message, details);
+    status.metadata_mut().insert("grpc-retry-pushback-ms", RETRY_AFTER_MS.into());
+    status
+}
+
+/// What calls may hold in memory is used up.
+pub(super) fn budget_exhausted() -> Status {
+    let mut details = info("BUDGET_EXHAUSTED", []);
+    details.set_retry_info(Some(RETRY_AFTER));
+    retryable(Code::ResourceExhausted, ServiceError::NoRoom.to_string(), details)
+}
+
+/// The connection is beyond the limit: it is there for health and server info.
+pub(super) fn too_many_connections() -> Status {
+    let mut details = info("TOO_MANY_CONNECTIONS", []);
+    details.set_retry_info(Some(RETRY_AFTER));
+    let message = "too many connections are open: this one answers health and server info only".to_owned();
+    retryable(Code::ResourceExhausted, message, details)
+}
+
+/// The caller has not sent what it began to send.
+pub(super) fn request_stalled() -> Status {
+    bounded(Code::DeadlineExceeded, "the request did not come".to_owned(), info("REQUEST_STALLED", []))
+}
+
+/// The caller has sent no whole message on a stream for too long.
+pub(super) fn stream_idle() -> Status {
+    unavailable("STREAM_IDLE", "no message came on the stream for too long".to_owned())
+}
+
+/// An error as the end of an answer.
+pub(super) fn trailers(status: &Status) -> http::HeaderMap {
+    let mut trailers = http::HeaderMap::new();
+    // It fails for what does not fit into a header, and details are encoded.
+    let _ = status.add_header(&mut trailers);
+    trailers
 }
 
 fn info(reason: &str, values: impl IntoIterator<Item = (&'static str, String)>) -> ErrorDetails {

@@ -96,6 +96,10 @@ impl SimilarityIndex for MemoryIndex {
         Ok(articles.values().any(|(article, _)| article.topics.iter().any(|known| known.name == topic)))
     }
 
+    fn condition(&self) -> Condition {
+        Condition::Ready
+    }
+
     fn status(&self) -> IndexStatus {
         let articles = self.articles.read().unwrap_or_else(PoisonError::into_inner);
         IndexStatus {

@@ -234,6 +234,9 @@ pub trait SimilarityIndex: Send + Sync + fmt::Debug {
     /// [`IndexError::Storage`].
     fn has_topic(&self, topic: &str) -> Result<bool, IndexError>;
 
+    /// How it is, at once.
+    fn condition(&self) -> Condition;
+
     /// How much there is, and how it is. What it counts may be a moment old.
     fn status(&self) -> IndexStatus;
 }

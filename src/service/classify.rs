@@ -185,13 +185,14 @@ pub fn classify(
 }
 
 /// Classifies many articles on up to `threads` threads, each as [`classify`] does; the answers are in the order of the queries.
-/// Articles are named `articles[0]` and so on in errors. When `cancelled` is set from outside, the rest is left undone.
+/// Articles are named `articles[{first}]` and so on in errors: a batch may be classified in parts. When `cancelled` is set from outside, the rest is left undone.
 ///
 /// # Errors
 /// [`ServiceError::DeadlineExceeded`] when cancelled.
 pub fn classify_batch(
     entry: &ModelEntry,
     queries: &[ClassifyQuery<'_>],
+    first: usize,
     limits: &Limits,
     threads: usize,
     cancelled: &AtomicBool,
@@ -206,7 +207,7 @@ pub fn classify_batch(
         while !cancelled.load(Ordering::Relaxed) {
             let place = next.fetch_add(1, Ordering::Relaxed);
             let Some(query) = queries.get(place) else { break };
-            own.push((place, classify(entry, query, limits, &format!("articles[{place}]"))));
+            own.push((place, classify(entry, query, limits, &format!("articles[{}]", first + place))));
         }
         answers.lock().unwrap_or_else(PoisonError::into_inner).append(&mut own);
     };

@@ -117,6 +117,9 @@ pub enum ServiceError {
         /// How many may be.
         limit: usize,
     },
+    /// The calls in flight hold as much memory as they may.
+    #[error("the calls in flight hold as much memory as they may")]
+    NoRoom,
     /// The caller's deadline passed, or the caller left.
     #[error("the deadline passed before the answer was ready")]
     DeadlineExceeded,

@@ -129,6 +129,16 @@ async fn the_limits_that_hold_are_published() {
         max_message_parts: 100_000,
         max_name_message_bytes: 1_024,
         page_bytes: 1 << 20,
+        max_in_flight_bytes: NARROW.budget_bytes as i64,
+        max_connection_in_flight_bytes: NARROW.connection_bytes as i64,
+        max_connections: NARROW.connections as i32,
+        max_concurrent_watches: NARROW.watches as i32,
+        max_connection_watches: NARROW.watches_per_connection as i32,
+        max_connection_calls: 1_024,
+        hello_timeout: Some(prost_types::Duration { seconds: 11, nanos: 0 }),
+        request_timeout: Some(prost_types::Duration { seconds: 31, nanos: 0 }),
+        stream_idle_timeout: Some(prost_types::Duration { seconds: 121, nanos: 0 }),
+        answer_timeout: Some(prost_types::Duration { seconds: 32, nanos: 0 }),
     };
     assert_eq!(published, Some(expected));
 }

@@ -7,9 +7,9 @@ use std::sync::mpsc;
 
 use slugline::article::ArticleText;
 use slugline::index::{
-    Analyzer, ArchiveOptions, ArchivedArticle, ArticleId, ArticlePage, Deadline, EmbeddedArchive, Filter, IndexError,
-    IndexStatus, MemoryIndex, NoRoom, PublishTime, SimilarHit, SimilarPage, SimilarQuery, SimilarSource, SimilarityIndex,
-    StoredTopic, Write, WriteDone, WriteOutcome,
+    Analyzer, ArchiveOptions, ArchivedArticle, ArticleId, ArticlePage, Condition, Deadline, EmbeddedArchive, Filter,
+    IndexError, IndexStatus, MemoryIndex, NoRoom, PublishTime, SimilarHit, SimilarPage, SimilarQuery, SimilarSource,
+    SimilarityIndex, StoredTopic, Write, WriteDone, WriteOutcome,
 };
 
 /// What a backend does, shown by what it does to an empty archive.
@@ -492,6 +492,10 @@ impl SimilarityIndex for Reopened {
 
     fn has_topic(&self, topic: &str) -> Result<bool, IndexError> {
         self.with(|archive| archive.has_topic(topic))
+    }
+
+    fn condition(&self) -> Condition {
+        self.with(|archive| archive.condition())
     }
 
     fn status(&self) -> IndexStatus {

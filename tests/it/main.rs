@@ -21,4 +21,5 @@ mod multi_label;
 mod stream;
 mod support;
 mod training;
+mod transport;
 mod wire;

@@ -13,8 +13,8 @@ use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status, Streaming};
 
 use crate::support::{
-    HIDDEN_TIMEOUT, NARROW, PATIENCE, TestServer, article, explained, full, item_violation, mixed_articles, narrow,
-    proxy_of_hidden_timeouts, refusal, says_when_to_retry, shared, sport, violation,
+    HIDDEN_TIMEOUT, NARROW, PATIENCE, TestServer, article, explained, item_violation, mixed_articles, narrow,
+    proxy_of_hidden_timeouts, refusal, shared, sport, violation,
 };
 
 type Client = ClassificationServiceClient<Channel>;
@@ -42,16 +42,6 @@ async fn open(client: &mut Client) -> Result<(mpsc::Sender<StreamClassifyRequest
 
 async fn one_at_a_time() -> TestServer {
     TestServer::with_limits(Limits { concurrent_streams: 1, ..Limits::default() }).await
-}
-
-/// Asks until there is room for a stream; each time it is refused for want of room, and for nothing else.
-async fn open_when_there_is_room(client: &mut Client) {
-    let attempts = async {
-        while let Err(status) = open(client).await {
-            assert_eq!(status.code(), Code::ResourceExhausted, "{status:?}");
-        }
-    };
-    tokio::time::timeout(PATIENCE, attempts).await.expect("the permit comes back");
 }
 
 #[tokio::test]
@@ -165,39 +155,27 @@ async fn a_message_over_the_limit_ends_the_stream() {
 }
 
 #[tokio::test]
-async fn a_stream_too_many_at_a_time_is_refused() {
-    let status = open(&mut full().await.classification().await).await.expect_err("refused");
-    assert_eq!(refusal(&status), (Code::ResourceExhausted, "TOO_MANY_IN_FLIGHT".to_owned()));
-}
-
-#[tokio::test]
-async fn a_stream_too_many_is_told_when_to_try_again() {
-    let status = open(&mut full().await.classification().await).await.expect_err("refused");
-    assert!(says_when_to_retry(&status));
-}
-
-#[tokio::test]
-async fn an_open_stream_takes_the_room_of_another() {
-    let server = one_at_a_time().await;
-    let _first = open(&mut server.classification().await).await.expect("room for one");
-    let status = open(&mut server.classification().await).await.expect_err("no room for two");
-    assert_eq!(status.code(), Code::ResourceExhausted);
-}
-
-#[tokio::test]
-async fn a_stream_that_its_client_drops_makes_room() {
+async fn open_streams_that_send_nothing_take_no_place() {
     let server = one_at_a_time().await;
     let mut client = server.classification().await;
-    drop(open(&mut client).await.expect("room for one"));
-    open_when_there_is_room(&mut client).await;
+    let mut idle = Vec::new();
+    for _ in 0..20 {
+        idle.push(open(&mut client).await.expect("a stream"));
+    }
+    let answers = answers(&mut client, vec![numbered(0, explained(sport()))]);
+    assert_eq!(tokio::time::timeout(PATIENCE, answers).await.expect("soon").expect("answers").len(), 1);
 }
 
 #[tokio::test]
-async fn a_stream_that_has_ended_makes_room() {
+async fn streams_share_the_places_message_by_message() {
     let server = one_at_a_time().await;
     let mut client = server.classification().await;
-    answers(&mut client, vec![numbered(0, explained(sport()))]).await.expect("answers");
-    open_when_there_is_room(&mut client).await;
+    let (mut first, mut second) = (client.clone(), client.clone());
+    let requests = || (0..50).map(|number| numbered(number, explained(sport()))).collect();
+    let both = async { tokio::join!(answers(&mut first, requests()), answers(&mut second, requests())) };
+    let (one, other) = tokio::time::timeout(PATIENCE, both).await.expect("soon");
+    assert_eq!((one.expect("answers").len(), other.expect("answers").len()), (50, 50));
+    assert!(client.classify(explained(sport())).await.is_ok());
 }
 
 /// A client that takes no more than 1 KiB of answers before they are read.
@@ -225,9 +203,10 @@ async fn an_open_stream_ends_at_its_deadline() {
 }
 
 #[tokio::test]
-async fn a_stream_whose_answers_nobody_reads_makes_room_at_its_deadline() {
+async fn a_stream_whose_answers_nobody_reads_holds_no_place() {
     let server = one_at_a_time().await;
-    let (sender, _unread) = open_within(&server, "500m").await;
+    let mut client = server.classification().await;
+    let (sender, _unread) = open_within(&server, "30S").await;
     // Their answers are more than the buffers on the way hold: the server cannot get rid of them.
     let requests = (0..400).map(|number| numbered(number, explained(sport())));
     tokio::spawn(async move {
@@ -237,7 +216,8 @@ async fn a_stream_whose_answers_nobody_reads_makes_room_at_its_deadline() {
         }
         sender.closed().await;
     });
-    open_when_there_is_room(&mut server.classification().await).await;
+    let others = answers(&mut client, vec![numbered(0, explained(sport()))]);
+    assert_eq!(tokio::time::timeout(PATIENCE, others).await.expect("soon").expect("answers").len(), 1);
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use slugline::article::Limits;
+use slugline::article::{Limits, Timeouts};
 use slugline::corpus::{Input, Progress};
 use slugline::grpc::pb;
 use slugline::grpc::server::client::{ClassificationServiceClient, ModelServiceClient, ServerServiceClient};
@@ -161,6 +161,17 @@ pub(crate) const NARROW: Limits = Limits {
     article_labels: 2,
     concurrent_imports: 8,
     concurrent_searches: 8,
+    budget_bytes: 64 << 20,
+    connection_bytes: 16 << 20,
+    connections: 1_000,
+    watches: 8,
+    watches_per_connection: 2,
+    timeouts: Timeouts {
+        hello: Duration::from_secs(11),
+        request: Duration::from_secs(31),
+        stream_idle: Duration::from_secs(121),
+        answer: Duration::from_secs(32),
+    },
 };
 
 /// A server with small limits.
@@ -169,16 +180,10 @@ pub(crate) async fn narrow() -> &'static TestServer {
     NARROW_SERVER.get_or_init(|| TestServer::with_limits(NARROW)).await
 }
 
-/// A server that has no room for a batch or a stream.
+/// A server that has no room for a batch or a search.
 pub(crate) async fn full() -> &'static TestServer {
     static FULL: OnceCell<TestServer> = OnceCell::const_new();
-    let limits = Limits {
-        concurrent_batches: 0,
-        concurrent_streams: 0,
-        concurrent_imports: 0,
-        concurrent_searches: 0,
-        ..Limits::default()
-    };
+    let limits = Limits { concurrent_batches: 0, concurrent_searches: 0, ..Limits::default() };
     FULL.get_or_init(|| TestServer::with_limits(limits)).await
 }
 

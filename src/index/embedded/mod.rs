@@ -47,8 +47,8 @@ use self::segments::{Access, Store};
 use self::state::Shared;
 use self::writer::Writer;
 use super::{
-    ArchivedArticle, ArticleId, ArticlePage, IndexError, IndexStatus, NoRoom, SimilarPage, SimilarQuery, SimilarityIndex,
-    Write, WriteDone,
+    ArchivedArticle, ArticleId, ArticlePage, Condition, IndexError, IndexStatus, NoRoom, SimilarPage, SimilarQuery,
+    SimilarityIndex, Write, WriteDone,
 };
 
 const INDEX_DIRECTORY: &str = "index";
@@ -194,6 +194,10 @@ impl SimilarityIndex for EmbeddedArchive {
 
     fn has_topic(&self, topic: &str) -> Result<bool, IndexError> {
         self.shared.has_topic(topic)
+    }
+
+    fn condition(&self) -> Condition {
+        self.shared.read().condition.clone()
     }
 
     fn status(&self) -> IndexStatus {

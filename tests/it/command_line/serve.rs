@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -76,6 +76,47 @@ fn the_server_says_where_it_listens_and_answers_the_command() {
 fn a_server_that_is_not_there_is_named() {
     // Nobody can listen on port 0.
     slugline(&["classify", "--server", "127.0.0.1:0", &example("cyber-defence.txt")]).failed(1, "127.0.0.1:0");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_hangup_changes_nothing() {
+    let directory = with_example_model();
+    let server = Server::start(directory.path(), &["--models", ".", "--default-model", "mine"]);
+    server.running.send("-HUP");
+    server.wait_until_it_serves();
+    server.running.send("-TERM");
+    let ended = server.running.wait();
+    assert_eq!(ended.status.code(), Some(0), "{}", ended.stderr);
+    assert!(ended.stderr.contains("SIGHUP is ignored"), "{}", ended.stderr);
+}
+
+#[cfg(unix)]
+#[test]
+fn more_connections_than_descriptors_leave_health_alone() {
+    let directory = with_example_model();
+    let program = env!("CARGO_BIN_EXE_slugline");
+    let script = format!("ulimit -n 100 && exec {program} serve --listen 127.0.0.1:0 --models . --default-model mine");
+    let mut shell = Command::new("sh");
+    let server = Server::of(shell.args(["-c", &script]).current_dir(directory.path()).stdout(Stdio::piped()));
+    let url = server.address.clone();
+    let crowd: Vec<TcpStream> = (0..200).map(|_| TcpStream::connect(&url).expect("it listens")).collect();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let healthy = async {
+        loop {
+            let endpoint = Endpoint::from_shared(format!("http://{url}")).expect("a URL");
+            let Ok(channel) = endpoint.connect().await else { continue };
+            if HealthClient::new(channel).check(HealthCheckRequest::default()).await.is_ok() {
+                return;
+            }
+        }
+    };
+    runtime.block_on(async { tokio::time::timeout(PATIENCE, healthy).await.expect("health answers") });
+    drop(crowd);
+    server.running.send("-TERM");
+    let ended = server.running.wait();
+    let said = ended.stderr.matches("as many connections are open as may be").count();
+    assert_eq!((ended.status.code(), said), (Some(0), 1), "{}", ended.stderr);
 }
 
 #[cfg(unix)]

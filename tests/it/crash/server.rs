@@ -62,7 +62,11 @@ impl Process {
     }
 
     async fn serving(&self) {
-        let request = HealthCheckRequest { service: "slugline.v1.ArticleService".to_owned() };
+        self.serves("slugline.v1.ArticleService").await;
+    }
+
+    async fn serves(&self, service: &str) {
+        let request = HealthCheckRequest { service: service.to_owned() };
         let mut watch = HealthClient::new(channel(self.address).await).watch(request).await.expect("a watch").into_inner();
         let serving = tonic_health::ServingStatus::Serving as i32;
         while watch.message().await.expect("no error").expect("not its end").status != serving {}
@@ -232,8 +236,17 @@ async fn a_server_says_what_is_wrong_with_its_archive() {
     archive_of_two_segments(directory.path());
     flip_a_bit_in_the_middle(&files_ending(directory.path(), "journal-000000000001")[0]);
     let server = Process::start(directory.path());
-    server.serving().await;
+    server.serves("").await;
     let channel = channel(server.address).await;
+    // What is stored is answered, and nothing more is taken: who asks by that name is to know.
+    let mut health = HealthClient::new(channel.clone());
+    for (service, status) in [
+        ("slugline.v1.ArticleService", tonic_health::ServingStatus::NotServing),
+        ("slugline.v1.SimilarityService", tonic_health::ServingStatus::Serving),
+    ] {
+        let answer = health.check(HealthCheckRequest { service: service.to_owned() }).await.expect("an answer");
+        assert_eq!(answer.into_inner().status, status as i32, "{service}");
+    }
     let info = ServerServiceClient::new(channel.clone()).get_server_info(pb::GetServerInfoRequest {}).await;
     let archive = info.expect("it answers").into_inner().archive.expect("an archive");
     assert_eq!(archive.state(), pb::ArchiveState::Damaged);

@@ -4,8 +4,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use slugline::index::{
-    ArchivedArticle, ArticleId, ArticlePage, Deadline, Filter, IndexError, IndexStatus, MemoryIndex, NoRoom, SimilarPage,
-    SimilarQuery, SimilarSource, SimilarityIndex, Write, WriteDone, WriteOutcome,
+    ArchivedArticle, ArticleId, ArticlePage, Condition, Deadline, Filter, IndexError, IndexStatus, MemoryIndex, NoRoom,
+    SimilarPage, SimilarQuery, SimilarSource, SimilarityIndex, Write, WriteDone, WriteOutcome,
 };
 
 use super::{BEHAVIOURS, text};
@@ -101,6 +101,10 @@ impl SimilarityIndex for Broken {
 
     fn has_topic(&self, topic: &str) -> Result<bool, IndexError> {
         self.inner.has_topic(topic)
+    }
+
+    fn condition(&self) -> Condition {
+        self.inner.condition()
     }
 
     fn status(&self) -> IndexStatus {

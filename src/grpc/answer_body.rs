@@ -1,0 +1,137 @@
+//! The answer of a call as it is sent: in pieces, charged to the call until h2 has written them.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, Bytes};
+use http_body::{Body, Frame};
+use tonic::Status;
+use tonic::body::Body as TonicBody;
+
+use super::budget::CALL_BYTES;
+use super::call::{Call, Charge};
+use super::status;
+
+/// The largest piece of an answer: what h2 may hold of a stream whose window is shut.
+const PIECE_BYTES: usize = 16 << 10;
+
+/// What a byte of an answer costs while it is a message that is not encoded: names, lists and numbers lie wide in memory.
+pub(super) const ANSWER_FACTOR: usize = 3;
+
+/// Wraps the body of an answer.
+///
+/// hyper hands each piece to h2 when the caller's window opens, and asks for the next one then. h2 may still hold the last
+/// piece when hyper has forgotten the stream, so the trailers of an answer of more than one piece wait until it holds none:
+/// a caller who leaves the end of a large answer unread is noticed like any other.
+#[derive(Debug)]
+pub(super) struct AnswerBody {
+    inner: TonicBody,
+    call: Arc<Call>,
+    rest: Bytes,
+    /// For the whole message: the pieces of it share its memory.
+    charge: Option<Arc<Charge>>,
+    trailers: Option<Frame<Piece>>,
+    is_in_pieces: bool,
+    has_ended: bool,
+}
+
+impl AnswerBody {
+    /// The body of a call's answer.
+    pub(super) fn new(inner: TonicBody, call: Arc<Call>) -> Self {
+        let rest = Bytes::new();
+        Self { inner, call, rest, charge: None, trailers: None, is_in_pieces: false, has_ended: false }
+    }
+
+    fn next_piece(&mut self) -> Frame<Piece> {
+        let bytes = self.rest.split_to(PIECE_BYTES.min(self.rest.len()));
+        self.is_in_pieces |= !self.rest.is_empty();
+        self.call.hand_over();
+        let piece = Piece { bytes, call: Some(Arc::clone(&self.call)), _charge: self.charge.clone() };
+        if self.rest.is_empty() {
+            self.charge = None;
+        }
+        Frame::data(piece)
+    }
+
+    /// Takes a message, if there is room for it. The buffer that it was encoded into may be twice its size.
+    fn take(&mut self, message: Bytes) -> Frame<Piece> {
+        if message.len() > CALL_BYTES / 2 {
+            match self.call.charge(message.len() * 2) {
+                Ok(charge) => self.charge = Some(Arc::new(charge)),
+                Err(_) => {
+                    self.inner = TonicBody::empty();
+                    self.has_ended = true;
+                    return Frame::trailers(status::trailers(&status::budget_exhausted()));
+                }
+            }
+        }
+        self.rest = message;
+        self.next_piece()
+    }
+}
+
+impl Body for AnswerBody {
+    type Data = Piece;
+    type Error = Status;
+
+    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Piece>, Status>>> {
+        let body = self.get_mut();
+        if !body.rest.is_empty() {
+            return Poll::Ready(Some(Ok(body.next_piece())));
+        }
+        if body.trailers.is_none() {
+            if body.has_ended {
+                return Poll::Ready(None);
+            }
+            body.call.is_asked_for_more();
+            let Some(frame) = ready!(Pin::new(&mut body.inner).poll_frame(context)?) else { return Poll::Ready(None) };
+            match frame.into_data() {
+                Ok(message) => return Poll::Ready(Some(Ok(body.take(message)))),
+                Err(frame) => {
+                    let Ok(trailers) = frame.into_trailers() else { return Poll::Ready(None) };
+                    body.trailers = Some(Frame::trailers(trailers));
+                }
+            }
+        }
+        if body.is_in_pieces {
+            ready!(body.call.poll_sent(context));
+        }
+        body.has_ended = true;
+        Poll::Ready(body.trailers.take().map(Ok))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.has_ended || (self.rest.is_empty() && self.trailers.is_none() && self.inner.is_end_stream())
+    }
+}
+
+/// A piece of an answer. h2 drops it when it is written, and with it what it holds of the budget.
+#[derive(Debug)]
+pub(super) struct Piece {
+    bytes: Bytes,
+    call: Option<Arc<Call>>,
+    _charge: Option<Arc<Charge>>,
+}
+
+impl Buf for Piece {
+    fn remaining(&self) -> usize {
+        self.bytes.remaining()
+    }
+
+    fn chunk(&self) -> &[u8] {
+        self.bytes.chunk()
+    }
+
+    fn advance(&mut self, count: usize) {
+        self.bytes.advance(count);
+    }
+}
+
+impl Drop for Piece {
+    fn drop(&mut self) {
+        if let Some(call) = self.call.take() {
+            call.take_back();
+        }
+    }
+}

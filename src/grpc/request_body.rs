@@ -1,0 +1,177 @@
+//! The request of a call as it is read: charged to the call, and ended when it does not come.
+
+use std::future::Future as _;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use tokio::time::{Instant, Sleep, sleep_until};
+use tonic::Status;
+
+use super::call::Call;
+use super::status;
+
+/// What a byte of a request costs until the call has ended: the message as it came, decoded, and what is made of it.
+pub(super) const REQUEST_FACTOR: usize = 3;
+/// So many bytes of a message that has not ended count as progress of a unary call.
+const PROGRESS_BYTES: usize = 64 << 10;
+/// How often a request that does not come is looked at.
+const TICK: Duration = Duration::from_millis(250);
+const STREAM_TICK: Duration = Duration::from_secs(1);
+
+/// Wraps the body of a request.
+#[derive(Debug)]
+pub(super) struct RequestBody {
+    inner: Incoming,
+    call: Arc<Call>,
+    is_stream: bool,
+    framing: Framing,
+    /// How many bytes are charged.
+    charged: usize,
+    /// How many bytes of a message came since the last progress.
+    came: usize,
+    waits_since: Option<Instant>,
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl RequestBody {
+    /// The body of a call; a stream is given its room back message by message.
+    pub(super) fn new(inner: Incoming, call: Arc<Call>, is_stream: bool) -> Self {
+        Self { inner, call, is_stream, framing: Framing::default(), charged: 0, came: 0, waits_since: None, timer: None }
+    }
+
+    /// Counts bytes that came. On a stream a whole message is progress, and nothing less.
+    fn came(&mut self, data: &[u8]) -> Result<(), Status> {
+        let bytes = data.len() * REQUEST_FACTOR;
+        self.call.take(bytes).map_err(|_| status::budget_exhausted())?;
+        self.charged += bytes;
+        self.came += data.len();
+        self.call.came(data.len());
+        let has_ended = self.framing.advance(data);
+        if has_ended || (!self.is_stream && self.came >= PROGRESS_BYTES) {
+            (self.came, self.waits_since) = (0, None);
+        }
+        Ok(())
+    }
+
+    /// Gives back what the messages cost that a stream has worked on: more is asked for only then.
+    fn settle(&mut self) {
+        let kept = self.framing.unfinished * REQUEST_FACTOR;
+        if self.is_stream && self.framing.unfinished == 0 {
+            self.call.settle();
+        }
+        if self.is_stream && self.charged > kept {
+            self.call.give(self.charged - kept);
+            self.charged = kept;
+        }
+    }
+
+    /// Waits for bytes as long as the caller is given.
+    fn poll_patience(&mut self, context: &mut Context<'_>) -> Poll<Status> {
+        let peer = self.call.peer();
+        let since = *self.waits_since.get_or_insert_with(Instant::now);
+        let tick = if self.is_stream { STREAM_TICK } else { TICK };
+        loop {
+            // A stream is told of the draining by whoever answers it.
+            let patience = if self.is_stream { peer.stream_patience() } else { peer.patience(peer.timeouts().request) };
+            let waited = since.elapsed();
+            if waited >= patience {
+                return Poll::Ready(if self.is_stream { status::stream_idle() } else { status::request_stalled() });
+            }
+            let next = Instant::now() + tick.min(patience - waited);
+            let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(next)));
+            ready!(timer.as_mut().poll(context));
+            timer.as_mut().reset(next);
+        }
+    }
+}
+
+impl Body for RequestBody {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        let body = self.get_mut();
+        body.settle();
+        match Pin::new(&mut body.inner).poll_frame(context) {
+            Poll::Pending => body.poll_patience(context).map(|status| Some(Err(status))),
+            Poll::Ready(None) => Poll::Ready(None),
+            Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(Status::from_error(Box::new(error))))),
+            Poll::Ready(Some(Ok(frame))) => {
+                let outcome = frame.data_ref().map_or(Ok(()), |data| body.came(data));
+                Poll::Ready(Some(outcome.map(|()| frame)))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+/// Follows the messages of a body by their prefixes: a flag and a length of four bytes.
+#[derive(Debug, Default)]
+struct Framing {
+    prefix: [u8; 5],
+    /// How many bytes of the message that has not ended came, with its prefix.
+    unfinished: usize,
+}
+
+impl Framing {
+    /// Takes the bytes that came next, and says whether a message ended in them.
+    fn advance(&mut self, mut data: &[u8]) -> bool {
+        let mut has_ended = false;
+        while !data.is_empty() {
+            if self.unfinished < self.prefix.len() {
+                let (room, rest) = (self.prefix.len() - self.unfinished, data);
+                let count = room.min(rest.len());
+                self.prefix[self.unfinished..self.unfinished + count].copy_from_slice(&rest[..count]);
+                self.unfinished += count;
+                data = &rest[count..];
+            }
+            if self.unfinished < self.prefix.len() {
+                break;
+            }
+            let [_, length @ ..] = self.prefix;
+            let whole = self.prefix.len() + u32::from_be_bytes(length) as usize;
+            let count = (whole - self.unfinished).min(data.len());
+            self.unfinished += count;
+            data = &data[count..];
+            if self.unfinished == whole {
+                (self.unfinished, has_ended) = (0, true);
+            }
+        }
+        has_ended
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_are_followed_wherever_their_frames_are_cut() {
+        // Three messages: of 3 bytes, of none, of 300.
+        let mut body = vec![0, 0, 0, 0, 3, 9, 9, 9, 0, 0, 0, 0, 0, 0, 0, 0, 1, 44];
+        body.extend([7; 300]);
+        let ends = [8, 13, 318];
+        for size in [1, 2, 3, 5, 7, 11, 318] {
+            let (mut framing, mut at) = (Framing::default(), 0);
+            for piece in body.chunks(size) {
+                let ended = ends.iter().any(|end| (at + 1..=at + piece.len()).contains(end));
+                assert_eq!(framing.advance(piece), ended, "{size} bytes at {at}");
+                at += piece.len();
+                let begun = ends.iter().rev().find(|end| **end <= at).copied().unwrap_or(0);
+                assert_eq!(framing.unfinished, at - begun, "{size} bytes at {at}");
+            }
+        }
+    }
+}

@@ -1,0 +1,372 @@
+//! The transport: what a connection, a caller and an answer may cost, and that others are answered meanwhile.
+
+mod raw;
+
+use std::time::Duration;
+
+use slugline::article::{Limits, Timeouts};
+use slugline::grpc::pb;
+use slugline::grpc::server::ServerConfig;
+use slugline::grpc::server::client::{ArticleServiceClient, ClassificationServiceClient};
+use tokio::io::AsyncReadExt as _;
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::transport::Channel;
+use tonic::{Code, Status};
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_client::HealthClient;
+
+use crate::support::{
+    PATIENCE, TestServer, article, config, explained, mixed_articles, models, refusal, says_when_to_retry, shared, sport,
+};
+use raw::{Begun, Raw, framed, prefix, pushes_back, reason, request, send_filler};
+
+const CLASSIFY: &str = "/slugline.v1.ClassificationService/Classify";
+const BATCH: &str = "/slugline.v1.ClassificationService/BatchClassify";
+const STREAM: &str = "/slugline.v1.ClassificationService/StreamClassify";
+const IMPORT: &str = "/slugline.v1.ArticleService/ImportArticles";
+const CHECK: &str = "/grpc.health.v1.Health/Check";
+/// The window that HTTP/2 gives when nobody says otherwise.
+const WINDOW: u32 = 65_535;
+/// A time that is over soon.
+const SOON: Duration = Duration::from_millis(300);
+
+async fn with_timeouts(timeouts: Timeouts) -> TestServer {
+    TestServer::with_limits(Limits { timeouts, ..Limits::default() }).await
+}
+
+async fn check(channel: Channel) -> Result<(), Status> {
+    let check = async { HealthClient::new(channel).check(HealthCheckRequest::default()).await.map(|_| ()) };
+    tokio::time::timeout(PATIENCE, check).await.expect("an answer soon")
+}
+
+fn of_stream(id: &str) -> pb::StreamClassifyRequest {
+    pb::StreamClassifyRequest { id: id.to_owned(), request: Some(explained(sport())) }
+}
+
+/// A batch whose answer is larger than any window of these tests.
+fn large_answer() -> pb::BatchClassifyRequest {
+    pb::BatchClassifyRequest { articles: mixed_articles(400), explain: true, ..pb::BatchClassifyRequest::default() }
+}
+
+#[tokio::test]
+async fn calls_that_are_cancelled_leave_the_others_of_their_connection_alone() {
+    let server = shared().await;
+    let raw = Raw::connect(server.address, WINDOW).await;
+    let mut stream = raw.begin(STREAM).await;
+    stream.request.send_data(framed(&of_stream("before")), false).expect("it is taken");
+    let mut body = tokio::time::timeout(PATIENCE, stream.answer).await.expect("soon").expect("an answer").into_body();
+    assert!(body.data().await.expect("an answer").is_ok());
+    for _ in 0..5 {
+        let mut calls = Vec::new();
+        for _ in 0..500 {
+            calls.push(raw.call(CLASSIFY, &explained(sport())).await);
+        }
+        for call in &mut calls {
+            call.request.send_reset(h2::Reason::CANCEL);
+        }
+    }
+    stream.request.send_data(framed(&of_stream("after")), true).expect("it is taken");
+    let after = tokio::time::timeout(PATIENCE, body.data()).await.expect("soon");
+    assert!(after.expect("an answer").is_ok());
+}
+
+#[tokio::test]
+async fn bodies_of_refused_calls_leave_the_others_of_their_connection_alone() {
+    // h2 counts each frame for a call that it has forgotten, over the connection's whole life.
+    let server = shared().await;
+    let raw = Raw::connect(server.address, WINDOW).await;
+    for _ in 0..1_500 {
+        let mut call = raw.begin("/nobody.Knows/It").await;
+        call.request.send_data(prefix(1_000), false).expect("it is taken");
+        assert_eq!(call.end().await.expect("an answer").code(), Code::Unimplemented);
+    }
+    assert_eq!(raw.call(CLASSIFY, &explained(sport())).await.end().await.expect("an answer").code(), Code::Ok);
+}
+
+async fn refused_by_http(method: &str, content_type: Option<&str>) -> u16 {
+    let raw = Raw::connect(shared().await.address, WINDOW).await;
+    let mut request = request(CLASSIFY).method(method);
+    if let Some(content_type) = content_type {
+        request = request.header("content-type", content_type);
+    }
+    let (answer, _) = raw.send(request.body(()).expect("a request"), true).await;
+    let response = tokio::time::timeout(PATIENCE, answer).await.expect("soon").expect("an answer");
+    assert!(response.headers().get("grpc-status").is_none(), "{response:?}");
+    response.status().as_u16()
+}
+
+#[tokio::test]
+async fn what_is_not_grpc_is_refused_in_the_words_of_http() {
+    for other in [None, Some("application/json"), Some("application/grpc+json"), Some("application/grpc-web+proto")] {
+        assert_eq!(refused_by_http("POST", other).await, 415, "{other:?}");
+    }
+    assert_eq!(refused_by_http("GET", Some("application/grpc")).await, 405);
+}
+
+#[tokio::test]
+async fn answers_have_no_date() {
+    let raw = Raw::connect(shared().await.address, WINDOW).await;
+    let response = raw.call(CLASSIFY, &explained(sport())).await.head().await;
+    assert_eq!((response.status().as_u16(), response.headers().get("date")), (200, None));
+}
+
+#[tokio::test]
+async fn an_answer_that_nobody_takes_is_reset_and_the_others_of_its_connection_go_on() {
+    let server = with_timeouts(Timeouts { answer: SOON, ..Timeouts::default() }).await;
+    let raw = Raw::connect(server.address, 100).await;
+    let mut body = raw.call(BATCH, &large_answer()).await.head().await.into_body();
+    // Another call goes on meanwhile, and its reader takes all.
+    let end = raw.call(CLASSIFY, &explained(sport())).await.end().await.expect("an answer");
+    assert_eq!(end.code(), Code::Ok);
+    let untaken = body.data().await.expect("the start").expect("the start");
+    assert!(untaken.len() <= 100);
+    let end = tokio::time::timeout(PATIENCE, body.data()).await.expect("an end soon");
+    let error = end.expect("it ends with an error").expect_err("a reset");
+    assert_eq!(error.reason(), Some(h2::Reason::CANCEL), "{error:?}");
+    assert_eq!(raw.call(CHECK, &HealthCheckRequest::default()).await.end().await.expect("an answer").code(), Code::Ok);
+}
+
+#[tokio::test]
+async fn an_answer_that_is_taken_slowly_comes_whole() {
+    let server = with_timeouts(Timeouts { answer: Duration::from_secs(2), ..Timeouts::default() }).await;
+    let raw = Raw::connect(server.address, 1_000).await;
+    assert_eq!(raw.call(BATCH, &large_answer()).await.end().await.expect("an answer").code(), Code::Ok);
+}
+
+#[tokio::test]
+async fn a_request_that_does_not_come_is_ended() {
+    let server = with_timeouts(Timeouts { request: SOON, ..Timeouts::default() }).await;
+    let raw = Raw::connect(server.address, WINDOW).await;
+    let mut call = raw.begin(CLASSIFY).await;
+    call.request.send_data(prefix(1_000), false).expect("it is taken");
+    let status = call.end().await.expect("a status");
+    assert_eq!(reason(&status), (Code::DeadlineExceeded, "REQUEST_STALLED".to_owned()));
+}
+
+async fn end_of_idle_stream(path: &str) -> Status {
+    let server = with_timeouts(Timeouts { stream_idle: SOON, ..Timeouts::default() }).await;
+    let raw = Raw::connect(server.address, WINDOW).await;
+    let mut call = raw.begin(path).await;
+    let Begun { answer, request } = &mut call;
+    // A byte now and then is no message.
+    request.send_data(prefix(1_000), false).expect("it is taken");
+    let drip = async {
+        loop {
+            tokio::time::sleep(SOON / 10).await;
+            if request.send_data(bytes::Bytes::from_static(b"a"), false).is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    };
+    let response = tokio::select! {
+        response = answer => response.expect("an answer"),
+        () = drip => unreachable!("it drips for ever"),
+        () = tokio::time::sleep(PATIENCE) => panic!("the stream goes on"),
+    };
+    if let Some(status) = Status::from_header_map(response.headers()) {
+        return status;
+    }
+    let trailers = tokio::time::timeout(PATIENCE, response.into_body().trailers()).await.expect("an end soon");
+    Status::from_header_map(&trailers.expect("trailers").unwrap_or_default()).expect("a status")
+}
+
+#[tokio::test]
+async fn streams_on_which_no_whole_message_comes_are_ended() {
+    for path in [STREAM, IMPORT] {
+        let status = end_of_idle_stream(path).await;
+        assert_eq!(reason(&status), (Code::Unavailable, "STREAM_IDLE".to_owned()), "{path}");
+        assert!(says_when_to_retry(&status) && pushes_back(&status), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn imports_that_send_nothing_take_no_place() {
+    let server = TestServer::with_limits(Limits { concurrent_imports: 1, ..Limits::default() }).await;
+    let raw = Raw::connect(server.address, WINDOW).await;
+    let mut idle = Vec::new();
+    for _ in 0..20 {
+        idle.push(raw.begin(IMPORT).await);
+    }
+    let article = pb::ArchivedArticle { id: "a".to_owned(), body: "goal".to_owned(), ..Default::default() };
+    let message = pb::ImportArticlesRequest { articles: vec![article] };
+    let mut client = ArticleServiceClient::new(server.channel().await);
+    let answer = tokio::time::timeout(PATIENCE, client.import_articles(tokio_stream::iter([message]))).await;
+    assert_eq!(answer.expect("soon").expect("an import").into_inner().accepted_count, 1);
+}
+
+#[tokio::test]
+async fn a_full_budget_refuses_large_calls_and_answers_small_ones_health_and_info() {
+    let limits = Limits { budget_bytes: 30 << 20, connection_bytes: 30 << 20, ..Limits::default() };
+    let server = TestServer::with_limits(limits).await;
+    let raw = Raw::connect(server.address, WINDOW).await;
+    // Messages that do not end, at three times 2 MiB each: the fourth is beyond three quarters of the budget.
+    let mut open = Vec::new();
+    let refused = loop {
+        assert!(open.len() < 10, "nothing is refused");
+        let mut call = raw.begin(CLASSIFY).await;
+        call.request.send_data(prefix(2 << 20), false).expect("it is taken");
+        let refusal = tokio::select! {
+            // A call that is refused takes no more: the answer says which it was.
+            biased;
+            response = &mut call.answer => Some(Status::from_header_map(response.expect("an answer").headers())),
+            sent = send_filler(&mut call.request, (2 << 20) - 1_000) => sent.map(|()| None).expect("it is sent"),
+        };
+        match refusal {
+            Some(status) => break status.expect("a status"),
+            None => open.push(call),
+        }
+    };
+    assert_eq!(reason(&refused), (Code::ResourceExhausted, "BUDGET_EXHAUSTED".to_owned()));
+    assert!(says_when_to_retry(&refused) && pushes_back(&refused));
+    assert_eq!(open.len(), 3);
+    assert!(server.classification().await.classify(explained(sport())).await.is_ok());
+    check(server.channel().await).await.expect("health");
+    server.info().await;
+    // What they held comes back when they are gone.
+    drop(open);
+    let large = explained(article("", &"goal ".repeat(400_000)));
+    let again = async {
+        while let Err(status) = server.classification().await.classify(large.clone()).await {
+            assert_eq!(status.code(), Code::ResourceExhausted, "{status:?}");
+        }
+    };
+    tokio::time::timeout(PATIENCE, again).await.expect("the budget comes back");
+}
+
+#[tokio::test]
+async fn one_connection_cannot_use_up_the_budget_of_all() {
+    let limits = Limits { budget_bytes: 64 << 20, connection_bytes: 1 << 20, ..Limits::default() };
+    let server = TestServer::with_limits(limits).await;
+    let large = || explained(article("", &"goal ".repeat(40_000)));
+    let raw = Raw::connect(server.address, WINDOW).await;
+    let mut greedy = raw.begin(CLASSIFY).await;
+    greedy.request.send_data(prefix(1 << 20), false).expect("it is taken");
+    send_filler(&mut greedy.request, 300_000).await.expect("it is sent");
+    // The share has no room for both: the later one is refused, and which that is depends on when the server reads them.
+    let refused = async {
+        tokio::select! {
+            response = &mut greedy.answer => Status::from_header_map(response.expect("an answer").headers()).expect("a status"),
+            status = async {
+                loop {
+                    let status = raw.call(CLASSIFY, &large()).await.end().await.expect("a status");
+                    if status.code() != Code::Ok {
+                        return status;
+                    }
+                }
+            } => status,
+        }
+    };
+    let status = tokio::time::timeout(PATIENCE, refused).await.expect("it is refused soon");
+    assert_eq!(reason(&status), (Code::ResourceExhausted, "BUDGET_EXHAUSTED".to_owned()));
+    assert!(server.classification().await.classify(large()).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_compressed_message_costs_what_it_is_decompressed_to() {
+    let limits = Limits { budget_bytes: 64 << 20, connection_bytes: 1 << 20, ..Limits::default() };
+    let server = TestServer::with_limits(limits).await;
+    let mut client = server.classification().await.send_compressed(tonic::codec::CompressionEncoding::Gzip);
+    // Half a megabyte, and a few hundred bytes on the wire.
+    let request = |words: usize| explained(article("", &"goal ".repeat(words)));
+    let status = client.classify(request(100_000)).await.expect_err("refused");
+    assert_eq!(refusal(&status), (Code::ResourceExhausted, "BUDGET_EXHAUSTED".to_owned()));
+    // What it cost is given back: many that fit follow each other.
+    for _ in 0..20 {
+        client.classify(request(20_000)).await.expect("an answer");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_larger_than_the_budget_is_refused_as_it_grows() {
+    let limits = Limits { budget_bytes: 64 << 20, connection_bytes: 1 << 20, ..Limits::default() };
+    let server = TestServer::with_limits(limits).await;
+    let batch = pb::BatchClassifyRequest { articles: vec![sport(); 500], explain: true, ..Default::default() };
+    let status = server.classification().await.batch_classify(batch).await.expect_err("refused");
+    assert_eq!(refusal(&status), (Code::ResourceExhausted, "BUDGET_EXHAUSTED".to_owned()));
+}
+
+#[tokio::test]
+async fn connections_beyond_the_limit_answer_health_and_then_none_is_taken() {
+    let server = TestServer::with_limits(Limits { connections: 2, ..Limits::default() }).await;
+    // Those that served to start it may still be there.
+    let crowd = async {
+        loop {
+            let channel = server.channel().await;
+            match ClassificationServiceClient::new(channel.clone()).classify(explained(sport())).await {
+                Ok(_) => std::mem::forget(channel),
+                Err(status) => return (channel, status),
+            }
+        }
+    };
+    let (spare, status) = tokio::time::timeout(PATIENCE, crowd).await.expect("the limit is reached");
+    assert_eq!(refusal(&status), (Code::ResourceExhausted, "TOO_MANY_CONNECTIONS".to_owned()));
+    check(spare).await.expect("health");
+    let mut open = Vec::new();
+    let closed = async {
+        loop {
+            let mut socket = TcpStream::connect(server.address).await.expect("it listens");
+            let read = tokio::time::timeout(Duration::from_millis(50), socket.read(&mut [0; 64])).await;
+            if matches!(read, Ok(Ok(0) | Err(_))) {
+                return;
+            }
+            open.push(socket);
+        }
+    };
+    tokio::time::timeout(PATIENCE, closed).await.expect("one is closed at once");
+}
+
+#[tokio::test]
+async fn a_connection_that_says_nothing_is_closed() {
+    let server = with_timeouts(Timeouts { hello: SOON, ..Timeouts::default() }).await;
+    let (mut silent, used) = (TcpStream::connect(server.address).await.expect("it listens"), server.channel().await);
+    let read = async {
+        let mut all = Vec::new();
+        // The server's own settings, perhaps; then the end.
+        drop(silent.read_to_end(&mut all).await);
+    };
+    tokio::time::timeout(PATIENCE, read).await.expect("it is closed");
+    check(used).await.expect("one that said hello stays");
+}
+
+#[tokio::test]
+async fn watches_are_bounded_per_connection_and_in_all() {
+    let limits = Limits { watches: 3, watches_per_connection: 2, ..Limits::default() };
+    let server = TestServer::with_limits(limits).await;
+    let mut open = Vec::new();
+    let channels = [server.channel().await, server.channel().await];
+    let mut watch = async |channel: &Channel| {
+        let outcome = HealthClient::new(channel.clone()).watch(HealthCheckRequest::default()).await;
+        outcome.map(|watch| open.push(watch.into_inner()))
+    };
+    assert!(watch(&channels[0]).await.is_ok() && watch(&channels[0]).await.is_ok());
+    let of_connection = watch(&channels[0]).await.expect_err("two of two are open");
+    assert!(watch(&channels[1]).await.is_ok());
+    let of_server = watch(&channels[1]).await.expect_err("three of three are open");
+    for status in [&of_connection, &of_server] {
+        assert_eq!(refusal(status), (Code::ResourceExhausted, "TOO_MANY_IN_FLIGHT".to_owned()));
+    }
+    drop(open);
+    let again = async {
+        while HealthClient::new(channels[0].clone()).watch(HealthCheckRequest::default()).await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, again).await.expect("places come back");
+}
+
+#[tokio::test]
+async fn a_caller_who_does_not_read_does_not_hold_up_a_shutdown() {
+    let models = models(&["mini/1"]);
+    let endless = Duration::from_secs(3_600);
+    let server = TestServer::start(ServerConfig { drain: endless, ..config(&models, "mini") }).await;
+    let raw = Raw::connect(server.address, 100).await;
+    let _large = raw.call(BATCH, &large_answer()).await.head().await;
+    let _small = raw.call(CLASSIFY, &explained(sport())).await.head().await;
+    let mut partial = raw.begin(CLASSIFY).await;
+    partial.request.send_data(prefix(1_000), false).expect("it is taken");
+    let (_sender, requests) = mpsc::channel::<pb::StreamClassifyRequest>(1);
+    let _stream = server.classification().await.stream_classify(ReceiverStream::new(requests)).await.expect("a stream");
+    assert!(server.stop().await.is_ok());
+}
