@@ -148,6 +148,7 @@ impl Writer {
         if let Err(error) = files.journals.empty_before(oldest, &self.shown) {
             tracing::warn!(%error, "cannot let go of journals in which nothing counts");
         }
+        files.journals.remove_emptied(&self.shared.records);
         let size = files.journals.size_before(segments.journal);
         let in_vain = size.saturating_sub(segments.live_bytes());
         let is_worth_it = in_vain > self.options.compact_bytes && in_vain > size / 2;
