@@ -70,6 +70,8 @@ pub(super) struct Transport {
     /// How many connections may be open, besides those kept for health.
     pub(super) connections: usize,
     pub(super) open: AtomicUsize,
+    /// How many connections were not taken since the start.
+    pub(super) untaken: AtomicU64,
     pub(super) is_draining: AtomicBool,
 }
 
@@ -128,6 +130,11 @@ impl Peer {
 
     pub(super) fn timeouts(&self) -> &Timeouts {
         &self.transport.timeouts
+    }
+
+    /// How many connections the server has not taken since its start.
+    pub(super) fn untaken(&self) -> u64 {
+        self.transport.untaken.load(Ordering::Relaxed)
     }
 
     pub(super) fn large_work(&self) -> &Arc<Semaphore> {

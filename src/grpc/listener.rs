@@ -82,10 +82,15 @@ impl Listener {
         }
         // Said again once half of the places were free in between: else a crowd fills the log.
         self.is_full = is_full || (self.is_full && open > limit / 2);
-        (open < limit + SPARE_CONNECTIONS).then(|| Peer::new(Arc::clone(&self.transport), is_full))
+        if open >= limit + SPARE_CONNECTIONS {
+            self.transport.untaken.fetch_add(1, Ordering::Relaxed);
+            return None;
+        }
+        Some(Peer::new(Arc::clone(&self.transport), is_full))
     }
 
     fn note_failure(&mut self, error: &io::Error) {
+        self.transport.untaken.fetch_add(1, Ordering::Relaxed);
         if self.failing_since.is_none() {
             tracing::warn!(%error, "cannot accept connections");
             self.failing_since = Some(Instant::now());

@@ -5,7 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::net::TcpListener;
@@ -182,6 +182,7 @@ fn transport(limits: &Limits) -> Transport {
         watches_per_connection: limits.watches_per_connection,
         connections: limits.connections,
         open: AtomicUsize::new(0),
+        untaken: AtomicU64::new(0),
         is_draining: AtomicBool::new(false),
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tonic::{Request, Response, Status};
 
+use super::call::Call;
 use super::calls::off_the_workers;
 use super::connection::STREAMS_PER_CONNECTION;
 use super::pb::server_service_server::ServerService;
@@ -23,6 +24,7 @@ impl ServerService for ServerApi {
         &self,
         _request: Request<pb::GetServerInfoRequest>,
     ) -> Result<Response<pb::GetServerInfoResponse>, Status> {
+        let untaken = Call::current().map_or(0, |call| call.peer().untaken());
         let models = self.0.models.current();
         let (default_model, serving) = match &*models {
             Some(set) => (set.default_entry().label.to_string(), set.serving_count()),
@@ -43,6 +45,7 @@ impl ServerService for ServerApi {
             default_model,
             serving_model_count: i32::try_from(serving).unwrap_or(i32::MAX),
             archive,
+            untaken_connection_count: i64::try_from(untaken).unwrap_or(i64::MAX),
         }))
     }
 }

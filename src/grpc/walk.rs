@@ -77,8 +77,8 @@ impl Walk {
         Ok(())
     }
 
-    /// Counts an element of a list, and a message. `more` says how many elements are to come.
-    fn count(&mut self, field: &Field, path: &Path<'_>, more: impl Fn() -> usize) -> Result<(), FieldViolation> {
+    /// Counts an element of a list, and a message. `more` says how many elements are to come; None for very many.
+    fn count(&mut self, field: &Field, path: &Path<'_>, more: impl Fn() -> Option<usize>) -> Result<(), FieldViolation> {
         if field.is_list || field.message.is_some() {
             self.count_parts(1)?;
         }
@@ -87,7 +87,16 @@ impl Walk {
         if self.counts[place] <= bound.most {
             return Ok(());
         }
-        Err(over(bound, path, "elements", self.counts[place] + more()))
+        // Of very many it is enough to know that: to count them would hold up other calls.
+        match more() {
+            Some(more) => Err(over(bound, path, "elements", self.counts[place] + more)),
+            None => {
+                let description = format!("has more than {} elements, over the limit of {}", Limits::MESSAGE_PARTS, bound.most);
+                let mut violation = FieldViolation::new(path.to_string(), bound.reason(), description);
+                violation.values.push(("limit", bound.most.to_string()));
+                Err(violation)
+            }
+        }
     }
 
     /// Looks into a string or a message.
@@ -185,6 +194,10 @@ impl<'a> Reader<'a> {
                         break if inner == number { Ok(count) } else { Err(malformed("a group ends as another one")) };
                     }
                     count += 1 + self.skip(wire_type, inner, depth - 1)?;
+                    if count > Limits::MESSAGE_PARTS {
+                        // It is too many, however many more there are.
+                        break Ok(count);
+                    }
                 }
             }
             START_GROUP => Err(malformed("groups are nested too deep")),
@@ -192,17 +205,20 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// How often a field still comes, as far as can be read.
-    fn count(mut self, number: u64) -> usize {
+    /// How often a field still comes, as far as can be read; None if there are very many.
+    fn count(mut self, number: u64) -> Option<usize> {
         let mut count = 0;
-        while !self.0.is_empty() {
-            let Ok((next, wire_type)) = self.key() else { break };
+        for _ in 0..Limits::MESSAGE_PARTS {
+            if self.0.is_empty() {
+                return Some(count);
+            }
+            let Ok((next, wire_type)) = self.key() else { return Some(count) };
             if self.skip(wire_type, next, MAX_DEPTH).is_err() {
-                break;
+                return Some(count);
             }
             count += usize::from(next == number);
         }
-        count
+        None
     }
 }
 
@@ -221,6 +237,17 @@ mod tests {
 
     fn refused(field: &str, reason: &'static str) -> Result<(), (String, &'static str)> {
         Err((field.to_owned(), reason))
+    }
+
+    #[test]
+    fn of_very_many_elements_it_is_only_said_that_they_are_many() {
+        let many = [0x0a, 0].repeat(2 * Limits::MESSAGE_PARTS);
+        let root = root(pb::BatchClassifyRequest::PACKAGE, pb::BatchClassifyRequest::NAME).expect("a request");
+        let violation = check(&root.message, &many).expect_err("too many");
+        assert_eq!((violation.field.as_str(), violation.reason), ("articles", "TOO_MANY_ARTICLES"));
+        assert_eq!(violation.description, "has more than 100000 elements, over the limit of 1000");
+        let few = check(&root.message, &[0x0a, 0].repeat(1_500)).expect_err("too many");
+        assert_eq!(few.description, "has 1500 elements, over the limit of 1000");
     }
 
     #[test]

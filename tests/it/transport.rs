@@ -7,12 +7,12 @@ use std::time::Duration;
 use slugline::article::{Limits, Timeouts};
 use slugline::grpc::pb;
 use slugline::grpc::server::ServerConfig;
-use slugline::grpc::server::client::{ArticleServiceClient, ClassificationServiceClient};
+use slugline::grpc::server::client::{ArticleServiceClient, ClassificationServiceClient, ServerServiceClient};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::transport::Channel;
+use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
@@ -315,6 +315,19 @@ async fn connections_beyond_the_limit_answer_health_and_then_none_is_taken() {
         }
     };
     tokio::time::timeout(PATIENCE, closed).await.expect("one is closed at once");
+    drop(open);
+    // Whoever looks after the server learns of it, as soon as there is a place again.
+    let counted = async {
+        loop {
+            let endpoint = Endpoint::from_shared(format!("http://{}", server.address)).expect("a URI");
+            let Ok(channel) = endpoint.connect().await else { continue };
+            let info = ServerServiceClient::new(channel).get_server_info(pb::GetServerInfoRequest {}).await;
+            if let Ok(info) = info {
+                return info.into_inner().untaken_connection_count;
+            }
+        }
+    };
+    assert!(tokio::time::timeout(PATIENCE, counted).await.expect("it answers again") > 0);
 }
 
 #[tokio::test]
