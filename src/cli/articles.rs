@@ -272,6 +272,7 @@ fn list(server: &Server, limit: usize, json: bool) -> anyhow::Result<()> {
     let mut client = ArticleServiceClient::new(remote.channel()).max_decoding_message_size(MAX_ANSWER_BYTES);
     let mut rest = if limit == 0 { usize::MAX } else { limit };
     let mut request = pb::ListArticlesRequest::default();
+    let mut is_damaged = false;
     loop {
         request.page_size = i32::try_from(rest).unwrap_or(i32::MAX);
         let page = remote.ask(client.list_articles(request.clone()))?;
@@ -283,11 +284,17 @@ fn list(server: &Server, limit: usize, json: bool) -> anyhow::Result<()> {
                 print(|out| writeln!(out, "{}  {}", printable(&article.id), printable(headline(&article))))?;
             }
         }
+        page.unreadable_ids.iter().for_each(|id| eprintln!("unreadable: {}", printable(id)));
+        is_damaged |= page.is_incomplete || !page.unreadable_ids.is_empty();
         if page.next_page_token.is_empty() || rest == 0 {
-            return Ok(());
+            break;
         }
         request.page_token = page.next_page_token;
     }
+    if is_damaged {
+        bail!("the archive is damaged: some of its articles cannot be read");
+    }
+    Ok(())
 }
 
 /// The title, or the first line of the text where there is none.

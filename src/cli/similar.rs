@@ -118,6 +118,7 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
         let found = remote.ask(client.find_similar_articles(request.clone()))?;
         request.page_size -= found.articles.len() as i32;
         request.page_token = found.next_page_token;
+        found.unreadable_ids.iter().for_each(|id| eprintln!("unreadable: {}", printable(id)));
         for similar in found.articles {
             if arguments.json {
                 print_json(&as_json(similar))?;

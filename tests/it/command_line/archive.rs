@@ -97,6 +97,48 @@ fn an_archive_is_filled_asked_and_read_out() {
 }
 
 #[test]
+fn a_damaged_archive_is_named_listed_and_repaired() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (running, url) = server(directory.path());
+    let import = ["articles", "import", "--server", &url, "--input", &example("articles.jsonl")];
+    slugline_in(directory.path(), &import).succeeded();
+    running.send("-TERM");
+    running.wait().succeeded();
+    let journal = directory.path().join("archive/journal-000000000001");
+    let mut bytes = fs::read(&journal).expect("a journal");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&journal, bytes).expect("room");
+
+    let archive = |arguments: &[&str]| slugline_in(directory.path(), &[&["archive"], arguments].concat());
+    // What can be read is printed all the same.
+    let says_so = |ended: &Ended, words: &str| {
+        assert!(ended.status.code() == Some(1) && ended.stderr.contains(words), "{}", ended.stderr);
+    };
+    let verified = archive(&["verify", "archive"]);
+    assert!(verified.stdout.contains("55 articles match") && verified.stdout.contains("damaged: journal 1: "));
+    says_so(&verified, "slugline archive repair");
+    let exported = archive(&["export", "archive"]);
+    assert_eq!(lines(&exported.stdout).len(), 55);
+    says_so(&exported, "damaged: journal 1: ");
+
+    let running = Running::start(&mut command(directory.path(), &["serve", "--listen", "127.0.0.1:0", "--log", "off"]));
+    let url = format!("http://{}", running.line().trim().strip_prefix("listening on ").expect("it listens"));
+    let listed = eventually(|| slugline_in(directory.path(), &["articles", "list", "--server", &url]));
+    assert_eq!(listed.stdout.lines().count(), 55);
+    assert!(listed.stderr.contains("unreadable: "), "{}", listed.stderr);
+    says_so(&listed, "the archive is damaged");
+    running.send("-TERM");
+    running.wait().succeeded();
+
+    let repaired = archive(&["repair", "archive", "repaired"]).succeeded().stdout;
+    assert!(repaired.ends_with("55 articles recovered into repaired\n"), "{repaired}");
+    assert_eq!(archive(&["verify", "repaired"]).succeeded().stdout, "55 articles match their checksums\n");
+    archive(&["repair", "archive", "repaired"]).failed(1, "there is an archive already");
+    archive(&["repair", "nowhere", "elsewhere"]).failed(1, "there is no archive in nowhere");
+}
+
+#[test]
 fn articles_of_the_longest_kind_are_listed_and_found() {
     let directory = tempfile::tempdir().expect("a directory");
     let (_running, url) = server(directory.path());
