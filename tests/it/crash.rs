@@ -252,3 +252,25 @@ fn an_archive_whose_articles_are_replaced_again_and_again_does_not_grow() {
     let report = EmbeddedArchive::verify(directory.path()).expect("it opens");
     assert!(report.is_sound() && report.remarks.is_empty() && report.good_articles == 200, "{report:?}");
 }
+
+#[test]
+fn starts_do_not_leave_journals_without_end() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let options = ArchiveOptions { small_journals: 6, ..ArchiveOptions::default() };
+    let open = || EmbeddedArchive::open(directory.path(), options).expect("an archive");
+    let journals = || {
+        let names = fs::read_dir(directory.path()).expect("an archive").map(|entry| entry.expect("an entry").file_name());
+        names.filter(|name| name.to_string_lossy().starts_with("journal-")).count()
+    };
+    for number in 0..15 {
+        write(&open(), vec![put(number)]).expect("room");
+    }
+    assert_eq!(journals(), 15);
+    let archive = open();
+    archive.fold().expect("room");
+    assert!(journals() <= 9, "{} journals", journals());
+    assert_eq!(ids(&archive).len(), 15);
+    drop(archive);
+    let report = EmbeddedArchive::verify(directory.path()).expect("it opens");
+    assert!(report.is_sound() && report.good_articles == 15, "{report:?}");
+}

@@ -62,11 +62,13 @@ pub struct ArchiveOptions {
     pub fold_bytes: usize,
     /// Journals are compacted when they hold more than this that is superseded, in bytes, and more than counts.
     pub compact_bytes: u64,
+    /// Half of the journals are written anew when there are more than this and they are small: each start leaves one behind.
+    pub small_journals: u64,
 }
 
 impl Default for ArchiveOptions {
     fn default() -> Self {
-        Self { fold_changes: 4_096, fold_bytes: 32 << 20, compact_bytes: 64 << 20 }
+        Self { fold_changes: 4_096, fold_bytes: 32 << 20, compact_bytes: 64 << 20, small_journals: 1_024 }
     }
 }
 

@@ -13,6 +13,9 @@ use crate::index::{Condition, IndexError};
 /// By how much folding and merging stand back, on the system's scale from 0 to 19.
 const FOLD_NICENESS: i32 = 5;
 
+/// A journal is small below this size, in bytes: one that is full has some ten times as much.
+const SMALL_JOURNAL_BYTES: u64 = 1 << 20;
+
 impl Writer {
     /// Starts a fold or a look at merged segments, where there is need and nothing of the kind goes on.
     pub(super) fn start_job(&mut self) {
@@ -149,12 +152,20 @@ impl Writer {
             tracing::warn!(%error, "cannot let go of journals in which nothing counts");
         }
         files.journals.remove_emptied(&self.shared.records);
-        let size = files.journals.size_before(segments.journal);
+        let (first, end) = (files.journals.first(), segments.journal);
+        let size = files.journals.size_before(end);
         let in_vain = size.saturating_sub(segments.live_bytes());
-        let is_worth_it = in_vain > self.options.compact_bytes && in_vain > size / 2;
-        if self.compaction.is_none() && is_worth_it && !self.is_closing {
-            let first = files.journals.first();
-            match Compaction::start(&self.directory, first, segments.journal, in_vain) {
+        let count = end.saturating_sub(first);
+        // Up to which journal, and how much is to be given back.
+        let extent = if in_vain > self.options.compact_bytes && in_vain > size / 2 {
+            Some((end, in_vain))
+        } else if count > self.options.small_journals && size < count * SMALL_JOURNAL_BYTES {
+            Some((first + count / 2, u64::MAX))
+        } else {
+            None
+        };
+        if let (None, Some((end, goal)), false) = (&self.compaction, extent, self.is_closing) {
+            match Compaction::start(&self.directory, first, end, goal) {
                 Ok(compaction) => self.compaction = Some(compaction),
                 Err(error) => tracing::warn!(%error, "cannot compact the journals"),
             }
