@@ -157,7 +157,9 @@ def _(client):
     require(info.start_time.seconds > 1_700_000_000, f"start_time: {info.start_time}")
     require(info.default_model and info.serving_model_count > 0, f"no model serves: {info}")
     for field in info.limits.DESCRIPTOR.fields:
-        require(getattr(info.limits, field.name) > 0, f"{field.name} is {getattr(info.limits, field.name)}")
+        limit = getattr(info.limits, field.name)
+        limit = limit.ToNanoseconds() if field.message_type else limit
+        require(limit > 0, f"{field.name} is {limit}")
 
 
 @suite.check("health: SERVING as a whole and for each service, NOT_FOUND for another")
