@@ -17,6 +17,9 @@ use crate::service::ModelSource;
 /// Where models are looked for when nobody says.
 const DEFAULT_MODELS: &str = "models";
 
+/// Async workers per core. Some of what calls do cannot leave its worker: to decompress a message of 8 MiB, or to encode an answer
+/// of 14. With one worker per core a few such calls at once hold up all others; with two the system shares the cores out.
+const WORKERS_PER_CORE: usize = 2;
 /// How many threads do what would hold up others: large articles, and reading the archive. As many as keep a disk busy; each
 /// article in work takes a multiple of its size.
 const BLOCKING_THREADS: usize = 32;
@@ -75,8 +78,10 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
         limits: limits(),
         drain: Duration::from_secs(arguments.drain_seconds),
     };
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
+        .worker_threads(WORKERS_PER_CORE * cores)
         .max_blocking_threads(BLOCKING_THREADS)
         .build()
         .context("cannot start the threads of the server")?;
