@@ -15,8 +15,8 @@ const CHECKSUM_BYTES: usize = 16;
 const SIZE_BYTES: usize = 4;
 /// Half the size of news text. Higher levels take twice the time for a few per cent.
 const COMPRESSION_LEVEL: i32 = 1;
-/// No article is larger, in bytes: what says so is not decompressed.
-const MAX_ARTICLE_BYTES: usize = 64 << 20;
+/// No article is larger, in bytes: none is stored, and what says so is not decompressed.
+pub(super) const MAX_ARTICLE_BYTES: usize = 64 << 20;
 
 /// What a record holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -25,6 +25,11 @@ pub(super) fn create_directory(directory: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(directory)
 }
 
+/// Makes what a file holds durable, whoever wrote it.
+pub(super) fn sync(file: &Path) -> io::Result<()> {
+    File::options().write(true).open(file)?.sync_all()
+}
+
 /// Makes the names in a directory durable.
 pub(super) fn sync_directory(directory: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()

@@ -43,6 +43,12 @@ impl Journals {
         self.first
     }
 
+    /// Parts with a journal whose end nobody knows: what was refused there is not to come back. Before that, nothing may be said
+    /// to be absent.
+    pub(super) fn settle(&mut self) -> io::Result<()> {
+        if self.open.is_some() { self.writable().map(drop) } else { Ok(()) }
+    }
+
     /// A group that is to be appended next.
     pub(super) fn group(&mut self) -> io::Result<Group> {
         Ok(self.writable()?.0.group())

@@ -77,6 +77,11 @@ impl Manifest {
                 Err(error) => return Err(error),
             }
         }
+        if let [first, second] = found[..]
+            && first != second
+        {
+            wrong.push(format!("{FILE} and {COPY} differ: a crash came between them"));
+        }
         // A crash between the two leaves the later one behind: journals only ever go.
         let newest = found.into_iter().max_by_key(|manifest| manifest.first_journal);
         let wrong = (!wrong.is_empty()).then(|| wrong.join(", "));

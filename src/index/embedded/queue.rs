@@ -71,6 +71,8 @@ pub(super) enum Message {
 pub(super) struct JobDone {
     pub(super) store: Store,
     pub(super) is_fold: bool,
+    /// Whether it panicked: what it left of the store is not to be relied on.
+    pub(super) has_panicked: bool,
     pub(super) segments: Result<Segments, IndexError>,
 }
 
@@ -114,6 +116,13 @@ impl Queue {
     }
 
     pub(super) fn write(&self, writes: Vec<Write>, done: WriteDone) -> Result<(), NoRoom> {
+        let is_too_large =
+            |write: &Write| matches!(write, Write::Put(article) if article.size_bytes() > record::MAX_ARTICLE_BYTES);
+        if writes.iter().any(is_too_large) {
+            let reason = format!("an article takes more than {} bytes", record::MAX_ARTICLE_BYTES);
+            done(Err(IndexError::Storage { action: "cannot store it", reason }));
+            return Ok(());
+        }
         let size_bytes = writes.iter().map(size_bytes).sum();
         if !self.room.take(size_bytes) {
             return Err(NoRoom { writes, done });

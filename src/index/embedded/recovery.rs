@@ -44,8 +44,13 @@ impl Opened {
             let path = path.to_owned();
             move |source| OpenArchiveError::Io { path, source }
         };
+        // Whether both files of the manifest are sound, and say the same.
+        let mut is_whole = true;
         let (manifest, mut damage, mut remarks) = match Manifest::find(directory).map_err(io(directory))? {
-            FoundManifest::Sound(manifest, wrong) => (manifest, Vec::new(), Vec::from_iter(wrong)),
+            FoundManifest::Sound(manifest, wrong) => {
+                is_whole = wrong.is_none();
+                (manifest, Vec::new(), Vec::from_iter(wrong))
+            }
             FoundManifest::OtherFormat(found) => {
                 return Err(OpenArchiveError::Format { path: directory.to_owned(), found });
             }
@@ -69,11 +74,15 @@ impl Opened {
             }
             Err(source) => return Err(io(directory)(source)),
         };
+        if access == Access::Write && lock.is_some() {
+            // A process that was killed may have left what only memory holds. What is believed from here on is to stay.
+            read_only = made_durable(directory, manifest, is_whole).err();
+        }
         let mut found = survey(directory, manifest.first_journal).map_err(io(directory))?;
         damage.append(&mut found.damage);
         remarks.append(&mut found.remarks);
         remarks.iter().for_each(|remark| tracing::warn!(%remark, "the archive"));
-        let may_write = access == Access::Write && lock.is_some() && damage.is_empty();
+        let may_write = access == Access::Write && lock.is_some() && read_only.is_none() && damage.is_empty();
         let access = if may_write { Access::Write } else { Access::Read };
         let mut recovery = Recovery {
             directory,
@@ -81,13 +90,15 @@ impl Opened {
             access,
             records: Arc::new(Records::of(directory)),
             state: State::default(),
+            damage,
             remarks,
             temporary: None,
         };
         let store = recovery
             .recover(manifest, &found)
             .map_err(|source| OpenArchiveError::Index { path: directory.to_owned(), source })?;
-        let Recovery { mut state, records, remarks, temporary, .. } = recovery;
+        let Recovery { mut state, records, damage, remarks, temporary, .. } = recovery;
+        let may_write = may_write && damage.is_empty();
         state.unreadable_count = damage.len() as u64;
         state.article_count = state.count_articles();
         say(&damage);
@@ -113,6 +124,18 @@ impl Opened {
             temporary: None,
         }
     }
+}
+
+/// Syncs the last journal, and writes the manifest anew where one of its files is not as it should be.
+fn made_durable(directory: &Path, manifest: Manifest, is_whole: bool) -> Result<(), String> {
+    if let Some(last) = journal::list(directory).map_err(|error| error.to_string())?.last() {
+        let synced = files::sync(&journal::path(directory, *last));
+        synced.map_err(|error| format!("cannot sync journal {last}: {error}"))?;
+    }
+    if is_whole {
+        return Ok(());
+    }
+    manifest.write(directory).map_err(|error| format!("cannot write {}: {error}", manifest::FILE))
 }
 
 /// Damage is said at the start, the first places of it one by one.
@@ -198,6 +221,7 @@ struct Recovery<'a> {
     access: Access,
     records: Arc<Records>,
     state: State,
+    damage: Vec<String>,
     remarks: Vec<String>,
     temporary: Option<tempfile::TempDir>,
 }
@@ -249,22 +273,26 @@ impl Recovery<'_> {
     }
 
     fn replay(&mut self, journal: &Surveyed, store: &mut Store, may_fold: bool) -> Result<(), IndexError> {
-        let Surveyed { number, ref losses, .. } = *journal;
+        let Surveyed { number, end, ref losses, .. } = *journal;
         let failed = |error: io::Error| super::writer::failure("cannot read a journal", &error);
         let bytes = fs::read(journal::path(self.directory, number)).map_err(failed)?;
-        for found in Frames::new(&bytes, number, HEADER_BYTES) {
+        for found in Frames::new(&bytes, number, HEADER_BYTES).take_while(|found| found.range.start < end) {
             let start = found.range.start;
             match found.content {
-                Content::Article(_, record) => {
+                Content::Article(head, record) => {
                     let extent =
                         journal::Extent { journal: number, offset: start as u32, size: (found.range.end - start) as u32 };
-                    let article = to_article(record).map_err(|error| IndexError::Storage {
-                        action: "cannot read a journal",
-                        reason: format!("journal {number}: the article at {start}: {error}"),
-                    })?;
-                    let vector = Arc::new(of_text(article.text()));
-                    let article = RecentArticle { article: Arc::new(article), vector, extent };
-                    self.state.replay(Applied::Put(Arc::new(article)))?;
+                    match to_article(record) {
+                        Ok(article) => {
+                            let vector = Arc::new(of_text(article.text()));
+                            let article = RecentArticle { article: Arc::new(article), vector, extent };
+                            self.state.replay(Applied::Put(Arc::new(article)))?;
+                        }
+                        Err(error) => {
+                            self.damage.push(format!("journal {number}: the article {} at {start}: {error}", head.id));
+                            self.state.lose(&head.id)?;
+                        }
+                    }
                 }
                 Content::Deletion(head) => self.state.replay(Applied::Delete(head.id))?,
                 Content::BadRecord(head) if losses.iter().any(|loss| loss.range.start == start) => {
@@ -325,7 +353,11 @@ pub(super) fn create(directory: &Path, records: Arc<Records>) -> Result<Files, I
     journals.group().map_err(failed)?;
     files::sync_directory(&index).map_err(failed)?;
     // Last: a directory with this file is a whole archive.
-    Manifest { first_journal: 1 }.write(directory).map_err(failed)?;
+    Manifest { first_journal: 1 }.write(directory).map_err(|error| {
+        // Half of it would be taken for another's archive.
+        let _ = fs::remove_file(directory.join(manifest::FILE));
+        failed(error)
+    })?;
     if is_new {
         let parent = directory.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         files::sync_directory(parent).map_err(failed)?;

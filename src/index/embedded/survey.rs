@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::Path;
 
-use super::acknowledged;
+use super::acknowledged::{FILE, read};
 use super::journal::{self, Assured, HEADER_BYTES, Loss, acknowledged_before};
 use super::journals::Next;
 
@@ -14,6 +14,8 @@ pub(super) struct Surveyed {
     pub(super) number: u64,
     /// What it lost.
     pub(super) losses: Vec<Loss>,
+    /// How far it counts, in bytes.
+    pub(super) end: u64,
     /// Whether it is there, and its file can be read.
     pub(super) is_there: bool,
 }
@@ -40,10 +42,9 @@ pub(super) fn survey(directory: &Path, first: u64) -> io::Result<Survey> {
         damage: Vec::new(),
         remarks: Vec::new(),
     };
-    let mark = acknowledged::read(directory)?;
+    let mark = read(directory)?;
     if mark.is_none() {
-        let file = acknowledged::FILE;
-        survey.remarks.push(format!("the file {file} is missing or damaged: a write that was cut off counts as damage"));
+        survey.remarks.push(format!("the file {FILE} is missing or damaged: a write that was cut off counts as damage"));
     }
     let last = numbers.last().copied().max(mark.map(|mark| mark.journal)).unwrap_or(first);
     for number in first..=last {
@@ -51,34 +52,35 @@ pub(super) fn survey(directory: &Path, first: u64) -> io::Result<Survey> {
             survey.miss(number, format!("journal {number} is missing"));
             continue;
         }
+        let noted = mark.filter(|mark| mark.journal == number).map(|mark| mark.bytes);
         let assured = if number < last {
-            head(directory, number + 1).map_or(Assured::Unknown, Assured::Bytes)
+            // The next journal may have been begun and not used, while this one went on.
+            let counted = acknowledged(directory, number);
+            counted.map_or(Assured::Unknown, |counted| Assured::Exactly(noted.map_or(counted, |noted| noted.max(counted))))
+        } else if mark.is_some() {
+            // One of which nothing is noted was begun after that.
+            Assured::AtLeast(noted.unwrap_or(HEADER_BYTES))
         } else {
-            match mark {
-                Some(mark) if mark.journal == number => Assured::Bytes(mark.bytes),
-                // It was begun after that was noted, and nothing was acknowledged of it that was noted.
-                Some(_) => Assured::Bytes(HEADER_BYTES),
-                None => Assured::Unknown,
-            }
+            Assured::Unknown
         };
         survey.look_at(directory, number, assured);
     }
     Ok(survey)
 }
 
-/// How much of the journal before was acknowledged, by the header of this one.
-fn head(directory: &Path, number: u64) -> Option<u64> {
+/// How much of a journal was acknowledged, by the header of the next one; None where that cannot be read.
+pub(super) fn acknowledged(directory: &Path, number: u64) -> Option<u64> {
     let mut header = Vec::new();
-    let file = File::open(journal::path(directory, number)).ok()?;
+    let file = File::open(journal::path(directory, number + 1)).ok()?;
     file.take(HEADER_BYTES).read_to_end(&mut header).ok()?;
-    acknowledged_before(&header, number)
+    acknowledged_before(&header, number + 1)
 }
 
 impl Survey {
     /// Notes that all of a journal is lost.
     fn miss(&mut self, number: u64, damage: String) {
         self.damage.push(damage);
-        self.journals.push(Surveyed { number, losses: Vec::new(), is_there: false });
+        self.journals.push(Surveyed { number, losses: Vec::new(), end: 0, is_there: false });
         self.next = Next { number: number + 1, acknowledged_before: 0 };
     }
 
@@ -104,12 +106,12 @@ impl Survey {
             // A write that nobody was told is stored: whatever it was, it is not there.
             self.remarks.push(format!("journal {number}: {} bytes are of a write that was cut off", scan.torn_bytes));
         }
-        let is_unused = scan.end <= HEADER_BYTES;
-        self.next = match scan.acknowledged_before {
+        let before = self.journals.last().map_or(scan.acknowledged_before, |before| Some(before.end));
+        self.next = match before {
             // A journal that nothing was written to is written anew.
-            Some(before) if is_unused => Next { number, acknowledged_before: before },
+            Some(acknowledged_before) if scan.end <= HEADER_BYTES => Next { number, acknowledged_before },
             _ => Next { number: number + 1, acknowledged_before: scan.end },
         };
-        self.journals.push(Surveyed { number, losses: scan.losses, is_there: true });
+        self.journals.push(Surveyed { number, losses: scan.losses, end: scan.end, is_there: true });
     }
 }

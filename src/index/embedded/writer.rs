@@ -9,7 +9,7 @@ use std::sync::{Arc, Weak, mpsc};
 use std::thread;
 
 use super::super::record::Kind;
-use super::super::{ArticleId, IndexError, WriteOutcome};
+use super::super::{ArticleId, Condition, IndexError, WriteOutcome};
 use super::compact::Compaction;
 use super::journals::Journals;
 use super::queue::{Batch, FoldDone, Inbox, Message, Prepared};
@@ -140,7 +140,9 @@ impl Writer {
 
     /// Whether no more may be put into memory before some of it is folded.
     fn is_full(&self) -> bool {
-        self.options.is_full(&self.shared.read().recent)
+        let state = self.shared.read();
+        // Where nothing is folded any more, nothing is to be waited for: whoever writes is told why not.
+        state.condition == Condition::Ready && self.options.is_full(&state.recent)
     }
 
     fn next_group(&mut self) -> Vec<Batch> {
@@ -199,6 +201,8 @@ impl Writer {
         self.shared.read().condition.check_writable()?;
         let (plan, outcomes) = self.plan(group)?;
         if plan.is_empty() {
+            let settled = self.files.as_mut().map_or(Ok(()), |files| files.journals.settle());
+            settled.map_err(|error| failure("cannot write the journal", &error))?;
             return Ok(outcomes);
         }
         let files = match self.files.take() {

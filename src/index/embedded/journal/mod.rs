@@ -99,11 +99,6 @@ impl Group {
         // A journal ends long before 4 GiB: it is frozen by its size, and a group is no larger than a few messages.
         Extent { journal: self.journal, offset: offset as u32, size: (self.bytes.len() - before) as u32 }
     }
-
-    /// How much it is, in bytes.
-    pub(super) fn size_bytes(&self) -> usize {
-        self.bytes.len()
-    }
 }
 
 impl Journal {

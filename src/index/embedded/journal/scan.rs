@@ -13,8 +13,10 @@ use crate::index::ArticleId;
 /// How much of a journal is known to have been acknowledged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::index::embedded) enum Assured {
-    /// So many bytes at least.
-    Bytes(u64),
+    /// So many bytes, by the header of the next journal: nothing behind them counts.
+    Exactly(u64),
+    /// So many bytes at least, by the file that says how far the last journal was acknowledged.
+    AtLeast(u64),
     /// What says so is lost: all that is there counts as acknowledged.
     Unknown,
 }
@@ -37,7 +39,7 @@ pub(in crate::index::embedded) struct Scan {
     pub(in crate::index::embedded) acknowledged_before: Option<u64>,
     /// What was acknowledged and cannot be read, in order.
     pub(in crate::index::embedded) losses: Vec<Loss>,
-    /// How far it counts: the end of its last good frame, or of its last loss.
+    /// How far it counts: up to what was acknowledged, and in the last journal up to the first frame of a group that was cut off.
     pub(in crate::index::embedded) end: u64,
     /// How many bytes were left by a group that was never acknowledged.
     pub(in crate::index::embedded) torn_bytes: u64,
@@ -46,40 +48,34 @@ pub(in crate::index::embedded) struct Scan {
 /// Looks through the bytes of journal `number`.
 pub(in crate::index::embedded) fn scan(bytes: &[u8], number: u64, assured: Assured) -> Scan {
     let size = bytes.len() as u64;
-    let mut scan = Scan {
-        acknowledged_before: acknowledged_before(bytes, number),
-        losses: Vec::new(),
-        end: HEADER_BYTES.min(size),
-        torn_bytes: 0,
+    let (known, limit) = match assured {
+        Assured::Exactly(bytes) => (bytes, bytes),
+        Assured::AtLeast(bytes) => (bytes, u64::MAX),
+        Assured::Unknown => (size, u64::MAX),
     };
+    let mut losses = Vec::new();
     let mut suspects: Vec<Loss> = Vec::new();
-    for found in Frames::new(bytes, number, HEADER_BYTES) {
+    let mut end = HEADER_BYTES.min(size);
+    for found in Frames::new(bytes, number, HEADER_BYTES).take_while(|found| found.range.start < limit) {
         match found.content {
             Content::Article(head, _) | Content::Deletion(head) => {
-                settle(&mut suspects, &mut scan, head.group_start);
-                scan.end = found.range.end;
+                losses.extend(acknowledged_of(&mut suspects, head.group_start));
+                end = found.range.end;
             }
             Content::BadRecord(Head { id, .. }) => suspects.push(Loss { id: Some(id), range: found.range, is_missing: false }),
             Content::Unreadable => suspects.push(Loss { id: None, range: found.range, is_missing: false }),
         }
     }
-    let known = match assured {
-        Assured::Bytes(bytes) => bytes,
-        Assured::Unknown => size,
-    };
-    settle(&mut suspects, &mut scan, known);
-    scan.torn_bytes = suspects.iter().map(|suspect| suspect.range.end - suspect.range.start).sum();
+    losses.extend(acknowledged_of(&mut suspects, known));
+    // What is good behind the first torn frame is of the same group: nobody was told of it either.
+    let end = suspects.first().map_or(end, |torn| torn.range.start).max(known);
     if size < known {
-        scan.losses.push(Loss { id: None, range: size..known, is_missing: true });
-        scan.end = known;
+        losses.push(Loss { id: None, range: size..known, is_missing: true });
     }
-    scan
+    Scan { acknowledged_before: acknowledged_before(bytes, number), losses, end, torn_bytes: size.saturating_sub(end) }
 }
 
-/// What begins before `acknowledged` was acknowledged.
-fn settle(suspects: &mut Vec<Loss>, scan: &mut Scan, acknowledged: u64) {
-    for loss in suspects.extract_if(.., |suspect| suspect.range.start < acknowledged) {
-        scan.end = scan.end.max(loss.range.end);
-        scan.losses.push(loss);
-    }
+/// Those that begin before `acknowledged`: they were.
+fn acknowledged_of(suspects: &mut Vec<Loss>, acknowledged: u64) -> impl Iterator<Item = Loss> {
+    suspects.extract_if(.., move |suspect| suspect.range.start < acknowledged)
 }

@@ -26,6 +26,8 @@ const WRITER_BYTES: usize = 64 << 20;
 /// So many segments of about one size are merged into one. With 4 the server took 597 and 623 MiB at its peak in two runs of the
 /// benchmark, about its limit, and searches over the wire were no faster.
 const MERGED_AT_ONCE: usize = 8;
+/// Larger segments are not merged: the ids of one and the entries of its vectors are numbered in 32 bits.
+const MAX_MERGED_DOCUMENTS: usize = 1_000_000;
 /// A segment with more than this share of deleted articles is written anew, to give their space back.
 const MAX_DELETED_SHARE: f32 = 0.2;
 
@@ -55,7 +57,8 @@ impl Store {
     /// Opens the directory as it is, without writing to it.
     pub(in crate::index::embedded) fn open(directory: &Path, records: Arc<Records>) -> Result<Self, IndexError> {
         let (schema, fields) = schema();
-        let index = SegmentDirectory::open(directory).and_then(Index::open);
+        let opened = catch_unwind(|| SegmentDirectory::open(directory).and_then(Index::open));
+        let index = opened.map_err(|_| damaged("it is not an index".to_owned()))?;
         let index = index.map_err(|error| failure("cannot open the index", &error))?;
         if index.schema() != schema {
             let reason = "its schema is not that of this version".to_owned();
@@ -110,6 +113,7 @@ impl Store {
                 let mut policy = LogMergePolicy::default();
                 policy.set_min_num_segments(MERGED_AT_ONCE);
                 policy.set_min_layer_size(64);
+                policy.set_max_docs_before_merge(MAX_MERGED_DOCUMENTS);
                 policy.set_del_docs_ratio_before_merge(MAX_DELETED_SHARE);
                 writer.set_merge_policy(Box::new(policy));
                 self.writer.insert(writer)
@@ -140,6 +144,11 @@ impl Store {
         commit.commit()?;
         // tantivy syncs the file that names the segments, and not the directory that names the file.
         self.index.directory().sync_directory().map_err(|error| TantivyError::IoError(Arc::new(error)))
+    }
+
+    /// Says that the segments it gave were not taken: the index may have articles that nobody has seen.
+    pub(in crate::index::embedded) fn was_not_shown(&mut self) {
+        self.is_ahead = true;
     }
 
     /// Waits until the segments that are being merged are merged, and what they were is gone.
@@ -222,12 +231,12 @@ impl Store {
         let mut segments = Segments { views: Vec::new(), journal: journal(&metas)? };
         for meta in &metas.segments {
             let name = meta.id().uuid_string();
-            if let Some(path) = self.damaged_file(&metas, &name) {
-                return Err(damaged(format!("{} is damaged", path.display())));
-            }
             let segment = self.index.segment(meta.clone());
-            // What is damaged and yet matches its checksum is not to end the process.
+            // tantivy takes some lengths for granted: what is damaged is not to end the process.
             let opened = catch_unwind(AssertUnwindSafe(|| {
+                if let Some(path) = self.damaged_file(&metas, &name) {
+                    return Err(damaged(format!("{} is damaged", path.display())));
+                }
                 let reader = SegmentReader::open(&segment).map_err(failed)?;
                 let derived = match self.derived.find(&name, reader.max_doc()) {
                     Some(derived) => derived,

@@ -1,5 +1,6 @@
 //! Folds what is recent into the index, off the writer's thread, and gives back what journals hold in vain.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
 
@@ -24,9 +25,9 @@ impl Writer {
         }
         let is_waited_for = !self.fold_waiters.is_empty() && self.compaction.is_none();
         let wants_fold = is_waited_for || (self.is_full() && (!self.has_fold_failed || !self.pending.is_empty()));
-        if self.files.is_none() {
+        let condition = self.shared.read().condition.clone();
+        if self.files.is_none() || condition != Condition::Ready {
             // There is nothing to fold, or nothing that could be written.
-            let condition = self.shared.read().condition.clone();
             for done in self.fold_waiters.drain(..) {
                 done(condition.check_writable());
             }
@@ -88,9 +89,14 @@ impl Writer {
         let job = move || {
             // Its threads, and those of tantivy that it starts, let searches and writes go first. Where that is not allowed, they share.
             let _ = rustix::process::nice(FOLD_NICENESS);
-            let segments = work(&mut store, &previous);
-            // The writer waits for it.
-            let _ = sender.send(Message::JobDone(Box::new(JobDone { store, is_fold, segments })));
+            // The writer waits for it, whatever becomes of it.
+            let done = catch_unwind(AssertUnwindSafe(|| work(&mut store, &previous)));
+            let has_panicked = done.is_err();
+            let segments = done.unwrap_or_else(|_| {
+                let reason = "the work on it panicked: the log has why".to_owned();
+                Err(IndexError::Storage { action: "cannot fold the index", reason })
+            });
+            let _ = sender.send(Message::JobDone(Box::new(JobDone { store, is_fold, has_panicked, segments })));
         };
         match thread::Builder::new().name("archive-fold".to_owned()).spawn(job) {
             Ok(thread) => self.job = Some(thread),
@@ -117,6 +123,15 @@ impl Writer {
             let shown = Arc::downgrade(&state.segments);
             state.take_segments(segments, is_fold).map(|()| shown)
         });
+        if taken.is_err()
+            && let Some(store) = self.files.as_mut().and_then(|files| files.store.as_mut())
+        {
+            store.was_not_shown();
+        }
+        if let (true, Err(error)) = (outcome.has_panicked, &taken) {
+            // The journal has all that was acknowledged: a start puts it into the index.
+            self.shared.write().condition = Condition::ReadOnly(error.to_string());
+        }
         match taken {
             Ok(shown) => {
                 self.shown.retain(|shown| shown.strong_count() > 0);
@@ -133,6 +148,8 @@ impl Writer {
 
     fn fail_fold(&mut self, error: &IndexError) {
         self.has_fold_failed = true;
+        // It can only end where there is room for what it moves.
+        self.compaction = None;
         self.note_failure(Some(error));
         let waiters = self.job_waiters.drain(..).chain(self.fold_waiters.drain(..));
         waiters.for_each(|done| done(Err(error.clone())));
@@ -159,7 +176,7 @@ impl Writer {
         // Up to which journal, and how much is to be given back.
         let extent = if in_vain > self.options.compact_bytes && in_vain > size / 2 {
             Some((end, in_vain))
-        } else if count > self.options.small_journals && size < count * SMALL_JOURNAL_BYTES {
+        } else if count > self.options.small_journals.max(1) && size < count * SMALL_JOURNAL_BYTES {
             Some((first + count / 2, u64::MAX))
         } else {
             None
@@ -202,7 +219,7 @@ impl Writer {
             Err(error) => {
                 self.compaction = None;
                 self.note_failure(Some(&error));
-                if let IndexError::Corrupt { .. } = &error {
+                if let IndexError::Corrupt { .. } | IndexError::Damaged { .. } = &error {
                     // Nothing goes that was not read whole, and what is left of a damaged archive is not written to.
                     self.shared.write().condition = Condition::Damaged(error.to_string());
                 }
@@ -215,9 +232,44 @@ impl Writer {
         let (Some(compaction), Some(files)) = (&mut self.compaction, &mut self.files) else { return Ok(false) };
         let written = |error| failure("cannot write the journal", &error);
         let mut group = files.journals.group().map_err(written)?;
-        let Some(moves) = compaction.step(&self.directory, &self.shared.read(), &mut group)? else { return Ok(false) };
-        files.journals.append(&group).map_err(written)?;
-        self.apply(moves);
+        let first = files.journals.first();
+        let step = compaction.step(&self.directory, first, &self.shared.read(), &mut group)?;
+        let Some(moves) = step else { return Ok(false) };
+        if !moves.is_empty() {
+            files.journals.append(&group).map_err(written)?;
+            self.apply(moves);
+        }
         Ok(true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::queue::Queue;
+    use super::super::super::records::Records;
+    use super::super::super::state::{Shared, State};
+    use super::super::super::{ArchiveOptions, recovery};
+    use super::*;
+
+    #[test]
+    fn a_fold_that_panics_leaves_an_archive_that_is_read_and_answers() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let records = Arc::new(Records::of(directory.path()));
+        let files = recovery::create(directory.path(), Arc::clone(&records)).expect("room");
+        let shared = Arc::new(Shared::new(State::default(), records));
+        let (queue, inbox) = Queue::new();
+        let options = ArchiveOptions::default();
+        let mut writer = Writer::new(directory.path().to_owned(), options, Arc::clone(&shared), Some(files), inbox);
+        let (folded, is_folded) = std::sync::mpsc::channel();
+        writer.job_waiters.push(Box::new(move |outcome| folded.send(outcome).expect("the test waits")));
+        writer.spawn_job(true, |_, _| panic!("as a library might"));
+        let end = std::thread::spawn(move || writer.run());
+        assert!(matches!(is_folded.recv().expect("an answer"), Err(IndexError::Storage { .. })));
+        let (sender, outcome) = std::sync::mpsc::channel();
+        let delete = crate::index::Write::Delete("a".parse().expect("an id"));
+        queue.write(vec![delete], Box::new(move |stored| drop(sender.send(stored)))).expect("nothing is waiting");
+        assert!(matches!(outcome.recv().expect("an answer"), Err(IndexError::ReadOnly { .. })));
+        queue.close();
+        end.join().expect("it closes");
     }
 }
