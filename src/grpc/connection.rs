@@ -113,7 +113,7 @@ impl Peer {
         transport.open.fetch_add(1, Ordering::Relaxed);
         Arc::new(Self {
             share: Share::new(Arc::clone(&transport.budget)),
-            watches: Admission::new("watches of the connection", transport.watches_per_connection),
+            watches: Admission::new("watches on one connection", transport.watches_per_connection),
             transport,
             is_spare,
             calls: AtomicUsize::new(0),

@@ -12,6 +12,7 @@ mod classification;
 pub(crate) mod codec;
 mod connection;
 mod health;
+mod import;
 mod layers;
 mod listener;
 mod methods;
@@ -25,6 +26,7 @@ mod shapes;
 mod similarity;
 mod status;
 mod walk;
+mod writes;
 
 /// The generated messages, clients and servers of `proto/slugline/v1`.
 #[allow(missing_docs, unreachable_pub, clippy::all, rustdoc::all)]

@@ -109,8 +109,8 @@ pub enum ServiceError {
     /// The server is about to stop.
     #[error("the server is shutting down")]
     Draining,
-    /// As many of these as may be at a time are being worked on.
-    #[error("{limit} {what} are being worked on, as many as may be at a time")]
+    /// Too many of these are in flight.
+    #[error("too many {what} in flight (limit {limit})")]
     Busy {
         /// What there are too many of.
         what: &'static str,

@@ -106,6 +106,12 @@ pub enum OpenArchiveError {
         /// The directory.
         path: PathBuf,
     },
+    /// There is an archive where a new one was to be made.
+    #[error("there is an archive in {} already", path.display())]
+    Exists {
+        /// The directory.
+        path: PathBuf,
+    },
     /// A file cannot be read or written.
     #[error("cannot open the archive {}", path.display())]
     Io {

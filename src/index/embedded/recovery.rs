@@ -40,29 +40,9 @@ pub(super) struct Opened {
 
 impl Opened {
     pub(super) fn read(directory: &Path, access: Access, options: ArchiveOptions) -> Result<Self, OpenArchiveError> {
-        let io = |path: &Path| {
-            let path = path.to_owned();
-            move |source| OpenArchiveError::Io { path, source }
-        };
-        // Whether both files of the manifest are sound, and say the same.
-        let mut is_whole = true;
-        let (manifest, mut damage, mut remarks) = match Manifest::find(directory).map_err(io(directory))? {
-            FoundManifest::Sound(manifest, wrong) => {
-                is_whole = wrong.is_none();
-                (manifest, Vec::new(), Vec::from_iter(wrong))
-            }
-            FoundManifest::OtherFormat(found) => {
-                return Err(OpenArchiveError::Format { path: directory.to_owned(), found });
-            }
-            FoundManifest::Damaged(wrong) => (guessed(directory).map_err(io(directory))?, vec![wrong], Vec::new()),
-            FoundManifest::Absent => match traces(directory).map_err(io(directory))? {
-                Traces::None => return Ok(Self::new_archive(directory)),
-                Traces::Foreign => return Err(OpenArchiveError::NotAnArchive { path: directory.to_owned() }),
-                Traces::Archive => {
-                    let wrong = format!("{} and its copy are missing", manifest::FILE);
-                    (guessed(directory).map_err(io(directory))?, vec![wrong], Vec::new())
-                }
-            },
+        let io = |source| OpenArchiveError::Io { path: directory.to_owned(), source };
+        let Some(FoundArchive { manifest, is_whole, mut damage, mut remarks }) = FoundArchive::find(directory)? else {
+            return Ok(Self::new_archive(directory));
         };
         let mut read_only = None;
         let lock = match files::lock(directory) {
@@ -72,13 +52,13 @@ impl Opened {
                 read_only = Some(format!("{}: {error}", directory.display()));
                 None
             }
-            Err(source) => return Err(io(directory)(source)),
+            Err(source) => return Err(io(source)),
         };
         if access == Access::Write && lock.is_some() {
             // A process that was killed may have left what only memory holds. What is believed from here on is to stay.
             read_only = made_durable(directory, manifest, is_whole).err();
         }
-        let mut found = survey(directory, manifest.first_journal).map_err(io(directory))?;
+        let mut found = survey(directory, manifest.first_journal).map_err(io)?;
         damage.append(&mut found.damage);
         remarks.append(&mut found.remarks);
         remarks.iter().for_each(|remark| tracing::warn!(%remark, "the archive"));
@@ -123,6 +103,39 @@ impl Opened {
             remarks: Vec::new(),
             temporary: None,
         }
+    }
+}
+
+/// An archive, as far as its manifest goes.
+struct FoundArchive {
+    manifest: Manifest,
+    /// Whether both of its files are sound, and say the same.
+    is_whole: bool,
+    damage: Vec<String>,
+    remarks: Vec<String>,
+}
+
+impl FoundArchive {
+    /// None where an archive may be made.
+    fn find(directory: &Path) -> Result<Option<Self>, OpenArchiveError> {
+        let io = |source| OpenArchiveError::Io { path: directory.to_owned(), source };
+        let wrong = match Manifest::find(directory).map_err(io)? {
+            FoundManifest::Sound(manifest, wrong) => {
+                let (is_whole, remarks) = (wrong.is_none(), Vec::from_iter(wrong));
+                return Ok(Some(Self { manifest, is_whole, damage: Vec::new(), remarks }));
+            }
+            FoundManifest::OtherFormat(found) => {
+                return Err(OpenArchiveError::Format { path: directory.to_owned(), found });
+            }
+            FoundManifest::Damaged(wrong) => wrong,
+            FoundManifest::Absent => match traces(directory).map_err(io)? {
+                Traces::None => return Ok(None),
+                Traces::Foreign => return Err(OpenArchiveError::NotAnArchive { path: directory.to_owned() }),
+                Traces::Archive => format!("{} and its copy are missing", manifest::FILE),
+            },
+        };
+        let manifest = guessed(directory).map_err(io)?;
+        Ok(Some(Self { manifest, is_whole: true, damage: vec![wrong], remarks: Vec::new() }))
     }
 }
 

@@ -83,8 +83,7 @@ impl EmbeddedArchive {
     pub fn repair(directory: &Path, to: &Path) -> Result<RepairReport, OpenArchiveError> {
         let repaired = Self::open(to, ArchiveOptions::default())?;
         if repaired.status().article_count > 0 || repaired.status().condition != Condition::Ready {
-            let reason = "there is an archive already".to_owned();
-            return Err(failed(to, IndexError::ReadOnly { reason }));
+            return Err(OpenArchiveError::Exists { path: to.to_owned() });
         }
         let mut batch = Vec::new();
         let store = |batch: &mut Vec<Write>| {

@@ -122,19 +122,21 @@ fn a_damaged_archive_is_named_listed_and_repaired() {
     assert_eq!(lines(&exported.stdout).len(), 55);
     says_so(&exported, "damaged: journal 1: ");
 
-    let running = Running::start(&mut command(directory.path(), &["serve", "--listen", "127.0.0.1:0", "--log", "off"]));
+    let running = Running::start(&mut command(directory.path(), &["serve", "--listen", "127.0.0.1:0", "--log", "warn"]));
     let url = format!("http://{}", running.line().trim().strip_prefix("listening on ").expect("it listens"));
     let listed = eventually(|| slugline_in(directory.path(), &["articles", "list", "--server", &url]));
     assert_eq!(listed.stdout.lines().count(), 55);
     assert!(listed.stderr.contains("unreadable: "), "{}", listed.stderr);
     says_so(&listed, "the archive is damaged");
     running.send("-TERM");
-    running.wait().succeeded();
+    let ended = running.wait();
+    assert!(ended.stderr.contains("the archive is damaged damage=journal 1: "), "{}", ended.stderr);
+    ended.succeeded();
 
     let repaired = archive(&["repair", "archive", "repaired"]).succeeded().stdout;
     assert!(repaired.ends_with("55 articles recovered into repaired\n"), "{repaired}");
     assert_eq!(archive(&["verify", "repaired"]).succeeded().stdout, "55 articles match their checksums\n");
-    archive(&["repair", "archive", "repaired"]).failed(1, "there is an archive already");
+    archive(&["repair", "archive", "repaired"]).failed(1, "there is an archive in repaired already");
     archive(&["repair", "nowhere", "elsewhere"]).failed(1, "there is no archive in nowhere");
 }
 

@@ -393,3 +393,16 @@ fn a_manifest_that_is_missing_or_older_is_made_anew() {
         assert_eq!(fs::read(file).expect("it is there again"), whole);
     }
 }
+
+#[test]
+fn a_journal_cut_short_under_an_open_archive_is_an_error_and_no_end() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let archive = EmbeddedArchive::open(directory.path(), ArchiveOptions::default()).expect("it opens");
+    write(&archive, (0..20).map(put).collect()).expect("room");
+    archive.fold().expect("room");
+    let (first, _) = journals(directory.path()).swap_remove(0);
+    OpenOptions::new().write(true).open(first).expect("a file").set_len(100).expect("room");
+    let page = archive.list(None, usize::MAX, usize::MAX).expect("readable");
+    assert_eq!((page.articles.len(), page.unreadable.len()), (0, 20));
+    assert!(matches!(archive.get(&page.unreadable[0]), Err(IndexError::Corrupt { .. })));
+}

@@ -1,0 +1,55 @@
+//! Gives writes to the archive, and waits until they are durable.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use super::calls::off_the_workers;
+use crate::index::{IndexError, SimilarityIndex, Write, WriteOutcome};
+use crate::service::ServiceError;
+
+/// Gives writes to the archive, and returns what comes back when they are durable.
+///
+/// # Errors
+/// [`ServiceError::ArchiveBusy`] while too much is waiting to be stored.
+pub(super) fn submit(index: &dyn SimilarityIndex, writes: Vec<Write>) -> Result<Submitted, ServiceError> {
+    try_submit(index, writes).map_err(|_| ServiceError::ArchiveBusy)
+}
+
+/// The same; where there is no room, the writes come back.
+pub(super) fn try_submit(index: &dyn SimilarityIndex, writes: Vec<Write>) -> Result<Submitted, Vec<Write>> {
+    let (sender, receiver) = oneshot::channel();
+    // That nobody waits any more takes nothing back.
+    let given = index.write(writes, Box::new(move |outcome| drop(sender.send(outcome))));
+    given.map(|()| Submitted(receiver)).map_err(|refused| refused.writes)
+}
+
+/// Gives writes to the archive when there is room: an import is read no faster than it is stored, and holds no thread meanwhile.
+pub(super) async fn submit_in_turn(
+    index: &Arc<dyn SimilarityIndex>,
+    mut writes: Vec<Write>,
+) -> Result<Submitted, ServiceError> {
+    const TRIES: u32 = 3_000;
+    const PAUSE: Duration = Duration::from_millis(10);
+    for _ in 0..TRIES {
+        tokio::time::sleep(PAUSE).await;
+        let index = Arc::clone(index);
+        match off_the_workers(move || try_submit(&*index, writes)).await? {
+            Ok(submitted) => return Ok(submitted),
+            Err(refused) => writes = refused,
+        }
+    }
+    Err(ServiceError::ArchiveBusy)
+}
+
+/// Writes that were given to the archive.
+pub(super) struct Submitted(oneshot::Receiver<Result<Vec<WriteOutcome>, IndexError>>);
+
+impl Submitted {
+    /// What became of them, once they are durable.
+    pub(super) async fn outcomes(self) -> Result<Vec<WriteOutcome>, ServiceError> {
+        let outcomes = self.0.await.map_err(|_| ServiceError::Internal("the archive dropped a write".to_owned()))?;
+        Ok(outcomes?)
+    }
+}
