@@ -1,5 +1,6 @@
 //! One connection: its settings of HTTP/2, what it may hold, and when it is closed.
 
+use std::future::{Future as _, poll_fn};
 use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -31,9 +32,16 @@ pub const STREAMS_PER_CONNECTION: u32 = 1_024;
 pub const STREAM_WINDOW_BYTES: u32 = 128 << 10;
 /// The same of a connection.
 pub const CONNECTION_WINDOW_BYTES: u32 = 32 << 20;
-/// How many calls of a connection may be cancelled before they are seen: all that it may have open, and as many again, for a
-/// caller who cancels one opens the next at once. h2's 20 let one caller's cancellations end the calls of all others.
-const CANCELLED_UNSEEN: usize = 2 * STREAMS_PER_CONNECTION as usize;
+/// How many bytes of a connection are read before the calls among them are begun. h2 reads all that the socket holds before
+/// it hands out one call, however many that are.
+const READ_BYTES: usize = 32 << 10;
+/// The least that a call costs its caller which is cancelled at once: a frame of headers, whose names and values are known,
+/// and a reset.
+const CANCELLED_BYTES: usize = (9 + 4) + (9 + 4);
+/// How many calls of a connection may be cancelled before they are seen: all that [`READ_BYTES`], and the frame that was begun
+/// before, can hold. h2 closes the connection at one more, and its 20 let one caller's cancellations end the calls of all
+/// others.
+const CANCELLED_UNSEEN: usize = (READ_BYTES + FRAME_BYTES as usize) / CANCELLED_BYTES;
 /// How many errors of single streams a connection survives. h2 counts them over the connection's whole life: among them each
 /// frame that was on its way when its call was refused. With 1,024 a burst of refusals ended the calls of all others. What a
 /// peer that reads nothing can make h2 keep for them stays below 32 MiB.
@@ -93,6 +101,8 @@ pub(super) struct Peer {
     calls: AtomicUsize,
     begun: AtomicU64,
     received: AtomicU64,
+    /// How many bytes may be read before the connection's task lets others go first.
+    readable: AtomicUsize,
     /// How many pieces of answers h2 holds, and how many it has written or dropped.
     unsent: AtomicUsize,
     sent: AtomicU64,
@@ -119,6 +129,7 @@ impl Peer {
             calls: AtomicUsize::new(0),
             begun: AtomicU64::new(0),
             received: AtomicU64::new(0),
+            readable: AtomicUsize::new(READ_BYTES),
             unsent: AtomicUsize::new(0),
             sent: AtomicU64::new(0),
         })
@@ -189,7 +200,10 @@ pub(super) async fn serve(socket: TcpStream, peer: Arc<Peer>, calls: Calls, mut 
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            outcome = connection.as_mut() => {
+            outcome = poll_fn(|context| {
+                peer.readable.store(READ_BYTES, Ordering::Relaxed);
+                connection.as_mut().poll(context)
+            }) => {
                 if let Err(error) = outcome {
                     tracing::debug!(%error, "a connection ended");
                 }
@@ -304,9 +318,15 @@ struct Counted {
 
 impl AsyncRead for Counted {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let readable = self.peer.readable.load(Ordering::Relaxed);
+        if readable == 0 {
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         let before = buffer.filled().len();
         let outcome = Pin::new(&mut self.socket).poll_read(context, buffer);
         let count = buffer.filled().len() - before;
+        self.peer.readable.store(readable.saturating_sub(count), Ordering::Relaxed);
         self.peer.received.fetch_add(count as u64, Ordering::Relaxed);
         outcome
     }

@@ -12,6 +12,9 @@ use tonic::{Code, Status};
 
 use crate::support::{PATIENCE, RUNTIME};
 
+/// How much the server may send on a connection before it is read, whatever each call allows.
+const CONNECTION_WINDOW: u32 = 16 << 20;
+
 /// A connection of HTTP/2.
 #[derive(Clone)]
 pub(super) struct Raw(SendRequest<Bytes>);
@@ -27,7 +30,11 @@ impl Raw {
     pub(super) async fn connect(address: SocketAddr, window: u32) -> Self {
         let socket = TcpStream::connect(address).await.expect("a server that listens");
         let mut builder = h2::client::Builder::new();
+        // Never the client's own limits are what is tried: it remembers each call that it cancelled, and takes answers to
+        // many calls before it reads one.
+        builder.initial_connection_window_size(CONNECTION_WINDOW);
         builder.initial_window_size(window).max_concurrent_reset_streams(10_000);
+        builder.reset_stream_duration(PATIENCE).max_local_error_reset_streams(None);
         let (send, connection) = builder.handshake::<_, Bytes>(socket).await.expect("HTTP/2");
         // That it ends with an error is seen by its calls.
         RUNTIME.spawn(async move { drop(connection.await) });
