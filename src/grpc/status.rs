@@ -42,11 +42,9 @@ pub(super) fn status(error: ServiceError) -> Status {
             let details = info("MODEL_FAILED", [("model", name), ("failure", reason)]);
             bounded(Code::FailedPrecondition, message, details)
         }
-        ServiceError::ArticleNotFound { id } => {
-            let mut details = info("ARTICLE_NOT_FOUND", [("article", id.clone())]);
-            details.set_resource_info("slugline.v1.ArchivedArticle", id, "", message.clone());
-            bounded(Code::NotFound, message, details)
-        }
+        ServiceError::ArticleNotFound { id } => of_article(Code::NotFound, "ARTICLE_NOT_FOUND", id, message),
+        ServiceError::ArticleExists { id } => of_article(Code::AlreadyExists, "ARTICLE_EXISTS", id, message),
+        ServiceError::ArticleChanged { id } => of_article(Code::Aborted, "ETAG_MISMATCH", id, message),
         ServiceError::ArticleCorrupt { id, reason } => {
             tracing::error!(%id, %reason, "an article is corrupt");
             let details = info("ARTICLE_CORRUPT", [("article", id), ("failure", reason)]);
@@ -81,6 +79,13 @@ pub(super) fn status(error: ServiceError) -> Status {
             internal("")
         }
     }
+}
+
+/// The status for an article that is not there as the caller has it.
+fn of_article(code: Code, reason: &str, id: String, message: String) -> Status {
+    let mut details = info(reason, [("article", id.clone())]);
+    details.set_resource_info("slugline.v1.ArchivedArticle", id, "", message.clone());
+    bounded(code, message, details)
 }
 
 /// The status of a fault of ours: a fixed sentence, and what finds the fault in the log.
@@ -293,6 +298,8 @@ mod tests {
                 ServiceError::ModelNotFound { name: long() },
                 ServiceError::ModelFailed { name: long(), reason: long() },
                 ServiceError::ArticleNotFound { id: long() },
+                ServiceError::ArticleExists { id: long() },
+                ServiceError::ArticleChanged { id: long() },
                 ServiceError::ArticleCorrupt { id: long(), reason: long() },
                 ServiceError::ArchiveFull { reason: long() },
                 ServiceError::ArchiveReadOnly { reason: long() },

@@ -62,7 +62,12 @@ async fn a_call_that_ends_within_a_message_is_refused() {
 async fn what_is_not_exactly_one_message_changes_nothing() {
     let channel = shared().await.channel().await;
     let article = |id: &str| pb::ArchivedArticle { id: id.to_owned(), title: "goal".to_owned(), ..Default::default() };
-    let put = |id| prost_reflect::prost::Message::encode_to_vec(&pb::PutArticleRequest { article: Some(article(id)) });
+    let put = |id| {
+        prost_reflect::prost::Message::encode_to_vec(&pb::PutArticleRequest {
+            article: Some(article(id)),
+            ..pb::PutArticleRequest::default()
+        })
+    };
     let answer = call(&channel, "/slugline.v1.ArticleService/PutArticle", &[put("first"), put("second")]).await;
     assert_eq!(answer.status.code(), Code::Unimplemented);
     for id in ["first", "second"] {
