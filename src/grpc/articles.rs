@@ -5,7 +5,7 @@ use std::thread;
 
 use tonic::{Request, Response, Status, Streaming};
 
-use super::calls::{CancelOnDrop, large_work, missing, off_the_workers};
+use super::calls::{CancelOnDrop, in_the_background, large_work, missing, off_the_workers};
 use super::page_token::{Binding, not_ours};
 use super::pb::article_service_server::ArticleService;
 use super::server::App;
@@ -123,13 +123,14 @@ impl App {
         let draft: ArticleDraft = article.into();
         let app = Arc::clone(self);
         let place = large_work(draft.title.len() + draft.body.len(), 1).await;
-        let (article, submitted) = off_the_workers(move || {
+        let is_large = place.is_some();
+        let work = move || {
             let _place = place;
             let article = app.models.with(|set| admit(set.default_entry(), draft, &app.limits, "article"))?;
             let submitted = submit(&*index, vec![Write::put(article.clone()).only_if(condition)])?;
             Ok::<_, ServiceError>((article, submitted))
-        })
-        .await??;
+        };
+        let (article, submitted) = if is_large { in_the_background(work).await?? } else { off_the_workers(work).await?? };
         Ok(stored(&article, done(submitted.outcome().await?, article.id.as_str())?))
     }
 
@@ -145,7 +146,7 @@ impl App {
         let cancelled = CancelOnDrop::default();
         let flag = cancelled.flag();
         let place = large_work(largest(&request.articles), usize::MAX).await;
-        let (admitted, submitted) = off_the_workers(move || {
+        let (admitted, submitted) = in_the_background(move || {
             let _held = (permit, place);
             let path = |place| format!("articles[{place}]");
             let (conditions, drafts) = conditional(request.articles, request.create_only, path);

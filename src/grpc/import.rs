@@ -10,7 +10,7 @@ use tonic::{Status, Streaming};
 
 use super::articles::{conditional, largest};
 use super::call::{Call, Charge};
-use super::calls::{CancelOnDrop, large_work, start_of};
+use super::calls::{CancelOnDrop, background, large_work, start_of};
 use super::request_body::REQUEST_FACTOR;
 use super::server::App;
 use super::writes::{Submitted, done, submit_in_turn, try_submit};
@@ -116,7 +116,7 @@ impl Import {
         let ids = request.articles.iter().map(|article| article.id.clone()).collect();
         let flag = self.cancelled.flag();
         let archive = Arc::clone(&index);
-        let work = tokio::task::spawn_blocking(move || {
+        let work = background(move || {
             let _held = held;
             let ids: Vec<String> = request.articles.iter().map(|article| article.id.clone()).collect();
             let path = |place| format!("articles[{}]", first + place);

@@ -163,6 +163,23 @@ pub(super) fn stream_idle() -> Status {
     unavailable("STREAM_IDLE", "no message came on the stream for too long".to_owned())
 }
 
+/// The call ends within a message.
+pub(super) fn incomplete_message() -> Status {
+    invalid(FieldViolation::new("(message)", "INCOMPLETE_MESSAGE", "the call ends within a message"))
+}
+
+/// The message cannot be decompressed.
+pub(super) fn not_decompressed() -> Status {
+    invalid(FieldViolation::new("(message)", "MALFORMED_MESSAGE", "cannot be decompressed"))
+}
+
+/// The message decompresses to more than it may.
+pub(super) fn inflates_too_far(limit: usize) -> Status {
+    let description = format!("the message decompresses to more than the limit of {limit} bytes");
+    let values = vec![("limit", limit.to_string())];
+    invalid(FieldViolation { field: "(message)".to_owned(), description, reason: "MESSAGE_TOO_LARGE", values })
+}
+
 /// An error as the end of an answer.
 pub(super) fn trailers(status: &Status) -> http::HeaderMap {
     let mut trailers = http::HeaderMap::new();
@@ -234,8 +251,7 @@ pub(super) fn message(error: ServiceError) -> tonic_types::Status {
     })
 }
 
-/// tonic's own refusals as the API has them: of a message over the limit (OUT_OF_RANGE, or RESOURCE_EXHAUSTED for what only
-/// decompression showed), of none, of a part of one, of one that cannot be decompressed; anything else as it is, but cut.
+/// tonic's own refusals as the API has them: of a message over the limit (OUT_OF_RANGE), of none; anything else as it is, but cut.
 pub(super) fn of_transport(status: Status, limit: usize) -> Status {
     if !status.details().is_empty() {
         // One of ours.
@@ -245,28 +261,16 @@ pub(super) fn of_transport(status: Status, limit: usize) -> Status {
     if text == "Missing request message." {
         return not_one_message("none was sent");
     }
-    if text == "Unexpected EOF decoding stream." {
-        let description = "the call ends within a message";
-        return invalid(FieldViolation::new("(message)", "INCOMPLETE_MESSAGE", description));
-    }
-    if text.starts_with("Error decompressing: ") && status.code() == Code::Internal {
-        return invalid(FieldViolation::new("(message)", "MALFORMED_MESSAGE", "cannot be decompressed"));
-    }
-    let too_large = text.contains("message length too large") || text.contains("size limit");
-    if !too_large {
+    if !text.contains("message length too large") {
         // It may repeat a header of the request.
         return Status::new(status.code(), cut(text, MAX_MESSAGE_BYTES, percent_encoded_len));
     }
     let number = |before: &str| text.split(before).nth(1)?.split(' ').next()?.parse::<usize>().ok();
-    let found = number("found ");
+    let size = number("found ").unwrap_or_default();
     // Health takes less than the other services.
     let limit = number("the limit is: ").unwrap_or(limit);
-    let description = match found {
-        Some(size) => format!("the message has {size} bytes, over the limit of {limit}"),
-        None => format!("the message decompresses to more than the limit of {limit} bytes"),
-    };
-    let mut values = vec![("limit", limit.to_string())];
-    values.extend(found.map(|size| ("size", size.to_string())));
+    let description = format!("the message has {size} bytes, over the limit of {limit}");
+    let values = vec![("limit", limit.to_string()), ("size", size.to_string())];
     // The message as a whole: no field of it has been looked at.
     invalid(FieldViolation { field: "(message)".to_owned(), description, reason: "MESSAGE_TOO_LARGE", values })
 }

@@ -76,13 +76,3 @@ async fn what_is_not_exactly_one_message_changes_nothing() {
         assert_eq!(status.code(), Code::NotFound, "{id}");
     }
 }
-
-#[tokio::test]
-async fn what_cannot_be_decompressed_is_refused() {
-    let channel = shared().await.channel().await;
-    let mut body = framed(b"no gzip");
-    body[0] = 1;
-    let answer =
-        crate::wire::call_with_header(&channel, "/slugline.v1.ModelService/GetModel", ("grpc-encoding", "gzip"), body).await;
-    assert_eq!(violation(&answer.status), ("(message)".to_owned(), "MALFORMED_MESSAGE".to_owned()));
-}

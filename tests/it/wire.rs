@@ -37,7 +37,11 @@ pub(crate) async fn call_with_body(channel: &Channel, method: &str, body: Body) 
 
 /// The same with a header more.
 pub(crate) async fn call_with_header(channel: &Channel, method: &str, header: (&str, &str), body: Vec<u8>) -> Answer {
-    let body = Body::new(Full::new(Bytes::from(body)));
+    call_with_body_and_header(channel, method, header, Body::new(Full::new(Bytes::from(body)))).await
+}
+
+/// The same with a body as it is.
+pub(crate) async fn call_with_body_and_header(channel: &Channel, method: &str, header: (&str, &str), body: Body) -> Answer {
     send(channel, request(method).header(header.0, header.1).body(body).expect("a request")).await
 }
 
@@ -65,6 +69,17 @@ async fn send(channel: &Channel, request: http::Request<Body>) -> Answer {
 pub(crate) fn framed(message: &[u8]) -> Vec<u8> {
     let length = u32::try_from(message.len()).expect("a short message");
     [&[0], &length.to_be_bytes()[..], message].concat()
+}
+
+/// The messages of a body.
+pub(crate) fn messages(mut body: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::from_fn(move || {
+        let (prefix, rest) = body.split_first_chunk::<5>()?;
+        let [_, length @ ..] = *prefix;
+        let (message, rest) = rest.split_at(u32::from_be_bytes(length) as usize);
+        body = rest;
+        Some(message)
+    })
 }
 
 /// The methods of our services, in the order of their names.
