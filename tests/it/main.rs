@@ -7,6 +7,7 @@ mod bounds;
 mod cardinality;
 mod classify;
 mod command_line;
+mod contract;
 mod crash;
 mod errors;
 mod examples;
