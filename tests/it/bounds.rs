@@ -106,7 +106,7 @@ fn path_in_errors(path: &FieldPath, measure: Measure) -> String {
 }
 
 /// What an answer says is wrong: with the whole request, or with the one article in it.
-fn refusal(answer: &Answer, method: &MethodDescriptor) -> Option<(String, String)> {
+pub(crate) fn refusal(answer: &Answer, method: &MethodDescriptor) -> Option<(String, String)> {
     match answer.status.code() {
         Code::Ok => {}
         Code::InvalidArgument => return Some(violation(&answer.status)),

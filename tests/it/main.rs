@@ -8,6 +8,7 @@ mod cardinality;
 mod classify;
 mod command_line;
 mod compressed;
+mod contract;
 mod crash;
 mod errors;
 mod examples;

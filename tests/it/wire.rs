@@ -156,6 +156,20 @@ pub(crate) fn set(message: &mut DynamicMessage, path: &[FieldDescriptor], value:
     message.set_field(field, if field.is_list() { Value::List(vec![inner]) } else { inner });
 }
 
+/// Takes away what lies at the end of a path, in the first element where there are several.
+pub(crate) fn clear(message: &mut DynamicMessage, path: &[FieldDescriptor]) {
+    let [field, rest @ ..] = path else { unreachable!("a path has a field") };
+    if rest.is_empty() {
+        return message.clear_field(field);
+    }
+    let part = match message.get_field_mut(field) {
+        Value::List(parts) => &mut parts[0],
+        part => part,
+    };
+    let Value::Message(part) = part else { unreachable!("a path goes on in a message") };
+    clear(part, rest);
+}
+
 /// A text as a value.
 pub(crate) fn text(text: impl Into<String>) -> Value {
     Value::String(text.into())
