@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs foreign clients (grpcurl, Python's grpcio) against a built server, and buf over the protos.
+# Runs foreign clients against a built server (grpcurl, Python's grpcio, and those of docs/clients.md), and buf over the protos.
 #
 #     tests/interop/run.sh BINARY
 #
@@ -155,6 +155,8 @@ check_server() {
         die "the checks with grpcurl failed"
     "$python" "$here/client.py" --proto "$root/proto" --example "$example" "$address" ||
         die "the checks with the Python client failed"
+    "$python" "$here/retries.py" "$address" || die "the checks of retries failed"
+    INTEROP_BIN=$bin "$python" "$here/clients.py" call "$address" || die "the clients of docs/clients.md failed"
     stop
 }
 
