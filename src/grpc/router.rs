@@ -47,10 +47,12 @@ pub(super) fn routes(app: &Arc<App>) -> Routes {
     // The descriptors are part of the binary: if they are good once, they are good always, and every test starts a server.
     let v1 = reflection().build_v1().expect("the compiled descriptors are valid");
     let v1alpha = reflection().build_v1alpha().expect("the compiled descriptors are valid");
-    let health = HealthService::new(SERVICES, Arc::clone(app));
-    Routes::new(HealthServer::new(health).max_decoding_message_size(NAME_MESSAGE_BYTES))
-        .add_service(v1.max_decoding_message_size(NAME_MESSAGE_BYTES))
-        .add_service(v1alpha.max_decoding_message_size(NAME_MESSAGE_BYTES))
+    let health = HealthServer::new(HealthService::new(SERVICES, Arc::clone(app)));
+    // A client that compresses does so for a whole channel, health and reflection included.
+    let gzip = CompressionEncoding::Gzip;
+    Routes::new(health.max_decoding_message_size(NAME_MESSAGE_BYTES).accept_compressed(gzip))
+        .add_service(v1.max_decoding_message_size(NAME_MESSAGE_BYTES).accept_compressed(gzip))
+        .add_service(v1alpha.max_decoding_message_size(NAME_MESSAGE_BYTES).accept_compressed(gzip))
         .add_service(
             ArticleServiceServer::new(ArticleApi(Arc::clone(app)))
                 .max_decoding_message_size(message_bytes)
