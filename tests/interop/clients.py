@@ -3,10 +3,12 @@
     clients.py build
     clients.py call HOST:PORT
 
-The convention of the page: under the heading of each language in PROJECTS, `sh` blocks are run, in order, in a project below
-target/interop/clients that holds tests/interop/LANGUAGE, proto/ and examples/service-config.json. Those that say $SLUGLINE call
-the server; the others generate and build, and `build` runs them where something has changed. Any other block names a file, and
-perhaps a region of it, which it must equal: ```go tests/interop/go/main.go connect. What is marked `untested` is for reading.
+The convention of the page: under the heading of each language in PROJECTS, `sh` blocks are run, in
+order, in a project below target/interop/clients that holds tests/interop/LANGUAGE, proto/ and
+examples/service-config.json. Those that say $SLUGLINE call the server; the others generate and build,
+and `build` runs them where something has changed. Any other block names a file, and perhaps a region
+of it, which it must equal: ```go tests/interop/go/main.go connect. What is marked `untested` is for
+reading.
 """
 import argparse
 import dataclasses
@@ -59,7 +61,7 @@ def blocks_of(markdown):
 
 
 def region(text, name):
-    """The lines between `region NAME` and `endregion`, without blank lines around them and their common indent."""
+    """The lines between `region NAME` and `endregion`, without the indent that they share."""
     lines = text.splitlines()
     marks = [line.removesuffix("-->").split() for line in lines]
     starts = [at for at, mark in enumerate(marks) if mark[-2:] == ["region", name]]
@@ -80,7 +82,7 @@ def check_page(blocks):
     for block in blocks:
         if block.info[0] == "sh" or block.info[1:] == ["untested"]:
             if block.info[0] == "sh" and block.section not in PROJECTS:
-                raise Failure(f"line {block.line}: commands under {block.section!r} would not be run")
+                raise Failure(f"line {block.line}: not run under the heading {block.section!r}")
         elif len(block.info) not in (2, 3):
             raise Failure(f"line {block.line}: {' '.join(block.info)!r} names no file")
         elif not is_shown_as_it_is(block):
@@ -93,7 +95,8 @@ def commands(blocks, section, call):
     found = [block for block in blocks if block.section == section and block.info == ["sh"]]
     chosen = [block.text for block in found if ("$SLUGLINE" in block.text) == call]
     if not chosen:
-        raise Failure(f"no commands that {'call the server' if call else 'build'} under {section!r}")
+        kind = "call the server" if call else "build"
+        raise Failure(f"no commands that {kind} under {section!r}")
     return "".join(chosen)
 
 
@@ -110,11 +113,12 @@ def sources(name):
 def run(name, script, **environment):
     proxies = {"http_proxy", "https_proxy", "all_proxy"} if environment else set()
     kept = {key: value for key, value in os.environ.items() if key.lower() not in proxies}
-    tools = [os.environ.get("INTEROP_BIN", str(work / "bin")), str(work / "venv/bin"), os.environ["PATH"]]
+    programs = os.environ.get("INTEROP_BIN", str(work / "bin"))
+    path = os.pathsep.join([programs, str(work / "venv/bin"), os.environ["PATH"]])
     done = subprocess.run(
-        ["bash", "-c", "set -euo pipefail\n" + script], cwd=work / "clients" / name, stdin=subprocess.DEVNULL, timeout=SECONDS,
-        env={**kept, "PATH": os.pathsep.join(tools), **environment}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        check=False,
+        ["bash", "-c", "set -euo pipefail\n" + script], cwd=work / "clients" / name,
+        env={**kept, "PATH": path, **environment}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True, timeout=SECONDS, check=False,
     )
     if done.returncode != 0:
         raise Failure(f"{name}: ended with {done.returncode}:\n{done.stdout}")
@@ -151,7 +155,8 @@ def call(blocks, address):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
     steps = parser.add_subparsers(dest="step", required=True)
     steps.add_parser("build")
     steps.add_parser("call").add_argument("address")

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Installs what run.sh needs, at pinned versions: grpcurl and buf from source, a Python environment with gRPC, and the
-# clients of docs/clients.md, generated and built.
+# Installs what run.sh needs, at pinned versions: grpcurl and buf from source, a Python environment
+# with gRPC, and the clients of docs/clients.md, generated and built.
 #
 #     tests/interop/install-tools.sh [BIN_DIR]
 #
 # BIN_DIR is where grpcurl and buf go; default target/interop/bin. What is already there at the pinned version stays.
-# Needs go (1.26.7 or newer, or one that may download its own toolchain), python3 with venv, node (20 or newer) with npm, a
-# JDK (17 or newer) and mvn.
+# Needs go (1.26.7 or newer, or one that may download its own toolchain), python3 with venv, node (20
+# or newer) with npm, a JDK (17 or newer) and mvn.
 set -euo pipefail
 
 readonly GRPCURL_VERSION=v1.9.4

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Runs foreign clients against a built server (grpcurl, Python's grpcio, and those of docs/clients.md), and buf over the protos.
+# Runs foreign clients against a built server (grpcurl, Python's grpcio, and those of
+# docs/clients.md), and buf over the protos.
 #
 #     tests/interop/run.sh BINARY
 #
@@ -51,8 +52,8 @@ unset http_proxy https_proxy all_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY
 # The settings of whoever runs this must not reach the server.
 for name in $(compgen -e SLUGLINE_ || true); do unset "$name"; done
 
-# refuses FILE SCRIPT RULE COMMAND...: passes when buf's command refuses a copy of the protos that was changed with this sed
-# script.
+# refuses FILE SCRIPT RULE COMMAND...: passes when buf's command refuses a copy of the protos that was
+# changed with this sed script.
 refuses() {
     local file=proto/slugline/v1/$1 script=$2 rule=$3 copy=$work/copy found
     shift 3
@@ -75,8 +76,8 @@ check_protos() {
     check_compatibility
 }
 
-# What clients were built with must go on working: the protos keep to the contract of the last release, and, where this clone
-# has its tag, to the very files of it.
+# What clients were built with must go on working: the protos keep to the contract of the last
+# release, and, where this clone has its tag, to the files of that.
 check_compatibility() {
     local released=proto/released.binpb tag tagged=$work/tagged
     (cd "$root" && "$bin/buf" breaking --against "$released") || die "the protos break the contract of $released"
@@ -93,7 +94,7 @@ check_compatibility() {
     mkdir "$tagged"
     git -C "$root" archive "$tag" buf.yaml proto | tar -x -C "$tagged" || die "cannot read the protos of $tag"
     (cd "$root" && "$bin/buf" breaking --against "$tagged") || die "the protos break the contract of $tag"
-    # An image that was not renewed at the release lets pass what breaks the fields that the release added.
+    # An image that was not renewed at the release would let pass what breaks what the release added.
     (cd "$root" && "$bin/buf" breaking "$released" --against "$tagged") ||
         die "$released lacks something of $tag: CONTRIBUTING.md says how to renew it"
     echo "ok   buf breaking accepts the protos, against $tag"

@@ -173,8 +173,12 @@ func (c client) archive(ctx context.Context) error {
 	if found.Article.Title != texts[0] || len(found.Article.Topics) == 0 {
 		return fmt.Errorf("go-0 is %v", found.Article)
 	}
-	if listed, err := c.list(ctx); err != nil || !listed["go-0"] || !listed["go-1"] || !listed["go-2"] {
-		return fmt.Errorf("listed %v: %w", listed, err)
+	listed, err := c.list(ctx)
+	if err != nil {
+		return err
+	}
+	if !listed["go-0"] || !listed["go-1"] || !listed["go-2"] {
+		return fmt.Errorf("listed %v", listed)
 	}
 	similar, err := c.similarity.FindSimilarArticles(ctx, &slugline.FindSimilarArticlesRequest{
 		Source: &slugline.FindSimilarArticlesRequest_ArticleId{ArticleId: "go-0"}, PageSize: 1,
@@ -186,7 +190,8 @@ func (c client) archive(ctx context.Context) error {
 		return fmt.Errorf("similar to go-0: %v", similar)
 	}
 	for i := range texts {
-		_, err := c.articles.DeleteArticle(ctx, &slugline.DeleteArticleRequest{Id: fmt.Sprintf("go-%d", i)})
+		request := &slugline.DeleteArticleRequest{Id: fmt.Sprintf("go-%d", i)}
+		_, err := c.articles.DeleteArticle(ctx, request)
 		if err != nil {
 			return err
 		}
@@ -218,7 +223,8 @@ func (c client) list(ctx context.Context) (map[string]bool, error) {
 }
 
 func (c client) ready(ctx context.Context) error {
-	answer, err := c.health.Check(ctx, &healthpb.HealthCheckRequest{Service: "slugline.v1.ArticleService"})
+	request := &healthpb.HealthCheckRequest{Service: "slugline.v1.ArticleService"}
+	answer, err := c.health.Check(ctx, request)
 	if err != nil {
 		return err
 	}

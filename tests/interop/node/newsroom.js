@@ -1,4 +1,5 @@
-// Talks to a Slugline server: `node newsroom.js HOST:PORT`. Ends with exit code 1 at the first surprise.
+// Talks to a Slugline server: `node newsroom.js HOST:PORT`. Ends with exit code 1 at the first
+// surprise.
 import assert from "node:assert/strict";
 import { setTimeout } from "node:timers/promises";
 

@@ -1,4 +1,7 @@
-"""Talks to a Slugline server: `python newsroom.py HOST:PORT`. Ends with exit code 1 at the first surprise."""
+"""Talks to a Slugline server: `python newsroom.py HOST:PORT`.
+
+Ends with exit code 1 at the first surprise.
+"""
 import math
 import pathlib
 import sys
@@ -90,10 +93,8 @@ def refused(channel):
 def stream(channel):
     count, bad = 20, 7
     good = classification_service_pb2.ClassifyRequest(article=article_pb2.Article(title=TITLE))
-    requests = (
-        classification_service_pb2.StreamClassifyRequest(id=str(i), request=None if i == bad else good)
-        for i in range(count)
-    )
+    request = classification_service_pb2.StreamClassifyRequest
+    requests = (request(id=str(i), request=None if i == bad else good) for i in range(count))
     service = classification_service_pb2_grpc.ClassificationServiceStub(channel)
     answers = list(service.StreamClassify(requests, timeout=30))
     assert [answer.id for answer in answers] == [str(i) for i in range(count)], answers
@@ -117,7 +118,8 @@ def archive(channel):
 
     ids, token = set(), None
     while token != "":
-        page = articles.ListArticles(pb2.ListArticlesRequest(page_size=2, page_token=token), timeout=5)
+        request = pb2.ListArticlesRequest(page_size=2, page_token=token)
+        page = articles.ListArticles(request, timeout=5)
         ids.update(article.id for article in page.articles)
         token = page.next_page_token
     assert ids >= {"python-0", "python-1", "python-2"}, ids

@@ -192,11 +192,11 @@ public final class Newsroom {
         found.getTitle().equals(texts.get(0)) && found.getTopicsCount() > 0, "java-0 is " + found);
     var ids = list(articles);
     check(ids.containsAll(List.of("java-0", "java-1", "java-2")), "listed " + ids);
+    var find = FindSimilarArticlesRequest.newBuilder().setArticleId("java-0").setPageSize(1).build();
     var similar =
         SimilarityServiceGrpc.newBlockingStub(channel)
             .withDeadlineAfter(5, TimeUnit.SECONDS)
-            .findSimilarArticles(
-                FindSimilarArticlesRequest.newBuilder().setArticleId("java-0").setPageSize(1).build())
+            .findSimilarArticles(find)
             .getArticlesList();
     check(similar.get(0).getArticle().getId().equals("java-1"), "similar to java-0: " + similar);
     for (int i = 0; i < texts.size(); i++) {
