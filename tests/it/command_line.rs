@@ -3,6 +3,7 @@
 mod archive;
 mod classify;
 mod continued;
+mod files;
 mod models;
 mod multi_label;
 mod process;
