@@ -8,10 +8,11 @@ use anyhow::bail;
 use clap::Args;
 use serde::Serialize;
 
+use super::inputs::{CorpusArguments, NAMES_HELP};
 use super::output::{counted, print, print_json, printable, thousands};
 use super::report::{self, Contents, Destination, Subject, TopicTerms};
 use super::train::report_skipped;
-use super::{CorpusArguments, progress, read_model};
+use super::{progress, read_model};
 use crate::corpus::{Document, Ordinal, for_each_document};
 use crate::model::artifact::hexadecimal;
 use crate::model::evaluate::{Evaluation, Labelled, LevelEvaluations, LevelReport, Mistake, MostProbable, Report};
@@ -31,7 +32,7 @@ const REPORTED_MISTAKES: usize = 30;
 
 /// Measure a model on labelled documents
 #[derive(Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = format!("{EXAMPLES}\n\n{NAMES_HELP}"))]
 pub(super) struct Arguments {
     /// The model's directory
     #[arg(long, value_name = "DIR")]
@@ -109,15 +110,16 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
     let loaded = read_model(&arguments.model)?;
     let model = &loaded.model;
     let inputs = arguments.corpus.inputs();
+    let options = arguments.corpus.options(1)?;
     // Before the work, and not after it.
     let destination = arguments.report.as_deref().map(|path| Destination::check(path, &inputs)).transpose()?;
     let mistakes = if destination.is_some() { REPORTED_MISTAKES } else { 0 };
     // One worker: the sums come out the same every time, and the speed is that of one core.
     let (workers, summary) = progress::watch(&inputs, |progress| {
         let new_worker = || Worker::new(model, mistakes);
-        for_each_document(&inputs, &arguments.corpus.options(1), progress, new_worker, |worker, ordinal, document| {
+        for_each_document(&inputs, &options, progress, new_worker, |worker, ordinal, document| {
             if document.topics.is_empty() && model.labels() == Labels::Single {
-                return Err("the document has no topic to measure against".to_owned());
+                return Err(document.no_topic("measure against"));
             }
             worker.measure(model, ordinal, &document);
             Ok(())

@@ -3,11 +3,14 @@
 //! Answers go to standard output, everything else to standard error. Exit codes: 0 done, 1 failed, 2 wrong usage.
 
 mod archive;
+mod article_file;
 mod article_json;
 mod articles;
 mod classify;
 mod evaluate;
 mod evaluate_similar;
+mod import;
+mod inputs;
 mod model;
 mod output;
 mod progress;
@@ -19,13 +22,11 @@ mod telemetry;
 mod train;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Parser, Subcommand};
 
-use crate::corpus::{Format, Input, OnError};
 use crate::model::{LoadedModel, artifact};
 
 const ABOUT: &str = "Says what a news article is about: a naive Bayes topic model, served over gRPC";
@@ -103,56 +104,6 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
-        }
-    }
-}
-
-/// Which documents a command reads.
-#[derive(Args)]
-struct CorpusArguments {
-    /// Labelled documents: JSON Lines {"title", "body", "topics": [...]}, CSV with a header, or fastText's format;
-    /// plain, .gz or .zst; "-" is standard input
-    #[arg(long, short, required = true, num_args = 1.., value_name = "FILE")]
-    input: Vec<PathBuf>,
-    /// The format of the input; without it the file's name decides, else its first bytes
-    #[arg(long, value_enum)]
-    format: Option<FormatArgument>,
-    /// What to do about a line that is no document
-    #[arg(long, value_enum, default_value = "fail")]
-    on_error: OnErrorArgument,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum FormatArgument {
-    Jsonl,
-    Csv,
-    Fasttext,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum OnErrorArgument {
-    Fail,
-    Skip,
-}
-
-impl CorpusArguments {
-    fn inputs(&self) -> Vec<Input> {
-        self.input.iter().cloned().map(Input::from_argument).collect()
-    }
-
-    fn options(&self, threads: usize) -> crate::corpus::Options {
-        crate::corpus::Options {
-            format: self.format.map(|format| match format {
-                FormatArgument::Jsonl => Format::JsonLines,
-                FormatArgument::Csv => Format::Csv,
-                FormatArgument::Fasttext => Format::FastText,
-            }),
-            on_error: match self.on_error {
-                OnErrorArgument::Fail => OnError::Fail,
-                OnErrorArgument::Skip => OnError::Skip,
-            },
-            threads,
-            after: None,
         }
     }
 }

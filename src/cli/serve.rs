@@ -53,8 +53,10 @@ pub(super) struct Arguments {
     /// The model that answers when a request names none: NAME for its newest version, or NAME/VERSION
     #[arg(long, env = "SLUGLINE_DEFAULT_MODEL", default_value = "news", value_name = "MODEL")]
     default_model: String,
-    /// How many seconds calls in flight have to end after SIGTERM or Ctrl-C; a second signal does not wait
-    #[arg(long, env = "SLUGLINE_DRAIN_SECONDS", default_value_t = 10, value_name = "SECONDS")]
+    /// How many seconds calls in flight have to end after SIGTERM or Ctrl-C, at most a day; a
+    /// second signal does not wait
+    #[arg(long, env = "SLUGLINE_DRAIN_SECONDS", default_value_t = 10, value_name = "SECONDS",
+        value_parser = clap::value_parser!(u64).range(..=86_400))]
     drain_seconds: u64,
     /// What to log: error, warn, info, debug, trace, or a filter such as "slugline=debug,tonic=info"
     #[arg(long, env = "SLUGLINE_LOG", default_value = "info", value_name = "FILTER")]

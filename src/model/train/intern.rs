@@ -99,7 +99,7 @@ impl Interner {
     /// Takes in a document.
     pub(super) fn add(&mut self, ordinal: Ordinal, document: &Document<'_>) -> Result<(), String> {
         if document.topics.is_empty() && self.labels == Labels::Single {
-            return Err("the document has no topic to learn".to_owned());
+            return Err(document.no_topic("learn"));
         }
         let mut topics = [0; 8];
         if document.topics.len() <= topics.len() {

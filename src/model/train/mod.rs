@@ -53,6 +53,8 @@ use postings::PostingStreams;
 const DEFAULT_MIN_DOCUMENT_FREQUENCY: u32 = 2;
 /// The least pseudo-count. Below it the logarithm of what was never seen outweighs all that was.
 const MIN_ALPHA: f64 = 1e-6;
+/// The greatest. Beyond it what was seen is lost beside it.
+const MAX_ALPHA: f64 = 1e6;
 
 /// What to train and how. [`TrainOptions::new`] has the defaults.
 #[derive(Debug, Clone)]
@@ -61,7 +63,8 @@ pub struct TrainOptions {
     pub id: ModelId,
     /// How the weights are estimated.
     pub recipe: Recipe,
-    /// The pseudo-count that is added to every term of every topic; from 1e-6 on. None leaves it to the recipe.
+    /// The pseudo-count that is added to every term of every topic; from 1e-6 to 1e6. None leaves
+    /// it to the recipe.
     pub alpha: Option<f64>,
     /// How many topics a document has.
     pub labels: Labels,
@@ -149,13 +152,15 @@ pub enum TrainError {
     #[error("the corpus holds no document")]
     EmptyCorpus,
     /// No document has a topic.
-    #[error("no document of the corpus has a topic: there is nothing to learn from")]
+    #[error(
+        "no document of the corpus has a topic: there is nothing to learn from (--topics-field names the field that holds topics)"
+    )]
     NoTopic,
     /// Nothing to tell apart.
     #[error("the corpus has one topic only ({0:?}): a model needs at least two to tell apart")]
     OneTopic(String),
     /// Every term was pruned.
-    #[error("no term occurs in {0} documents or more: add documents, or lower --min-df")]
+    #[error("{}", no_terms(*.0))]
     NoTerms(u32),
     /// Learning cannot go on from a model.
     #[error(transparent)]
@@ -179,12 +184,22 @@ pub enum TrainError {
     Artifact(#[from] ArtifactError),
 }
 
+fn no_terms(least: u32) -> String {
+    match least {
+        0 | 1 => "no document of the corpus holds a word".to_owned(),
+        _ => format!("no term occurs in {least} documents or more: add documents, or lower --min-df"),
+    }
+}
+
 /// Trains a model. The same corpus, options and seed give the same bytes, with any number of threads.
 ///
 /// # Errors
 /// [`TrainError`]; a corpus that is empty, has no topic or one only, or no term that survives pruning is one.
 pub fn train(inputs: &[Input], options: &TrainOptions, progress: &Progress) -> Result<Trained, TrainError> {
     check(options)?;
+    let mut options = options.clone();
+    options.corpus.threads = options.corpus.workers();
+    let options = &options;
     let cannot_store = |source| {
         let directory = options.documents.clone().unwrap_or_default();
         TrainError::Store { directory, source }
@@ -260,7 +275,7 @@ fn read_corpus(
     options: &TrainOptions,
     progress: &Progress,
 ) -> Result<(Vec<Interner>, corpus::Summary, CorpusRecord), TrainError> {
-    let worker_count = options.corpus.threads.max(1);
+    let worker_count = options.corpus.workers();
     let bags = || options.documents.is_some().then(|| BagWriter::new(worker_count));
     let worker = || Interner::new(options.text, options.labels, bags());
     let mut workers: Vec<Interner> = (0..worker_count).map(|_| worker()).collect();
@@ -294,9 +309,10 @@ fn read_corpus(
 
 fn check(options: &TrainOptions) -> Result<(), TrainError> {
     let refuse = |reason: &str| Err(TrainError::Option(reason.to_owned()));
-    if options.alpha.is_some_and(|alpha| !(alpha.is_finite() && alpha >= MIN_ALPHA)) {
+    if options.alpha.is_some_and(|alpha| !(MIN_ALPHA..=MAX_ALPHA).contains(&alpha)) {
         return refuse(
-            "alpha must be a number from 0.000001 on: with 0, one word never seen with a topic would rule the topic out",
+            "alpha must be a number from 0.000001 to 1,000,000: with 0, one word never seen with a topic would rule the topic \
+             out, and beside a huge one nothing that was seen counts",
         );
     }
     if options.labels == Labels::Multiple && (options.recipe != Recipe::Auto || options.alpha.is_some()) {
