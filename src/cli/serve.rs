@@ -34,7 +34,8 @@ Examples:
   grpcurl -plaintext -d '{\"article\": {\"title\": \"Rates rise again\"}}' 127.0.0.1:50051 slugline.v1.ClassificationService/Classify
 
 The model \"news\" is part of the binary: it is served where the models directory has none of that name, or is not there. \
-Once connections are taken, standard output says \"listening on ADDRESS\"; the log goes to standard error. \
+Once the models and the archive are open, standard output says \"listening on ADDRESS\"; who calls before is asked to try \
+again. The log goes to standard error. \
 There is neither encryption nor a password yet: listen on addresses of this machine, or put a proxy in front.";
 
 /// Serve models over gRPC
@@ -117,10 +118,13 @@ async fn serve(config: ServerConfig, started: Instant) -> anyhow::Result<()> {
     let shutdown = shutdown_signal().context("cannot listen for signals")?;
     let server = BoundServer::bind(config).await?;
     let address = server.address();
-    // Whoever started us may wait for this line; that nobody reads it is no reason to stop.
-    let _ = writeln!(io::stdout(), "listening on {address}").and_then(|()| io::stdout().flush());
-    tracing::info!(%address, "listening");
-    server.run(shutdown, move || tracing::info!(after = ?started.elapsed(), "serving")).await?;
+    tracing::info!(%address, "taking connections; the models and the archive are being opened");
+    let say_so = move || {
+        // Whoever started us may wait for this line; that nobody reads it is no reason to stop.
+        let _ = writeln!(io::stdout(), "listening on {address}").and_then(|()| io::stdout().flush());
+        tracing::info!(%address, after = ?started.elapsed(), "serving");
+    };
+    server.run(shutdown, say_so).await?;
     tracing::info!("stopped");
     Ok(())
 }
