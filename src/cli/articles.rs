@@ -12,7 +12,7 @@ use super::article_json::{Line, publish_time, to_import};
 use super::classify::ArticleFile;
 use super::output::{counted, print, print_json, printable, thousands};
 use super::progress;
-use super::remote::{DEFAULT_SERVER, MAX_ANSWER_BYTES, Remote};
+use super::remote::{DEFAULT_SERVER, MAX_ANSWER_BYTES, Remote, ServerUrl};
 use super::{CorpusArguments, OnErrorArgument};
 use crate::corpus::for_each_document;
 use crate::grpc::pb;
@@ -81,9 +81,9 @@ pub(super) enum Command {
 /// Which server to ask.
 #[derive(Args)]
 pub(super) struct Server {
-    /// The server to ask
+    /// The server to ask, http://HOST:PORT or HOST:PORT; there is no encryption yet
     #[arg(long, env = "SLUGLINE_SERVER", default_value = DEFAULT_SERVER, value_name = "URL")]
-    pub(super) server: String,
+    pub(super) server: ServerUrl,
 }
 
 #[derive(Args)]
@@ -272,11 +272,12 @@ fn list(server: &Server, limit: usize, json: bool) -> anyhow::Result<()> {
     let mut client = ArticleServiceClient::new(remote.channel()).max_decoding_message_size(MAX_ANSWER_BYTES);
     let mut rest = if limit == 0 { usize::MAX } else { limit };
     let mut request = pb::ListArticlesRequest::default();
-    let mut is_damaged = false;
+    let (mut is_damaged, mut is_found) = (false, false);
     loop {
         request.page_size = i32::try_from(rest).unwrap_or(i32::MAX);
         let page = remote.ask(client.list_articles(request.clone()))?;
         rest = rest.saturating_sub(page.articles.len());
+        is_found |= !page.articles.is_empty();
         for article in page.articles {
             if json {
                 print_json(&Line::from(article))?;
@@ -290,6 +291,9 @@ fn list(server: &Server, limit: usize, json: bool) -> anyhow::Result<()> {
             break;
         }
         request.page_token = page.next_page_token;
+    }
+    if !is_found && !json {
+        eprintln!("no articles found");
     }
     if is_damaged {
         bail!("the archive is damaged: some of its articles cannot be read");

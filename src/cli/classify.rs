@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::output::{print, print_json, printable};
 use super::read_model;
-use super::remote::Remote;
+use super::remote::{Remote, ServerUrl};
 use crate::article::{ArticleText, Limits};
 use crate::corpus::{self, Format, Input, Progress, for_each_document};
 use crate::grpc::pb;
@@ -22,6 +22,7 @@ Examples:
   slugline classify --explain --max-topics 2 article.txt
   slugline classify --model models/mine/1 --json articles.jsonl
   pbpaste | slugline classify --server http://127.0.0.1:50051 -
+  slugline classify --server 127.0.0.1:50051 --model news/2 article.txt
 
 A text file is one article: its first line is the title if an empty line follows it. A file whose name ends in .json is one \
 article, {\"title\", \"body\"}, or a request as Classify takes it, {\"article\": {...}}. One whose name ends in .jsonl, .jsonl.gz or \
@@ -38,12 +39,13 @@ pub(super) struct Arguments {
     /// The articles; "-" is standard input, as text
     #[arg(value_name = "FILE", default_value = "-")]
     files: Vec<PathBuf>,
-    /// The directory of the model to use
-    #[arg(long, value_name = "DIR", conflicts_with = "server")]
+    /// The model to use: its directory, or news for the one in the binary; with --server its name there, such as news (its
+    /// newest version) or news/2
+    #[arg(long, value_name = "MODEL")]
     model: Option<PathBuf>,
-    /// The server to ask, such as http://127.0.0.1:50051
+    /// The server to ask, http://HOST:PORT or HOST:PORT; there is no encryption yet
     #[arg(long, value_name = "URL")]
-    server: Option<String>,
+    server: Option<ServerUrl>,
     /// Show the words that decided, and where they stand in title and body, in code points
     #[arg(long)]
     explain: bool,
@@ -58,7 +60,8 @@ pub(super) struct Arguments {
 /// Who answers.
 enum Classifier {
     Local(Box<ModelEntry>),
-    Remote(Remote),
+    /// With the model's name there; empty for the server's default.
+    Remote(Remote, String),
 }
 
 pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
@@ -106,7 +109,13 @@ fn classify_lines(classifier: &mut Classifier, file: &Path, arguments: &Argument
     );
     match failure.into_inner() {
         Ok(Some(error)) => Err(error),
-        _ => Ok(outcome.map(|_| ())?),
+        _ => {
+            let (_, summary) = outcome?;
+            if summary.documents == 0 && !arguments.json {
+                eprintln!("{}: no articles in it", file.display());
+            }
+            Ok(())
+        }
     }
 }
 
@@ -194,7 +203,9 @@ fn split_title(text: &str) -> ArticleText<'_> {
 impl Classifier {
     fn open(arguments: &Arguments) -> anyhow::Result<Self> {
         if let Some(url) = &arguments.server {
-            return Ok(Self::Remote(Remote::connect(url)?));
+            let model = arguments.model.as_deref().map(|model| model.to_str().context("the name of a model is UTF-8"));
+            let model = model.transpose()?.unwrap_or_default().to_owned();
+            return Ok(Self::Remote(Remote::connect(url)?, model));
         }
         if let Some(directory) = &arguments.model {
             let loaded = read_model(directory)?;
@@ -213,7 +224,7 @@ impl Classifier {
                 let query = ClassifyQuery { text, language_code: "", options };
                 Ok(classify(entry, &query, &Limits::default(), "article")?.into())
             }
-            Self::Remote(remote) => {
+            Self::Remote(remote, model) => {
                 let request = pb::ClassifyRequest {
                     article: Some(pb::Article {
                         title: text.title.to_owned(),
@@ -222,6 +233,7 @@ impl Classifier {
                     }),
                     max_topics: arguments.max_topics.into(),
                     explain: arguments.explain,
+                    model: model.clone(),
                     ..pb::ClassifyRequest::default()
                 };
                 remote.ask(ClassificationServiceClient::new(remote.channel()).classify(request))

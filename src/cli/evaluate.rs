@@ -33,8 +33,8 @@ const REPORTED_MISTAKES: usize = 30;
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
-    /// The model's directory
-    #[arg(long, value_name = "DIR")]
+    /// The model's directory; where there is none of that name, news and news/2 are the model in the binary
+    #[arg(long, value_name = "MODEL")]
     model: PathBuf,
     #[command(flatten)]
     corpus: CorpusArguments,

@@ -1,7 +1,6 @@
 //! `slugline serve`: the server.
 
 use std::io::{self, Write as _};
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -9,6 +8,7 @@ use anyhow::Context as _;
 use clap::Args;
 use tokio::signal;
 
+use super::listen::ListenAddress;
 use super::telemetry::{self, LogFormat};
 use crate::article::Limits;
 use crate::grpc::server::{ArchiveLocation, BoundServer, ServerConfig};
@@ -42,9 +42,10 @@ There is neither encryption nor a password yet: listen on addresses of this mach
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
-    /// The address to listen on; port 0 takes a free port
+    /// The address to listen on, HOST:PORT; port 0 takes a free port. Of a name with several addresses the first IPv4 one is
+    /// taken, or else the first
     #[arg(long, env = "SLUGLINE_LISTEN", default_value = "127.0.0.1:50051", value_name = "ADDRESS")]
-    listen: SocketAddr,
+    listen: ListenAddress,
     /// The directory of models, NAME/VERSION/ in it [default: models, where it is there]
     #[arg(long, env = "SLUGLINE_MODELS", value_name = "DIR")]
     models: Option<PathBuf>,
@@ -73,7 +74,7 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
         None => Some(PathBuf::from(DEFAULT_MODELS)).filter(|directory| directory.is_dir()),
     };
     let config = ServerConfig {
-        listen: arguments.listen,
+        listen: arguments.listen.resolve()?,
         models: ModelSource { directory, default_model: arguments.default_model },
         archive: ArchiveLocation::Directory(arguments.archive),
         limits: limits(),

@@ -1,5 +1,6 @@
 //! The `slugline` command as its users see it: what all commands have in common, and a file a command.
 
+mod addresses;
 mod archive;
 mod classify;
 mod continued;
@@ -57,12 +58,11 @@ fn wrong_usage_exits_with_2() {
         (vec!["no-such-command"], "no-such-command"),
         (vec!["classify", "--no-such-flag"], "--no-such-flag"),
         (vec!["classify", "--max-topics", "-1"], "-1"),
-        (vec!["classify", "--model", "a/1", "--server", "http://localhost"], "--server"),
         (vec!["train", "--input", missing], "--output"),
         (vec!["train", "--output", "mine/1"], "--input"),
         (vec!["evaluate", "--model", "mine/1"], "--input"),
         (vec!["model"], "model"),
-        (vec!["similar"], "--id"),
+        (vec!["similar"], "--id <ID>|FILE"),
         (vec!["similar", "--id", "a", "draft.txt"], "--id"),
         (vec!["similar", "--id", "a", "--since", "yesterday"], "yesterday"),
         (vec!["articles", "put", "--id", "a", "--label", "x"], "KEY=VALUE"),
