@@ -129,13 +129,14 @@ pub(super) fn run(command: Command) -> anyhow::Result<()> {
 
 fn import(server: &Server, corpus: &CorpusArguments) -> anyhow::Result<()> {
     let remote = Remote::connect(&server.server)?;
+    remote.wait_until_ready()?;
     let (messages, receiver) = mpsc::channel(MESSAGES_AHEAD);
     let mut client = ArticleServiceClient::new(remote.channel());
     // The call runs on the thread that waits for its answer; the files are read on another one.
     let inputs = corpus.inputs();
     let (reading, answer) = std::thread::scope(|scope| {
         let reader = scope.spawn(|| read(corpus, &inputs, messages));
-        let answer = remote.ask(client.import_articles(ReceiverStream::new(receiver)));
+        let answer = remote.ask_once(client.import_articles(ReceiverStream::new(receiver)));
         (reader.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), answer)
     });
     // What is wrong with a file says more than that its stream was cut short.
@@ -245,7 +246,8 @@ fn put(arguments: PutArguments) -> anyhow::Result<()> {
         }),
     };
     let remote = Remote::connect(&arguments.server.server)?;
-    let stored = remote.ask(ArticleServiceClient::new(remote.channel()).put_article(request))?;
+    let mut client = ArticleServiceClient::new(remote.channel());
+    let stored = remote.ask(async || client.put_article(request.clone()).await)?;
     let outcome = match stored.outcome() {
         pb::PutOutcome::Created => "created",
         pb::PutOutcome::Replaced => "replaced",
@@ -262,7 +264,8 @@ fn put(arguments: PutArguments) -> anyhow::Result<()> {
 
 fn get(server: &Server, id: String) -> anyhow::Result<()> {
     let remote = Remote::connect(&server.server)?;
-    let found = remote.ask(ArticleServiceClient::new(remote.channel()).get_article(pb::GetArticleRequest { id }))?;
+    let mut client = ArticleServiceClient::new(remote.channel());
+    let found = remote.ask(async || client.get_article(pb::GetArticleRequest { id: id.clone() }).await)?;
     let article = found.article.context("the server sent no article")?;
     print_json(&Line::from(article))
 }
@@ -275,7 +278,7 @@ fn list(server: &Server, limit: usize, json: bool) -> anyhow::Result<()> {
     let (mut is_damaged, mut is_found) = (false, false);
     loop {
         request.page_size = i32::try_from(rest).unwrap_or(i32::MAX);
-        let page = remote.ask(client.list_articles(request.clone()))?;
+        let page = remote.ask(async || client.list_articles(request.clone()).await)?;
         rest = rest.saturating_sub(page.articles.len());
         is_found |= !page.articles.is_empty();
         for article in page.articles {
@@ -311,7 +314,8 @@ fn delete(server: &Server, ids: &[String]) -> anyhow::Result<()> {
     let remote = Remote::connect(&server.server)?;
     let mut client = ArticleServiceClient::new(remote.channel());
     for id in ids {
-        remote.ask(client.delete_article(pb::DeleteArticleRequest { id: id.clone() })).with_context(|| id.clone())?;
+        let request = pb::DeleteArticleRequest { id: id.clone() };
+        remote.ask(async || client.delete_article(request.clone()).await).with_context(|| id.clone())?;
     }
     Ok(())
 }

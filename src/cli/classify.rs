@@ -236,7 +236,8 @@ impl Classifier {
                     model: model.clone(),
                     ..pb::ClassifyRequest::default()
                 };
-                remote.ask(ClassificationServiceClient::new(remote.channel()).classify(request))
+                let mut client = ClassificationServiceClient::new(remote.channel());
+                remote.ask(async || client.classify(request.clone()).await)
             }
         }
     }

@@ -3,16 +3,25 @@
 use std::fmt;
 use std::future::Future;
 use std::str::FromStr;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
 use tonic::Status;
 use tonic::transport::{Channel, Endpoint, Uri};
+
+use super::output::printable;
+use crate::grpc::pb;
+use crate::grpc::server::client::{ModelServiceClient, when_to_try_again};
 
 /// Where a server is by default.
 pub(super) const DEFAULT_SERVER: &str = "http://127.0.0.1:50051";
 
 /// The largest answer that is taken, in bytes: a page of similar articles may be a hundred of the longest.
 pub(super) const MAX_ANSWER_BYTES: usize = 256 << 20;
+
+/// So long a server that asks for it, as one that starts does, is asked again; how long until the user is told of it.
+const PATIENCE: Duration = Duration::from_secs(30);
+const SAID_AFTER: Duration = Duration::from_secs(1);
 
 /// Where a server is: `http://HOST:PORT`, or `HOST:PORT` for short. Anything else is refused, for what looks like
 /// encryption must not become clear text.
@@ -67,6 +76,7 @@ impl fmt::Display for ServerUrl {
 
 /// A connection, and what it runs on.
 pub(super) struct Remote {
+    server: ServerUrl,
     runtime: tokio::runtime::Runtime,
     channel: Channel,
 }
@@ -77,7 +87,7 @@ impl Remote {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let connected = runtime.block_on(server.endpoint.connect());
         let channel = connected.with_context(|| format!("cannot connect to {server}"))?;
-        Ok(Self { runtime, channel })
+        Ok(Self { server: server.clone(), runtime, channel })
     }
 
     /// The connection, for a client.
@@ -85,12 +95,37 @@ impl Remote {
         self.channel.clone()
     }
 
-    /// Waits for an answer.
-    pub(super) fn ask<T>(&self, call: impl Future<Output = Result<tonic::Response<T>, Status>>) -> anyhow::Result<T> {
-        match self.runtime.block_on(call) {
-            Ok(response) => Ok(response.into_inner()),
-            Err(status) => Err(refused(&status)),
-        }
+    /// Waits for an answer, and calls again while the server asks for that.
+    pub(super) fn ask<T>(&self, mut call: impl AsyncFnMut() -> Result<tonic::Response<T>, Status>) -> anyhow::Result<T> {
+        self.runtime.block_on(async {
+            let (started, mut is_said) = (Instant::now(), false);
+            loop {
+                let status = match call().await {
+                    Ok(response) => return Ok(response.into_inner()),
+                    Err(status) => status,
+                };
+                let elapsed = started.elapsed();
+                match when_to_try_again(&status) {
+                    Some(delay) if elapsed < PATIENCE => tokio::time::sleep(delay.min(PATIENCE - elapsed)).await,
+                    _ => return Err(refused(&status)),
+                }
+                if !is_said && elapsed >= SAID_AFTER {
+                    eprintln!("waiting for {}: {}", self.server, printable(status.message()));
+                    is_said = true;
+                }
+            }
+        })
+    }
+
+    /// Waits until the server has its models and its archive open, before what cannot be said twice.
+    pub(super) fn wait_until_ready(&self) -> anyhow::Result<()> {
+        let mut client = ModelServiceClient::new(self.channel()).max_decoding_message_size(MAX_ANSWER_BYTES);
+        self.ask(async || client.list_models(pb::ListModelsRequest::default()).await).map(drop)
+    }
+
+    /// Waits for the answer to a call that is made once.
+    pub(super) fn ask_once<T>(&self, call: impl Future<Output = Result<tonic::Response<T>, Status>>) -> anyhow::Result<T> {
+        self.runtime.block_on(call).map(tonic::Response::into_inner).map_err(|status| refused(&status))
     }
 }
 

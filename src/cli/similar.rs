@@ -116,7 +116,7 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
     let mut is_found = false;
     // Pages of long articles are short.
     while request.page_size > 0 {
-        let found = remote.ask(client.find_similar_articles(request.clone()))?;
+        let found = remote.ask(async || client.find_similar_articles(request.clone()).await)?;
         request.page_size -= found.articles.len() as i32;
         request.page_token = found.next_page_token;
         is_found |= !found.articles.is_empty();

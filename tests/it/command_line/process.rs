@@ -52,6 +52,16 @@ impl Running {
         self.stdout.recv_timeout(PATIENCE).expect("a line on standard output")
     }
 
+    /// The next line on standard error that has these words; those before it are passed over.
+    pub(super) fn error_line(&self, words: &str) -> String {
+        loop {
+            let line = self.stderr.recv_timeout(PATIENCE).expect("a line on standard error");
+            if line.contains(words) {
+                return line;
+            }
+        }
+    }
+
     /// Waits until the process ends; what it has said since comes with it.
     pub(super) fn wait(mut self) -> Ended {
         let started = Instant::now();
