@@ -113,6 +113,11 @@ impl Ended {
         assert!(self.stderr.contains("error: ") && self.stderr.contains(words), "{words:?} is not in: {}", self.stderr);
     }
 
+    /// Standard error, but for warnings: the examples are few documents, and the commands say so.
+    pub(super) fn without_warnings(&self) -> String {
+        self.stderr.split_inclusive('\n').filter(|line| !line.starts_with("warning: ")).collect()
+    }
+
     /// Standard output as one JSON object on one line.
     #[track_caller]
     pub(super) fn json(&self) -> Value {
