@@ -15,7 +15,7 @@ mod queue;
 
 pub use block::Format;
 pub use document::Document;
-pub use input::{Input, Progress};
+pub use input::{Input, Phase, Progress};
 pub use process::{BadLine, End, OnError, Options, Ordinal, Summary, for_each_document};
 
 use std::io;

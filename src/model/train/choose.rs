@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::calibrate::{Calibration, calibrate, fit_scale};
 use super::counts::{Counts, Lengths};
-use super::cross_validate::{Bench, HeldOut, ScoreTable, Scored};
+use super::cross_validate::{Bench, HeldOut, ScoreTable, Scored, log_loss};
 use super::estimate::{Candidate, Estimator, Linear};
 use super::folds::{FOLDS, Folds};
 use super::freeze::Terms;
@@ -15,8 +15,8 @@ use super::rank::rank;
 use super::select;
 use super::topic_counts::TopicCounts;
 use super::{DEFAULT_MIN_DOCUMENT_FREQUENCY, Recipe, TrainError, TrainOptions, threads};
+use crate::corpus::Progress;
 use crate::model::manifest::{Labels, LinkTrialRecord, RecipeRecord, TrialRecord};
-use crate::model::softmax;
 
 /// The pseudo-counts that `auto` tries, of the multinomial and the complement estimate: light and strong smoothing.
 const ALPHAS: [[f64; 2]; 2] = [[0.03, 0.1], [0.1, 0.4]];
@@ -109,7 +109,7 @@ fn tries_words_alone(options: &TrainOptions, document_count: u64) -> bool {
 }
 
 /// Tries what the options leave open, with each selection of terms; the first one in any case.
-pub(super) fn choose(corpus: &mut Inverted, options: &TrainOptions) -> Result<Choice, TrainError> {
+pub(super) fn choose(corpus: &mut Inverted, options: &TrainOptions, progress: &Progress) -> Result<Choice, TrainError> {
     // A moment that the clock cannot name does not come.
     let deadline = options.budget.and_then(|budget| Instant::now().checked_add(budget));
     let document_count = corpus.document_count() as u64;
@@ -117,7 +117,7 @@ pub(super) fn choose(corpus: &mut Inverted, options: &TrainOptions) -> Result<Ch
     let folds = Folds::deal(corpus, options.seed, options.recipe);
     let mut choice = Choice { trials: Vec::new(), vocabularies: Vec::new(), link_trials: Vec::new(), is_cut_short: false };
     let is_small = document_count <= SMALL;
-    let mut search = Search { options, deadline, is_small, link_trials: Vec::new(), is_cut_short: false };
+    let mut search = Search { options, progress, deadline, is_small, link_trials: Vec::new(), is_cut_short: false };
     let candidates = search.candidates();
     let mut best: Option<Linkable> = None;
     for words_alone in [false, true] {
@@ -128,6 +128,7 @@ pub(super) fn choose(corpus: &mut Inverted, options: &TrainOptions) -> Result<Ch
         if !choice.trials.is_empty() && search.is_out_of_time() {
             break;
         }
+        progress.enter(if words_alone { "choosing words alone" } else { "choosing terms" });
         let selection = if words_alone {
             select::words(corpus, least.words)
         } else {
@@ -137,6 +138,7 @@ pub(super) fn choose(corpus: &mut Inverted, options: &TrainOptions) -> Result<Ch
         if corpus.terms().all(|term| term.rank < Rank::Selected) {
             continue;
         }
+        progress.enter(if words_alone { "cross-validating words alone" } else { "cross-validating" });
         let lengths = Lengths::of(corpus, &folds)?;
         let (counts, scored) = Counts::of(corpus, &folds, &selection, &lengths, &candidates)?;
         let bench = Bench { corpus, folds: &folds, lengths: &lengths, counts: &counts };
@@ -162,6 +164,7 @@ pub(super) fn choose(corpus: &mut Inverted, options: &TrainOptions) -> Result<Ch
         choice.vocabularies.push(Vocabulary { terms, counts: counts.selected });
     }
     if let Some(best) = best {
+        progress.enter("fitting the link");
         choice.trials.insert(0, search.link(best)?);
     }
     choice.link_trials = search.link_trials;
@@ -213,6 +216,7 @@ struct Linkable {
 
 struct Search<'a> {
     options: &'a TrainOptions,
+    progress: &'a Progress,
     deadline: Option<Instant>,
     /// Whether the corpus is small.
     is_small: bool,
@@ -290,6 +294,7 @@ impl Search<'_> {
         if self.is_out_of_time() {
             return Ok(linkable);
         }
+        self.progress.enter("cross-validating the widest margin");
         let Some(Margin { held_out, linear }) = Margin::fit(bench)? else { return Ok(linkable) };
         let Linkable { way, kept, documents, tables, .. } = &mut linkable;
         let scale = fit_scale(documents, &held_out, self.options.corpus.threads);
@@ -321,6 +326,7 @@ impl Search<'_> {
         kept: Kept,
     ) -> Result<Option<Way>, TrainError> {
         let mut best: Option<Way> = None;
+        let (mut step, steps) = (0, ways.len() * LINK_VARIANCES.len() * folds);
         for (place, Scores { alphas, margin, features }) in ways.iter().enumerate() {
             for variance in LINK_VARIANCES {
                 if self.is_out_of_time() {
@@ -329,6 +335,8 @@ impl Search<'_> {
                 let prior = Prior { own: variance, cross: variance };
                 let (mut loss, mut unseen_count) = (0.0, 0);
                 for fold in 0..folds as u8 {
+                    step += 1;
+                    self.progress.step("cross-validating links", step, steps);
                     let (seen, unseen): (Vec<usize>, Vec<usize>) =
                         (0..documents.len()).partition(|&place| documents[place].part != fold);
                     let link = self.fit(features, &features.thinned(seen, MAX_CHOSEN_ON), prior, self.steps().choosing)?;
@@ -425,20 +433,6 @@ impl Search<'_> {
 fn features_of<'a>(documents: &'a [HeldOut], tables: &'a [(ScoreTable, f64)]) -> Features<'a> {
     let tables: Vec<(&ScoreTable, f64)> = tables.iter().map(|(table, scale)| (table, *scale)).collect();
     Features::new(Labels::Single, &tables, documents.iter().map(|document| document.topics.as_slice()).collect())
-}
-
-/// Of the scores of the documents at `places`.
-fn log_loss(scores: &ScoreTable, places: &[usize], documents: &[HeldOut]) -> f64 {
-    let mut probabilities = Vec::new();
-    places
-        .iter()
-        .enumerate()
-        .map(|(row, &place)| {
-            softmax(scores.row(row), &mut probabilities);
-            let right = documents[place].topics.iter().map(|&topic| probabilities[topic]).fold(0.0, f64::max);
-            -libm::log(right.max(f64::MIN_POSITIVE))
-        })
-        .sum()
 }
 
 impl Trial {

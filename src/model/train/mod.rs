@@ -202,7 +202,8 @@ pub fn train(inputs: &[Input], options: &TrainOptions, progress: &Progress) -> R
     let documents_to_write = file.map(|file| (file, Arc::clone(&workers)));
     let write = move || documents_to_write.map(|(file, workers)| documents::write(file, &workers, bags, &header)).transpose();
     // Here and there learning leaves a thread idle: the documents can wait for it.
-    let (documents, learned) = threads::join(options.corpus.threads, write, || learn(workers, postings, record, options));
+    let learn = || learn(workers, postings, record, options, progress);
+    let (documents, learned) = threads::join(options.corpus.threads, write, learn);
     let Learned { artifact, manifest, warnings } = learned?;
     Ok(Trained { artifact, documents: documents.map_err(cannot_store)?, manifest, corpus: summary, warnings })
 }
@@ -220,21 +221,25 @@ fn learn(
     mut postings: Vec<PostingStreams>,
     record: CorpusRecord,
     options: &TrainOptions,
+    progress: &Progress,
 ) -> Result<Learned, TrainError> {
+    progress.enter("counting terms");
     postings.iter_mut().try_for_each(PostingStreams::finish)?;
     let least = choose::least_frequencies(options, record.document_count);
     let mut corpus = Inverted::new(&workers, &postings, least, options.keep_terms.is_some())?;
     let copies = copies(&workers, &corpus.document_topics);
     drop((workers, postings));
     check_corpus(&corpus, least)?;
-    let mut choice = choose::choose(&mut corpus, options)?;
+    let mut choice = choose::choose(&mut corpus, options, progress)?;
     let best = choice.trials.first().ok_or(TrainError::NoTerms(least.pairs))?;
     let choose::Vocabulary { terms, counts } = choice.vocabularies.swap_remove(best.kept.vocabulary);
+    progress.enter("estimating the weights");
     let linear = best.fit(&counts, options.corpus.threads)?;
     let mut warnings = warnings(&corpus, copies, options.labels);
     if choice.is_cut_short {
         warnings.push("the budget ended the search for a recipe before all was tried".to_owned());
     }
+    progress.enter("putting the model together");
     let draft = freeze::draft(options, record, &corpus.topics, terms, linear, best, choice.records(options));
     let artifact = super::artifact::encode(draft)?;
     let manifest = artifact.read_manifest()?;

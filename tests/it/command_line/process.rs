@@ -113,9 +113,11 @@ impl Ended {
         assert!(self.stderr.contains("error: ") && self.stderr.contains(words), "{words:?} is not in: {}", self.stderr);
     }
 
-    /// Standard error, but for warnings: the examples are few documents, and the commands say so.
+    /// Standard error, but for warnings (the examples are few documents, and the commands say so) and for progress, which is
+    /// spoken of where the machine is slow.
     pub(super) fn without_warnings(&self) -> String {
-        self.stderr.split_inclusive('\n').filter(|line| !line.starts_with("warning: ")).collect()
+        let is_usual = |line: &&str| line.starts_with("warning: ") || line.starts_with("progress: ");
+        self.stderr.split_inclusive('\n').filter(|line| !is_usual(line)).collect()
     }
 
     /// Standard output as one JSON object on one line.
