@@ -61,7 +61,7 @@ pub(super) struct Arguments {
 enum Classifier {
     Local(Box<ModelEntry>),
     /// With the model's name there; empty for the server's default.
-    Remote(Remote, String),
+    Remote(Box<Remote>, String),
 }
 
 pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
@@ -205,7 +205,7 @@ impl Classifier {
         if let Some(url) = &arguments.server {
             let model = arguments.model.as_deref().map(|model| model.to_str().context("the name of a model is UTF-8"));
             let model = model.transpose()?.unwrap_or_default().to_owned();
-            return Ok(Self::Remote(Remote::connect(url)?, model));
+            return Ok(Self::Remote(Box::new(Remote::connect(url)?), model));
         }
         if let Some(directory) = &arguments.model {
             let loaded = read_model(directory)?;

@@ -183,7 +183,7 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
     };
     let seconds = worker.spent.as_secs_f64().max(1e-9);
     let report = worker.evaluation.finish();
-    let mut outcome = Outcome {
+    let outcome = Outcome {
         model: loaded.manifest.id().to_string(),
         skipped: summary.skipped,
         documents_per_second: summary.documents as f64 / seconds,
@@ -215,10 +215,14 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
             mistakes: &worker.mistakes.into_vec(),
         })?)?;
     }
+    say(outcome, arguments.json)
+}
+
+fn say(mut outcome: Outcome, as_json: bool) -> anyhow::Result<()> {
     for warning in &outcome.warnings {
         eprintln!("warning: {}", printable(warning));
     }
-    if !arguments.json {
+    if !as_json {
         return print(|out| table(out, &outcome));
     }
     if outcome.report.topics.len() > report::DRAWN {
@@ -259,15 +263,7 @@ fn table(out: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
         let depth = format!("at depth {}", level.depth);
         writeln!(out, "{depth:18} {:>9.4} {:>9.4} {:>9.4}", level.accuracy, level.micro_f1, level.macro_f1)?;
     }
-    writeln!(out, "\n{:18} {:>9} {:>9} {:>9}", "decision", "documents", "coverage", "precision")?;
-    for (name, count) in
-        [("confident", report.confident), ("uncertain", report.uncertain), ("unknown text", report.unknown_text)]
-    {
-        let percent = |share: f64| format!("{:.1} %", 100.0 * share);
-        let (coverage, precision) =
-            (percent(count.coverage(report.documents)), count.precision().map_or("-".to_owned(), percent));
-        writeln!(out, "{name:18} {:>9} {coverage:>9} {precision:>9}", thousands(count.documents))?;
-    }
+    write_decisions(out, report)?;
     let names: Vec<String> = report.topics.iter().map(|topic| printable(&topic.name)).collect();
     let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0).max(5);
     writeln!(out, "\n{:width$} {:>9} {:>9} {:>9} {:>9}", "topic", "precision", "recall", "F1", "documents")?;
@@ -292,6 +288,19 @@ fn table(out: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
         thousands(outcome.documents_per_second as u64),
         outcome.megabytes_per_second
     )
+}
+
+fn write_decisions(out: &mut dyn Write, report: &Report) -> io::Result<()> {
+    writeln!(out, "\n{:18} {:>9} {:>9} {:>9}", "decision", "documents", "coverage", "precision")?;
+    for (name, count) in
+        [("confident", report.confident), ("uncertain", report.uncertain), ("unknown text", report.unknown_text)]
+    {
+        let percent = |share: f64| format!("{:.1} %", 100.0 * share);
+        let (coverage, precision) =
+            (percent(count.coverage(report.documents)), count.precision().map_or("-".to_owned(), percent));
+        writeln!(out, "{name:18} {:>9} {coverage:>9} {precision:>9}", thousands(count.documents))?;
+    }
+    Ok(())
 }
 
 fn write_matrix(out: &mut dyn Write, names: &[String], matrix: &[Vec<u64>], width: usize) -> io::Result<()> {

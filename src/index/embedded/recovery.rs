@@ -97,10 +97,8 @@ impl Opened {
     }
 
     fn new_archive(directory: &Path, lock: Option<Lock>, condition: Condition) -> Self {
-        let mut state = State::default();
-        state.condition = condition;
         Self {
-            state,
+            state: State { condition, ..State::default() },
             records: Arc::new(Records::of(directory)),
             lock,
             files: None,

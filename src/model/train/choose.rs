@@ -9,7 +9,7 @@ use super::estimate::{Candidate, Estimator, Linear};
 use super::folds::{FOLDS, Folds};
 use super::freeze::Terms;
 use super::inverted::{Inverted, LeastFrequencies, Rank};
-use super::link::{Effort, Features, Link, Prior};
+use super::link::{Effort, Features, Link, Prior, features_of};
 use super::margin::Margin;
 use super::rank::rank;
 use super::select;
@@ -116,8 +116,8 @@ pub(super) fn choose(corpus: &mut Inverted, options: &TrainOptions, progress: &P
     let least = least_frequencies(options, document_count);
     let folds = Folds::deal(corpus, options.seed, options.recipe);
     let mut choice = Choice { trials: Vec::new(), vocabularies: Vec::new(), link_trials: Vec::new(), is_cut_short: false };
-    let is_small = document_count <= SMALL;
-    let mut search = Search { options, progress, deadline, is_small, link_trials: Vec::new(), is_cut_short: false };
+    let mut search =
+        Search { options, progress, deadline, is_small: document_count <= SMALL, link_trials: Vec::new(), is_cut_short: false };
     let candidates = search.candidates();
     let mut best: Option<Linkable> = None;
     for words_alone in [false, true] {
@@ -147,11 +147,7 @@ pub(super) fn choose(corpus: &mut Inverted, options: &TrainOptions, progress: &P
             words_alone,
             min_document_frequency: selection.min_document_frequency(),
         };
-        let tried = || match (options.labels, options.recipe) {
-            (Labels::Multiple, _) => Ok((search.multi_label(&candidates, scored, kept)?, None)),
-            (Labels::Single, Recipe::Fixed(_)) => Ok((search.plain(&candidates, &scored, kept), None)),
-            (Labels::Single, Recipe::Auto) => search.auto(&bench, &candidates, scored, kept),
-        };
+        let tried = || search.measure(&bench, &candidates, scored, kept);
         let (terms, tried) = threads::join(options.corpus.threads, || Terms::selected(corpus, &counts.selected), tried);
         let (trials, linkable): (_, Option<Linkable>) = tried?;
         // Of equals the first.
@@ -253,6 +249,21 @@ impl Search<'_> {
             pairs.extend(SMALL_ALPHAS);
         }
         pairs
+    }
+
+    /// Measures what naive Bayes is tried with, and, for [`Recipe::Auto`], what a link may be made of.
+    fn measure(
+        &mut self,
+        bench: &Bench<'_>,
+        candidates: &[Candidate],
+        scored: Scored,
+        kept: Kept,
+    ) -> Result<(Vec<Trial>, Option<Linkable>), TrainError> {
+        match (self.options.labels, self.options.recipe) {
+            (Labels::Multiple, _) => Ok((self.multi_label(candidates, scored, kept)?, None)),
+            (Labels::Single, Recipe::Fixed(_)) => Ok((self.plain(candidates, &scored, kept), None)),
+            (Labels::Single, Recipe::Auto) => self.auto(bench, candidates, scored, kept),
+        }
     }
 
     /// Measures both estimates by themselves, and finds out over which of them a link is best.
@@ -427,12 +438,6 @@ impl Search<'_> {
         self.is_cut_short |= is_over;
         is_over
     }
-}
-
-/// What a link looks at: tables of the documents, each with what brings it to the scale of logits.
-fn features_of<'a>(documents: &'a [HeldOut], tables: &'a [(ScoreTable, f64)]) -> Features<'a> {
-    let tables: Vec<(&ScoreTable, f64)> = tables.iter().map(|(table, scale)| (table, *scale)).collect();
-    Features::new(Labels::Single, &tables, documents.iter().map(|document| document.topics.as_slice()).collect())
 }
 
 impl Trial {
