@@ -10,7 +10,7 @@ use super::article_json::{Line, publish_time};
 use super::import::import;
 use super::inputs::{InputArguments, NAMES_HELP, ReadingArguments};
 use super::output::{print, print_json, printable};
-use super::remote::{DEFAULT_SERVER, MAX_ANSWER_BYTES, Remote};
+use super::remote::{DEFAULT_SERVER, MAX_ANSWER_BYTES, Remote, ServerUrl};
 use crate::grpc::pb;
 use crate::grpc::server::client::ArticleServiceClient;
 
@@ -78,9 +78,9 @@ pub(super) enum Command {
 /// Which server to ask.
 #[derive(Args)]
 pub(super) struct Server {
-    /// The server to ask
+    /// The server to ask, http://HOST:PORT or HOST:PORT; there is no encryption yet
     #[arg(long, env = "SLUGLINE_SERVER", default_value = DEFAULT_SERVER, value_name = "URL")]
-    pub(super) server: String,
+    pub(super) server: ServerUrl,
 }
 
 #[derive(Args)]
@@ -147,7 +147,8 @@ fn put(arguments: PutArguments) -> anyhow::Result<()> {
         create_only: arguments.create_only,
     };
     let remote = Remote::connect(&arguments.server.server)?;
-    let stored = remote.ask(ArticleServiceClient::new(remote.channel()).put_article(request))?;
+    let mut client = ArticleServiceClient::new(remote.channel());
+    let stored = remote.ask(async || client.put_article(request.clone()).await)?;
     let outcome = match stored.outcome() {
         pb::PutOutcome::Created => "created",
         pb::PutOutcome::Replaced => "replaced",
@@ -164,7 +165,8 @@ fn put(arguments: PutArguments) -> anyhow::Result<()> {
 
 fn get(server: &Server, id: String) -> anyhow::Result<()> {
     let remote = Remote::connect(&server.server)?;
-    let found = remote.ask(ArticleServiceClient::new(remote.channel()).get_article(pb::GetArticleRequest { id }))?;
+    let mut client = ArticleServiceClient::new(remote.channel());
+    let found = remote.ask(async || client.get_article(pb::GetArticleRequest { id: id.clone() }).await)?;
     let article = found.article.context("the server sent no article")?;
     print_json(&Line::from(article))
 }
@@ -174,11 +176,12 @@ fn list(server: &Server, limit: usize, json: bool) -> anyhow::Result<()> {
     let mut client = ArticleServiceClient::new(remote.channel()).max_decoding_message_size(MAX_ANSWER_BYTES);
     let mut rest = if limit == 0 { usize::MAX } else { limit };
     let mut request = pb::ListArticlesRequest::default();
-    let mut is_damaged = false;
+    let (mut is_damaged, mut is_found) = (false, false);
     loop {
         request.page_size = i32::try_from(rest).unwrap_or(i32::MAX);
-        let page = remote.ask(client.list_articles(request.clone()))?;
+        let page = remote.ask(async || client.list_articles(request.clone()).await)?;
         rest = rest.saturating_sub(page.articles.len());
+        is_found |= !page.articles.is_empty();
         for article in page.articles {
             if json {
                 print_json(&Line::from(article))?;
@@ -192,6 +195,9 @@ fn list(server: &Server, limit: usize, json: bool) -> anyhow::Result<()> {
             break;
         }
         request.page_token = page.next_page_token;
+    }
+    if !is_found && !json {
+        eprintln!("no articles found");
     }
     if is_damaged {
         bail!("the archive is damaged: some of its articles cannot be read");
@@ -210,7 +216,7 @@ fn delete(server: &Server, ids: Vec<String>, allow_missing: bool) -> anyhow::Res
     let mut client = ArticleServiceClient::new(remote.channel());
     for id in ids {
         let request = pb::DeleteArticleRequest { id: id.clone(), allow_missing, etag: String::new() };
-        remote.ask(client.delete_article(request)).with_context(|| id)?;
+        remote.ask(async || client.delete_article(request.clone()).await).with_context(|| id)?;
     }
     Ok(())
 }

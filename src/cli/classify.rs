@@ -3,14 +3,14 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::bail;
+use anyhow::Context as _;
 use clap::Args;
 use serde::Serialize;
 
 use super::inputs::{NAMES_HELP, ReadingArguments};
 use super::output::{print, print_json, printable};
 use super::read_model;
-use super::remote::Remote;
+use super::remote::{Remote, ServerUrl};
 use crate::article::{ArticleText, Limits};
 use crate::corpus::{self, Document, Input, Progress, for_each_document};
 use crate::grpc::pb;
@@ -23,6 +23,7 @@ Examples:
   slugline classify --explain --max-topics 2 article.txt
   slugline classify --model models/mine/1 --json articles.jsonl
   pbpaste | slugline classify --server http://127.0.0.1:50051 -
+  slugline classify --server 127.0.0.1:50051 --model news/2 article.txt
 
 A text file is one article: its first line is the title if an empty line follows it. JSON Lines, a \
 JSON list, CSV with a header and fastText's format hold an article a record, {\"id\", \"title\", \
@@ -43,12 +44,13 @@ pub(super) struct Arguments {
     files: Vec<PathBuf>,
     #[command(flatten)]
     reading: ReadingArguments,
-    /// The directory of the model to use
-    #[arg(long, value_name = "DIR", conflicts_with = "server")]
+    /// The model to use: its directory, or news for the one in the binary; with --server its name there, such as news (its
+    /// newest version) or news/2
+    #[arg(long, value_name = "MODEL")]
     model: Option<PathBuf>,
-    /// The server to ask, such as http://127.0.0.1:50051
+    /// The server to ask, http://HOST:PORT or HOST:PORT; there is no encryption yet
     #[arg(long, value_name = "URL")]
-    server: Option<String>,
+    server: Option<ServerUrl>,
     /// Show the words that decided, and where they stand in title and body, in code points
     #[arg(long)]
     explain: bool,
@@ -63,7 +65,8 @@ pub(super) struct Arguments {
 /// Who answers.
 enum Classifier {
     Local(Box<ModelEntry>),
-    Remote(Remote),
+    /// With the model's name there; empty for the server's default.
+    Remote(Box<Remote>, String),
 }
 
 pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
@@ -103,8 +106,8 @@ fn classify_file(
         Ok(Some(error)) => Err(error),
         _ => {
             let (_, summary) = outcome?;
-            if summary.documents == 0 {
-                bail!("{} holds no article", inputs[0]);
+            if summary.documents == 0 && !arguments.json {
+                eprintln!("{}: no articles in it", file.display());
             }
             Ok(())
         }
@@ -123,7 +126,9 @@ fn name(document: &Document<'_>, file: &Path) -> String {
 impl Classifier {
     fn open(arguments: &Arguments) -> anyhow::Result<Self> {
         if let Some(url) = &arguments.server {
-            return Ok(Self::Remote(Remote::connect(url)?));
+            let model = arguments.model.as_deref().map(|model| model.to_str().context("the name of a model is UTF-8"));
+            let model = model.transpose()?.unwrap_or_default().to_owned();
+            return Ok(Self::Remote(Box::new(Remote::connect(url)?), model));
         }
         if let Some(directory) = &arguments.model {
             let loaded = read_model(directory)?;
@@ -142,7 +147,7 @@ impl Classifier {
                 let query = ClassifyQuery { text, language_code: "", options };
                 Ok(classify(entry, &query, &Limits::default(), "article")?.into())
             }
-            Self::Remote(remote) => {
+            Self::Remote(remote, model) => {
                 let request = pb::ClassifyRequest {
                     article: Some(pb::Article {
                         title: text.title.to_owned(),
@@ -151,9 +156,11 @@ impl Classifier {
                     }),
                     max_topics: arguments.max_topics.into(),
                     explain: arguments.explain,
+                    model: model.clone(),
                     ..pb::ClassifyRequest::default()
                 };
-                remote.ask(ClassificationServiceClient::new(remote.channel()).classify(request))
+                let mut client = ClassificationServiceClient::new(remote.channel());
+                remote.ask(async || client.classify(request.clone()).await)
             }
         }
     }

@@ -30,13 +30,14 @@ pub(super) fn import(server: &Server, arguments: &InputArguments) -> anyhow::Res
     let options = arguments.options()?;
     let inputs = arguments.inputs();
     let remote = Remote::connect(&server.server)?;
+    remote.wait_until_ready()?;
     let (messages, receiver) = mpsc::channel(MESSAGES_AHEAD);
     let mut client = ArticleServiceClient::new(remote.channel());
     let places = Mutex::new(Places::default());
     // The call runs on the thread that waits for its answer; the files are read on another one.
     let (reading, answer) = std::thread::scope(|scope| {
         let reader = scope.spawn(|| read(&inputs, &options, &places, messages));
-        let answer = remote.ask(client.import_articles(ReceiverStream::new(receiver)));
+        let answer = remote.ask_once(client.import_articles(ReceiverStream::new(receiver)));
         (reader.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), answer)
     });
     let places = places.into_inner().unwrap_or_else(PoisonError::into_inner);

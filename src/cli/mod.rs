@@ -11,6 +11,7 @@ mod evaluate;
 mod evaluate_similar;
 mod import;
 mod inputs;
+mod listen;
 mod model;
 mod output;
 mod progress;
@@ -25,9 +26,11 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use clap::{Parser, Subcommand};
+use clap::builder::Resettable;
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::model::{LoadedModel, artifact};
+use crate::service::embedded_model;
 
 const ABOUT: &str = "Says what a news article is about: a naive Bayes topic model, served over gRPC";
 
@@ -74,7 +77,7 @@ pub fn main() -> ExitCode {
 }
 
 fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(arguments) {
+    let cli = match parse(arguments) {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version are errors to clap, with exit code 0.
@@ -108,7 +111,26 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
-/// Reads the artefact in a directory.
+fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
+    let mut command = without_empty_variables(Cli::command());
+    let matches = command.try_get_matches_from_mut(arguments)?;
+    Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+}
+
+/// A variable of the environment that is empty is one that is not set: so scripts and unit files take one back.
+fn without_empty_variables(command: clap::Command) -> clap::Command {
+    command.mut_subcommands(without_empty_variables).mut_args(|argument| {
+        let is_empty = argument.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty());
+        if is_empty { argument.env(Resettable::Reset) } else { argument }
+    })
+}
+
+/// Reads the artefact in a directory; where nothing has that name, "news" and "news/2" are the model in the binary.
 fn read_model(directory: &std::path::Path) -> anyhow::Result<LoadedModel> {
+    if !directory.exists()
+        && let Some(embedded) = directory.to_str().and_then(embedded_model)
+    {
+        return embedded.context("cannot load the model in the binary");
+    }
     artifact::read(directory).with_context(|| format!("cannot load the model in {}", directory.display()))
 }

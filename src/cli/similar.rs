@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 use serde::Serialize;
 
 use super::article_file::ArticleFile;
@@ -24,12 +24,12 @@ Examples:
 
 /// Find similar articles in the archive of a server
 #[derive(Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, group(ArgGroup::new("what").args(["id", "file"]).required(true)))]
 pub(super) struct Arguments {
     #[command(flatten)]
     server: Server,
     /// The id of the article that results are to be like
-    #[arg(long, value_name = "ID", conflicts_with = "file", required_unless_present = "file")]
+    #[arg(long, value_name = "ID")]
     id: Option<String>,
     /// The article that results are to be like: a text, whose first line is the title if an empty
     /// line follows it, or a
@@ -122,11 +122,13 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
     };
     let remote = Remote::connect(&arguments.server.server)?;
     let mut client = SimilarityServiceClient::new(remote.channel()).max_decoding_message_size(MAX_ANSWER_BYTES);
+    let mut is_found = false;
     // Pages of long articles are short.
     while request.page_size > 0 {
-        let found = remote.ask(client.find_similar_articles(request.clone()))?;
+        let found = remote.ask(async || client.find_similar_articles(request.clone()).await)?;
         request.page_size -= found.articles.len() as i32;
         request.page_token = found.next_page_token;
+        is_found |= !found.articles.is_empty();
         found.unreadable_ids.iter().for_each(|id| eprintln!("unreadable: {}", printable(id)));
         for similar in found.articles {
             if arguments.json {
@@ -138,6 +140,9 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
         if request.page_token.is_empty() {
             break;
         }
+    }
+    if !is_found && !arguments.json {
+        eprintln!("no similar articles found");
     }
     Ok(())
 }

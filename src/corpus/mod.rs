@@ -25,7 +25,7 @@ mod values;
 pub use document::Document;
 pub use extra::Extra;
 pub use format::Format;
-pub use input::{Input, Progress};
+pub use input::{Input, Phase, Progress};
 pub use names::{FieldNames, quoted};
 pub use process::{BadLine, End, OnError, Options, Ordinal, Summary, for_each_document};
 

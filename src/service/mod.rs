@@ -12,7 +12,7 @@ pub use classify::{
     BroadTopicResult, Classification, ClassifyOptions, ClassifyQuery, EvidenceTerm, LevelResult, ModelWarning, TopicResult,
     classify, classify_batch,
 };
-pub use models::{ModelEntry, ModelSet, ModelSource, ModelState, Models, OpenError};
+pub use models::{ModelEntry, ModelSet, ModelSource, ModelState, Models, OpenError, embedded_model};
 pub use similar::{RequestedFilter, RequestedSource, SimilarRequest, find_similar};
 
 /// A field of a request that is not as it should be.

@@ -67,6 +67,8 @@ pub(super) struct Interner {
     /// By local topic id, with their numbers of documents.
     pub(super) topics: Vec<(TopicName, u64)>,
     pub(super) heads: Vec<Head>,
+    /// By document: the same for the same terms, as often. 0 for a document without any.
+    pub(super) fingerprints: Vec<u64>,
     /// Local ids of topics, document after document.
     document_topics: Vec<u32>,
     pub(super) postings: PostingStreams,
@@ -88,6 +90,7 @@ impl Interner {
             topic_ids: HashMap::new(),
             topics: Vec::new(),
             heads: Vec::new(),
+            fingerprints: Vec::new(),
             document_topics: Vec::new(),
             postings: PostingStreams::default(),
             bags,
@@ -132,18 +135,22 @@ impl Interner {
             return Err("more words than can be numbered".to_owned());
         }
         let document = self.heads.len() as u32;
-        let mut token_count = 0u32;
+        let (mut token_count, mut fingerprint) = (0u32, 0u64);
         // Apart from what follows, so that more of these numbers are on their way to the caches at a time.
         for word in &terms.words {
             self.document_frequencies[word.id as usize] += 1;
         }
         for &CountedWord { hash, id, count } in &terms.words {
             token_count = token_count.saturating_add(count);
+            // The hashes are as good as random: so is their sum, whatever the order.
+            fingerprint = fingerprint.wrapping_add(hash.0.rotate_left(count));
             self.postings.push_word(hash, id, document, count);
         }
         for &CountedPair { first, second, count } in &terms.pairs {
             let (first, second) = (terms.words[first as usize], terms.words[second as usize]);
-            self.postings.push_pair(first.hash.followed_by(second.hash), [first.id, second.id], document, count);
+            let hash = first.hash.followed_by(second.hash);
+            fingerprint = fingerprint.wrapping_add(hash.0.rotate_left(count));
+            self.postings.push_pair(hash, [first.id, second.id], document, count);
         }
         if let Some(bags) = &mut self.bags {
             let texts = &self.texts;
@@ -153,6 +160,7 @@ impl Interner {
         for &topic in topics {
             self.topics[topic as usize].1 += 1;
         }
+        self.fingerprints.push(fingerprint);
         self.heads.push(Head { ordinal, token_count, topics_end: self.document_topics.len() as u32 });
         Ok(())
     }
