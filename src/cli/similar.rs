@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde::Serialize;
 
-use super::article_json::{Line, publish_time};
+use super::article_json::{Line, time_bound};
 use super::articles::{Server, headline, label};
 use super::classify::ArticleFile;
 use super::output::{print, print_json, printable};
@@ -47,10 +47,10 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "KEY=VALUE", value_parser = label)]
     label: Vec<(String, String)>,
     /// Only articles published at this time or later, such as 2014-05-30 or 2014-05-30T01:34:32Z
-    #[arg(long, value_name = "TIME", value_parser = publish_time)]
+    #[arg(long, value_name = "TIME", value_parser = time_bound)]
     since: Option<prost_types::Timestamp>,
     /// Only articles published before this time
-    #[arg(long, value_name = "TIME", value_parser = publish_time)]
+    #[arg(long, value_name = "TIME", value_parser = time_bound)]
     until: Option<prost_types::Timestamp>,
     /// Leave out what is less similar, from 0 to 1
     #[arg(long, default_value_t = 0.0, value_name = "X")]

@@ -113,18 +113,34 @@ pub fn article_id(id: &str, field: &str) -> Result<ArticleId, ServiceError> {
     id.parse().map_err(|error: crate::index::ArticleIdError| invalid(field, "INVALID_ARTICLE_ID", error.to_string()))
 }
 
-/// A time of a request's field, to the microsecond.
+/// A time of a request's field, to the microsecond: what is finer is cut off.
 ///
 /// # Errors
 /// [`ServiceError::Invalid`] for one that a Timestamp cannot be: before the year 1, after 9999, or of odd nanoseconds.
 pub fn publish_time(seconds: i64, nanos: i32, field: &str) -> Result<PublishTime, ServiceError> {
+    let nanos = checked_nanos(seconds, nanos, field)?;
+    Ok(PublishTime(seconds * 1_000_000 + nanos / 1_000))
+}
+
+/// A time of a request's field that stored times are compared with, as "before" or as "at or after". Stored times are whole
+/// microseconds: what is finer moves the bound to the next one, which parts them as the bound itself would.
+///
+/// # Errors
+/// As [`publish_time`].
+pub(super) fn time_bound(seconds: i64, nanos: i32, field: &str) -> Result<PublishTime, ServiceError> {
+    let nanos = checked_nanos(seconds, nanos, field)?;
+    Ok(PublishTime(seconds * 1_000_000 + (nanos + 999) / 1_000))
+}
+
+/// The nanoseconds of what a Timestamp can be.
+fn checked_nanos(seconds: i64, nanos: i32, field: &str) -> Result<i64, ServiceError> {
     /// 0001-01-01T00:00:00Z and 9999-12-31T23:59:59Z.
     const SECONDS: std::ops::RangeInclusive<i64> = -62_135_596_800..=253_402_300_799;
     if !SECONDS.contains(&seconds) || !(0..1_000_000_000).contains(&nanos) {
         let description = "must lie in the years 1 to 9999, with nanos from 0 to 999,999,999";
         return Err(invalid(field, "INVALID_TIMESTAMP", description));
     }
-    Ok(PublishTime(seconds * 1_000_000 + i64::from(nanos / 1_000)))
+    Ok(i64::from(nanos))
 }
 
 fn check_labels(labels: &BTreeMap<String, String>, limits: &Limits, path: &str) -> Result<(), ServiceError> {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::articles::{article_id, invalid, publish_time};
+use super::articles::{article_id, invalid, time_bound};
 use super::{FieldViolation, ModelSet, ModelState, ServiceError};
 use crate::article::{ArticleText, Limits, is_language_code};
 use crate::index::{Deadline, Filter, PageKey, SimilarPage, SimilarQuery, SimilarSource, SimilarityIndex};
@@ -108,7 +108,7 @@ fn checked_source(source: Option<RequestedSource>, limits: &Limits) -> Result<Si
 
 fn checked_filter(filter: RequestedFilter, index: &dyn SimilarityIndex, models: &ModelSet) -> Result<Filter, ServiceError> {
     let time = |time: Option<(i64, i32)>, field: &str| {
-        time.map(|(seconds, nanos)| publish_time(seconds, nanos, &format!("filter.{field}"))).transpose()
+        time.map(|(seconds, nanos)| time_bound(seconds, nanos, &format!("filter.{field}"))).transpose()
     };
     let published_from = time(filter.publish_time_from, "publish_time_from")?;
     let published_until = time(filter.publish_time_until, "publish_time_until")?;

@@ -1,5 +1,7 @@
 //! ArticleService and SimilarityService over the wire.
 
+mod filters;
+
 use std::collections::BTreeMap;
 
 use slugline::article::Limits;
