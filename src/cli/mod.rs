@@ -8,6 +8,7 @@ mod articles;
 mod classify;
 mod evaluate;
 mod evaluate_similar;
+mod filter;
 mod model;
 mod output;
 mod progress;

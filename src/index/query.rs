@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use super::vector::{QueryVector, TermKey, Vector, cosine};
-use super::{ArchivedArticle, ArticleId, IndexError, PublishTime};
-use crate::article::ArticleText;
+use super::{ArchivedArticle, ArticleId, IndexError, PublishTime, Reliance, StoredTopic};
+use crate::article::{ArticleText, topic_levels};
 
 /// The last result that any page of a query has.
 pub const MAX_RESULTS: usize = 1_000;
@@ -51,10 +51,12 @@ pub enum SimilarSource {
 }
 
 /// Which articles may be results: all that is set must hold.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Filter {
-    /// One of these topics; empty means any.
+    /// One of these topics, or one below it, as [`Self::min_topic_probability`] says; empty means any.
     pub topics: BTreeSet<String>,
+    /// The least probability of that topic. With 0 it is one that was assigned.
+    pub min_topic_probability: f64,
     /// Published at this time or later.
     pub published_from: Option<PublishTime>,
     /// Published before this time.
@@ -76,7 +78,7 @@ impl Filter {
     /// Whether an article passes.
     pub fn accepts(&self, article: &ArchivedArticle) -> bool {
         let is_in = |set: &BTreeSet<String>, value: &str| set.is_empty() || set.contains(value);
-        (self.topics.is_empty() || article.topics.iter().any(|topic| self.topics.contains(&topic.name)))
+        self.accepts_topics(article)
             && self.accepts_time(article.publish_time)
             && is_in(&self.sources, &article.source)
             && (self.language_codes.is_empty()
@@ -87,6 +89,15 @@ impl Filter {
             && self.labels.iter().all(|(key, value)| article.labels.get(key) == Some(value))
     }
 
+    fn accepts_topics(&self, article: &ArchivedArticle) -> bool {
+        let counts = |topic: &&StoredTopic| match self.min_topic_probability {
+            0.0 => topic.is_assigned,
+            least => topic.probability >= least,
+        };
+        let is_asked = |topic: &StoredTopic| topic_levels(&topic.name).any(|level| self.topics.contains(level));
+        self.topics.is_empty() || filed_topics(article).iter().filter(counts).any(is_asked)
+    }
+
     /// Whether an article of this time passes as far as its time goes.
     pub(super) fn accepts_time(&self, time: Option<PublishTime>) -> bool {
         match time {
@@ -95,6 +106,14 @@ impl Filter {
             }
             None => self.published_from.is_none() && self.published_until.is_none(),
         }
+    }
+}
+
+/// The topics that a filter may find an article by: none where its text was unknown to the model.
+pub(super) fn filed_topics(article: &ArchivedArticle) -> &[StoredTopic] {
+    match article.reliance {
+        Reliance::UnknownText => &[],
+        Reliance::Unclassified | Reliance::Confident | Reliance::Uncertain => &article.topics,
     }
 }
 
@@ -110,6 +129,28 @@ pub(super) fn languages(code: &str) -> Vec<String> {
     let code = code.to_ascii_lowercase();
     let ends = code.match_indices('-').map(|(at, _)| at).chain([code.len()]);
     ends.filter(|end| *end > 0).map(|end| code[..end].to_owned()).collect()
+}
+
+/// Which articles to list, in the order of their ids' bytes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ListQuery {
+    /// Those after this id; None for those from the first one on.
+    pub after: Option<ArticleId>,
+    /// Those that pass.
+    pub filter: Filter,
+    /// At most so many.
+    pub count: usize,
+    /// None after the one that takes their texts to so many bytes.
+    pub bytes: usize,
+    /// When the list may be given up.
+    pub deadline: Deadline,
+}
+
+impl Default for ListQuery {
+    /// Asks for all.
+    fn default() -> Self {
+        Self { after: None, filter: Filter::default(), count: usize::MAX, bytes: usize::MAX, deadline: Deadline::default() }
+    }
 }
 
 /// Where a page ended: the next one goes on behind it.

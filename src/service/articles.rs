@@ -10,7 +10,7 @@ use crate::article::{ArticleText, Limits};
 use crate::index::{ArchivedArticle, ArticleId, IndexError, PublishTime, Reliance, StoredTopic};
 use crate::model::Decision;
 
-/// A topic of this probability or more is stored with its article.
+/// A topic of this probability or more is stored with its article, besides the first one and those that are assigned.
 const STORED_PROBABILITY: f64 = 0.05;
 
 /// An article as a caller sends it to be archived.
@@ -55,8 +55,15 @@ pub fn admit(entry: &ModelEntry, draft: ArticleDraft, limits: &Limits, path: &st
     };
     let topics = (0..)
         .zip(classification.topics)
-        .filter(|(place, topic)| reliance != Reliance::UnknownText && (*place == 0 || topic.probability >= STORED_PROBABILITY));
-    let topics = topics.map(|(_, topic)| StoredTopic { name: topic.name, probability: topic.probability }).collect();
+        .map(|(place, topic)| StoredTopic {
+            is_assigned: topic.assigned.unwrap_or(place == 0),
+            name: topic.name,
+            probability: topic.probability,
+        })
+        .zip(0..)
+        .filter(|(topic, place)| *place == 0 || topic.is_assigned || topic.probability >= STORED_PROBABILITY)
+        .map(|(topic, _)| topic);
+    let topics = if reliance == Reliance::UnknownText { Vec::new() } else { topics.collect() };
     let model = classification.model.to_string();
     let ArticleDraft { title, body, language_code, source, labels, .. } = draft;
     Ok(ArchivedArticle { id, title, body, language_code, publish_time, source, labels, topics, model, reliance })

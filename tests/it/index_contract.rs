@@ -1,6 +1,7 @@
 //! What every backend of the archive does, as one table; and that a backend which does otherwise is found out.
 
 mod broken;
+mod filters;
 mod reopened;
 
 use std::collections::BTreeSet;
@@ -9,8 +10,8 @@ use std::sync::mpsc;
 use slugline::article::ArticleText;
 use slugline::index::{
     Analyzer, ArchiveOptions, ArchivedArticle, ArticleId, ArticlePage, Deadline, EmbeddedArchive, Filter, IndexError,
-    MemoryIndex, PublishTime, SimilarHit, SimilarPage, SimilarQuery, SimilarSource, SimilarityIndex, StoredTopic, Write,
-    WriteOutcome,
+    ListQuery, MemoryIndex, PublishTime, SimilarHit, SimilarPage, SimilarQuery, SimilarSource, SimilarityIndex, StoredTopic,
+    Write, WriteOutcome,
 };
 
 /// What a backend does, shown by what it does to an empty archive.
@@ -29,6 +30,9 @@ const BEHAVIOURS: &[Behaviour] = &[
     ("ties are in the order of their ids", ties_are_in_the_order_of_their_ids),
     ("an unknown source is an error", an_unknown_source_is_an_error),
     ("a filter leaves out what does not pass", a_filter_leaves_out_what_does_not_pass),
+    ("a filter's topic is an assigned one, or has a probability", filters::a_topic_is_assigned_or_probable),
+    ("a list is filtered, in pages", filters::a_list_is_filtered_in_pages),
+    ("a list is given up at its deadline", filters::a_list_is_given_up_at_its_deadline),
     ("a least similarity leaves out what is below it", a_least_similarity_leaves_out_what_is_below),
     ("a search is given up at its deadline", a_search_is_given_up_at_its_deadline),
     ("pages part the results", pages_part_the_results),
@@ -44,6 +48,15 @@ fn id(id: &str) -> ArticleId {
 
 fn article(name: &str, title: &str, body: &str) -> ArchivedArticle {
     ArchivedArticle::new(id(name), ArticleText { title, body })
+}
+
+fn topic(name: &str, probability: f64, is_assigned: bool) -> StoredTopic {
+    StoredTopic { name: name.to_owned(), probability, is_assigned }
+}
+
+/// The first articles, so many.
+fn first(count: usize) -> ListQuery {
+    ListQuery { count, ..ListQuery::default() }
 }
 
 fn put(article: ArchivedArticle) -> Write {
@@ -97,7 +110,7 @@ fn numbered(number: usize, common: &str) -> String {
 
 fn an_empty_archive_finds_nothing(index: &dyn SimilarityIndex) {
     assert_eq!(index.get(&id("a")).expect("readable"), None);
-    assert_eq!(index.list(None, 10, usize::MAX), Ok(ArticlePage::default()));
+    assert_eq!(index.list(&first(10)), Ok(ArticlePage::default()));
     assert_eq!(index.find_similar(&SimilarQuery::new(text("volcano", ""))), Ok(SimilarPage::default()));
     assert_eq!(index.status().article_count, 0);
     assert_eq!(write(index, vec![Write::Delete(id("a"))]), [WriteOutcome::Absent]);
@@ -127,11 +140,11 @@ fn an_article_comes_back_as_it_was_put(index: &dyn SimilarityIndex) {
     whole.source = "Reuters".to_owned();
     whole.language_code = "pt-BR".to_owned();
     whole.labels = [("desk".to_owned(), "world".to_owned()), ("empty".to_owned(), String::new())].into();
-    whole.topics = vec![StoredTopic { name: "world".to_owned(), probability: 0.1 + 0.2 }];
+    whole.topics = vec![topic("world", 0.1 + 0.2, true)];
     whole.model = "news/1".to_owned();
     write(index, vec![put(whole.clone())]);
     assert_eq!(index.get(&whole.id), Ok(Some(whole.clone())));
-    assert_eq!(index.list(None, 1, usize::MAX).expect("readable").articles, [whole.clone()]);
+    assert_eq!(index.list(&first(1)).expect("readable").articles, [whole.clone()]);
     assert_eq!(find(index, &SimilarQuery::new(text("title", "")))[0].article, whole);
 }
 
@@ -150,7 +163,7 @@ fn a_deleted_article_is_gone(index: &dyn SimilarityIndex) {
     assert_eq!(write(index, vec![Write::Delete(id("volcano-2"))]), [WriteOutcome::Deleted]);
     assert_eq!(index.get(&id("volcano-2")), Ok(None));
     assert!(!ids(&find(index, &SimilarQuery::new(text("ash of the volcano", "")))).contains(&"volcano-2"));
-    let listed = index.list(None, 10, usize::MAX).expect("readable");
+    let listed = index.list(&first(10)).expect("readable");
     assert_eq!(
         listed.articles.iter().map(|article| article.id.as_str()).collect::<Vec<_>>(),
         ["merger-1", "merger-2", "volcano-1", "volcano-3"]
@@ -165,7 +178,7 @@ fn articles_are_listed_in_order(index: &dyn SimilarityIndex) {
     let mut seen: Vec<String> = Vec::new();
     let mut after = None;
     for _ in 0..=names.len() {
-        let page = index.list(after.as_ref(), 2, usize::MAX).expect("readable");
+        let page = index.list(&ListQuery { after, ..first(2) }).expect("readable");
         assert_eq!(page.last.as_ref(), page.articles.last().map(|article| &article.id));
         seen.extend(page.articles.into_iter().map(|article| article.id.into()));
         assert_eq!(page.is_more, seen.len() < names.len());
@@ -176,9 +189,9 @@ fn articles_are_listed_in_order(index: &dyn SimilarityIndex) {
     }
     assert_eq!(seen, ["10", "9", "B", "a", "a-1", "a/1", "é"]);
     // "some title" has ten bytes: the second one takes the page to its size.
-    let page = index.list(None, 10, 11).expect("readable");
+    let page = index.list(&ListQuery { bytes: 11, ..first(10) }).expect("readable");
     assert_eq!((page.articles.len(), page.is_more), (2, true));
-    assert_eq!(index.list(Some(&id("é")), 10, usize::MAX), Ok(ArticlePage::default()));
+    assert_eq!(index.list(&ListQuery { after: Some(id("é")), ..first(10) }), Ok(ArticlePage::default()));
 }
 
 fn the_similarity_is_that_of_the_vectors(index: &dyn SimilarityIndex) {
@@ -240,9 +253,9 @@ fn an_unknown_source_is_an_error(index: &dyn SimilarityIndex) {
 }
 
 fn a_filter_leaves_out_what_does_not_pass(index: &dyn SimilarityIndex) {
-    let tagged = |name: &str, topic: &str, source: &str, language: &str, time: Option<i64>, desk: &str| {
+    let tagged = |name: &str, about: &str, source: &str, language: &str, time: Option<i64>, desk: &str| {
         let mut article = article(name, "Volcano erupts", "");
-        article.topics = vec![StoredTopic { name: topic.to_owned(), probability: 0.9 }];
+        article.topics = vec![topic(about, 0.9, true)];
         article.source = source.to_owned();
         article.language_code = language.to_owned();
         article.publish_time = time.map(PublishTime);
@@ -386,7 +399,7 @@ fn shares_sum_to_one(index: &dyn SimilarityIndex) {
 
 fn topics_of_articles_are_known(index: &dyn SimilarityIndex) {
     let mut with_topic = article("a", "some title", "");
-    with_topic.topics = vec![StoredTopic { name: "world".to_owned(), probability: 0.9 }];
+    with_topic.topics = vec![topic("world", 0.9, true)];
     write(index, vec![put(with_topic), put(article("b", "another", ""))]);
     assert_eq!((index.has_topic("world"), index.has_topic("sport")), (Ok(true), Ok(false)));
     write(index, vec![Write::Delete(id("a"))]);
@@ -410,7 +423,7 @@ fn many_writes_at_once_are_all_there(index: &dyn SimilarityIndex) {
             });
         }
     });
-    assert_eq!(index.list(None, 1_000, usize::MAX).expect("readable").articles.len(), 100);
+    assert_eq!(index.list(&first(1_000)).expect("readable").articles.len(), 100);
     assert_eq!(index.status().article_count, 100);
 }
 
