@@ -87,9 +87,9 @@ impl SimilarityIndex for MemoryIndex {
                 id: id.clone(),
                 handle: (article, vector),
             });
-        let groups = page(candidates.collect(), query, |(_, vector)| Ok((*vector).clone()))?;
-        let Read { found, next, unreadable } =
-            read(groups, query, |(article, vector)| Ok(((*article).clone(), (*vector).clone())))?;
+        let read_one = |(article, vector): &(&ArchivedArticle, &Vector)| Ok(((*article).clone(), (*vector).clone()));
+        let groups = page(candidates.collect(), query, read_one)?;
+        let Read { found, next, unreadable } = read(groups, query, read_one)?;
         Ok(SimilarPage { hits: source.hits(found), next, unreadable })
     }
 

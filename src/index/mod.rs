@@ -25,11 +25,13 @@
 
 mod article;
 mod background;
+mod collapse;
 mod embedded;
 mod memory;
 mod query;
 mod record;
 mod vector;
+mod wording;
 
 pub use article::{ArchivedArticle, ArticleId, ArticleIdError, PublishTime, Reliance, StoredTopic};
 pub use background::Background;
@@ -41,6 +43,7 @@ pub use query::{
 };
 pub use record::RecordError;
 pub use vector::{Analyzer, TermKey, Vector};
+pub use wording::Wording;
 
 use std::fmt;
 

@@ -6,6 +6,7 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
+use super::collapse::collapse;
 use super::vector::{QueryVector, TermKey, Vector, cosine};
 use super::{ArchivedArticle, ArticleId, IndexError, PublishTime, Reliance, StoredTopic};
 use crate::article::{ArticleText, topic_levels};
@@ -14,7 +15,7 @@ use crate::article::{ArticleText, topic_levels};
 pub const MAX_RESULTS: usize = 1_000;
 /// How many of the most similar articles are looked at where near-duplicates are folded.
 pub(super) const MAX_COLLAPSED: usize = 200;
-/// Two results that are this similar to each other, or more, are near-duplicates.
+/// Two results whose bodies are too short to tell by are near-duplicates if they are this similar to each other, or more.
 pub const NEAR_DUPLICATE_SIMILARITY: f64 = 0.85;
 /// How many near-duplicates of a result are named.
 pub const MAX_NEAR_DUPLICATE_IDS: usize = 20;
@@ -271,13 +272,13 @@ pub(super) struct Group<H> {
 pub(super) fn page<H>(
     mut candidates: Vec<Candidate<H>>,
     query: &SimilarQuery,
-    vector: impl Fn(&H) -> Result<Vector, IndexError>,
+    read_one: impl Fn(&H) -> Result<(ArchivedArticle, Vector), IndexError>,
 ) -> Result<(Vec<Group<H>>, Option<PageKey>), IndexError> {
     candidates.retain(|candidate| candidate.similarity > 0.0 && candidate.similarity >= query.min_similarity);
     candidates.sort_by(|a, b| a.order(b.similarity, &b.id));
     candidates.truncate(query.depth());
     let groups = if query.collapse_near_duplicates {
-        collapse(candidates, vector)?
+        collapse(candidates, query.deadline, read_one)?
     } else {
         candidates.into_iter().map(|leader| Group { leader, near_duplicates: Vec::new() }).collect()
     };
@@ -334,25 +335,6 @@ pub(super) struct Read<H> {
     pub(super) next: Option<PageKey>,
     /// Results that cannot be read, because the archive is damaged where they lie.
     pub(super) unreadable: Vec<ArticleId>,
-}
-
-/// Folds each candidate into the first result before it that it is a near-duplicate of.
-fn collapse<H>(
-    candidates: Vec<Candidate<H>>,
-    vector: impl Fn(&H) -> Result<Vector, IndexError>,
-) -> Result<Vec<Group<H>>, IndexError> {
-    let mut groups: Vec<(Group<H>, QueryVector)> = Vec::new();
-    for candidate in candidates {
-        let own = vector(&candidate.handle)?;
-        let is_duplicate = |(_, leader): &&mut (Group<H>, QueryVector)| {
-            leader.similarity(&own.entries, own.squared_length) >= NEAR_DUPLICATE_SIMILARITY
-        };
-        match groups.iter_mut().find(is_duplicate) {
-            Some((group, _)) => group.near_duplicates.push(candidate.id),
-            None => groups.push((Group { leader: candidate, near_duplicates: Vec::new() }, QueryVector::new(&own))),
-        }
-    }
-    Ok(groups.into_iter().map(|(group, _)| group).collect())
 }
 
 /// What a query compares with: a text, its vector, and the article it is, where it is one.

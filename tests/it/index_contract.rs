@@ -2,6 +2,7 @@
 
 mod broken;
 mod filters;
+mod near_duplicates;
 mod reopened;
 
 use std::collections::BTreeSet;
@@ -37,6 +38,9 @@ const BEHAVIOURS: &[Behaviour] = &[
     ("a search is given up at its deadline", a_search_is_given_up_at_its_deadline),
     ("pages part the results", pages_part_the_results),
     ("near-duplicates are folded into the first", near_duplicates_are_folded),
+    ("one story under other headlines is one result", near_duplicates::one_story_under_other_headlines_is_one_result),
+    ("the text of a paywall makes no near-duplicates", near_duplicates::the_text_of_a_paywall_makes_no_near_duplicates),
+    ("headlines decide where bodies say nothing", near_duplicates::headlines_decide_where_bodies_say_nothing),
     ("shares of matched terms sum to one", shares_sum_to_one),
     ("topics of articles are known", topics_of_articles_are_known),
     ("many writes at once are all there", many_writes_at_once_are_all_there),
