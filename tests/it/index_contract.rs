@@ -29,6 +29,7 @@ const BEHAVIOURS: &[Behaviour] = &[
     ("similarities stay while the archive grows", similarities_stay_while_the_archive_grows),
     ("by id equals by text, less the article itself", by_id_equals_by_text),
     ("ties are in the order of their ids", ties_are_in_the_order_of_their_ids),
+    ("long words of every script are found", long_words_of_every_script_are_found),
     ("an unknown source is an error", an_unknown_source_is_an_error),
     ("a filter leaves out what does not pass", a_filter_leaves_out_what_does_not_pass),
     ("a filter's topic is an assigned one, or has a probability", filters::a_topic_is_assigned_or_probable),
@@ -247,6 +248,22 @@ fn ties_are_in_the_order_of_their_ids(index: &dyn SimilarityIndex) {
     assert_eq!(ids(&found), ["a", "b", "c", "d", "e"]);
     assert!(found.iter().all(|hit| hit.similarity == found[0].similarity));
     assert_eq!(ids(&find(index, &SimilarQuery { page_size: 2, ..query })), ["a", "b"]);
+}
+
+fn long_words_of_every_script_are_found(index: &dyn SimilarityIndex) {
+    // Tamil, Telugu, Georgian and German words of 65 to 93 bytes, and the longest English one of a dictionary, twice.
+    let words = [
+        "செய்துகொண்டிருக்கிறார்கள்",
+        "ప్రారంభించబోతున్నట్లుగా",
+        "გადმოგვეკონტრრევოლუციონერებინათ",
+        "Rindfleischetikettierungsüberwachungsaufgabenübertragungsgesetz",
+        "pneumonoultramicroscopicsilicovolcanoconiosispneumonoultramicroscopicsilicovolcanoconiosis",
+    ];
+    write(index, (0..).zip(words).map(|(number, word)| put(article(&format!("{number}"), word, ""))).collect());
+    for (number, word) in (0..).zip(words) {
+        let found = find(index, &SimilarQuery::new(text(word, "")));
+        assert_eq!(scores(&found), [(format!("{number}").as_str(), 1.0)], "{word}");
+    }
 }
 
 fn an_unknown_source_is_an_error(index: &dyn SimilarityIndex) {
