@@ -1,5 +1,5 @@
-//! Measures the rule for near-duplicates on pairs made from articles: how many of those that are copies are found, and how many
-//! of those that are not are taken for some.
+//! Measures the rule for near-duplicates on pairs made from articles: how many of those that are
+//! copies are found, and how many of those that are not are taken for some.
 //!
 //!     cargo run --release --example near_duplicates -- FILE...
 //!
@@ -16,7 +16,8 @@ const LENGTHS: [usize; 6] = [20, 40, 80, 150, 300, 600];
 /// So many pairs of a kind and a length are made.
 const PAIRS: usize = 500;
 
-/// What services put around the stories of all their articles; those in the first half of each row chose the rule's figures.
+/// What services put around the stories of all their articles; those in the first half of each row
+/// chose the rule's figures.
 const ADDED: [(&str, [&str; 6]); 3] = [
     (
         "banner",

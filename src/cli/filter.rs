@@ -9,11 +9,12 @@ use crate::grpc::pb;
 /// The options of a filter.
 #[derive(Args)]
 pub(super) struct FilterArguments {
-    /// Only articles of this topic, or one below it ("sport" takes "sport/football" in); may be given several times, for any of
-    /// them
+    /// Only articles of this topic, or one below it ("sport" takes "sport/football" in); may be
+    /// given several times, for any of them
     #[arg(long, value_name = "TOPIC")]
     topic: Vec<String>,
-    /// Also articles of other topics that have one of --topic with this probability or more, from 0 to 1
+    /// Also articles of other topics that have one of --topic with this probability or more, from 0
+    /// to 1
     #[arg(long, default_value_t = 0.0, value_name = "P", requires = "topic", hide_default_value = true)]
     min_topic_probability: f64,
     /// Only articles from this source; may be given several times, for any of them

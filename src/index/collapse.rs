@@ -7,9 +7,11 @@ use super::vector::{QueryVector, Vector};
 use super::wording::Wording;
 use super::{ArchivedArticle, IndexError};
 
-/// The texts of results are read up to so many bytes; those behind stay by themselves. Two hundred of 160 KiB have as many.
+/// The texts of results are read up to so many bytes; those behind stay by themselves. Two hundred
+/// of 160 KiB have as many.
 const MOST_BYTES: usize = 32 << 20;
-/// Articles with fewer common runs than this part of those of the one that has fewer are not compared: a copy has more.
+/// Articles with fewer common runs than this part of those of the one that has fewer are not
+/// compared: a copy has more.
 const LEAST_COMMON: usize = 5;
 
 /// A result that others may be folded into.
@@ -56,7 +58,8 @@ impl Leaders {
     }
 }
 
-/// Folds each candidate into the first result before it that it is a near-duplicate of. What cannot be read stays by itself.
+/// Folds each candidate into the first result before it that it is a near-duplicate of. What cannot
+/// be read stays by itself.
 ///
 /// # Errors
 /// [`IndexError::Late`] when the deadline passes; what reading fails with otherwise.

@@ -1,7 +1,9 @@
-//! How articles are worded, and which of two are near-duplicates: the rule by which results are folded.
+//! How articles are worded, and which of two are near-duplicates: the rule by which results are
+//! folded.
 //!
-//! A copy of a story keeps the words of its body one after the other, under whatever headline. What a paywall or a banner adds
-//! to different stories is the same, too, but none of their headlines is about it. docs/ranking.md has what was measured.
+//! A copy of a story keeps the words of its body one after the other, under whatever headline. What
+//! a paywall or a banner adds to different stories is the same, too, but none of their headlines is
+//! about it. docs/ranking.md has what was measured.
 
 use super::vector::{TermKey, with_analyzer};
 use crate::article::ArticleText;
@@ -12,7 +14,8 @@ const RUN: usize = 3;
 const LEAST_WORDS: usize = 8;
 /// Bodies that have so much of each other are those of near-duplicates, whatever their headlines.
 const EQUAL: f64 = 0.96;
-/// So much of the shorter body stands in the longer one, where they are near-duplicates with a headline that is about it.
+/// So much of the shorter body stands in the longer one, where they are near-duplicates with a
+/// headline that is about it.
 const COPIED: f64 = 0.7;
 /// So much of a headline stands in what both bodies have, where it is about that.
 const SUPPORTED: f64 = 0.2;
@@ -45,12 +48,14 @@ pub struct Wording {
 /// What two articles have in common, word for word.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Overlap {
-    /// The share of the shorter body that the longer one begins with: of its words by their rarity, those in common runs.
+    /// The share of the shorter body that the longer one begins with: of its words by their rarity,
+    /// those in common runs.
     of_shorter: f64,
     /// The share of the longer body that the shorter one has.
     of_longer: f64,
-    /// The share of a headline, by the square of its terms' rarity, that stands in the common runs: the larger one of both. 1 for
-    /// nearly the same headline twice. None where both articles are without.
+    /// The share of a headline, by the square of its terms' rarity, that stands in the common runs:
+    /// the larger one of both. 1 for nearly the same headline twice. None where both articles are
+    /// without.
     support: Option<f64>,
 }
 
@@ -85,8 +90,8 @@ impl Wording {
         self.body.len() < LEAST_WORDS
     }
 
-    /// Whether two articles are near-duplicates, whichever comes first. None where a body is too short to tell: then the
-    /// similarity of the whole texts decides.
+    /// Whether two articles are near-duplicates, whichever comes first. None where a body is too
+    /// short to tell: then the similarity of the whole texts decides.
     pub fn is_near_duplicate(&self, other: &Self) -> Option<bool> {
         if self.is_tiny() || other.is_tiny() {
             return None;
@@ -115,7 +120,8 @@ impl Wording {
         Overlap { of_shorter, of_longer, support: if is_same_headline { Some(1.0) } else { support } }
     }
 
-    /// The share of the body in runs that another one has among its first `reach` words, and the terms of these runs.
+    /// The share of the body in runs that another one has among its first `reach` words, and the
+    /// terms of these runs.
     fn common(&self, other: &Self, reach: usize) -> (f64, Vec<TermKey>) {
         let mut is_common = vec![false; self.body.len()];
         for (start, run) in self.body.windows(RUN).enumerate() {
