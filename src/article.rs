@@ -135,6 +135,18 @@ pub fn topic_to_depth(name: &str, depth: usize) -> &str {
     }
 }
 
+/// A topic's name with those of the broader topics that it lies below, the broadest first.
+///
+/// ```
+/// use slugline::article::topic_levels;
+///
+/// assert_eq!(topic_levels("sport/football").collect::<Vec<_>>(), ["sport", "sport/football"]);
+/// ```
+pub fn topic_levels(name: &str) -> impl Iterator<Item = &str> {
+    let ends = name.match_indices(LEVEL_SEPARATOR).map(|(at, _)| at).chain([name.len()]);
+    ends.map(|end| &name[..end])
+}
+
 impl fmt::Display for TopicName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

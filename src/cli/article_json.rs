@@ -95,3 +95,35 @@ pub(super) fn publish_time(text: &str) -> Result<prost_types::Timestamp, String>
     let wrong = || format!("{} is no time such as 2014-05-30T01:34:32Z, and no date such as 2014-05-30", quoted(text));
     text.trim().parse().map_err(|_| wrong())
 }
+
+/// A time that others are compared with, as [`publish_time`] reads it. What is finer than a nanosecond moves it to the next one.
+///
+/// # Errors
+/// As [`publish_time`].
+pub(super) fn time_bound(text: &str) -> Result<prost_types::Timestamp, String> {
+    let mut time = publish_time(text)?;
+    let fraction = text.split_once('.').map_or("", |(_, fraction)| fraction);
+    let mut finer = fraction.bytes().take_while(u8::is_ascii_digit).skip(9);
+    // The last one of a second is rounded up all the same, by whoever counts in microseconds.
+    if time.nanos < 999_999_999 && finer.any(|digit| digit != b'0') {
+        time.nanos += 1;
+    }
+    Ok(time)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bound_finer_than_a_nanosecond_is_the_next_one() {
+        let nanos = |text: &str| time_bound(text).map(|time| time.nanos);
+        assert_eq!(nanos("2014-05-30T01:34:32.0000000001Z"), Ok(1));
+        assert_eq!(nanos("1969-12-31T23:59:58.00000000001+01:00"), Ok(1));
+        assert_eq!(nanos("2014-05-30T01:34:32.0000000010Z"), Ok(1));
+        assert_eq!(nanos("2014-05-30T01:34:32.1Z"), Ok(100_000_000));
+        assert_eq!(nanos("9999-12-31T23:59:59.9999999999Z"), Ok(999_999_999));
+        assert_eq!(nanos("2014-05-30"), Ok(0));
+        assert!(nanos("yesterday").is_err());
+    }
+}

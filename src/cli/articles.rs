@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 
 use super::article_file::ArticleFile;
 use super::article_json::{Line, publish_time};
+use super::filter::FilterArguments;
 use super::import::import;
 use super::inputs::{InputArguments, NAMES_HELP, ReadingArguments};
 use super::output::{print, print_json, printable};
@@ -19,6 +20,7 @@ Examples:
   slugline articles import --input articles.jsonl.zst
   slugline articles put --id 2026-11-23/17 --source Reuters article.txt
   slugline articles get 2026-11-23/17
+  slugline articles list --topic sport --since 2026-11-23
   slugline articles delete 2026-11-23/17
 
 An import reads what train reads: JSON Lines, {\"id\", \"title\", \"body\", \"publish_time\", \
@@ -55,6 +57,8 @@ pub(super) enum Command {
     List {
         #[command(flatten)]
         server: Server,
+        #[command(flatten)]
+        filter: FilterArguments,
         /// List at most this many; 0 lists all
         #[arg(long, default_value_t = 0, value_name = "N")]
         limit: usize,
@@ -125,7 +129,7 @@ pub(super) fn run(command: Command) -> anyhow::Result<()> {
         Command::Import { server, input } => import(&server, &input),
         Command::Put(arguments) => put(arguments),
         Command::Get { server, id } => get(&server, id),
-        Command::List { server, limit, json } => list(&server, limit, json),
+        Command::List { server, filter, limit, json } => list(&server, filter, limit, json),
         Command::Delete { server, ids, allow_missing } => delete(&server, ids, allow_missing),
     }
 }
@@ -171,11 +175,12 @@ fn get(server: &Server, id: String) -> anyhow::Result<()> {
     print_json(&Line::from(article))
 }
 
-fn list(server: &Server, limit: usize, json: bool) -> anyhow::Result<()> {
+fn list(server: &Server, filter: FilterArguments, limit: usize, json: bool) -> anyhow::Result<()> {
     let remote = Remote::connect(&server.server)?;
     let mut client = ArticleServiceClient::new(remote.channel()).max_decoding_message_size(MAX_ANSWER_BYTES);
     let mut rest = if limit == 0 { usize::MAX } else { limit };
-    let mut request = pb::ListArticlesRequest::default();
+    let filter = Some(pb::ArticleFilter::from(filter)).filter(|filter| *filter != pb::ArticleFilter::default());
+    let mut request = pb::ListArticlesRequest { filter, ..pb::ListArticlesRequest::default() };
     let (mut is_damaged, mut is_found) = (false, false);
     loop {
         request.page_size = i32::try_from(rest).unwrap_or(i32::MAX);

@@ -9,6 +9,7 @@ mod articles;
 mod classify;
 mod evaluate;
 mod evaluate_similar;
+mod filter;
 mod import;
 mod inputs;
 mod listen;

@@ -7,8 +7,9 @@ use clap::{ArgGroup, Args};
 use serde::Serialize;
 
 use super::article_file::ArticleFile;
-use super::article_json::{Line, publish_time};
-use super::articles::{Server, headline, label};
+use super::article_json::Line;
+use super::articles::{Server, headline};
+use super::filter::FilterArguments;
 use super::inputs::ReadingArguments;
 use super::output::{print, print_json, printable};
 use super::remote::{MAX_ANSWER_BYTES, Remote};
@@ -38,24 +39,8 @@ pub(super) struct Arguments {
     file: Option<PathBuf>,
     #[command(flatten)]
     reading: ReadingArguments,
-    /// Only articles of this topic; may be given several times, for any of them
-    #[arg(long, value_name = "TOPIC")]
-    topic: Vec<String>,
-    /// Only articles from this source; may be given several times, for any of them
-    #[arg(long, value_name = "NAME")]
-    source: Vec<String>,
-    /// Only articles in this language; may be given several times, for any of them
-    #[arg(long, value_name = "CODE")]
-    language: Vec<String>,
-    /// Only articles with this label, KEY=VALUE; may be given several times, for all of them
-    #[arg(long, value_name = "KEY=VALUE", value_parser = label)]
-    label: Vec<(String, String)>,
-    /// Only articles published at this time or later, such as 2014-05-30 or 2014-05-30T01:34:32Z
-    #[arg(long, value_name = "TIME", value_parser = publish_time)]
-    since: Option<prost_types::Timestamp>,
-    /// Only articles published before this time
-    #[arg(long, value_name = "TIME", value_parser = publish_time)]
-    until: Option<prost_types::Timestamp>,
+    #[command(flatten)]
+    filter: FilterArguments,
     /// Leave out what is less similar, from 0 to 1
     #[arg(long, default_value_t = 0.0, value_name = "X", value_parser = share)]
     min_similarity: f64,
@@ -107,14 +92,7 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
     };
     let mut request = pb::FindSimilarArticlesRequest {
         source: Some(source),
-        filter: Some(pb::SimilarityFilter {
-            topics: arguments.topic,
-            publish_time_from: arguments.since,
-            publish_time_until: arguments.until,
-            sources: arguments.source,
-            language_codes: arguments.language,
-            labels: arguments.label.into_iter().collect(),
-        }),
+        filter: Some(arguments.filter.into()),
         min_similarity: arguments.min_similarity,
         page_size: arguments.limit.into(),
         page_token: String::new(),

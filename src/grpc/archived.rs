@@ -2,7 +2,7 @@
 
 use super::pb;
 use crate::index::{ArchivedArticle, PublishTime, Reliance, StoredTopic};
-use crate::service::ArticleDraft;
+use crate::service::{ArticleDraft, RequestedFilter};
 
 impl From<pb::ArchivedArticle> for ArticleDraft {
     fn from(article: pb::ArchivedArticle) -> Self {
@@ -31,7 +31,7 @@ impl From<ArchivedArticle> for pb::ArchivedArticle {
 }
 
 pub(super) fn topics(topics: Vec<StoredTopic>) -> Vec<pb::ArticleTopic> {
-    topics.into_iter().map(|StoredTopic { name, probability }| pb::ArticleTopic { name, probability }).collect()
+    topics.into_iter().map(|StoredTopic { name, probability, .. }| pb::ArticleTopic { name, probability }).collect()
 }
 
 pub(super) fn decision(reliance: Reliance) -> pb::Decision {
@@ -42,6 +42,28 @@ pub(super) fn decision(reliance: Reliance) -> pb::Decision {
         Reliance::UnknownText => pb::Decision::UnknownText,
     }
 }
+
+/// Makes a filter as it is asked for of a filter of the wire. Its two messages have the same fields.
+macro_rules! requested_filter {
+    ($($message:ident),*) => {$(
+        impl From<pb::$message> for RequestedFilter {
+            fn from(filter: pb::$message) -> Self {
+                let time = |time: prost_types::Timestamp| (time.seconds, time.nanos);
+                Self {
+                    topics: filter.topics,
+                    min_topic_probability: filter.min_topic_probability,
+                    publish_time_from: filter.publish_time_from.map(time),
+                    publish_time_until: filter.publish_time_until.map(time),
+                    sources: filter.sources,
+                    language_codes: filter.language_codes,
+                    labels: filter.labels,
+                }
+            }
+        }
+    )*};
+}
+
+requested_filter!(SimilarityFilter, ArticleFilter);
 
 fn timestamp(PublishTime(micros): PublishTime) -> prost_types::Timestamp {
     // Below a thousand million, for it is a remainder.

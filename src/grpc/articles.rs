@@ -3,22 +3,19 @@
 use std::sync::Arc;
 use std::thread;
 
+use prost::Message as _;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::calls::{CancelOnDrop, in_the_background, large_work, missing, off_the_workers};
+use super::layers::Deadline;
 use super::page_token::{Binding, not_ours};
 use super::pb::article_service_server::ArticleService;
 use super::server::App;
 use super::writes::{done, precondition, submit};
 use super::{archived, pb, status};
-use crate::article::Limits;
 use crate::index::{ArchivedArticle, ArticleId, Precondition, Write, WriteOutcome};
-use crate::service::{ArticleDraft, FieldViolation, ServiceError, admit, admit_all, article_id};
+use crate::service::{ArticleDraft, FieldViolation, ListRequest, ServiceError, admit, admit_all, article_id, list_articles};
 
-/// Articles on a page when the request does not say.
-const DEFAULT_PAGE_SIZE: usize = 50;
-/// The most articles on a page.
-const MAX_PAGE_SIZE: usize = 1_000;
 /// Adapts the use cases of the archive.
 #[derive(Debug, Clone)]
 pub(super) struct ArticleApi(pub(super) Arc<App>);
@@ -59,7 +56,8 @@ impl ArticleService for ArticleApi {
         &self,
         request: Request<pb::ListArticlesRequest>,
     ) -> Result<Response<pb::ListArticlesResponse>, Status> {
-        let answer = self.0.list_articles(request.into_inner()).await;
+        let deadline = request.extensions().get::<Deadline>().map(|Deadline(at)| at.into_std());
+        let answer = self.0.list_articles(request.into_inner(), crate::index::Deadline(deadline)).await;
         answer.map(Response::new).map_err(status::status)
     }
 
@@ -185,24 +183,24 @@ impl App {
     async fn list_articles(
         self: &Arc<Self>,
         request: pb::ListArticlesRequest,
+        deadline: crate::index::Deadline,
     ) -> Result<pb::ListArticlesResponse, ServiceError> {
         self.check_ready()?;
         let index = self.archive()?;
-        let page_size = match usize::try_from(request.page_size) {
-            Ok(0) => DEFAULT_PAGE_SIZE,
-            Ok(size) => size.min(MAX_PAGE_SIZE),
-            Err(_) => {
-                let description = format!("must not be negative, but is {}", request.page_size);
-                return Err(ServiceError::Invalid(FieldViolation::new("page_size", "NEGATIVE_PAGE_SIZE", description)));
-            }
-        };
-        let binding = Binding::new("slugline.v1.ListArticles", b"");
+        // Behind a filter the whole archive may be looked through.
+        let permit = request.filter.as_ref().map(|_| self.searches.enter()).transpose()?;
+        let bound = pb::ListArticlesRequest { filter: request.filter.clone(), ..pb::ListArticlesRequest::default() };
+        let binding = Binding::new("slugline.v1.ListArticles", &bound.encode_to_vec());
         let after: Option<ArticleId> = match binding.start(&request.page_token)? {
             None => None,
             Some(start) => Some(String::from_utf8(start).ok().and_then(|id| id.parse().ok()).ok_or_else(not_ours)?),
         };
+        let filter = request.filter.unwrap_or_default().into();
+        let request = ListRequest { filter, page_size: request.page_size, after, deadline };
+        let app = Arc::clone(self);
         off_the_workers(move || {
-            let page = index.list(after.as_ref(), page_size, Limits::PAGE_BYTES)?;
+            let _permit = permit;
+            let page = app.models.with(|set| list_articles(&*index, set, request))?;
             let next = page.last.filter(|_| page.is_more);
             Ok(pb::ListArticlesResponse {
                 articles: page.articles.into_iter().map(Into::into).collect(),

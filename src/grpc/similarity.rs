@@ -13,7 +13,7 @@ use super::pb::similarity_service_server::SimilarityService;
 use super::server::App;
 use super::{pb, status};
 use crate::index::{MAX_NEAR_DUPLICATE_IDS, PageKey, SimilarHit};
-use crate::service::{RequestedFilter, RequestedSource, ServiceError, SimilarRequest, find_similar};
+use crate::service::{RequestedSource, ServiceError, SimilarRequest, find_similar};
 
 /// Adapts the search for similar articles.
 #[derive(Debug, Clone)]
@@ -71,18 +71,9 @@ fn checked(request: pb::FindSimilarArticlesRequest) -> Result<(SimilarRequest, B
         Source::ArticleId(id) => RequestedSource::Id(id),
         Source::Article(pb::Article { title, body, language_code }) => RequestedSource::Text { title, body, language_code },
     });
-    let filter = request.filter.unwrap_or_default();
-    let time = |time: prost_types::Timestamp| (time.seconds, time.nanos);
     let request = SimilarRequest {
         source,
-        filter: RequestedFilter {
-            topics: filter.topics,
-            publish_time_from: filter.publish_time_from.map(time),
-            publish_time_until: filter.publish_time_until.map(time),
-            sources: filter.sources,
-            language_codes: filter.language_codes,
-            labels: filter.labels,
-        },
+        filter: request.filter.unwrap_or_default().into(),
         min_similarity: request.min_similarity,
         page_size: request.page_size,
         after,

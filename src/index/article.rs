@@ -7,7 +7,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::record;
-use crate::article::ArticleText;
+use crate::article::{ArticleText, topic_levels};
 
 /// The caller's name for an article: not empty, no control characters, no white space at either end, at most
 /// [`ArticleId::MAX_BYTES`] long.
@@ -100,6 +100,10 @@ pub struct StoredTopic {
     pub name: String,
     /// Its probability.
     pub probability: f64,
+    /// Whether it is the article's topic: the first one, or, where an article may have several, one that was assigned. A record
+    /// keeps it behind the article (`record`).
+    #[serde(skip)]
+    pub is_assigned: bool,
 }
 
 /// An article as the archive keeps it.
@@ -155,6 +159,11 @@ impl ArchivedArticle {
         let labels: usize = self.labels.iter().map(|(key, value)| key.len() + value.len() + 64).sum();
         let topics: usize = self.topics.iter().map(|topic| topic.name.len() + 48).sum();
         self.text().size_bytes() + self.source.len() + self.language_code.len() + labels + topics + 256
+    }
+
+    /// Whether one of its topics is this one, or lies below it.
+    pub fn has_topic(&self, topic: &str) -> bool {
+        self.topics.iter().any(|known| topic_levels(&known.name).any(|level| level == topic))
     }
 
     /// Title and body.

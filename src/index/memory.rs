@@ -7,8 +7,8 @@ use std::sync::{PoisonError, RwLock};
 use super::query::{Candidate, Read, Source, page, read};
 use super::vector::{Vector, of_text};
 use super::{
-    ArchivedArticle, ArticleId, ArticlePage, Change, Condition, IndexError, IndexStatus, NoRoom, SimilarPage, SimilarQuery,
-    SimilarSource, SimilarityIndex, Write, WriteDone, WriteOutcome,
+    ArchivedArticle, ArticleId, ArticlePage, Change, Condition, IndexError, IndexStatus, ListQuery, NoRoom, SimilarPage,
+    SimilarQuery, SimilarSource, SimilarityIndex, Write, WriteDone, WriteOutcome,
 };
 use crate::article::ArticleText;
 
@@ -49,13 +49,15 @@ impl SimilarityIndex for MemoryIndex {
         Ok(articles.get(id).map(|(article, _)| article.clone()))
     }
 
-    fn list(&self, after: Option<&ArticleId>, count: usize, bytes: usize) -> Result<ArticlePage, IndexError> {
+    fn list(&self, query: &ListQuery) -> Result<ArticlePage, IndexError> {
+        query.deadline.check()?;
         let articles = self.articles.read().unwrap_or_else(PoisonError::into_inner);
-        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let start = query.after.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
         let mut page = ArticlePage::default();
         let mut size = 0;
-        for (id, (article, _)) in articles.range::<ArticleId, _>((start, Bound::Unbounded)) {
-            if page.articles.len() >= count || size >= bytes {
+        let after = articles.range::<ArticleId, _>((start, Bound::Unbounded));
+        for (id, (article, _)) in after.filter(|(_, (article, _))| query.filter.accepts(article)) {
+            if page.articles.len() >= query.count || size >= query.bytes {
                 page.is_more = true;
                 break;
             }
@@ -87,15 +89,15 @@ impl SimilarityIndex for MemoryIndex {
                 id: id.clone(),
                 handle: (article, vector),
             });
-        let groups = page(candidates.collect(), query, |(_, vector)| Ok((*vector).clone()))?;
-        let Read { found, next, unreadable } =
-            read(groups, query, |(article, vector)| Ok(((*article).clone(), (*vector).clone())))?;
+        let read_one = |(article, vector): &(&ArchivedArticle, &Vector)| Ok(((*article).clone(), (*vector).clone()));
+        let groups = page(candidates.collect(), query, read_one)?;
+        let Read { found, next, unreadable } = read(groups, query, read_one)?;
         Ok(SimilarPage { hits: source.hits(found), next, unreadable })
     }
 
     fn has_topic(&self, topic: &str) -> Result<bool, IndexError> {
         let articles = self.articles.read().unwrap_or_else(PoisonError::into_inner);
-        Ok(articles.values().any(|(article, _)| article.topics.iter().any(|known| known.name == topic)))
+        Ok(articles.values().any(|(article, _)| article.has_topic(topic)))
     }
 
     fn condition(&self) -> Condition {

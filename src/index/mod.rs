@@ -25,11 +25,13 @@
 
 mod article;
 mod background;
+mod collapse;
 mod embedded;
 mod memory;
 mod query;
 mod record;
 mod vector;
+mod wording;
 mod write;
 
 pub use article::{ArchivedArticle, ArticleId, ArticleIdError, PublishTime, Reliance, StoredTopic};
@@ -37,11 +39,12 @@ pub use background::Background;
 pub use embedded::{ArchiveOptions, ArchiveReport, EmbeddedArchive, OpenArchiveError, RepairReport};
 pub use memory::MemoryIndex;
 pub use query::{
-    Deadline, Filter, MAX_NEAR_DUPLICATE_IDS, MAX_RESULTS, MatchedTerm, NEAR_DUPLICATE_SIMILARITY, PageKey, SimilarHit,
-    SimilarPage, SimilarQuery, SimilarSource,
+    Deadline, Filter, ListQuery, MAX_NEAR_DUPLICATE_IDS, MAX_RESULTS, MatchedTerm, NEAR_DUPLICATE_SIMILARITY, PageKey,
+    SimilarHit, SimilarPage, SimilarQuery, SimilarSource,
 };
 pub use record::RecordError;
 pub use vector::{Analyzer, TermKey, Vector};
+pub use wording::Wording;
 pub use write::{Change, NoRoom, Precondition, Write, WriteDone, WriteOutcome};
 
 use std::fmt;
@@ -176,12 +179,12 @@ pub trait SimilarityIndex: Send + Sync + fmt::Debug {
     /// that lost articles it has no ids of; [`IndexError::Storage`].
     fn get(&self, id: &ArticleId) -> Result<Option<ArchivedArticle>, IndexError>;
 
-    /// The articles after an id (None: from the first one) in the order of their ids' bytes: at most `count`, and none after
-    /// the one that takes their texts to `bytes`. Fewer than both only at the end of the archive, or where some cannot be read.
+    /// The articles that the query asks for in the order of their ids' bytes. Fewer than it allows only at the end of the archive,
+    /// or where some cannot be read: those whose filter is not known for it are named, too.
     ///
     /// # Errors
-    /// [`IndexError::Storage`].
-    fn list(&self, after: Option<&ArticleId>, count: usize, bytes: usize) -> Result<ArticlePage, IndexError>;
+    /// [`IndexError::Late`]; [`IndexError::Storage`].
+    fn list(&self, query: &ListQuery) -> Result<ArticlePage, IndexError>;
 
     /// The articles most similar to the query's source, which is not among them: by descending similarity, then ascending id.
     ///
@@ -194,7 +197,7 @@ pub trait SimilarityIndex: Send + Sync + fmt::Debug {
     /// the source.
     fn find_similar(&self, query: &SimilarQuery) -> Result<SimilarPage, IndexError>;
 
-    /// Whether an article of the archive has this topic.
+    /// Whether an article of the archive has this topic, or one below it.
     ///
     /// # Errors
     /// [`IndexError::Storage`].

@@ -6,15 +6,16 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
+use super::collapse::collapse;
 use super::vector::{QueryVector, TermKey, Vector, cosine};
-use super::{ArchivedArticle, ArticleId, IndexError, PublishTime};
-use crate::article::ArticleText;
+use super::{ArchivedArticle, ArticleId, IndexError, PublishTime, Reliance, StoredTopic};
+use crate::article::{ArticleText, topic_levels};
 
 /// The last result that any page of a query has.
 pub const MAX_RESULTS: usize = 1_000;
 /// How many of the most similar articles are looked at where near-duplicates are folded.
 pub(super) const MAX_COLLAPSED: usize = 200;
-/// Two results that are this similar to each other, or more, are near-duplicates.
+/// Two results whose bodies are too short to tell by are near-duplicates if they are this similar to each other, or more.
 pub const NEAR_DUPLICATE_SIMILARITY: f64 = 0.85;
 /// How many near-duplicates of a result are named.
 pub const MAX_NEAR_DUPLICATE_IDS: usize = 20;
@@ -51,10 +52,12 @@ pub enum SimilarSource {
 }
 
 /// Which articles may be results: all that is set must hold.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Filter {
-    /// One of these topics; empty means any.
+    /// One of these topics, or one below it, as [`Self::min_topic_probability`] says; empty means any.
     pub topics: BTreeSet<String>,
+    /// The least probability of that topic. With 0 it is one that was assigned.
+    pub min_topic_probability: f64,
     /// Published at this time or later.
     pub published_from: Option<PublishTime>,
     /// Published before this time.
@@ -76,7 +79,7 @@ impl Filter {
     /// Whether an article passes.
     pub fn accepts(&self, article: &ArchivedArticle) -> bool {
         let is_in = |set: &BTreeSet<String>, value: &str| set.is_empty() || set.contains(value);
-        (self.topics.is_empty() || article.topics.iter().any(|topic| self.topics.contains(&topic.name)))
+        self.accepts_topics(article)
             && self.accepts_time(article.publish_time)
             && is_in(&self.sources, &article.source)
             && (self.language_codes.is_empty()
@@ -87,6 +90,15 @@ impl Filter {
             && self.labels.iter().all(|(key, value)| article.labels.get(key) == Some(value))
     }
 
+    fn accepts_topics(&self, article: &ArchivedArticle) -> bool {
+        let counts = |topic: &&StoredTopic| match self.min_topic_probability {
+            0.0 => topic.is_assigned,
+            least => topic.probability >= least,
+        };
+        let is_asked = |topic: &StoredTopic| topic_levels(&topic.name).any(|level| self.topics.contains(level));
+        self.topics.is_empty() || filed_topics(article).iter().filter(counts).any(is_asked)
+    }
+
     /// Whether an article of this time passes as far as its time goes.
     pub(super) fn accepts_time(&self, time: Option<PublishTime>) -> bool {
         match time {
@@ -95,6 +107,14 @@ impl Filter {
             }
             None => self.published_from.is_none() && self.published_until.is_none(),
         }
+    }
+}
+
+/// The topics that a filter may find an article by: none where its text was unknown to the model.
+pub(super) fn filed_topics(article: &ArchivedArticle) -> &[StoredTopic] {
+    match article.reliance {
+        Reliance::UnknownText => &[],
+        Reliance::Unclassified | Reliance::Confident | Reliance::Uncertain => &article.topics,
     }
 }
 
@@ -110,6 +130,28 @@ pub(super) fn languages(code: &str) -> Vec<String> {
     let code = code.to_ascii_lowercase();
     let ends = code.match_indices('-').map(|(at, _)| at).chain([code.len()]);
     ends.filter(|end| *end > 0).map(|end| code[..end].to_owned()).collect()
+}
+
+/// Which articles to list, in the order of their ids' bytes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ListQuery {
+    /// Those after this id; None for those from the first one on.
+    pub after: Option<ArticleId>,
+    /// Those that pass.
+    pub filter: Filter,
+    /// At most so many.
+    pub count: usize,
+    /// None after the one that takes their texts to so many bytes.
+    pub bytes: usize,
+    /// When the list may be given up.
+    pub deadline: Deadline,
+}
+
+impl Default for ListQuery {
+    /// Asks for all.
+    fn default() -> Self {
+        Self { after: None, filter: Filter::default(), count: usize::MAX, bytes: usize::MAX, deadline: Deadline::default() }
+    }
 }
 
 /// Where a page ended: the next one goes on behind it.
@@ -230,13 +272,13 @@ pub(super) struct Group<H> {
 pub(super) fn page<H>(
     mut candidates: Vec<Candidate<H>>,
     query: &SimilarQuery,
-    vector: impl Fn(&H) -> Result<Vector, IndexError>,
+    read_one: impl Fn(&H) -> Result<(ArchivedArticle, Vector), IndexError>,
 ) -> Result<(Vec<Group<H>>, Option<PageKey>), IndexError> {
     candidates.retain(|candidate| candidate.similarity > 0.0 && candidate.similarity >= query.min_similarity);
     candidates.sort_by(|a, b| a.order(b.similarity, &b.id));
     candidates.truncate(query.depth());
     let groups = if query.collapse_near_duplicates {
-        collapse(candidates, vector)?
+        collapse(candidates, query.deadline, read_one)?
     } else {
         candidates.into_iter().map(|leader| Group { leader, near_duplicates: Vec::new() }).collect()
     };
@@ -293,25 +335,6 @@ pub(super) struct Read<H> {
     pub(super) next: Option<PageKey>,
     /// Results that cannot be read, because the archive is damaged where they lie.
     pub(super) unreadable: Vec<ArticleId>,
-}
-
-/// Folds each candidate into the first result before it that it is a near-duplicate of.
-fn collapse<H>(
-    candidates: Vec<Candidate<H>>,
-    vector: impl Fn(&H) -> Result<Vector, IndexError>,
-) -> Result<Vec<Group<H>>, IndexError> {
-    let mut groups: Vec<(Group<H>, QueryVector)> = Vec::new();
-    for candidate in candidates {
-        let own = vector(&candidate.handle)?;
-        let is_duplicate = |(_, leader): &&mut (Group<H>, QueryVector)| {
-            leader.similarity(&own.entries, own.squared_length) >= NEAR_DUPLICATE_SIMILARITY
-        };
-        match groups.iter_mut().find(is_duplicate) {
-            Some((group, _)) => group.near_duplicates.push(candidate.id),
-            None => groups.push((Group { leader: candidate, near_duplicates: Vec::new() }, QueryVector::new(&own))),
-        }
-    }
-    Ok(groups.into_iter().map(|(group, _)| group).collect())
 }
 
 /// What a query compares with: a text, its vector, and the article it is, where it is one.

@@ -1,7 +1,8 @@
 //! An article as bytes, with its checksum.
 //!
 //! `[the first 16 bytes of SHA-256 over kind and payload][payload]`; the kind is known from the frame around the record, and the
-//! payload is `[size of the article in postcard u32][the same in zstd]`, little-endian.
+//! payload is `[size of the article in postcard u32][the same in zstd]`, little-endian. Behind the article stands, in postcard
+//! too, a list of which of its topics are assigned; records that were written before that have none, and their first topic is it.
 
 use std::io;
 use std::sync::{Mutex, PoisonError};
@@ -94,7 +95,9 @@ static DECOMPRESSORS: Pool<Decompressor<'static>> = Pool(Mutex::new(Vec::new()))
 /// An article as bytes.
 fn plain(article: &ArchivedArticle) -> Vec<u8> {
     // Its fields are strings, numbers and lists of known length: there is nothing that postcard cannot write.
-    postcard::to_stdvec(article).expect("an article can be written")
+    let plain = postcard::to_stdvec(article).expect("an article can be written");
+    let assigned: Vec<bool> = article.topics.iter().map(|topic| topic.is_assigned).collect();
+    postcard::to_extend(&assigned, plain).expect("a list can be written")
 }
 
 /// [`ArchivedArticle::etag`].
@@ -127,13 +130,27 @@ pub(super) fn to_article(record: &[u8]) -> Result<ArchivedArticle, RecordError> 
         return Err(RecordError::Format);
     }
     let plain = DECOMPRESSORS.with(Decompressor::new, |decompressor| decompressor.decompress(compressed, size));
-    plain.ok().and_then(|plain| postcard::from_bytes(&plain).ok()).ok_or(RecordError::Format)
+    plain.ok().and_then(|plain| parse(&plain)).ok_or(RecordError::Format)
+}
+
+fn parse(plain: &[u8]) -> Option<ArchivedArticle> {
+    let (mut article, rest): (ArchivedArticle, _) = postcard::take_from_bytes(plain).ok()?;
+    let assigned: Vec<bool> = match rest {
+        [] => (0..article.topics.len()).map(|place| place == 0).collect(),
+        _ => postcard::from_bytes(rest).ok()?,
+    };
+    if assigned.len() != article.topics.len() {
+        return None;
+    }
+    article.topics.iter_mut().zip(assigned).for_each(|(topic, is_assigned)| topic.is_assigned = is_assigned);
+    Some(article)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::article::ArticleText;
+    use crate::index::StoredTopic;
 
     fn article() -> ArchivedArticle {
         let text = ArticleText { title: "Title", body: "Body with ünïcödé" };
@@ -143,6 +160,25 @@ mod tests {
     #[test]
     fn a_record_gives_its_article_back() {
         assert_eq!(to_article(&of_article(&article())), Ok(article()));
+    }
+
+    fn with_topics() -> ArchivedArticle {
+        let topic = |name: &str, is_assigned| StoredTopic { name: name.to_owned(), probability: 0.4, is_assigned };
+        ArchivedArticle { topics: vec![topic("sport", false), topic("world", true)], ..article() }
+    }
+
+    #[test]
+    fn a_record_keeps_which_topics_are_assigned() {
+        assert_eq!(to_article(&of_article(&with_topics())), Ok(with_topics()));
+    }
+
+    #[test]
+    fn in_a_record_of_an_earlier_version_the_first_topic_is_assigned() {
+        let plain = postcard::to_stdvec(&with_topics()).expect("an article can be written");
+        let assigned = parse(&plain).map(|article| article.topics.iter().map(|topic| topic.is_assigned).collect());
+        assert_eq!(assigned, Some(vec![true, false]));
+        // A list of another article.
+        assert_eq!(parse(&[plain, vec![1, 1]].concat()), None);
     }
 
     #[test]

@@ -223,6 +223,16 @@ impl KnownTerm {
         Self(term.0 << 16 | u64::from(Background::get().idf(term)))
     }
 
+    /// That of a word, from those seen lately where it is among them.
+    #[inline]
+    fn of_word(known: &mut [(TermHash, Self)], stemmer: &Stemmer, hash: TermHash, text: WordText<'_>) -> Self {
+        let place = &mut known[hash.0 as usize % KNOWN_WORDS];
+        if place.0 != hash {
+            *place = (hash, Self::of_stem(&stemmer.stem(&text.to_string())));
+        }
+        place.1
+    }
+
     fn term(self) -> TermKey {
         TermKey(self.0 >> 16)
     }
@@ -272,6 +282,16 @@ impl Analyzer {
         forms
     }
 
+    /// Calls `on_word` with the term and the inverse document frequency of each word of a text.
+    pub(super) fn each_word(&mut self, text: &str, mut on_word: impl FnMut(TermKey, u16)) {
+        let Self { scanner, stemmer, known, .. } = self;
+        for word in scanner.scan(text, Numbers::Verbatim).iter() {
+            let Word::Term { hash, text } = word else { continue };
+            let known = KnownTerm::of_word(known, stemmer, hash, text);
+            on_word(known.term(), known.idf());
+        }
+    }
+
     /// Calls `on_word` with each word's term and the word, and returns the vector.
     fn scan(&mut self, text: ArticleText<'_>, mut on_word: impl FnMut(TermKey, WordText<'_>)) -> Vector {
         let Self { scanner, stemmer, known, occurrences } = self;
@@ -280,12 +300,9 @@ impl Analyzer {
             for word in scanner.scan(field, Numbers::Verbatim).iter() {
                 // What is too long to be a word is no term either.
                 let Word::Term { hash, text } = word else { continue };
-                let place = &mut known[hash.0 as usize % KNOWN_WORDS];
-                if place.0 != hash {
-                    *place = (hash, KnownTerm::of_stem(&stemmer.stem(&text.to_string())));
-                }
-                occurrences.push(place.1.0 << 8 | u64::from(times));
-                on_word(place.1.term(), text);
+                let known = KnownTerm::of_word(known, stemmer, hash, text);
+                occurrences.push(known.0 << 8 | u64::from(times));
+                on_word(known.term(), text);
             }
         }
         occurrences.sort_unstable();
@@ -311,6 +328,11 @@ const KEPT_WORDS: usize = 1 << 16;
 thread_local! {
     /// Its memory is reused by every analysis on the thread.
     static ANALYZER: RefCell<Analyzer> = RefCell::default();
+}
+
+/// Works with the thread's own [`Analyzer`].
+pub(super) fn with_analyzer<R>(work: impl FnOnce(&mut Analyzer) -> R) -> R {
+    ANALYZER.with_borrow_mut(work)
 }
 
 /// The vector of an article, by the thread's own [`Analyzer`].

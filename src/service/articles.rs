@@ -10,7 +10,7 @@ use crate::article::{ArticleText, Limits};
 use crate::index::{ArchivedArticle, ArticleId, IndexError, PublishTime, Reliance, StoredTopic};
 use crate::model::Decision;
 
-/// A topic of this probability or more is stored with its article.
+/// A topic of this probability or more is stored with its article, besides the first one and those that are assigned.
 const STORED_PROBABILITY: f64 = 0.05;
 
 /// An article as a caller sends it to be archived.
@@ -55,8 +55,15 @@ pub fn admit(entry: &ModelEntry, draft: ArticleDraft, limits: &Limits, path: &st
     };
     let topics = (0..)
         .zip(classification.topics)
-        .filter(|(place, topic)| reliance != Reliance::UnknownText && (*place == 0 || topic.probability >= STORED_PROBABILITY));
-    let topics = topics.map(|(_, topic)| StoredTopic { name: topic.name, probability: topic.probability }).collect();
+        .map(|(place, topic)| StoredTopic {
+            is_assigned: topic.assigned.unwrap_or(place == 0),
+            name: topic.name,
+            probability: topic.probability,
+        })
+        .zip(0..)
+        .filter(|(topic, place)| *place == 0 || topic.is_assigned || topic.probability >= STORED_PROBABILITY)
+        .map(|(topic, _)| topic);
+    let topics = if reliance == Reliance::UnknownText { Vec::new() } else { topics.collect() };
     let model = classification.model.to_string();
     let ArticleDraft { title, body, language_code, source, labels, .. } = draft;
     Ok(ArchivedArticle { id, title, body, language_code, publish_time, source, labels, topics, model, reliance })
@@ -113,18 +120,34 @@ pub fn article_id(id: &str, field: &str) -> Result<ArticleId, ServiceError> {
     id.parse().map_err(|error: crate::index::ArticleIdError| invalid(field, "INVALID_ARTICLE_ID", error.to_string()))
 }
 
-/// A time of a request's field, to the microsecond.
+/// A time of a request's field, to the microsecond: what is finer is cut off.
 ///
 /// # Errors
 /// [`ServiceError::Invalid`] for one that a Timestamp cannot be: before the year 1, after 9999, or of odd nanoseconds.
 pub fn publish_time(seconds: i64, nanos: i32, field: &str) -> Result<PublishTime, ServiceError> {
+    let nanos = checked_nanos(seconds, nanos, field)?;
+    Ok(PublishTime(seconds * 1_000_000 + nanos / 1_000))
+}
+
+/// A time of a request's field that stored times are compared with, as "before" or as "at or after". Stored times are whole
+/// microseconds: what is finer moves the bound to the next one, which parts them as the bound itself would.
+///
+/// # Errors
+/// As [`publish_time`].
+pub(super) fn time_bound(seconds: i64, nanos: i32, field: &str) -> Result<PublishTime, ServiceError> {
+    let nanos = checked_nanos(seconds, nanos, field)?;
+    Ok(PublishTime(seconds * 1_000_000 + (nanos + 999) / 1_000))
+}
+
+/// The nanoseconds of what a Timestamp can be.
+fn checked_nanos(seconds: i64, nanos: i32, field: &str) -> Result<i64, ServiceError> {
     /// 0001-01-01T00:00:00Z and 9999-12-31T23:59:59Z.
     const SECONDS: std::ops::RangeInclusive<i64> = -62_135_596_800..=253_402_300_799;
     if !SECONDS.contains(&seconds) || !(0..1_000_000_000).contains(&nanos) {
         let description = "must lie in the years 1 to 9999, with nanos from 0 to 999,999,999";
         return Err(invalid(field, "INVALID_TIMESTAMP", description));
     }
-    Ok(PublishTime(seconds * 1_000_000 + i64::from(nanos / 1_000)))
+    Ok(i64::from(nanos))
 }
 
 fn check_labels(labels: &BTreeMap<String, String>, limits: &Limits, path: &str) -> Result<(), ServiceError> {

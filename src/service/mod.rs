@@ -3,6 +3,8 @@
 mod admission;
 mod articles;
 mod classify;
+mod filter;
+mod list;
 mod models;
 mod similar;
 
@@ -12,8 +14,10 @@ pub use classify::{
     BroadTopicResult, Classification, ClassifyOptions, ClassifyQuery, EvidenceTerm, LevelResult, ModelWarning, TopicResult,
     classify, classify_batch,
 };
+pub use filter::RequestedFilter;
+pub use list::{ListRequest, list_articles};
 pub use models::{ModelEntry, ModelSet, ModelSource, ModelState, Models, OpenError, embedded_model};
-pub use similar::{RequestedFilter, RequestedSource, SimilarRequest, find_similar};
+pub use similar::{RequestedSource, SimilarRequest, find_similar};
 
 /// A field of a request that is not as it should be.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,11 +1,10 @@
 //! Finds similar articles: checks what is asked, and asks the archive.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use super::articles::{article_id, invalid, publish_time};
-use super::{FieldViolation, ModelSet, ModelState, ServiceError};
-use crate::article::{ArticleText, Limits, is_language_code};
-use crate::index::{Deadline, Filter, PageKey, SimilarPage, SimilarQuery, SimilarSource, SimilarityIndex};
+use super::articles::{article_id, invalid};
+use super::filter::{RequestedFilter, checked_filter};
+use super::{ModelSet, ServiceError};
+use crate::article::{ArticleText, Limits};
+use crate::index::{Deadline, PageKey, SimilarPage, SimilarQuery, SimilarSource, SimilarityIndex};
 
 /// Results on a page when the request does not say.
 const DEFAULT_PAGE_SIZE: usize = 10;
@@ -45,23 +44,6 @@ pub enum RequestedSource {
         /// Its language.
         language_code: String,
     },
-}
-
-/// A filter whose times and names are yet to be checked.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct RequestedFilter {
-    /// One of these topics.
-    pub topics: Vec<String>,
-    /// Published at this time or later: seconds and nanoseconds.
-    pub publish_time_from: Option<(i64, i32)>,
-    /// Published before this time.
-    pub publish_time_until: Option<(i64, i32)>,
-    /// Of one of these sources.
-    pub sources: Vec<String>,
-    /// In one of these languages.
-    pub language_codes: Vec<String>,
-    /// With all of these labels.
-    pub labels: BTreeMap<String, String>,
 }
 
 /// Finds the articles most similar to the source.
@@ -104,44 +86,4 @@ fn checked_source(source: Option<RequestedSource>, limits: &Limits) -> Result<Si
             Ok(SimilarSource::Text { title, body })
         }
     }
-}
-
-fn checked_filter(filter: RequestedFilter, index: &dyn SimilarityIndex, models: &ModelSet) -> Result<Filter, ServiceError> {
-    let time = |time: Option<(i64, i32)>, field: &str| {
-        time.map(|(seconds, nanos)| publish_time(seconds, nanos, &format!("filter.{field}"))).transpose()
-    };
-    let published_from = time(filter.publish_time_from, "publish_time_from")?;
-    let published_until = time(filter.publish_time_until, "publish_time_until")?;
-    for (place, topic) in filter.topics.iter().enumerate() {
-        if !knows_topic(models, topic) && !index.has_topic(topic)? {
-            let mut violation = FieldViolation::new(
-                format!("filter.topics[{place}]"),
-                "UNKNOWN_TOPIC",
-                format!("no model and no article of this server has the topic {topic:?}"),
-            );
-            violation.values.push(("topic", topic.clone()));
-            return Err(ServiceError::Invalid(violation));
-        }
-    }
-    for (place, code) in filter.language_codes.iter().enumerate() {
-        if !is_language_code(code) {
-            let description = "must be a BCP-47 tag such as \"en\" or \"pt-BR\"";
-            return Err(invalid(format!("filter.language_codes[{place}]"), "INVALID_LANGUAGE_CODE", description));
-        }
-    }
-    Ok(Filter {
-        topics: filter.topics.into_iter().collect(),
-        published_from,
-        published_until,
-        sources: filter.sources.into_iter().collect::<BTreeSet<_>>(),
-        language_codes: filter.language_codes.into_iter().collect(),
-        labels: filter.labels,
-    })
-}
-
-fn knows_topic(models: &ModelSet, topic: &str) -> bool {
-    models.entries().iter().any(|entry| match &entry.state {
-        ModelState::Serving(loaded) => loaded.model.topics().iter().any(|known| known.as_str() == topic),
-        ModelState::Failed(_) => false,
-    })
 }

@@ -137,7 +137,7 @@ impl Terms<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::text::{MAX_WORD_BYTES, TermOccurrence, scan_terms};
+    use crate::text::{MAX_WORD_CHARACTERS, TermOccurrence, scan_terms};
     use proptest::prelude::*;
     use std::num::NonZeroU8;
 
@@ -177,7 +177,7 @@ mod tests {
         fn a_bag_counts_the_terms_that_are_scanned(
             title in "([abc] ?|L ){0,6}", body in "([abc] ?|L ){0,40}", pairs in any::<bool>(), weight in 1..=3u8
         ) {
-            let overlong = format!("{} ", "x".repeat(MAX_WORD_BYTES + 1));
+            let overlong = format!("{} ", "x".repeat(MAX_WORD_CHARACTERS + 1));
             let (title, body) = (title.replace("L ", &overlong), body.replace("L ", &overlong));
             let article = ArticleText { title: &title, body: &body };
             let title_weight = NonZeroU8::new(weight).expect("not zero");

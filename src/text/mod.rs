@@ -26,7 +26,7 @@ pub use normalize::spelling_key;
 pub use number::Numbers;
 pub use stem::Stemmer;
 pub use vocabulary::{Found, TermId, Vocabulary, VocabularyError};
-pub use words::{MAX_WORD_BYTES, Word, WordScanner, WordText, Words, reference_words};
+pub use words::{MAX_WORD_BYTES, MAX_WORD_CHARACTERS, Word, WordScanner, WordText, Words, reference_words};
 
 use std::num::NonZeroU8;
 
@@ -62,7 +62,7 @@ pub enum TermOccurrence<'a> {
         /// The word.
         text: WordText<'a>,
     },
-    /// A word too long to be a term ([`MAX_WORD_BYTES`]): it counts as a word of the text, and that is all.
+    /// A word too long to be a term ([`MAX_WORD_CHARACTERS`]): it counts as a word of the text, and that is all.
     Overlong,
     /// The word just reported, with the one before it.
     Pair {

@@ -11,8 +11,12 @@ use super::normalize::{is_default_ignorable, normalize_into};
 use super::number::Numbers;
 use super::punctuation::ascii_twin;
 
-/// The longest word that can be a term, in bytes after normalisation. What is longer is no language: encoded data, addresses.
-pub const MAX_WORD_BYTES: usize = 64;
+/// The longest word that can be a term, in code points after normalisation: as many as Lucene's standard tokenizer allows. Words
+/// that are compounded or inflected have 80 and more, in scripts whose letters take three bytes each as well as in ASCII. What is
+/// longer is not language: encoded data, addresses.
+pub const MAX_WORD_CHARACTERS: usize = 255;
+/// The most bytes that such a word has.
+pub const MAX_WORD_BYTES: usize = 4 * MAX_WORD_CHARACTERS;
 
 /// A word of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,7 +28,7 @@ pub enum Word<'a> {
         /// Its text.
         text: WordText<'a>,
     },
-    /// A word longer than [`MAX_WORD_BYTES`].
+    /// A word longer than [`MAX_WORD_CHARACTERS`].
     Overlong,
 }
 
@@ -62,7 +66,7 @@ pub fn reference_words(text: &str, numbers: Numbers) -> Vec<Option<String>> {
             if stem.is_empty() {
                 return None;
             }
-            if stem.len() > MAX_WORD_BYTES {
+            if stem.chars().count() > MAX_WORD_CHARACTERS {
                 return Some(None);
             }
             let mut bytes = stem.as_bytes().to_vec();
@@ -248,7 +252,8 @@ impl FoundWords {
         if stem.first().is_none_or(|&byte| byte == b'_') && stem.iter().all(|&byte| byte == b'_') {
             return;
         }
-        if length > MAX_WORD_BYTES {
+        // Few words have so many bytes, and only theirs are told apart.
+        if length > MAX_WORD_CHARACTERS && count_characters(stem) > MAX_WORD_CHARACTERS {
             self.overlong.push(self.hashes.len());
             self.hashes.push(TermHash::of_word(&[]));
             self.places.push(WordAt { start: place.start, length: 0 });
@@ -274,6 +279,11 @@ impl FoundWords {
         let words = self.words();
         words.get(words.len().checked_sub(1)?)
     }
+}
+
+/// How many code points there are in UTF-8: bytes that do not continue one.
+fn count_characters(text: &[u8]) -> usize {
+    text.iter().filter(|byte| **byte & 0xc0 != 0x80).count()
 }
 
 /// The ASCII characters that a text begins with.
@@ -357,10 +367,29 @@ mod tests {
 
     #[test]
     fn overlong_words_are_told_apart() {
-        let longest = "x".repeat(MAX_WORD_BYTES);
+        let longest = "x".repeat(MAX_WORD_CHARACTERS);
         assert_eq!(scanned(&format!("{longest}'s {longest}y"), Numbers::Verbatim), [Some(longest), None]);
         assert_eq!(scanned(&"x".repeat(1 << 20), Numbers::Verbatim), [None]);
         assert_eq!(scanned(&"é".repeat(1 << 19), Numbers::Verbatim), [None]);
+    }
+
+    #[test]
+    fn the_longest_word_has_as_many_characters_in_every_script() {
+        // Of one to four bytes each; the last one is outside of the basic plane (Deseret).
+        for letter in ["x", "ß", "\u{e9}", "ж", "\u{10d0}", "\u{b95}", "\u{10428}"] {
+            // Full case folding turns the sharp s into two letters.
+            let count = if letter == "ß" { MAX_WORD_CHARACTERS / 2 } else { MAX_WORD_CHARACTERS };
+            for (count, is_word) in [(20, true), (80, true), (count, true), (count + 1, false)] {
+                let found = scanned(&letter.repeat(count), Numbers::Verbatim);
+                assert_eq!(found, reference_words(&letter.repeat(count), Numbers::Verbatim));
+                assert_eq!((found.len(), found[0].is_some()), (1, is_word), "{count} times {letter}");
+            }
+        }
+        // Combining marks that compose are counted as what they make; of a number the separators count.
+        let composed = scanned(&"e\u{301}".repeat(MAX_WORD_CHARACTERS), Numbers::Verbatim);
+        assert_eq!(composed, [Some("\u{e9}".repeat(MAX_WORD_CHARACTERS))]);
+        let number = format!("{}1", "1,".repeat(127));
+        assert_eq!(scanned(&format!("{number} {number}1"), Numbers::Verbatim), [Some(number), None]);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! ArticleService and SimilarityService over the wire.
 
 mod conditional;
+mod filters;
 
 use std::collections::BTreeMap;
 
@@ -245,7 +246,7 @@ async fn articles_are_listed_in_pages() {
         .expect("a batch");
     let mut client = archive.articles().await;
     let mut seen = Vec::new();
-    let mut request = pb::ListArticlesRequest { page_size: 10, page_token: String::new() };
+    let mut request = pb::ListArticlesRequest { page_size: 10, ..pb::ListArticlesRequest::default() };
     for page in 0..3 {
         let answer = client.list_articles(request.clone()).await.expect("a page").into_inner();
         seen.extend(answer.articles.into_iter().map(|article| article.id));
@@ -253,7 +254,11 @@ async fn articles_are_listed_in_pages() {
         request.page_token = answer.next_page_token;
     }
     assert_eq!(seen, (0..25).map(|number| format!("{number:02}")).collect::<Vec<_>>());
-    let bad = |page_size, page_token: &str| pb::ListArticlesRequest { page_size, page_token: page_token.to_owned() };
+    let bad = |page_size, page_token: &str| pb::ListArticlesRequest {
+        page_size,
+        page_token: page_token.to_owned(),
+        ..pb::ListArticlesRequest::default()
+    };
     let status = client.list_articles(bad(-1, "")).await.expect_err("negative");
     assert_eq!(violation(&status), ("page_size".to_owned(), "NEGATIVE_PAGE_SIZE".to_owned()));
     let status = client.list_articles(bad(0, "0123456789abcdef")).await.expect_err("made up");

@@ -10,8 +10,8 @@ use std::process::Command;
 
 use slugline::article::ArticleText;
 use slugline::index::{
-    ArchiveOptions, ArchivedArticle, ArticleId, Condition, EmbeddedArchive, IndexError, OpenArchiveError, SimilarQuery,
-    SimilarSource, SimilarityIndex, Write, WriteOutcome,
+    ArchiveOptions, ArchivedArticle, ArticleId, Condition, EmbeddedArchive, IndexError, ListQuery, OpenArchiveError,
+    SimilarQuery, SimilarSource, SimilarityIndex, Write, WriteOutcome,
 };
 
 /// A number of the environment, for the long form of a test; `usual` where it is not set.
@@ -67,7 +67,7 @@ fn write(archive: &EmbeddedArchive, batch: Vec<Write>) -> Result<Vec<WriteOutcom
 }
 
 fn ids(archive: &EmbeddedArchive) -> Vec<String> {
-    let listed = archive.list(None, usize::MAX, usize::MAX).expect("readable");
+    let listed = archive.list(&ListQuery::default()).expect("readable");
     listed.articles.into_iter().map(|article| article.id.into()).collect()
 }
 

@@ -1,6 +1,8 @@
 //! What every backend of the archive does, as one table; and that a backend which does otherwise is found out.
 
 mod broken;
+mod filters;
+mod near_duplicates;
 mod place;
 mod reopened;
 
@@ -10,8 +12,8 @@ use std::sync::mpsc;
 use slugline::article::ArticleText;
 use slugline::index::{
     Analyzer, ArchiveOptions, ArchivedArticle, ArticleId, ArticlePage, Deadline, EmbeddedArchive, Filter, IndexError,
-    MemoryIndex, Precondition, PublishTime, SimilarHit, SimilarPage, SimilarQuery, SimilarSource, SimilarityIndex, StoredTopic,
-    Write, WriteOutcome,
+    ListQuery, MemoryIndex, Precondition, PublishTime, SimilarHit, SimilarPage, SimilarQuery, SimilarSource, SimilarityIndex,
+    StoredTopic, Write, WriteOutcome,
 };
 
 /// What a backend does, shown by what it does to an empty archive.
@@ -29,12 +31,19 @@ const BEHAVIOURS: &[Behaviour] = &[
     ("similarities stay while the archive grows", similarities_stay_while_the_archive_grows),
     ("by id equals by text, less the article itself", by_id_equals_by_text),
     ("ties are in the order of their ids", ties_are_in_the_order_of_their_ids),
+    ("long words of every script are found", long_words_of_every_script_are_found),
     ("an unknown source is an error", an_unknown_source_is_an_error),
     ("a filter leaves out what does not pass", a_filter_leaves_out_what_does_not_pass),
+    ("a filter's topic is an assigned one, or has a probability", filters::a_topic_is_assigned_or_probable),
+    ("a list is filtered, in pages", filters::a_list_is_filtered_in_pages),
+    ("a list is given up at its deadline", filters::a_list_is_given_up_at_its_deadline),
     ("a least similarity leaves out what is below it", a_least_similarity_leaves_out_what_is_below),
     ("a search is given up at its deadline", a_search_is_given_up_at_its_deadline),
     ("pages part the results", pages_part_the_results),
     ("near-duplicates are folded into the first", near_duplicates_are_folded),
+    ("one story under other headlines is one result", near_duplicates::one_story_under_other_headlines_is_one_result),
+    ("the text of a paywall makes no near-duplicates", near_duplicates::the_text_of_a_paywall_makes_no_near_duplicates),
+    ("headlines decide where bodies say nothing", near_duplicates::headlines_decide_where_bodies_say_nothing),
     ("shares of matched terms sum to one", shares_sum_to_one),
     ("topics of articles are known", topics_of_articles_are_known),
     ("many writes at once are all there", many_writes_at_once_are_all_there),
@@ -46,6 +55,15 @@ fn id(id: &str) -> ArticleId {
 
 fn article(name: &str, title: &str, body: &str) -> ArchivedArticle {
     ArchivedArticle::new(id(name), ArticleText { title, body })
+}
+
+fn topic(name: &str, probability: f64, is_assigned: bool) -> StoredTopic {
+    StoredTopic { name: name.to_owned(), probability, is_assigned }
+}
+
+/// The first articles, so many.
+fn first(count: usize) -> ListQuery {
+    ListQuery { count, ..ListQuery::default() }
 }
 
 fn put(article: ArchivedArticle) -> Write {
@@ -99,7 +117,7 @@ fn numbered(number: usize, common: &str) -> String {
 
 fn an_empty_archive_finds_nothing(index: &dyn SimilarityIndex) {
     assert_eq!(index.get(&id("a")).expect("readable"), None);
-    assert_eq!(index.list(None, 10, usize::MAX), Ok(ArticlePage::default()));
+    assert_eq!(index.list(&first(10)), Ok(ArticlePage::default()));
     assert_eq!(index.find_similar(&SimilarQuery::new(text("volcano", ""))), Ok(SimilarPage::default()));
     assert_eq!(index.status().article_count, 0);
     assert_eq!(write(index, vec![Write::delete(id("a"))]), [WriteOutcome::Absent]);
@@ -160,11 +178,11 @@ fn an_article_comes_back_as_it_was_put(index: &dyn SimilarityIndex) {
     whole.source = "Reuters".to_owned();
     whole.language_code = "pt-BR".to_owned();
     whole.labels = [("desk".to_owned(), "world".to_owned()), ("empty".to_owned(), String::new())].into();
-    whole.topics = vec![StoredTopic { name: "world".to_owned(), probability: 0.1 + 0.2 }];
+    whole.topics = vec![topic("world", 0.1 + 0.2, true)];
     whole.model = "news/1".to_owned();
     write(index, vec![put(whole.clone())]);
     assert_eq!(index.get(&whole.id), Ok(Some(whole.clone())));
-    assert_eq!(index.list(None, 1, usize::MAX).expect("readable").articles, [whole.clone()]);
+    assert_eq!(index.list(&first(1)).expect("readable").articles, [whole.clone()]);
     assert_eq!(find(index, &SimilarQuery::new(text("title", "")))[0].article, whole);
 }
 
@@ -183,7 +201,7 @@ fn a_deleted_article_is_gone(index: &dyn SimilarityIndex) {
     assert_eq!(write(index, vec![Write::delete(id("volcano-2"))]), [WriteOutcome::Deleted]);
     assert_eq!(index.get(&id("volcano-2")), Ok(None));
     assert!(!ids(&find(index, &SimilarQuery::new(text("ash of the volcano", "")))).contains(&"volcano-2"));
-    let listed = index.list(None, 10, usize::MAX).expect("readable");
+    let listed = index.list(&first(10)).expect("readable");
     assert_eq!(
         listed.articles.iter().map(|article| article.id.as_str()).collect::<Vec<_>>(),
         ["merger-1", "merger-2", "volcano-1", "volcano-3"]
@@ -198,7 +216,7 @@ fn articles_are_listed_in_order(index: &dyn SimilarityIndex) {
     let mut seen: Vec<String> = Vec::new();
     let mut after = None;
     for _ in 0..=names.len() {
-        let page = index.list(after.as_ref(), 2, usize::MAX).expect("readable");
+        let page = index.list(&ListQuery { after, ..first(2) }).expect("readable");
         assert_eq!(page.last.as_ref(), page.articles.last().map(|article| &article.id));
         seen.extend(page.articles.into_iter().map(|article| article.id.into()));
         assert_eq!(page.is_more, seen.len() < names.len());
@@ -209,9 +227,9 @@ fn articles_are_listed_in_order(index: &dyn SimilarityIndex) {
     }
     assert_eq!(seen, ["10", "9", "B", "a", "a-1", "a/1", "é"]);
     // "some title" has ten bytes: the second one takes the page to its size.
-    let page = index.list(None, 10, 11).expect("readable");
+    let page = index.list(&ListQuery { bytes: 11, ..first(10) }).expect("readable");
     assert_eq!((page.articles.len(), page.is_more), (2, true));
-    assert_eq!(index.list(Some(&id("é")), 10, usize::MAX), Ok(ArticlePage::default()));
+    assert_eq!(index.list(&ListQuery { after: Some(id("é")), ..first(10) }), Ok(ArticlePage::default()));
 }
 
 fn the_similarity_is_that_of_the_vectors(index: &dyn SimilarityIndex) {
@@ -265,6 +283,22 @@ fn ties_are_in_the_order_of_their_ids(index: &dyn SimilarityIndex) {
     assert_eq!(ids(&find(index, &SimilarQuery { page_size: 2, ..query })), ["a", "b"]);
 }
 
+fn long_words_of_every_script_are_found(index: &dyn SimilarityIndex) {
+    // Tamil, Telugu, Georgian and German words of 65 to 93 bytes, and the longest English one of a dictionary, twice.
+    let words = [
+        "செய்துகொண்டிருக்கிறார்கள்",
+        "ప్రారంభించబోతున్నట్లుగా",
+        "გადმოგვეკონტრრევოლუციონერებინათ",
+        "Rindfleischetikettierungsüberwachungsaufgabenübertragungsgesetz",
+        "pneumonoultramicroscopicsilicovolcanoconiosispneumonoultramicroscopicsilicovolcanoconiosis",
+    ];
+    write(index, (0..).zip(words).map(|(number, word)| put(article(&format!("{number}"), word, ""))).collect());
+    for (number, word) in (0..).zip(words) {
+        let found = find(index, &SimilarQuery::new(text(word, "")));
+        assert_eq!(scores(&found), [(format!("{number}").as_str(), 1.0)], "{word}");
+    }
+}
+
 fn an_unknown_source_is_an_error(index: &dyn SimilarityIndex) {
     put_stories(index);
     let unknown = id("no such article");
@@ -273,9 +307,9 @@ fn an_unknown_source_is_an_error(index: &dyn SimilarityIndex) {
 }
 
 fn a_filter_leaves_out_what_does_not_pass(index: &dyn SimilarityIndex) {
-    let tagged = |name: &str, topic: &str, source: &str, language: &str, time: Option<i64>, desk: &str| {
+    let tagged = |name: &str, about: &str, source: &str, language: &str, time: Option<i64>, desk: &str| {
         let mut article = article(name, "Volcano erupts", "");
-        article.topics = vec![StoredTopic { name: topic.to_owned(), probability: 0.9 }];
+        article.topics = vec![topic(about, 0.9, true)];
         article.source = source.to_owned();
         article.language_code = language.to_owned();
         article.publish_time = time.map(PublishTime);
@@ -419,7 +453,7 @@ fn shares_sum_to_one(index: &dyn SimilarityIndex) {
 
 fn topics_of_articles_are_known(index: &dyn SimilarityIndex) {
     let mut with_topic = article("a", "some title", "");
-    with_topic.topics = vec![StoredTopic { name: "world".to_owned(), probability: 0.9 }];
+    with_topic.topics = vec![topic("world", 0.9, true)];
     write(index, vec![put(with_topic), put(article("b", "another", ""))]);
     assert_eq!((index.has_topic("world"), index.has_topic("sport")), (Ok(true), Ok(false)));
     write(index, vec![Write::delete(id("a"))]);
@@ -443,7 +477,7 @@ fn many_writes_at_once_are_all_there(index: &dyn SimilarityIndex) {
             });
         }
     });
-    assert_eq!(index.list(None, 1_000, usize::MAX).expect("readable").articles.len(), 100);
+    assert_eq!(index.list(&first(1_000)).expect("readable").articles.len(), 100);
     assert_eq!(index.status().article_count, 100);
 }
 

@@ -47,7 +47,7 @@ use self::segments::{Access, Store};
 use self::state::Shared;
 use self::writer::Writer;
 use super::{
-    ArchivedArticle, ArticleId, ArticlePage, Condition, IndexError, IndexStatus, NoRoom, SimilarPage, SimilarQuery,
+    ArchivedArticle, ArticleId, ArticlePage, Condition, IndexError, IndexStatus, ListQuery, NoRoom, SimilarPage, SimilarQuery,
     SimilarityIndex, Write, WriteDone,
 };
 
@@ -193,8 +193,8 @@ impl SimilarityIndex for EmbeddedArchive {
         self.shared.get(id)
     }
 
-    fn list(&self, after: Option<&ArticleId>, count: usize, bytes: usize) -> Result<ArticlePage, IndexError> {
-        self.shared.list(after, count, bytes)
+    fn list(&self, query: &ListQuery) -> Result<ArticlePage, IndexError> {
+        self.shared.list(query)
     }
 
     fn find_similar(&self, query: &SimilarQuery) -> Result<SimilarPage, IndexError> {

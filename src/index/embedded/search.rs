@@ -40,9 +40,9 @@ fn find(shared: &Shared, query: &SimilarQuery, source: &Source<'_>) -> Result<Si
     let count = (2 * if query.collapse_near_duplicates { MAX_COLLAPSED } else { depth }).max(CANDIDATES);
     let (candidates, snapshot) = shared.candidates(source.vector.by_worth(), query, count)?;
     let candidates = compare(candidates, &snapshot, source, query)?;
-    let groups = page(candidates, query, |handle| Ok(snapshot.vector(handle)))?;
-    let Read { found, next, unreadable } =
-        read(groups, query, |handle| Ok((shared.article(&snapshot, handle)?, snapshot.vector(handle))))?;
+    let read_one = |handle: &Handle| Ok((shared.article(&snapshot, handle)?, snapshot.vector(handle)));
+    let groups = page(candidates, query, read_one)?;
+    let Read { found, next, unreadable } = read(groups, query, read_one)?;
     let hits = source.hits(found);
     Ok(SimilarPage { hits, next, unreadable })
 }

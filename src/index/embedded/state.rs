@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use super::super::query::Filter;
 use super::super::vector::{QueryTerm, QueryVector, Vector};
 use super::super::{
-    ArchivedArticle, ArticleId, ArticlePage, Condition, Deadline, IndexError, IndexStatus, RecordError, SimilarQuery,
+    ArchivedArticle, ArticleId, ArticlePage, Condition, Deadline, IndexError, IndexStatus, ListQuery, RecordError, SimilarQuery,
 };
 use super::recent::{Recent, RecentArticle, RecentEntry};
 use super::records::Records;
@@ -287,14 +287,21 @@ impl Shared {
         }
     }
 
-    pub(super) fn list(&self, after: Option<&ArticleId>, count: usize, bytes: usize) -> Result<ArticlePage, IndexError> {
+    pub(super) fn list(&self, query: &ListQuery) -> Result<ArticlePage, IndexError> {
+        query.deadline.check()?;
+        let ListQuery { after, filter, count, bytes, deadline } = query;
         // One more says whether there are more.
         let most = count.saturating_add(1);
         let (mut found, snapshot, is_incomplete) = {
             let state = self.read();
-            (state.in_memory_after(after, most), state.snapshot(), state.nameless_losses > 0)
+            // A filter is looked at without the lock: it may be long.
+            let most = if filter.is_empty() { most } else { usize::MAX };
+            (state.in_memory_after(after.as_ref(), most), state.snapshot(), state.nameless_losses > 0)
         };
-        for (id, place) in snapshot.segments.ids_after(after, most, &snapshot.hidden)? {
+        if !filter.is_empty() {
+            found = listed(found, filter, *deadline)?;
+        }
+        for (id, place) in snapshot.segments.ids_after(query, most, &snapshot.hidden)? {
             // What is no id was never one of an article.
             found.extend(ArticleId::try_from(id).map(|id| (id, Found::Segment(place))));
         }
@@ -302,10 +309,11 @@ impl Shared {
         let mut page = ArticlePage { is_incomplete, ..ArticlePage::default() };
         let mut size = 0;
         for (id, found) in found {
-            if page.articles.len() + page.unreadable.len() >= count || size >= bytes {
+            if page.articles.len() + page.unreadable.len() >= *count || size >= *bytes {
                 page.is_more = true;
                 break;
             }
+            deadline.check()?;
             let handle = match found {
                 Found::Memory(article) => Some(Handle::Memory(article)),
                 Found::Segment(place) => Some(Handle::Segment(place)),
@@ -378,7 +386,7 @@ impl Shared {
     pub(super) fn has_topic(&self, topic: &str) -> Result<bool, IndexError> {
         let (is_in_memory, snapshot) = {
             let state = self.read();
-            let has_topic = |article: &RecentArticle| article.article.topics.iter().any(|known| known.name == topic);
+            let has_topic = |article: &RecentArticle| article.article.has_topic(topic);
             (state.any_in_memory(has_topic), state.snapshot())
         };
         Ok(is_in_memory || snapshot.segments.has_topic(topic, &snapshot.hidden)?)
@@ -391,6 +399,21 @@ impl Shared {
         };
         IndexStatus { condition, last_failure, article_count, unreadable_count, size_bytes: size_bytes() }
     }
+}
+
+/// The articles in memory that pass a filter, and what is lost, which may have passed.
+fn listed(found: Vec<(ArticleId, Found)>, filter: &Filter, deadline: Deadline) -> Result<Vec<(ArticleId, Found)>, IndexError> {
+    let mut listed = Vec::new();
+    for (number, (id, found)) in found.into_iter().enumerate() {
+        if number % FILTERED_AT_ONCE == 0 {
+            deadline.check()?;
+        }
+        match &found {
+            Found::Memory(article) if !filter.accepts(&article.article) => {}
+            _ => listed.push((id, found)),
+        }
+    }
+    Ok(listed)
 }
 
 /// The articles that pass a filter.

@@ -7,7 +7,7 @@ use super::recovery::Opened;
 use super::segments::Access;
 use super::state::Shared;
 use super::{ArchiveOptions, EmbeddedArchive, OpenArchiveError};
-use crate::index::{ArchivedArticle, ArticleId, Condition, IndexError, SimilarityIndex as _, Write};
+use crate::index::{ArchivedArticle, ArticleId, Condition, IndexError, ListQuery, SimilarityIndex as _, Write};
 
 /// How many articles are read at a time.
 const PAGE: usize = 256;
@@ -65,7 +65,8 @@ impl EmbeddedArchive {
         let shared = Shared::new(opened.state, opened.records);
         let mut after: Option<ArticleId> = None;
         loop {
-            let page = shared.list(after.as_ref(), PAGE, usize::MAX).map_err(|source| failed(directory, source))?;
+            let query = ListQuery { after, count: PAGE, ..ListQuery::default() };
+            let page = shared.list(&query).map_err(|source| failed(directory, source))?;
             report.good_articles += page.articles.len() as u64;
             report.unreadable_articles.extend(page.unreadable.into_iter().map(String::from));
             page.articles.into_iter().try_for_each(&mut on_article)?;

@@ -65,6 +65,12 @@ fn an_archive_is_filled_asked_and_read_out() {
     let filtered = ask(&["similar", draft, "--json", "--source", "Ledger", "--since", "2026-10-01", "--until", "2026-11-01"]);
     let filtered = lines(&filtered.succeeded().stdout);
     assert!(!filtered.is_empty() && filtered.iter().all(|hit| hit["article"]["source"] == "Ledger"), "{filtered:?}");
+    let list = |more: &[&str]| lines(&ask(&[&["articles", "list", "--json"], more].concat()).succeeded().stdout);
+    let sport = list(&["--topic", "sport", "--since", "2026-04-01", "--until", "2026-05-01"]);
+    assert!(!sport.is_empty() && sport.iter().all(|article| article["topics"][0] == "sport"), "{sport:?}");
+    let probable = list(&["--topic", "sport", "--min-topic-probability", "0.05"]);
+    assert!(probable.len() > list(&["--topic", "sport"]).len());
+    ask(&["articles", "list", "--min-topic-probability", "0.5"]).failed(2, "--topic");
     let table = ask(&["similar", "--id", "kell-01", "--limit", "1", "--label", "desk=world"]).succeeded().stdout;
     assert!(table.starts_with("0.9") && table.contains("  kell-02  Mount Kell") && table.contains(" %"), "{table}");
 

@@ -6,7 +6,8 @@ use std::fs::{self, OpenOptions};
 use std::path::{Path, PathBuf};
 
 use slugline::index::{
-    ArchiveOptions, Change, Condition, EmbeddedArchive, IndexError, SimilarQuery, SimilarSource, SimilarityIndex, Write,
+    ArchiveOptions, Change, Condition, EmbeddedArchive, IndexError, ListQuery, SimilarQuery, SimilarSource, SimilarityIndex,
+    Write,
 };
 
 use super::{flip, put, setting, write};
@@ -82,7 +83,7 @@ fn files(root: &Path) -> Vec<PathBuf> {
 fn account(archive: &EmbeddedArchive, book: &Book, case: &str) -> (usize, usize) {
     let status = archive.status();
     let mut missing = 0;
-    let page = archive.list(None, usize::MAX, usize::MAX).expect("readable");
+    let page = archive.list(&ListQuery::default()).expect("readable");
     let listed: Book = page.articles.into_iter().map(|article| (article.id.into(), (article.title, article.body))).collect();
     for (id, text) in book {
         match archive.get(&id.parse().expect("an id")) {
@@ -253,7 +254,7 @@ fn an_article_that_is_lost_is_named_and_does_not_come_back_as_it_was_before() {
     let archive = EmbeddedArchive::open(directory.path(), options).expect("it opens");
     let id = "000001".parse().expect("an id");
     assert!(matches!(archive.get(&id), Err(IndexError::Corrupt { .. })));
-    let page = archive.list(None, usize::MAX, usize::MAX).expect("readable");
+    let page = archive.list(&ListQuery::default()).expect("readable");
     assert_eq!((page.articles.len(), page.unreadable, page.is_incomplete), (2, vec![id], false));
     // What was never there is not there: all that is lost has a name.
     assert_eq!(archive.get(&"000009".parse().expect("an id")), Ok(None));
@@ -271,7 +272,7 @@ fn a_damaged_article_leaves_the_others_of_its_segment() {
     let (first, bytes) = journals(directory.path()).swap_remove(0);
     flip(&first, bytes.len() / 2, 3);
     let archive = EmbeddedArchive::open(directory.path(), ArchiveOptions::default()).expect("it opens");
-    let page = archive.list(None, usize::MAX, usize::MAX).expect("readable");
+    let page = archive.list(&ListQuery::default()).expect("readable");
     assert_eq!((page.articles.len(), page.unreadable.len()), (99, 1));
     assert_eq!(archive.status().article_count, 100);
     // Its vector is sound, and so it may be a result: it is named in place of being shown.
@@ -402,7 +403,7 @@ fn a_journal_cut_short_under_an_open_archive_is_an_error_and_no_end() {
     archive.fold().expect("room");
     let (first, _) = journals(directory.path()).swap_remove(0);
     OpenOptions::new().write(true).open(first).expect("a file").set_len(100).expect("room");
-    let page = archive.list(None, usize::MAX, usize::MAX).expect("readable");
+    let page = archive.list(&ListQuery::default()).expect("readable");
     assert_eq!((page.articles.len(), page.unreadable.len()), (0, 20));
     assert!(matches!(archive.get(&page.unreadable[0]), Err(IndexError::Corrupt { .. })));
 }

@@ -164,7 +164,7 @@ async fn write_until_killed(
 async fn account(address: std::net::SocketAddr, known: &mut Known) {
     let mut service = ArticleServiceClient::new(channel(address).await);
     let mut found: BTreeMap<String, u64> = BTreeMap::new();
-    let mut request = pb::ListArticlesRequest { page_size: 1_000, page_token: String::new() };
+    let mut request = pb::ListArticlesRequest { page_size: 1_000, ..pb::ListArticlesRequest::default() };
     loop {
         let page = service.list_articles(request.clone()).await.expect("a page").into_inner();
         for there in page.articles {
@@ -272,7 +272,7 @@ async fn a_server_says_what_is_wrong_with_its_archive() {
     assert_eq!(refusal(&status), (Code::FailedPrecondition, "ARCHIVE_DAMAGED".to_owned()));
     assert!(details(&status).error_info().is_some_and(|info| info.metadata["failure"].contains("journal 1: ")));
     // What cannot be read is named, in a list and by itself.
-    let request = pb::ListArticlesRequest { page_size: 1_000, page_token: String::new() };
+    let request = pb::ListArticlesRequest { page_size: 1_000, ..pb::ListArticlesRequest::default() };
     let page = articles.list_articles(request).await.expect("a page").into_inner();
     assert_eq!((page.articles.len(), page.unreadable_ids.len(), page.is_incomplete), (109, 1, false));
     let request = pb::GetArticleRequest { id: page.unreadable_ids[0].clone() };

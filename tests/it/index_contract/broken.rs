@@ -4,8 +4,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use slugline::index::{
-    ArchivedArticle, ArticleId, ArticlePage, Change, Condition, Deadline, Filter, IndexError, IndexStatus, MemoryIndex, NoRoom,
-    SimilarPage, SimilarQuery, SimilarSource, SimilarityIndex, Write, WriteDone, WriteOutcome,
+    ArchivedArticle, ArticleId, ArticlePage, Change, Condition, Deadline, Filter, IndexError, IndexStatus, ListQuery,
+    MemoryIndex, NoRoom, SimilarPage, SimilarQuery, SimilarSource, SimilarityIndex, Write, WriteDone, WriteOutcome,
 };
 
 use super::{BEHAVIOURS, text};
@@ -62,8 +62,8 @@ impl SimilarityIndex for Broken {
         self.inner.get(id)
     }
 
-    fn list(&self, after: Option<&ArticleId>, count: usize, bytes: usize) -> Result<ArticlePage, IndexError> {
-        self.inner.list(after, count, bytes)
+    fn list(&self, query: &ListQuery) -> Result<ArticlePage, IndexError> {
+        self.inner.list(query)
     }
 
     fn find_similar(&self, query: &SimilarQuery) -> Result<SimilarPage, IndexError> {

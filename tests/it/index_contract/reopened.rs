@@ -3,8 +3,8 @@
 use std::sync::mpsc;
 
 use slugline::index::{
-    ArchiveOptions, ArchivedArticle, ArticleId, ArticlePage, Condition, EmbeddedArchive, IndexError, IndexStatus, NoRoom,
-    SimilarPage, SimilarQuery, SimilarityIndex, Write, WriteDone,
+    ArchiveOptions, ArchivedArticle, ArticleId, ArticlePage, Condition, EmbeddedArchive, IndexError, IndexStatus, ListQuery,
+    NoRoom, SimilarPage, SimilarQuery, SimilarityIndex, Write, WriteDone,
 };
 
 use super::BEHAVIOURS;
@@ -52,8 +52,8 @@ impl SimilarityIndex for Reopened {
         self.with(|archive| archive.get(id))
     }
 
-    fn list(&self, after: Option<&ArticleId>, count: usize, bytes: usize) -> Result<ArticlePage, IndexError> {
-        self.with(|archive| archive.list(after, count, bytes))
+    fn list(&self, query: &ListQuery) -> Result<ArticlePage, IndexError> {
+        self.with(|archive| archive.list(query))
     }
 
     fn find_similar(&self, query: &SimilarQuery) -> Result<SimilarPage, IndexError> {

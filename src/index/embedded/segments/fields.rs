@@ -1,13 +1,19 @@
 //! The fields of an article in tantivy's index, and the tags that filters find it by.
 
+use std::ops::Range;
+
 use tantivy::schema::{FAST, Field, IndexRecordOption, Schema, TextFieldIndexing, TextOptions};
 
+use crate::article::topic_levels;
 use crate::index::ArchivedArticle;
-use crate::index::query::languages;
+use crate::index::query::{filed_topics, languages};
 
 /// The columns of where an article lies: the number of its journal; and the offset there with the size in the lower 32 bits.
 pub(super) const JOURNAL: &str = "journal";
 pub(super) const EXTENT: &str = "extent";
+/// The field of the tags. What is derived from articles otherwise than before gets another name: an index without it is of an
+/// earlier version, and made anew.
+const TAGS: &str = "tags/2";
 
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Fields {
@@ -25,7 +31,7 @@ pub(super) fn schema() -> (Schema, Fields) {
     let text = TextOptions::default().set_indexing_options(indexing);
     let fields = Fields {
         id: schema.add_text_field("id", text.clone()),
-        tags: schema.add_text_field("tags", text),
+        tags: schema.add_text_field(TAGS, text),
         published: schema.add_i64_field("published", FAST),
         journal: schema.add_u64_field(JOURNAL, FAST),
         extent: schema.add_u64_field(EXTENT, FAST),
@@ -33,8 +39,20 @@ pub(super) fn schema() -> (Schema, Fields) {
     (schema.build(), fields)
 }
 
-pub(super) fn topic_tag(topic: &str) -> String {
-    format!("t\0{topic}")
+/// Of an article with this assigned topic, or one below it.
+pub(super) fn assigned_tag(topic: &str) -> String {
+    format!("a\0{topic}")
+}
+
+/// The tags of articles that have this topic, or one below it, with this probability or more. As numbers that are not negative,
+/// probabilities have the order of their bits.
+pub(super) fn topic_tags(topic: &str, least: f64) -> Range<String> {
+    // "g" follows all hexadecimal digits.
+    topic_tag(topic, least)..format!("p\0{topic}\0g")
+}
+
+fn topic_tag(topic: &str, probability: f64) -> String {
+    format!("p\0{topic}\0{:016x}", probability.max(0.0).to_bits())
 }
 
 pub(super) fn source_tag(source: &str) -> String {
@@ -51,7 +69,13 @@ pub(super) fn label_tag(key: &str, value: &str) -> String {
 
 /// What an article is found by in a filter.
 pub(super) fn tags(article: &ArchivedArticle) -> Vec<String> {
-    let mut tags: Vec<String> = article.topics.iter().map(|topic| topic_tag(&topic.name)).collect();
+    let mut tags: Vec<String> = Vec::new();
+    for topic in filed_topics(article) {
+        for level in topic_levels(&topic.name) {
+            tags.push(topic_tag(level, topic.probability));
+            tags.extend(topic.is_assigned.then(|| assigned_tag(level)));
+        }
+    }
     tags.push(source_tag(&article.source));
     tags.extend(languages(&article.language_code).iter().map(|code| language_tag(code)));
     tags.extend(article.labels.iter().map(|(key, value)| label_tag(key, value)));

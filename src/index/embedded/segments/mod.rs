@@ -19,16 +19,18 @@ pub(super) use store::{Access, Store};
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use tantivy::schema::IndexRecordOption;
-use tantivy::{DocSet as _, TERMINATED, TantivyError};
+use tantivy::TantivyError;
 
-use self::fields::topic_tag;
+use self::fields::topic_tags;
 use self::vectors::entries;
 use self::view::SegmentView;
 use super::super::vector::{QueryVector, Vector, cosine};
-use super::super::{ArchivedArticle, ArticleId, IndexError, RecordError};
+use super::super::{ArchivedArticle, ArticleId, IndexError, ListQuery, RecordError};
 use super::journal::Extent;
 use super::records::Records;
+
+/// After so many ids the deadline is looked at again.
+const IDS_AT_ONCE: usize = 1_024;
 
 /// What a failure of tantivy is to the archive. Its errors keep no kind once they have passed a thread of it: the text has to
 /// do.
@@ -125,25 +127,36 @@ impl Segments {
         }
     }
 
-    /// The ids after `after` in order, at most `count` of those that are not hidden, and where each is.
+    /// The ids after the query's in order, at most `count` of those that pass its filter and are not hidden, and where each is.
     pub(super) fn ids_after(
         &self,
-        after: Option<&ArticleId>,
+        query: &ListQuery,
         count: usize,
         hidden: &Hidden,
     ) -> Result<Vec<(String, Place)>, IndexError> {
         let mut found = Vec::new();
         for (segment, view) in (0..).zip(&self.views) {
+            let allowed = if query.filter.is_empty() { None } else { Some(view.allowed(&query.filter, query.deadline)?) };
+            let is_allowed = |document: u32| allowed.as_ref().is_none_or(|allowed| allowed[document as usize]);
+            if allowed.as_ref().is_some_and(|allowed| !allowed.contains(&true)) {
+                continue;
+            }
             let mut rest = count;
             let terms = view.id_terms.terms();
-            let range = match after {
+            let range = match &query.after {
                 Some(id) => terms.range().gt(id.as_str()),
                 None => terms.range(),
             };
             let mut stream = range.into_stream().map_err(reading)?;
-            while rest > 0 && stream.advance() {
+            for number in 0_usize.. {
+                if number % IDS_AT_ONCE == 0 {
+                    query.deadline.check()?;
+                }
+                if rest == 0 || !stream.advance() {
+                    break;
+                }
                 let document = view.first_alive(stream.value()).map_err(reading)?;
-                if let Some(document) = document
+                if let Some(document) = document.filter(|document| is_allowed(*document))
                     && !hidden.contains(&Place { segment, document })
                 {
                     found.push((String::from_utf8_lossy(stream.key()).into_owned(), Place { segment, document }));
@@ -158,16 +171,11 @@ impl Segments {
 
     /// Whether an article that is not hidden has a topic.
     pub(super) fn has_topic(&self, topic: &str, hidden: &Hidden) -> Result<bool, IndexError> {
-        let tag = topic_tag(topic);
+        let tags = topic_tags(topic, 0.0);
         for (segment, view) in (0..).zip(&self.views) {
-            let Some(info) = view.tags.terms().get(&tag).map_err(reading)? else { continue };
-            let mut postings = view.tags.read_postings_from_terminfo(&info, IndexRecordOption::Basic).map_err(reading)?;
-            while postings.doc() != TERMINATED {
-                let document = postings.doc();
-                if !view.reader.is_deleted(document) && !hidden.contains(&Place { segment, document }) {
-                    return Ok(true);
-                }
-                postings.advance();
+            let is_shown = |document| !hidden.contains(&Place { segment, document });
+            if view.has_one(&tags, is_shown).map_err(reading)? {
+                return Ok(true);
             }
         }
         Ok(false)

@@ -1,13 +1,14 @@
 //! A segment, opened.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use tantivy::columnar::Column;
 use tantivy::schema::IndexRecordOption;
-use tantivy::{DocSet as _, InvertedIndexReader, Opstamp, SegmentReader, TERMINATED, TantivyError};
+use tantivy::{DocSet, InvertedIndexReader, Opstamp, SegmentReader, TERMINATED, TantivyError};
 
 use super::derived::Derived;
-use super::fields::{EXTENT, Fields, JOURNAL, label_tag, language_tag, source_tag, topic_tag};
+use super::fields::{EXTENT, Fields, JOURNAL, assigned_tag, label_tag, language_tag, source_tag, topic_tags};
 use super::reading;
 use crate::index::embedded::journal::Extent;
 use crate::index::query::{Deadline, Filter};
@@ -15,6 +16,8 @@ use crate::index::{IndexError, PublishTime};
 
 /// The place in a filter's tags at which the deadline is looked at again.
 const TAGS_AT_ONCE: usize = 8;
+/// The same among the tags of a range, of which most have one article.
+const TAGS_IN_RANGE_AT_ONCE: usize = 1_024;
 
 /// A segment, opened, with what every search needs of it in memory.
 pub(super) struct SegmentView {
@@ -101,7 +104,8 @@ impl SegmentView {
     /// [`IndexError::Late`] when the deadline passes; [`IndexError::Storage`].
     pub(super) fn allowed(&self, filter: &Filter, deadline: Deadline) -> Result<Vec<bool>, IndexError> {
         let mut allowed = vec![true; self.reader.max_doc() as usize];
-        let topics = filter.topics.iter().map(|topic| topic_tag(topic)).collect();
+        let is_any = filter.min_topic_probability > 0.0;
+        let topics = filter.topics.iter().filter(|_| !is_any).map(|topic| assigned_tag(topic)).collect();
         let sources = filter.sources.iter().map(|source| source_tag(source)).collect();
         let languages = filter.language_codes.iter().map(|code| language_tag(&code.to_ascii_lowercase())).collect();
         let labels = filter.labels.iter().map(|(key, value)| vec![label_tag(key, value)]);
@@ -117,6 +121,13 @@ impl SegmentView {
             }
             allowed.iter_mut().zip(has_one).for_each(|(allowed, has_one)| *allowed &= has_one);
         }
+        if is_any && !filter.topics.is_empty() {
+            let mut has_one = vec![false; allowed.len()];
+            for topic in &filter.topics {
+                self.mark_all(&topic_tags(topic, filter.min_topic_probability), &mut has_one, deadline)?;
+            }
+            allowed.iter_mut().zip(has_one).for_each(|(allowed, has_one)| *allowed &= has_one);
+        }
         if filter.published_from.is_some() || filter.published_until.is_some() {
             for (document, allowed) in (0..).zip(allowed.iter_mut()) {
                 *allowed = *allowed && filter.accepts_time(self.published.first(document).map(PublishTime));
@@ -125,15 +136,49 @@ impl SegmentView {
         Ok(allowed)
     }
 
+    /// Marks the articles that have one of the tags in a range.
+    fn mark_all(&self, tags: &Range<String>, has_it: &mut [bool], deadline: Deadline) -> Result<(), IndexError> {
+        let mut stream = self.tags.terms().range().ge(&tags.start).lt(&tags.end).into_stream().map_err(reading)?;
+        for number in 0_usize.. {
+            if number % TAGS_IN_RANGE_AT_ONCE == 0 {
+                deadline.check()?;
+            }
+            if !stream.advance() {
+                break;
+            }
+            let postings = self.tags.read_postings_from_terminfo(stream.value(), IndexRecordOption::Basic);
+            mark_postings(postings.map_err(reading)?, has_it);
+        }
+        Ok(())
+    }
+
     /// Marks the articles that have a tag.
     fn mark(&self, tag: &str, has_it: &mut [bool]) -> std::io::Result<()> {
         let Some(info) = self.tags.terms().get(tag)? else { return Ok(()) };
-        let mut postings = self.tags.read_postings_from_terminfo(&info, IndexRecordOption::Basic)?;
-        while postings.doc() != TERMINATED {
-            has_it[postings.doc() as usize] = true;
-            postings.advance();
-        }
+        mark_postings(self.tags.read_postings_from_terminfo(&info, IndexRecordOption::Basic)?, has_it);
         Ok(())
+    }
+
+    /// Whether an article that is not deleted, and that `is_shown` says yes to, has one of the tags in a range.
+    pub(super) fn has_one(&self, tags: &Range<String>, is_shown: impl Fn(u32) -> bool) -> std::io::Result<bool> {
+        let mut stream = self.tags.terms().range().ge(&tags.start).lt(&tags.end).into_stream()?;
+        while stream.advance() {
+            let mut postings = self.tags.read_postings_from_terminfo(stream.value(), IndexRecordOption::Basic)?;
+            while postings.doc() != TERMINATED {
+                if !self.reader.is_deleted(postings.doc()) && is_shown(postings.doc()) {
+                    return Ok(true);
+                }
+                postings.advance();
+            }
+        }
+        Ok(false)
+    }
+}
+
+fn mark_postings(mut postings: impl DocSet, has_it: &mut [bool]) {
+    while postings.doc() != TERMINATED {
+        has_it[postings.doc() as usize] = true;
+        postings.advance();
     }
 }
 

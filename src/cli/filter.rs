@@ -1,0 +1,56 @@
+//! Which articles a command is about: the options of a filter.
+
+use clap::Args;
+
+use super::article_json::time_bound;
+use super::articles::label;
+use crate::grpc::pb;
+
+/// The options of a filter.
+#[derive(Args)]
+pub(super) struct FilterArguments {
+    /// Only articles of this topic, or one below it ("sport" takes "sport/football" in); may be
+    /// given several times, for any of them
+    #[arg(long, value_name = "TOPIC")]
+    topic: Vec<String>,
+    /// Also articles of other topics that have one of --topic with this probability or more, from 0
+    /// to 1
+    #[arg(long, default_value_t = 0.0, value_name = "P", requires = "topic", hide_default_value = true)]
+    min_topic_probability: f64,
+    /// Only articles from this source; may be given several times, for any of them
+    #[arg(long, value_name = "NAME")]
+    source: Vec<String>,
+    /// Only articles in this language; may be given several times, for any of them
+    #[arg(long, value_name = "CODE")]
+    language: Vec<String>,
+    /// Only articles with this label, KEY=VALUE; may be given several times, for all of them
+    #[arg(long, value_name = "KEY=VALUE", value_parser = label)]
+    label: Vec<(String, String)>,
+    /// Only articles published at this time or later, such as 2014-05-30 or 2014-05-30T01:34:32Z
+    #[arg(long, value_name = "TIME", value_parser = time_bound)]
+    since: Option<prost_types::Timestamp>,
+    /// Only articles published before this time
+    #[arg(long, value_name = "TIME", value_parser = time_bound)]
+    until: Option<prost_types::Timestamp>,
+}
+
+/// Makes each message of the filter, of the same fields.
+macro_rules! filter_message {
+    ($($message:ident),*) => {$(
+        impl From<FilterArguments> for pb::$message {
+            fn from(arguments: FilterArguments) -> Self {
+                Self {
+                    topics: arguments.topic,
+                    min_topic_probability: arguments.min_topic_probability,
+                    publish_time_from: arguments.since,
+                    publish_time_until: arguments.until,
+                    sources: arguments.source,
+                    language_codes: arguments.language,
+                    labels: arguments.label.into_iter().collect(),
+                }
+            }
+        }
+    )*};
+}
+
+filter_message!(SimilarityFilter, ArticleFilter);

@@ -1,0 +1,97 @@
+//! Folds near-duplicates: each result into the first one before it that it is a copy of.
+
+use std::collections::HashMap;
+
+use super::query::{Candidate, Deadline, Group, NEAR_DUPLICATE_SIMILARITY};
+use super::vector::{QueryVector, Vector};
+use super::wording::Wording;
+use super::{ArchivedArticle, IndexError};
+
+/// The texts of results are read up to so many bytes; those behind stay by themselves. Two hundred
+/// of 160 KiB have as many.
+const MOST_BYTES: usize = 32 << 20;
+/// Articles with fewer common runs than this part of those of the one that has fewer are not
+/// compared: a copy has more.
+const LEAST_COMMON: usize = 5;
+
+/// A result that others may be folded into.
+struct Leader {
+    wording: Wording,
+    vector: QueryVector,
+}
+
+/// The results before the one that is looked at.
+#[derive(Default)]
+struct Leaders {
+    leaders: Vec<Leader>,
+    /// The group of each.
+    groups: Vec<usize>,
+    /// Which of them have a run.
+    by_run: HashMap<u64, Vec<u32>>,
+}
+
+impl Leaders {
+    /// The group of the first one that an article is a near-duplicate of.
+    fn find(&self, wording: &Wording, vector: &Vector) -> Option<usize> {
+        let mut common = vec![0_usize; self.leaders.len()];
+        for run in wording.runs() {
+            self.by_run.get(&run).into_iter().flatten().for_each(|leader| common[*leader as usize] += 1);
+        }
+        let is_copy = |(leader, common): &(&Leader, usize)| {
+            let Leader { wording: other, vector: other_vector } = leader;
+            if wording.is_tiny() || other.is_tiny() {
+                let similarity = other_vector.similarity(&vector.entries, vector.squared_length);
+                return similarity >= NEAR_DUPLICATE_SIMILARITY;
+            }
+            let least = wording.runs().len().min(other.runs().len()) / LEAST_COMMON;
+            *common > 0 && *common >= least && other.is_near_duplicate(wording) == Some(true)
+        };
+        let found = self.leaders.iter().zip(common).position(|leader| is_copy(&leader));
+        found.map(|leader| self.groups[leader])
+    }
+
+    fn push(&mut self, group: usize, wording: Wording, vector: &Vector) {
+        let number = self.leaders.len() as u32;
+        wording.runs().for_each(|run| self.by_run.entry(run).or_default().push(number));
+        self.leaders.push(Leader { wording, vector: QueryVector::new(vector) });
+        self.groups.push(group);
+    }
+}
+
+/// Folds each candidate into the first result before it that it is a near-duplicate of. What cannot
+/// be read stays by itself.
+///
+/// # Errors
+/// [`IndexError::Late`] when the deadline passes; what reading fails with otherwise.
+pub(super) fn collapse<H>(
+    candidates: Vec<Candidate<H>>,
+    deadline: Deadline,
+    read_one: impl Fn(&H) -> Result<(ArchivedArticle, Vector), IndexError>,
+) -> Result<Vec<Group<H>>, IndexError> {
+    let mut groups: Vec<Group<H>> = Vec::new();
+    let mut leaders = Leaders::default();
+    let mut bytes = 0;
+    for candidate in candidates {
+        deadline.check()?;
+        let read = if bytes < MOST_BYTES { Some(read_one(&candidate.handle)) } else { None };
+        let (wording, vector) = match read {
+            Some(Ok((article, vector))) => {
+                bytes += article.text().size_bytes();
+                (Wording::of(article.text()), vector)
+            }
+            Some(Err(IndexError::Corrupt { .. })) | None => {
+                groups.push(Group { leader: candidate, near_duplicates: Vec::new() });
+                continue;
+            }
+            Some(Err(error)) => return Err(error),
+        };
+        match leaders.find(&wording, &vector) {
+            Some(group) => groups[group].near_duplicates.push(candidate.id),
+            None => {
+                leaders.push(groups.len(), wording, &vector);
+                groups.push(Group { leader: candidate, near_duplicates: Vec::new() });
+            }
+        }
+    }
+    Ok(groups)
+}
