@@ -4,8 +4,6 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-use prost::Message as _;
-
 /// The name of the model that is embedded, so that the binary works away from its `models` directory.
 const EMBEDDED_MODEL: &str = "news";
 
@@ -22,8 +20,11 @@ fn compile_protos(out: &Path) -> Result<(), Box<dyn Error>> {
     let mut protos: Vec<PathBuf> =
         fs::read_dir("proto/slugline/v1")?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
     protos.sort();
-    let descriptors = protox::compile(&protos, ["proto"])?;
-    fs::write(out.join("descriptors.bin"), descriptors.encode_to_vec())?;
+    let mut compiler = protox::Compiler::new(["proto"])?;
+    compiler.include_imports(true).include_source_info(true).open_files(&protos)?;
+    // Encoded by the compiler: decoded, descriptors lose the options that prost does not know.
+    fs::write(out.join("descriptors.bin"), compiler.encode_file_descriptor_set())?;
+    let descriptors = compiler.file_descriptor_set();
     // The codec finds the bounds of a message by its name.
     let mut names = tonic_prost_build::Config::new();
     names.enable_type_names();

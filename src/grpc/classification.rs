@@ -14,7 +14,7 @@ use tonic::{Request, Response, Status, Streaming};
 use super::answer_body::ANSWER_FACTOR;
 use super::call::{Call, Charge};
 use super::calls::{CancelOnDrop, LARGE_ARTICLE_BYTES, large_work, missing, off_the_workers, start_of};
-use super::layers::Deadline;
+use super::layers::{Deadline, expired};
 use super::pb::classification_service_server::ClassificationService;
 use super::server::App;
 use super::{pb, status};
@@ -64,7 +64,7 @@ impl ClassificationService for ClassificationApi {
         let work = async move {
             let end = tokio::select! {
                 end = app.answer_stream(requests, &answers) => end,
-                () = wait_for(deadline) => Err(status::status(ServiceError::DeadlineExceeded)),
+                () = expired(deadline) => Err(status::status(ServiceError::DeadlineExceeded)),
                 () = app.draining() => Err(status::status(ServiceError::Draining)),
                 // The caller has left.
                 () = answers.closed() => Ok(()),
@@ -88,13 +88,6 @@ impl ClassificationService for ClassificationApi {
 struct Waiting {
     answer: pb::StreamClassifyResponse,
     _charge: Option<Charge>,
-}
-
-async fn wait_for(deadline: Option<Deadline>) {
-    match deadline {
-        Some(Deadline(at)) => tokio::time::sleep_until(at).await,
-        None => std::future::pending().await,
-    }
 }
 
 impl App {

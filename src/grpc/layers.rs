@@ -29,6 +29,14 @@ use crate::service::ServiceError;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Deadline(pub(super) Instant);
 
+/// Comes back when it has passed: never, where there is none.
+pub(super) async fn expired(deadline: Option<Deadline>) {
+    match deadline {
+        Some(Deadline(at)) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
 /// The services, as hyper calls them.
 #[derive(Debug, Clone)]
 pub(super) struct Calls {

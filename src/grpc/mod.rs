@@ -18,6 +18,7 @@ mod listener;
 mod methods;
 mod models;
 mod page_token;
+mod reflection;
 mod request_body;
 mod router;
 pub mod server;

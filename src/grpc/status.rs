@@ -100,6 +100,19 @@ pub(super) fn service_not_found(name: &str) -> Status {
     bounded(Code::NotFound, message, details)
 }
 
+/// The status for what reflection is asked about and the descriptors do not have: a file, a symbol.
+pub(super) fn not_described(what: &'static str, name: &str) -> Status {
+    let mut details = info("NOT_DESCRIBED", [("what", what.to_owned()), ("name", name.to_owned())]);
+    let message = format!("there is no {what} {name:?}");
+    details.set_resource_info(what, name, "", message.as_str());
+    bounded(Code::NotFound, message, details)
+}
+
+/// The status for a question to reflection that asks nothing.
+pub(super) fn empty_question() -> Status {
+    invalid(FieldViolation::new("message_request", "FIELD_REQUIRED", "is required"))
+}
+
 /// The status for a call of any number of messages other than the one that the method takes, as gRPC's list of status codes has it
 /// (doc/statuscodes.md: request cardinality violation).
 fn not_one_message(what: &str) -> Status {
@@ -230,7 +243,7 @@ pub(super) fn message(error: ServiceError) -> tonic_types::Status {
 }
 
 /// tonic's own refusals as the API has them: of a message over the limit (OUT_OF_RANGE, or RESOURCE_EXHAUSTED for what only
-/// decompression showed), of none, of a part of one, of one that cannot be decompressed; anything else as it is, but cut.
+/// decompression showed), of none, of a part of one, of one that cannot be decompressed or decoded; anything else as it is, but cut.
 pub(super) fn of_transport(status: Status, limit: usize) -> Status {
     if !status.details().is_empty() {
         // One of ours.
@@ -246,6 +259,10 @@ pub(super) fn of_transport(status: Status, limit: usize) -> Status {
     }
     if text.starts_with("Error decompressing: ") && status.code() == Code::Internal {
         return invalid(FieldViolation::new("(message)", "MALFORMED_MESSAGE", "cannot be decompressed"));
+    }
+    // Those of health and reflection; ours are read by our own decoder.
+    if text.starts_with("failed to decode Protobuf message") && status.code() == Code::Internal {
+        return invalid(FieldViolation::new("(message)", "MALFORMED_MESSAGE", "cannot be decoded"));
     }
     let too_large = text.contains("message length too large") || text.contains("size limit");
     if !too_large {

@@ -64,6 +64,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("plotters", &["cli/report"]),
     ("postcard", &["index/record"]),
     ("prost", &["grpc"]),
+    ("prost_reflect", &["grpc/reflection"]),
     ("prost_types", &["grpc", "cli"]),
     ("rustix", &["model", "index/embedded/writer", "cli/serve"]),
     ("safetensors", &["model"]),

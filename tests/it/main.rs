@@ -18,6 +18,7 @@ mod layering;
 mod lifecycle;
 mod models;
 mod multi_label;
+mod reflection;
 mod stream;
 mod support;
 mod training;

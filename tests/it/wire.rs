@@ -67,6 +67,18 @@ pub(crate) fn framed(message: &[u8]) -> Vec<u8> {
     [&[0], &length.to_be_bytes()[..], message].concat()
 }
 
+/// The messages of an answer.
+pub(crate) fn messages<M: prost_reflect::prost::Message + Default>(mut data: &[u8]) -> Vec<M> {
+    let mut found = Vec::new();
+    while let Some((prefix, rest)) = data.split_first_chunk::<5>() {
+        let [_, length @ ..] = *prefix;
+        let (message, rest) = rest.split_at(u32::from_be_bytes(length) as usize);
+        found.push(M::decode(message).expect("a message"));
+        data = rest;
+    }
+    found
+}
+
 /// The methods of our services, in the order of their names.
 pub(crate) fn methods() -> Vec<MethodDescriptor> {
     let pool = DescriptorPool::decode(slugline::grpc::DESCRIPTORS).expect("descriptors");
