@@ -396,6 +396,9 @@ fn table(out: &mut dyn Write, id: &str, answer: &pb::ClassifyResponse, decision:
             writeln!(out, "      {:+.3}  (before any word)", topic.bias)?;
         }
     }
+    if answer.decision() == pb::Decision::UnknownText {
+        writeln!(out, "  note: too little of the text is known; the topics are as likely as before any word is read")?;
+    }
     for warning in &answer.warnings {
         writeln!(out, "  note: {}", printable(&warning.message))?;
     }

@@ -93,7 +93,7 @@ impl Worker {
             }
         }
         let predicted = self.evaluation.add(scores.probabilities, &truth, scores.decision);
-        let assigned = model.assigned(scores.probabilities);
+        let assigned = scores.assigned(model);
         self.evaluation.add_assigned(&assigned, &truth);
         self.levels.add(scores.probabilities, &assigned, document.topics.iter().map(AsRef::as_ref));
         if scores.decision != Decision::UnknownText && !truth.contains(&predicted) {

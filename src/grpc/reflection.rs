@@ -1,7 +1,8 @@
 //! grpc.reflection, v1 and v1alpha: the server's descriptors, question by question.
 //!
-//! The messages and the service traits are tonic-reflection's. Its ready-made service is not used: it ends the stream with the
-//! first question that it cannot answer, where the protocol has an `error_response` for it, and knows of no extensions.
+//! The messages and the service traits are tonic-reflection's. Its ready-made service is not used:
+//! it ends the stream with the first question that it cannot answer, where the protocol has an
+//! `error_response` for it, and knows of no extensions.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::pin::Pin;
@@ -44,15 +45,16 @@ impl ReflectionService {
         let mut pool = DescriptorPool::new();
         let health = tonic_health::pb::FILE_DESCRIPTOR_SET;
         for set in [DESCRIPTORS, health, v1::FILE_DESCRIPTOR_SET, v1alpha::FILE_DESCRIPTOR_SET] {
-            // They are part of the binary: if they are good once, they are good always, and every test starts a server.
+            // They are part of the binary: if they are good once, they are good always, and every
+            // test starts a server.
             pool.decode_file_descriptor_set(set).expect("the compiled descriptors are valid");
         }
         let files = files_by_name(&pool);
         Self(Arc::new(Described { pool, files }))
     }
 
-    /// The answers to a stream of questions, of either version: their messages have the same fields. A question without an answer
-    /// is told so, and the stream goes on.
+    /// The answers to a stream of questions, of either version: their messages have the same
+    /// fields. A question without an answer is told so, and the stream goes on.
     fn answers<Q: Message + Default + 'static, A: Message + Default + 'static>(
         &self,
         questions: Request<Streaming<Q>>,

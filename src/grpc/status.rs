@@ -243,7 +243,8 @@ pub(super) fn message(error: ServiceError) -> tonic_types::Status {
 }
 
 /// tonic's own refusals as the API has them: of a message over the limit (OUT_OF_RANGE, or RESOURCE_EXHAUSTED for what only
-/// decompression showed), of none, of a part of one, of one that cannot be decompressed or decoded; anything else as it is, but cut.
+/// decompression showed), of none, of a part of one, of one that cannot be decompressed or decoded;
+/// anything else as it is, but cut.
 pub(super) fn of_transport(status: Status, limit: usize) -> Status {
     if !status.details().is_empty() {
         // One of ours.

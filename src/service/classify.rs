@@ -66,7 +66,7 @@ pub struct Classification {
     pub decision: Decision,
     /// The model that answered, "news/1".
     pub model: Arc<str>,
-    /// Words of the article.
+    /// Words of the article; [numbers](crate::text::is_number) are none.
     pub token_count: u32,
     /// Those the model knows.
     pub known_token_count: u32,
@@ -266,6 +266,8 @@ pub(super) fn check(text: ArticleText<'_>, language_code: &str, limits: &Limits,
 
 fn topics(loaded: &LoadedModel, scores: &Scores<'_>, query: &ClassifyQuery<'_>, limits: &Limits) -> Vec<TopicResult> {
     let (model, options) = (&loaded.model, query.options);
+    let has_several = model.labels() == Labels::Multiple;
+    let assigned = scores.assigned(model);
     let most = options.max_topics.map_or(usize::MAX, NonZeroUsize::get);
     let mut ranking = scores.ranking();
     ranking.truncate(most);
@@ -279,7 +281,7 @@ fn topics(loaded: &LoadedModel, scores: &Scores<'_>, query: &ClassifyQuery<'_>, 
             bias: 0.0,
             evidence: Vec::new(),
             other_evidence_weight: 0.0,
-            assigned: model.is_assigned(topic, scores.probabilities[topic]),
+            assigned: has_several.then(|| assigned.contains(&topic)),
         })
         .collect();
     if options.explain {
@@ -302,7 +304,7 @@ fn evidence_term(model: &TopicModel, part: Contribution, places: &BTreeMap<TermI
 /// The most and the least that is asked for hold for each level by itself.
 fn levels(model: &TopicModel, scores: &Scores<'_>, options: ClassifyOptions) -> Vec<LevelResult> {
     let has_several = model.labels() == Labels::Multiple;
-    let assigned = model.assigned(scores.probabilities);
+    let assigned = scores.assigned(model);
     let of_level = |level: &Level| {
         let broad_assigned = level.broader(&assigned);
         let topic = |(place, (name, probability)): (usize, (&String, f64))| BroadTopicResult {

@@ -8,7 +8,7 @@ use unicode_segmentation::UnicodeSegmentation as _;
 use super::ascii;
 use super::hash::TermHash;
 use super::normalize::{is_default_ignorable, normalize_into};
-use super::number::Numbers;
+use super::number::{Numbers, is_number};
 use super::punctuation::ascii_twin;
 
 /// The longest word that can be a term, in bytes after normalisation. What is longer is no language: encoded data, addresses.
@@ -34,6 +34,11 @@ pub enum Word<'a> {
 pub struct WordText<'a>(&'a [u8]);
 
 impl WordText<'_> {
+    /// Whether it is a number, as [`is_number`] has it.
+    pub fn is_number(self) -> bool {
+        is_number(self.0)
+    }
+
     /// Appends the word.
     pub fn append_to(self, out: &mut String) {
         // It is cut from valid UTF-8, and rewritten at ASCII bytes only: the check cannot fail.
@@ -82,6 +87,7 @@ pub struct Words<'a> {
     places: &'a [WordAt],
     /// Which of them are overlong.
     overlong: &'a [usize],
+    number_count: usize,
 }
 
 impl<'a> Words<'a> {
@@ -115,6 +121,11 @@ impl<'a> Words<'a> {
     /// Whether there is none.
     pub fn is_empty(self) -> bool {
         self.hashes.is_empty()
+    }
+
+    /// How many of them are numbers; overlong ones are none.
+    pub fn number_count(self) -> usize {
+        self.number_count
     }
 
     /// The word at a place among them, from 0 on.
@@ -216,6 +227,7 @@ pub(super) struct FoundWords {
     hashes: Vec<TermHash>,
     places: Vec<WordAt>,
     overlong: Vec<usize>,
+    number_count: usize,
 }
 
 impl FoundWords {
@@ -225,7 +237,8 @@ impl FoundWords {
     }
 
     fn words(&self) -> Words<'_> {
-        Words { text: &self.text, hashes: &self.hashes, places: &self.places, overlong: &self.overlong }
+        let Self { text, hashes, places, overlong, number_count } = self;
+        Words { text, hashes, places, overlong, number_count: *number_count }
     }
 
     /// Takes the word that a segment of normalised text is, if it is one.
@@ -254,6 +267,7 @@ impl FoundWords {
             self.places.push(WordAt { start: place.start, length: 0 });
             return;
         }
+        self.number_count += usize::from(is_number(stem));
         if numbers.rewrites(stem) {
             Numbers::rewrite(stem);
         }
@@ -267,6 +281,7 @@ impl FoundWords {
         self.hashes.clear();
         self.places.clear();
         self.overlong.clear();
+        self.number_count = 0;
     }
 
     /// The word taken last; none where none was.

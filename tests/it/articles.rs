@@ -401,6 +401,25 @@ async fn searches_are_filtered() {
 }
 
 #[tokio::test]
+async fn an_unknown_text_has_no_topic_and_is_found_by_none() {
+    let archive = Archive::start().await;
+    let unknown = draft("u", "match", &"qwxyz zzyzx ".repeat(20));
+    let stored = archive.put(unknown.clone()).await.expect("it is stored");
+    assert_eq!((stored.decision(), stored.topics), (pb::Decision::UnknownText, vec![]));
+    let batch = pb::BatchPutArticlesRequest { articles: vec![unknown] };
+    archive.articles().await.batch_put_articles(batch).await.expect("it is stored");
+    assert_eq!(archive.get("u").await.expect("it is there").topics, []);
+    let source = Some(Source::Article(article("match qwxyz zzyzx", "")));
+    let find = |topics| {
+        let filter = Some(pb::SimilarityFilter { topics, ..pb::SimilarityFilter::default() });
+        archive.find(pb::FindSimilarArticlesRequest { source: source.clone(), filter, ..like("") })
+    };
+    assert_eq!(ids(&find(vec![]).await.expect("results")), ["u"]);
+    let every = ["business", "health", "politics", "sport", "science_technology"].map(str::to_owned).to_vec();
+    assert!(ids(&find(every).await.expect("results")).is_empty());
+}
+
+#[tokio::test]
 async fn what_is_over_the_bound_is_refused() {
     let server = full().await;
     let mut similar = SimilarityServiceClient::new(server.channel().await);

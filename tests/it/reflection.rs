@@ -1,4 +1,5 @@
-//! Reflection over the wire, in both of its versions: every question of a stream has its own answer.
+//! Reflection over the wire, in both of its versions: every question of a stream has its own
+//! answer.
 
 use prost_reflect::DescriptorPool;
 use prost_reflect::prost::Message as _;
