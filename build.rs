@@ -21,10 +21,9 @@ fn compile_protos(out: &Path) -> Result<(), Box<dyn Error>> {
         fs::read_dir("proto/slugline/v1")?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
     protos.sort();
     let mut compiler = protox::Compiler::new(["proto"])?;
-    compiler.include_imports(true).include_source_info(true).open_files(&protos)?;
-    // Encoded by the compiler: decoded, descriptors lose the options that prost does not know.
+    compiler.include_source_info(true).include_imports(true).open_files(&protos)?;
+    // Encoded by protox: prost drops the options that it does not know, such as field_behavior.
     fs::write(out.join("descriptors.bin"), compiler.encode_file_descriptor_set())?;
-    let descriptors = compiler.file_descriptor_set();
     // The codec finds the bounds of a message by its name.
     let mut names = tonic_prost_build::Config::new();
     names.enable_type_names();
@@ -33,7 +32,7 @@ fn compile_protos(out: &Path) -> Result<(), Box<dyn Error>> {
         // In the order of their keys, so that a message always has the same bytes.
         .btree_map(".")
         .codec_path("crate::grpc::codec::BoundedCodec")
-        .compile_fds_with_config(descriptors, names)?;
+        .compile_fds_with_config(compiler.file_descriptor_set(), names)?;
     Ok(())
 }
 

@@ -195,7 +195,7 @@ fn ranking(criterion: &mut Criterion) {
     let index = MemoryIndex::default();
     let put = |(number, article): (usize, &Article)| {
         let id = format!("article-{number}").parse().expect("an id");
-        Write::Put(Box::new(ArchivedArticle::new(id, article.text())))
+        Write::put(ArchivedArticle::new(id, article.text()))
     };
     let (sender, outcomes) = mpsc::channel();
     let done = move |outcome| sender.send(outcome).expect("the receiver is there");

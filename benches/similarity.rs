@@ -81,7 +81,7 @@ async fn run(data: &Path) -> anyhow::Result<()> {
     for (number, article) in articles.iter().enumerate().take(LONE_PUTS) {
         let article = renamed(article, &format!("lone-{number}"));
         let started = Instant::now();
-        client.put_article(pb::PutArticleRequest { article: Some(article) }).await?;
+        client.put_article(pb::PutArticleRequest { article: Some(article), create_only: false }).await?;
         lone.push(started.elapsed());
     }
     lone.sort();
@@ -153,8 +153,10 @@ fn read(data: &Path) -> anyhow::Result<Vec<pb::ArchivedArticle>> {
 }
 
 async fn import(channel: &Channel, articles: &[pb::ArchivedArticle]) -> anyhow::Result<()> {
-    let messages: Vec<pb::ImportArticlesRequest> =
-        articles.chunks(ARTICLES_A_MESSAGE).map(|articles| pb::ImportArticlesRequest { articles: articles.to_vec() }).collect();
+    let messages: Vec<pb::ImportArticlesRequest> = articles
+        .chunks(ARTICLES_A_MESSAGE)
+        .map(|articles| pb::ImportArticlesRequest { articles: articles.to_vec(), create_only: false })
+        .collect();
     let answer = ArticleServiceClient::new(channel.clone()).import_articles(tokio_stream::iter(messages)).await?.into_inner();
     anyhow::ensure!(answer.accepted_count as usize == articles.len(), "{} were accepted", answer.accepted_count);
     Ok(())
@@ -167,7 +169,7 @@ async fn put_steadily(channel: Channel, articles: Vec<pb::ArchivedArticle>) {
         ticks.tick().await;
         let mut client = ArticleServiceClient::new(channel.clone());
         let article = Some(renamed(article, &format!("new-{number}")));
-        tokio::spawn(async move { client.put_article(pb::PutArticleRequest { article }).await });
+        tokio::spawn(async move { client.put_article(pb::PutArticleRequest { article, create_only: false }).await });
     }
 }
 

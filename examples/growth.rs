@@ -146,7 +146,7 @@ fn search(sizes: &[usize], mut publish: impl FnMut(&[Search]) -> anyhow::Result<
                 // Half of the articles are headlines with a line below, half have some paragraphs.
                 let body = text(&mut random, if number.is_multiple_of(2) { 300 } else { 1_500 });
                 let id = format!("article-{number:07}").parse().expect("an id");
-                ArchiveWrite::Put(Box::new(ArchivedArticle::new(id, ArticleText { title: "", body: &body })))
+                ArchiveWrite::put(ArchivedArticle::new(id, ArticleText { title: "", body: &body }))
             };
             let batch = (stored..stored + count).map(article).collect();
             let sender = sender.clone();

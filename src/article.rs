@@ -222,6 +222,8 @@ impl Limits {
     /// The longest language code, in bytes: what every tag that is registered fits in, and a variant or two (RFC 5646, section
     /// 4.4.1).
     pub const LANGUAGE_CODE_BYTES: usize = 35;
+    /// The longest etag in a request, in bytes; those that the archive gives are shorter.
+    pub const ETAG_BYTES: usize = 64;
     /// The longest model's name in a request, in bytes: 64 for the name, and a version.
     pub const MODEL_NAME_BYTES: usize = 75;
     /// The longest page token, in bytes: twice what the longest id takes.

@@ -75,6 +75,9 @@ pub(super) enum Command {
         /// The articles' ids
         #[arg(value_name = "ID", required = true)]
         ids: Vec<String>,
+        /// Take it for done if there is no article of an id
+        #[arg(long)]
+        allow_missing: bool,
     },
 }
 
@@ -105,6 +108,9 @@ pub(super) struct PutArguments {
     /// A label, KEY=VALUE; may be given several times
     #[arg(long, value_name = "KEY=VALUE", value_parser = label)]
     label: Vec<(String, String)>,
+    /// Fail if there is an article of this id
+    #[arg(long)]
+    create_only: bool,
     /// The text: its first line is the title if an empty line follows it, or it is JSON if the file's
     /// name ends in .json; "-" is standard input
     #[arg(value_name = "FILE", default_value = "-")]
@@ -123,7 +129,7 @@ pub(super) fn run(command: Command) -> anyhow::Result<()> {
         Command::Put(arguments) => put(arguments),
         Command::Get { server, id } => get(&server, id),
         Command::List { server, limit, json } => list(&server, limit, json),
-        Command::Delete { server, ids } => delete(&server, &ids),
+        Command::Delete { server, ids, allow_missing } => delete(&server, ids, allow_missing),
     }
 }
 
@@ -183,7 +189,7 @@ fn read(
     let pending = Mutex::new((Vec::new(), 0));
     let is_cut_off = std::sync::atomic::AtomicBool::new(false);
     let send = |articles: Vec<pb::ArchivedArticle>| {
-        messages.blocking_send(pb::ImportArticlesRequest { articles }).map_err(|_| {
+        messages.blocking_send(pb::ImportArticlesRequest { articles, create_only: false }).map_err(|_| {
             is_cut_off.store(true, std::sync::atomic::Ordering::Relaxed);
             Hangup.to_string()
         })
@@ -243,6 +249,7 @@ fn put(arguments: PutArguments) -> anyhow::Result<()> {
             labels: arguments.label.into_iter().collect(),
             ..pb::ArchivedArticle::default()
         }),
+        create_only: arguments.create_only,
     };
     let remote = Remote::connect(&arguments.server.server)?;
     let stored = remote.ask(ArticleServiceClient::new(remote.channel()).put_article(request))?;
@@ -303,11 +310,12 @@ pub(super) fn headline(article: &pb::ArchivedArticle) -> &str {
     if title.is_empty() { article.body.trim().lines().next().unwrap_or("") } else { title }
 }
 
-fn delete(server: &Server, ids: &[String]) -> anyhow::Result<()> {
+fn delete(server: &Server, ids: Vec<String>, allow_missing: bool) -> anyhow::Result<()> {
     let remote = Remote::connect(&server.server)?;
     let mut client = ArticleServiceClient::new(remote.channel());
     for id in ids {
-        remote.ask(client.delete_article(pb::DeleteArticleRequest { id: id.clone() })).with_context(|| id.clone())?;
+        let request = pb::DeleteArticleRequest { id: id.clone(), allow_missing, etag: String::new() };
+        remote.ask(client.delete_article(request)).with_context(|| id)?;
     }
     Ok(())
 }

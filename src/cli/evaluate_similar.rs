@@ -143,7 +143,7 @@ fn read(inputs: &[Input], relevant: Relevant, indexes: &[&dyn SimilarityIndex]) 
                 // Ids of our own: those of the files may come twice.
                 let id: ArticleId = format!("{:08}", articles.ids.len()).parse().map_err(|error| format!("{error}"))?;
                 articles.ids.push(id.clone());
-                batch.push(Write::Put(Box::new(ArchivedArticle::new(id, document.text()))));
+                batch.push(Write::put(ArchivedArticle::new(id, document.text())));
                 if batch.len() >= BATCH { put(std::mem::take(batch)) } else { Ok(()) }
             },
         )

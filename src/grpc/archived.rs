@@ -15,6 +15,7 @@ impl From<pb::ArchivedArticle> for ArticleDraft {
 impl From<ArchivedArticle> for pb::ArchivedArticle {
     fn from(article: ArchivedArticle) -> Self {
         Self {
+            etag: article.etag(),
             id: article.id.into(),
             title: article.title,
             body: article.body,

@@ -5,14 +5,14 @@ use std::thread;
 
 use tonic::{Request, Response, Status, Streaming};
 
-use super::calls::{CancelOnDrop, large_work, missing, off_the_workers};
+use super::calls::{CancelOnDrop, in_the_background, large_work, missing, off_the_workers};
 use super::page_token::{Binding, not_ours};
 use super::pb::article_service_server::ArticleService;
 use super::server::App;
-use super::writes::submit;
+use super::writes::{done, precondition, submit};
 use super::{archived, pb, status};
 use crate::article::Limits;
-use crate::index::{ArchivedArticle, ArticleId, Write, WriteOutcome};
+use crate::index::{ArchivedArticle, ArticleId, Precondition, Write, WriteOutcome};
 use crate::service::{ArticleDraft, FieldViolation, ServiceError, admit, admit_all, article_id};
 
 /// Articles on a page when the request does not say.
@@ -87,6 +87,7 @@ fn stored(article: &ArchivedArticle, outcome: WriteOutcome) -> pb::PutArticleRes
         topics: archived::topics(article.topics.clone()),
         model: article.model.clone(),
         decision: archived::decision(article.reliance).into(),
+        etag: article.etag(),
     }
 }
 
@@ -94,8 +95,10 @@ fn put_outcome(outcome: WriteOutcome) -> pb::PutOutcome {
     match outcome {
         WriteOutcome::Created => pb::PutOutcome::Created,
         WriteOutcome::Replaced => pb::PutOutcome::Replaced,
-        // A put never has these.
-        WriteOutcome::Deleted | WriteOutcome::Absent => pb::PutOutcome::Unspecified,
+        // A put that stored something has none of these.
+        WriteOutcome::Deleted | WriteOutcome::Absent | WriteOutcome::Exists | WriteOutcome::Changed => {
+            pb::PutOutcome::Unspecified
+        }
     }
 }
 
@@ -115,18 +118,20 @@ impl App {
     async fn put_article(self: &Arc<Self>, request: pb::PutArticleRequest) -> Result<pb::PutArticleResponse, ServiceError> {
         self.check_ready()?;
         let index = self.archive()?;
-        let draft: ArticleDraft = request.article.ok_or_else(|| missing("article"))?.into();
+        let mut article = request.article.ok_or_else(|| missing("article"))?;
+        let condition = precondition(request.create_only, std::mem::take(&mut article.etag), "article")?;
+        let draft: ArticleDraft = article.into();
         let app = Arc::clone(self);
         let place = large_work(draft.title.len() + draft.body.len(), 1).await;
-        let (article, submitted) = off_the_workers(move || {
+        let is_large = place.is_some();
+        let work = move || {
             let _place = place;
             let article = app.models.with(|set| admit(set.default_entry(), draft, &app.limits, "article"))?;
-            let submitted = submit(&*index, vec![Write::Put(Box::new(article.clone()))])?;
+            let submitted = submit(&*index, vec![Write::put(article.clone()).only_if(condition)])?;
             Ok::<_, ServiceError>((article, submitted))
-        })
-        .await??;
-        let outcomes = submitted.outcomes().await?;
-        Ok(stored(&article, outcomes[0]))
+        };
+        let (article, submitted) = if is_large { in_the_background(work).await?? } else { off_the_workers(work).await?? };
+        Ok(stored(&article, done(submitted.outcome().await?, article.id.as_str())?))
     }
 
     async fn put_articles(
@@ -141,24 +146,28 @@ impl App {
         let cancelled = CancelOnDrop::default();
         let flag = cancelled.flag();
         let place = large_work(largest(&request.articles), usize::MAX).await;
-        let (admitted, submitted) = off_the_workers(move || {
+        let (admitted, submitted) = in_the_background(move || {
             let _held = (permit, place);
-            let drafts = request.articles.into_iter().map(Into::into).collect();
             let path = |place| format!("articles[{place}]");
+            let (conditions, drafts) = conditional(request.articles, request.create_only, path);
             let threads = thread::available_parallelism().map_or(1, usize::from);
             let admitted = app.models.with(|set| admit_all(set.default_entry(), drafts, &app.limits, path, threads, &flag))?;
-            let writes = admitted.iter().flatten().cloned().map(|article| Write::Put(Box::new(article))).collect();
-            let submitted = submit(&*index, writes)?;
+            let admitted = admitted.into_iter().zip(conditions);
+            let admitted: Vec<_> = admitted.map(|(article, condition)| Ok((article?, condition?))).collect();
+            let writes = admitted.iter().flatten();
+            let writes = writes.map(|(article, condition)| Write::put(article.clone()).only_if(condition.clone()));
+            let submitted = submit(&*index, writes.collect())?;
             Ok::<_, ServiceError>((admitted, submitted))
         })
         .await??;
         let mut outcomes = submitted.outcomes().await?.into_iter();
         let results = admitted.into_iter().map(|article| {
             use pb::batch_put_articles_result::Result as Wire;
-            let result = match article {
-                Ok(article) => Wire::Stored(stored(&article, outcomes.next().unwrap_or(WriteOutcome::Absent))),
-                Err(error) => Wire::Error(status::message(error)),
-            };
+            let stored = article.and_then(|(article, _)| {
+                let outcome = outcomes.next().unwrap_or(WriteOutcome::Absent);
+                Ok(stored(&article, done(outcome, article.id.as_str())?))
+            });
+            let result = stored.map_or_else(|error| Wire::Error(status::message(error)), Wire::Stored);
             pb::BatchPutArticlesResult { result: Some(result) }
         });
         Ok(pb::BatchPutArticlesResponse { results: results.collect() })
@@ -212,11 +221,9 @@ impl App {
         self.check_ready()?;
         let index = self.archive()?;
         let id = article_id(&request.id, "id")?;
-        let submitted = off_the_workers(move || submit(&*index, vec![Write::Delete(id)])).await??;
-        match submitted.outcomes().await?.first() {
-            Some(WriteOutcome::Deleted) => Ok(pb::DeleteArticleResponse {}),
-            _ => Err(ServiceError::ArticleNotFound { id: request.id }),
-        }
+        let condition = precondition(false, request.etag, "")?;
+        let submitted = off_the_workers(move || submit(&*index, vec![Write::delete(id).only_if(condition)])).await??;
+        deleted(submitted.outcome().await?, &request.id, request.allow_missing)
     }
 
     async fn delete_articles(
@@ -229,20 +236,42 @@ impl App {
         let _permit = self.batches.enter()?;
         let ids: Vec<Result<ArticleId, ServiceError>> =
             request.ids.iter().enumerate().map(|(place, id)| article_id(id, &format!("ids[{place}]"))).collect();
-        let writes = ids.iter().flatten().cloned().map(Write::Delete).collect();
+        let writes = ids.iter().flatten().cloned().map(Write::delete).collect();
         let submitted = off_the_workers(move || submit(&*index, writes)).await??;
         let mut outcomes = submitted.outcomes().await?.into_iter();
         let results = ids.into_iter().map(|id| {
             use pb::batch_delete_articles_result::Result as Wire;
-            let result = match id.map(|id| (id, outcomes.next())) {
-                Ok((_, Some(WriteOutcome::Deleted))) => Wire::Deleted(pb::DeleteArticleResponse {}),
-                Ok((id, _)) => Wire::Error(status::message(ServiceError::ArticleNotFound { id: id.into() })),
-                Err(error) => Wire::Error(status::message(error)),
+            let outcome = |id: ArticleId| {
+                let outcome = outcomes.next().unwrap_or(WriteOutcome::Absent);
+                deleted(outcome, id.as_str(), request.allow_missing)
             };
+            let result = id.and_then(outcome);
+            let result = result.map_or_else(|error| Wire::Error(status::message(error)), Wire::Deleted);
             pb::BatchDeleteArticlesResult { result: Some(result) }
         });
         Ok(pb::BatchDeleteArticlesResponse { results: results.collect() })
     }
+}
+
+/// What is said of an article that was to be removed.
+fn deleted(outcome: WriteOutcome, id: &str, allow_missing: bool) -> Result<pb::DeleteArticleResponse, ServiceError> {
+    match done(outcome, id) {
+        Err(ServiceError::ArticleNotFound { .. }) if allow_missing => Ok(pb::DeleteArticleResponse {}),
+        outcome => outcome.map(|_| pb::DeleteArticleResponse {}),
+    }
+}
+
+/// The articles of a request, and each one's condition. `path` says where it stands there.
+pub(super) fn conditional(
+    articles: Vec<pb::ArchivedArticle>,
+    create_only: bool,
+    path: impl Fn(usize) -> String,
+) -> (Vec<Result<Precondition, ServiceError>>, Vec<ArticleDraft>) {
+    let of_article = |(place, mut article): (usize, pb::ArchivedArticle)| {
+        let etag = std::mem::take(&mut article.etag);
+        (precondition(create_only, etag, &path(place)), article.into())
+    };
+    articles.into_iter().enumerate().map(of_article).unzip()
 }
 
 /// The size of the largest article, in bytes.

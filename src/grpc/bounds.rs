@@ -60,6 +60,7 @@ const MODEL_NAME: (usize, &str) = (Limits::MODEL_NAME_BYTES, "max_model_name_byt
 const PAGE_TOKEN: (usize, &str) = (Limits::PAGE_TOKEN_BYTES, "max_page_token_bytes");
 const ARTICLE_ID: (usize, &str) = (ArticleId::MAX_BYTES, "max_article_id_bytes");
 const REQUEST_ID: (usize, &str) = (Limits::REQUEST_ID_BYTES, "max_request_id_bytes");
+const ETAG: (usize, &str) = (Limits::ETAG_BYTES, "max_etag_bytes");
 const SOURCE: (usize, &str) = (Limits::SOURCE_BYTES, "max_source_bytes");
 const LABEL_KEY: (usize, &str) = (Limits::LABEL_KEY_BYTES, "max_label_key_bytes");
 const LABEL_VALUE: (usize, &str) = (Limits::LABEL_VALUE_BYTES, "max_label_value_bytes");
@@ -100,12 +101,14 @@ pub const BOUNDS: &[Bound] = &[
     row(("ArchivedArticle.LabelsEntry", "value"), Bytes, LABEL_VALUE, UseCase),
     row(("ArchivedArticle", "topics"), Items, TOPICS, Decoder),
     row(("ArchivedArticle", "model"), Bytes, MODEL_NAME, Decoder),
+    row(("ArchivedArticle", "etag"), Bytes, ETAG, Decoder),
     row(("ArticleTopic", "name"), Bytes, TOPIC_NAME, Decoder),
     row(("BatchPutArticlesRequest", "articles"), Items, BATCH, Decoder),
     row(("ImportArticlesRequest", "articles"), Items, BATCH, Decoder),
     row(("GetArticleRequest", "id"), Bytes, ARTICLE_ID, UseCase),
     row(("ListArticlesRequest", "page_token"), Bytes, PAGE_TOKEN, Decoder),
     row(("DeleteArticleRequest", "id"), Bytes, ARTICLE_ID, UseCase),
+    row(("DeleteArticleRequest", "etag"), Bytes, ETAG, Decoder),
     row(("BatchDeleteArticlesRequest", "ids"), Items, BATCH, Decoder),
     row(("BatchDeleteArticlesRequest", "ids"), Bytes, ARTICLE_ID, UseCase),
     row(("FindSimilarArticlesRequest", "article_id"), Bytes, ARTICLE_ID, UseCase),

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::task::JoinHandle;
 
 use super::call::Call;
 use crate::service::{FieldViolation, ServiceError};
@@ -26,7 +27,8 @@ impl Drop for CancelOnDrop {
     }
 }
 
-/// Does work where it may take long. It goes on when the call is gone, and what the call holds of the budget is held until then.
+/// Does work where it may wait for a disk or a lock. It goes on when the call is gone, and what the call holds of the budget is
+/// held until then.
 pub(super) async fn off_the_workers<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, ServiceError> {
     let call = Call::current();
     let work = move || {
@@ -34,6 +36,21 @@ pub(super) async fn off_the_workers<T: Send + 'static>(work: impl FnOnce() -> T 
         work()
     };
     tokio::task::spawn_blocking(work).await.map_err(|error| ServiceError::Internal(error.to_string()))
+}
+
+/// The same for work that takes long: it lets small calls go first.
+pub(super) async fn in_the_background<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, ServiceError> {
+    background(work).await.map_err(|error| ServiceError::Internal(error.to_string()))
+}
+
+/// The same for who does not wait for it at once.
+pub(super) fn background<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+    let Some(call) = Call::current() else { return tokio::task::spawn_blocking(work) };
+    let peer = Arc::clone(call.peer());
+    peer.background().spawn(move || {
+        let _call = call;
+        work()
+    })
 }
 
 /// From this size on, an article takes longer than others should wait for it on an async worker, and memory that counts: while

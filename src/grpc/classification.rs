@@ -13,7 +13,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::answer_body::ANSWER_FACTOR;
 use super::call::{Call, Charge};
-use super::calls::{CancelOnDrop, LARGE_ARTICLE_BYTES, large_work, missing, off_the_workers, start_of};
+use super::calls::{CancelOnDrop, LARGE_ARTICLE_BYTES, in_the_background, large_work, missing, start_of};
 use super::layers::{Deadline, expired};
 use super::pb::classification_service_server::ClassificationService;
 use super::server::App;
@@ -99,7 +99,7 @@ impl App {
         }
         let app = Arc::clone(self);
         let place = large_work(size, 1).await;
-        off_the_workers(move || {
+        in_the_background(move || {
             let _place = place;
             app.classify_here(&request)
         })
@@ -138,7 +138,7 @@ impl App {
         let largest = request.articles.iter().map(|article| article.title.len() + article.body.len()).max();
         let place = large_work(largest.unwrap_or(0), usize::MAX).await;
         let charge = Call::current().map(|call| call.charge(0)).transpose().map_err(|_| ServiceError::NoRoom)?;
-        off_the_workers(move || {
+        in_the_background(move || {
             let _held = (permit, place);
             app.batch_here(&request, options, charge, &flag)
         })

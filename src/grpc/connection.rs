@@ -15,6 +15,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
+use super::background::Background;
 use super::budget::{Budget, Share};
 use super::call::CallExecutor;
 use super::layers::Calls;
@@ -81,6 +82,8 @@ pub(super) struct Transport {
     /// How many connections were not taken since the start.
     pub(super) untaken: AtomicU64,
     pub(super) is_draining: AtomicBool,
+    /// Threads for work that takes long.
+    pub(super) background: Background,
 }
 
 impl Transport {
@@ -141,6 +144,11 @@ impl Peer {
 
     pub(super) fn timeouts(&self) -> &Timeouts {
         &self.transport.timeouts
+    }
+
+    /// Threads for work that takes long.
+    pub(super) fn background(&self) -> &Background {
+        &self.transport.background
     }
 
     /// How many connections the server has not taken since its start.

@@ -1,6 +1,6 @@
 //! ImportArticles: a stream of any length, of which no more than a bounded part is held.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::thread;
 
@@ -8,14 +8,14 @@ use prost::Message as _;
 use tokio::task::JoinHandle;
 use tonic::{Status, Streaming};
 
-use super::articles::largest;
+use super::articles::{conditional, largest};
 use super::call::{Call, Charge};
-use super::calls::{CancelOnDrop, large_work, start_of};
+use super::calls::{CancelOnDrop, background, large_work, start_of};
 use super::request_body::REQUEST_FACTOR;
 use super::server::App;
-use super::writes::{Submitted, submit_in_turn, try_submit};
+use super::writes::{Submitted, done, submit_in_turn, try_submit};
 use super::{pb, status};
-use crate::index::{ArticleId, SimilarityIndex, Write, WriteOutcome};
+use crate::index::{ArticleId, Precondition, SimilarityIndex, Write, WriteOutcome};
 use crate::service::{ServiceError, admit_all};
 
 /// How many articles that an import rejected are named.
@@ -61,12 +61,16 @@ struct Import {
     sent: usize,
     in_work: Vec<InWork>,
     /// What was given to the archive, and is not known to be durable yet.
-    submitted: VecDeque<Submitted>,
+    submitted: VecDeque<(Submitted, Vec<Sent>)>,
     replaced: usize,
     rejected_count: usize,
-    rejections: Vec<pb::RejectedArticle>,
+    /// The first of them, by their places.
+    rejections: BTreeMap<usize, pb::RejectedArticle>,
     cancelled: CancelOnDrop,
 }
+
+/// An article's place in the import, and its id.
+type Sent = (usize, String);
 
 /// A message that is worked on.
 struct InWork {
@@ -79,7 +83,9 @@ struct InWork {
 struct Worked {
     /// Its writes, where the archive had no room for them.
     submitted: Result<Submitted, Vec<Write>>,
-    rejected: Vec<(usize, String, ServiceError)>,
+    /// What they are writes of; empty where none has a condition that may fail.
+    sent: Vec<Sent>,
+    rejected: Vec<(Sent, ServiceError)>,
 }
 
 impl Import {
@@ -110,20 +116,26 @@ impl Import {
         let ids = request.articles.iter().map(|article| article.id.clone()).collect();
         let flag = self.cancelled.flag();
         let archive = Arc::clone(&index);
-        let work = tokio::task::spawn_blocking(move || {
+        let work = background(move || {
             let _held = held;
             let ids: Vec<String> = request.articles.iter().map(|article| article.id.clone()).collect();
-            let drafts = request.articles.into_iter().map(Into::into).collect();
             let path = |place| format!("articles[{}]", first + place);
+            let (conditions, drafts) = conditional(request.articles, request.create_only, path);
             let admitted = app.models.with(|set| admit_all(set.default_entry(), drafts, &app.limits, path, 1, &flag))?;
-            let (mut writes, mut rejected) = (Vec::with_capacity(admitted.len()), Vec::new());
-            for (place, (article, id)) in admitted.into_iter().zip(ids).enumerate() {
-                match article {
-                    Ok(article) => writes.push(Write::Put(Box::new(article))),
-                    Err(error) => rejected.push((first + place, id, error)),
+            let (mut writes, mut sent, mut rejected) = (Vec::with_capacity(admitted.len()), Vec::new(), Vec::new());
+            for ((article, condition), id) in admitted.into_iter().zip(conditions).zip((first..).zip(ids)) {
+                match article.and_then(|article| Ok(Write::put(article).only_if(condition?))) {
+                    Ok(write) => {
+                        writes.push(write);
+                        sent.push(id);
+                    }
+                    Err(error) => rejected.push((id, error)),
                 }
             }
-            Ok(Worked { submitted: try_submit(&*index, writes), rejected })
+            if writes.iter().all(|write| write.precondition == Precondition::None) {
+                sent.clear();
+            }
+            Ok(Worked { submitted: try_submit(&*index, writes), sent, rejected })
         });
         self.in_work.push(InWork { ids, index: archive, work });
     }
@@ -137,26 +149,39 @@ impl Import {
                 Ok(submitted) => submitted,
                 Err(writes) => submit_in_turn(&index, writes).await?,
             };
-            self.submitted.push_back(submitted);
+            self.submitted.push_back((submitted, worked.sent));
             self.acknowledge_down_to(MAX_SUBMITTED).await?;
-            for (index, id, error) in worked.rejected {
-                self.rejected_count += 1;
-                if self.rejections.len() < MAX_REJECTIONS {
-                    let id = start_of(id, ArticleId::MAX_BYTES);
-                    let error = Some(status::message(error));
-                    self.rejections.push(pb::RejectedArticle { index: wide(index), id, error });
-                }
+            for (sent, error) in worked.rejected {
+                self.reject(sent, error);
             }
         }
         Ok(())
     }
 
+    fn reject(&mut self, (index, id): Sent, error: ServiceError) {
+        self.rejected_count += 1;
+        let last = self.rejections.last_key_value().map(|(last, _)| *last);
+        if self.rejections.len() >= MAX_REJECTIONS && last.is_some_and(|last| last < index) {
+            return;
+        }
+        let (id, error) = (start_of(id, ArticleId::MAX_BYTES), Some(status::message(error)));
+        self.rejections.insert(index, pb::RejectedArticle { index: wide(index), id, error });
+        if self.rejections.len() > MAX_REJECTIONS {
+            self.rejections.pop_last();
+        }
+    }
+
     /// Waits until no more than so many messages wait for the archive.
     async fn acknowledge_down_to(&mut self, count: usize) -> Result<(), ServiceError> {
         while self.submitted.len() > count {
-            let Some(submitted) = self.submitted.pop_front() else { break };
+            let Some((submitted, sent)) = self.submitted.pop_front() else { break };
             let outcomes = submitted.outcomes().await?;
             self.replaced += outcomes.iter().filter(|outcome| **outcome == WriteOutcome::Replaced).count();
+            for (sent, outcome) in sent.into_iter().zip(outcomes) {
+                if let Err(error) = done(outcome, &sent.1) {
+                    self.reject(sent, error);
+                }
+            }
         }
         Ok(())
     }
@@ -167,7 +192,7 @@ impl Import {
             accepted_count: wide(self.sent - self.rejected_count),
             replaced_count: wide(self.replaced),
             rejected_count: wide(self.rejected_count),
-            rejections: self.rejections,
+            rejections: self.rejections.into_values().collect(),
         })
     }
 }

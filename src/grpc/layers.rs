@@ -20,8 +20,10 @@ use tower::Service as _;
 use super::answer_body::AnswerBody;
 use super::budget::Rank;
 use super::call::Call;
+use super::inflate::PlainBody;
 use super::methods::Methods;
 use super::request_body::RequestBody;
+use super::router::NAME_MESSAGE_BYTES;
 use super::status;
 use crate::service::ServiceError;
 
@@ -67,8 +69,11 @@ impl hyper::service::Service<Request<Incoming>> for Calls {
             let response = match refusal(&request).or_else(|| refuse_for_room(&call, method.rank)) {
                 Some(refusal) => refusal,
                 None => {
-                    let request = request.map(|body| RequestBody::new(body, Arc::clone(&call), method.is_request_stream));
-                    answer(routes, request, message_bytes).await
+                    let limit = if method.is_short { NAME_MESSAGE_BYTES.min(message_bytes) } else { message_bytes };
+                    let (mut head, body) = request.into_parts();
+                    let body = RequestBody::new(body, Arc::clone(&call), method.is_request_stream);
+                    let body = PlainBody::new(body, &mut head.headers, &call, limit);
+                    answer(routes, Request::from_parts(head, body), message_bytes).await
                 }
             };
             Ok(response.map(|body| AnswerBody::new(body, call)))
@@ -106,7 +111,7 @@ fn refuse_for_room(call: &Call, rank: Rank) -> Option<Response<Body>> {
     call.open(rank).is_err().then(|| status::budget_exhausted().into_http())
 }
 
-async fn answer(mut routes: Routes, mut request: Request<RequestBody>, limit: usize) -> Response<Body> {
+async fn answer(mut routes: Routes, mut request: Request<PlainBody>, limit: usize) -> Response<Body> {
     let deadline = take_timeout(request.headers_mut()).map(|timeout| Instant::now() + timeout);
     if let Some(deadline) = deadline {
         request.extensions_mut().insert(Deadline(deadline));

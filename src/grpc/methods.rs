@@ -16,13 +16,15 @@ const VITAL: [&str; 2] = ["/grpc.health.v1.Health/Check", "/slugline.v1.ServerSe
 pub(super) struct Method {
     /// Whether the request is a stream.
     pub(super) is_request_stream: bool,
+    /// Whether a request holds no more than a name.
+    pub(super) is_short: bool,
     /// How far into the budget its calls may go.
     pub(super) rank: Rank,
 }
 
 impl Method {
     /// What is not in the descriptors: it is refused, and costs little until then.
-    const UNKNOWN: Self = Self { is_request_stream: false, rank: Rank::Small };
+    const UNKNOWN: Self = Self { is_request_stream: false, is_short: true, rank: Rank::Small };
 }
 
 /// The methods by path.
@@ -48,7 +50,8 @@ impl Methods {
                             (false, true) => Rank::Large,
                             (false, false) => Rank::Small,
                         };
-                        methods.insert(path, Method { is_request_stream, rank });
+                        let is_short = rank == Rank::Vital || file.package() != "slugline.v1";
+                        methods.insert(path, Method { is_request_stream, is_short, rank });
                     }
                 }
             }

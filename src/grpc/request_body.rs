@@ -99,6 +99,11 @@ impl Body for RequestBody {
         body.settle();
         match Pin::new(&mut body.inner).poll_frame(context) {
             Poll::Pending => body.poll_patience(context).map(|status| Some(Err(status))),
+            // tonic takes the end behind a prefix for the end of the message before it.
+            Poll::Ready(None) if body.framing.unfinished > 0 => {
+                body.framing.unfinished = 0;
+                Poll::Ready(Some(Err(status::incomplete_message())))
+            }
             Poll::Ready(None) => Poll::Ready(None),
             Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(Status::from_error(Box::new(error))))),
             Poll::Ready(Some(Ok(frame))) => {

@@ -13,6 +13,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
 pub(super) use super::app::App;
+use super::background::Background;
 use super::budget::Budget;
 use super::calls::large_places;
 use super::connection::Transport;
@@ -77,6 +78,9 @@ pub enum ServerError {
     /// The archive cannot be opened.
     #[error(transparent)]
     Archive(#[from] OpenArchiveError),
+    /// There is no room for threads.
+    #[error("cannot start the threads of the server")]
+    Threads(#[source] io::Error),
     /// A task of the server ended unexpectedly.
     #[error("a task of the server failed: {0}")]
     Task(String),
@@ -120,7 +124,7 @@ impl BoundServer {
         on_serving: impl FnOnce() + Send + 'static,
     ) -> Result<(), ServerError> {
         let app = Arc::new(App::new(self.config.limits));
-        let transport = Arc::new(transport(&self.config.limits));
+        let transport = Arc::new(transport(&self.config.limits, Background::new().map_err(ServerError::Threads)?));
         let (stop, stopped) = watch::channel(false);
         let mut serving = {
             let calls = Calls::new(routes(&app), Methods::new(), app.limits.message_bytes);
@@ -174,7 +178,7 @@ fn finished(outcome: Result<(), tokio::task::JoinError>) -> Result<(), ServerErr
     outcome.map_err(|error| ServerError::Task(error.to_string()))
 }
 
-fn transport(limits: &Limits) -> Transport {
+fn transport(limits: &Limits, background: Background) -> Transport {
     Transport {
         budget: Budget::new(limits.budget_bytes, limits.connection_bytes),
         timeouts: limits.timeouts,
@@ -184,6 +188,7 @@ fn transport(limits: &Limits) -> Transport {
         open: AtomicUsize::new(0),
         untaken: AtomicU64::new(0),
         is_draining: AtomicBool::new(false),
+        background,
     }
 }
 

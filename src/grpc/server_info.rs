@@ -82,6 +82,7 @@ fn limits(limits: &Limits) -> pb::Limits {
         max_concurrent_imports: narrow(limits.concurrent_imports),
         max_concurrent_searches: narrow(limits.concurrent_searches),
         max_language_code_bytes: narrow(Limits::LANGUAGE_CODE_BYTES),
+        max_etag_bytes: narrow(Limits::ETAG_BYTES),
         max_model_name_bytes: narrow(Limits::MODEL_NAME_BYTES),
         max_page_token_bytes: narrow(Limits::PAGE_TOKEN_BYTES),
         max_source_bytes: narrow(Limits::SOURCE_BYTES),

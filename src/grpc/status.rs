@@ -42,11 +42,9 @@ pub(super) fn status(error: ServiceError) -> Status {
             let details = info("MODEL_FAILED", [("model", name), ("failure", reason)]);
             bounded(Code::FailedPrecondition, message, details)
         }
-        ServiceError::ArticleNotFound { id } => {
-            let mut details = info("ARTICLE_NOT_FOUND", [("article", id.clone())]);
-            details.set_resource_info("slugline.v1.ArchivedArticle", id, "", message.clone());
-            bounded(Code::NotFound, message, details)
-        }
+        ServiceError::ArticleNotFound { id } => of_article(Code::NotFound, "ARTICLE_NOT_FOUND", id, message),
+        ServiceError::ArticleExists { id } => of_article(Code::AlreadyExists, "ARTICLE_EXISTS", id, message),
+        ServiceError::ArticleChanged { id } => of_article(Code::Aborted, "ETAG_MISMATCH", id, message),
         ServiceError::ArticleCorrupt { id, reason } => {
             tracing::error!(%id, %reason, "an article is corrupt");
             let details = info("ARTICLE_CORRUPT", [("article", id), ("failure", reason)]);
@@ -81,6 +79,13 @@ pub(super) fn status(error: ServiceError) -> Status {
             internal("")
         }
     }
+}
+
+/// The status for an article that is not there as the caller has it.
+fn of_article(code: Code, reason: &str, id: String, message: String) -> Status {
+    let mut details = info(reason, [("article", id.clone())]);
+    details.set_resource_info("slugline.v1.ArchivedArticle", id, "", message.clone());
+    bounded(code, message, details)
 }
 
 /// The status of a fault of ours: a fixed sentence, and what finds the fault in the log.
@@ -171,6 +176,23 @@ pub(super) fn stream_idle() -> Status {
     unavailable("STREAM_IDLE", "no message came on the stream for too long".to_owned())
 }
 
+/// The call ends within a message.
+pub(super) fn incomplete_message() -> Status {
+    invalid(FieldViolation::new("(message)", "INCOMPLETE_MESSAGE", "the call ends within a message"))
+}
+
+/// The message cannot be decompressed.
+pub(super) fn not_decompressed() -> Status {
+    invalid(FieldViolation::new("(message)", "MALFORMED_MESSAGE", "cannot be decompressed"))
+}
+
+/// The message decompresses to more than it may.
+pub(super) fn inflates_too_far(limit: usize) -> Status {
+    let description = format!("the message decompresses to more than the limit of {limit} bytes");
+    let values = vec![("limit", limit.to_string())];
+    invalid(FieldViolation { field: "(message)".to_owned(), description, reason: "MESSAGE_TOO_LARGE", values })
+}
+
 /// An error as the end of an answer.
 pub(super) fn trailers(status: &Status) -> http::HeaderMap {
     let mut trailers = http::HeaderMap::new();
@@ -242,9 +264,8 @@ pub(super) fn message(error: ServiceError) -> tonic_types::Status {
     })
 }
 
-/// tonic's own refusals as the API has them: of a message over the limit (OUT_OF_RANGE, or RESOURCE_EXHAUSTED for what only
-/// decompression showed), of none, of a part of one, of one that cannot be decompressed or decoded;
-/// anything else as it is, but cut.
+/// tonic's own refusals as the API has them: of a message over the limit (OUT_OF_RANGE), of none, of
+/// one that cannot be decoded; anything else as it is, but cut.
 pub(super) fn of_transport(status: Status, limit: usize) -> Status {
     if !status.details().is_empty() {
         // One of ours.
@@ -254,32 +275,20 @@ pub(super) fn of_transport(status: Status, limit: usize) -> Status {
     if text == "Missing request message." {
         return not_one_message("none was sent");
     }
-    if text == "Unexpected EOF decoding stream." {
-        let description = "the call ends within a message";
-        return invalid(FieldViolation::new("(message)", "INCOMPLETE_MESSAGE", description));
-    }
-    if text.starts_with("Error decompressing: ") && status.code() == Code::Internal {
-        return invalid(FieldViolation::new("(message)", "MALFORMED_MESSAGE", "cannot be decompressed"));
-    }
     // Those of health and reflection; ours are read by our own decoder.
     if text.starts_with("failed to decode Protobuf message") && status.code() == Code::Internal {
         return invalid(FieldViolation::new("(message)", "MALFORMED_MESSAGE", "cannot be decoded"));
     }
-    let too_large = text.contains("message length too large") || text.contains("size limit");
-    if !too_large {
+    if !text.contains("message length too large") {
         // It may repeat a header of the request.
         return Status::new(status.code(), cut(text, MAX_MESSAGE_BYTES, percent_encoded_len));
     }
     let number = |before: &str| text.split(before).nth(1)?.split(' ').next()?.parse::<usize>().ok();
-    let found = number("found ");
+    let size = number("found ").unwrap_or_default();
     // Health takes less than the other services.
     let limit = number("the limit is: ").unwrap_or(limit);
-    let description = match found {
-        Some(size) => format!("the message has {size} bytes, over the limit of {limit}"),
-        None => format!("the message decompresses to more than the limit of {limit} bytes"),
-    };
-    let mut values = vec![("limit", limit.to_string())];
-    values.extend(found.map(|size| ("size", size.to_string())));
+    let description = format!("the message has {size} bytes, over the limit of {limit}");
+    let values = vec![("limit", limit.to_string()), ("size", size.to_string())];
     // The message as a whole: no field of it has been looked at.
     invalid(FieldViolation { field: "(message)".to_owned(), description, reason: "MESSAGE_TOO_LARGE", values })
 }
@@ -311,6 +320,8 @@ mod tests {
                 ServiceError::ModelNotFound { name: long() },
                 ServiceError::ModelFailed { name: long(), reason: long() },
                 ServiceError::ArticleNotFound { id: long() },
+                ServiceError::ArticleExists { id: long() },
+                ServiceError::ArticleChanged { id: long() },
                 ServiceError::ArticleCorrupt { id: long(), reason: long() },
                 ServiceError::ArchiveFull { reason: long() },
                 ServiceError::ArchiveReadOnly { reason: long() },

@@ -277,14 +277,16 @@ mod tests {
     fn the_lists_of_each_element_are_its_own() {
         let topics = vec![pb::ArticleTopic::default(); 200];
         let mut articles = vec![pb::ArchivedArticle { topics, ..Default::default() }; 3];
-        let bytes = pb::BatchPutArticlesRequest { articles: articles.clone() }.encode_to_vec();
+        let bytes = pb::BatchPutArticlesRequest { articles: articles.clone(), ..pb::BatchPutArticlesRequest::default() }
+            .encode_to_vec();
         assert_eq!(checked::<pb::BatchPutArticlesRequest>(&bytes), Ok(()));
         articles[2].topics.resize(257, pb::ArticleTopic::default());
-        let bytes = pb::BatchPutArticlesRequest { articles: articles.clone() }.encode_to_vec();
+        let bytes = pb::BatchPutArticlesRequest { articles: articles.clone(), ..pb::BatchPutArticlesRequest::default() }
+            .encode_to_vec();
         assert_eq!(checked::<pb::BatchPutArticlesRequest>(&bytes), refused("articles[2].topics", "TOO_MANY_VALUES"));
         articles[2].topics.truncate(8);
         articles[2].topics[7].name = "x".repeat(201);
-        let bytes = pb::BatchPutArticlesRequest { articles }.encode_to_vec();
+        let bytes = pb::BatchPutArticlesRequest { articles, ..pb::BatchPutArticlesRequest::default() }.encode_to_vec();
         assert_eq!(checked::<pb::BatchPutArticlesRequest>(&bytes), refused("articles[2].topics[7].name", "VALUE_TOO_LONG"));
     }
 
@@ -292,9 +294,11 @@ mod tests {
     fn what_the_use_case_judges_is_bounded_in_its_number_alone() {
         let labels = |count: usize| (0..count).map(|at| (at.to_string(), String::new())).collect();
         let article = |count| pb::ArchivedArticle { labels: labels(count), source: "x".repeat(10_000), ..Default::default() };
-        let bytes = pb::PutArticleRequest { article: Some(article(99_999)) }.encode_to_vec();
+        let bytes =
+            pb::PutArticleRequest { article: Some(article(99_999)), ..pb::PutArticleRequest::default() }.encode_to_vec();
         assert_eq!(checked::<pb::PutArticleRequest>(&bytes), Ok(()));
-        let bytes = pb::PutArticleRequest { article: Some(article(100_000)) }.encode_to_vec();
+        let bytes =
+            pb::PutArticleRequest { article: Some(article(100_000)), ..pb::PutArticleRequest::default() }.encode_to_vec();
         assert_eq!(checked::<pb::PutArticleRequest>(&bytes), refused("(message)", "TOO_MANY_PARTS"));
     }
 

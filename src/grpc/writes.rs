@@ -6,8 +6,39 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::calls::off_the_workers;
-use crate::index::{IndexError, SimilarityIndex, Write, WriteOutcome};
-use crate::service::ServiceError;
+use crate::index::{IndexError, Precondition, SimilarityIndex, Write, WriteOutcome};
+use crate::service::{FieldViolation, ServiceError};
+
+/// The condition of a put. `path` is where the article stands in the request.
+///
+/// # Errors
+/// [`ServiceError::Invalid`] for two conditions that cannot both hold.
+pub(super) fn precondition(create_only: bool, etag: String, path: &str) -> Result<Precondition, ServiceError> {
+    match (create_only, etag.is_empty()) {
+        (false, true) => Ok(Precondition::None),
+        (false, false) => Ok(Precondition::Unchanged(etag)),
+        (true, true) => Ok(Precondition::Absent),
+        (true, false) => {
+            let description = "must be empty with create_only: an article that has an etag is there already";
+            let violation = FieldViolation::new(format!("{path}.etag"), "CONFLICTING_PRECONDITIONS", description);
+            Err(ServiceError::Invalid(violation))
+        }
+    }
+}
+
+/// What a write of this article did.
+///
+/// # Errors
+/// Why it did nothing.
+pub(super) fn done(outcome: WriteOutcome, id: &str) -> Result<WriteOutcome, ServiceError> {
+    let id = || id.to_owned();
+    match outcome {
+        WriteOutcome::Created | WriteOutcome::Replaced | WriteOutcome::Deleted => Ok(outcome),
+        WriteOutcome::Absent => Err(ServiceError::ArticleNotFound { id: id() }),
+        WriteOutcome::Exists => Err(ServiceError::ArticleExists { id: id() }),
+        WriteOutcome::Changed => Err(ServiceError::ArticleChanged { id: id() }),
+    }
+}
 
 /// Gives writes to the archive, and returns what comes back when they are durable.
 ///
@@ -47,6 +78,12 @@ pub(super) async fn submit_in_turn(
 pub(super) struct Submitted(oneshot::Receiver<Result<Vec<WriteOutcome>, IndexError>>);
 
 impl Submitted {
+    /// What became of the only one.
+    pub(super) async fn outcome(self) -> Result<WriteOutcome, ServiceError> {
+        let outcomes = self.outcomes().await?;
+        outcomes.first().copied().ok_or_else(|| ServiceError::Internal("the archive gave no outcome".to_owned()))
+    }
+
     /// What became of them, once they are durable.
     pub(super) async fn outcomes(self) -> Result<Vec<WriteOutcome>, ServiceError> {
         let outcomes = self.0.await.map_err(|_| ServiceError::Internal("the archive dropped a write".to_owned()))?;

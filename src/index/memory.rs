@@ -7,7 +7,7 @@ use std::sync::{PoisonError, RwLock};
 use super::query::{Candidate, Read, Source, page, read};
 use super::vector::{Vector, of_text};
 use super::{
-    ArchivedArticle, ArticleId, ArticlePage, Condition, IndexError, IndexStatus, NoRoom, SimilarPage, SimilarQuery,
+    ArchivedArticle, ArticleId, ArticlePage, Change, Condition, IndexError, IndexStatus, NoRoom, SimilarPage, SimilarQuery,
     SimilarSource, SimilarityIndex, Write, WriteDone, WriteOutcome,
 };
 use crate::article::ArticleText;
@@ -23,19 +23,21 @@ impl SimilarityIndex for MemoryIndex {
         let mut outcomes = Vec::with_capacity(batch.len());
         let mut articles = self.articles.write().unwrap_or_else(PoisonError::into_inner);
         for write in batch {
-            outcomes.push(match write {
-                Write::Put(article) => {
+            let id = write.change.id();
+            let found = articles.get(id).map(|(article, _)| article);
+            let is_put = matches!(write.change, Change::Put(_));
+            // Nothing is read, so nothing fails.
+            let outcome = write.precondition.outcome(is_put, found.is_some(), || Ok(found));
+            let outcome = outcome.unwrap_or(WriteOutcome::Changed);
+            match write.change {
+                _ if !outcome.is_change() => {}
+                Change::Put(article) => {
                     let vector = of_text(article.text());
-                    match articles.insert(article.id.clone(), (*article, vector)) {
-                        None => WriteOutcome::Created,
-                        Some(_) => WriteOutcome::Replaced,
-                    }
+                    articles.insert(article.id.clone(), (*article, vector));
                 }
-                Write::Delete(id) => match articles.remove(&id) {
-                    None => WriteOutcome::Absent,
-                    Some(_) => WriteOutcome::Deleted,
-                },
-            });
+                Change::Delete(id) => drop(articles.remove(&id)),
+            }
+            outcomes.push(outcome);
         }
         drop(articles);
         done(Ok(outcomes));

@@ -11,7 +11,7 @@
 //! let index = MemoryIndex::default();
 //! let article = |id: &str, title: &str| {
 //!     let text = ArticleText { title, body: "" };
-//!     Write::Put(Box::new(ArchivedArticle::new(id.parse().expect("an id"), text)))
+//!     Write::put(ArchivedArticle::new(id.parse().expect("an id"), text))
 //! };
 //! let (sender, outcomes) = mpsc::channel();
 //! let done = move |outcome| sender.send(outcome).expect("a receiver");
@@ -30,6 +30,7 @@ mod memory;
 mod query;
 mod record;
 mod vector;
+mod write;
 
 pub use article::{ArchivedArticle, ArticleId, ArticleIdError, PublishTime, Reliance, StoredTopic};
 pub use background::Background;
@@ -41,47 +42,9 @@ pub use query::{
 };
 pub use record::RecordError;
 pub use vector::{Analyzer, TermKey, Vector};
+pub use write::{Change, NoRoom, Precondition, Write, WriteDone, WriteOutcome};
 
 use std::fmt;
-
-/// A change of the archive.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Write {
-    /// Stores an article under its id, in place of the one that was there.
-    Put(Box<ArchivedArticle>),
-    /// Removes the article of this id.
-    Delete(ArticleId),
-}
-
-/// What a [`Write`] did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WriteOutcome {
-    /// There was no article of this id, and now there is.
-    Created,
-    /// The article of this id was replaced.
-    Replaced,
-    /// The article is gone.
-    Deleted,
-    /// There was no article to delete.
-    Absent,
-}
-
-/// Is told what became of a batch of writes: an outcome each, in their order, or why none can be relied on to be stored.
-pub type WriteDone = Box<dyn FnOnce(Result<Vec<WriteOutcome>, IndexError>) + Send>;
-
-/// A batch of writes that is given back: too much is waiting to be stored already.
-pub struct NoRoom {
-    /// The writes.
-    pub writes: Vec<Write>,
-    /// Who is to be told of them; it was not called.
-    pub done: WriteDone,
-}
-
-impl fmt::Debug for NoRoom {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("NoRoom").field("writes", &self.writes.len()).finish_non_exhaustive()
-    }
-}
 
 /// A page of the articles in the order of their ids.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -193,6 +156,9 @@ pub struct IndexStatus {
 /// articles are, or of how many processes share them.
 pub trait SimilarityIndex: Send + Sync + fmt::Debug {
     /// Carries out a batch of writes in their order, and calls `done` when that is over.
+    ///
+    /// A write whose precondition does not hold when it has its turn changes nothing, and its outcome says so; the others of the
+    /// batch are carried out.
     ///
     /// Where `done` gets outcomes, every write of the batch is durable, and seen by every call that starts from then on. Where
     /// it gets an error, any part of the batch may be stored, none of it can be relied on, and doing it again does no harm. Of

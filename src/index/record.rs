@@ -91,10 +91,20 @@ impl<T> Pool<T> {
 static COMPRESSORS: Pool<Compressor<'static>> = Pool(Mutex::new(Vec::new()));
 static DECOMPRESSORS: Pool<Decompressor<'static>> = Pool(Mutex::new(Vec::new()));
 
+/// An article as bytes.
+fn plain(article: &ArchivedArticle) -> Vec<u8> {
+    // Its fields are strings, numbers and lists of known length: there is nothing that postcard cannot write.
+    postcard::to_stdvec(article).expect("an article can be written")
+}
+
+/// [`ArchivedArticle::etag`].
+pub(super) fn etag(article: &ArchivedArticle) -> String {
+    Sha256::digest(plain(article)).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// An article as a record.
 pub(super) fn of_article(article: &ArchivedArticle) -> Vec<u8> {
-    // Its fields are strings, numbers and lists of known length: there is nothing that postcard cannot write.
-    let plain = postcard::to_stdvec(article).expect("an article can be written");
+    let plain = plain(article);
     let compressed = COMPRESSORS.with(|| Compressor::new(COMPRESSION_LEVEL), |compressor| compressor.compress(&plain));
     // It gets as much memory as it asks for.
     let compressed = compressed.expect("memory is compressed into");

@@ -71,6 +71,18 @@ pub enum ServiceError {
         /// What was asked for.
         id: String,
     },
+    /// There is such an article, and there was to be none.
+    #[error("there is an article {id:?} already")]
+    ArticleExists {
+        /// Which one.
+        id: String,
+    },
+    /// The article is not as the caller read it.
+    #[error("the article {id:?} has changed since its etag was read, or is gone")]
+    ArticleChanged {
+        /// Which one.
+        id: String,
+    },
     /// An article is not what was stored.
     #[error("the article {id:?} is corrupt: {reason}")]
     ArticleCorrupt {

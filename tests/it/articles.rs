@@ -1,5 +1,7 @@
 //! ArticleService and SimilarityService over the wire.
 
+mod conditional;
+
 use std::collections::BTreeMap;
 
 use slugline::article::Limits;
@@ -46,7 +48,7 @@ impl Archive {
     }
 
     async fn put(&self, article: pb::ArchivedArticle) -> Result<pb::PutArticleResponse, Status> {
-        let request = pb::PutArticleRequest { article: Some(article) };
+        let request = pb::PutArticleRequest { article: Some(article), ..pb::PutArticleRequest::default() };
         self.articles().await.put_article(request).await.map(tonic::Response::into_inner)
     }
 
@@ -98,6 +100,7 @@ async fn a_put_article_is_classified_kept_and_found_after_a_restart() {
     expected.topics = stored.topics;
     expected.model = stored.model;
     expected.decision = stored.decision;
+    expected.etag = stored.etag;
     // Kept to the microsecond.
     expected.publish_time = Some(prost_types::Timestamp { seconds: 1_700_000_000, nanos: 123_456_000 });
     assert_eq!(archive.get("a").await.expect("it is there"), expected);
@@ -116,7 +119,7 @@ async fn a_put_article_is_classified_kept_and_found_after_a_restart() {
 async fn a_deleted_article_is_not_found() {
     let archive = Archive::start().await;
     archive.put(whole("a")).await.expect("it is stored");
-    let delete = |id: &str| pb::DeleteArticleRequest { id: id.to_owned() };
+    let delete = |id: &str| pb::DeleteArticleRequest { id: id.to_owned(), ..pb::DeleteArticleRequest::default() };
     archive.articles().await.delete_article(delete("a")).await.expect("it is deleted");
     let mut client = archive.articles().await;
     for status in [
@@ -167,7 +170,7 @@ async fn bad_articles_are_named_by_their_field() {
 async fn one_bad_article_of_a_batch_fails_alone() {
     let archive = Archive::with_limits(NARROW).await;
     let mut client = archive.articles().await;
-    let batch = |articles| pb::BatchPutArticlesRequest { articles };
+    let batch = |articles| pb::BatchPutArticlesRequest { articles, ..pb::BatchPutArticlesRequest::default() };
     let results = client
         .batch_put_articles(batch(vec![whole("a"), draft("b", "", ""), whole("a")]))
         .await
@@ -191,8 +194,12 @@ async fn one_bad_article_of_a_batch_fails_alone() {
     assert_eq!(violation(&status), ("articles".to_owned(), "FIELD_REQUIRED".to_owned()));
 
     let ids = ["a", "b", ""].map(str::to_owned).to_vec();
-    let results =
-        client.batch_delete_articles(pb::BatchDeleteArticlesRequest { ids }).await.expect("a batch").into_inner().results;
+    let results = client
+        .batch_delete_articles(pb::BatchDeleteArticlesRequest { ids, ..pb::BatchDeleteArticlesRequest::default() })
+        .await
+        .expect("a batch")
+        .into_inner()
+        .results;
     use pb::batch_delete_articles_result::Result as Deleted;
     let codes: Vec<Code> = results
         .into_iter()
@@ -211,6 +218,7 @@ async fn an_import_accounts_for_every_article_and_may_be_run_again() {
         articles: numbers
             .map(|number| if number % 10 == 7 { draft(&number.to_string(), "", "") } else { whole(&number.to_string()) })
             .collect(),
+        ..pb::ImportArticlesRequest::default()
     };
     let stream = || tokio_stream::iter([articles(0..50), articles(50..60), articles(0..5), articles(60..60)]);
     let mut client = archive.articles().await;
@@ -229,7 +237,12 @@ async fn an_import_accounts_for_every_article_and_may_be_run_again() {
 async fn articles_are_listed_in_pages() {
     let archive = Archive::start().await;
     let articles = (0..25).map(|number| whole(&format!("{number:02}"))).collect();
-    archive.articles().await.batch_put_articles(pb::BatchPutArticlesRequest { articles }).await.expect("a batch");
+    archive
+        .articles()
+        .await
+        .batch_put_articles(pb::BatchPutArticlesRequest { articles, ..pb::BatchPutArticlesRequest::default() })
+        .await
+        .expect("a batch");
     let mut client = archive.articles().await;
     let mut seen = Vec::new();
     let mut request = pb::ListArticlesRequest { page_size: 10, page_token: String::new() };
@@ -253,7 +266,10 @@ async fn a_page_of_long_articles_fits_what_clients_take() {
     let mut client = archive.articles().await;
     for number in 0..5 {
         let article = draft(&number.to_string(), "Volcano erupts", &"volcano erupts ".repeat(130_000));
-        client.put_article(pb::PutArticleRequest { article: Some(article) }).await.expect("it is stored");
+        client
+            .put_article(pb::PutArticleRequest { article: Some(article), ..pb::PutArticleRequest::default() })
+            .await
+            .expect("it is stored");
     }
     let mut request = pb::ListArticlesRequest::default();
     let mut count = 0;
@@ -406,7 +422,7 @@ async fn an_unknown_text_has_no_topic_and_is_found_by_none() {
     let unknown = draft("u", "match", &"qwxyz zzyzx ".repeat(20));
     let stored = archive.put(unknown.clone()).await.expect("it is stored");
     assert_eq!((stored.decision(), stored.topics), (pb::Decision::UnknownText, vec![]));
-    let batch = pb::BatchPutArticlesRequest { articles: vec![unknown] };
+    let batch = pb::BatchPutArticlesRequest { articles: vec![unknown], ..Default::default() };
     archive.articles().await.batch_put_articles(batch).await.expect("it is stored");
     assert_eq!(archive.get("u").await.expect("it is there").topics, []);
     let source = Some(Source::Article(article("match qwxyz zzyzx", "")));
@@ -429,6 +445,9 @@ async fn what_is_over_the_bound_is_refused() {
     // Without that, the articles of a batch are still counted.
     let ids = vec!["a".to_owned(); NARROW.batch_articles + 1];
     let mut articles = ArticleServiceClient::new(narrow().await.channel().await);
-    let status = articles.batch_delete_articles(pb::BatchDeleteArticlesRequest { ids }).await.expect_err("too many");
+    let status = articles
+        .batch_delete_articles(pb::BatchDeleteArticlesRequest { ids, ..pb::BatchDeleteArticlesRequest::default() })
+        .await
+        .expect_err("too many");
     assert_eq!(violation(&status), ("ids".to_owned(), "TOO_MANY_ARTICLES".to_owned()));
 }

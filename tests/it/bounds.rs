@@ -106,7 +106,7 @@ fn path_in_errors(path: &FieldPath, measure: Measure) -> String {
 }
 
 /// What an answer says is wrong: with the whole request, or with the one article in it.
-fn refusal(answer: &Answer, method: &MethodDescriptor) -> Option<(String, String)> {
+pub(crate) fn refusal(answer: &Answer, method: &MethodDescriptor) -> Option<(String, String)> {
     match answer.status.code() {
         Code::Ok => {}
         Code::InvalidArgument => return Some(violation(&answer.status)),
@@ -187,7 +187,11 @@ async fn one_article_of_a_batch_with_too_many_labels_fails_alone() {
     let article = |id: &str| pb::ArchivedArticle { id: id.to_owned(), title: "goal".to_owned(), ..Default::default() };
     let articles = vec![article("a"), pb::ArchivedArticle { labels: many, ..article("b") }, article("c")];
     let mut client = slugline::grpc::server::client::ArticleServiceClient::new(shared().await.channel().await);
-    let answer = client.batch_put_articles(pb::BatchPutArticlesRequest { articles }).await.expect("an answer").into_inner();
+    let answer = client
+        .batch_put_articles(pb::BatchPutArticlesRequest { articles, ..pb::BatchPutArticlesRequest::default() })
+        .await
+        .expect("an answer")
+        .into_inner();
     let errors: Vec<_> = answer
         .results
         .into_iter()

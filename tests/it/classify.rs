@@ -9,7 +9,6 @@ use prost::Message as _;
 use slugline::article::Limits;
 use slugline::grpc::pb::{self, ArticleField, ClassifyRequest, ClassifyResponse, Decision, WarningCode};
 use slugline::grpc::server::client::ClassificationServiceClient;
-use tonic::codec::CompressionEncoding;
 use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
 
@@ -344,19 +343,6 @@ async fn a_message_over_the_default_limit_is_refused() {
     let mut client = shared().await.classification().await.max_encoding_message_size(16 << 20);
     let status = client.classify(plain(article("", &"x".repeat(9 << 20)))).await.expect_err("refused");
     assert_eq!(violation(&status).1, "MESSAGE_TOO_LARGE");
-}
-
-#[tokio::test]
-async fn a_compressed_request_is_answered_like_a_plain_one() {
-    let mut client = shared().await.classification().await.send_compressed(CompressionEncoding::Gzip);
-    assert_eq!(answer(&mut client, explained(sport())).await, classify(explained(sport())).await);
-}
-
-#[tokio::test]
-async fn a_gzip_bomb_is_refused() {
-    let mut client = narrow().await.classification().await.send_compressed(CompressionEncoding::Gzip);
-    let status = client.classify(plain(article("", &"x".repeat(1 << 20)))).await.expect_err("refused");
-    assert_eq!(violation(&status), ("(message)".to_owned(), "MESSAGE_TOO_LARGE".to_owned()));
 }
 
 #[tokio::test]

@@ -56,7 +56,7 @@ impl Drop for Mount {
 fn put(number: usize) -> Write {
     let id: ArticleId = format!("{number:06}").parse().expect("an id");
     let body = (0..400).map(|word| format!("w{} ", (number * 31 + word * 7) % 5_000)).collect::<String>();
-    Write::Put(Box::new(ArchivedArticle::new(id, ArticleText { title: &format!("Article {number}"), body: &body })))
+    Write::put(ArchivedArticle::new(id, ArticleText { title: &format!("Article {number}"), body: &body }))
 }
 
 fn write(archive: &EmbeddedArchive, batch: Vec<Write>) -> Result<Vec<WriteOutcome>, IndexError> {
@@ -214,7 +214,7 @@ fn deletions_give_their_space_back() {
         archive.fold().expect("room");
     }
     let before = size();
-    let delete = |number: usize| Write::Delete(format!("{number:06}").parse().expect("an id"));
+    let delete = |number: usize| Write::delete(format!("{number:06}").parse().expect("an id"));
     write(&archive, (0..900).map(delete).collect()).expect("room");
     archive.fold().expect("room");
     assert_eq!(ids(&archive).len(), 100);

@@ -85,6 +85,7 @@ async fn the_limits_that_hold_are_published() {
         max_concurrent_imports: NARROW.concurrent_imports as i32,
         max_concurrent_searches: NARROW.concurrent_searches as i32,
         max_language_code_bytes: 35,
+        max_etag_bytes: 64,
         max_model_name_bytes: 75,
         max_page_token_bytes: 1_024,
         max_source_bytes: 200,

@@ -9,8 +9,8 @@ use std::sync::mpsc;
 use slugline::article::ArticleText;
 use slugline::index::{
     Analyzer, ArchiveOptions, ArchivedArticle, ArticleId, ArticlePage, Deadline, EmbeddedArchive, Filter, IndexError,
-    MemoryIndex, PublishTime, SimilarHit, SimilarPage, SimilarQuery, SimilarSource, SimilarityIndex, StoredTopic, Write,
-    WriteOutcome,
+    MemoryIndex, Precondition, PublishTime, SimilarHit, SimilarPage, SimilarQuery, SimilarSource, SimilarityIndex, StoredTopic,
+    Write, WriteOutcome,
 };
 
 /// What a backend does, shown by what it does to an empty archive.
@@ -19,6 +19,7 @@ type Behaviour = (&'static str, fn(&dyn SimilarityIndex));
 const BEHAVIOURS: &[Behaviour] = &[
     ("an empty archive finds nothing", an_empty_archive_finds_nothing),
     ("outcomes say what a write did, in order", outcomes_say_what_a_write_did),
+    ("a write whose condition does not hold changes nothing", a_write_whose_condition_does_not_hold_changes_nothing),
     ("an article comes back as it was put", an_article_comes_back_as_it_was_put),
     ("a replaced article is found by its new text only", a_replaced_article_is_found_by_its_new_text_only),
     ("a deleted article is gone", a_deleted_article_is_gone),
@@ -47,7 +48,7 @@ fn article(name: &str, title: &str, body: &str) -> ArchivedArticle {
 }
 
 fn put(article: ArchivedArticle) -> Write {
-    Write::Put(Box::new(article))
+    Write::put(article)
 }
 
 fn write(index: &dyn SimilarityIndex, batch: Vec<Write>) -> Vec<WriteOutcome> {
@@ -100,13 +101,13 @@ fn an_empty_archive_finds_nothing(index: &dyn SimilarityIndex) {
     assert_eq!(index.list(None, 10, usize::MAX), Ok(ArticlePage::default()));
     assert_eq!(index.find_similar(&SimilarQuery::new(text("volcano", ""))), Ok(SimilarPage::default()));
     assert_eq!(index.status().article_count, 0);
-    assert_eq!(write(index, vec![Write::Delete(id("a"))]), [WriteOutcome::Absent]);
+    assert_eq!(write(index, vec![Write::delete(id("a"))]), [WriteOutcome::Absent]);
 }
 
 fn outcomes_say_what_a_write_did(index: &dyn SimilarityIndex) {
     let a = || put(article("a", "one", ""));
     assert_eq!(
-        write(index, vec![a(), a(), Write::Delete(id("a")), Write::Delete(id("a")), a(), Write::Delete(id("b"))]),
+        write(index, vec![a(), a(), Write::delete(id("a")), Write::delete(id("a")), a(), Write::delete(id("b"))]),
         [
             WriteOutcome::Created,
             WriteOutcome::Replaced,
@@ -119,6 +120,37 @@ fn outcomes_say_what_a_write_did(index: &dyn SimilarityIndex) {
     assert_eq!(write(index, vec![a()]), [WriteOutcome::Replaced]);
     assert_eq!(write(index, vec![]), []);
     assert_eq!(index.status().article_count, 1);
+}
+
+fn a_write_whose_condition_does_not_hold_changes_nothing(index: &dyn SimilarityIndex) {
+    let (one, other) = (article("a", "one", ""), article("a", "other", ""));
+    let put_if = |article: &ArchivedArticle, condition| Write::put(article.clone()).only_if(condition);
+    let delete_if = |condition| Write::delete(id("a")).only_if(condition);
+    let as_of = |article: &ArchivedArticle| Precondition::Unchanged(article.etag());
+    // Nothing is there.
+    let refused = [put_if(&other, as_of(&one)), delete_if(as_of(&one)), delete_if(Precondition::Absent)];
+    assert_eq!(write(index, refused.into()), [WriteOutcome::Changed, WriteOutcome::Absent, WriteOutcome::Absent]);
+    assert_eq!(index.get(&id("a")), Ok(None));
+    // In one batch each sees what those before it did, and what did nothing counts for nothing.
+    let batch = vec![
+        put_if(&one, Precondition::Absent),
+        put_if(&other, Precondition::Absent),
+        put_if(&other, as_of(&other)),
+        put_if(&other, as_of(&one)),
+        put_if(&one, as_of(&one)),
+        delete_if(as_of(&one)),
+    ];
+    use WriteOutcome::{Changed, Created, Exists, Replaced};
+    assert_eq!(write(index, batch), [Created, Exists, Changed, Replaced, Changed, Changed]);
+    assert_eq!(index.get(&id("a")), Ok(Some(other.clone())));
+    // The same for what was there before the batch.
+    let refused = vec![put_if(&one, Precondition::Absent), put_if(&one, as_of(&one)), delete_if(as_of(&one))];
+    assert_eq!(write(index, refused), [Exists, Changed, Changed]);
+    assert_eq!(index.status().article_count, 1);
+    assert_eq!(write(index, vec![put_if(&one, as_of(&other))]), [Replaced]);
+    assert_eq!(write(index, vec![delete_if(as_of(&one))]), [WriteOutcome::Deleted]);
+    assert_eq!(index.get(&id("a")), Ok(None));
+    assert_eq!(index.status().article_count, 0);
 }
 
 fn an_article_comes_back_as_it_was_put(index: &dyn SimilarityIndex) {
@@ -147,7 +179,7 @@ fn a_replaced_article_is_found_by_its_new_text_only(index: &dyn SimilarityIndex)
 
 fn a_deleted_article_is_gone(index: &dyn SimilarityIndex) {
     put_stories(index);
-    assert_eq!(write(index, vec![Write::Delete(id("volcano-2"))]), [WriteOutcome::Deleted]);
+    assert_eq!(write(index, vec![Write::delete(id("volcano-2"))]), [WriteOutcome::Deleted]);
     assert_eq!(index.get(&id("volcano-2")), Ok(None));
     assert!(!ids(&find(index, &SimilarQuery::new(text("ash of the volcano", "")))).contains(&"volcano-2"));
     let listed = index.list(None, 10, usize::MAX).expect("readable");
@@ -389,7 +421,7 @@ fn topics_of_articles_are_known(index: &dyn SimilarityIndex) {
     with_topic.topics = vec![StoredTopic { name: "world".to_owned(), probability: 0.9 }];
     write(index, vec![put(with_topic), put(article("b", "another", ""))]);
     assert_eq!((index.has_topic("world"), index.has_topic("sport")), (Ok(true), Ok(false)));
-    write(index, vec![Write::Delete(id("a"))]);
+    write(index, vec![Write::delete(id("a"))]);
     assert_eq!(index.has_topic("world"), Ok(false));
 }
 

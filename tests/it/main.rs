@@ -7,6 +7,8 @@ mod bounds;
 mod cardinality;
 mod classify;
 mod command_line;
+mod compressed;
+mod contract;
 mod crash;
 mod errors;
 mod examples;

@@ -23,7 +23,7 @@ async fn ask(version: &str, questions: &[Option<Question>]) -> Vec<ServerReflect
     let method = format!("/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo");
     let answer = call(&shared().await.channel().await, &method, &requests).await;
     assert_eq!(answer.status.code(), Code::Ok, "{version}: {:?}", answer.status);
-    messages(&answer.data)
+    messages(&answer.data).map(|message| ServerReflectionResponse::decode(message).expect("a message")).collect()
 }
 
 /// What a question is answered with, or the error that it is.

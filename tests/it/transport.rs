@@ -190,7 +190,7 @@ async fn imports_that_send_nothing_take_no_place() {
         idle.push(raw.begin(IMPORT).await);
     }
     let article = pb::ArchivedArticle { id: "a".to_owned(), body: "goal".to_owned(), ..Default::default() };
-    let message = pb::ImportArticlesRequest { articles: vec![article] };
+    let message = pb::ImportArticlesRequest { articles: vec![article], ..pb::ImportArticlesRequest::default() };
     let mut client = ArticleServiceClient::new(server.channel().await);
     let answer = tokio::time::timeout(PATIENCE, client.import_articles(tokio_stream::iter([message]))).await;
     assert_eq!(answer.expect("soon").expect("an import").into_inner().accepted_count, 1);

@@ -37,7 +37,11 @@ pub(crate) async fn call_with_body(channel: &Channel, method: &str, body: Body) 
 
 /// The same with a header more.
 pub(crate) async fn call_with_header(channel: &Channel, method: &str, header: (&str, &str), body: Vec<u8>) -> Answer {
-    let body = Body::new(Full::new(Bytes::from(body)));
+    call_with_body_and_header(channel, method, header, Body::new(Full::new(Bytes::from(body)))).await
+}
+
+/// The same with a body as it is.
+pub(crate) async fn call_with_body_and_header(channel: &Channel, method: &str, header: (&str, &str), body: Body) -> Answer {
     send(channel, request(method).header(header.0, header.1).body(body).expect("a request")).await
 }
 
@@ -67,16 +71,15 @@ pub(crate) fn framed(message: &[u8]) -> Vec<u8> {
     [&[0], &length.to_be_bytes()[..], message].concat()
 }
 
-/// The messages of an answer.
-pub(crate) fn messages<M: prost_reflect::prost::Message + Default>(mut data: &[u8]) -> Vec<M> {
-    let mut found = Vec::new();
-    while let Some((prefix, rest)) = data.split_first_chunk::<5>() {
+/// The messages of a body.
+pub(crate) fn messages(mut body: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::from_fn(move || {
+        let (prefix, rest) = body.split_first_chunk::<5>()?;
         let [_, length @ ..] = *prefix;
         let (message, rest) = rest.split_at(u32::from_be_bytes(length) as usize);
-        found.push(M::decode(message).expect("a message"));
-        data = rest;
-    }
-    found
+        body = rest;
+        Some(message)
+    })
 }
 
 /// The methods of our services, in the order of their names.
@@ -151,6 +154,20 @@ pub(crate) fn set(message: &mut DynamicMessage, path: &[FieldDescriptor], value:
     set(&mut inner, rest, value);
     let inner = Value::Message(inner);
     message.set_field(field, if field.is_list() { Value::List(vec![inner]) } else { inner });
+}
+
+/// Takes away what lies at the end of a path, in the first element where there are several.
+pub(crate) fn clear(message: &mut DynamicMessage, path: &[FieldDescriptor]) {
+    let [field, rest @ ..] = path else { unreachable!("a path has a field") };
+    if rest.is_empty() {
+        return message.clear_field(field);
+    }
+    let part = match message.get_field_mut(field) {
+        Value::List(parts) => &mut parts[0],
+        part => part,
+    };
+    let Value::Message(part) = part else { unreachable!("a path goes on in a message") };
+    clear(part, rest);
 }
 
 /// A text as a value.

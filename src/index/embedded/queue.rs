@@ -4,33 +4,49 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::super::vector::{Vector, of_text};
-use super::super::{ArchivedArticle, ArticleId, IndexError, NoRoom, Write, WriteDone, record};
+use super::super::{ArchivedArticle, ArticleId, Change, IndexError, NoRoom, Precondition, Write, WriteDone, record};
 use super::segments::{Segments, Store};
 
 /// So much may wait for the writer, in bytes of memory.
 const QUEUE_BYTES: usize = 32 << 20;
 
 /// A write whose record is made.
-pub(super) enum Prepared {
+pub(super) struct Prepared {
+    pub(super) change: PreparedChange,
+    pub(super) precondition: Precondition,
+}
+
+pub(super) enum PreparedChange {
     Put { article: Arc<ArchivedArticle>, vector: Arc<Vector>, record: Vec<u8> },
     Delete(ArticleId),
 }
 
 impl Prepared {
-    fn new(write: Write) -> Self {
-        match write {
-            Write::Put(article) => {
+    fn new(Write { change, precondition }: Write) -> Self {
+        let change = match change {
+            Change::Put(article) => {
                 let (record, vector) = (record::of_article(&article), of_text(article.text()));
-                Self::Put { article: Arc::from(article), vector: Arc::new(vector), record }
+                PreparedChange::Put { article: Arc::from(article), vector: Arc::new(vector), record }
             }
-            Write::Delete(id) => Self::Delete(id),
-        }
+            Change::Delete(id) => PreparedChange::Delete(id),
+        };
+        Self { change, precondition }
     }
+}
 
+impl PreparedChange {
     pub(super) fn id(&self) -> &ArticleId {
         match self {
             Self::Put { article, .. } => &article.id,
             Self::Delete(id) => id,
+        }
+    }
+
+    /// The article that there is afterwards.
+    pub(super) fn article(&self) -> Option<&Arc<ArchivedArticle>> {
+        match self {
+            Self::Put { article, .. } => Some(article),
+            Self::Delete(_) => None,
         }
     }
 
@@ -44,9 +60,9 @@ impl Prepared {
 
 /// What a write takes while it waits, in bytes: the article, its record and its vector.
 fn size_bytes(write: &Write) -> usize {
-    match write {
-        Write::Put(article) => 3 * article.size_bytes(),
-        Write::Delete(_) => 256,
+    match &write.change {
+        Change::Put(article) => 3 * article.size_bytes(),
+        Change::Delete(_) => 256,
     }
 }
 
@@ -117,7 +133,7 @@ impl Queue {
 
     pub(super) fn write(&self, writes: Vec<Write>, done: WriteDone) -> Result<(), NoRoom> {
         let is_too_large =
-            |write: &Write| matches!(write, Write::Put(article) if article.size_bytes() > record::MAX_ARTICLE_BYTES);
+            |write: &Write| matches!(&write.change, Change::Put(article) if article.size_bytes() > record::MAX_ARTICLE_BYTES);
         if writes.iter().any(is_too_large) {
             let reason = format!("an article takes more than {} bytes", record::MAX_ARTICLE_BYTES);
             done(Err(IndexError::Storage { action: "cannot store it", reason }));
@@ -167,7 +183,7 @@ mod tests {
         let (queue, inbox) = Queue::new();
         let body = "word ".repeat(1 << 20);
         let article = ArchivedArticle::new("a".parse().expect("an id"), ArticleText { title: "", body: &body });
-        let writes = || vec![Write::Put(Box::new(article.clone()))];
+        let writes = || vec![Write::put(article.clone())];
         let done = || -> WriteDone { Box::new(|_| panic!("nothing is carried out")) };
         queue.write(writes(), done()).expect("there is room");
         queue.write(writes(), done()).expect("there is room");

@@ -267,6 +267,18 @@ impl Shared {
         found.map(|(handle, snapshot)| Ok((self.article(&snapshot, &handle)?, snapshot.vector(&handle)))).transpose()
     }
 
+    /// The article that was found; None for one that is lost. The disk is read without the lock.
+    pub(super) fn found_article(&self, found: Found) -> Result<Option<Arc<ArchivedArticle>>, IndexError> {
+        match found {
+            Found::Nowhere | Found::Lost => Ok(None),
+            Found::Memory(article) => Ok(Some(Arc::clone(&article.article))),
+            Found::Segment(place) => {
+                let snapshot = self.read().snapshot();
+                Ok(Some(Arc::new(self.article(&snapshot, &Handle::Segment(place))?)))
+            }
+        }
+    }
+
     /// An article of a snapshot, read from the disk where it is there.
     pub(super) fn article(&self, snapshot: &Snapshot, handle: &Handle) -> Result<ArchivedArticle, IndexError> {
         match handle {

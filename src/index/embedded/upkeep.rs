@@ -95,7 +95,7 @@ impl EmbeddedArchive {
             stored.map(drop).map_err(|source| failed(to, source))
         };
         let lost = Self::export(directory, |article| {
-            batch.push(Write::Put(Box::new(article)));
+            batch.push(Write::put(article));
             if batch.len() >= PAGE { store(&mut batch) } else { Ok(()) }
         })?;
         if !batch.is_empty() {

@@ -9,10 +9,10 @@ use std::sync::{Arc, Weak, mpsc};
 use std::thread;
 
 use super::super::record::Kind;
-use super::super::{ArticleId, Condition, IndexError, WriteOutcome};
+use super::super::{ArchivedArticle, ArticleId, Condition, IndexError, WriteOutcome};
 use super::compact::Compaction;
 use super::journals::Journals;
-use super::queue::{Batch, FoldDone, Inbox, Message, Prepared};
+use super::queue::{Batch, FoldDone, Inbox, Message, Prepared, PreparedChange};
 use super::recent::RecentArticle;
 use super::segments::{Place, Segments, Store};
 use super::state::{Applied, Found, Shared};
@@ -213,15 +213,15 @@ impl Writer {
         let written = |error: io::Error| failure("cannot write the journal", &error);
         let mut frames = files.journals.group().map_err(written)?;
         let mut moves = Vec::with_capacity(plan.len());
-        for (write, superseded) in plan {
-            let kind = if matches!(write, Prepared::Put { .. }) { Kind::Article } else { Kind::Deletion };
-            let extent = frames.push(kind, write.id(), write.record());
-            let change = match write {
-                Prepared::Put { article, vector, .. } => {
+        for (change, superseded) in plan {
+            let kind = if change.article().is_some() { Kind::Article } else { Kind::Deletion };
+            let extent = frames.push(kind, change.id(), change.record());
+            let change = match change {
+                PreparedChange::Put { article, vector, .. } => {
                     let (article, vector) = (Arc::clone(article), Arc::clone(vector));
                     Applied::Put(Arc::new(RecentArticle { article, vector, extent }))
                 }
-                Prepared::Delete(id) => Applied::Delete(id.clone()),
+                PreparedChange::Delete(id) => Applied::Delete(id.clone()),
             };
             moves.push((change, superseded));
         }
@@ -248,47 +248,48 @@ impl Writer {
 
     /// The writes of a group that change something, each with where the segments have its id; and what is to be answered.
     fn plan<'a>(&self, group: &'a [Batch]) -> Result<(Plan<'a>, Vec<Vec<WriteOutcome>>), IndexError> {
-        let state = self.shared.read();
-        // Whether the article is there after the writes of the group so far.
-        let mut is_there: HashMap<&ArticleId, bool> = HashMap::new();
+        // None but this thread changes the state: what is found stays true until the group is stored.
+        let mut after = HashMap::new();
         let mut plan = Vec::new();
         let mut outcomes = Vec::with_capacity(group.len());
         for batch in group {
             let mut of_batch = Vec::with_capacity(batch.writes.len());
             for write in &batch.writes {
-                let id = write.id();
-                let mut superseded = None;
-                let was_there = match is_there.get(id) {
-                    Some(is_there) => *is_there,
-                    None => match state.find(id)? {
-                        Found::Nowhere => false,
-                        Found::Memory(_) | Found::Lost => true,
-                        Found::Segment(place) => {
-                            superseded = Some(place);
-                            true
-                        }
-                    },
-                };
-                let is_put = matches!(write, Prepared::Put { .. });
-                of_batch.push(match (is_put, was_there) {
-                    (true, true) => WriteOutcome::Replaced,
-                    (true, false) => WriteOutcome::Created,
-                    (false, true) => WriteOutcome::Deleted,
-                    (false, false) => WriteOutcome::Absent,
-                });
-                is_there.insert(id, is_put);
-                if is_put || was_there {
-                    plan.push((write, superseded));
+                let (outcome, superseded) = self.outcome(write, &after)?;
+                if outcome.is_change() {
+                    after.insert(write.change.id(), write.change.article());
+                    plan.push((&write.change, superseded));
                 }
+                of_batch.push(outcome);
             }
             outcomes.push(of_batch);
         }
         Ok((plan, outcomes))
     }
+
+    /// What becomes of a write after those of its group so far, and where the segments have what it supersedes.
+    fn outcome(&self, write: &Prepared, after: &After<'_>) -> Result<(WriteOutcome, Option<Place>), IndexError> {
+        let Prepared { change, precondition } = write;
+        let is_put = change.article().is_some();
+        if let Some(article) = after.get(change.id()) {
+            return Ok((precondition.outcome(is_put, article.is_some(), || Ok(article.map(Arc::as_ref)))?, None));
+        }
+        let found = self.shared.read().find(change.id())?;
+        let superseded = match &found {
+            Found::Segment(place) => Some(*place),
+            Found::Nowhere | Found::Memory(_) | Found::Lost => None,
+        };
+        let is_there = !matches!(found, Found::Nowhere);
+        let outcome = precondition.outcome(is_put, is_there, || self.shared.found_article(found))?;
+        Ok((outcome, superseded))
+    }
 }
 
+/// What there is under an id after the writes of a group so far; None if they remove it.
+type After<'a> = HashMap<&'a ArticleId, Option<&'a Arc<ArchivedArticle>>>;
+
 /// Writes that change something, each with where the segments have what they supersede.
-type Plan<'a> = Vec<(&'a Prepared, Option<Place>)>;
+type Plan<'a> = Vec<(&'a PreparedChange, Option<Place>)>;
 
 /// What a failure of the system is to the archive.
 pub(super) fn failure(action: &'static str, error: &io::Error) -> IndexError {

@@ -6,7 +6,7 @@ use std::fs::{self, OpenOptions};
 use std::path::{Path, PathBuf};
 
 use slugline::index::{
-    ArchiveOptions, Condition, EmbeddedArchive, IndexError, SimilarQuery, SimilarSource, SimilarityIndex, Write,
+    ArchiveOptions, Change, Condition, EmbeddedArchive, IndexError, SimilarQuery, SimilarSource, SimilarityIndex, Write,
 };
 
 use super::{flip, put, setting, write};
@@ -19,7 +19,7 @@ const PLACES: u64 = 12;
 type Book = BTreeMap<String, (String, String)>;
 
 fn text(write: &Write) -> (String, (String, String)) {
-    let Write::Put(article) = write else { panic!("a deletion has no text") };
+    let Change::Put(article) = &write.change else { panic!("a deletion has no text") };
     (article.id.to_string(), (article.title.clone(), article.body.clone()))
 }
 
@@ -29,16 +29,16 @@ fn archive(path: &Path) -> Book {
     let mut book = Book::new();
     let mut write_all = |writes: Vec<Write>| {
         for change in &writes {
-            match change {
-                Write::Put(_) => book.extend([text(change)]),
-                Write::Delete(id) => {
+            match &change.change {
+                Change::Put(_) => book.extend([text(change)]),
+                Change::Delete(id) => {
                     book.remove(id.as_str());
                 }
             }
         }
         write(&archive, writes).expect("room");
     };
-    let delete = |number: usize| Write::Delete(format!("{number:06}").parse().expect("an id"));
+    let delete = |number: usize| Write::delete(format!("{number:06}").parse().expect("an id"));
     write_all((0..40).map(put).collect());
     archive.fold().expect("room");
     write_all((30..70).map(put).chain((0..5).map(delete)).collect());

@@ -124,16 +124,28 @@ async fn write_until_killed(
             known.lock().expect("no panic").entry(name.clone()).or_insert_with(|| BTreeSet::from([None])).insert(after);
         }
         let is_done = if is_deletion {
-            match service.delete_article(pb::DeleteArticleRequest { id: names[0].clone() }).await {
+            match service
+                .delete_article(pb::DeleteArticleRequest { id: names[0].clone(), ..pb::DeleteArticleRequest::default() })
+                .await
+            {
                 Ok(_) => true,
                 Err(status) => status.code() == Code::NotFound,
             }
         } else if names.len() == 1 && kind < 5 {
-            service.put_article(pb::PutArticleRequest { article: Some(article(&names[0], version)) }).await.is_ok()
+            service
+                .put_article(pb::PutArticleRequest {
+                    article: Some(article(&names[0], version)),
+                    ..pb::PutArticleRequest::default()
+                })
+                .await
+                .is_ok()
         } else {
             let messages: Vec<_> = names
                 .chunks(7)
-                .map(|names| pb::ImportArticlesRequest { articles: names.iter().map(|name| article(name, version)).collect() })
+                .map(|names| pb::ImportArticlesRequest {
+                    articles: names.iter().map(|name| article(name, version)).collect(),
+                    ..pb::ImportArticlesRequest::default()
+                })
                 .collect();
             service.import_articles(tokio_stream::iter(messages)).await.is_ok()
         };
@@ -255,7 +267,7 @@ async fn a_server_says_what_is_wrong_with_its_archive() {
     let mut articles = ArticleServiceClient::new(channel);
     let found = articles.get_article(pb::GetArticleRequest { id: "000105".to_owned() }).await.expect("it is whole");
     assert_eq!(found.into_inner().article.expect("the article").title, "Article 105");
-    let request = pb::PutArticleRequest { article: Some(article("new", 1)) };
+    let request = pb::PutArticleRequest { article: Some(article("new", 1)), ..pb::PutArticleRequest::default() };
     let status = articles.put_article(request).await.expect_err("nothing is written");
     assert_eq!(refusal(&status), (Code::FailedPrecondition, "ARCHIVE_DAMAGED".to_owned()));
     assert!(details(&status).error_info().is_some_and(|info| info.metadata["failure"].contains("journal 1: ")));

@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use slugline::index::{
-    ArchivedArticle, ArticleId, ArticlePage, Condition, Deadline, Filter, IndexError, IndexStatus, MemoryIndex, NoRoom,
+    ArchivedArticle, ArticleId, ArticlePage, Change, Condition, Deadline, Filter, IndexError, IndexStatus, MemoryIndex, NoRoom,
     SimilarPage, SimilarQuery, SimilarSource, SimilarityIndex, Write, WriteDone, WriteOutcome,
 };
 
@@ -39,7 +39,7 @@ struct Broken {
 impl SimilarityIndex for Broken {
     fn write(&self, mut batch: Vec<Write>, done: WriteDone) -> Result<(), NoRoom> {
         if self.fault == Fault::ForgetsDeletion {
-            batch.retain(|write| matches!(write, Write::Put(_)));
+            batch.retain(|write| matches!(write.change, Change::Put(_)));
             return self.inner.write(batch, Box::new(|_| done(Ok(vec![WriteOutcome::Deleted]))));
         }
         if self.fault == Fault::LosesThirdWrite && self.writes.fetch_add(1, Ordering::Relaxed) % 3 == 2 {
@@ -48,7 +48,7 @@ impl SimilarityIndex for Broken {
         }
         if self.fault == Fault::KeepsOldText {
             for write in &mut batch {
-                if let Write::Put(article) = write
+                if let Change::Put(article) = &mut write.change
                     && let Ok(Some(old)) = self.inner.get(&article.id)
                 {
                     **article = old;

@@ -266,7 +266,7 @@ mod tests {
         let end = std::thread::spawn(move || writer.run());
         assert!(matches!(is_folded.recv().expect("an answer"), Err(IndexError::Storage { .. })));
         let (sender, outcome) = std::sync::mpsc::channel();
-        let delete = crate::index::Write::Delete("a".parse().expect("an id"));
+        let delete = crate::index::Write::delete("a".parse().expect("an id"));
         queue.write(vec![delete], Box::new(move |stored| drop(sender.send(stored)))).expect("nothing is waiting");
         assert!(matches!(outcome.recv().expect("an answer"), Err(IndexError::ReadOnly { .. })));
         queue.close();

@@ -1,0 +1,123 @@
+//! Requests whose messages are compressed.
+
+use std::io::Write as _;
+
+use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use http_body::Frame;
+use http_body_util::StreamBody;
+use prost::Message as _;
+use slugline::grpc::pb;
+use slugline::grpc::pb::stream_classify_response::Result as Item;
+use tonic::Code;
+use tonic::body::Body;
+use tonic::codec::CompressionEncoding;
+
+use crate::support::{article, explained, narrow, refusal, shared, sport, violation};
+use crate::wire::{self, Answer, framed};
+
+const STREAM: &str = "/slugline.v1.ClassificationService/StreamClassify";
+
+fn gzip(message: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(message).expect("memory");
+    let mut body = framed(&encoder.finish().expect("memory"));
+    body[0] = 1;
+    body
+}
+
+fn request(number: usize, words: usize) -> Vec<u8> {
+    let article = article("", &format!("striker {}", "goal ".repeat(words)));
+    let request = pb::ClassifyRequest { article: Some(article), ..pb::ClassifyRequest::default() };
+    pb::StreamClassifyRequest { id: number.to_string(), request: Some(request) }.encode_to_vec()
+}
+
+/// Calls with a body that comes in pieces of so many bytes.
+async fn call_in_pieces(body: &[u8], size: usize) -> Answer {
+    let pieces: Vec<_> =
+        body.chunks(size).map(|piece| Ok::<_, tonic::Status>(Frame::data(Bytes::copy_from_slice(piece)))).collect();
+    let body = Body::new(StreamBody::new(tokio_stream::iter(pieces)));
+    wire::call_with_body_and_header(&shared().await.channel().await, STREAM, ("grpc-encoding", "gzip"), body).await
+}
+
+/// The ids of a stream's answers, and how many words each has.
+fn answers(data: &[u8]) -> Vec<(String, i32)> {
+    wire::messages(data)
+        .map(|message| {
+            let answer = pb::StreamClassifyResponse::decode(message).expect("an answer");
+            let Some(Item::Classification(classification)) = answer.result else { panic!("{answer:?}") };
+            (answer.id, classification.token_count)
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn a_message_is_answered_like_a_plain_one_whatever_its_size() {
+    for words in [1, 10_000, 13_000, 14_000, 300_000] {
+        let request = explained(article("The cup final", &"goal striker ".repeat(words / 2)));
+        let mut plain = shared().await.classification().await;
+        let expected = plain.classify(request.clone()).await.expect("an answer").into_inner();
+        let mut client = plain.send_compressed(CompressionEncoding::Gzip);
+        assert_eq!(client.classify(request).await.expect("an answer").into_inner(), expected, "{words} words");
+    }
+}
+
+#[tokio::test]
+async fn compressed_and_plain_messages_of_a_stream_are_answered_in_their_order() {
+    // Small, plain, one that is decompressed in the background, plain, small.
+    let words = [10_usize, 20, 50_000, 30, 40];
+    let messages = (0..).zip(words).map(|(number, words)| (number, request(number, words)));
+    let body: Vec<u8> =
+        messages.flat_map(|(number, message)| if number % 2 == 0 { gzip(&message) } else { framed(&message) }).collect();
+    let expected: Vec<_> =
+        (0..).zip(words).map(|(number, words): (usize, usize)| (number.to_string(), words as i32 + 1)).collect();
+    for size in [1, 4, 7, 1_000, body.len()] {
+        let answer = call_in_pieces(&body, size).await;
+        assert_eq!((answer.status.code(), answers(&answer.data)), (Code::Ok, expected.clone()), "pieces of {size} bytes");
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_ends_within_a_compressed_message_is_refused() {
+    let body = gzip(&request(0, 10));
+    for end in [1, 4, 5, 6, body.len() - 1] {
+        let answer = call_in_pieces(&body[..end], body.len()).await;
+        assert_eq!(violation(&answer.status), ("(message)".to_owned(), "INCOMPLETE_MESSAGE".to_owned()), "{end} bytes");
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_decompressed_is_refused() {
+    let mut torn = gzip(&request(0, 50_000));
+    let middle = torn.len() / 2;
+    torn[middle] ^= 0xff;
+    let mut no_gzip = framed(b"no gzip");
+    no_gzip[0] = 1;
+    for body in [torn, no_gzip] {
+        let answer = call_in_pieces(&body, body.len()).await;
+        assert_eq!(violation(&answer.status), ("(message)".to_owned(), "MALFORMED_MESSAGE".to_owned()));
+    }
+}
+
+#[tokio::test]
+async fn an_encoding_that_is_not_known_is_refused() {
+    let channel = shared().await.channel().await;
+    let body = framed(&explained(sport()).encode_to_vec());
+    let path = "/slugline.v1.ClassificationService/Classify";
+    let answer = wire::call_with_header(&channel, path, ("grpc-encoding", "zstd"), body).await;
+    assert_eq!(answer.status.code(), Code::Unimplemented);
+}
+
+#[tokio::test]
+async fn a_gzip_bomb_is_refused() {
+    let mut client = narrow().await.classification().await.send_compressed(CompressionEncoding::Gzip);
+    let bomb = article("", &"x".repeat(1 << 20));
+    let status = client.classify(explained(bomb)).await.expect_err("refused");
+    assert_eq!(violation(&status), ("(message)".to_owned(), "MESSAGE_TOO_LARGE".to_owned()));
+    // Server info takes less, compressed or not.
+    let channel = narrow().await.channel().await;
+    let path = "/slugline.v1.ServerService/GetServerInfo";
+    let answer = wire::call_with_header(&channel, path, ("grpc-encoding", "gzip"), gzip(&vec![0; 1 << 20])).await;
+    assert_eq!(refusal(&answer.status), (Code::InvalidArgument, "MESSAGE_TOO_LARGE".to_owned()));
+}

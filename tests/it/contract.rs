@@ -1,0 +1,143 @@
+//! What the descriptors say of fields and methods, and that the server keeps to it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use prost_reflect::{EnumDescriptor, FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor};
+use slugline::article::Limits;
+use slugline::grpc::pb;
+use slugline::grpc::server::client::ArticleServiceClient;
+
+use crate::bounds::refusal;
+use crate::support::{TestServer, shared};
+use crate::wire::{FieldPath, bytes_of, call, clear, methods, plausible, uri};
+
+const REQUIRED: &str = "REQUIRED";
+const OPTIONAL: &str = "OPTIONAL";
+const OUTPUT_ONLY: &str = "OUTPUT_ONLY";
+
+/// The values of google.api.field_behavior that a field has.
+fn behaviors(field: &FieldDescriptor) -> BTreeSet<String> {
+    let pool = field.parent_pool();
+    let extension = pool.get_extension_by_name("google.api.field_behavior").expect("the extension");
+    let Kind::Enum(names) = extension.kind() else { panic!("field_behavior is an enum") };
+    let name = |number| name_of(&names, number);
+    let options = field.options();
+    let values = options.get_extension(&extension);
+    values.as_list().expect("a list").iter().map(|value| name(value.as_enum_number().expect("a number"))).collect()
+}
+
+fn name_of(names: &EnumDescriptor, number: i32) -> String {
+    names.get_value(number).expect("a known behaviour").name().to_owned()
+}
+
+/// Every field of our messages that a caller can write into this one, with the way to it.
+fn our_fields(message: &MessageDescriptor) -> Vec<FieldPath> {
+    let mut found = Vec::new();
+    if !message.full_name().starts_with("slugline.") || message.is_map_entry() {
+        return found;
+    }
+    for field in message.fields() {
+        found.push(vec![field.clone()]);
+        if let Kind::Message(part) = field.kind() {
+            found.extend(our_fields(&part).into_iter().map(|rest| [vec![field.clone()], rest].concat()));
+        }
+    }
+    found
+}
+
+fn last(path: &FieldPath) -> &FieldDescriptor {
+    path.last().expect("a way has a field")
+}
+
+#[test]
+fn every_field_of_every_request_says_who_sets_it() {
+    let mut seen = 0;
+    for path in methods().iter().flat_map(|method| our_fields(&method.input())) {
+        let behaviors = behaviors(last(&path));
+        let setters = [REQUIRED, OPTIONAL, OUTPUT_ONLY].into_iter().filter(|name| behaviors.contains(*name));
+        assert_eq!(setters.count(), 1, "{}: {behaviors:?}", last(&path).full_name());
+        seen += 1;
+    }
+    assert!(seen > 50, "only {seen} fields");
+}
+
+#[test]
+fn what_a_caller_cannot_set_says_so_down_to_the_last_field() {
+    let pool = methods()[0].parent_pool().clone();
+    for name in ["slugline.v1.Model", "slugline.v1.ArticleTopic"] {
+        for path in our_fields(&pool.get_message_by_name(name).expect("the message")) {
+            let behaviors = behaviors(last(&path));
+            let is_name = last(&path).full_name() == "slugline.v1.Model.name";
+            let expected = if is_name { "IDENTIFIER" } else { OUTPUT_ONLY };
+            assert_eq!(behaviors, BTreeSet::from([expected.to_owned()]), "{}", last(&path).full_name());
+        }
+    }
+}
+
+/// Whether a method changes nothing, by its verb. A new verb needs a place here.
+fn reads(method: &MethodDescriptor) -> bool {
+    let name = method.name().trim_start_matches("Batch").trim_start_matches("Stream");
+    match name {
+        "Classify" => true,
+        _ if ["Get", "List", "Find"].iter().any(|verb| name.starts_with(verb)) => true,
+        _ if ["Put", "Import", "Delete"].iter().any(|verb| name.starts_with(verb)) => false,
+        _ => panic!("{}: does it read or write?", method.full_name()),
+    }
+}
+
+#[test]
+fn every_method_that_reads_says_that_it_has_no_side_effects() {
+    for method in methods() {
+        let options = method.options();
+        let level = options.get_field_by_name("idempotency_level").expect("the option");
+        let says_so = level.as_enum_number() == Some(1);
+        assert_eq!(says_so, reads(&method), "{}: idempotency_level = {level}", method.full_name());
+    }
+}
+
+/// The place of a field in errors. In the answer of a stream stands what Classify would have said.
+fn path_in_errors(path: &FieldPath) -> String {
+    let (field, way) = path.split_last().expect("a way has a field");
+    let part = |part: &FieldDescriptor| format!("{}{}.", part.name(), if part.is_list() { "[0]" } else { "" });
+    let whole = way.iter().map(part).collect::<String>() + field.name();
+    whole.trim_start_matches("request.").to_owned()
+}
+
+#[tokio::test]
+async fn a_request_without_a_required_field_is_refused_with_its_place() {
+    let server = TestServer::with_limits(Limits::default()).await;
+    let channel = server.channel().await;
+    let mut refused = BTreeMap::new();
+    for method in methods() {
+        let required = our_fields(&method.input()).into_iter().filter(|path| behaviors(last(path)).contains(REQUIRED));
+        for path in required {
+            let mut request = plausible(&method.input());
+            clear(&mut request, &path);
+            let answer = call(&channel, &uri(&method), &[bytes_of(&request)]).await;
+            let at = format!("{} without {}", method.full_name(), last(&path).full_name());
+            let Some((place, reason)) = refusal(&answer, &method) else { panic!("{at}: {answer:?}") };
+            assert_eq!(place, path_in_errors(&path), "{at}: {reason}");
+            *refused.entry(last(&path).full_name().to_owned()).or_insert(0) += 1;
+        }
+    }
+    assert!(refused.len() >= 9, "{refused:?}");
+}
+
+#[tokio::test]
+async fn what_is_output_only_is_ignored_in_a_put() {
+    let mut client = ArticleServiceClient::new(shared().await.channel().await);
+    let bare = pb::ArchivedArticle { id: "of-the-server".to_owned(), title: "goal".to_owned(), ..Default::default() };
+    let claimed = pb::ArchivedArticle {
+        topics: vec![pb::ArticleTopic { name: "claimed".to_owned(), probability: 1.0 }],
+        model: "claimed/1".to_owned(),
+        decision: pb::Decision::Confident.into(),
+        ..bare.clone()
+    };
+    let mut stored = Vec::new();
+    for article in [bare, claimed] {
+        let id = article.id.clone();
+        client.put_article(pb::PutArticleRequest { article: Some(article), ..Default::default() }).await.expect("stored");
+        stored.push(client.get_article(pb::GetArticleRequest { id }).await.expect("found").into_inner());
+    }
+    assert_eq!(stored[0], stored[1]);
+}
