@@ -269,7 +269,10 @@ fn put(arguments: PutArguments) -> anyhow::Result<()> {
 
 fn get(server: &Server, id: String) -> anyhow::Result<()> {
     let remote = Remote::connect(&server.server)?;
-    let found = remote.ask(ArticleServiceClient::new(remote.channel()).get_article(pb::GetArticleRequest { id }))?;
+    let found = remote.ask(
+        ArticleServiceClient::new(remote.channel())
+            .get_article(pb::GetArticleRequest { id, ..pb::GetArticleRequest::default() }),
+    )?;
     let article = found.article.context("the server sent no article")?;
     print_json(&Line::from(article))
 }
@@ -278,7 +281,8 @@ fn list(server: &Server, limit: usize, json: bool) -> anyhow::Result<()> {
     let remote = Remote::connect(&server.server)?;
     let mut client = ArticleServiceClient::new(remote.channel()).max_decoding_message_size(MAX_ANSWER_BYTES);
     let mut rest = if limit == 0 { usize::MAX } else { limit };
-    let mut request = pb::ListArticlesRequest::default();
+    // A body's first line stands for a headline that is not there.
+    let mut request = pb::ListArticlesRequest { view: pb::ArticleView::Full.into(), ..pb::ListArticlesRequest::default() };
     let mut is_damaged = false;
     loop {
         request.page_size = i32::try_from(rest).unwrap_or(i32::MAX);

@@ -97,6 +97,8 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
         (None, None) => return Err(super::Usage("--id or FILE is required".to_owned()).into()),
     };
     let mut request = pb::FindSimilarArticlesRequest {
+        // A body's first line stands for a headline that is not there.
+        view: pb::ArticleView::Full.into(),
         source: Some(source),
         filter: Some(pb::SimilarityFilter {
             topics: arguments.topic,

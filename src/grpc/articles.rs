@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::thread;
 
+use prost::Message as _;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::calls::{CancelOnDrop, in_the_background, large_work, missing, off_the_workers};
 use super::page_token::{Binding, not_ours};
 use super::pb::article_service_server::ArticleService;
 use super::server::App;
+use super::view::{self, View};
 use super::writes::{done, precondition, submit};
 use super::{archived, pb, status};
 use crate::article::Limits;
@@ -19,6 +21,11 @@ use crate::service::{ArticleDraft, FieldViolation, ServiceError, admit, admit_al
 const DEFAULT_PAGE_SIZE: usize = 50;
 /// The most articles on a page.
 const MAX_PAGE_SIZE: usize = 1_000;
+/// The most that the error takes which says what became of a write: it repeats an id three times.
+const OUTCOME_ERROR_BYTES: usize = 2_048;
+/// The most that a result takes besides what it holds: two numbers, and two lengths.
+const FRAME_BYTES: usize = 2 * (1 + 4);
+
 /// Adapts the use cases of the archive.
 #[derive(Debug, Clone)]
 pub(super) struct ArticleApi(pub(super) Arc<App>);
@@ -154,6 +161,8 @@ impl App {
             let admitted = app.models.with(|set| admit_all(set.default_entry(), drafts, &app.limits, path, threads, &flag))?;
             let admitted = admitted.into_iter().zip(conditions);
             let admitted: Vec<_> = admitted.map(|(article, condition)| Ok((article?, condition?))).collect();
+            // Before anything is stored: what was stored is acknowledged, and not refused.
+            app.check_puts(&admitted)?;
             let writes = admitted.iter().flatten();
             let writes = writes.map(|(article, condition)| Write::put(article.clone()).only_if(condition.clone()));
             let submitted = submit(&*index, writes.collect())?;
@@ -173,13 +182,28 @@ impl App {
         Ok(pb::BatchPutArticlesResponse { results: results.collect() })
     }
 
+    /// Checks that the answer to these puts is not too large, whatever becomes of them.
+    fn check_puts(&self, admitted: &[Result<(ArchivedArticle, Precondition), ServiceError>]) -> Result<(), ServiceError> {
+        let size = |article: &Result<(ArchivedArticle, Precondition), ServiceError>| match article {
+            Ok((article, _)) => OUTCOME_ERROR_BYTES.max(stored(article, WriteOutcome::Created).encoded_len()),
+            Err(error) => status::message(error.clone()).encoded_len(),
+        };
+        let size = admitted.iter().map(|article| FRAME_BYTES + size(article)).sum();
+        if size <= self.limits.answer_bytes {
+            return Ok(());
+        }
+        Err(self.answer_too_large(size, "articles", "send fewer articles"))
+    }
+
     async fn get_article(self: &Arc<Self>, request: pb::GetArticleRequest) -> Result<pb::GetArticleResponse, ServiceError> {
         self.check_ready()?;
         let index = self.archive()?;
         let id = article_id(&request.id, "id")?;
+        let view = View::requested(request.view, View::Full)?;
         let found = off_the_workers(move || Ok::<_, ServiceError>(index.get(&id)?)).await??;
         let article = found.ok_or(ServiceError::ArticleNotFound { id: request.id })?;
-        Ok(pb::GetArticleResponse { article: Some(article.into()) })
+        // The longest article fits into an answer.
+        Ok(pb::GetArticleResponse { article: Some(view.of(article)) })
     }
 
     async fn list_articles(
@@ -196,17 +220,18 @@ impl App {
                 return Err(ServiceError::Invalid(FieldViolation::new("page_size", "NEGATIVE_PAGE_SIZE", description)));
             }
         };
+        let view = View::requested(request.view, View::Basic)?;
         let binding = Binding::new("slugline.v1.ListArticles", b"");
         let after: Option<ArticleId> = match binding.start(&request.page_token)? {
             None => None,
             Some(start) => Some(String::from_utf8(start).ok().and_then(|id| id.parse().ok()).ok_or_else(not_ours)?),
         };
         off_the_workers(move || {
-            let page = index.list(after.as_ref(), page_size, Limits::PAGE_BYTES)?;
-            let next = page.last.filter(|_| page.is_more);
+            let read = |after: Option<&ArticleId>, count| index.list(after, count, Limits::PAGE_BYTES);
+            let page = view::page(view, page_size, after, read)?;
             Ok(pb::ListArticlesResponse {
-                articles: page.articles.into_iter().map(Into::into).collect(),
-                next_page_token: next.map_or_else(String::new, |last| binding.token(last.as_str().as_bytes())),
+                articles: page.articles,
+                next_page_token: page.next.map_or_else(String::new, |last| binding.token(last.as_str().as_bytes())),
                 unreadable_ids: page.unreadable.into_iter().map(Into::into).collect(),
                 is_incomplete: page.is_incomplete,
             })

@@ -22,13 +22,28 @@ use crate::article::{ArticleField, ArticleText, TextSpan};
 use crate::model::Decision;
 use crate::service::{
     BroadTopicResult, Classification, ClassifyOptions, ClassifyQuery, EvidenceTerm, FieldViolation, LevelResult, ModelWarning,
-    ServiceError, TopicResult, classify, classify_batch,
+    RequestedOptions, ServiceError, TopicResult, classify, classify_batch,
 };
 
 /// So many articles of a batch are classified before their answers are charged.
 const BATCH_PART: usize = 128;
+/// The most that a result takes besides its message: a number, and a length.
+const FRAME_BYTES: usize = 1 + 4;
 /// How many answers of a stream may wait for the caller to read them.
 const STREAM_READ_AHEAD: usize = 16;
+
+/// The options of a ClassifyRequest or a BatchClassifyRequest: they have the same fields.
+macro_rules! requested {
+    ($request:expr) => {
+        RequestedOptions {
+            max_topics: $request.max_topics,
+            min_probability: $request.min_probability,
+            explain: $request.explain,
+            max_evidence_terms: $request.max_evidence_terms,
+            max_evidence_spans: $request.max_evidence_spans,
+        }
+    };
+}
 
 /// Adapts the use cases of classification.
 #[derive(Debug, Clone)]
@@ -107,12 +122,15 @@ impl App {
     }
 
     fn classify_here(&self, request: &pb::ClassifyRequest) -> Result<pb::ClassifyResponse, ServiceError> {
-        let options = ClassifyOptions::checked(request.max_topics, request.min_probability, request.explain)?;
+        let options = requested!(request).checked()?;
         let article = request.article.as_ref().ok_or_else(|| missing("article"))?;
-        self.models.with(|set| {
+        let answer: pb::ClassifyResponse = self.models.with(|set| {
             let entry = set.find_serving(&request.model)?;
             classify(entry, &query(article, options), &self.limits, "article").map(Into::into)
-        })
+        })?;
+        let (field, what) = to_lower(request.explain);
+        self.check_answer(&answer, field, what)?;
+        Ok(answer)
     }
 
     async fn classify_batch(
@@ -120,7 +138,7 @@ impl App {
         request: pb::BatchClassifyRequest,
     ) -> Result<pb::BatchClassifyResponse, ServiceError> {
         self.check_ready()?;
-        let options = ClassifyOptions::checked(request.max_topics, request.min_probability, request.explain)?;
+        let options = requested!(request).checked()?;
         let (count, most) = (request.articles.len(), self.limits.batch_articles);
         if count == 0 {
             return Err(missing("articles"));
@@ -156,15 +174,21 @@ impl App {
     ) -> Result<pb::BatchClassifyResponse, ServiceError> {
         let queries: Vec<ClassifyQuery<'_>> = request.articles.iter().map(|article| query(article, options)).collect();
         let threads = thread::available_parallelism().map_or(1, usize::from);
-        let mut results = Vec::with_capacity(queries.len());
+        let (mut results, mut answer_bytes) = (Vec::with_capacity(queries.len()), 0);
         self.models.with(|set| {
             let entry = set.find_serving(&request.model)?;
             for (part, queries) in queries.chunks(BATCH_PART).enumerate() {
                 let answers = classify_batch(entry, queries, part * BATCH_PART, &self.limits, threads, cancelled)?;
                 let before = results.len();
                 results.extend(answers.into_iter().map(batch_result));
+                let framed = |result: &pb::BatchClassifyResult| FRAME_BYTES + result.encoded_len();
+                let bytes: usize = results[before..].iter().map(framed).sum();
+                answer_bytes += bytes;
+                if answer_bytes > self.limits.answer_bytes {
+                    let (field, what) = to_lower(request.explain);
+                    return Err(self.answer_too_large(answer_bytes, field, &format!("{what}, or send fewer articles")));
+                }
                 if let Some(charge) = &mut charge {
-                    let bytes: usize = results[before..].iter().map(pb::BatchClassifyResult::encoded_len).sum();
                     charge.grow(bytes * ANSWER_FACTOR).map_err(|_| ServiceError::NoRoom)?;
                 }
             }
@@ -218,6 +242,15 @@ impl App {
             Err(error) => Wire::Error(status::message(error)),
         };
         pb::StreamClassifyResponse { id, result: Some(result) }
+    }
+}
+
+/// What to lower where an answer is too large: the field that an error names, and all that helps.
+fn to_lower(explain: bool) -> (&'static str, &'static str) {
+    if explain {
+        ("max_evidence_terms", "lower max_evidence_terms, max_evidence_spans or max_topics")
+    } else {
+        ("max_topics", "lower max_topics")
     }
 }
 

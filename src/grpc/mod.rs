@@ -28,6 +28,7 @@ mod server_info;
 mod shapes;
 mod similarity;
 mod status;
+mod view;
 mod walk;
 mod writes;
 

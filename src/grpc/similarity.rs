@@ -11,9 +11,11 @@ use super::page_token::{Binding, not_ours};
 use super::pb::find_similar_articles_request::Source;
 use super::pb::similarity_service_server::SimilarityService;
 use super::server::App;
+use super::view::{READS_PER_PAGE, View};
 use super::{pb, status};
-use crate::index::{MAX_NEAR_DUPLICATE_IDS, PageKey, SimilarHit};
-use crate::service::{RequestedFilter, RequestedSource, ServiceError, SimilarRequest, find_similar};
+use crate::article::Limits;
+use crate::index::{MAX_NEAR_DUPLICATE_IDS, PageKey, SimilarHit, SimilarPage};
+use crate::service::{RequestedFilter, RequestedSource, ServiceError, SimilarRequest, find_similar, similar_page_size};
 
 /// Adapts the search for similar articles.
 #[derive(Debug, Clone)]
@@ -47,16 +49,46 @@ impl App {
         // On this thread, which gives its other work away first: it takes a millisecond, and on a busy machine to change threads
         // and back takes as long.
         tokio::task::block_in_place(|| {
+            let view = View::requested(request.view, View::Basic)?;
             let (mut request, binding) = checked(request)?;
             request.deadline = deadline;
-            let page = self.models.with(|set| find_similar(&*index, set, request, &self.limits))?;
-            Ok(pb::FindSimilarArticlesResponse {
-                articles: page.hits.into_iter().map(Into::into).collect(),
-                unreadable_ids: page.unreadable.into_iter().map(Into::into).collect(),
-                next_page_token: page.next.map(|key| binding.token(&encode(&key))).unwrap_or_default(),
-            })
+            let find = |request| self.models.with(|set| find_similar(&*index, set, request, &self.limits));
+            let answer = shown(view, request, &binding, find)?;
+            self.check_answer(&answer, "page_size", "lower page_size")?;
+            Ok(answer)
         })
     }
+}
+
+/// A page of results as it is shown. Without bodies it goes on where the archive ends a page for
+/// their sake.
+fn shown(
+    view: View,
+    mut request: SimilarRequest,
+    binding: &Binding,
+    find: impl Fn(SimilarRequest) -> Result<SimilarPage, ServiceError>,
+) -> Result<pb::FindSimilarArticlesResponse, ServiceError> {
+    let mut answer = pb::FindSimilarArticlesResponse::default();
+    let most = similar_page_size(request.page_size)?;
+    let (mut bytes, mut next) = (0, None);
+    for _ in 0..READS_PER_PAGE {
+        let page = find(request.clone())?;
+        for hit in page.hits {
+            let article = similar_article(hit, view);
+            bytes += article.encoded_len();
+            answer.articles.push(article);
+        }
+        answer.unreadable_ids.extend(page.unreadable.into_iter().map(String::from));
+        next = page.next;
+        let rest = most.saturating_sub(answer.articles.len() + answer.unreadable_ids.len());
+        if next.is_none() || rest == 0 || bytes >= Limits::PAGE_BYTES {
+            break;
+        }
+        request.after.clone_from(&next);
+        request.page_size = i32::try_from(rest).unwrap_or(i32::MAX);
+    }
+    answer.next_page_token = next.map(|key| binding.token(&encode(&key))).unwrap_or_default();
+    Ok(answer)
 }
 
 /// The request, with its token read, and what its tokens are bound to: all of it but page and page size.
@@ -109,17 +141,15 @@ fn decode(bytes: &[u8]) -> Option<PageKey> {
     })
 }
 
-impl From<SimilarHit> for pb::SimilarArticle {
-    fn from(hit: SimilarHit) -> Self {
-        let matched_terms =
-            hit.matched_terms.into_iter().map(|matched| pb::MatchedTerm { term: matched.term, share: matched.share });
-        Self {
-            article: Some(hit.article.into()),
-            similarity: hit.similarity,
-            matched_terms: matched_terms.collect(),
-            other_share: hit.other_share,
-            near_duplicate_count: i32::try_from(hit.near_duplicates.len()).unwrap_or(i32::MAX),
-            near_duplicate_ids: hit.near_duplicates.into_iter().take(MAX_NEAR_DUPLICATE_IDS).map(Into::into).collect(),
-        }
+fn similar_article(hit: SimilarHit, view: View) -> pb::SimilarArticle {
+    let matched_terms =
+        hit.matched_terms.into_iter().map(|matched| pb::MatchedTerm { term: matched.term, share: matched.share });
+    pb::SimilarArticle {
+        article: Some(view.of(hit.article)),
+        similarity: hit.similarity,
+        matched_terms: matched_terms.collect(),
+        other_share: hit.other_share,
+        near_duplicate_count: i32::try_from(hit.near_duplicates.len()).unwrap_or(i32::MAX),
+        near_duplicate_ids: hit.near_duplicates.into_iter().take(MAX_NEAR_DUPLICATE_IDS).map(Into::into).collect(),
     }
 }

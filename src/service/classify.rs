@@ -24,23 +24,56 @@ pub struct ClassifyOptions {
     pub min_probability: f64,
     /// Whether topics come with their evidence.
     pub explain: bool,
+    /// The most terms of a topic's evidence, as far as the limits have so many; None for all that
+    /// they have.
+    pub max_evidence_terms: Option<NonZeroUsize>,
+    /// The same of the spans of a term.
+    pub max_evidence_spans: Option<usize>,
 }
 
-impl ClassifyOptions {
-    /// Checks what a request says; the fields are those of every request that classifies.
+/// How to classify, as a request says it: the fields are those of every request that classifies.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RequestedOptions {
+    /// The most topics; 0 for all.
+    pub max_topics: i32,
+    /// Topics below this probability are left out.
+    pub min_probability: f64,
+    /// Whether topics come with their evidence.
+    pub explain: bool,
+    /// The most terms of a topic's evidence; 0 for as many as the limits have.
+    pub max_evidence_terms: i32,
+    /// The most spans of a term; None for as many as the limits have.
+    pub max_evidence_spans: Option<i32>,
+}
+
+impl RequestedOptions {
+    /// Checks them.
     ///
     /// # Errors
-    /// [`ServiceError::Invalid`] names the field that is out of range.
-    pub fn checked(max_topics: i32, min_probability: f64, explain: bool) -> Result<Self, ServiceError> {
-        let max_topics = usize::try_from(max_topics).map_err(|_| {
-            let description = format!("must not be negative, but is {max_topics}");
-            ServiceError::Invalid(FieldViolation::new("max_topics", "NEGATIVE_MAX_TOPICS", description))
-        })?;
-        if !(0.0..=1.0).contains(&min_probability) {
-            let description = format!("must lie in [0, 1], but is {min_probability}");
-            return Err(ServiceError::Invalid(FieldViolation::new("min_probability", "PROBABILITY_OUT_OF_RANGE", description)));
+    /// [`ServiceError::Invalid`] names the fields that are out of range.
+    pub fn checked(self) -> Result<ClassifyOptions, ServiceError> {
+        let mut violations = Vec::new();
+        let mut count = |field: &'static str, reason, value: i32| {
+            usize::try_from(value).unwrap_or_else(|_| {
+                violations.push(FieldViolation::new(field, reason, format!("must not be negative, but is {value}")));
+                0
+            })
+        };
+        let max_topics = count("max_topics", "NEGATIVE_MAX_TOPICS", self.max_topics);
+        let terms = count("max_evidence_terms", "NEGATIVE_MAX_EVIDENCE_TERMS", self.max_evidence_terms);
+        let spans = self.max_evidence_spans.map(|most| count("max_evidence_spans", "NEGATIVE_MAX_EVIDENCE_SPANS", most));
+        if !(0.0..=1.0).contains(&self.min_probability) {
+            let description = format!("must lie in [0, 1], but is {}", self.min_probability);
+            violations.push(FieldViolation::new("min_probability", "PROBABILITY_OUT_OF_RANGE", description));
         }
-        Ok(Self { max_topics: NonZeroUsize::new(max_topics), min_probability, explain })
+        ServiceError::of(violations)?;
+        Ok(ClassifyOptions {
+            max_topics: NonZeroUsize::new(max_topics),
+            min_probability: self.min_probability,
+            explain: self.explain,
+            max_evidence_terms: NonZeroUsize::new(terms),
+            max_evidence_spans: spans,
+        })
     }
 }
 
@@ -285,8 +318,10 @@ fn topics(loaded: &LoadedModel, scores: &Scores<'_>, query: &ClassifyQuery<'_>, 
         })
         .collect();
     if options.explain {
-        let evidence = model.explain(scores, &ranking, limits.evidence_terms);
-        let places = model.locate(query.text, &evidence, limits.evidence_spans);
+        let terms = options.max_evidence_terms.map_or(limits.evidence_terms, |most| limits.evidence_terms.min(most.get()));
+        let spans = options.max_evidence_spans.map_or(limits.evidence_spans, |most| limits.evidence_spans.min(most));
+        let evidence = model.explain(scores, &ranking, terms);
+        let places = model.locate(query.text, &evidence, spans);
         for (result, evidence) in results.iter_mut().zip(evidence) {
             result.bias = evidence.bias;
             result.other_evidence_weight = evidence.other;

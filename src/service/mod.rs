@@ -9,11 +9,11 @@ mod similar;
 pub use admission::{Admission, Permit};
 pub use articles::{ArticleDraft, admit, admit_all, article_id, publish_time};
 pub use classify::{
-    BroadTopicResult, Classification, ClassifyOptions, ClassifyQuery, EvidenceTerm, LevelResult, ModelWarning, TopicResult,
-    classify, classify_batch,
+    BroadTopicResult, Classification, ClassifyOptions, ClassifyQuery, EvidenceTerm, LevelResult, ModelWarning,
+    RequestedOptions, TopicResult, classify, classify_batch,
 };
 pub use models::{ModelEntry, ModelSet, ModelSource, ModelState, Models, OpenError};
-pub use similar::{RequestedFilter, RequestedSource, SimilarRequest, find_similar};
+pub use similar::{RequestedFilter, RequestedSource, SimilarRequest, find_similar, similar_page_size};
 
 /// A field of a request that is not as it should be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,12 +45,29 @@ impl FieldViolation {
     }
 }
 
+impl ServiceError {
+    /// The error for violations, where there are any. All of them are told.
+    ///
+    /// # Errors
+    /// [`Self::Invalid`] for one, [`Self::InvalidFields`] for several.
+    pub fn of(mut violations: Vec<FieldViolation>) -> Result<(), Self> {
+        match violations.len() {
+            0 => Ok(()),
+            1 => Err(Self::Invalid(violations.remove(0))),
+            _ => Err(Self::InvalidFields(violations)),
+        }
+    }
+}
+
 /// Why a use case could not be carried out.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ServiceError {
     /// The request is wrong; asking again will not help.
     #[error("{}: {}", .0.field, .0.description)]
     Invalid(FieldViolation),
+    /// Several fields of the request are wrong.
+    #[error("{}: {}; and {} more", .0[0].field, .0[0].description, .0.len() - 1)]
+    InvalidFields(Vec<FieldViolation>),
     /// There is no such model.
     #[error("there is no model {name:?}")]
     ModelNotFound {

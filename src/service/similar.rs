@@ -75,13 +75,7 @@ pub fn find_similar(
     limits: &Limits,
 ) -> Result<SimilarPage, ServiceError> {
     let SimilarRequest { source, filter, min_similarity, page_size, after, collapse_near_duplicates, deadline } = request;
-    let page_size = match usize::try_from(page_size) {
-        Ok(0) => DEFAULT_PAGE_SIZE,
-        Ok(size) => size.min(MAX_PAGE_SIZE),
-        Err(_) => {
-            return Err(invalid("page_size", "NEGATIVE_PAGE_SIZE", format!("must not be negative, but is {page_size}")));
-        }
-    };
+    let page_size = similar_page_size(page_size)?;
     if !(0.0..=1.0).contains(&min_similarity) {
         let description = format!("must lie in [0, 1], but is {min_similarity}");
         return Err(invalid("min_similarity", "SIMILARITY_OUT_OF_RANGE", description));
@@ -92,6 +86,18 @@ pub fn find_similar(
     let query =
         SimilarQuery { source, filter, min_similarity, page_size, page_bytes, after, collapse_near_duplicates, deadline };
     Ok(index.find_similar(&query)?)
+}
+
+/// How many results a page has at most: 10 unless the request says, and never more than 100.
+///
+/// # Errors
+/// [`ServiceError::Invalid`] for a negative number.
+pub fn similar_page_size(requested: i32) -> Result<usize, ServiceError> {
+    match usize::try_from(requested) {
+        Ok(0) => Ok(DEFAULT_PAGE_SIZE),
+        Ok(size) => Ok(size.min(MAX_PAGE_SIZE)),
+        Err(_) => Err(invalid("page_size", "NEGATIVE_PAGE_SIZE", format!("must not be negative, but is {requested}"))),
+    }
 }
 
 fn checked_source(source: Option<RequestedSource>, limits: &Limits) -> Result<SimilarSource, ServiceError> {

@@ -1,6 +1,7 @@
 //! ArticleService and SimilarityService over the wire.
 
 mod conditional;
+mod view;
 
 use std::collections::BTreeMap;
 
@@ -53,7 +54,7 @@ impl Archive {
     }
 
     async fn get(&self, id: &str) -> Result<pb::ArchivedArticle, Status> {
-        let request = pb::GetArticleRequest { id: id.to_owned() };
+        let request = pb::GetArticleRequest { id: id.to_owned(), ..Default::default() };
         let found = self.articles().await.get_article(request).await?.into_inner();
         Ok(found.article.expect("the article"))
     }
@@ -62,6 +63,8 @@ impl Archive {
         self.similar().await.find_similar_articles(request).await.map(tonic::Response::into_inner)
     }
 }
+
+const FULL: i32 = pb::ArticleView::Full as i32;
 
 fn draft(id: &str, title: &str, body: &str) -> pb::ArchivedArticle {
     pb::ArchivedArticle { id: id.to_owned(), title: title.to_owned(), body: body.to_owned(), ..pb::ArchivedArticle::default() }
@@ -245,7 +248,7 @@ async fn articles_are_listed_in_pages() {
         .expect("a batch");
     let mut client = archive.articles().await;
     let mut seen = Vec::new();
-    let mut request = pb::ListArticlesRequest { page_size: 10, page_token: String::new() };
+    let mut request = pb::ListArticlesRequest { page_size: 10, ..Default::default() };
     for page in 0..3 {
         let answer = client.list_articles(request.clone()).await.expect("a page").into_inner();
         seen.extend(answer.articles.into_iter().map(|article| article.id));
@@ -253,7 +256,11 @@ async fn articles_are_listed_in_pages() {
         request.page_token = answer.next_page_token;
     }
     assert_eq!(seen, (0..25).map(|number| format!("{number:02}")).collect::<Vec<_>>());
-    let bad = |page_size, page_token: &str| pb::ListArticlesRequest { page_size, page_token: page_token.to_owned() };
+    let bad = |page_size, page_token: &str| pb::ListArticlesRequest {
+        page_size,
+        page_token: page_token.to_owned(),
+        ..Default::default()
+    };
     let status = client.list_articles(bad(-1, "")).await.expect_err("negative");
     assert_eq!(violation(&status), ("page_size".to_owned(), "NEGATIVE_PAGE_SIZE".to_owned()));
     let status = client.list_articles(bad(0, "0123456789abcdef")).await.expect_err("made up");
@@ -271,7 +278,7 @@ async fn a_page_of_long_articles_fits_what_clients_take() {
             .await
             .expect("it is stored");
     }
-    let mut request = pb::ListArticlesRequest::default();
+    let mut request = pb::ListArticlesRequest { view: FULL, ..Default::default() };
     let mut count = 0;
     for _ in 0..5 {
         let page = client.list_articles(request.clone()).await.expect("a page").into_inner();
@@ -334,7 +341,7 @@ async fn a_page_of_long_results_ends_where_its_text_is_long_enough() {
         let body = "United win the cup final. ".repeat(24_000);
         archive.put(pb::ArchivedArticle { body, ..whole(id) }).await.expect("it is stored");
     }
-    let mut request = pb::FindSimilarArticlesRequest { page_size: 100, ..like("a") };
+    let mut request = pb::FindSimilarArticlesRequest { page_size: 100, view: FULL, ..like("a") };
     let mut pages = Vec::new();
     loop {
         let page = archive.find(request.clone()).await.expect("a page");

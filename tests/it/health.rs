@@ -97,6 +97,7 @@ async fn the_limits_that_hold_are_published() {
         max_message_parts: 100_000,
         max_name_message_bytes: 1_024,
         page_bytes: 1 << 20,
+        max_answer_bytes: NARROW.answer_bytes as i32,
         max_in_flight_bytes: NARROW.budget_bytes as i64,
         max_connection_in_flight_bytes: NARROW.connection_bytes as i64,
         max_connections: NARROW.connections as i32,

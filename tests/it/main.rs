@@ -1,5 +1,6 @@
 //! Integration tests, in one binary: a real client talks to a real server, and the real command does its work.
 
+mod answer_size;
 mod articles;
 mod artifact;
 mod batch;

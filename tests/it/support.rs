@@ -166,6 +166,7 @@ pub(crate) const NARROW: Limits = Limits {
     connections: 1_000,
     watches: 8,
     watches_per_connection: 2,
+    answer_bytes: 8 << 10,
     timeouts: Timeouts {
         hello: Duration::from_secs(11),
         request: Duration::from_secs(31),
