@@ -12,6 +12,7 @@ mod calls;
 mod classification;
 pub(crate) mod codec;
 mod connection;
+mod deflate;
 mod health;
 mod import;
 mod inflate;

@@ -43,7 +43,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("csv", &["corpus"]),
     ("fearless_simd", &["text", "model"]),
     ("prefetch_index", &["text", "model"]),
-    ("flate2", &["corpus", "grpc/inflate"]),
+    ("flate2", &["corpus", "grpc/inflate", "grpc/deflate"]),
     ("memchr", &["corpus", "index"]),
     ("memmap2", &["model/train"]),
     ("zerocopy", &["model/train"]),
