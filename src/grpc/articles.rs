@@ -15,7 +15,7 @@ use super::writes::{done, precondition, submit};
 use super::{archived, pb, status};
 use crate::article::Limits;
 use crate::index::{ArchivedArticle, ArticleId, Precondition, Write, WriteOutcome};
-use crate::service::{ArticleDraft, FieldViolation, ServiceError, admit, admit_all, article_id};
+use crate::service::{ArticleDraft, FieldViolation, ServiceError, Violations, admit, admit_all, article_id};
 
 /// Articles on a page when the request does not say.
 const DEFAULT_PAGE_SIZE: usize = 50;
@@ -126,14 +126,15 @@ impl App {
         self.check_ready()?;
         let index = self.archive()?;
         let mut article = request.article.ok_or_else(|| missing("article"))?;
-        let condition = precondition(request.create_only, std::mem::take(&mut article.etag), "article")?;
+        let condition = precondition(request.create_only, std::mem::take(&mut article.etag), "article");
         let draft: ArticleDraft = article.into();
         let app = Arc::clone(self);
         let place = large_work(draft.title.len() + draft.body.len(), 1).await;
         let is_large = place.is_some();
         let work = move || {
             let _place = place;
-            let article = app.models.with(|set| admit(set.default_entry(), draft, &app.limits, "article"))?;
+            let article = app.models.with(|set| admit(set.default_entry(), draft, &app.limits, "article"));
+            let (article, condition) = together(article, condition)?;
             let submitted = submit(&*index, vec![Write::put(article.clone()).only_if(condition)])?;
             Ok::<_, ServiceError>((article, submitted))
         };
@@ -160,7 +161,7 @@ impl App {
             let threads = thread::available_parallelism().map_or(1, usize::from);
             let admitted = app.models.with(|set| admit_all(set.default_entry(), drafts, &app.limits, path, threads, &flag))?;
             let admitted = admitted.into_iter().zip(conditions);
-            let admitted: Vec<_> = admitted.map(|(article, condition)| Ok((article?, condition?))).collect();
+            let admitted: Vec<_> = admitted.map(|(article, condition)| together(article, condition)).collect();
             // Before anything is stored: what was stored is acknowledged, and not refused.
             app.check_puts(&admitted)?;
             let writes = admitted.iter().flatten();
@@ -198,8 +199,7 @@ impl App {
     async fn get_article(self: &Arc<Self>, request: pb::GetArticleRequest) -> Result<pb::GetArticleResponse, ServiceError> {
         self.check_ready()?;
         let index = self.archive()?;
-        let id = article_id(&request.id, "id")?;
-        let view = View::requested(request.view, View::Full)?;
+        let (id, view) = together(article_id(&request.id, "id"), View::requested(request.view, View::Full))?;
         let found = off_the_workers(move || Ok::<_, ServiceError>(index.get(&id)?)).await??;
         let article = found.ok_or(ServiceError::ArticleNotFound { id: request.id })?;
         // The longest article fits into an answer.
@@ -213,19 +213,23 @@ impl App {
         self.check_ready()?;
         let index = self.archive()?;
         let page_size = match usize::try_from(request.page_size) {
-            Ok(0) => DEFAULT_PAGE_SIZE,
-            Ok(size) => size.min(MAX_PAGE_SIZE),
+            Ok(0) => Ok(DEFAULT_PAGE_SIZE),
+            Ok(size) => Ok(size.min(MAX_PAGE_SIZE)),
             Err(_) => {
                 let description = format!("must not be negative, but is {}", request.page_size);
-                return Err(ServiceError::Invalid(FieldViolation::new("page_size", "NEGATIVE_PAGE_SIZE", description)));
+                Err(ServiceError::Invalid(FieldViolation::new("page_size", "NEGATIVE_PAGE_SIZE", description)))
             }
         };
-        let view = View::requested(request.view, View::Basic)?;
+        let view = View::requested(request.view, View::Basic);
         let binding = Binding::new("slugline.v1.ListArticles", b"");
-        let after: Option<ArticleId> = match binding.start(&request.page_token)? {
-            None => None,
-            Some(start) => Some(String::from_utf8(start).ok().and_then(|id| id.parse().ok()).ok_or_else(not_ours)?),
-        };
+        let id = |start| String::from_utf8(start).ok().and_then(|id| id.parse().ok()).ok_or_else(not_ours);
+        let after = binding.start(&request.page_token).and_then(|start| start.map(id).transpose());
+        let mut violations = Violations::default();
+        violations.note(&page_size);
+        violations.note(&after);
+        violations.note(&view);
+        violations.finish()?;
+        let (page_size, after, view) = (page_size?, after?, view?);
         off_the_workers(move || {
             let read = |after: Option<&ArticleId>, count| index.list(after, count, Limits::PAGE_BYTES);
             let page = view::page(view, page_size, after, read)?;
@@ -276,6 +280,15 @@ impl App {
         });
         Ok(pb::BatchDeleteArticlesResponse { results: results.collect() })
     }
+}
+
+/// Both outcomes, or all that is wrong with either.
+pub(super) fn together<A, B>(a: Result<A, ServiceError>, b: Result<B, ServiceError>) -> Result<(A, B), ServiceError> {
+    let mut violations = Violations::default();
+    violations.note(&a);
+    violations.note(&b);
+    violations.finish()?;
+    Ok((a?, b?))
 }
 
 /// What is said of an article that was to be removed.

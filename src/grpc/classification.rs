@@ -22,7 +22,7 @@ use crate::article::{ArticleField, ArticleText, TextSpan};
 use crate::model::Decision;
 use crate::service::{
     BroadTopicResult, Classification, ClassifyOptions, ClassifyQuery, EvidenceTerm, FieldViolation, LevelResult, ModelWarning,
-    RequestedOptions, ServiceError, TopicResult, classify, classify_batch,
+    RequestedOptions, ServiceError, TopicResult, Violations, check_text, classify, classify_batch,
 };
 
 /// So many articles of a batch are classified before their answers are charged.
@@ -122,11 +122,21 @@ impl App {
     }
 
     fn classify_here(&self, request: &pb::ClassifyRequest) -> Result<pb::ClassifyResponse, ServiceError> {
-        let options = requested!(request).checked()?;
-        let article = request.article.as_ref().ok_or_else(|| missing("article"))?;
+        let options = requested!(request).checked();
+        let article = request.article.as_ref().ok_or_else(|| missing("article"));
         let answer: pb::ClassifyResponse = self.models.with(|set| {
-            let entry = set.find_serving(&request.model)?;
-            classify(entry, &query(article, options), &self.limits, "article").map(Into::into)
+            let entry = set.find_serving(&request.model);
+            let mut violations = Violations::default();
+            violations.note(&article);
+            if let (Ok(article), true) = (&article, options.is_err() || entry.is_err()) {
+                // What else is wrong is told with it.
+                let text = ArticleText { title: &article.title, body: &article.body };
+                violations.note(&check_text(text, &article.language_code, &self.limits, "article"));
+            }
+            violations.note(&options);
+            violations.note(&entry);
+            violations.finish()?;
+            classify(entry?, &query(article?, options?), &self.limits, "article").map(Into::into)
         })?;
         let (field, what) = to_lower(request.explain);
         self.check_answer(&answer, field, what)?;
@@ -138,16 +148,15 @@ impl App {
         request: pb::BatchClassifyRequest,
     ) -> Result<pb::BatchClassifyResponse, ServiceError> {
         self.check_ready()?;
-        let options = requested!(request).checked()?;
-        let (count, most) = (request.articles.len(), self.limits.batch_articles);
-        if count == 0 {
-            return Err(missing("articles"));
-        }
-        if count > most {
-            let violation = FieldViolation::over_limit("articles", "TOO_MANY_ARTICLES", "elements", count, most);
-            return Err(ServiceError::Invalid(violation));
-        }
-        self.models.with(|set| set.find_serving(&request.model).map(|_| ()))?;
+        let options = requested!(request).checked();
+        let model = self.models.with(|set| set.find_serving(&request.model).map(|_| ()));
+        let mut violations = Violations::default();
+        violations.note(&self.check_batch("articles", request.articles.len()));
+        violations.note(&options);
+        violations.note(&model);
+        violations.finish()?;
+        model?;
+        let options = options?;
         let permit = self.batches.enter()?;
         let app = Arc::clone(self);
         // A call that is dropped (its deadline passed, its caller left) cannot stop the thread that works on it: this tells it.

@@ -15,7 +15,10 @@ use super::view::{READS_PER_PAGE, View};
 use super::{pb, status};
 use crate::article::Limits;
 use crate::index::{MAX_NEAR_DUPLICATE_IDS, PageKey, SimilarHit, SimilarPage};
-use crate::service::{RequestedFilter, RequestedSource, ServiceError, SimilarRequest, find_similar, similar_page_size};
+use crate::service::{
+    RequestedFilter, RequestedSource, ServiceError, SimilarRequest, Violations, checked_similar, find_similar,
+    similar_page_size,
+};
 
 /// Adapts the search for similar articles.
 #[derive(Debug, Clone)]
@@ -49,10 +52,21 @@ impl App {
         // On this thread, which gives its other work away first: it takes a millisecond, and on a busy machine to change threads
         // and back takes as long.
         tokio::task::block_in_place(|| {
-            let view = View::requested(request.view, View::Basic)?;
-            let (mut request, binding) = checked(request)?;
+            let view = View::requested(request.view, View::Basic);
+            let (mut request, after, binding) = checked(request);
             request.deadline = deadline;
             let find = |request| self.models.with(|set| find_similar(&*index, set, request, &self.limits));
+            if view.is_err() || after.is_err() {
+                // What else is wrong is told with it.
+                let mut violations = Violations::default();
+                let query = self.models.with(|set| checked_similar(&*index, set, request.clone(), &self.limits));
+                violations.note(&query);
+                violations.note(&after);
+                violations.note(&view);
+                violations.finish()?;
+            }
+            request.after = after?;
+            let view = view?;
             let answer = shown(view, request, &binding, find)?;
             self.check_answer(&answer, "page_size", "lower page_size")?;
             Ok(answer)
@@ -69,7 +83,7 @@ fn shown(
     find: impl Fn(SimilarRequest) -> Result<SimilarPage, ServiceError>,
 ) -> Result<pb::FindSimilarArticlesResponse, ServiceError> {
     let mut answer = pb::FindSimilarArticlesResponse::default();
-    let most = similar_page_size(request.page_size)?;
+    let requested = request.page_size;
     let (mut bytes, mut next) = (0, None);
     for _ in 0..READS_PER_PAGE {
         let page = find(request.clone())?;
@@ -80,7 +94,7 @@ fn shown(
         }
         answer.unreadable_ids.extend(page.unreadable.into_iter().map(String::from));
         next = page.next;
-        let rest = most.saturating_sub(answer.articles.len() + answer.unreadable_ids.len());
+        let rest = similar_page_size(requested)?.saturating_sub(answer.articles.len() + answer.unreadable_ids.len());
         if next.is_none() || rest == 0 || bytes >= Limits::PAGE_BYTES {
             break;
         }
@@ -91,14 +105,13 @@ fn shown(
     Ok(answer)
 }
 
-/// The request, with its token read, and what its tokens are bound to: all of it but page and page size.
-fn checked(request: pb::FindSimilarArticlesRequest) -> Result<(SimilarRequest, Binding), ServiceError> {
+/// The request, what its token says, and what its tokens are bound to: all of it but page and page
+/// size.
+fn checked(request: pb::FindSimilarArticlesRequest) -> (SimilarRequest, Result<Option<PageKey>, ServiceError>, Binding) {
     let bound = pb::FindSimilarArticlesRequest { page_size: 0, page_token: String::new(), ..request.clone() };
     let binding = Binding::new("slugline.v1.FindSimilarArticles", &bound.encode_to_vec());
-    let after = match binding.start(&request.page_token)? {
-        None => None,
-        Some(start) => Some(decode(&start).ok_or_else(not_ours)?),
-    };
+    let key = |start: Vec<u8>| decode(&start).ok_or_else(not_ours);
+    let after = binding.start(&request.page_token).and_then(|start| start.map(key).transpose());
     let source = request.source.map(|source| match source {
         Source::ArticleId(id) => RequestedSource::Id(id),
         Source::Article(pb::Article { title, body, language_code }) => RequestedSource::Text { title, body, language_code },
@@ -117,11 +130,11 @@ fn checked(request: pb::FindSimilarArticlesRequest) -> Result<(SimilarRequest, B
         },
         min_similarity: request.min_similarity,
         page_size: request.page_size,
-        after,
+        after: None,
         collapse_near_duplicates: request.collapse_near_duplicates,
         deadline: crate::index::Deadline::default(),
     };
-    Ok((request, binding))
+    (request, after, binding)
 }
 
 fn encode(key: &PageKey) -> Vec<u8> {

@@ -197,7 +197,7 @@ pub fn classify(
     limits: &Limits,
     path: &str,
 ) -> Result<Classification, ServiceError> {
-    check(query.text, query.language_code, limits, path)?;
+    check_text(query.text, query.language_code, limits, path)?;
     let loaded = loaded(entry)?;
     SCORER.with_borrow_mut(|scorer| {
         let scores = scorer.score(&loaded.model, query.text);
@@ -279,22 +279,29 @@ fn loaded(entry: &ModelEntry) -> Result<&LoadedModel, ServiceError> {
 }
 
 /// Checks a text of a request; `path` is where it stands there.
-pub(super) fn check(text: ArticleText<'_>, language_code: &str, limits: &Limits, path: &str) -> Result<(), ServiceError> {
-    let violation = if text.size_bytes() > limits.article_bytes {
-        let size = text.size_bytes();
-        FieldViolation::over_limit(path, "ARTICLE_TOO_LARGE", "bytes of title and body together", size, limits.article_bytes)
+///
+/// # Errors
+/// [`ServiceError::Invalid`] names the field that is wrong, and [`ServiceError::InvalidFields`]
+/// both.
+pub fn check_text(text: ArticleText<'_>, language_code: &str, limits: &Limits, path: &str) -> Result<(), ServiceError> {
+    let mut violations = Vec::new();
+    if text.size_bytes() > limits.article_bytes {
+        let (size, most) = (text.size_bytes(), limits.article_bytes);
+        let what = "bytes of title and body together";
+        violations.push(FieldViolation::over_limit(path, "ARTICLE_TOO_LARGE", what, size, most));
     } else if text.is_blank() {
-        FieldViolation::new(path, "EMPTY_ARTICLE", "a title or a body is required: both are empty or white space")
-    } else if language_code.len() > Limits::LANGUAGE_CODE_BYTES {
+        let description = "a title or a body is required: both are empty or white space";
+        violations.push(FieldViolation::new(path, "EMPTY_ARTICLE", description));
+    }
+    let field = || format!("{path}.language_code");
+    if language_code.len() > Limits::LANGUAGE_CODE_BYTES {
         let (size, most) = (language_code.len(), Limits::LANGUAGE_CODE_BYTES);
-        FieldViolation::over_limit(format!("{path}.language_code"), "VALUE_TOO_LONG", "bytes", size, most)
+        violations.push(FieldViolation::over_limit(field(), "VALUE_TOO_LONG", "bytes", size, most));
     } else if !language_code.is_empty() && !is_language_code(language_code) {
         let description = "must be a BCP-47 tag such as \"en\" or \"pt-BR\", or empty";
-        FieldViolation::new(format!("{path}.language_code"), "INVALID_LANGUAGE_CODE", description)
-    } else {
-        return Ok(());
-    };
-    Err(ServiceError::Invalid(violation))
+        violations.push(FieldViolation::new(field(), "INVALID_LANGUAGE_CODE", description));
+    }
+    ServiceError::of(violations)
 }
 
 fn topics(loaded: &LoadedModel, scores: &Scores<'_>, query: &ClassifyQuery<'_>, limits: &Limits) -> Vec<TopicResult> {

@@ -10,10 +10,10 @@ pub use admission::{Admission, Permit};
 pub use articles::{ArticleDraft, admit, admit_all, article_id, publish_time};
 pub use classify::{
     BroadTopicResult, Classification, ClassifyOptions, ClassifyQuery, EvidenceTerm, LevelResult, ModelWarning,
-    RequestedOptions, TopicResult, classify, classify_batch,
+    RequestedOptions, TopicResult, check_text, classify, classify_batch,
 };
 pub use models::{ModelEntry, ModelSet, ModelSource, ModelState, Models, OpenError};
-pub use similar::{RequestedFilter, RequestedSource, SimilarRequest, find_similar, similar_page_size};
+pub use similar::{RequestedFilter, RequestedSource, SimilarRequest, checked_similar, find_similar, similar_page_size};
 
 /// A field of a request that is not as it should be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +56,27 @@ impl ServiceError {
             1 => Err(Self::Invalid(violations.remove(0))),
             _ => Err(Self::InvalidFields(violations)),
         }
+    }
+}
+
+/// What is wrong with a request, so that all of it is told at once.
+#[derive(Debug, Default)]
+pub struct Violations(Vec<FieldViolation>);
+
+impl Violations {
+    /// Adds the violations of an outcome. Another error is left to whoever looks at the outcome.
+    pub fn note<T>(&mut self, outcome: &Result<T, ServiceError>) {
+        match outcome {
+            Err(ServiceError::Invalid(violation)) => self.0.push(violation.clone()),
+            Err(ServiceError::InvalidFields(violations)) => self.0.extend_from_slice(violations),
+            _ => {}
+        }
+    }
+
+    /// # Errors
+    /// The violations, if there are any, in the order in which they were noted.
+    pub fn finish(self) -> Result<(), ServiceError> {
+        ServiceError::of(self.0)
     }
 }
 

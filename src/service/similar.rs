@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::articles::{article_id, invalid, publish_time};
-use super::{FieldViolation, ModelSet, ModelState, ServiceError};
+use super::{FieldViolation, ModelSet, ModelState, ServiceError, Violations};
 use crate::article::{ArticleText, Limits, is_language_code};
 use crate::index::{Deadline, Filter, PageKey, SimilarPage, SimilarQuery, SimilarSource, SimilarityIndex};
 
@@ -67,25 +67,42 @@ pub struct RequestedFilter {
 /// Finds the articles most similar to the source.
 ///
 /// # Errors
-/// [`ServiceError::Invalid`] names the field that is wrong; [`ServiceError::ArticleNotFound`] for an unknown id.
+/// As [`checked_similar`]; [`ServiceError::ArticleNotFound`] for an unknown id.
 pub fn find_similar(
     index: &dyn SimilarityIndex,
     models: &ModelSet,
     request: SimilarRequest,
     limits: &Limits,
 ) -> Result<SimilarPage, ServiceError> {
+    Ok(index.find_similar(&checked_similar(index, models, request, limits)?)?)
+}
+
+/// Checks what is asked.
+///
+/// # Errors
+/// [`ServiceError::Invalid`] names the field that is wrong, [`ServiceError::InvalidFields`] all
+/// that are.
+pub fn checked_similar(
+    index: &dyn SimilarityIndex,
+    models: &ModelSet,
+    request: SimilarRequest,
+    limits: &Limits,
+) -> Result<SimilarQuery, ServiceError> {
     let SimilarRequest { source, filter, min_similarity, page_size, after, collapse_near_duplicates, deadline } = request;
-    let page_size = similar_page_size(page_size)?;
+    let page_size = similar_page_size(page_size);
+    let (source, filter) = (checked_source(source, limits), checked_filter(filter, index, models));
+    let mut violations = Violations::default();
+    violations.note(&page_size);
     if !(0.0..=1.0).contains(&min_similarity) {
         let description = format!("must lie in [0, 1], but is {min_similarity}");
-        return Err(invalid("min_similarity", "SIMILARITY_OUT_OF_RANGE", description));
+        violations.note::<()>(&Err(invalid("min_similarity", "SIMILARITY_OUT_OF_RANGE", description)));
     }
-    let source = checked_source(source, limits)?;
-    let filter = checked_filter(filter, index, models)?;
+    violations.note(&source);
+    violations.note(&filter);
+    violations.finish()?;
+    let (page_size, source, filter) = (page_size?, source?, filter?);
     let page_bytes = Limits::PAGE_BYTES;
-    let query =
-        SimilarQuery { source, filter, min_similarity, page_size, page_bytes, after, collapse_near_duplicates, deadline };
-    Ok(index.find_similar(&query)?)
+    Ok(SimilarQuery { source, filter, min_similarity, page_size, page_bytes, after, collapse_near_duplicates, deadline })
 }
 
 /// How many results a page has at most: 10 unless the request says, and never more than 100.
@@ -106,7 +123,7 @@ fn checked_source(source: Option<RequestedSource>, limits: &Limits) -> Result<Si
         Some(RequestedSource::Id(id)) => Ok(SimilarSource::Id(article_id(&id, "article_id")?)),
         Some(RequestedSource::Text { title, body, language_code }) => {
             let text = ArticleText { title: &title, body: &body };
-            super::classify::check(text, &language_code, limits, "article")?;
+            super::check_text(text, &language_code, limits, "article")?;
             Ok(SimilarSource::Text { title, body })
         }
     }
@@ -116,8 +133,11 @@ fn checked_filter(filter: RequestedFilter, index: &dyn SimilarityIndex, models: 
     let time = |time: Option<(i64, i32)>, field: &str| {
         time.map(|(seconds, nanos)| publish_time(seconds, nanos, &format!("filter.{field}"))).transpose()
     };
-    let published_from = time(filter.publish_time_from, "publish_time_from")?;
-    let published_until = time(filter.publish_time_until, "publish_time_until")?;
+    let published_from = time(filter.publish_time_from, "publish_time_from");
+    let published_until = time(filter.publish_time_until, "publish_time_until");
+    let mut violations = Violations::default();
+    violations.note(&published_from);
+    violations.note(&published_until);
     for (place, topic) in filter.topics.iter().enumerate() {
         if !knows_topic(models, topic) && !index.has_topic(topic)? {
             let mut violation = FieldViolation::new(
@@ -126,15 +146,18 @@ fn checked_filter(filter: RequestedFilter, index: &dyn SimilarityIndex, models: 
                 format!("no model and no article of this server has the topic {topic:?}"),
             );
             violation.values.push(("topic", topic.clone()));
-            return Err(ServiceError::Invalid(violation));
+            violations.note::<()>(&Err(ServiceError::Invalid(violation)));
         }
     }
     for (place, code) in filter.language_codes.iter().enumerate() {
         if !is_language_code(code) {
             let description = "must be a BCP-47 tag such as \"en\" or \"pt-BR\"";
-            return Err(invalid(format!("filter.language_codes[{place}]"), "INVALID_LANGUAGE_CODE", description));
+            let field = format!("filter.language_codes[{place}]");
+            violations.note::<()>(&Err(invalid(field, "INVALID_LANGUAGE_CODE", description)));
         }
     }
+    violations.finish()?;
+    let (published_from, published_until) = (published_from?, published_until?);
     Ok(Filter {
         topics: filter.topics.into_iter().collect(),
         published_from,

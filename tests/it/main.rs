@@ -26,4 +26,5 @@ mod stream;
 mod support;
 mod training;
 mod transport;
+mod violations;
 mod wire;
