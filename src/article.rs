@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 /// The text of an article, borrowed from wherever it came.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct ArticleText<'a> {
     /// The headline; may be empty.
     pub title: &'a str,

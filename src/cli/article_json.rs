@@ -1,11 +1,12 @@
-//! An archived article as a line of JSON: what `articles import` reads, and what `articles get` and `archive export` write.
+//! An archived article as a document that `articles import` reads, and as the line of JSON that
+//! `articles get` and `archive
+//! export` write.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use crate::corpus::Document;
+use crate::corpus::{Document, Extra, quoted};
 use crate::grpc::pb;
 use crate::index::ArchivedArticle;
 
@@ -60,43 +61,28 @@ impl From<ArchivedArticle> for Line {
     }
 }
 
-/// What a line says besides what every document has.
-#[derive(Debug, Default, Deserialize)]
-struct Extra<'a> {
-    #[serde(borrow, default)]
-    language_code: Option<Cow<'a, str>>,
-    #[serde(borrow, default, alias = "date")]
-    publish_time: Option<Cow<'a, str>>,
-    #[serde(borrow, default, alias = "publisher")]
-    source: Option<Cow<'a, str>>,
-    #[serde(default)]
-    labels: Option<BTreeMap<String, String>>,
-}
-
-/// The article of a document to import.
+/// The article of a document to import. Where it has labels that are none, `on_other_labels` is
+/// told.
 ///
 /// # Errors
 /// What is wrong with it, in words: it has no id, or a field of the wrong kind.
-pub(super) fn to_import(document: &Document<'_>) -> Result<pb::ArchivedArticle, String> {
+pub(super) fn to_import(document: &Document<'_>, on_other_labels: impl FnOnce()) -> Result<pb::ArchivedArticle, String> {
     if document.id.is_empty() {
-        return Err("the article has no id".to_owned());
+        return Err(document.no_id());
     }
-    let extra: Extra<'_> = match &document.record {
-        Some(record) => serde_json::from_str(record).map_err(|error| {
-            let text = error.to_string();
-            text.split(" at line ").next().unwrap_or(&text).to_owned()
-        })?,
-        None => Extra::default(),
-    };
-    let publish_time = extra.publish_time.map(|time| publish_time(&time)).transpose()?;
+    let Extra { language_code, publish_time: time, source, labels, has_other_labels } = document.extra()?;
+    if has_other_labels {
+        on_other_labels();
+    }
+    let publish_time = (!time.is_empty()).then(|| publish_time(&time)).transpose()?;
     Ok(pb::ArchivedArticle {
         id: document.id.to_string(),
         title: document.title.to_string(),
         body: document.body.to_string(),
-        language_code: extra.language_code.unwrap_or_default().into_owned(),
+        language_code: language_code.into_owned(),
         publish_time,
-        source: extra.source.unwrap_or_default().into_owned(),
-        labels: extra.labels.unwrap_or_default(),
+        source: source.into_owned(),
+        labels,
         ..pb::ArchivedArticle::default()
     })
 }
@@ -106,5 +92,6 @@ pub(super) fn to_import(document: &Document<'_>) -> Result<pb::ArchivedArticle, 
 /// # Errors
 /// If it is none, in words.
 pub(super) fn publish_time(text: &str) -> Result<prost_types::Timestamp, String> {
-    text.parse().map_err(|_| format!("{text:?} is no time such as 2014-05-30T01:34:32Z, and no date such as 2014-05-30"))
+    let wrong = || format!("{} is no time such as 2014-05-30T01:34:32Z, and no date such as 2014-05-30", quoted(text));
+    text.trim().parse().map_err(|_| wrong())
 }

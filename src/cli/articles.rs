@@ -1,28 +1,18 @@
 //! `slugline articles`: the archive of a server.
 
 use std::path::PathBuf;
-use std::sync::Mutex;
 
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
-use tokio::sync::mpsc;
-use tokio_stream::wrappers::ReceiverStream;
 
-use super::article_json::{Line, publish_time, to_import};
-use super::classify::ArticleFile;
-use super::output::{counted, print, print_json, printable, thousands};
-use super::progress;
-use super::remote::{DEFAULT_SERVER, MAX_ANSWER_BYTES, Remote};
-use super::{CorpusArguments, OnErrorArgument};
-use crate::corpus::for_each_document;
+use super::article_file::ArticleFile;
+use super::article_json::{Line, publish_time};
+use super::import::import;
+use super::inputs::{InputArguments, NAMES_HELP, ReadingArguments};
+use super::output::{print, print_json, printable};
+use super::remote::{DEFAULT_SERVER, MAX_ANSWER_BYTES, Remote, ServerUrl};
 use crate::grpc::pb;
 use crate::grpc::server::client::ArticleServiceClient;
-
-/// A message of an import has about this many articles, or bytes of text.
-const MESSAGE_ARTICLES: usize = 128;
-const MESSAGE_BYTES: usize = 1 << 20;
-/// So many messages may wait to be sent.
-const MESSAGES_AHEAD: usize = 4;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -31,21 +21,25 @@ Examples:
   slugline articles get 2026-11-23/17
   slugline articles delete 2026-11-23/17
 
-An import reads JSON Lines, {\"id\", \"title\", \"body\", \"publish_time\", \"source\", \"language_code\", \"labels\": {...}}: id and text \
-are required, \"date\" and \"publisher\" do as well as \"publish_time\" and \"source\". Articles that are there already are replaced: to \
-run an import again is safe.";
+An import reads what train reads: JSON Lines, {\"id\", \"title\", \"body\", \"publish_time\", \
+\"source\", \"language_code\", \"labels\": {...}}, a JSON list, or CSV with such columns. Id and \
+text are required. \"publish_time\" may be \"date\", \"published\", \"published_at\" or \
+\"pubdate\", \"source\" may be \"publisher\", \"language_code\" may be \"language\" or \"lang\"; \
+in CSV labels stand in columns such as \"labels.desk\", or in one as KEY=VALUE with semicolons \
+between. Topics are not read: the server classifies what it stores. Articles that are there \
+already are replaced: to run an import again is safe.";
 
 /// Put articles into the archive of a server, and look at them
 #[derive(Subcommand)]
 #[command(after_help = EXAMPLES)]
 pub(super) enum Command {
     /// Put many articles from files
-    #[command(after_help = EXAMPLES)]
+    #[command(after_help = format!("{EXAMPLES}\n\n{NAMES_HELP}"))]
     Import {
         #[command(flatten)]
         server: Server,
         #[command(flatten)]
-        corpus: CorpusArguments,
+        input: InputArguments,
     },
     /// Put one article from a text file
     Put(PutArguments),
@@ -84,9 +78,9 @@ pub(super) enum Command {
 /// Which server to ask.
 #[derive(Args)]
 pub(super) struct Server {
-    /// The server to ask
+    /// The server to ask, http://HOST:PORT or HOST:PORT; there is no encryption yet
     #[arg(long, env = "SLUGLINE_SERVER", default_value = DEFAULT_SERVER, value_name = "URL")]
-    pub(super) server: String,
+    pub(super) server: ServerUrl,
 }
 
 #[derive(Args)]
@@ -111,10 +105,13 @@ pub(super) struct PutArguments {
     /// Fail if there is an article of this id
     #[arg(long)]
     create_only: bool,
-    /// The text: its first line is the title if an empty line follows it, or it is JSON if the file's
-    /// name ends in .json; "-" is standard input
+    /// The text: its first line is the title if an empty line follows it, or it is a record of any
+    /// format that classify
+    /// takes; "-" is standard input
     #[arg(value_name = "FILE", default_value = "-")]
     file: PathBuf,
+    #[command(flatten)]
+    reading: ReadingArguments,
 }
 
 /// Parts a label into key and value.
@@ -125,7 +122,7 @@ pub(super) fn label(text: &str) -> Result<(String, String), String> {
 
 pub(super) fn run(command: Command) -> anyhow::Result<()> {
     match command {
-        Command::Import { server, corpus } => import(&server, &corpus),
+        Command::Import { server, input } => import(&server, &input),
         Command::Put(arguments) => put(arguments),
         Command::Get { server, id } => get(&server, id),
         Command::List { server, limit, json } => list(&server, limit, json),
@@ -133,110 +130,8 @@ pub(super) fn run(command: Command) -> anyhow::Result<()> {
     }
 }
 
-fn import(server: &Server, corpus: &CorpusArguments) -> anyhow::Result<()> {
-    let remote = Remote::connect(&server.server)?;
-    let (messages, receiver) = mpsc::channel(MESSAGES_AHEAD);
-    let mut client = ArticleServiceClient::new(remote.channel());
-    // The call runs on the thread that waits for its answer; the files are read on another one.
-    let inputs = corpus.inputs();
-    let (reading, answer) = std::thread::scope(|scope| {
-        let reader = scope.spawn(|| read(corpus, &inputs, messages));
-        let answer = remote.ask(client.import_articles(ReceiverStream::new(receiver)));
-        (reader.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), answer)
-    });
-    // What is wrong with a file says more than that its stream was cut short.
-    let skipped = match (reading, &answer) {
-        (Err(error), Ok(answer)) => {
-            return Err(error.context(format!("{} had been stored before", counted(count(answer.accepted_count), "article"))));
-        }
-        (Err(error), Err(_)) if !error.is::<Hangup>() => return Err(error),
-        (Err(_), Err(_)) => 0,
-        (Ok(skipped), _) => skipped,
-    };
-    let answer = answer?;
-    for rejection in &answer.rejections {
-        let reason = rejection.error.as_ref().map_or("", |error| error.message.as_str());
-        eprintln!("rejected: {}: {}", printable(&rejection.id), printable(reason));
-    }
-    let (accepted, replaced) = (count(answer.accepted_count), count(answer.replaced_count));
-    let rejected = count(answer.rejected_count) + skipped;
-    print(|out| {
-        writeln!(
-            out,
-            "{} stored, {} of them in place of others; {} rejected",
-            counted(accepted, "article"),
-            thousands(replaced),
-            thousands(rejected)
-        )
-    })?;
-    if rejected > 0 && matches!(corpus.on_error, OnErrorArgument::Fail) {
-        bail!("{} rejected", counted(rejected, "article"));
-    }
-    Ok(())
-}
-
-/// The server takes no more.
-#[derive(Debug, thiserror::Error)]
-#[error("the server ended the import")]
-struct Hangup;
-
-/// Reads the articles and sends them off; returns how many lines were left out.
-fn read(
-    corpus: &CorpusArguments,
-    inputs: &[crate::corpus::Input],
-    messages: mpsc::Sender<pb::ImportArticlesRequest>,
-) -> anyhow::Result<u64> {
-    let pending = Mutex::new((Vec::new(), 0));
-    let is_cut_off = std::sync::atomic::AtomicBool::new(false);
-    let send = |articles: Vec<pb::ArchivedArticle>| {
-        messages.blocking_send(pb::ImportArticlesRequest { articles, create_only: false }).map_err(|_| {
-            is_cut_off.store(true, std::sync::atomic::Ordering::Relaxed);
-            Hangup.to_string()
-        })
-    };
-    let outcome = progress::watch(inputs, |progress| {
-        for_each_document(
-            inputs,
-            &corpus.options(1),
-            progress,
-            || (),
-            |(), _, document| {
-                if is_cut_off.load(std::sync::atomic::Ordering::Relaxed) {
-                    return Err(Hangup.to_string());
-                }
-                let article = to_import(&document)?;
-                let mut pending = pending.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-                pending.1 += document.text().size_bytes();
-                pending.0.push(article);
-                if pending.0.len() >= MESSAGE_ARTICLES || pending.1 >= MESSAGE_BYTES {
-                    pending.1 = 0;
-                    return send(std::mem::take(&mut pending.0));
-                }
-                Ok(())
-            },
-        )
-    });
-    if is_cut_off.load(std::sync::atomic::Ordering::Relaxed) {
-        return Err(Hangup.into());
-    }
-    // What was read before a bad line is sent all the same.
-    let (rest, _) = pending.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-    if !rest.is_empty() && send(rest).is_err() {
-        return Err(Hangup.into());
-    }
-    let ((), summary) = outcome.map(|(_, summary)| ((), summary))?;
-    for line in &summary.skipped_examples {
-        eprintln!("left out: {}", printable(&line.to_string()));
-    }
-    Ok(summary.skipped)
-}
-
-fn count(value: i64) -> u64 {
-    u64::try_from(value).unwrap_or(0)
-}
-
 fn put(arguments: PutArguments) -> anyhow::Result<()> {
-    let file = ArticleFile::read(&arguments.file)?;
+    let file = ArticleFile::read(&arguments.file, &arguments.reading)?;
     let article = file.text();
     let request = pb::PutArticleRequest {
         article: Some(pb::ArchivedArticle {
@@ -252,7 +147,8 @@ fn put(arguments: PutArguments) -> anyhow::Result<()> {
         create_only: arguments.create_only,
     };
     let remote = Remote::connect(&arguments.server.server)?;
-    let stored = remote.ask(ArticleServiceClient::new(remote.channel()).put_article(request))?;
+    let mut client = ArticleServiceClient::new(remote.channel());
+    let stored = remote.ask(async || client.put_article(request.clone()).await)?;
     let outcome = match stored.outcome() {
         pb::PutOutcome::Created => "created",
         pb::PutOutcome::Replaced => "replaced",
@@ -269,10 +165,9 @@ fn put(arguments: PutArguments) -> anyhow::Result<()> {
 
 fn get(server: &Server, id: String) -> anyhow::Result<()> {
     let remote = Remote::connect(&server.server)?;
-    let found = remote.ask(
-        ArticleServiceClient::new(remote.channel())
-            .get_article(pb::GetArticleRequest { id, ..pb::GetArticleRequest::default() }),
-    )?;
+    let mut client = ArticleServiceClient::new(remote.channel());
+    let found =
+        remote.ask(async || client.get_article(pb::GetArticleRequest { id: id.clone(), ..Default::default() }).await)?;
     let article = found.article.context("the server sent no article")?;
     print_json(&Line::from(article))
 }
@@ -283,11 +178,12 @@ fn list(server: &Server, limit: usize, json: bool) -> anyhow::Result<()> {
     let mut rest = if limit == 0 { usize::MAX } else { limit };
     // A body's first line stands for a headline that is not there.
     let mut request = pb::ListArticlesRequest { view: pb::ArticleView::Full.into(), ..pb::ListArticlesRequest::default() };
-    let mut is_damaged = false;
+    let (mut is_damaged, mut is_found) = (false, false);
     loop {
         request.page_size = i32::try_from(rest).unwrap_or(i32::MAX);
-        let page = remote.ask(client.list_articles(request.clone()))?;
+        let page = remote.ask(async || client.list_articles(request.clone()).await)?;
         rest = rest.saturating_sub(page.articles.len());
+        is_found |= !page.articles.is_empty();
         for article in page.articles {
             if json {
                 print_json(&Line::from(article))?;
@@ -301,6 +197,9 @@ fn list(server: &Server, limit: usize, json: bool) -> anyhow::Result<()> {
             break;
         }
         request.page_token = page.next_page_token;
+    }
+    if !is_found && !json {
+        eprintln!("no articles found");
     }
     if is_damaged {
         bail!("the archive is damaged: some of its articles cannot be read");
@@ -319,7 +218,7 @@ fn delete(server: &Server, ids: Vec<String>, allow_missing: bool) -> anyhow::Res
     let mut client = ArticleServiceClient::new(remote.channel());
     for id in ids {
         let request = pb::DeleteArticleRequest { id: id.clone(), allow_missing, etag: String::new() };
-        remote.ask(client.delete_article(request)).with_context(|| id)?;
+        remote.ask(async || client.delete_article(request.clone()).await).with_context(|| id)?;
     }
     Ok(())
 }

@@ -1,17 +1,18 @@
 //! `slugline classify`: articles from files, by a model at hand or by a server.
 
-use std::io::{self, BufRead as _, Read as _, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use clap::Args;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::Serialize;
 
+use super::inputs::{NAMES_HELP, ReadingArguments};
 use super::output::{print, print_json, printable};
 use super::read_model;
-use super::remote::Remote;
+use super::remote::{Remote, ServerUrl};
 use crate::article::{ArticleText, Limits};
-use crate::corpus::{self, Format, Input, Progress, for_each_document};
+use crate::corpus::{self, Document, Input, Progress, for_each_document};
 use crate::grpc::pb;
 use crate::grpc::server::client::ClassificationServiceClient;
 use crate::service::{ClassifyQuery, ModelEntry, ModelSet, ModelSource, ModelState, RequestedOptions, classify};
@@ -22,28 +23,34 @@ Examples:
   slugline classify --explain --max-topics 2 article.txt
   slugline classify --model models/mine/1 --json articles.jsonl
   pbpaste | slugline classify --server http://127.0.0.1:50051 -
+  slugline classify --server 127.0.0.1:50051 --model news/2 article.txt
 
-A text file is one article: its first line is the title if an empty line follows it. A file whose name ends in .json is one \
-article, {\"title\", \"body\"}, or a request as Classify takes it, {\"article\": {...}}. One whose name ends in .jsonl, .jsonl.gz or \
-.jsonl.zst holds an article a line: {\"id\", \"title\", \"body\"}. Without --model and --server, the model that is \
-part of the binary answers.";
+A text file is one article: its first line is the title if an empty line follows it. JSON Lines, a \
+JSON list, CSV with a header and fastText's format hold an article a record, {\"id\", \"title\", \
+\"body\"}; JSON may also be a request as Classify takes it, {\"article\": {...}}. The file's name \
+says which it is (.jsonl, .ndjson, .json, .csv, .tsv), else its first bytes, as on standard input; \
+.gz and .zst are read, too. Without --model and --server, the model that is part of the binary \
+answers.";
 
 /// How many places of a term the table shows; JSON has them all.
 const SHOWN_PLACES: usize = 3;
 
 /// Say what articles are about
 #[derive(Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = format!("{EXAMPLES}\n\n{NAMES_HELP}"))]
 pub(super) struct Arguments {
-    /// The articles; "-" is standard input, as text
+    /// The articles: texts, JSON Lines, JSON, CSV or fastText's format; "-" is standard input
     #[arg(value_name = "FILE", default_value = "-")]
     files: Vec<PathBuf>,
-    /// The directory of the model to use
-    #[arg(long, value_name = "DIR", conflicts_with = "server")]
+    #[command(flatten)]
+    reading: ReadingArguments,
+    /// The model to use: its directory, or news for the one in the binary; with --server its name there, such as news (its
+    /// newest version) or news/2
+    #[arg(long, value_name = "MODEL")]
     model: Option<PathBuf>,
-    /// The server to ask, such as http://127.0.0.1:50051
+    /// The server to ask, http://HOST:PORT or HOST:PORT; there is no encryption yet
     #[arg(long, value_name = "URL")]
-    server: Option<String>,
+    server: Option<ServerUrl>,
     /// Show the words that decided, and where they stand in title and body, in code points
     #[arg(long)]
     explain: bool,
@@ -64,44 +71,35 @@ pub(super) struct Arguments {
 /// Who answers.
 enum Classifier {
     Local(Box<ModelEntry>),
-    Remote(Remote),
+    /// With the model's name there; empty for the server's default.
+    Remote(Box<Remote>, String),
 }
 
 pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let options = corpus::Options { takes_text: true, ..arguments.reading.options()? };
     let mut classifier = Classifier::open(&arguments)?;
-    for file in &arguments.files {
-        if is_json_lines(file) {
-            classify_lines(&mut classifier, file, &arguments)?;
-        } else {
-            let article = ArticleFile::read(file)?;
-            let answer = classifier.ask(article.text(), &arguments).with_context(|| file.display().to_string())?;
-            show(&file.display().to_string(), &answer, &arguments)?;
-        }
-    }
-    Ok(())
+    arguments.files.iter().try_for_each(|file| classify_file(&mut classifier, file, &options, &arguments))
 }
 
-fn is_json_lines(file: &Path) -> bool {
-    let name = file.to_string_lossy().to_ascii_lowercase();
-    [".jsonl", ".jsonl.gz", ".jsonl.zst"].iter().any(|ending| name.ends_with(ending))
-}
-
-fn classify_lines(classifier: &mut Classifier, file: &Path, arguments: &Arguments) -> anyhow::Result<()> {
+fn classify_file(
+    classifier: &mut Classifier,
+    file: &Path,
+    options: &corpus::Options,
+    arguments: &Arguments,
+) -> anyhow::Result<()> {
     let inputs = [Input::from_argument(file.to_owned())];
-    let options = corpus::Options { format: Some(Format::JsonLines), threads: 1, ..corpus::Options::default() };
     // There is one worker, and it might be another thread: what it cannot hand up as a bad line it leaves here.
     let failure = std::sync::Mutex::new(None);
     let turn = std::sync::Mutex::new(classifier);
     let outcome = for_each_document(
         &inputs,
-        &options,
+        options,
         &Progress::default(),
         || (),
         |(), _, document| {
             let mut classifier = turn.lock().map_err(|error| error.to_string())?;
-            let id = if document.id.is_empty() { file.display().to_string() } else { document.id.to_string() };
             let answer = classifier.ask(document.text(), arguments).map_err(|error| format!("{error:#}"))?;
-            show(&id, &answer, arguments).map_err(|error| {
+            show(&name(&document, file), &answer, arguments).map_err(|error| {
                 let reason = error.to_string();
                 if let Ok(mut failure) = failure.lock() {
                     *failure = Some(error);
@@ -112,95 +110,31 @@ fn classify_lines(classifier: &mut Classifier, file: &Path, arguments: &Argument
     );
     match failure.into_inner() {
         Ok(Some(error)) => Err(error),
-        _ => Ok(outcome.map(|_| ())?),
-    }
-}
-
-/// An article from a file of its own.
-#[derive(Debug, Default, Deserialize)]
-pub(super) struct ArticleFile {
-    #[serde(default, deserialize_with = "text_or_null")]
-    title: String,
-    #[serde(default, deserialize_with = "text_or_null")]
-    body: String,
-}
-
-/// In JSON null is what is not there, as protobuf's mapping has it.
-fn text_or_null<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
-}
-
-impl ArticleFile {
-    /// Reads a text file (see [`split_title`]), or, where its name ends in .json, an object: of title and body, or one that has such an object
-    /// as its `article`, which is what ClassificationService takes.
-    pub(super) fn read(file: &Path) -> anyhow::Result<Self> {
-        let text = read_text(file)?;
-        if file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json")) {
-            return Self::from_json(&text).with_context(|| {
-                format!(
-                    "{} is no JSON object with a \"title\" and a \"body\", or with an \"article\" that has them",
-                    file.display()
-                )
-            });
+        _ => {
+            let (_, summary) = outcome?;
+            if summary.documents == 0 && !arguments.json {
+                eprintln!("{}: no articles in it", file.display());
+            }
+            Ok(())
         }
-        let ArticleText { title, body } = split_title(&text);
-        Ok(Self { title: title.to_owned(), body: body.to_owned() })
-    }
-
-    fn from_json(text: &str) -> anyhow::Result<Self> {
-        let mut object: serde_json::Map<String, serde_json::Value> =
-            serde_json::from_str(text.strip_prefix('\u{feff}').unwrap_or(text))?;
-        let article = object.remove("article").filter(|article| !article.is_null());
-        let article = article.unwrap_or(serde_json::Value::Object(object));
-        let article: Self = serde_json::from_value(article)?;
-        if article.text().is_blank() {
-            bail!("there is neither a title nor a body in it");
-        }
-        Ok(article)
-    }
-
-    pub(super) fn text(&self) -> ArticleText<'_> {
-        ArticleText { title: &self.title, body: &self.body }
     }
 }
 
-/// Reads a text file, no further than a server would take it.
-fn read_text(file: &Path) -> anyhow::Result<String> {
-    let limit = Limits::default().article_bytes as u64;
-    let name = file.display();
-    let mut bytes = Vec::new();
-    let read = if file.as_os_str() == "-" {
-        io::stdin().lock().take(limit + 1).read_to_end(&mut bytes)
-    } else {
-        std::fs::File::open(file).and_then(|file| file.take(limit + 1).read_to_end(&mut bytes))
-    };
-    read.with_context(|| format!("cannot read {name}"))?;
-    if bytes.len() as u64 > limit {
-        bail!("{name} is larger than {limit} bytes, the most an article may have");
-    }
-    String::from_utf8(bytes).with_context(|| format!("{name} is not valid UTF-8 text"))
-}
-
-/// The first line is the title if there is an empty line after it.
-fn split_title(text: &str) -> ArticleText<'_> {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut lines = text.as_bytes().lines();
-    let first = lines.next().and_then(Result::ok).unwrap_or_default();
-    let second = lines.next().and_then(Result::ok);
-    match second {
-        Some(second) if second.trim().is_empty() && !first.trim().is_empty() => {
-            let (title, body) = text.split_at(first.len());
-            // Places in the body are counted from its first word, and not from the empty line.
-            ArticleText { title, body: body.trim_start() }
-        }
-        _ => ArticleText { title: "", body: text },
+/// What an answer is called: the article's id, else where it stands.
+fn name(document: &Document<'_>, file: &Path) -> String {
+    match (document.id.is_empty(), document.line) {
+        (false, _) => document.id.to_string(),
+        (true, 0) => file.display().to_string(),
+        (true, line) => format!("{}:{line}", file.display()),
     }
 }
 
 impl Classifier {
     fn open(arguments: &Arguments) -> anyhow::Result<Self> {
         if let Some(url) = &arguments.server {
-            return Ok(Self::Remote(Remote::connect(url)?));
+            let model = arguments.model.as_deref().map(|model| model.to_str().context("the name of a model is UTF-8"));
+            let model = model.transpose()?.unwrap_or_default().to_owned();
+            return Ok(Self::Remote(Box::new(Remote::connect(url)?), model));
         }
         if let Some(directory) = &arguments.model {
             let loaded = read_model(directory)?;
@@ -225,7 +159,7 @@ impl Classifier {
                 let query = ClassifyQuery { text, language_code: "", options: options.checked()? };
                 Ok(classify(entry, &query, &Limits::default(), "article")?.into())
             }
-            Self::Remote(remote) => {
+            Self::Remote(remote, model) => {
                 let request = pb::ClassifyRequest {
                     article: Some(pb::Article {
                         title: text.title.to_owned(),
@@ -236,9 +170,11 @@ impl Classifier {
                     explain: arguments.explain,
                     max_evidence_terms: arguments.max_evidence_terms.into(),
                     max_evidence_spans: arguments.max_evidence_spans.map(Into::into),
+                    model: model.clone(),
                     ..pb::ClassifyRequest::default()
                 };
-                remote.ask(ClassificationServiceClient::new(remote.channel()).classify(request))
+                let mut client = ClassificationServiceClient::new(remote.channel());
+                remote.ask(async || client.classify(request.clone()).await)
             }
         }
     }
@@ -437,43 +373,4 @@ fn places(spans: &[pb::TextSpan]) -> String {
         places.push("...".to_owned());
     }
     places.join(", ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_first_line_is_the_title_when_an_empty_line_follows() {
-        let titled = split_title("A title\r\n\r\nThe body.\nMore.");
-        assert_eq!((titled.title, titled.body), ("A title", "The body.\nMore."));
-        let plain = split_title("A line\nand another");
-        assert_eq!((plain.title, plain.body), ("", "A line\nand another"));
-        assert_eq!(split_title("one line"), ArticleText { title: "", body: "one line" });
-        assert_eq!(split_title(""), ArticleText::default());
-        assert_eq!(split_title("日本\n\n本文").title, "日本");
-    }
-
-    #[test]
-    fn a_json_article_stands_alone_or_in_a_request() {
-        let read = |text: &str| ArticleFile::from_json(text).map(|article| (article.title, article.body));
-        let expected = || ("A title".to_owned(), "A \"body\".".to_owned());
-        let alone = r#"{"title": "A title", "body": "A \"body\".", "id": 7}"#;
-        assert_eq!(read(alone).expect("an article"), expected());
-        let request = format!("\u{feff}{{\"article\": {alone}, \"explain\": true}}");
-        assert_eq!(read(&request).expect("a request"), expected());
-        let nothing = r#"{"title": null, "body": "text", "article": null}"#;
-        assert_eq!(read(nothing).expect("an article"), (String::new(), "text".to_owned()));
-        for bad in [
-            "{}",
-            "{\"title\": null}",
-            "{\"article\": null}",
-            "[]",
-            "{\"title\": 1}",
-            "{\"article\": {\"title\": \" \"}}",
-            "{\"title\": \"cut of",
-        ] {
-            assert!(read(bad).is_err(), "{bad}");
-        }
-    }
 }

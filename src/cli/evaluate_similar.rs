@@ -1,7 +1,6 @@
 //! `slugline evaluate-similar`: how good the search for similar articles is, leave-one-out over an archive built for it.
 
 use std::collections::{BTreeSet, HashMap};
-use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
@@ -9,9 +8,11 @@ use anyhow::{Context as _, bail};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
+use super::inputs::{CorpusArguments, NAMES_HELP};
 use super::output::{print, print_json, thousands};
 use super::progress;
-use crate::corpus::{Input, OnError, Options, for_each_document};
+use super::train::report_skipped;
+use crate::corpus::{FieldNames, Input, Options, for_each_document};
 use crate::index::{
     ArchiveOptions, ArchivedArticle, ArticleId, EmbeddedArchive, MemoryIndex, SimilarQuery, SimilarSource, SimilarityIndex,
     Write,
@@ -29,15 +30,14 @@ Examples:
 
 R-precision@10 of a query is the number of relevant articles among its first 10 results, over the lesser of 10 and the number of \
 articles that are relevant to it. MRR@10 is the mean of 1 / the place of the first relevant result, 0 where there is none. Articles \
-to which no other is relevant are no queries.";
+to which no other is relevant are no queries. A story is the string in \"story\".";
 
 /// Measure the search for similar articles
 #[derive(Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = format!("{EXAMPLES}\n\n{NAMES_HELP}"))]
 pub(super) struct Arguments {
-    /// Articles: JSON Lines with "title", "body" and the field that --relevant names; plain, .gz or .zst; "-" is standard input
-    #[arg(long, short, required = true, num_args = 1.., value_name = "FILE")]
-    input: Vec<PathBuf>,
+    #[command(flatten)]
+    corpus: CorpusArguments,
     /// Which articles are relevant to each other: those of the same story, or those with a topic in common
     #[arg(long, value_enum)]
     relevant: Relevant,
@@ -85,7 +85,10 @@ struct Report {
 }
 
 pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
-    let inputs: Vec<Input> = arguments.input.iter().cloned().map(Input::from_argument).collect();
+    let inputs = arguments.corpus.inputs();
+    let options = arguments.corpus.options(1)?;
+    let without_topics = arguments.relevant == Relevant::Story;
+    let options = Options { names: FieldNames { without_topics, ..options.names }, ..options };
     let directory = tempfile::tempdir().context("cannot make a temporary directory")?;
     let path = directory.path().join("archive");
     let archive = (!arguments.exhaustive)
@@ -98,7 +101,7 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
         .map(|archive| archive as &dyn SimilarityIndex)
         .chain(memory.iter().map(|memory| memory as &dyn SimilarityIndex))
         .collect();
-    let articles = read(&inputs, arguments.relevant, &indexes)?;
+    let articles = read(&inputs, &options, arguments.relevant, &indexes)?;
     if let Some(archive) = &archive {
         archive.fold().context("cannot write the archive")?;
     }
@@ -107,8 +110,7 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
 }
 
 /// Reads the articles and puts them into each index.
-fn read(inputs: &[Input], relevant: Relevant, indexes: &[&dyn SimilarityIndex]) -> anyhow::Result<Articles> {
-    let options = Options { on_error: OnError::Fail, threads: 1, ..Options::default() };
+fn read(inputs: &[Input], options: &Options, relevant: Relevant, indexes: &[&dyn SimilarityIndex]) -> anyhow::Result<Articles> {
     let mut articles = Articles { ids: Vec::new(), groups: Vec::new(), group_count: 0 };
     let mut known: HashMap<String, u32> = HashMap::new();
     let state = Mutex::new((&mut articles, &mut known, Vec::new()));
@@ -122,10 +124,10 @@ fn read(inputs: &[Input], relevant: Relevant, indexes: &[&dyn SimilarityIndex]) 
         }
         Ok(())
     };
-    progress::watch(inputs, |progress| {
+    let (_, summary) = progress::watch(inputs, |progress| {
         for_each_document(
             inputs,
-            &options,
+            options,
             progress,
             || (),
             |(), _, document| {
@@ -148,6 +150,7 @@ fn read(inputs: &[Input], relevant: Relevant, indexes: &[&dyn SimilarityIndex]) 
             },
         )
     })?;
+    report_skipped(&summary);
     let (_, _, rest) = state.into_inner().unwrap_or_else(PoisonError::into_inner);
     put(rest).map_err(anyhow::Error::msg)?;
     articles.group_count = known.len();

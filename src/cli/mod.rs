@@ -3,11 +3,15 @@
 //! Answers go to standard output, everything else to standard error. Exit codes: 0 done, 1 failed, 2 wrong usage.
 
 mod archive;
+mod article_file;
 mod article_json;
 mod articles;
 mod classify;
 mod evaluate;
 mod evaluate_similar;
+mod import;
+mod inputs;
+mod listen;
 mod model;
 mod output;
 mod progress;
@@ -19,14 +23,14 @@ mod telemetry;
 mod train;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::builder::Resettable;
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
-use crate::corpus::{Format, Input, OnError};
 use crate::model::{LoadedModel, artifact};
+use crate::service::embedded_model;
 
 const ABOUT: &str = "Says what a news article is about: a naive Bayes topic model, served over gRPC";
 
@@ -73,7 +77,7 @@ pub fn main() -> ExitCode {
 }
 
 fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(arguments) {
+    let cli = match parse(arguments) {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version are errors to clap, with exit code 0.
@@ -107,57 +111,26 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
-/// Which documents a command reads.
-#[derive(Args)]
-struct CorpusArguments {
-    /// Labelled documents: JSON Lines {"title", "body", "topics": [...]}, CSV with a header, or fastText's format;
-    /// plain, .gz or .zst; "-" is standard input
-    #[arg(long, short, required = true, num_args = 1.., value_name = "FILE")]
-    input: Vec<PathBuf>,
-    /// The format of the input; without it the file's name decides, else its first bytes
-    #[arg(long, value_enum)]
-    format: Option<FormatArgument>,
-    /// What to do about a line that is no document
-    #[arg(long, value_enum, default_value = "fail")]
-    on_error: OnErrorArgument,
+fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
+    let mut command = without_empty_variables(Cli::command());
+    let matches = command.try_get_matches_from_mut(arguments)?;
+    Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum FormatArgument {
-    Jsonl,
-    Csv,
-    Fasttext,
+/// A variable of the environment that is empty is one that is not set: so scripts and unit files take one back.
+fn without_empty_variables(command: clap::Command) -> clap::Command {
+    command.mut_subcommands(without_empty_variables).mut_args(|argument| {
+        let is_empty = argument.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty());
+        if is_empty { argument.env(Resettable::Reset) } else { argument }
+    })
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum OnErrorArgument {
-    Fail,
-    Skip,
-}
-
-impl CorpusArguments {
-    fn inputs(&self) -> Vec<Input> {
-        self.input.iter().cloned().map(Input::from_argument).collect()
-    }
-
-    fn options(&self, threads: usize) -> crate::corpus::Options {
-        crate::corpus::Options {
-            format: self.format.map(|format| match format {
-                FormatArgument::Jsonl => Format::JsonLines,
-                FormatArgument::Csv => Format::Csv,
-                FormatArgument::Fasttext => Format::FastText,
-            }),
-            on_error: match self.on_error {
-                OnErrorArgument::Fail => OnError::Fail,
-                OnErrorArgument::Skip => OnError::Skip,
-            },
-            threads,
-            after: None,
-        }
-    }
-}
-
-/// Reads the artefact in a directory.
+/// Reads the artefact in a directory; where nothing has that name, "news" and "news/2" are the model in the binary.
 fn read_model(directory: &std::path::Path) -> anyhow::Result<LoadedModel> {
+    if !directory.exists()
+        && let Some(embedded) = directory.to_str().and_then(embedded_model)
+    {
+        return embedded.context("cannot load the model in the binary");
+    }
     artifact::read(directory).with_context(|| format!("cannot load the model in {}", directory.display()))
 }

@@ -12,7 +12,7 @@ use crate::model::{Manifest, MetricsRecord, TrialRecord};
 
 const EXAMPLES: &str = "\
 Examples:
-  slugline model show models/news/2
+  slugline model show news
   slugline model show --terms 20 --json models/mine/1";
 
 /// Look at models
@@ -22,8 +22,8 @@ pub(super) enum Command {
     /// Show a model's manifest and each topic's strongest terms
     #[command(after_help = EXAMPLES)]
     Show {
-        /// The model's directory
-        #[arg(value_name = "DIR")]
+        /// The model's directory; where there is none of that name, news and news/2 are the model in the binary
+        #[arg(value_name = "MODEL")]
         directory: PathBuf,
         /// How many terms a topic
         #[arg(long, default_value_t = 12, value_name = "N")]

@@ -1,5 +1,6 @@
-//! Shows how far a corpus has been read: a bar on a terminal, plain lines elsewhere.
+//! Shows what a command is doing with a corpus: a bar on a terminal, at most a line per phase elsewhere.
 
+use std::collections::BTreeSet;
 use std::io::{self, IsTerminal as _};
 use std::sync::mpsc;
 use std::thread;
@@ -8,12 +9,17 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::output::{counted, thousands};
-use crate::corpus::{Input, Progress};
+use crate::corpus::{Input, Phase, Progress};
 
 /// How often the bar moves.
 const TICK: Duration = Duration::from_millis(100);
-/// How often a plain line is written.
-const LINE_EVERY: Duration = Duration::from_secs(5);
+/// What takes less than this says nothing where there is no terminal.
+const SILENT: Duration = Duration::from_secs(5);
+
+// What is wider than the terminal is cut off at the end of the message.
+const SIZED: &str = "{bar:16} {percent:>3} %  {wide_msg}";
+const STEPS: &str = "{bar:16} {pos}/{len}  {wide_msg}";
+const UNSIZED: &str = "{spinner} {wide_msg}";
 
 /// Runs `work`, and shows on standard error how far it is until it ends.
 pub(super) fn watch<T>(inputs: &[Input], work: impl FnOnce(&Progress) -> T) -> T {
@@ -22,7 +28,9 @@ pub(super) fn watch<T>(inputs: &[Input], work: impl FnOnce(&Progress) -> T) -> T
     let total: Option<u64> = inputs.iter().map(Input::size_bytes).sum();
     let (done, waiting) = mpsc::channel::<()>();
     let watched = progress.clone();
-    let watcher = thread::spawn(move || show(&watched, total, &waiting));
+    let watcher = thread::spawn(move || {
+        if io::stderr().is_terminal() { draw(&watched, total, &waiting) } else { write(&watched, total, &waiting) }
+    });
     let result = work(&progress);
     drop(done);
     // A watcher that failed has nothing to tell.
@@ -30,39 +38,140 @@ pub(super) fn watch<T>(inputs: &[Input], work: impl FnOnce(&Progress) -> T) -> T
     result
 }
 
-fn show(progress: &Progress, total: Option<u64>, done: &mpsc::Receiver<()>) {
-    let started = Instant::now();
-    let bar = io::stderr().is_terminal().then(|| match total {
-        Some(total) => ProgressBar::new(total).with_style(style("{bar:32} {percent:>3} %  {msg}, {eta} left")),
-        None => ProgressBar::new_spinner().with_style(style("{spinner} {bytes} read  {msg}")),
-    });
-    let mut next_line = LINE_EVERY;
-    while done.recv_timeout(TICK) == Err(mpsc::RecvTimeoutError::Timeout) {
-        let elapsed = started.elapsed();
-        let rate = progress.documents() as f64 / elapsed.as_secs_f64();
-        // The last blocks may still be in the workers' hands: but the rest of the work has begun, or is about to.
-        let read_all = total == Some(progress.bytes());
-        let documents = if read_all {
-            format!("{}, working on them", counted(progress.documents(), "document"))
-        } else {
-            format!("{}, {} a second", counted(progress.documents(), "document"), thousands(rate as u64))
-        };
-        if let Some(bar) = &bar {
-            bar.set_position(progress.bytes());
-            bar.set_message(documents);
-        } else if elapsed >= next_line {
-            next_line = elapsed + LINE_EVERY;
-            match total {
-                Some(total) if total > 0 => eprintln!("{} %: {documents}", 100 * progress.bytes() / total),
-                _ => eprintln!("{documents}"),
+fn goes_on(done: &mpsc::Receiver<()>) -> bool {
+    done.recv_timeout(TICK) == Err(mpsc::RecvTimeoutError::Timeout)
+}
+
+/// On a terminal.
+fn draw(progress: &Progress, total: Option<u64>, done: &mpsc::Receiver<()>) {
+    let bar = ProgressBar::no_length();
+    let mut drawn = None;
+    let mut began = Instant::now();
+    while goes_on(done) {
+        let phase = progress.phase();
+        if drawn != Some(phase.name) {
+            drawn = Some(phase.name);
+            began = Instant::now();
+            bar.reset();
+            bar.set_style(style(template(phase, total)));
+        }
+        let elapsed = began.elapsed();
+        match (phase, total) {
+            (Phase { step: Some((step, count)), .. }, _) => {
+                bar.set_length(count as u64);
+                bar.set_position(step as u64 - 1);
             }
+            (Phase::READING, Some(total)) => {
+                bar.set_length(total);
+                bar.set_position(progress.bytes());
+            }
+            _ => bar.tick(),
+        }
+        bar.set_message(message(phase, progress, total, elapsed));
+    }
+    bar.finish_and_clear();
+}
+
+fn template(phase: Phase, total: Option<u64>) -> &'static str {
+    match (phase, total) {
+        (Phase { step: Some(_), .. }, _) => STEPS,
+        (Phase::READING, Some(_)) => SIZED,
+        _ => UNSIZED,
+    }
+}
+
+/// What stands behind the bar; what matters most comes first, for the end may be cut off.
+fn message(phase: Phase, progress: &Progress, total: Option<u64>, elapsed: Duration) -> String {
+    if phase != Phase::READING {
+        return format!("{}, {} s", phase.name, elapsed.as_secs());
+    }
+    let documents = progress.documents();
+    let rate = documents as f64 / elapsed.as_secs_f64().max(1e-3);
+    let left = total.and_then(|total| seconds_left(progress.bytes(), total, elapsed));
+    let left = left.map_or(String::new(), |seconds| format!(", {seconds} s left"));
+    format!("{}{left}, {}, {} a second", phase.name, counted(documents, "document"), thousands(rate as u64))
+}
+
+/// None before there is anything to go by, and at the end.
+fn seconds_left(bytes: u64, total: u64, elapsed: Duration) -> Option<u64> {
+    let share = bytes as f64 / total as f64;
+    (bytes > 0 && bytes < total).then(|| (elapsed.as_secs_f64() * (1.0 - share) / share).ceil() as u64)
+}
+
+/// Elsewhere.
+fn write(progress: &Progress, total: Option<u64>, done: &mpsc::Receiver<()>) {
+    let started = Instant::now();
+    let mut lines = Lines::default();
+    while goes_on(done) {
+        if let Some(line) = lines.next(progress, total, started.elapsed()) {
+            eprintln!("{line}");
         }
     }
-    if let Some(bar) = bar {
-        bar.finish_and_clear();
+}
+
+/// The lines of a command that runs without a terminal.
+#[derive(Debug, Default)]
+struct Lines {
+    said: BTreeSet<&'static str>,
+}
+
+impl Lines {
+    /// A line, if there is a new phase to speak of.
+    fn next(&mut self, progress: &Progress, total: Option<u64>, elapsed: Duration) -> Option<String> {
+        let phase = progress.phase();
+        if elapsed < SILENT || !self.said.insert(phase.name) {
+            return None;
+        }
+        if phase != Phase::READING {
+            return Some(format!("progress: {}", phase.name));
+        }
+        let documents = counted(progress.documents(), "document");
+        let share = total.filter(|total| *total > 0).map(|total| 100 * progress.bytes() / total);
+        let share = share.map_or(String::new(), |percent| format!(", {percent} %"));
+        Some(format!("progress: {}, {documents} so far{share}", phase.name))
     }
 }
 
 fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_phase_is_said_once_and_not_before_some_time_has_passed() {
+        let progress = Progress::default();
+        let mut lines = Lines::default();
+        let mut next = |seconds| lines.next(&progress, Some(100), Duration::from_secs(seconds));
+        assert_eq!(next(1), None);
+        assert_eq!(next(5).as_deref(), Some("progress: reading, 0 documents so far, 0 %"));
+        assert_eq!(next(6), None);
+        progress.enter("counting terms");
+        assert_eq!(next(7).as_deref(), Some("progress: counting terms"));
+        for step in 1..=3 {
+            progress.step("cross-validating links", step, 3);
+            assert_eq!(next(8).is_some(), step == 1);
+        }
+        // It comes again with the next selection of terms.
+        progress.enter("counting terms");
+        assert_eq!(next(9), None);
+    }
+
+    #[test]
+    fn what_is_left_is_said_only_where_something_is_known_of_it() {
+        let left = |bytes, total| seconds_left(bytes, total, Duration::from_secs(10));
+        assert_eq!(
+            [left(0, 100), left(25, 100), left(99, 100), left(100, 100), left(0, 0)],
+            [None, Some(30), Some(1), None, None]
+        );
+    }
+
+    #[test]
+    fn every_template_is_one() {
+        for template in [SIZED, STEPS, UNSIZED] {
+            assert!(ProgressStyle::with_template(template).is_ok(), "{template}");
+        }
+    }
 }

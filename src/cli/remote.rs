@@ -1,10 +1,17 @@
 //! A server that a command asks.
 
+use std::fmt;
 use std::future::Future;
+use std::str::FromStr;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
 use tonic::Status;
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::{Channel, Endpoint, Uri};
+
+use super::output::printable;
+use crate::grpc::pb;
+use crate::grpc::server::client::{ModelServiceClient, when_to_try_again};
 
 /// Where a server is by default.
 pub(super) const DEFAULT_SERVER: &str = "http://127.0.0.1:50051";
@@ -12,20 +19,75 @@ pub(super) const DEFAULT_SERVER: &str = "http://127.0.0.1:50051";
 /// The largest answer that is taken, in bytes: a page of similar articles may be a hundred of the longest.
 pub(super) const MAX_ANSWER_BYTES: usize = 256 << 20;
 
+/// So long a server that asks for it, as one that starts does, is asked again; how long until the user is told of it.
+const PATIENCE: Duration = Duration::from_secs(30);
+const SAID_AFTER: Duration = Duration::from_secs(1);
+
+/// Where a server is: `http://HOST:PORT`, or `HOST:PORT` for short. Anything else is refused, for what looks like
+/// encryption must not become clear text.
+#[derive(Debug, Clone)]
+pub(super) struct ServerUrl {
+    given: String,
+    endpoint: Endpoint,
+}
+
+impl FromStr for ServerUrl {
+    type Err = String;
+
+    fn from_str(given: &str) -> Result<Self, String> {
+        let (scheme, rest) = given.split_once("://").map_or((None, given), |(scheme, rest)| (Some(scheme), rest));
+        if let Some(scheme) = scheme.filter(|scheme| !scheme.eq_ignore_ascii_case("http")) {
+            return Err(format!(
+                "{scheme}:// is not supported: there is no encryption yet, and a server is asked by http://HOST:PORT \
+                 or HOST:PORT alone"
+            ));
+        }
+        let refused = |why: &str| format!("{why}; give http://HOST:PORT or HOST:PORT, such as {DEFAULT_SERVER}");
+        let address = rest.strip_suffix('/').unwrap_or(rest);
+        if address.is_empty() {
+            return Err(refused("no server is named"));
+        }
+        if address.contains('@') {
+            return Err(refused("a user and a password are not supported"));
+        }
+        if address.contains(['/', '?', '#']) {
+            return Err(refused("an address ends with its port"));
+        }
+        let uri: Uri = format!("http://{address}").parse().map_err(|_| refused("this is not the address of a server"))?;
+        let host = uri.host().unwrap_or_default();
+        if host.is_empty() {
+            return Err(refused("no host is named"));
+        }
+        match uri.port_u16() {
+            None if address.len() > host.len() => return Err(refused("a port is a number from 1 to 65535")),
+            // As a URL it is that of port 80.
+            None if scheme.is_none() => return Err(refused("no port is named")),
+            _ => {}
+        }
+        Ok(Self { given: given.to_owned(), endpoint: Endpoint::from(uri) })
+    }
+}
+
+impl fmt::Display for ServerUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.given)
+    }
+}
+
 /// A connection, and what it runs on.
 pub(super) struct Remote {
+    server: ServerUrl,
     runtime: tokio::runtime::Runtime,
     channel: Channel,
 }
 
 impl Remote {
-    /// Connects to a server by its URL, or by its address alone.
-    pub(super) fn connect(url: &str) -> anyhow::Result<Self> {
+    /// Connects to a server.
+    pub(super) fn connect(server: &ServerUrl) -> anyhow::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let address = if url.contains("://") { url.to_owned() } else { format!("http://{url}") };
-        let endpoint = Endpoint::from_shared(address).with_context(|| format!("{url} is no URL of a server"))?;
-        let channel = runtime.block_on(endpoint.connect()).with_context(|| format!("cannot connect to {url}"))?;
-        Ok(Self { runtime, channel })
+        let connected = runtime.block_on(server.endpoint.connect());
+        let channel = connected.with_context(|| format!("cannot connect to {server}"))?;
+        Ok(Self { server: server.clone(), runtime, channel })
     }
 
     /// The connection, for a client.
@@ -33,15 +95,87 @@ impl Remote {
         self.channel.clone()
     }
 
-    /// Waits for an answer.
-    pub(super) fn ask<T>(&self, call: impl Future<Output = Result<tonic::Response<T>, Status>>) -> anyhow::Result<T> {
-        match self.runtime.block_on(call) {
-            Ok(response) => Ok(response.into_inner()),
-            Err(status) => Err(refused(&status)),
-        }
+    /// Waits for an answer, and calls again while the server asks for that.
+    pub(super) fn ask<T>(&self, mut call: impl AsyncFnMut() -> Result<tonic::Response<T>, Status>) -> anyhow::Result<T> {
+        self.runtime.block_on(async {
+            let (started, mut is_said) = (Instant::now(), false);
+            loop {
+                let status = match call().await {
+                    Ok(response) => return Ok(response.into_inner()),
+                    Err(status) => status,
+                };
+                let elapsed = started.elapsed();
+                match when_to_try_again(&status) {
+                    Some(delay) if elapsed < PATIENCE => tokio::time::sleep(delay.min(PATIENCE - elapsed)).await,
+                    _ => return Err(refused(&status)),
+                }
+                if !is_said && elapsed >= SAID_AFTER {
+                    eprintln!("waiting for {}: {}", self.server, printable(status.message()));
+                    is_said = true;
+                }
+            }
+        })
+    }
+
+    /// Waits until the server has its models and its archive open, before what cannot be said twice.
+    pub(super) fn wait_until_ready(&self) -> anyhow::Result<()> {
+        let mut client = ModelServiceClient::new(self.channel()).max_decoding_message_size(MAX_ANSWER_BYTES);
+        self.ask(async || client.list_models(pb::ListModelsRequest::default()).await).map(drop)
+    }
+
+    /// Waits for the answer to a call that is made once.
+    pub(super) fn ask_once<T>(&self, call: impl Future<Output = Result<tonic::Response<T>, Status>>) -> anyhow::Result<T> {
+        self.runtime.block_on(call).map(tonic::Response::into_inner).map_err(|status| refused(&status))
     }
 }
 
 fn refused(status: &Status) -> anyhow::Error {
     anyhow!("the server answered {:?}: {}", status.code(), status.message())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_is_named_by_http_or_by_its_address_alone() {
+        for (given, expected) in [
+            ("http://127.0.0.1:50051", "http://127.0.0.1:50051/"),
+            ("HTTP://localhost:1/", "http://localhost:1/"),
+            ("localhost:50051", "http://localhost:50051/"),
+            ("[::1]:50051", "http://[::1]:50051/"),
+            ("http://example.org", "http://example.org/"),
+        ] {
+            let server: ServerUrl = given.parse().expect("a server");
+            assert_eq!((server.endpoint.uri().to_string(), server.to_string()), (expected.to_owned(), given.to_owned()));
+        }
+    }
+
+    #[test]
+    fn what_is_not_supported_is_refused_in_words() {
+        for (given, words) in [
+            ("https://localhost:50051", "https:// is not supported"),
+            ("HTTPS://localhost:50051", "HTTPS:// is not supported"),
+            ("grpcs://localhost:50051", "grpcs:// is not supported"),
+            ("grpc://localhost:50051", "grpc:// is not supported"),
+            ("unix:///run/slugline", "unix:// is not supported"),
+            ("://localhost:50051", ":// is not supported"),
+            ("unix:/run/slugline", "ends with its port"),
+            ("dns:localhost:50051", "not the address"),
+            ("::1:50051", "not the address"),
+            ("two words:1", "not the address"),
+            ("http://user:secret@localhost:50051", "password"),
+            ("http://localhost:50051/v1", "ends with its port"),
+            ("localhost:50051?tls=1", "ends with its port"),
+            ("localhost:99999", "from 1 to 65535"),
+            ("http://localhost:", "from 1 to 65535"),
+            ("localhost", "no port"),
+            ("http://:50051", "no host"),
+            ("http://", "no server"),
+            ("", "no server"),
+        ] {
+            let refused = given.parse::<ServerUrl>().expect_err(given);
+            assert!(refused.contains(words), "{given}: {refused}");
+        }
+    }
 }

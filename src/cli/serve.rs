@@ -1,7 +1,6 @@
 //! `slugline serve`: the server.
 
 use std::io::{self, Write as _};
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -9,6 +8,7 @@ use anyhow::Context as _;
 use clap::Args;
 use tokio::signal;
 
+use super::listen::ListenAddress;
 use super::telemetry::{self, LogFormat};
 use crate::article::Limits;
 use crate::grpc::server::{ArchiveLocation, BoundServer, ServerConfig};
@@ -34,16 +34,18 @@ Examples:
   grpcurl -plaintext -d '{\"article\": {\"title\": \"Rates rise again\"}}' 127.0.0.1:50051 slugline.v1.ClassificationService/Classify
 
 The model \"news\" is part of the binary: it is served where the models directory has none of that name, or is not there. \
-Once connections are taken, standard output says \"listening on ADDRESS\"; the log goes to standard error. \
+Once the models and the archive are open, standard output says \"listening on ADDRESS\"; who calls before is asked to try \
+again. The log goes to standard error. \
 There is neither encryption nor a password yet: listen on addresses of this machine, or put a proxy in front.";
 
 /// Serve models over gRPC
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
-    /// The address to listen on; port 0 takes a free port
+    /// The address to listen on, HOST:PORT; port 0 takes a free port. Of a name with several addresses the first IPv4 one is
+    /// taken, or else the first
     #[arg(long, env = "SLUGLINE_LISTEN", default_value = "127.0.0.1:50051", value_name = "ADDRESS")]
-    listen: SocketAddr,
+    listen: ListenAddress,
     /// The directory of models, NAME/VERSION/ in it [default: models, where it is there]
     #[arg(long, env = "SLUGLINE_MODELS", value_name = "DIR")]
     models: Option<PathBuf>,
@@ -53,8 +55,10 @@ pub(super) struct Arguments {
     /// The model that answers when a request names none: NAME for its newest version, or NAME/VERSION
     #[arg(long, env = "SLUGLINE_DEFAULT_MODEL", default_value = "news", value_name = "MODEL")]
     default_model: String,
-    /// How many seconds calls in flight have to end after SIGTERM or Ctrl-C; a second signal does not wait
-    #[arg(long, env = "SLUGLINE_DRAIN_SECONDS", default_value_t = 10, value_name = "SECONDS")]
+    /// How many seconds calls in flight have to end after SIGTERM or Ctrl-C, at most a day; a
+    /// second signal does not wait
+    #[arg(long, env = "SLUGLINE_DRAIN_SECONDS", default_value_t = 10, value_name = "SECONDS",
+        value_parser = clap::value_parser!(u64).range(..=86_400))]
     drain_seconds: u64,
     /// What to log: error, warn, info, debug, trace, or a filter such as "slugline=debug,tonic=info"
     #[arg(long, env = "SLUGLINE_LOG", default_value = "info", value_name = "FILTER")]
@@ -72,7 +76,7 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
         None => Some(PathBuf::from(DEFAULT_MODELS)).filter(|directory| directory.is_dir()),
     };
     let config = ServerConfig {
-        listen: arguments.listen,
+        listen: arguments.listen.resolve()?,
         models: ModelSource { directory, default_model: arguments.default_model },
         archive: ArchiveLocation::Directory(arguments.archive),
         limits: limits(),
@@ -117,10 +121,13 @@ async fn serve(config: ServerConfig, started: Instant) -> anyhow::Result<()> {
     let shutdown = shutdown_signal().context("cannot listen for signals")?;
     let server = BoundServer::bind(config).await?;
     let address = server.address();
-    // Whoever started us may wait for this line; that nobody reads it is no reason to stop.
-    let _ = writeln!(io::stdout(), "listening on {address}").and_then(|()| io::stdout().flush());
-    tracing::info!(%address, "listening");
-    server.run(shutdown, move || tracing::info!(after = ?started.elapsed(), "serving")).await?;
+    tracing::info!(%address, "taking connections; the models and the archive are being opened");
+    let say_so = move || {
+        // Whoever started us may wait for this line; that nobody reads it is no reason to stop.
+        let _ = writeln!(io::stdout(), "listening on {address}").and_then(|()| io::stdout().flush());
+        tracing::info!(%address, after = ?started.elapsed(), "serving");
+    };
+    server.run(shutdown, say_so).await?;
     tracing::info!("stopped");
     Ok(())
 }

@@ -3,12 +3,13 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 use serde::Serialize;
 
+use super::article_file::ArticleFile;
 use super::article_json::{Line, publish_time};
 use super::articles::{Server, headline, label};
-use super::classify::ArticleFile;
+use super::inputs::ReadingArguments;
 use super::output::{print, print_json, printable};
 use super::remote::{MAX_ANSWER_BYTES, Remote};
 use crate::grpc::pb;
@@ -23,17 +24,20 @@ Examples:
 
 /// Find similar articles in the archive of a server
 #[derive(Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, group(ArgGroup::new("what").args(["id", "file"]).required(true)))]
 pub(super) struct Arguments {
     #[command(flatten)]
     server: Server,
     /// The id of the article that results are to be like
-    #[arg(long, value_name = "ID", conflicts_with = "file", required_unless_present = "file")]
+    #[arg(long, value_name = "ID")]
     id: Option<String>,
-    /// A text that results are to be like: its first line is the title if an empty line follows it, or it is JSON if the
-    /// file's name ends in .json; "-" is standard input
+    /// The article that results are to be like: a text, whose first line is the title if an empty
+    /// line follows it, or a
+    /// record of any format that classify takes; "-" is standard input
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
+    #[command(flatten)]
+    reading: ReadingArguments,
     /// Only articles of this topic; may be given several times, for any of them
     #[arg(long, value_name = "TOPIC")]
     topic: Vec<String>,
@@ -53,7 +57,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "TIME", value_parser = publish_time)]
     until: Option<prost_types::Timestamp>,
     /// Leave out what is less similar, from 0 to 1
-    #[arg(long, default_value_t = 0.0, value_name = "X")]
+    #[arg(long, default_value_t = 0.0, value_name = "X", value_parser = share)]
     min_similarity: f64,
     /// Show at most this many, up to 100
     #[arg(long, default_value_t = 10, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=100))]
@@ -64,6 +68,11 @@ pub(super) struct Arguments {
     /// Print one JSON object a result, a line each
     #[arg(long)]
     json: bool,
+}
+
+fn share(text: &str) -> std::result::Result<f64, String> {
+    let share = text.parse().ok().filter(|share| (0.0..=1.0).contains(share));
+    share.ok_or_else(|| "it must be a number from 0 to 1".to_owned())
 }
 
 #[derive(Serialize)]
@@ -85,7 +94,7 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
     let source = match (&arguments.id, &arguments.file) {
         (Some(id), _) => Source::ArticleId(id.clone()),
         (None, Some(file)) => {
-            let file = ArticleFile::read(file)?;
+            let file = ArticleFile::read(file, &arguments.reading)?;
             let article = file.text();
             Source::Article(pb::Article {
                 title: article.title.to_owned(),
@@ -115,11 +124,13 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
     };
     let remote = Remote::connect(&arguments.server.server)?;
     let mut client = SimilarityServiceClient::new(remote.channel()).max_decoding_message_size(MAX_ANSWER_BYTES);
+    let mut is_found = false;
     // Pages of long articles are short.
     while request.page_size > 0 {
-        let found = remote.ask(client.find_similar_articles(request.clone()))?;
+        let found = remote.ask(async || client.find_similar_articles(request.clone()).await)?;
         request.page_size -= found.articles.len() as i32;
         request.page_token = found.next_page_token;
+        is_found |= !found.articles.is_empty();
         found.unreadable_ids.iter().for_each(|id| eprintln!("unreadable: {}", printable(id)));
         for similar in found.articles {
             if arguments.json {
@@ -131,6 +142,9 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
         if request.page_token.is_empty() {
             break;
         }
+    }
+    if !is_found && !arguments.json {
+        eprintln!("no similar articles found");
     }
     Ok(())
 }

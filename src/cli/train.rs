@@ -1,6 +1,6 @@
 //! `slugline train`: from labelled documents to an artefact.
 
-use std::num::NonZeroU8;
+use std::num::{NonZeroU8, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -9,9 +9,10 @@ use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
+use super::inputs::{CorpusArguments, NAMES_HELP};
 use super::model::write_trials;
 use super::output::{counted, print, print_json, printable, thousands};
-use super::{CorpusArguments, Usage, progress};
+use super::{Usage, progress};
 use crate::corpus::Summary;
 use crate::model::artifact::{self, DOCUMENTS_FILE, WEIGHTS_FILE};
 use crate::model::train::{Estimator, Header, Recipe, TrainError, TrainOptions, Trained, train};
@@ -35,7 +36,7 @@ on all the inputs at once, the old ones first; new topics and new words may appe
 
 /// Train a model on labelled documents
 #[derive(Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = format!("{EXAMPLES}\n\n{NAMES_HELP}"))]
 pub(super) struct Arguments {
     #[command(flatten)]
     corpus: CorpusArguments,
@@ -52,7 +53,8 @@ pub(super) struct Arguments {
     /// How the weights are estimated; "auto" chooses among both and their smoothing by cross-validation on the input
     #[arg(long, value_enum, default_value = "auto")]
     recipe: RecipeArgument,
-    /// The pseudo-count added to every term of every topic, above 0; without it the recipe's own
+    /// The pseudo-count added to every term of every topic, from 0.000001 to 1000000; without it
+    /// the recipe's own
     #[arg(long)]
     alpha: Option<f64>,
     /// Documents may have several topics, or none: each topic gets a yes or no of its own
@@ -79,9 +81,9 @@ pub(super) struct Arguments {
     /// How often confident answers are to be right
     #[arg(long, default_value_t = 0.95, value_name = "SHARE")]
     target_precision: f64,
-    /// How many threads read the documents; without it one a core
+    /// How many threads work, at most 256; without it one a core
     #[arg(long, value_name = "N")]
-    threads: Option<usize>,
+    threads: Option<NonZeroUsize>,
     /// Decides which documents are held out, and which of them together
     #[arg(long, default_value_t = 1, value_name = "N")]
     seed: u64,
@@ -211,7 +213,7 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
             Settled::from_old(header, &arguments, directory)?
         }
     };
-    let threads = arguments.threads.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
+    let threads = arguments.threads.or_else(|| thread::available_parallelism().ok()).map_or(1, usize::from);
     let options = TrainOptions {
         recipe: match arguments.recipe {
             RecipeArgument::Auto => Recipe::Auto,
@@ -227,7 +229,7 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
         keep_terms: (arguments.keep_terms > 0).then_some(arguments.keep_terms),
         target_precision: arguments.target_precision,
         seed: arguments.seed,
-        corpus: arguments.corpus.options(threads),
+        corpus: arguments.corpus.options(threads)?,
         from: arguments.from.clone(),
         documents: (!arguments.no_documents).then(|| artifact::nearest_directory(&arguments.output)),
         ..TrainOptions::new(id)

@@ -5,19 +5,16 @@ use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 
-use super::document::{self, CsvColumns, Document, FASTTEXT_LABEL};
-use super::{CorpusError, Input, Progress};
-
-/// The format of a corpus file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
-    /// One JSON object a line.
-    JsonLines,
-    /// Comma-separated values with a header.
-    Csv,
-    /// fastText's training format.
-    FastText,
-}
+use super::csv_records::{CsvRecords, HeaderError, NumberedRecord};
+use super::document::Document;
+use super::format::{Format, delimiter_by_name, foreign, guess, read_start};
+use super::names::FieldNames;
+use super::process::Options;
+use super::survey::{Look, Survey};
+use super::table::{self, Columns};
+use super::values::{Value, Values};
+use super::{CorpusError, Input, Progress, fasttext, json};
+use crate::article::Limits;
 
 /// About how many bytes a block holds.
 const BLOCK_BYTES: usize = 256 << 10;
@@ -28,6 +25,8 @@ pub(super) const MAX_RECORD_BYTES: usize = 32 << 20;
 #[derive(Debug)]
 pub(super) struct Block {
     pub(super) input: Arc<str>,
+    /// The input's place among those that are read.
+    place: usize,
     records: Records,
 }
 
@@ -35,50 +34,94 @@ pub(super) struct Block {
 enum Records {
     /// Whole lines, the first of which has this number.
     Lines { format: Format, first_line: u64, bytes: Vec<u8> },
+    /// JSON objects among these bytes.
+    Values { values: Vec<Value>, bytes: Vec<u8> },
     /// Parsed records with the line each begins in.
-    Csv { columns: CsvColumns, records: Vec<(u64, Result<csv::StringRecord, String>)> },
+    Csv { columns: Arc<Columns>, records: Vec<NumberedRecord> },
+    /// One article.
+    Text(Vec<u8>),
 }
 
 impl Block {
-    /// The memory of its lines, to be used again.
+    /// The memory of its records, to be used again.
     pub(super) fn into_buffer(self) -> Option<Vec<u8>> {
         match self.records {
-            Records::Lines { bytes, .. } => Some(bytes),
+            Records::Lines { bytes, .. } | Records::Values { bytes, .. } | Records::Text(bytes) => Some(bytes),
             Records::Csv { .. } => None,
         }
     }
 
-    /// Calls `on_record` with the line of each record and the document in it, or why there is none, until it says stop.
-    pub(super) fn for_each(&self, mut on_record: impl FnMut(u64, Result<Document<'_>, String>)) {
+    /// Calls `on_record` with the line of each record and the document in it, or why there is none,
+    /// until it says stop (false).
+    pub(super) fn for_each(&self, names: &FieldNames, mut on_record: impl FnMut(u64, Result<Document<'_>, String>) -> bool) {
+        let numbered =
+            |line: u64, document: Result<_, String>| document.map(|document| Document { line, input: self.place, ..document });
         match &self.records {
             Records::Lines { format, first_line, bytes } => {
-                for (number, line) in (*first_line..).zip(lines(bytes)) {
-                    if line.trim_ascii().is_empty() {
+                for (line, text) in (*first_line..).zip(lines(bytes)) {
+                    if text.trim_ascii().is_empty() {
                         continue;
                     }
-                    let document = if line.len() > MAX_RECORD_BYTES {
-                        Err(format!("the line is longer than {} MiB", MAX_RECORD_BYTES >> 20))
-                    } else {
-                        match std::str::from_utf8(line) {
-                            Err(error) => Err(format!("not valid UTF-8 at byte {}", error.valid_up_to() + 1)),
-                            Ok(line) if *format == Format::FastText => document::from_fasttext(line),
-                            Ok(line) => document::from_json(line),
-                        }
-                    };
-                    on_record(number, document);
+                    let document = utf8(text).and_then(|text| match format {
+                        Format::FastText => fasttext::parse(text),
+                        _ => json::parse(text, names),
+                    });
+                    if !on_record(line, numbered(line, document)) {
+                        return;
+                    }
+                }
+            }
+            Records::Values { values, bytes } => {
+                for Value { line, bytes: value } in values {
+                    let value = value.clone().map_err(str::to_owned);
+                    let document = value.and_then(|value| utf8(&bytes[value])).and_then(|text| json::parse(text, names));
+                    if !on_record(*line, numbered(*line, document)) {
+                        return;
+                    }
                 }
             }
             Records::Csv { columns, records } => {
                 for (line, record) in records {
-                    let document = match record {
-                        Ok(record) => document::from_csv(record, columns),
-                        Err(reason) => Err(reason.clone()),
-                    };
-                    on_record(*line, document);
+                    let document = record.as_ref().map_err(String::clone).and_then(|record| columns.document(record));
+                    if !on_record(*line, numbered(*line, document)) {
+                        return;
+                    }
                 }
+            }
+            Records::Text(bytes) => {
+                on_record(1, numbered(0, utf8(bytes).and_then(|text| Document::of_text(text).checked())));
             }
         }
     }
+
+    /// Looks at the first records, for the names of their fields.
+    fn survey(&self) -> Survey {
+        let mut survey = Survey::default();
+        let text = |bytes| std::str::from_utf8(bytes).unwrap_or("");
+        match &self.records {
+            Records::Lines { format: Format::JsonLines, bytes, .. } => {
+                lines(bytes).map(text).filter(|line| !line.trim().is_empty()).all(|line| survey.add_json(line));
+            }
+            Records::Values { values, bytes } => {
+                let values = values.iter().filter_map(|value| value.bytes.clone().ok());
+                values.map(|value| text(&bytes[value])).all(|value| survey.add_json(value));
+            }
+            Records::Csv { columns, records } => {
+                let records = records.iter().filter_map(|(_, record)| record.as_ref().ok());
+                let mut looks = records.map(|record| columns.names().zip(record.iter().map(Look::Text)));
+                looks.all(|record| survey.add(record));
+            }
+            Records::Lines { .. } | Records::Text(_) => {}
+        }
+        survey
+    }
+}
+
+fn utf8(bytes: &[u8]) -> Result<&str, String> {
+    if bytes.len() > MAX_RECORD_BYTES {
+        return Err(format!("the line is longer than {} MiB", MAX_RECORD_BYTES >> 20));
+    }
+    std::str::from_utf8(bytes).map_err(|error| format!("not valid UTF-8 at byte {}", error.valid_up_to() + 1))
 }
 
 /// What stands between line feeds: one piece more than there are of those.
@@ -90,157 +133,158 @@ fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
 /// Reads one input, block by block, and feeds its decompressed bytes to a fingerprint.
 pub(super) struct Blocks {
     name: Arc<str>,
+    place: usize,
     source: Source,
+    /// Whether its first block is still to come.
+    is_new: bool,
 }
 
 enum Source {
-    Lines { format: Format, reader: Box<dyn BufRead + Send>, next_line: u64, rest: Vec<u8>, ended: bool },
-    Csv { columns: CsvColumns, reader: Box<csv::Reader<Hashed>> },
+    Lines(Box<Lines>),
+    Values(Box<Values>),
+    Csv(Box<CsvRecords>),
+    /// One article, until it is read.
+    Text(Option<Box<dyn BufRead + Send>>),
 }
 
 impl Blocks {
-    pub(super) fn open(input: &Input, format: Option<Format>, progress: &Progress) -> Result<Self, CorpusError> {
-        let name: Arc<str> = input.to_string().into();
+    pub(super) fn open((place, input): (usize, &Input), options: &Options, progress: &Progress) -> Result<Self, CorpusError> {
         let failed = |source| CorpusError::Read { input: input.to_string(), line: 0, source };
         let mut reader = input.open(progress).map_err(failed)?;
-        let format = match format {
-            Some(format) => format,
-            None => guess_format(input, reader.fill_buf().map_err(failed)?),
+        let start = read_start(&mut *reader).map_err(failed)?;
+        if let Some(reason) = foreign(&start) {
+            return Err(CorpusError::Header { input: input.to_string(), line: 1, reason: reason.to_owned() });
+        }
+        let names = &options.names;
+        let format = options.format.unwrap_or_else(|| guess(input, &start, names, options.takes_text));
+        let rest = reader;
+        let reader = || -> Box<dyn BufRead + Send> { Box::new(io::Cursor::new(start.clone()).chain(rest)) };
+        let source = match format {
+            Format::JsonLines | Format::FastText => Source::Lines(Box::new(Lines::new(format, reader()))),
+            Format::Json => Source::Values(Box::new(Values::new(reader()))),
+            Format::Text => Source::Text(Some(reader())),
+            Format::Csv => {
+                let by_content = || table::delimiter(&start, names);
+                let delimiter = options.delimiter.or_else(|| delimiter_by_name(input)).unwrap_or_else(by_content);
+                let records = CsvRecords::new(reader(), &start, delimiter, names).map_err(|error| match error {
+                    HeaderError::Read(error) => failed(error),
+                    HeaderError::Bad { line, reason } => CorpusError::Header { input: input.to_string(), line, reason },
+                })?;
+                Source::Csv(Box::new(records))
+            }
         };
-        let source = if format == Format::Csv {
-            let hashed = Hashed { inner: reader, sha256: Sha256::new(), since_record: 0 };
-            let mut reader = csv::ReaderBuilder::new().from_reader(hashed);
-            let header = reader
-                .headers()
-                .map_err(|error| CorpusError::Header { input: input.to_string(), reason: error.to_string() })?;
-            let columns =
-                CsvColumns::from_header(header).map_err(|reason| CorpusError::Header { input: input.to_string(), reason })?;
-            Source::Csv { columns, reader: Box::new(reader) }
-        } else {
-            Source::Lines { format, reader, next_line: 1, rest: Vec::new(), ended: false }
-        };
-        Ok(Self { name, source })
+        Ok(Self { name: input.to_string().into(), place, source, is_new: true })
     }
 
-    /// The next block; None at the end of the input. `buffer` is memory for it.
-    pub(super) fn next(&mut self, fingerprint: &mut Sha256, buffer: Vec<u8>) -> Result<Option<Block>, CorpusError> {
-        let records = match &mut self.source {
-            Source::Lines { format, reader, next_line, rest, ended } => {
-                let failed = |line: u64, source| CorpusError::Read { input: self.name.to_string(), line: line - 1, source };
-                let mut bytes = buffer;
-                bytes.clear();
-                bytes.append(rest);
-                while !(*ended || bytes.len() >= BLOCK_BYTES && memchr::memrchr(b'\n', &bytes).is_some()) {
-                    let before = bytes.len();
-                    let read = (&mut *reader)
-                        .take(BLOCK_BYTES as u64)
-                        .read_to_end(&mut bytes)
-                        .map_err(|error| failed(*next_line, error))?;
-                    fingerprint.update(&bytes[before..]);
-                    *ended = read == 0;
-                    if bytes.len() > 2 * MAX_RECORD_BYTES && !bytes.contains(&b'\n') {
-                        let reason = format!("the line is longer than {} MiB", MAX_RECORD_BYTES >> 20);
-                        return Err(failed(*next_line, io::Error::new(io::ErrorKind::InvalidData, reason)));
-                    }
+    /// The next block; None at the end of the input. `buffer` is memory for it. Of the first block
+    /// `look` learns what is in it.
+    pub(super) fn next(
+        &mut self,
+        fingerprint: &mut Sha256,
+        buffer: Vec<u8>,
+        look: impl FnOnce(&str, Survey) -> Result<(), String>,
+    ) -> Result<Option<Block>, CorpusError> {
+        let records = self.source.next(fingerprint, buffer).map_err(|(line, source)| CorpusError::Read {
+            input: self.name.to_string(),
+            line,
+            source,
+        })?;
+        let Some(records) = records else { return Ok(None) };
+        let block = Block { input: Arc::clone(&self.name), place: self.place, records };
+        if std::mem::take(&mut self.is_new) {
+            let bad = |reason| CorpusError::Header { input: self.name.to_string(), line: 1, reason };
+            look(&self.name, block.survey()).map_err(bad)?;
+        }
+        Ok(Some(block))
+    }
+}
+
+impl Source {
+    /// The next records; an error comes with the last line that was read whole, 0 for none.
+    fn next(&mut self, fingerprint: &mut Sha256, mut buffer: Vec<u8>) -> Result<Option<Records>, (u64, io::Error)> {
+        buffer.clear();
+        match self {
+            Self::Lines(lines) => lines.next(fingerprint, buffer),
+            Self::Values(source) => {
+                let mut values = Vec::new();
+                while buffer.len() < BLOCK_BYTES {
+                    let next = source.next(&mut buffer, fingerprint).map_err(|error| (source.line() - 1, error))?;
+                    let Some(value) = next else { break };
+                    values.push(value);
                 }
-                if !*ended && let Some(last) = memchr::memrchr(b'\n', &bytes) {
-                    rest.extend_from_slice(&bytes[last + 1..]);
-                    bytes.truncate(last + 1);
-                }
-                if bytes.is_empty() {
-                    return Ok(None);
-                }
-                let first_line = *next_line;
-                *next_line += memchr::memchr_iter(b'\n', &bytes).count() as u64;
-                Records::Lines { format: *format, first_line, bytes }
+                Ok((!values.is_empty()).then_some(Records::Values { values, bytes: buffer }))
             }
-            Source::Csv { columns, reader } => {
-                let mut records = Vec::new();
-                let mut size = 0;
+            Self::Csv(source) => {
+                let (mut records, mut size) = (Vec::new(), 0);
                 while size < BLOCK_BYTES {
-                    let mut record = csv::StringRecord::new();
-                    reader.get_mut().since_record = 0;
-                    let line = reader.position().line();
-                    match reader.read_record(&mut record) {
-                        Ok(false) => break,
-                        Ok(true) => {
-                            size += record.as_slice().len() + 1;
-                            records.push((record.position().map_or(line, csv::Position::line), Ok(record)));
-                        }
-                        Err(error) => match error.into_kind() {
-                            csv::ErrorKind::Io(source) => {
-                                return Err(CorpusError::Read {
-                                    input: self.name.to_string(),
-                                    line: line.saturating_sub(1),
-                                    source,
-                                });
-                            }
-                            csv::ErrorKind::UnequalLengths { pos, expected_len, len } => {
-                                let reason = format!("the record has {len} fields where the header has {expected_len}");
-                                records.push((pos.map_or(line, |pos| pos.line()), Err(reason)));
-                            }
-                            csv::ErrorKind::Utf8 { pos, err } => {
-                                let reason = format!("field {} is not valid UTF-8", err.field() + 1);
-                                records.push((pos.map_or(line, |pos| pos.line()), Err(reason)));
-                            }
-                            other => records.push((line, Err(format!("not a CSV record: {other:?}")))),
-                        },
-                    }
+                    let line = source.line();
+                    let next = source.next().map_err(|error| (line.saturating_sub(1), error))?;
+                    let Some(record) = next else { break };
+                    size += record.1.as_ref().map_or(0, |record| record.as_slice().len() + 1);
+                    records.push(record);
                 }
                 if records.is_empty() {
-                    fingerprint.update(reader.get_ref().sha256.clone().finalize());
+                    fingerprint.update(source.fingerprint());
                     return Ok(None);
                 }
-                Records::Csv { columns: columns.clone(), records }
+                Ok(Some(Records::Csv { columns: source.columns(), records }))
             }
-        };
-        Ok(Some(Block { input: Arc::clone(&self.name), records }))
-    }
-}
-
-/// By the file's name, else by its first bytes.
-fn guess_format(input: &Input, start: &[u8]) -> Format {
-    let extension = match input {
-        Input::Stdin => None,
-        Input::File(path) => {
-            let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
-            let plain = name.trim_end_matches(".gz").trim_end_matches(".zst");
-            plain.rsplit_once('.').map(|(_, extension)| extension.to_owned())
-        }
-    };
-    match extension.as_deref() {
-        Some("jsonl" | "ndjson") => Format::JsonLines,
-        Some("csv") => Format::Csv,
-        _ => {
-            let start = start.trim_ascii_start();
-            // Nothing at all is no CSV file without a header: it is no document, in any format.
-            if start.is_empty() || start.starts_with(b"{") {
-                Format::JsonLines
-            } else if start.starts_with(FASTTEXT_LABEL.as_bytes()) {
-                Format::FastText
-            } else {
-                Format::Csv
+            Self::Text(reader) => {
+                let Some(reader) = reader.take() else { return Ok(None) };
+                let most = Limits::default().article_bytes;
+                reader.take(most as u64 + 1).read_to_end(&mut buffer).map_err(|error| (0, error))?;
+                if buffer.len() > most {
+                    let reason = format!("it is larger than {most} bytes, the most an article may have");
+                    return Err((0, io::Error::new(io::ErrorKind::InvalidData, reason)));
+                }
+                fingerprint.update(&buffer);
+                Ok(Some(Records::Text(buffer)))
             }
         }
     }
 }
 
-/// Hashes what passes through, and ends a record that would fill the memory (a quote that is never closed).
-struct Hashed {
-    inner: Box<dyn BufRead + Send>,
-    sha256: Sha256,
-    since_record: usize,
+/// Reads whole lines.
+struct Lines {
+    format: Format,
+    reader: Box<dyn BufRead + Send>,
+    next_line: u64,
+    rest: Vec<u8>,
+    has_ended: bool,
 }
 
-impl io::Read for Hashed {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.inner.read(buffer)?;
-        self.sha256.update(&buffer[..count]);
-        self.since_record += count;
-        if self.since_record > 2 * MAX_RECORD_BYTES {
-            let reason = format!("a record is longer than {} MiB: is a quote left open?", MAX_RECORD_BYTES >> 20);
-            return Err(io::Error::new(io::ErrorKind::InvalidData, reason));
+impl Lines {
+    fn new(format: Format, reader: Box<dyn BufRead + Send>) -> Self {
+        Self { format, reader, next_line: 1, rest: Vec::new(), has_ended: false }
+    }
+
+    fn next(&mut self, fingerprint: &mut Sha256, mut bytes: Vec<u8>) -> Result<Option<Records>, (u64, io::Error)> {
+        let read_so_far = self.next_line - 1;
+        bytes.append(&mut self.rest);
+        while !(self.has_ended || bytes.len() >= BLOCK_BYTES && memchr::memrchr(b'\n', &bytes).is_some()) {
+            let before = bytes.len();
+            let read = (&mut *self.reader)
+                .take(BLOCK_BYTES as u64)
+                .read_to_end(&mut bytes)
+                .map_err(|error| (read_so_far + memchr::memchr_iter(b'\n', &bytes).count() as u64, error))?;
+            fingerprint.update(&bytes[before..]);
+            self.has_ended = read == 0;
+            if bytes.len() > 2 * MAX_RECORD_BYTES && !bytes.contains(&b'\n') {
+                let reason = format!("the line is longer than {} MiB", MAX_RECORD_BYTES >> 20);
+                return Err((read_so_far, io::Error::new(io::ErrorKind::InvalidData, reason)));
+            }
         }
-        Ok(count)
+        if !self.has_ended
+            && let Some(last) = memchr::memrchr(b'\n', &bytes)
+        {
+            self.rest.extend_from_slice(&bytes[last + 1..]);
+            bytes.truncate(last + 1);
+        }
+        if bytes.is_empty() {
+            return Ok(None);
+        }
+        let first_line = self.next_line;
+        self.next_line += memchr::memchr_iter(b'\n', &bytes).count() as u64;
+        Ok(Some(Records::Lines { format: self.format, first_line, bytes }))
     }
 }

@@ -1,14 +1,15 @@
-//! A labelled document, and how one is parsed from a record of each format.
+//! A labelled document, whatever it was read from.
 
 use std::borrow::Cow;
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
-
+use super::extra::Extra;
+use super::json;
+use super::names::{FieldNames, Role, listed, quoted};
+use super::table::TableRecord;
 use crate::article::{ArticleText, TopicName};
 
 /// One document of a corpus. At least one of title and body is not blank; the topics are valid names, each once.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Document<'a> {
     /// The caller's name for it; empty where there is none. A JSON value that is no string stands as it is written.
     pub id: Cow<'a, str>,
@@ -18,24 +19,117 @@ pub struct Document<'a> {
     pub body: Cow<'a, str>,
     /// The topics it is labelled with, in the order of the record.
     pub topics: Vec<Cow<'a, str>>,
-    /// The story it belongs to, where the record says: articles on one event share it. JSON only.
+    /// The story it belongs to, where the record says: articles on one event share it.
     pub story: Option<Cow<'a, str>>,
-    /// The JSON record itself, for what else stands in it; None for other formats.
-    pub record: Option<&'a str>,
+    /// The line of the input that it begins in, from 1 on; 0 where the input is one text.
+    pub line: u64,
+    /// The input, by its place among those that are read.
+    pub input: usize,
+    /// What it was read from.
+    pub(super) record: Record<'a>,
 }
 
-impl Document<'_> {
+/// What a document was read from, for what else stands in it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) enum Record<'a> {
+    /// A JSON object as it is written.
+    Json(&'a str),
+    Table(TableRecord<'a>),
+    FastText,
+    #[default]
+    Text,
+}
+
+impl<'a> Document<'a> {
+    /// A document with nothing in it yet.
+    pub(super) fn new(record: Record<'a>) -> Self {
+        let (id, title, body) = Default::default();
+        Self { id, title, body, topics: Vec::new(), story: None, line: 0, input: 0, record }
+    }
+
+    /// A document of a text alone: the first line is the title if an empty line follows it.
+    ///
+    /// ```
+    /// use slugline::corpus::Document;
+    ///
+    /// let document = Document::of_text("A title\n\nThe body.");
+    /// assert_eq!((&*document.title, &*document.body), ("A title", "The body."));
+    /// ```
+    pub fn of_text(text: &'a str) -> Self {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let ArticleText { title, body } = split_title(text);
+        Self { title: title.into(), body: body.into(), ..Self::new(Record::Text) }
+    }
+
+    /// These topics, and no others.
+    #[must_use]
+    pub fn with_topics(self, topics: &[&'a str]) -> Self {
+        Self { topics: topics.iter().map(|&topic| topic.into()).collect(), ..self }
+    }
+
     /// Title and body.
     pub fn text(&self) -> ArticleText<'_> {
         ArticleText { title: &self.title, body: &self.body }
     }
 
-    fn checked(mut self) -> Result<Self, String> {
+    /// What the record says besides id, text and topics.
+    ///
+    /// # Errors
+    /// What is wrong with it, in words: a field of the wrong kind.
+    pub fn extra(&self) -> Result<Extra<'a>, String> {
+        match self.record {
+            Record::Json(record) => Extra::of_json(record),
+            Record::Table(record) => Extra::of_table(record),
+            Record::FastText | Record::Text => Ok(Extra::default()),
+        }
+    }
+
+    /// Why a document without topics is of no use, and what to do about it.
+    pub fn no_topic(&self, purpose: &str) -> String {
+        let known = |role| matches!(role, Role::Topics | Role::Labels);
+        match self.names_without(known) {
+            Some(names) => format!(
+                "the document has no topic to {purpose}: its fields are {names}; --topics-field names the one that holds topics"
+            ),
+            None => format!("the document has no topic to {purpose}"),
+        }
+    }
+
+    /// Why a document without an id cannot be stored.
+    pub fn no_id(&self) -> String {
+        match (&self.record, self.names_without(|role| role == Role::Id)) {
+            (Record::FastText, _) => "the article has no id: fastText's format has none; use JSON Lines or CSV".to_owned(),
+            (Record::Text, _) => "the article has no id: a text has none; use JSON Lines or CSV".to_owned(),
+            (_, Some(names)) => format!("the article has no id: there is no \"id\" among its fields, {names}"),
+            (_, None) => "the article has no id".to_owned(),
+        }
+    }
+
+    /// The names of the record's fields, where none of them has such a role.
+    fn names_without(&self, is_such: impl Fn(Role) -> bool) -> Option<String> {
+        let usual = FieldNames::default();
+        let names: Vec<Cow<'_, str>> = match self.record {
+            Record::Json(record) => json::names(record),
+            Record::Table(record) => record.columns.names().map(Cow::Borrowed).collect(),
+            Record::FastText | Record::Text => return None,
+        };
+        let is_there = names.iter().any(|name| usual.role(name).is_some_and(&is_such));
+        (!is_there).then(|| listed(names.iter().map(AsRef::as_ref)))
+    }
+
+    /// The document, if it is one.
+    pub(super) fn checked(mut self) -> Result<Self, String> {
         if self.text().is_blank() {
-            return Err("the document has neither a title nor a body".to_owned());
+            return Err(match self.names_without(|role| matches!(role, Role::Title | Role::Body)) {
+                Some(names) => format!(
+                    "the document has neither a title nor a body: its fields are {names}; --title-field and --body-field name \
+                     those that hold text"
+                ),
+                None => "the document has neither a title nor a body".to_owned(),
+            });
         }
         for topic in &self.topics {
-            TopicName::check(topic).map_err(|error| format!("topic {topic:?}: {error}"))?;
+            TopicName::check(topic).map_err(|error| format!("topic {}: {error}", quoted(topic)))?;
         }
         if self.topics.len() < 2 {
             return Ok(self);
@@ -51,116 +145,15 @@ impl Document<'_> {
     }
 }
 
-/// The fields of a JSON record that matter here; others are passed over.
-#[derive(Deserialize)]
-struct JsonRecord<'a> {
-    #[serde(borrow)]
-    id: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    title: Option<Text<'a>>,
-    #[serde(borrow, default)]
-    body: Option<Text<'a>>,
-    #[serde(borrow, default)]
-    topics: Option<Vec<Text<'a>>>,
-    #[serde(borrow, default)]
-    story: Option<&'a RawValue>,
-}
-
-/// A string as it stands in the line, where it has no escapes: of a bare `Option<Cow<str>>` serde would make a copy each time.
-#[derive(Deserialize)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
-
-/// Parses a line of JSON Lines: `{"id", "title", "body", "topics": [...]}`, each optional.
-pub(super) fn from_json(line: &str) -> Result<Document<'_>, String> {
-    let record: JsonRecord<'_> = serde_json::from_str(line).map_err(|error| {
-        // The error's own line is always 1 here: only the column says something.
-        let text = error.to_string();
-        let reason = text.split(" at line ").next().unwrap_or(&text);
-        format!("not a JSON document of the expected shape: {reason}, at column {}", error.column())
-    })?;
-    let id = match record.id.map(RawValue::get) {
-        None | Some("null") => Cow::Borrowed(""),
-        Some(raw) => string(raw).unwrap_or(Cow::Borrowed(raw)),
-    };
-    Document {
-        id,
-        title: record.title.map(|Text(title)| title).unwrap_or_default(),
-        body: record.body.map(|Text(body)| body).unwrap_or_default(),
-        topics: record.topics.unwrap_or_default().into_iter().map(|Text(topic)| topic).collect(),
-        // Only a string is a story; a field of this name may mean anything.
-        story: record.story.and_then(|raw| string(raw.get())),
-        record: Some(line),
+/// The first line is the title if there is an empty line after it.
+fn split_title(text: &str) -> ArticleText<'_> {
+    let (first, rest) = text.split_once('\n').unwrap_or((text, ""));
+    let second = rest.split('\n').next().unwrap_or("");
+    if rest.is_empty() || first.trim().is_empty() || !second.trim().is_empty() {
+        return ArticleText { title: "", body: text };
     }
-    .checked()
-}
-
-/// The string that a JSON value is; None for other values.
-fn string(raw: &str) -> Option<Cow<'_, str>> {
-    let inside = raw.strip_prefix('"')?.strip_suffix('"')?;
-    if memchr::memchr(b'\\', inside.as_bytes()).is_none() {
-        return Some(Cow::Borrowed(inside));
-    }
-    serde_json::from_str::<Text<'_>>(raw).ok().map(|Text(text)| text)
-}
-
-/// Parses a line of fastText's training format: `__label__` words are topics, the rest is the body.
-pub(super) fn from_fasttext(line: &str) -> Result<Document<'_>, String> {
-    let mut topics = Vec::new();
-    let mut rest = line.trim();
-    while let Some(label) = rest.strip_prefix(FASTTEXT_LABEL) {
-        let end = label.find(char::is_whitespace).unwrap_or(label.len());
-        topics.push(Cow::Borrowed(&label[..end]));
-        rest = label[end..].trim_start();
-    }
-    Document { id: Cow::Borrowed(""), title: Cow::Borrowed(""), body: Cow::Borrowed(rest), topics, story: None, record: None }
-        .checked()
-}
-
-/// What marks a topic in fastText's training format.
-pub(super) const FASTTEXT_LABEL: &str = "__label__";
-
-/// Where the columns of a CSV file are.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct CsvColumns {
-    id: Option<usize>,
-    title: Option<usize>,
-    body: Option<usize>,
-    topics: Option<usize>,
-}
-
-impl CsvColumns {
-    /// Reads the header; names count without regard to case.
-    pub(super) fn from_header(header: &csv::StringRecord) -> Result<Self, String> {
-        let find =
-            |names: &[&str]| header.iter().position(|column| names.iter().any(|name| column.trim().eq_ignore_ascii_case(name)));
-        let columns = Self {
-            id: find(&["id"]),
-            title: find(&["title", "headline"]),
-            body: find(&["body", "text"]),
-            topics: find(&["topics", "topic", "label"]),
-        };
-        if columns.title.is_none() && columns.body.is_none() {
-            return Err(format!(
-                "the header must name a column \"title\" or \"body\" (and \"topics\"), but has: {}",
-                header.iter().collect::<Vec<_>>().join(", ")
-            ));
-        }
-        Ok(columns)
-    }
-}
-
-/// Takes a document from a CSV record; several topics stand in one field with semicolons between.
-pub(super) fn from_csv<'a>(record: &'a csv::StringRecord, columns: &CsvColumns) -> Result<Document<'a>, String> {
-    let field = |column: Option<usize>| column.and_then(|at| record.get(at)).unwrap_or("");
-    Document {
-        id: Cow::Borrowed(field(columns.id)),
-        title: Cow::Borrowed(field(columns.title)),
-        body: Cow::Borrowed(field(columns.body)),
-        topics: field(columns.topics).split(';').map(str::trim).filter(|t| !t.is_empty()).map(Cow::Borrowed).collect(),
-        story: None,
-        record: None,
-    }
-    .checked()
+    // Places in the body are counted from its first word, and not from the empty line.
+    ArticleText { title: first.strip_suffix('\r').unwrap_or(first), body: rest.trim_start() }
 }
 
 #[cfg(test)]
@@ -168,45 +161,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn json_records_may_leave_fields_out_but_not_all_text() {
-        let document = from_json(r#"{"title": "A \"b\"", "topics": ["x", "x", "y"], "other": 1}"#).expect("a document");
-        assert_eq!(document.title, "A \"b\"");
-        assert_eq!(document.topics, ["x", "y"]);
-        for (id, expected) in
-            [("7", "7"), ("null", ""), (r#""a-1""#, "a-1"), (r#""a\"\u0031""#, "a\"1"), (r#"["a"]"#, r#"["a"]"#)]
-        {
-            let line = format!(r#"{{"id": {id}, "story": {id}, "body": "b"}}"#);
-            let document = from_json(&line).expect("a document");
-            assert_eq!(document.id, expected);
-            assert_eq!(document.story.as_deref(), id.starts_with('"').then_some(expected));
-        }
-        assert!(from_json(r#"{"topics": ["x"]}"#).expect_err("no text").contains("neither a title nor a body"));
-        assert!(from_json(r#"{"title": 3}"#).expect_err("wrong type").contains("expected a string"));
-        assert!(from_json("").expect_err("nothing").contains("column"));
-    }
-
-    #[test]
-    fn topics_must_be_names() {
-        assert!(from_json(r#"{"title": "t", "topics": ["  "]}"#).is_err());
-        assert!(from_json(r#"{"title": "t", "topics": [""]}"#).is_err());
-    }
-
-    #[test]
-    fn fasttext_labels_come_first() {
-        let document = from_fasttext("__label__sport __label__uk the match was won").expect("a document");
-        assert_eq!(document.topics, ["sport", "uk"]);
-        assert_eq!(document.body, "the match was won");
-        assert!(from_fasttext("__label__sport").is_err());
-    }
-
-    #[test]
-    fn csv_columns_are_found_by_name() {
-        let header = csv::StringRecord::from(vec!["Topic", "headline", "text"]);
-        let columns = CsvColumns::from_header(&header).expect("known columns");
-        let record = csv::StringRecord::from(vec!["a; b", "t", "x"]);
-        let document = from_csv(&record, &columns).expect("a document");
-        assert_eq!((&*document.title, &*document.body), ("t", "x"));
-        assert_eq!(document.topics, ["a", "b"]);
-        assert!(CsvColumns::from_header(&csv::StringRecord::from(vec!["x", "y"])).is_err());
+    fn the_first_line_is_the_title_when_an_empty_line_follows() {
+        let titled = split_title("A title\r\n\r\nThe body.\nMore.");
+        assert_eq!((titled.title, titled.body), ("A title", "The body.\nMore."));
+        let plain = split_title("A line\nand another");
+        assert_eq!((plain.title, plain.body), ("", "A line\nand another"));
+        assert_eq!(split_title("one line"), ArticleText { title: "", body: "one line" });
+        assert_eq!(split_title(""), ArticleText::default());
+        assert_eq!(split_title("日本\n\n本文").title, "日本");
     }
 }

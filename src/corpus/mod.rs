@@ -8,14 +8,25 @@
 //! made of a corpus need not depend on how many threads made it.
 
 mod block;
+mod csv_records;
 mod document;
+mod extra;
+mod fasttext;
+mod format;
 mod input;
+mod json;
+mod names;
 mod process;
 mod queue;
+mod survey;
+mod table;
+mod values;
 
-pub use block::Format;
 pub use document::Document;
-pub use input::{Input, Progress};
+pub use extra::Extra;
+pub use format::Format;
+pub use input::{Input, Phase, Progress};
+pub use names::{FieldNames, quoted};
 pub use process::{BadLine, End, OnError, Options, Ordinal, Summary, for_each_document};
 
 use std::io;
@@ -24,7 +35,7 @@ use std::io;
 #[derive(Debug, thiserror::Error)]
 pub enum CorpusError {
     /// A file could not be opened, read or decompressed.
-    #[error("cannot read {input} (after line {line})")]
+    #[error("cannot read {input}{}", after(*line))]
     Read {
         /// The file's path, or "standard input".
         input: String,
@@ -33,15 +44,21 @@ pub enum CorpusError {
         /// What the system or the decompressor said.
         source: io::Error,
     },
-    /// A CSV file's first line does not name the columns that are needed.
-    #[error("{input}:1: {reason}")]
+    /// The names of fields or columns are not those that are needed.
+    #[error("{input}:{line}: {reason}")]
     Header {
         /// The file's path, or "standard input".
         input: String,
+        /// The line of a CSV file's header; 1 for others.
+        line: u64,
         /// What is missing.
         reason: String,
     },
     /// A line is no document, and bad lines are not to be skipped.
     #[error(transparent)]
     BadLine(#[from] BadLine),
+}
+
+fn after(line: u64) -> String {
+    if line == 0 { String::new() } else { format!(" (after line {line})") }
 }

@@ -1,12 +1,13 @@
 //! Runs a corpus past some workers, in parallel, with every bad line accounted for.
 
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use sha2::{Digest as _, Sha256};
 
 use super::block::Block;
 use super::queue::BlockQueue;
-use super::{CorpusError, Document, Format, Input, Progress};
+use super::{CorpusError, Document, FieldNames, Format, Input, Progress};
 
 /// A document's place in its corpus: they ascend in the order of the inputs and their lines.
 pub type Ordinal = u64;
@@ -26,12 +27,31 @@ pub enum OnError {
 pub struct Options {
     /// The format; None means by the file's name, else by its first bytes.
     pub format: Option<Format>,
+    /// Whether prose is an article, and not a file of an unknown format.
+    pub takes_text: bool,
+    /// What parts the columns of CSV; None means by the file's name, else by the header.
+    pub delimiter: Option<u8>,
+    /// Which field is what.
+    pub names: FieldNames,
+    /// Is told of each kind of data that an input has and nobody takes, once.
+    pub warn: Option<fn(&str)>,
     /// What a bad line does.
     pub on_error: OnError,
-    /// How many threads work on documents; 0 counts as 1.
+    /// How many threads work on documents; 0 counts as 1, and more than [`Options::MAX_THREADS`] as
+    /// that.
     pub threads: usize,
     /// What the inputs follow, when other inputs were read before.
     pub after: Option<End>,
+}
+
+impl Options {
+    /// The most threads: more than any machine has a use for, and no more than a system gives.
+    pub const MAX_THREADS: usize = 256;
+
+    /// How many workers there are.
+    pub fn workers(&self) -> usize {
+        self.threads.clamp(1, Self::MAX_THREADS)
+    }
 }
 
 /// Where the inputs read so far end, so that others can follow as if all had been read at once.
@@ -99,12 +119,11 @@ pub fn for_each_document<W: Send>(
     new_worker: impl Fn() -> W,
     work: impl Fn(&mut W, Ordinal, Document<'_>) -> Result<(), String> + Sync,
 ) -> Result<(Vec<W>, Summary), CorpusError> {
-    let threads = options.threads.max(1);
     let queue = BlockQueue::new(inputs, options, progress);
     let take_blocks = |mut state: W| {
         let mut outcome = Outcome::default();
         while let Some((number, block)) = queue.take() {
-            outcome.take_block(number, &block, &mut state, &work);
+            outcome.take_block(number, &block, options, &mut state, &work);
             queue.put_back(block);
             progress.add_documents(std::mem::take(&mut outcome.unreported));
             if outcome.bad_lines > 0 && options.on_error == OnError::Fail {
@@ -114,21 +133,22 @@ pub fn for_each_document<W: Send>(
         }
         (state, outcome)
     };
+    // A thread that the system does not give leaves its state here.
+    let states: Vec<_> = (1..options.workers()).map(|_| Mutex::new(Some(new_worker()))).collect();
+    let taken = |state: &Mutex<Option<W>>| state.lock().unwrap_or_else(PoisonError::into_inner).take();
     let outcomes: Vec<_> = thread::scope(|scope| {
-        let take_blocks = &take_blocks;
-        let others: Vec<_> = (1..threads)
-            .map(|_| {
-                let state = new_worker();
-                scope.spawn(move || take_blocks(state))
-            })
-            .collect();
+        let (take_blocks, taken) = (&take_blocks, &taken);
+        let spawn = |state| thread::Builder::new().spawn_scoped(scope, move || taken(state).map(take_blocks));
+        let others: Vec<_> = states.iter().map_while(|state| spawn(state).ok()).collect();
         // One worker is this thread: what it asks memory for serves the caller again, once it is given back.
         let own = take_blocks(new_worker());
         let others = others.into_iter().map(|other| other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
-        std::iter::once(own).chain(others).collect()
+        let others: Vec<_> = others.flatten().collect();
+        let idle = states.iter().filter_map(taken).map(|state| (state, Outcome::default()));
+        std::iter::once(own).chain(others).chain(idle).collect()
     });
     let read = queue.finish();
-    let mut states = Vec::with_capacity(threads);
+    let mut states = Vec::with_capacity(outcomes.len());
     let (mut documents, mut skipped, mut skipped_examples) = (0, 0, Vec::new());
     for (state, outcome) in outcomes {
         states.push(state);
@@ -159,11 +179,12 @@ impl Outcome {
         &mut self,
         number: u64,
         block: &Block,
+        options: &Options,
         state: &mut W,
         work: &impl Fn(&mut W, Ordinal, Document<'_>) -> Result<(), String>,
     ) {
         let mut ordinal = number << 32;
-        block.for_each(|line, document| {
+        block.for_each(&options.names, |line, document| {
             ordinal += 1;
             match document.and_then(|document| work(state, ordinal, document)) {
                 Ok(()) => {
@@ -177,8 +198,12 @@ impl Outcome {
                         self.examples.sort();
                         self.examples.pop();
                     }
+                    if options.on_error == OnError::Fail {
+                        return false;
+                    }
                 }
             }
+            true
         });
     }
 }
@@ -310,7 +335,7 @@ mod tests {
             read(&input, OnError::Fail, 1)
                 .expect_err("a short record")
                 .to_string()
-                .contains("a.csv:4: the record has 1 fields")
+                .contains("a.csv:4: the record has 1 field where the header has 2")
         );
         let (documents, summary) = read(&input, OnError::Skip, 1).expect("skipped");
         assert_eq!(documents, ["two\nlines:x", "last:y"]);

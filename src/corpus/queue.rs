@@ -1,7 +1,8 @@
 //! Hands out the blocks of a corpus. Whichever worker finds few of them ready reads the next ones itself, so that there are as many
 //! threads as workers.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
+use std::iter::Enumerate;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
@@ -9,6 +10,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::block::{Block, Blocks};
 use super::process::{End, Options};
+use super::survey::Survey;
 use super::{CorpusError, Input, Progress};
 
 /// How many blocks a worker reads in one go: what a decompressor looks back on comes into the near caches once for all of them.
@@ -37,16 +39,17 @@ struct Ready {
 impl<'a> BlockQueue<'a> {
     pub(super) fn new(inputs: &'a [Input], options: &'a Options, progress: &'a Progress) -> Self {
         let reader = Reader {
-            inputs: inputs.iter(),
+            inputs: inputs.iter().enumerate(),
             options,
             progress,
             current: None,
             number: options.after.map_or(0, |end| end.ordinal >> 32),
             fingerprint: options.after.map(|end| end.fingerprint),
+            warned: BTreeSet::new(),
             failed: None,
         };
         let (reader, ready) = (Mutex::new(reader), Mutex::default());
-        Self { reader, ready, changed: Condvar::new(), least_ready: options.threads.max(1) }
+        Self { reader, ready, changed: Condvar::new(), least_ready: options.workers() }
     }
 
     /// The next block. None when all are handed out, after an error, and after [`Self::stop`].
@@ -128,7 +131,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// Reads the inputs one after the other.
 struct Reader<'a> {
-    inputs: std::slice::Iter<'a, Input>,
+    inputs: Enumerate<std::slice::Iter<'a, Input>>,
     options: &'a Options,
     progress: &'a Progress,
     /// The input that is being read, and what is hashed of it so far.
@@ -137,6 +140,8 @@ struct Reader<'a> {
     number: u64,
     /// That of all inputs before the current one.
     fingerprint: Option<[u8; 32]>,
+    /// What was warned of: many files say the same.
+    warned: BTreeSet<String>,
     failed: Option<CorpusError>,
 }
 
@@ -148,11 +153,22 @@ impl Reader<'_> {
                 Some(current) => current,
                 None => {
                     let Some(input) = self.inputs.next() else { return Ok(None) };
-                    let blocks = Blocks::open(input, self.options.format, self.progress)?;
+                    let blocks = Blocks::open(input, self.options, self.progress)?;
                     self.current.insert((blocks, Sha256::new()))
                 }
             };
-            if let Some(block) = blocks.next(sha256, std::mem::take(&mut buffer))? {
+            let (options, warned) = (self.options, &mut self.warned);
+            let look = |input: &str, survey: Survey| {
+                for warning in survey.warnings(&options.names) {
+                    if let Some(warn) = options.warn
+                        && warned.insert(warning.clone())
+                    {
+                        warn(&format!("{input}: {warning}"));
+                    }
+                }
+                survey.missing(&options.names).map_or(Ok(()), Err)
+            };
+            if let Some(block) = blocks.next(sha256, std::mem::take(&mut buffer), look)? {
                 let number = self.number;
                 self.number += 1;
                 return Ok(Some((number, block)));

@@ -39,10 +39,14 @@ pub(super) const NAME_MESSAGE_BYTES: usize = 1 << 10;
 pub(super) fn routes(app: &Arc<App>) -> Routes {
     let message_bytes = app.limits.message_bytes;
     let reflection = ReflectionService::new();
-    let health = HealthService::new(SERVICES, Arc::clone(app));
-    Routes::new(HealthServer::new(health).max_decoding_message_size(NAME_MESSAGE_BYTES))
-        .add_service(v1::ServerReflectionServer::new(reflection.clone()).max_decoding_message_size(NAME_MESSAGE_BYTES))
-        .add_service(v1alpha::ServerReflectionServer::new(reflection).max_decoding_message_size(NAME_MESSAGE_BYTES))
+    let v1 = v1::ServerReflectionServer::new(reflection.clone());
+    let v1alpha = v1alpha::ServerReflectionServer::new(reflection);
+    let health = HealthServer::new(HealthService::new(SERVICES, Arc::clone(app)));
+    // A client that compresses does so for a whole channel, health and reflection included.
+    let gzip = CompressionEncoding::Gzip;
+    Routes::new(health.max_decoding_message_size(NAME_MESSAGE_BYTES).accept_compressed(gzip))
+        .add_service(v1.max_decoding_message_size(NAME_MESSAGE_BYTES).accept_compressed(gzip))
+        .add_service(v1alpha.max_decoding_message_size(NAME_MESSAGE_BYTES).accept_compressed(gzip))
         .add_service(
             ArticleServiceServer::new(ArticleApi(Arc::clone(app)))
                 .max_decoding_message_size(message_bytes)

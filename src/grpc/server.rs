@@ -25,8 +25,8 @@ use super::methods::Methods;
 use super::pb;
 use super::router::routes;
 use crate::article::Limits;
-use crate::index::{ArchiveOptions, EmbeddedArchive, MemoryIndex, OpenArchiveError, SimilarityIndex};
-use crate::service::{ModelSet, ModelSource, OpenError};
+use crate::index::{ArchiveOptions, Condition, EmbeddedArchive, MemoryIndex, OpenArchiveError, SimilarityIndex};
+use crate::service::{ModelSet, ModelSource, ModelState, OpenError};
 
 /// What to serve and how.
 #[derive(Debug, Clone)]
@@ -142,8 +142,10 @@ impl BoundServer {
                 outcome = &mut serving.0 => return finished(outcome),
                 loaded = &mut loading, if on_serving.is_some() => {
                     let (set, archive) = loaded.map_err(|error| ServerError::Task(error.to_string()))??;
-                    app.models.publish(set);
+                    say_what_failed(&set, &*archive);
+                    // Whoever finds models finds the archive, too.
                     app.open(archive);
+                    app.models.publish(set);
                     app.enter(Phase::Serving);
                     if let Some(on_serving) = on_serving.take() {
                         on_serving();
@@ -162,6 +164,21 @@ impl BoundServer {
                 Ok(())
             }
         }
+    }
+}
+
+/// The server serves without what failed to load: whoever runs it is to know.
+fn say_what_failed(set: &ModelSet, archive: &dyn SimilarityIndex) {
+    for entry in set.entries() {
+        if let ModelState::Failed(error) = &entry.state {
+            let error: &dyn std::error::Error = &**error;
+            tracing::warn!(model = %entry.label, error, "a model failed to load");
+        }
+    }
+    match archive.condition() {
+        Condition::Ready => {}
+        Condition::ReadOnly(reason) => tracing::warn!(%reason, "the archive can only be read"),
+        Condition::Damaged(reason) => tracing::warn!(%reason, "the archive is damaged, and can only be read"),
     }
 }
 
@@ -199,4 +216,5 @@ pub mod client {
     pub use super::pb::model_service_client::ModelServiceClient;
     pub use super::pb::server_service_client::ServerServiceClient;
     pub use super::pb::similarity_service_client::SimilarityServiceClient;
+    pub use crate::grpc::status::when_to_try_again;
 }

@@ -173,6 +173,12 @@ fn retryable(code: Code, message: String, details: ErrorDetails) -> Status {
     status
 }
 
+/// When a call may be made again that was refused because the server was not ready; None for any other error. For clients.
+pub fn when_to_try_again(status: &Status) -> Option<Duration> {
+    let retry = status.get_error_details().retry_info().and_then(|info| info.retry_delay);
+    retry.filter(|_| status.code() == Code::Unavailable)
+}
+
 /// What calls may hold in memory is used up.
 pub(super) fn budget_exhausted() -> Status {
     let mut details = info("BUDGET_EXHAUSTED", []);

@@ -12,6 +12,7 @@
 //! all topics alike.
 
 pub mod artifact;
+pub mod doubts;
 mod elementary;
 pub mod evaluate;
 mod explain;

@@ -12,7 +12,7 @@ pub use classify::{
     BroadTopicResult, Classification, ClassifyOptions, ClassifyQuery, EvidenceTerm, LevelResult, ModelWarning,
     RequestedOptions, TopicResult, check_text, classify, classify_batch,
 };
-pub use models::{ModelEntry, ModelSet, ModelSource, ModelState, Models, OpenError};
+pub use models::{ModelEntry, ModelSet, ModelSource, ModelState, Models, OpenError, embedded_model};
 pub use similar::{RequestedFilter, RequestedSource, SimilarRequest, checked_similar, find_similar, similar_page_size};
 
 /// A field of a request that is not as it should be.

@@ -20,6 +20,16 @@ struct EmbeddedModel {
 /// None in a binary that was built before the default model was first trained.
 const EMBEDDED: Option<EmbeddedModel> = include!(concat!(env!("OUT_DIR"), "/embedded_model.rs"));
 
+/// The model that is part of the binary, if that is what `name` says: "news", or "news/2". It may not load.
+pub fn embedded_model(name: &str) -> Option<Result<LoadedModel, ArtifactError>> {
+    let EmbeddedModel { manifest, weights } = EMBEDDED?;
+    match artifact::parse(manifest, weights) {
+        Ok(loaded) if loaded.manifest.name == name || loaded.manifest.id().to_string() == name => Some(Ok(loaded)),
+        Ok(_) => None,
+        Err(error) => Some(Err(error)),
+    }
+}
+
 /// Where models come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ModelSource {

@@ -22,6 +22,7 @@ mod words;
 pub use bag::{Bag, BagCounter, TermCount};
 pub use hash::TermHash;
 pub use locate::{Occurrences, locate_terms};
+pub use normalize::spelling_key;
 pub use number::{Numbers, is_number};
 pub use stem::Stemmer;
 pub use vocabulary::{Found, TermId, Vocabulary, VocabularyError};

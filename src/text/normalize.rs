@@ -47,6 +47,15 @@ fn starts_stretch(c: char) -> bool {
     first.is_some_and(is_boundary) && first_folded.is_some_and(is_boundary)
 }
 
+/// What is left of a name without what no reader sees, or means: its case, blanks, invisible characters. Two names that differ
+/// in those alone have the same.
+pub fn spelling_key(name: &str) -> String {
+    let mut normal = String::with_capacity(name.len());
+    normalize_into(name, &mut normal);
+    normal.retain(|c| !c.is_whitespace() && !is_default_ignorable(c));
+    normal
+}
+
 /// Whether Unicode calls the code point default-ignorable (DerivedCoreProperties.txt, Unicode 16): soft hyphens, joiners,
 /// variation selectors. They are dropped from words, after the words were found, for some of them separate words.
 pub(super) const fn is_default_ignorable(c: char) -> bool {

@@ -128,7 +128,9 @@ def _(grpcurl):
     ):
         require(re.search(line, service), f"{line!r} not in: {service}")
     message = grpcurl.text("describe", "slugline.v1.ClassifyRequest")
-    require(re.search(r"double min_probability = 4;", message), f"no min_probability in: {message}")
+    marked = r"double min_probability = 4 \[\(\.google\.api\.field_behavior\) = OPTIONAL\];"
+    require(re.search(marked, message), f"no min_probability, or none that is OPTIONAL, in: {message}")
+    require("option idempotency_level = NO_SIDE_EFFECTS;" in service, f"no method without side effects in: {service}")
     # Types of other files: they resolve only if the server knows the imports too.
     require("google.rpc.Status error = 2;" in grpcurl.text("describe", "slugline.v1.BatchClassifyResult"), "no google.rpc.Status")
     grpcurl.text("describe", "google.rpc.Status")

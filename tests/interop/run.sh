@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Runs foreign clients (grpcurl, Python's grpcio) against a built server, and buf over the protos.
+# Runs foreign clients against a built server (grpcurl, Python's grpcio, and those of
+# docs/clients.md), and buf over the protos.
 #
 #     tests/interop/run.sh BINARY
 #
@@ -51,25 +52,52 @@ unset http_proxy https_proxy all_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY
 # The settings of whoever runs this must not reach the server.
 for name in $(compgen -e SLUGLINE_ || true); do unset "$name"; done
 
-# Passes when `buf lint` refuses a copy of the protos that was changed with this sed script.
-lint_refuses() {
-    local file=proto/slugline/v1/$1 script=$2 rule=$3 copy=$work/lint found
+# refuses FILE SCRIPT RULE COMMAND...: passes when buf's command refuses a copy of the protos that was
+# changed with this sed script.
+refuses() {
+    local file=proto/slugline/v1/$1 script=$2 rule=$3 copy=$work/copy found
+    shift 3
     rm -rf "$copy" && mkdir "$copy"
     cp -r "$root/buf.yaml" "$root/proto" "$copy"
     sed -i "$script" "$copy/$file"
     if cmp -s "$root/$file" "$copy/$file"; then die "the defect was not planted in $file: $script"; fi
-    if found=$(cd "$copy" && "$bin/buf" lint --error-format json 2>&1); then die "buf lint accepts a defect: $script"; fi
+    if found=$(cd "$copy" && "$bin/buf" "$@" --error-format json 2>&1); then die "buf $1 accepts a defect: $script"; fi
     # For that reason, and not because it could not run.
-    [[ $found == *"\"type\":\"$rule\""* ]] || die "buf lint refuses '$script' for another reason than $rule: $found"
-    echo "ok   buf lint refuses $rule"
+    [[ $found == *"\"type\":\"$rule\""* ]] || die "buf $1 refuses '$script' for another reason than $rule: $found"
+    echo "ok   buf $1 refuses $rule"
 }
 
 check_protos() {
     (cd "$root" && "$bin/buf" lint) || die "buf lint has findings"
     echo "ok   buf lint accepts the protos"
-    lint_refuses classification_service.proto 's/int32 max_topics = 3;/int32 maxTopics = 3;/' FIELD_LOWER_SNAKE_CASE
-    lint_refuses model_service.proto '/^message ModelTopic {/,/^}/ { /^ *\/\//d }' COMMENT_FIELD
-    lint_refuses server_service.proto 's/^service ServerService /service Server /' SERVICE_SUFFIX
+    refuses classification_service.proto 's/int32 max_topics = 3/int32 maxTopics = 3/' FIELD_LOWER_SNAKE_CASE lint
+    refuses model_service.proto '/^message ModelTopic {/,/^}/ { /^ *\/\//d }' COMMENT_FIELD lint
+    refuses server_service.proto 's/^service ServerService /service Server /' SERVICE_SUFFIX lint
+    check_compatibility
+}
+
+# What clients were built with must go on working: the protos keep to the contract of the last
+# release, and, where this clone has its tag, to the files of that.
+check_compatibility() {
+    local released=proto/released.binpb tag tagged=$work/tagged
+    (cd "$root" && "$bin/buf" breaking --against "$released") || die "the protos break the contract of $released"
+    echo "ok   buf breaking accepts the protos, against $released"
+    local breaking=(breaking --against "$released")
+    refuses classification_service.proto 's/int32 max_topics = 3/int32 max_topics = 30/' FIELD_NO_DELETE "${breaking[@]}"
+    refuses article_service.proto 's/string source = 6/int64 source = 6/' FIELD_SAME_TYPE "${breaking[@]}"
+    refuses article_service.proto 's/rpc GetArticle(/rpc ReadArticle(/' RPC_NO_DELETE "${breaking[@]}"
+    refuses article.proto 's/"dev.slugline.v1"/"dev.slugline"/' FILE_SAME_JAVA_PACKAGE "${breaking[@]}"
+    if ! tag=$(git -C "$root" describe --tags --abbrev=0 --match 'v[0-9]*' 2>/dev/null); then
+        echo "skip buf breaking against a tag: this clone has none"
+        return
+    fi
+    mkdir "$tagged"
+    git -C "$root" archive "$tag" buf.yaml proto | tar -x -C "$tagged" || die "cannot read the protos of $tag"
+    (cd "$root" && "$bin/buf" breaking --against "$tagged") || die "the protos break the contract of $tag"
+    # An image that was not renewed at the release would let pass what breaks what the release added.
+    (cd "$root" && "$bin/buf" breaking "$released" --against "$tagged") ||
+        die "$released lacks something of $tag: CONTRIBUTING.md says how to renew it"
+    echo "ok   buf breaking accepts the protos, against $tag"
 }
 
 # Starts the server with these further arguments and sets $address.
@@ -128,6 +156,8 @@ check_server() {
         die "the checks with grpcurl failed"
     "$python" "$here/client.py" --proto "$root/proto" --example "$example" "$address" ||
         die "the checks with the Python client failed"
+    "$python" "$here/retries.py" "$address" || die "the checks of retries failed"
+    INTEROP_BIN=$bin "$python" "$here/clients.py" call "$address" || die "the clients of docs/clients.md failed"
     stop
 }
 

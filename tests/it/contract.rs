@@ -1,15 +1,19 @@
 //! What the descriptors say of fields and methods, and that the server keeps to it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write as _;
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use prost_reflect::{EnumDescriptor, FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor};
 use slugline::article::Limits;
 use slugline::grpc::pb;
 use slugline::grpc::server::client::ArticleServiceClient;
+use tonic::Code;
 
 use crate::bounds::refusal;
-use crate::support::{TestServer, shared};
-use crate::wire::{FieldPath, bytes_of, call, clear, methods, plausible, uri};
+use crate::support::{TestServer, shared, violation};
+use crate::wire::{FieldPath, bytes_of, call, call_with_header, clear, framed, methods, plausible, uri};
 
 const REQUIRED: &str = "REQUIRED";
 const OPTIONAL: &str = "OPTIONAL";
@@ -140,4 +144,35 @@ async fn what_is_output_only_is_ignored_in_a_put() {
         stored.push(client.get_article(pb::GetArticleRequest { id, ..Default::default() }).await.expect("found").into_inner());
     }
     assert_eq!(stored[0], stored[1]);
+}
+
+fn gzipped(message: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(message).expect("memory");
+    let mut body = framed(&encoder.finish().expect("memory"));
+    body[0] = 1;
+    body
+}
+
+#[tokio::test]
+async fn every_method_takes_gzip() {
+    let channel = shared().await.channel().await;
+    let ours = methods().into_iter().map(|method| (uri(&method), bytes_of(&plausible(&method.input()))));
+    let others = [
+        "grpc.health.v1.Health/Check",
+        "grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+        "grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+    ];
+    for (method, message) in ours.chain(others.map(|method| (format!("/{method}"), Vec::new()))) {
+        let answer = call_with_header(&channel, &method, ("grpc-encoding", "gzip"), gzipped(&message)).await;
+        assert_ne!(answer.status.code(), Code::Unimplemented, "{method}: {:?}", answer.status);
+    }
+}
+
+#[tokio::test]
+async fn what_is_long_once_it_is_decompressed_is_refused_by_health() {
+    let channel = shared().await.channel().await;
+    let long = gzipped(&[&[0x0a, 0x80, 0x20][..], &[b'a'; 4096]].concat());
+    let answer = call_with_header(&channel, "/grpc.health.v1.Health/Check", ("grpc-encoding", "gzip"), long).await;
+    assert_eq!(violation(&answer.status).1, "MESSAGE_TOO_LARGE");
 }

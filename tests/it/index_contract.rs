@@ -1,6 +1,7 @@
 //! What every backend of the archive does, as one table; and that a backend which does otherwise is found out.
 
 mod broken;
+mod place;
 mod reopened;
 
 use std::collections::BTreeSet;

@@ -76,7 +76,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("tikv_jemallocator", &["main"]),
     ("thiserror", &["article", "text", "corpus", "model", "index", "service", "grpc", "cli"]),
     ("tokio", &["grpc", "cli"]),
-    ("tokio_stream", &["grpc", "cli/articles"]),
+    ("tokio_stream", &["grpc", "cli/import"]),
     ("tonic", &["grpc"]),
     // The clients on the command line name the channel they speak over, and what a refusal is.
     ("tonic::transport", &["cli/remote"]),

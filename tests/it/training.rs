@@ -249,13 +249,19 @@ fn the_name_of_the_model_does_not_change_its_weights() {
     assert_eq!(other.manifest.id().to_string(), "other/7");
 }
 
+/// The warnings, but those of how few the documents are: in tests they are few.
+fn surprises(trained: &Trained) -> Vec<&str> {
+    let is_of_few = |warning: &&str| warning.starts_with("the held-out figures rest on") || warning.contains("fewer than 10");
+    trained.warnings.iter().map(String::as_str).filter(|warning| !is_of_few(warning)).collect()
+}
+
 #[test]
 fn a_topic_of_one_document_is_learned_with_a_warning() {
     let mut lines = two_topics();
     lines.push(line("flu vaccine", &["health"]));
     for estimator in [Estimator::Multinomial, Estimator::Complement] {
         let trained = trained(&lines, &all_terms(estimator));
-        assert!(matches!(trained.warnings.as_slice(), [warning] if warning.contains("health")), "{:?}", trained.warnings);
+        assert!(matches!(surprises(&trained)[..], [warning] if warning.contains("health")), "{:?}", trained.warnings);
         let loaded = loaded(&trained);
         let mut scorer = Scorer::default();
         let first = scorer.score(&loaded.model, ArticleText { title: "", body: "flu vaccine" }).first_topic();
@@ -269,7 +275,7 @@ fn documents_of_several_topics_count_for_each_with_a_warning() {
     lines.push(line("bank buys the club", &["sport", "business", "sport"]));
     let trained = trained(&lines, &all_terms(Estimator::Multinomial));
     assert!(
-        matches!(trained.warnings.as_slice(), [warning] if warning.starts_with("1 document with several topics: ")),
+        matches!(surprises(&trained)[..], [warning] if warning.starts_with("1 document with several topics: ")),
         "{:?}",
         trained.warnings
     );
@@ -281,7 +287,7 @@ fn documents_of_several_topics_count_for_each_with_a_warning() {
 
 #[test]
 fn a_corpus_without_surprises_has_no_warnings() {
-    assert_eq!(trained(&two_topics(), &all_terms(Estimator::Multinomial)).warnings, Vec::<String>::new());
+    assert_eq!(surprises(&trained(&two_topics(), &all_terms(Estimator::Multinomial))), [""; 0]);
 }
 
 #[test]
@@ -379,7 +385,7 @@ fn without_time_the_search_tries_the_least_it_can_and_says_so() {
     // The clock cannot count so far: it is as good as no budget.
     let [endless, unbounded] = [Some(Duration::MAX), None].map(|budget| trained(&two_topics(), &options(budget)));
     assert_eq!(endless.artifact, unbounded.artifact);
-    assert_eq!(endless.warnings, [""; 0]);
+    assert_eq!(surprises(&endless), [""; 0]);
 }
 
 #[test]

@@ -13,9 +13,9 @@ use crate::cli::output::{counted, thousands};
 use crate::model::evaluate::Report;
 
 /// Up to so many topics the fields carry their counts.
-const NUMBERED: usize = 26;
-/// So many topics are drawn; of more, those with the most documents.
-const DRAWN: usize = 120;
+pub(in crate::cli) const NUMBERED: usize = 26;
+/// Up to so many topics are drawn. Of more there are the pairs alone: nobody finds anything in a million fields.
+pub(in crate::cli) const DRAWN: usize = 120;
 /// So many pairs are listed.
 const PAIRS: usize = 20;
 /// Where there are no counts, a line at every so many topics leads the eye.
@@ -27,7 +27,7 @@ const STRONG: f64 = 0.75;
 /// The name of the axis of the rows.
 const TRUTH: &str = "what it is";
 /// The last row and column where documents may have several topics.
-const NONE: &str = "(none)";
+pub(in crate::cli) const NONE: &str = "(none)";
 
 /// What is counted, and what it is called.
 struct Confusion<'a> {
@@ -117,16 +117,18 @@ impl Confusion<'_> {
 
     fn section(&self) -> anyhow::Result<Section> {
         let Self { matrix, words, .. } = self;
-        let drawn = most_frequent(matrix, DRAWN);
+        let drawn = occurring(matrix);
         let pairs = most_confused(matrix);
         let (topics, all) = (drawn.iter().filter(|&&row| row < self.topic_count()).count(), self.topic_count());
         let content = html! {
             @if !words.introduction.is_empty() { p { (words.introduction) } }
-            @if topics < all {
-                p { "Drawn are the " (topics) " topics with the most documents, of " (all) ": those without are left out." }
+            @if drawn.len() > DRAWN {
+                p { "There are " (thousands(topics as u64)) " topics, too many for a matrix: here is what was confused most often." }
+            } @else if topics < all {
+                p { "Drawn are the " (topics) " topics that have documents, of " (all) "." }
             }
             div.columns {
-                (self.heat_map(&drawn)?)
+                @if drawn.len() <= DRAWN { (self.heat_map(&drawn)?) }
                 @if pairs.is_empty() {
                     p { (words.no_pairs) }
                 } @else {
@@ -243,22 +245,14 @@ impl Confusion<'_> {
     }
 }
 
-/// The topics with the most documents, as truth or as prediction, in their own order.
-fn most_frequent(matrix: &[Vec<u64>], most: usize) -> Vec<usize> {
-    let documents = |topic: usize| -> u64 {
-        matrix[topic].iter().sum::<u64>() + matrix.iter().map(|row| row[topic]).sum::<u64>() - matrix[topic][topic]
-    };
-    let mut topics: Vec<(Reverse<u64>, usize)> = (0..matrix.len()).map(|topic| (Reverse(documents(topic)), topic)).collect();
-    topics.retain(|(documents, _)| documents.0 > 0);
-    topics.sort_unstable();
-    topics.truncate(most);
-    let mut topics: Vec<usize> = topics.into_iter().map(|(_, topic)| topic).collect();
-    topics.sort_unstable();
-    topics
+/// The topics that have documents, as truth or as prediction.
+fn occurring(matrix: &[Vec<u64>]) -> Vec<usize> {
+    let occurs = |topic: &usize| matrix[*topic].iter().chain(matrix.iter().map(|row| &row[*topic])).any(|&count| count > 0);
+    (0..matrix.len()).filter(occurs).collect()
 }
 
 /// (truth, prediction) of the mistakes made most often, the most frequent first.
-fn most_confused(matrix: &[Vec<u64>]) -> Vec<(usize, usize)> {
+pub(in crate::cli) fn most_confused(matrix: &[Vec<u64>]) -> Vec<(usize, usize)> {
     let mut pairs: Vec<(Reverse<u64>, usize, usize)> = Vec::new();
     for (truth, row) in matrix.iter().enumerate() {
         let mistakes = row.iter().enumerate().filter(|&(called, &count)| called != truth && count > 0);
@@ -347,10 +341,24 @@ mod tests {
     }
 
     #[test]
-    fn the_most_frequent_topics_stay_in_their_order() {
+    fn topics_without_documents_are_left_out() {
         // Documents that are of a topic or were called so: 12, 2, 8, and none.
         let matrix = [vec![9, 0, 0, 0], vec![1, 0, 0, 0], vec![2, 1, 5, 0], vec![0; 4]];
-        assert_eq!(most_frequent(&matrix, 2), [0, 2]);
-        assert_eq!(most_frequent(&matrix, 9), [0, 1, 2]);
+        assert_eq!(occurring(&matrix), [0, 1, 2]);
+    }
+
+    #[test]
+    fn of_a_thousand_topics_there_are_the_worst_confusions_and_no_matrix() {
+        let names: Vec<String> = (0..1_000).map(|number| format!("topic{number:03}")).collect();
+        let topics: Vec<TopicName> = names.iter().map(|name| TopicName::new(name).expect("a name")).collect();
+        let mut evaluation = Evaluation::new(&topics, Labels::Single);
+        for topic in 0..1_000 {
+            let mut probabilities = vec![0.0; 1_000];
+            probabilities[topic / 2] = 1.0;
+            evaluation.add(&probabilities, &[topic], crate::model::Decision::Confident);
+        }
+        let content = section(&names, &evaluation.finish()).expect("a section").content.into_string();
+        assert!(content.contains("There are 1,000 topics, too many for a matrix"), "{content}");
+        assert!(!content.contains("<svg") && content.matches("<tr>").count() == 1 + PAIRS, "{content}");
     }
 }

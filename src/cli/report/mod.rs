@@ -15,6 +15,7 @@ mod recipe;
 mod terms;
 mod topics;
 
+pub(super) use confusion::{DRAWN, NONE, NUMBERED, most_confused};
 pub(super) use destination::Destination;
 pub(super) use overview::Subject;
 pub(super) use terms::TopicTerms;
@@ -31,6 +32,8 @@ const STYLE: &str = include_str!("style.css");
 pub(super) struct Contents<'a> {
     pub(super) subject: Subject<'a>,
     pub(super) report: &'a Report,
+    /// What is to be known of the documents, in sentences.
+    pub(super) warnings: &'a [String],
     /// What training tried, the best first.
     pub(super) trials: &'a [TrialRecord],
     /// The broader levels of the topics' names, the broadest first.
@@ -51,9 +54,9 @@ struct Section {
 
 /// The page, as HTML. The same contents give the same bytes.
 pub(super) fn page(contents: &Contents<'_>) -> anyhow::Result<String> {
-    let Contents { subject, report, trials, levels, terms, mistakes } = contents;
+    let Contents { subject, report, warnings, trials, levels, terms, mistakes } = contents;
     let names: Vec<String> = report.topics.iter().map(|topic| shown(&topic.name)).collect();
-    let mut sections = vec![overview::section(subject, report), topics::section(&names, &report.topics)?];
+    let mut sections = vec![overview::section(subject, report, warnings), topics::section(&names, &report.topics)?];
     sections.extend(levels::section(levels));
     sections.extend([
         confusion::section(&names, report)?,

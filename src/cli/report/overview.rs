@@ -28,9 +28,13 @@ pub(in crate::cli) struct Subject<'a> {
     pub(in crate::cli) confident_probability: f64,
 }
 
-pub(super) fn section(subject: &Subject<'_>, report: &Report) -> Section {
+pub(super) fn section(subject: &Subject<'_>, report: &Report, warnings: &[String]) -> Section {
     let content = html! {
         (highlights(report))
+        @if !warnings.is_empty() {
+            p { "Before these figures are relied on:" }
+            ul { @for warning in warnings { li { (shown(warning)) } } }
+        }
         div.columns {
             (measures(report))
             (decisions(report, subject.confident_probability))

@@ -34,6 +34,7 @@ fn rendered(report: &Report, text: &str, terms: &[(&str, f32)], mistakes: &[Mist
             confident_probability: 0.8,
         },
         report,
+        warnings: &[text.to_owned()],
         trials: &[],
         levels: &[],
         terms: vec![TopicTerms { topic: "arts", speak_for: terms.to_vec(), speak_against: terms.to_vec() }],

@@ -2,16 +2,11 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
-use std::thread;
-use std::time::{Duration, Instant};
 
 const FILE_MODE: u32 = 0o600;
 const DIRECTORY_MODE: u32 = 0o700;
-const LOCK_FILE: &str = "lock";
-/// How long a process waits for a lock that another one holds.
-const LOCK_PATIENCE: Duration = Duration::from_millis(500);
 
 /// How a file of ours is opened for writing; it is made where it does not exist.
 pub(super) fn private() -> OpenOptions {
@@ -60,7 +55,7 @@ const TEMPORARY: &str = ".new";
 
 /// Whether a crash may have left a file of this name: no content of the archive is in it.
 pub(super) fn is_leftover(name: &str) -> bool {
-    name.ends_with(TEMPORARY) || name == LOCK_FILE
+    name.ends_with(TEMPORARY) || name == super::lock::FILE
 }
 
 /// Removes what crashes left half written in a directory: our own temporary files and those of tantivy.
@@ -84,20 +79,13 @@ pub(super) fn size_bytes(directory: &Path) -> u64 {
     entries.map(size).sum()
 }
 
-/// Takes the lock of a directory; None if another process holds it and keeps it.
-///
-/// A lock may outlive its holder's file for a moment: a program that the holder was just starting has a copy of it until its
-/// own code begins, and a server that was told to stop makes room for the next one.
-pub(super) fn lock(directory: &Path) -> io::Result<Option<File>> {
-    let file = private().truncate(false).open(directory.join(LOCK_FILE))?;
-    let deadline = Instant::now() + LOCK_PATIENCE;
-    loop {
-        match file.try_lock() {
-            Ok(()) => return Ok(Some(file)),
-            Err(fs::TryLockError::WouldBlock) if Instant::now() < deadline => thread::sleep(Duration::from_millis(10)),
-            Err(fs::TryLockError::WouldBlock) => return Ok(None),
-            Err(fs::TryLockError::Error(error)) => return Err(error),
-        }
+/// Whether a file that is open is the one that a path leads to.
+pub(super) fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+    let identity = |found: fs::Metadata| (found.dev(), found.ino());
+    match fs::metadata(path) {
+        Ok(found) => Ok(identity(found) == identity(file.metadata()?)),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(false),
+        Err(error) => Err(error),
     }
 }
 
@@ -106,23 +94,6 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
-
-    #[test]
-    fn a_lock_that_is_about_to_be_released_is_waited_for() {
-        let directory = tempfile::tempdir().expect("a directory");
-        let first = lock(directory.path()).expect("a lock file").expect("nobody has it");
-        thread::scope(|scope| {
-            let second = scope.spawn(|| lock(directory.path()));
-            // Whether it tries before or after: it ends with the lock.
-            drop(first);
-            assert!(second.join().expect("no panic").expect("a lock file").is_some());
-        });
-        let kept = lock(directory.path()).expect("a lock file").expect("nobody has it any more");
-        let started = Instant::now();
-        assert!(lock(directory.path()).expect("a lock file").is_none());
-        assert!(started.elapsed() >= LOCK_PATIENCE);
-        drop(kept);
-    }
 
     #[test]
     fn only_their_owner_reads_what_is_written() {

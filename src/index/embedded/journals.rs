@@ -10,6 +10,7 @@ use super::journal::{self, Group, HEADER_BYTES, Journal};
 use super::manifest::Manifest;
 use super::records::Records;
 use super::segments::Segments;
+use crate::index::IndexError;
 
 /// Where the next journal goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +61,26 @@ impl Journals {
         journal.append(group)?;
         acknowledged.advance(Mark { journal: journal.number, bytes: journal.size_bytes() });
         Ok(())
+    }
+
+    /// Whether the journal that is written to still is where a start looks for it.
+    ///
+    /// # Errors
+    /// [`IndexError::ReadOnly`] if it is not.
+    pub(super) fn check_open(&self) -> Result<(), IndexError> {
+        let Some((journal, _)) = &self.open else { return Ok(()) };
+        let is_there = journal.is_at(&self.directory);
+        if is_there.map_err(|error| super::writer::failure("cannot look at the journal", &error))? {
+            return Ok(());
+        }
+        let reason = format!("journal {} was removed or replaced while it was open", journal.number);
+        Err(IndexError::ReadOnly { reason })
+    }
+
+    /// The first of the journals before the one that is written to that is not there, if any.
+    pub(super) fn missing(&self) -> Option<u64> {
+        let end = self.open.as_ref().map_or(self.next.number, |(journal, _)| journal.number);
+        (self.first..end).find(|number| !journal::path(&self.directory, *number).exists())
     }
 
     /// Starts the next journal; returns its number.
@@ -115,6 +136,11 @@ impl Journals {
         Ok(())
     }
 
+    /// Whether there are emptied journals that are yet to be removed.
+    pub(super) fn has_emptied(&self) -> bool {
+        !self.emptied.is_empty()
+    }
+
     /// Removes the emptied journals that nobody reads any more.
     pub(super) fn remove_emptied(&mut self, records: &Records) {
         for (number, _) in self.emptied.extract_if(.., |(_, readers)| readers.iter().all(|reader| reader.strong_count() == 0)) {
@@ -122,5 +148,23 @@ impl Journals {
             // One that stays is removed at the next start.
             let _ = fs::remove_file(journal::path(&self.directory, number));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_journal_of_before_that_is_removed_is_missed() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let mut journals = Journals::resume(directory.path(), 1, Next { number: 1, acknowledged_before: 0 });
+        assert_eq!(journals.missing(), None);
+        journals.group().expect("room");
+        assert_eq!((journals.rotate().expect("room"), journals.missing()), (2, None));
+        fs::remove_file(journal::path(directory.path(), 1)).expect("it is there");
+        assert_eq!(journals.missing(), Some(1));
+        fs::remove_file(journal::path(directory.path(), 2)).expect("it is there");
+        assert!(matches!(journals.check_open(), Err(IndexError::ReadOnly { .. })));
     }
 }

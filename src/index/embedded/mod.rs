@@ -19,6 +19,7 @@ mod compact;
 mod files;
 mod journal;
 mod journals;
+mod lock;
 mod manifest;
 mod queue;
 mod recent;
@@ -33,7 +34,6 @@ mod writer;
 
 pub use upkeep::{ArchiveReport, RepairReport};
 
-use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -142,7 +142,8 @@ pub struct EmbeddedArchive {
 }
 
 impl EmbeddedArchive {
-    /// Opens the archive in a directory. One that is not there yet, or is empty, is made by the first write.
+    /// Opens the archive in a directory. One that is not there yet, or is empty, is made by the first write; what its lock
+    /// lies in until then goes again if there is none.
     ///
     /// All of it is read, and compared with its checksums. Where the directory cannot be written, or something that was
     /// acknowledged cannot be read, the archive opens for reading what there is ([`IndexStatus::condition`]).
@@ -150,10 +151,10 @@ impl EmbeddedArchive {
     /// # Errors
     /// [`OpenArchiveError`].
     pub fn open(directory: &Path, options: ArchiveOptions) -> Result<Self, OpenArchiveError> {
-        let Opened { state, records, files, temporary, .. } = Opened::read(directory, Access::Write, options)?;
+        let Opened { state, records, lock, files, temporary, .. } = Opened::read(directory, Access::Write, options)?;
         let shared = Arc::new(Shared::new(state, records));
         let (queue, inbox) = Queue::new();
-        let writer = Writer::new(directory.to_owned(), options, Arc::clone(&shared), files, inbox);
+        let writer = Writer::new(directory.to_owned(), options, Arc::clone(&shared), (lock, files), inbox);
         let thread = std::thread::Builder::new().name("archive-writer".to_owned()).spawn(move || writer.run());
         let thread = thread.map_err(|source| OpenArchiveError::Io { path: directory.to_owned(), source })?;
         let writer = Mutex::new(Some(thread));
@@ -216,8 +217,6 @@ impl SimilarityIndex for EmbeddedArchive {
 /// What writes the archive's files; held by the writer's thread.
 #[derive(Debug)]
 struct Files {
-    /// Held for as long as it is open.
-    _lock: File,
     store: Store,
     journals: Journals,
 }

@@ -3,13 +3,14 @@
 //! The journals are the archive. They are looked over first; what they lost is damage, and an archive that has any is read and
 //! not written. The index is derived from them: one that is damaged, or not of these journals, is made anew.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
 use super::journal::{self, Content, Frames, HEADER_BYTES};
 use super::journals::Journals;
+use super::lock::Lock;
 use super::manifest::{self, FoundManifest, Manifest};
 use super::recent::RecentArticle;
 use super::records::Records;
@@ -28,6 +29,8 @@ const LOGGED_DAMAGE: usize = 20;
 pub(super) struct Opened {
     pub(super) state: State,
     pub(super) records: Arc<Records>,
+    /// None for one that can only be read.
+    pub(super) lock: Option<Lock>,
     /// None for one that is yet to be made, or can only be read.
     pub(super) files: Option<Files>,
     /// What was acknowledged and cannot be read.
@@ -41,18 +44,16 @@ pub(super) struct Opened {
 impl Opened {
     pub(super) fn read(directory: &Path, access: Access, options: ArchiveOptions) -> Result<Self, OpenArchiveError> {
         let io = |source| OpenArchiveError::Io { path: directory.to_owned(), source };
+        // Nothing is put into a directory of something else.
+        let is_made = FoundArchive::find(directory)?.is_some();
+        if !is_made && access == Access::Read {
+            return Ok(Self::new_archive(directory, None, Condition::Ready));
+        }
+        let (lock, mut read_only) = locked(directory, is_made)?;
+        // Whoever had the lock before may have made it, or changed it.
         let Some(FoundArchive { manifest, is_whole, mut damage, mut remarks }) = FoundArchive::find(directory)? else {
-            return Ok(Self::new_archive(directory));
-        };
-        let mut read_only = None;
-        let lock = match files::lock(directory) {
-            Ok(Some(lock)) => Some(lock),
-            Ok(None) => return Err(OpenArchiveError::InUse { path: directory.to_owned() }),
-            Err(error) if is_read_only(&error) => {
-                read_only = Some(format!("{}: {error}", directory.display()));
-                None
-            }
-            Err(source) => return Err(io(source)),
+            let condition = read_only.map_or(Condition::Ready, Condition::ReadOnly);
+            return Ok(Self::new_archive(directory, lock, condition));
         };
         if access == Access::Write && lock.is_some() {
             // A process that was killed may have left what only memory holds. What is believed from here on is to stay.
@@ -87,22 +88,35 @@ impl Opened {
             (true, Some(reason)) => Condition::ReadOnly(reason),
             (true, None) => Condition::Ready,
         };
-        let files = lock.filter(|_| may_write).map(|lock| {
+        let lock = lock.filter(|_| may_write);
+        let files = lock.is_some().then(|| {
             tidy(directory, manifest);
-            Files { _lock: lock, store, journals: Journals::resume(directory, manifest.first_journal, found.next) }
+            Files { store, journals: Journals::resume(directory, manifest.first_journal, found.next) }
         });
-        Ok(Self { state, records, files, damage, remarks, temporary })
+        Ok(Self { state, records, lock, files, damage, remarks, temporary })
     }
 
-    fn new_archive(directory: &Path) -> Self {
+    fn new_archive(directory: &Path, lock: Option<Lock>, condition: Condition) -> Self {
         Self {
-            state: State::default(),
+            state: State { condition, ..State::default() },
             records: Arc::new(Records::of(directory)),
+            lock,
             files: None,
             damage: Vec::new(),
             remarks: Vec::new(),
             temporary: None,
         }
+    }
+}
+
+/// Takes the lock of an archive, whose directory is made where there is none; or says why it can only be read.
+fn locked(directory: &Path, is_made: bool) -> Result<(Option<Lock>, Option<String>), OpenArchiveError> {
+    let made = if is_made { Ok(()) } else { files::create_directory(directory) };
+    match made.and_then(|()| Lock::take(directory)) {
+        Ok(Some(lock)) => Ok((Some(lock), None)),
+        Ok(None) => Err(OpenArchiveError::InUse { path: directory.to_owned() }),
+        Err(error) if is_read_only(&error) => Ok((None, Some(format!("{}: {error}", directory.display())))),
+        Err(source) => Err(OpenArchiveError::Io { path: directory.to_owned(), source }),
     }
 }
 
@@ -340,17 +354,11 @@ fn check_journal(segments: &Segments, journals: &std::ops::RangeInclusive<u64>) 
     Err(IndexError::Storage { action: "cannot use the index", reason })
 }
 
-/// Makes a new archive.
+/// Makes a new archive in a directory that is locked.
 pub(super) fn create(directory: &Path, records: Arc<Records>) -> Result<Files, IndexError> {
     let failed = |source: io::Error| super::writer::failure("cannot create the archive", &source);
-    let is_new = !directory.exists();
-    files::create_directory(directory).map_err(failed)?;
-    let Some(lock): Option<File> = files::lock(directory).map_err(failed)? else {
-        let reason = format!("{} is in use by another process", directory.display());
-        return Err(IndexError::ReadOnly { reason });
-    };
     if directory.join(manifest::FILE).exists() {
-        let reason = format!("{} was made by another process since this one looked: start again", directory.display());
+        let reason = format!("an archive was put into {} since it was opened: start again", directory.display());
         return Err(IndexError::ReadOnly { reason });
     }
     let index = directory.join(INDEX_DIRECTORY);
@@ -371,9 +379,7 @@ pub(super) fn create(directory: &Path, records: Arc<Records>) -> Result<Files, I
         let _ = fs::remove_file(directory.join(manifest::FILE));
         failed(error)
     })?;
-    if is_new {
-        let parent = directory.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        files::sync_directory(parent).map_err(failed)?;
-    }
-    Ok(Files { _lock: lock, store, journals })
+    let parent = directory.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    files::sync_directory(parent).map_err(failed)?;
+    Ok(Files { store, journals })
 }

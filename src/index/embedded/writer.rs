@@ -7,11 +7,13 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Weak, mpsc};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use super::super::record::Kind;
 use super::super::{ArchivedArticle, ArticleId, Condition, IndexError, WriteOutcome};
 use super::compact::Compaction;
 use super::journals::Journals;
+use super::lock::Lock;
 use super::queue::{Batch, FoldDone, Inbox, Message, Prepared, PreparedChange};
 use super::recent::RecentArticle;
 use super::segments::{Place, Segments, Store};
@@ -21,6 +23,8 @@ use super::{ArchiveOptions, Files, recovery};
 /// A group, which shares a sync, takes no further batch from here on.
 const GROUP_WRITES: usize = 1_024;
 const GROUP_BYTES: usize = 8 << 20;
+/// How often all files are looked for, whether anything is written or not.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// So many articles are put into memory before searches get a turn.
 const APPLIED_AT_ONCE: usize = 16;
 
@@ -30,6 +34,9 @@ pub(super) struct Writer {
     options: ArchiveOptions,
     shared: Arc<Shared>,
     inbox: Inbox,
+    /// None for an archive that can only be read.
+    lock: Option<Lock>,
+    looked: Instant,
     /// None before the first write to a new archive, and for one that can only be read.
     files: Option<OpenFiles>,
     pending: VecDeque<Batch>,
@@ -49,7 +56,6 @@ pub(super) struct Writer {
 
 /// [`Files`], the store of which is away while a job has it.
 struct OpenFiles {
-    _lock: std::fs::File,
     journals: Journals,
     store: Option<Store>,
 }
@@ -59,7 +65,7 @@ impl Writer {
         directory: PathBuf,
         options: ArchiveOptions,
         shared: Arc<Shared>,
-        files: Option<Files>,
+        (lock, files): (Option<Lock>, Option<Files>),
         inbox: Inbox,
     ) -> Self {
         let mut writer = Self {
@@ -67,6 +73,8 @@ impl Writer {
             options,
             shared,
             inbox,
+            lock,
+            looked: Instant::now(),
             files: None,
             pending: VecDeque::new(),
             fold_waiters: Vec::new(),
@@ -84,18 +92,19 @@ impl Writer {
     }
 
     fn watched(&self, files: Files) -> OpenFiles {
-        let Files { _lock, mut store, journals } = files;
+        let Files { mut store, journals } = files;
         let sender = self.inbox.sender.clone();
         // Without it merged segments are seen at the next fold only.
         if let Err(error) = store.watch(move || drop(sender.send(Message::Changed))) {
             tracing::warn!(%error, "merges of segments will be seen late");
         }
-        OpenFiles { _lock, journals, store: Some(store) }
+        OpenFiles { journals, store: Some(store) }
     }
 
     /// Carries out what comes until the queue is closed, and what is queued then.
     pub(super) fn run(mut self) {
         loop {
+            self.look_for_files();
             self.remove_emptied();
             // Whoever waits for the end of a compaction waits for a fold then.
             let is_compacting = self.compact();
@@ -105,9 +114,10 @@ impl Writer {
                 if self.is_closing && self.job.is_none() && self.pending.is_empty() {
                     break;
                 }
-                match self.inbox.receiver.recv() {
+                match self.inbox.receiver.recv_timeout(LOOK_EVERY) {
                     Ok(message) => self.take(message),
-                    Err(mpsc::RecvError) => break,
+                    Err(mpsc::RecvTimeoutError::Timeout) => {}
+                    Err(mpsc::RecvTimeoutError::Disconnected) => break,
                 }
             }
             while let Ok(message) = self.inbox.receiver.try_recv() {
@@ -118,6 +128,11 @@ impl Writer {
                 self.carry_out(group);
             }
         }
+        if self.files.is_none()
+            && let Some(lock) = self.lock.take()
+        {
+            lock.leave_no_trace();
+        }
         // Whoever comes now finds nobody.
         while let Ok(message) = self.inbox.receiver.try_recv() {
             match message {
@@ -125,6 +140,42 @@ impl Writer {
                 Message::Fold(done) => done(Err(IndexError::Closed)),
                 Message::Changed | Message::JobDone(_) | Message::Close => {}
             }
+        }
+    }
+
+    /// Looks for all files once in a while: what was removed is known before somebody asks for it.
+    fn look_for_files(&mut self) {
+        if self.looked.elapsed() < LOOK_EVERY || self.shared.read().condition != Condition::Ready {
+            return;
+        }
+        self.looked = Instant::now();
+        // What it fails with is kept, and logged.
+        let _ = self.check_place();
+        let missing = self.files.as_ref().and_then(|files| files.journals.missing());
+        if let Some(number) = missing {
+            self.give_up(Condition::Damaged(format!("journal {number} was removed while it was open")));
+        }
+    }
+
+    /// Whether what is written goes where the next start looks for it. If not, nothing is written from here on.
+    ///
+    /// # Errors
+    /// [`IndexError::ReadOnly`] if not; [`IndexError::Storage`] if that cannot be told now.
+    fn check_place(&self) -> Result<(), IndexError> {
+        let lock = self.lock.as_ref().map_or(Ok(()), Lock::check);
+        let outcome = lock.and_then(|()| self.files.as_ref().map_or(Ok(()), |files| files.journals.check_open()));
+        if let Err(IndexError::ReadOnly { reason }) = &outcome {
+            self.give_up(Condition::ReadOnly(reason.clone()));
+        }
+        outcome
+    }
+
+    /// Takes no more writes until the next start.
+    fn give_up(&self, condition: Condition) {
+        let mut state = self.shared.write();
+        if state.condition == Condition::Ready {
+            tracing::error!(?condition, "the archive takes no more writes");
+            state.condition = condition;
         }
     }
 
@@ -199,6 +250,7 @@ impl Writer {
     /// Makes the writes of a group durable, then visible; the outcomes are those of each batch.
     fn store_group(&mut self, group: &[Batch]) -> Result<Vec<Vec<WriteOutcome>>, IndexError> {
         self.shared.read().condition.check_writable()?;
+        self.check_place()?;
         let (plan, outcomes) = self.plan(group)?;
         if plan.is_empty() {
             let settled = self.files.as_mut().map_or(Ok(()), |files| files.journals.settle());
@@ -226,6 +278,8 @@ impl Writer {
             moves.push((change, superseded));
         }
         files.journals.append(&frames).map_err(written)?;
+        // What was synced where nobody finds it is not stored.
+        self.check_place()?;
         let count = |outcome| outcomes.iter().flatten().filter(|found| **found == outcome).count() as u64;
         let (created, deleted) = (count(WriteOutcome::Created), count(WriteOutcome::Deleted));
         self.apply(moves);

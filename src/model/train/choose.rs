@@ -4,19 +4,19 @@ use std::time::Instant;
 
 use super::calibrate::{Calibration, calibrate, fit_scale};
 use super::counts::{Counts, Lengths};
-use super::cross_validate::{Bench, HeldOut, ScoreTable, Scored};
+use super::cross_validate::{Bench, HeldOut, ScoreTable, Scored, log_loss};
 use super::estimate::{Candidate, Estimator, Linear};
 use super::folds::{FOLDS, Folds};
 use super::freeze::Terms;
 use super::inverted::{Inverted, LeastFrequencies, Rank};
-use super::link::{Effort, Features, Link, Prior};
+use super::link::{Effort, Features, Link, Prior, features_of};
 use super::margin::Margin;
 use super::rank::rank;
 use super::select;
 use super::topic_counts::TopicCounts;
 use super::{DEFAULT_MIN_DOCUMENT_FREQUENCY, Recipe, TrainError, TrainOptions, threads};
+use crate::corpus::Progress;
 use crate::model::manifest::{Labels, LinkTrialRecord, RecipeRecord, TrialRecord};
-use crate::model::softmax;
 
 /// The pseudo-counts that `auto` tries, of the multinomial and the complement estimate: light and strong smoothing.
 const ALPHAS: [[f64; 2]; 2] = [[0.03, 0.1], [0.1, 0.4]];
@@ -109,15 +109,15 @@ fn tries_words_alone(options: &TrainOptions, document_count: u64) -> bool {
 }
 
 /// Tries what the options leave open, with each selection of terms; the first one in any case.
-pub(super) fn choose(corpus: &mut Inverted, options: &TrainOptions) -> Result<Choice, TrainError> {
+pub(super) fn choose(corpus: &mut Inverted, options: &TrainOptions, progress: &Progress) -> Result<Choice, TrainError> {
     // A moment that the clock cannot name does not come.
     let deadline = options.budget.and_then(|budget| Instant::now().checked_add(budget));
     let document_count = corpus.document_count() as u64;
     let least = least_frequencies(options, document_count);
     let folds = Folds::deal(corpus, options.seed, options.recipe);
     let mut choice = Choice { trials: Vec::new(), vocabularies: Vec::new(), link_trials: Vec::new(), is_cut_short: false };
-    let is_small = document_count <= SMALL;
-    let mut search = Search { options, deadline, is_small, link_trials: Vec::new(), is_cut_short: false };
+    let mut search =
+        Search { options, progress, deadline, is_small: document_count <= SMALL, link_trials: Vec::new(), is_cut_short: false };
     let candidates = search.candidates();
     let mut best: Option<Linkable> = None;
     for words_alone in [false, true] {
@@ -128,6 +128,7 @@ pub(super) fn choose(corpus: &mut Inverted, options: &TrainOptions) -> Result<Ch
         if !choice.trials.is_empty() && search.is_out_of_time() {
             break;
         }
+        progress.enter(if words_alone { "choosing words alone" } else { "choosing terms" });
         let selection = if words_alone {
             select::words(corpus, least.words)
         } else {
@@ -137,6 +138,7 @@ pub(super) fn choose(corpus: &mut Inverted, options: &TrainOptions) -> Result<Ch
         if corpus.terms().all(|term| term.rank < Rank::Selected) {
             continue;
         }
+        progress.enter(if words_alone { "cross-validating words alone" } else { "cross-validating" });
         let lengths = Lengths::of(corpus, &folds)?;
         let (counts, scored) = Counts::of(corpus, &folds, &selection, &lengths, &candidates)?;
         let bench = Bench { corpus, folds: &folds, lengths: &lengths, counts: &counts };
@@ -145,11 +147,7 @@ pub(super) fn choose(corpus: &mut Inverted, options: &TrainOptions) -> Result<Ch
             words_alone,
             min_document_frequency: selection.min_document_frequency(),
         };
-        let tried = || match (options.labels, options.recipe) {
-            (Labels::Multiple, _) => Ok((search.multi_label(&candidates, scored, kept)?, None)),
-            (Labels::Single, Recipe::Fixed(_)) => Ok((search.plain(&candidates, &scored, kept), None)),
-            (Labels::Single, Recipe::Auto) => search.auto(&bench, &candidates, scored, kept),
-        };
+        let tried = || search.measure(&bench, &candidates, scored, kept);
         let (terms, tried) = threads::join(options.corpus.threads, || Terms::selected(corpus, &counts.selected), tried);
         let (trials, linkable): (_, Option<Linkable>) = tried?;
         // Of equals the first.
@@ -162,6 +160,7 @@ pub(super) fn choose(corpus: &mut Inverted, options: &TrainOptions) -> Result<Ch
         choice.vocabularies.push(Vocabulary { terms, counts: counts.selected });
     }
     if let Some(best) = best {
+        progress.enter("fitting the link");
         choice.trials.insert(0, search.link(best)?);
     }
     choice.link_trials = search.link_trials;
@@ -213,6 +212,7 @@ struct Linkable {
 
 struct Search<'a> {
     options: &'a TrainOptions,
+    progress: &'a Progress,
     deadline: Option<Instant>,
     /// Whether the corpus is small.
     is_small: bool,
@@ -249,6 +249,21 @@ impl Search<'_> {
             pairs.extend(SMALL_ALPHAS);
         }
         pairs
+    }
+
+    /// Measures what naive Bayes is tried with, and, for [`Recipe::Auto`], what a link may be made of.
+    fn measure(
+        &mut self,
+        bench: &Bench<'_>,
+        candidates: &[Candidate],
+        scored: Scored,
+        kept: Kept,
+    ) -> Result<(Vec<Trial>, Option<Linkable>), TrainError> {
+        match (self.options.labels, self.options.recipe) {
+            (Labels::Multiple, _) => Ok((self.multi_label(candidates, scored, kept)?, None)),
+            (Labels::Single, Recipe::Fixed(_)) => Ok((self.plain(candidates, &scored, kept), None)),
+            (Labels::Single, Recipe::Auto) => self.auto(bench, candidates, scored, kept),
+        }
     }
 
     /// Measures both estimates by themselves, and finds out over which of them a link is best.
@@ -290,6 +305,7 @@ impl Search<'_> {
         if self.is_out_of_time() {
             return Ok(linkable);
         }
+        self.progress.enter("cross-validating the widest margin");
         let Some(Margin { held_out, linear }) = Margin::fit(bench)? else { return Ok(linkable) };
         let Linkable { way, kept, documents, tables, .. } = &mut linkable;
         let scale = fit_scale(documents, &held_out, self.options.corpus.threads);
@@ -321,6 +337,7 @@ impl Search<'_> {
         kept: Kept,
     ) -> Result<Option<Way>, TrainError> {
         let mut best: Option<Way> = None;
+        let (mut step, steps) = (0, ways.len() * LINK_VARIANCES.len() * folds);
         for (place, Scores { alphas, margin, features }) in ways.iter().enumerate() {
             for variance in LINK_VARIANCES {
                 if self.is_out_of_time() {
@@ -329,6 +346,8 @@ impl Search<'_> {
                 let prior = Prior { own: variance, cross: variance };
                 let (mut loss, mut unseen_count) = (0.0, 0);
                 for fold in 0..folds as u8 {
+                    step += 1;
+                    self.progress.step("cross-validating links", step, steps);
                     let (seen, unseen): (Vec<usize>, Vec<usize>) =
                         (0..documents.len()).partition(|&place| documents[place].part != fold);
                     let link = self.fit(features, &features.thinned(seen, MAX_CHOSEN_ON), prior, self.steps().choosing)?;
@@ -419,26 +438,6 @@ impl Search<'_> {
         self.is_cut_short |= is_over;
         is_over
     }
-}
-
-/// What a link looks at: tables of the documents, each with what brings it to the scale of logits.
-fn features_of<'a>(documents: &'a [HeldOut], tables: &'a [(ScoreTable, f64)]) -> Features<'a> {
-    let tables: Vec<(&ScoreTable, f64)> = tables.iter().map(|(table, scale)| (table, *scale)).collect();
-    Features::new(Labels::Single, &tables, documents.iter().map(|document| document.topics.as_slice()).collect())
-}
-
-/// Of the scores of the documents at `places`.
-fn log_loss(scores: &ScoreTable, places: &[usize], documents: &[HeldOut]) -> f64 {
-    let mut probabilities = Vec::new();
-    places
-        .iter()
-        .enumerate()
-        .map(|(row, &place)| {
-            softmax(scores.row(row), &mut probabilities);
-            let right = documents[place].topics.iter().map(|&topic| probabilities[topic]).fold(0.0, f64::max);
-            -libm::log(right.max(f64::MIN_POSITIVE))
-        })
-        .sum()
 }
 
 impl Trial {

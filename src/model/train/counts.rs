@@ -232,14 +232,7 @@ mod tests {
         for n in 0..300 {
             let body = format!("a{} b{} c{} some common words and more d{}", n % 7, n % 11, n % 30, n % 90);
             let topics: &[&str] = [&["a"][..], &["b"], &["a", "b"], &[]][n % 4];
-            let document = Document {
-                id: "".into(),
-                title: "".into(),
-                body: body.into(),
-                topics: topics.iter().map(|&topic| topic.into()).collect(),
-                story: None,
-                record: None,
-            };
+            let document = Document::of_text(&body).with_topics(topics);
             interner.add(1 + n as u64, &document).expect("a document");
         }
         let mut postings = std::mem::take(&mut interner.postings);

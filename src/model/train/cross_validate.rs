@@ -8,6 +8,7 @@ use super::counts::{Counts, HeldOutPosting, LANES, Lengths, SQUARE_UNIT, TermCel
 use super::estimate::{Candidate, RowEstimate};
 use super::folds::{FOLDS, Folds};
 use super::inverted::{Inverted, Term};
+use crate::model::softmax;
 use crate::text::is_number;
 
 /// A document that was scored by a model that did not see it.
@@ -254,6 +255,20 @@ fn add_scaled<S: Simd>(simd: S, scores: &mut [i32], row: &[f32], x: f32) {
         let parts: i32x8<S> = (parts + TO_UNITS).bitcast();
         (i32x8::simd_from(simd, *scores) + (parts - units)).store_slice(scores);
     }
+}
+
+/// The sum of the log losses of the documents at `places`, by their scores in that order.
+pub(super) fn log_loss(scores: &ScoreTable, places: &[usize], documents: &[HeldOut]) -> f64 {
+    let mut probabilities = Vec::new();
+    places
+        .iter()
+        .enumerate()
+        .map(|(row, &place)| {
+            softmax(scores.row(row), &mut probabilities);
+            let right = documents[place].topics.iter().map(|&topic| probabilities[topic]).fold(0.0, f64::max);
+            -libm::log(right.max(f64::MIN_POSITIVE))
+        })
+        .sum()
 }
 
 #[cfg(test)]

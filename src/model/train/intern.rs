@@ -69,6 +69,8 @@ pub(super) struct Interner {
     /// By local topic id, with their numbers of documents.
     pub(super) topics: Vec<(TopicName, u64)>,
     pub(super) heads: Vec<Head>,
+    /// By document: the same for the same terms, as often. 0 for a document without any.
+    pub(super) fingerprints: Vec<u64>,
     /// Local ids of topics, document after document.
     document_topics: Vec<u32>,
     pub(super) postings: PostingStreams,
@@ -91,6 +93,7 @@ impl Interner {
             topic_ids: HashMap::new(),
             topics: Vec::new(),
             heads: Vec::new(),
+            fingerprints: Vec::new(),
             document_topics: Vec::new(),
             postings: PostingStreams::default(),
             bags,
@@ -102,7 +105,7 @@ impl Interner {
     /// Takes in a document.
     pub(super) fn add(&mut self, ordinal: Ordinal, document: &Document<'_>) -> Result<(), String> {
         if document.topics.is_empty() && self.labels == Labels::Single {
-            return Err("the document has no topic to learn".to_owned());
+            return Err(document.no_topic("learn"));
         }
         let mut topics = [0; 8];
         if document.topics.len() <= topics.len() {
@@ -135,7 +138,7 @@ impl Interner {
             return Err("more words than can be numbered".to_owned());
         }
         let document = self.heads.len() as u32;
-        let mut token_count = 0u32;
+        let (mut token_count, mut fingerprint) = (0u32, 0u64);
         // Apart from what follows, so that more of these numbers are on their way to the caches at a time.
         for word in &terms.words {
             self.document_frequencies[word.id as usize] += 1;
@@ -143,11 +146,15 @@ impl Interner {
         for &CountedWord { hash, id, count } in &terms.words {
             let is_word = !self.are_numbers[id as usize];
             token_count = token_count.saturating_add(if is_word { count } else { 0 });
+            // The hashes are as good as random: so is their sum, whatever the order.
+            fingerprint = fingerprint.wrapping_add(hash.0.rotate_left(count));
             self.postings.push_word(hash, id, document, count);
         }
         for &CountedPair { first, second, count } in &terms.pairs {
             let (first, second) = (terms.words[first as usize], terms.words[second as usize]);
-            self.postings.push_pair(first.hash.followed_by(second.hash), [first.id, second.id], document, count);
+            let hash = first.hash.followed_by(second.hash);
+            fingerprint = fingerprint.wrapping_add(hash.0.rotate_left(count));
+            self.postings.push_pair(hash, [first.id, second.id], document, count);
         }
         if let Some(bags) = &mut self.bags {
             let texts = &self.texts;
@@ -157,6 +164,7 @@ impl Interner {
         for &topic in topics {
             self.topics[topic as usize].1 += 1;
         }
+        self.fingerprints.push(fingerprint);
         self.heads.push(Head { ordinal, token_count, topics_end: self.document_topics.len() as u32 });
         Ok(())
     }

@@ -23,7 +23,7 @@ use argmin::solver::linesearch::MoreThuenteLineSearch;
 use argmin::solver::quasinewton::LBFGS;
 use ndarray::Array2;
 
-use super::cross_validate::ScoreTable;
+use super::cross_validate::{HeldOut, ScoreTable};
 use super::estimate::Linear;
 use crate::model::manifest::Labels;
 use features::{MAX_KINDS, Normaliser, fill_cross};
@@ -165,6 +165,12 @@ impl Link {
         self.parameters.apply(&own, &cross, &mut outputs);
         Linear { weights, bias: outputs }
     }
+}
+
+/// What a link looks at: tables of the documents, each with what brings it to the scale of logits.
+pub(super) fn features_of<'a>(documents: &'a [HeldOut], tables: &'a [(ScoreTable, f64)]) -> Features<'a> {
+    let tables: Vec<(&ScoreTable, f64)> = tables.iter().map(|(table, scale)| (table, *scale)).collect();
+    Features::new(Labels::Single, &tables, documents.iter().map(|document| document.topics.as_slice()).collect())
 }
 
 #[cfg(test)]

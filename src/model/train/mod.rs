@@ -41,6 +41,7 @@ pub use documents::{Documents, DocumentsError, Header};
 pub use estimate::Estimator;
 
 use super::artifact::{ArtifactError, Encoded, hexadecimal};
+use super::doubts::{self, Copies};
 use super::manifest::{CorpusRecord, Labels, Manifest, ModelId};
 use crate::corpus::{self, CorpusError, Input, Progress};
 use crate::text::TextOptions;
@@ -48,11 +49,14 @@ use documents::BagWriter;
 use intern::Interner;
 use inverted::{Inverted, LeastFrequencies};
 use postings::PostingStreams;
+use topics::DocumentTopics;
 
 /// Terms in fewer documents are left out where nothing else is asked for: a word or pair of one document is often a slip.
 const DEFAULT_MIN_DOCUMENT_FREQUENCY: u32 = 2;
 /// The least pseudo-count. Below it the logarithm of what was never seen outweighs all that was.
 const MIN_ALPHA: f64 = 1e-6;
+/// The greatest. Beyond it what was seen is lost beside it.
+const MAX_ALPHA: f64 = 1e6;
 
 /// What to train and how. [`TrainOptions::new`] has the defaults.
 #[derive(Debug, Clone)]
@@ -61,7 +65,8 @@ pub struct TrainOptions {
     pub id: ModelId,
     /// How the weights are estimated.
     pub recipe: Recipe,
-    /// The pseudo-count that is added to every term of every topic; from 1e-6 on. None leaves it to the recipe.
+    /// The pseudo-count that is added to every term of every topic; from 1e-6 to 1e6. None leaves
+    /// it to the recipe.
     pub alpha: Option<f64>,
     /// How many topics a document has.
     pub labels: Labels,
@@ -149,13 +154,15 @@ pub enum TrainError {
     #[error("the corpus holds no document")]
     EmptyCorpus,
     /// No document has a topic.
-    #[error("no document of the corpus has a topic: there is nothing to learn from")]
+    #[error(
+        "no document of the corpus has a topic: there is nothing to learn from (--topics-field names the field that holds topics)"
+    )]
     NoTopic,
     /// Nothing to tell apart.
     #[error("the corpus has one topic only ({0:?}): a model needs at least two to tell apart")]
     OneTopic(String),
     /// Every term was pruned.
-    #[error("no term occurs in {0} documents or more: add documents, or lower --min-df")]
+    #[error("{}", no_terms(*.0))]
     NoTerms(u32),
     /// Learning cannot go on from a model.
     #[error(transparent)]
@@ -179,12 +186,22 @@ pub enum TrainError {
     Artifact(#[from] ArtifactError),
 }
 
+fn no_terms(least: u32) -> String {
+    match least {
+        0 | 1 => "no document of the corpus holds a word".to_owned(),
+        _ => format!("no term occurs in {least} documents or more: add documents, or lower --min-df"),
+    }
+}
+
 /// Trains a model. The same corpus, options and seed give the same bytes, with any number of threads.
 ///
 /// # Errors
 /// [`TrainError`]; a corpus that is empty, has no topic or one only, or no term that survives pruning is one.
 pub fn train(inputs: &[Input], options: &TrainOptions, progress: &Progress) -> Result<Trained, TrainError> {
     check(options)?;
+    let mut options = options.clone();
+    options.corpus.threads = options.corpus.workers();
+    let options = &options;
     let cannot_store = |source| {
         let directory = options.documents.clone().unwrap_or_default();
         TrainError::Store { directory, source }
@@ -200,7 +217,8 @@ pub fn train(inputs: &[Input], options: &TrainOptions, progress: &Progress) -> R
     let documents_to_write = file.map(|file| (file, Arc::clone(&workers)));
     let write = move || documents_to_write.map(|(file, workers)| documents::write(file, &workers, bags, &header)).transpose();
     // Here and there learning leaves a thread idle: the documents can wait for it.
-    let (documents, learned) = threads::join(options.corpus.threads, write, || learn(workers, postings, record, options));
+    let learn = || learn(workers, postings, record, options, progress);
+    let (documents, learned) = threads::join(options.corpus.threads, write, learn);
     let Learned { artifact, manifest, warnings } = learned?;
     Ok(Trained { artifact, documents: documents.map_err(cannot_store)?, manifest, corpus: summary, warnings })
 }
@@ -218,20 +236,25 @@ fn learn(
     mut postings: Vec<PostingStreams>,
     record: CorpusRecord,
     options: &TrainOptions,
+    progress: &Progress,
 ) -> Result<Learned, TrainError> {
+    progress.enter("counting terms");
     postings.iter_mut().try_for_each(PostingStreams::finish)?;
     let least = choose::least_frequencies(options, record.document_count);
     let mut corpus = Inverted::new(&workers, &postings, least, options.keep_terms.is_some())?;
+    let copies = copies(&workers, &corpus.document_topics);
     drop((workers, postings));
     check_corpus(&corpus, least)?;
-    let mut choice = choose::choose(&mut corpus, options)?;
+    let mut choice = choose::choose(&mut corpus, options, progress)?;
     let best = choice.trials.first().ok_or(TrainError::NoTerms(least.pairs))?;
     let choose::Vocabulary { terms, counts } = choice.vocabularies.swap_remove(best.kept.vocabulary);
+    progress.enter("estimating the weights");
     let linear = best.fit(&counts, options.corpus.threads)?;
-    let mut warnings = warnings(&corpus, options.labels);
+    let mut warnings = warnings(&corpus, copies, options.labels);
     if choice.is_cut_short {
         warnings.push("the budget ended the search for a recipe before all was tried".to_owned());
     }
+    progress.enter("putting the model together");
     let draft = freeze::draft(options, record, &corpus.topics, terms, linear, best, choice.records(options));
     let artifact = super::artifact::encode(draft)?;
     let manifest = artifact.read_manifest()?;
@@ -260,7 +283,7 @@ fn read_corpus(
     options: &TrainOptions,
     progress: &Progress,
 ) -> Result<(Vec<Interner>, corpus::Summary, CorpusRecord), TrainError> {
-    let worker_count = options.corpus.threads.max(1);
+    let worker_count = options.corpus.workers();
     let bags = || options.documents.is_some().then(|| BagWriter::new(worker_count));
     let worker = || Interner::new(options.text, options.labels, bags());
     let mut workers: Vec<Interner> = (0..worker_count).map(|_| worker()).collect();
@@ -294,9 +317,10 @@ fn read_corpus(
 
 fn check(options: &TrainOptions) -> Result<(), TrainError> {
     let refuse = |reason: &str| Err(TrainError::Option(reason.to_owned()));
-    if options.alpha.is_some_and(|alpha| !(alpha.is_finite() && alpha >= MIN_ALPHA)) {
+    if options.alpha.is_some_and(|alpha| !(MIN_ALPHA..=MAX_ALPHA).contains(&alpha)) {
         return refuse(
-            "alpha must be a number from 0.000001 on: with 0, one word never seen with a topic would rule the topic out",
+            "alpha must be a number from 0.000001 to 1,000,000: with 0, one word never seen with a topic would rule the topic \
+             out, and beside a huge one nothing that was seen counts",
         );
     }
     if options.labels == Labels::Multiple && (options.recipe != Recipe::Auto || options.alpha.is_some()) {
@@ -311,7 +335,24 @@ fn check(options: &TrainOptions) -> Result<(), TrainError> {
     Ok(())
 }
 
-fn warnings(corpus: &Inverted, labels: Labels) -> Vec<String> {
+/// The documents by their terms and topics. Those without a word repeat nothing.
+fn copies(workers: &[Interner], topics: &DocumentTopics) -> Copies {
+    let fingerprints = workers.iter().flat_map(|worker| &worker.fingerprints);
+    let mut copies = Copies::default();
+    for (document, &fingerprint) in (0..).zip(fingerprints).filter(|(_, fingerprint)| **fingerprint != 0) {
+        let mut of_document = topics.of(document).to_vec();
+        of_document.sort_unstable();
+        of_document.dedup();
+        // FNV-1a (Fowler, Noll, Vo) over the numbers: it has to tell sets of a few topics apart.
+        let set = of_document
+            .iter()
+            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, &topic| (hash ^ u64::from(topic)).wrapping_mul(0x0000_0100_0000_01b3));
+        copies.add(fingerprint, set);
+    }
+    copies
+}
+
+fn warnings(corpus: &Inverted, copies: Copies, labels: Labels) -> Vec<String> {
     let mut warnings = Vec::new();
     let several = corpus.document_topics.several_count();
     if several > 0 && labels == Labels::Single {
@@ -324,7 +365,14 @@ fn warnings(corpus: &Inverted, labels: Labels) -> Vec<String> {
     let rare: Vec<&str> =
         corpus.topics.iter().filter(|topic| topic.document_count == 1).map(|topic| topic.name.as_str()).collect();
     if !rare.is_empty() {
-        warnings.push(format!("topics of one document, of which little can be learned: {}", rare.join(", ")));
+        let rare = doubts::listed(&rare, ", ");
+        warnings.push(format!("topics of one document, of which little can be learned: {rare}"));
     }
+    warnings.extend(doubts::of_names(corpus.topics.iter().map(|topic| topic.name.as_str()), labels));
+    warnings.extend(copies.doubt("held out, a copy is known from the other one, which flatters the held-out figures"));
+    let counts = corpus.topics.iter().map(|topic| (topic.name.as_str(), topic.document_count));
+    // Those of one document are named above.
+    let counts = counts.filter(|(_, count)| *count > 1);
+    warnings.extend(doubts::of_few("the held-out figures", corpus.document_count() as u64, counts));
     warnings
 }

@@ -24,7 +24,9 @@ pub(super) fn for_each_place<S: Send>(
         }
     };
     thread::scope(|scope| {
-        let others: Vec<_> = (1..threads.clamp(1, count.max(1))).map(|_| scope.spawn(work)).collect();
+        // What a thread would do that the system does not give, the others do.
+        let spawn = |_| thread::Builder::new().spawn_scoped(scope, work).ok();
+        let others: Vec<_> = (1..threads.clamp(1, count.max(1))).map_while(spawn).collect();
         let own = work();
         let others = others.into_iter().map(|other| other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
         std::iter::once(own).chain(others).collect()

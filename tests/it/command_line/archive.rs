@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use super::process::*;
 
 /// A server with an archive in this directory, on a free port, and its URL.
-fn server(directory: &Path) -> (Running, String) {
+pub(super) fn server(directory: &Path) -> (Running, String) {
     let server = Running::start(&mut command(directory, &["serve", "--listen", "127.0.0.1:0", "--log", "warn"]));
     let line = server.line();
     let address = line.trim().strip_prefix("listening on ").expect("it listens").to_owned();
@@ -166,7 +166,7 @@ fn an_import_names_the_lines_that_are_no_articles() {
         fs::write(directory.path().join("articles.jsonl"), format!("{good}\n{line}\n")).expect("a file");
         let import = ["articles", "import", "--server", &url, "--input", "articles.jsonl"];
         let ended = slugline_in(directory.path(), &import);
-        assert!(ended.stderr.contains("1 article had been stored before: "), "{}", ended.stderr);
+        assert!(ended.stderr.contains("the import ended early, with 1 article stored: "), "{}", ended.stderr);
         ended.failed(1, words);
         let skipped = slugline_in(directory.path(), &[&import[..], &["--on-error", "skip"]].concat()).succeeded();
         assert!(skipped.stdout.ends_with("; 1 rejected\n") && skipped.stderr.contains(words), "{}", skipped.stderr);
@@ -177,7 +177,7 @@ fn an_import_names_the_lines_that_are_no_articles() {
     let ended = slugline_in(directory.path(), &["articles", "import", "--server", &url, "--input", "articles.jsonl"]);
     assert_eq!(ended.status.code(), Some(1));
     assert!(
-        ended.stdout.contains("1 article stored,") && ended.stderr.contains("rejected:  b: articles[1].id"),
+        ended.stdout.contains("1 article stored,") && ended.stderr.contains("rejected: articles.jsonl:2:  b: id: "),
         "{}",
         ended.stderr
     );

@@ -43,12 +43,16 @@ fn a_json_file_is_the_article_in_it() {
     let article = json!({"title": title, "body": body});
     fs::write(directory.path().join("article.json"), article.to_string()).expect("a file");
     fs::write(directory.path().join("request.json"), json!({"article": article, "explain": true}).to_string()).expect("a file");
-    fs::write(directory.path().join("list.json"), json!([article]).to_string()).expect("a file");
+    fs::write(directory.path().join("list.json"), json!([article, article]).to_string()).expect("a file");
+    fs::write(directory.path().join("number.json"), "[1]").expect("a file");
     let classify = |file: &str| slugline_in(directory.path(), &["classify", "--model", "mine/1", "--json", file]);
     let topics = |file: &str| classify(file).succeeded().json()["topics"].clone();
     assert_eq!(topics("article.json"), topics("article.txt"));
     assert_eq!(topics("request.json"), topics("article.txt"));
-    classify("list.json").failed(1, "list.json is no JSON object with a \"title\" and a \"body\"");
+    let list = classify("list.json").succeeded().stdout;
+    let answers: Vec<Value> = list.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert_eq!(answers.iter().map(|answer| &answer["topics"]).collect::<Vec<_>>(), [&topics("article.txt"); 2]);
+    classify("number.json").failed(1, "number.json:1: not a JSON document of the expected shape");
 }
 
 #[test]
@@ -127,7 +131,9 @@ fn texts_that_are_no_articles_are_refused() {
     file("empty.txt", b" \n\n");
     file("latin1.txt", b"caf\xe9");
     file("large.txt", &vec![b'a'; (2 << 20) + 1]);
-    for (name, words) in [("empty.txt", "title or a body"), ("latin1.txt", "not valid UTF-8"), ("large.txt", "2097152 bytes")] {
+    for (name, words) in
+        [("empty.txt", "neither a title nor a body"), ("latin1.txt", "not valid UTF-8"), ("large.txt", "2097152 bytes")]
+    {
         let outcome = slugline_in(directory.path(), &["classify", name]);
         assert!(outcome.stderr.contains(name), "{}", outcome.stderr);
         outcome.failed(1, words);

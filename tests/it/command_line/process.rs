@@ -52,6 +52,16 @@ impl Running {
         self.stdout.recv_timeout(PATIENCE).expect("a line on standard output")
     }
 
+    /// The next line on standard error that has these words; those before it are passed over.
+    pub(super) fn error_line(&self, words: &str) -> String {
+        loop {
+            let line = self.stderr.recv_timeout(PATIENCE).expect("a line on standard error");
+            if line.contains(words) {
+                return line;
+            }
+        }
+    }
+
     /// Waits until the process ends; what it has said since comes with it.
     pub(super) fn wait(mut self) -> Ended {
         let started = Instant::now();
@@ -101,6 +111,13 @@ impl Ended {
         assert_eq!(self.status.code(), Some(code), "{}", self.stderr);
         assert_eq!(self.stdout, "");
         assert!(self.stderr.contains("error: ") && self.stderr.contains(words), "{words:?} is not in: {}", self.stderr);
+    }
+
+    /// Standard error, but for warnings (the examples are few documents, and the commands say so) and for progress, which is
+    /// spoken of where the machine is slow.
+    pub(super) fn without_warnings(&self) -> String {
+        let is_usual = |line: &&str| line.starts_with("warning: ") || line.starts_with("progress: ");
+        self.stderr.split_inclusive('\n').filter(|line| !is_usual(line)).collect()
     }
 
     /// Standard output as one JSON object on one line.

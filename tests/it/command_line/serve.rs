@@ -22,7 +22,7 @@ struct Server {
 }
 
 impl Server {
-    /// Starts `slugline serve` on a free port and waits until it serves.
+    /// Starts `slugline serve` on a free port and waits until it says that it serves.
     fn start(directory: &Path, arguments: &[&str]) -> Self {
         let arguments = [&["serve", "--listen", "127.0.0.1:0"], arguments].concat();
         Self::of(&mut command(directory, &arguments))
@@ -33,9 +33,7 @@ impl Server {
         let line = running.line();
         let address = line.strip_prefix("listening on ").and_then(|address| address.strip_suffix('\n'));
         let address = address.unwrap_or_else(|| panic!("{line:?}")).to_owned();
-        let server = Self { running, address };
-        server.wait_until_it_serves();
-        server
+        Self { running, address }
     }
 
     async fn connect(&self) -> Channel {
@@ -175,12 +173,13 @@ fn a_default_model_that_is_not_there_is_named_with_those_that_are() {
     let directory = with_example_model();
     let arguments = ["serve", "--listen", "127.0.0.1:0", "--models", ".", "--default-model", "yours"];
     let outcome = slugline_in(directory.path(), &arguments);
-    assert_eq!(outcome.status.code(), Some(1));
+    assert_eq!((outcome.status.code(), outcome.stdout.as_str()), (Some(1), ""));
     for words in ["\"yours\"", "mine/1", "news/2"] {
         assert!(outcome.stderr.contains(words), "{words} is not in: {}", outcome.stderr);
     }
 }
 
+#[cfg(unix)]
 #[test]
 fn the_model_in_the_binary_answers_where_there_is_no_other() {
     let empty = tempfile::tempdir().expect("a temporary directory");
@@ -189,6 +188,8 @@ fn the_model_in_the_binary_answers_where_there_is_no_other() {
     let server = Server::start(empty.path(), &[]);
     let arguments = ["classify", "--json", "--server", &server.address, &example("cyber-defence.txt")];
     assert_eq!(slugline_in(empty.path(), &arguments).succeeded().json(), here);
+    server.running.send("-TERM");
+    server.running.wait().succeeded();
     assert_eq!(fs::read_dir(empty.path()).expect("a directory").count(), 0, "something was left behind");
 }
 
@@ -212,4 +213,81 @@ fn the_log_is_json_where_asked_for_and_never_has_the_article() {
         assert!(!line.contains(secret), "{line}");
     }
     assert!(targets.iter().any(|target| target.starts_with("slugline")), "{targets:?}");
+}
+
+#[test]
+fn a_second_server_on_an_archive_that_is_yet_to_be_made_does_not_say_that_it_listens() {
+    let directory = with_example_model();
+    let first = Server::start(directory.path(), &[]);
+    // It serves once it says so.
+    slugline(&["articles", "list", "--json", "--server", &first.address]).succeeded();
+    slugline_in(directory.path(), &["serve", "--listen", "127.0.0.1:0"]).failed(1, "in use by another process");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_model_that_does_not_load_is_in_the_log() {
+    let directory = with_example_model();
+    fs::write(directory.path().join("mine/1/manifest.json"), "{}").expect("a file");
+    let server = Server::start(directory.path(), &["--models", "."]);
+    server.running.send("-TERM");
+    let log = server.running.wait().stderr;
+    let line = log.lines().find(|line| line.contains("a model failed to load")).expect("a line on it");
+    assert!(line.contains("WARN") && line.contains("mine/1"), "{line}");
+}
+
+#[cfg(unix)]
+#[test]
+fn an_archive_that_is_removed_while_it_is_served_takes_no_writes_and_says_so() {
+    let directory = with_example_model();
+    let server = Server::start(directory.path(), &[]);
+    let put = || {
+        let arguments = ["articles", "put", "--id", "a", "--server", &server.address, &example("cyber-defence.txt")];
+        slugline(&arguments)
+    };
+    put().succeeded();
+    fs::remove_dir_all(directory.path().join("archive")).expect("it is there");
+    put().failed(1, "FailedPrecondition: the archive can only be read: archive was removed or moved");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let status = runtime.block_on(async {
+        let request = HealthCheckRequest { service: "slugline.v1.ArticleService".to_owned() };
+        HealthClient::new(server.connect().await).check(request).await.expect("a status").into_inner().status()
+    });
+    assert_eq!(status, ServingStatus::NotServing);
+    server.running.send("-TERM");
+    let log = server.running.wait().stderr;
+    assert!(log.lines().any(|line| line.contains("ERROR") && line.contains("takes no more writes")), "{log}");
+}
+
+/// A server that is not ready yet: its model's weights come through a pipe, and nobody has written them.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_command_that_comes_early_waits_and_says_so() {
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+    use std::io::Write as _;
+
+    let directory = with_example_model();
+    let pipe = directory.path().join("mine/1").join(slugline::model::artifact::WEIGHTS_FILE);
+    let weights = fs::read(&pipe).expect("weights");
+    fs::remove_file(&pipe).expect("a file");
+    mknodat(CWD, &pipe, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).expect("a pipe");
+    let arguments = ["serve", "--listen", "127.0.0.1:0", "--models", ".", "--default-model", "mine"];
+    let server = Running::start(&mut command(directory.path(), &arguments));
+    let line = server.error_line("taking connections");
+    let address = line.split("address=").nth(1).expect("an address").trim();
+    let commands = [
+        vec!["classify", "--json", "--server", address, "draft.txt"],
+        vec!["articles", "import", "--server", address, "--input", "articles.jsonl"],
+    ];
+    fs::copy(example("cyber-defence.txt"), directory.path().join("draft.txt")).expect("a copy");
+    fs::copy(example("articles.jsonl"), directory.path().join("articles.jsonl")).expect("a copy");
+    let early = commands.map(|arguments| Running::start(&mut command(directory.path(), &arguments)));
+    for command in &early {
+        assert_eq!(command.error_line("waiting"), format!("waiting for {address}: no model is loaded yet\n"));
+    }
+    fs::OpenOptions::new().write(true).open(&pipe).expect("a pipe").write_all(&weights).expect("somebody reads");
+    assert_eq!(server.line(), format!("listening on {address}\n"));
+    let [classified, imported] = early.map(|command| command.wait().succeeded());
+    assert_eq!(classified.json()["model"], "mine/1");
+    assert!(imported.stdout.starts_with("56 articles stored"), "{}", imported.stdout);
 }

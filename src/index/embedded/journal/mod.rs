@@ -128,6 +128,11 @@ impl Journal {
         self.size_bytes
     }
 
+    /// Whether it still is where a start looks for it.
+    pub(super) fn is_at(&self, directory: &Path) -> io::Result<bool> {
+        files::is_at(&self.file, &path(directory, self.number))
+    }
+
     /// A group that is to be appended next.
     pub(super) fn group(&self) -> Group {
         Group { journal: self.number, start: self.size_bytes, bytes: Vec::new() }

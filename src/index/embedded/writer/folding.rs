@@ -65,6 +65,7 @@ impl Writer {
         if let Some(frozen) = &self.shared.read().frozen {
             return Ok(Some(Arc::clone(frozen)));
         }
+        self.check_place()?;
         let Some(files) = &mut self.files else { return Ok(None) };
         if self.shared.read().recent.len() == 0 {
             return Ok(None);
@@ -119,6 +120,7 @@ impl Writer {
         }
         let is_fold = outcome.is_fold;
         let taken = outcome.segments.and_then(|segments| {
+            self.check_place()?;
             let mut state = self.shared.write();
             let shown = Arc::downgrade(&state.segments);
             state.take_segments(segments, is_fold).map(|()| shown)
@@ -196,20 +198,24 @@ impl Writer {
     }
 
     pub(super) fn remove_emptied(&mut self) {
-        if let Some(files) = &mut self.files {
+        let has_emptied = self.files.as_ref().is_some_and(|files| files.journals.has_emptied());
+        if has_emptied
+            && self.check_place().is_ok()
+            && let Some(files) = &mut self.files
+        {
             files.journals.remove_emptied(&self.shared.records);
         }
     }
 
     /// Moves some of what counts in the oldest journals; false where there is nothing to move, or not now.
     pub(super) fn compact(&mut self) -> bool {
-        if self.is_closing {
+        if self.is_closing || self.shared.read().condition != Condition::Ready {
             self.compaction = None;
         }
         if self.compaction.is_none() || self.is_full() {
             return false;
         }
-        match self.try_compact() {
+        match self.check_place().and_then(|()| self.try_compact()) {
             Ok(is_more) => {
                 if !is_more {
                     self.compaction = None;
@@ -259,7 +265,7 @@ mod tests {
         let shared = Arc::new(Shared::new(State::default(), records));
         let (queue, inbox) = Queue::new();
         let options = ArchiveOptions::default();
-        let mut writer = Writer::new(directory.path().to_owned(), options, Arc::clone(&shared), Some(files), inbox);
+        let mut writer = Writer::new(directory.path().to_owned(), options, Arc::clone(&shared), (None, Some(files)), inbox);
         let (folded, is_folded) = std::sync::mpsc::channel();
         writer.job_waiters.push(Box::new(move |outcome| folded.send(outcome).expect("the test waits")));
         writer.spawn_job(true, |_, _| panic!("as a library might"));

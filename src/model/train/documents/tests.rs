@@ -29,8 +29,7 @@ fn workers() -> Vec<Interner> {
         (0, (2 << 32) + 7, "!?", &["sport"]),
         (0, (2 << 32) + 9, "goal goal goal the rate", &["world"]),
     ] {
-        let topics = topics.iter().map(|&topic| topic.into()).collect();
-        let document = Document { id: "".into(), title: "".into(), body: body.into(), topics, story: None, record: None };
+        let document = Document::of_text(body).with_topics(topics);
         workers[worker].add(ordinal, &document).expect("a document");
     }
     workers
@@ -79,14 +78,7 @@ fn what_is_written_is_read_back_by_any_number_of_workers() {
 
 #[test]
 fn the_order_of_the_text_is_not_in_it() {
-    let document = |body: &'static str| Document {
-        id: "".into(),
-        title: "".into(),
-        body: body.into(),
-        topics: vec!["x".into()],
-        story: None,
-        record: None,
-    };
+    let document = |body: &'static str| Document::of_text(body).with_topics(&["x"]);
     let options = TextOptions { pairs: false, ..TextOptions::default() };
     let [one, other] = ["late goal wins the match", "the match wins late goal"].map(|body| {
         let mut worker = [Interner::new(options, Labels::Single, Some(BagWriter::new(1)))];

@@ -1,0 +1,179 @@
+//! Reads the records of a CSV file, with the lines they begin in.
+
+use std::io::{self, BufRead};
+use std::sync::Arc;
+
+use sha2::{Digest as _, Sha256};
+
+use super::block::MAX_RECORD_BYTES;
+use super::names::FieldNames;
+use super::table::Columns;
+
+/// A record and the line it begins in; or why it is none.
+pub(super) type NumberedRecord = (u64, Result<csv::StringRecord, String>);
+
+/// Reads one record after the other.
+pub(super) struct CsvRecords {
+    columns: Arc<Columns>,
+    reader: csv::Reader<Hashed>,
+    record: csv::ByteRecord,
+}
+
+/// Why a table cannot be begun.
+pub(super) enum HeaderError {
+    Read(io::Error),
+    Bad { line: u64, reason: String },
+}
+
+impl CsvRecords {
+    /// Reads the header. `start` is what the reader begins with.
+    pub(super) fn new(
+        reader: Box<dyn BufRead + Send>,
+        start: &[u8],
+        delimiter: u8,
+        names: &FieldNames,
+    ) -> Result<Self, HeaderError> {
+        // With line feeds alone for ends a record's last one is known to be read, and lines can be
+        // counted. Where there are none,
+        // carriage returns end records.
+        let has_line_feeds = start.contains(&b'\n') || !start.contains(&b'\r');
+        let terminator = if has_line_feeds { csv::Terminator::Any(b'\n') } else { csv::Terminator::CRLF };
+        let hashed = Hashed { inner: reader, sha256: Sha256::new(), since_record: 0, last: b'\n', is_at_end: false };
+        let reader = csv::ReaderBuilder::new()
+            .delimiter(delimiter)
+            .terminator(terminator)
+            .has_headers(false)
+            .flexible(true)
+            .from_reader(hashed);
+        let nothing = Columns::from_header(["text"], &FieldNames::default());
+        let columns = Arc::new(nothing.map_err(|reason| HeaderError::Bad { line: 1, reason })?);
+        let mut records = Self { columns, reader, record: csv::ByteRecord::new() };
+        let line = records.advance().map_err(HeaderError::Read)?.unwrap_or(1);
+        let header: Vec<_> = records.record.iter().map(String::from_utf8_lossy).collect();
+        let columns = Columns::from_header(header.iter().map(AsRef::as_ref), names);
+        records.columns = Arc::new(columns.map_err(|reason| HeaderError::Bad { line, reason })?);
+        Ok(records)
+    }
+
+    pub(super) fn columns(&self) -> Arc<Columns> {
+        Arc::clone(&self.columns)
+    }
+
+    /// The last line that was read from.
+    pub(super) fn line(&self) -> u64 {
+        self.reader.position().line()
+    }
+
+    /// That of all that was read so far.
+    pub(super) fn fingerprint(&self) -> [u8; 32] {
+        self.reader.get_ref().sha256.clone().finalize().into()
+    }
+
+    /// The next record; None at the end.
+    pub(super) fn next(&mut self) -> io::Result<Option<NumberedRecord>> {
+        let Some(line) = self.advance()? else { return Ok(None) };
+        let (count, expected) = (self.record.len(), self.columns.names().count());
+        let record = csv::StringRecord::from_byte_record(self.record.clone())
+            .map_err(|error| format!("field {} is not valid UTF-8", error.utf8_error().field() + 1))
+            .and_then(|record| if count == expected { Ok(record) } else { Err(self.unequal(count, expected)) });
+        Ok(Some((line, record)))
+    }
+
+    fn unequal(&self, count: usize, expected: usize) -> String {
+        let fields = if count == 1 { "field" } else { "fields" };
+        let open = if self.record.as_slice().contains(&b'\n') { ": is a quote left open?" } else { "" };
+        format!("the record has {count} {fields} where the header has {expected}{open}")
+    }
+
+    /// Reads the next record that is not blank, and says which line it begins in.
+    fn advance(&mut self) -> io::Result<Option<u64>> {
+        loop {
+            self.reader.get_mut().since_record = 0;
+            match self.reader.read_byte_record(&mut self.record) {
+                Ok(true) => {}
+                Ok(false) => return Ok(None),
+                Err(error) => {
+                    return Err(match error.into_kind() {
+                        csv::ErrorKind::Io(error) => error,
+                        other => io::Error::new(io::ErrorKind::InvalidData, format!("{other:?}")),
+                    });
+                }
+            }
+            let source = self.reader.get_ref();
+            let is_ended = !source.is_at_end || source.last == b'\n';
+            // Blank lines before a record belong to none, so its place is counted from its end.
+            let inside = memchr::memchr_iter(b'\n', self.record.as_slice()).count() as u64;
+            let line = self.reader.position().line().saturating_sub(inside + u64::from(is_ended)).max(1);
+            self.without_carriage_return();
+            if self.record.len() > 1 || !self.record.as_slice().trim_ascii().is_empty() {
+                return Ok(Some(line));
+            }
+        }
+    }
+
+    /// Takes away what is left of a line's end behind the last field.
+    fn without_carriage_return(&mut self) {
+        let last = self.record.len().saturating_sub(1);
+        if let Some(field) = self.record.get(last).and_then(|field| field.strip_suffix(b"\r")) {
+            let mut record: csv::ByteRecord = self.record.iter().take(last).collect();
+            record.push_field(field);
+            self.record = record;
+        }
+    }
+}
+
+/// Hashes what passes through, and ends a record that would fill the memory (a quote that is never
+/// closed).
+struct Hashed {
+    inner: Box<dyn BufRead + Send>,
+    sha256: Sha256,
+    since_record: usize,
+    /// The last byte so far.
+    last: u8,
+    is_at_end: bool,
+}
+
+impl io::Read for Hashed {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        self.sha256.update(&buffer[..count]);
+        self.since_record += count;
+        match buffer[..count].last() {
+            Some(last) => self.last = *last,
+            None => self.is_at_end = true,
+        }
+        if self.since_record > 2 * MAX_RECORD_BYTES {
+            let reason = format!("a record is longer than {} MiB: is a quote left open?", MAX_RECORD_BYTES >> 20);
+            return Err(io::Error::new(io::ErrorKind::InvalidData, reason));
+        }
+        Ok(count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(text: &str) -> Vec<u64> {
+        let reader = Box::new(io::Cursor::new(text.as_bytes().to_vec()));
+        let Ok(mut records) = CsvRecords::new(reader, text.as_bytes(), b',', &FieldNames::default()) else {
+            panic!("a header: {text}")
+        };
+        std::iter::from_fn(|| records.next().expect("memory")).map(|(line, _)| line).collect()
+    }
+
+    #[test]
+    fn lines_are_counted_as_an_editor_does() {
+        for ending in ["\n", "\r\n"] {
+            for (text, expected) in [
+                ("title,topics\na,x\nb,y\n", vec![2, 3]),
+                ("title,topics\n\n\na,x\n\nb,y", vec![4, 6]),
+                ("\n\ntitle,topics\n\"a\n\nb\",x\n\nc,y\n\n", vec![4, 8]),
+                ("title,topics\na,\"x\n\"\n\nb,y\nc,z", vec![2, 5, 6]),
+                ("title,topics\n", vec![]),
+            ] {
+                assert_eq!(lines(&text.replace('\n', ending)), expected, "{text:?} with {ending:?}");
+            }
+        }
+    }
+}

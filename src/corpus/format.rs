@@ -1,0 +1,174 @@
+//! Which format an input has: every command decides by this, and by nothing else.
+
+use std::io::{self, BufRead};
+
+use super::names::FieldNames;
+use super::{Input, fasttext, table};
+
+/// The format of a corpus file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// One JSON object a line.
+    JsonLines,
+    /// JSON objects in a list, or one after the other, over any number of lines.
+    Json,
+    /// A table with a header: comma-separated values, or parted by tabs, semicolons or bars.
+    Csv,
+    /// fastText's training format.
+    FastText,
+    /// One article: its first line is the title if an empty line follows it.
+    Text,
+}
+
+/// How much of an input is looked at.
+const LONGEST_START: usize = 256 << 10;
+
+/// The first bytes of an input, up to the end of the first line that is not blank or beyond.
+pub(super) fn read_start(reader: &mut dyn BufRead) -> io::Result<Vec<u8>> {
+    let mut start = Vec::new();
+    while start.len() < LONGEST_START && !start.trim_ascii_start().contains(&b'\n') {
+        let next = reader.fill_buf()?;
+        if next.is_empty() {
+            break;
+        }
+        let count = next.len().min(LONGEST_START - start.len());
+        start.extend_from_slice(&next[..count]);
+        reader.consume(count);
+    }
+    Ok(start)
+}
+
+/// By the file's name, else by its first bytes; what is none of the others is prose, where
+/// `takes_text`.
+pub(super) fn guess(input: &Input, start: &[u8], names: &FieldNames, takes_text: bool) -> Format {
+    let start = start.trim_ascii_start();
+    match extension(input).as_deref() {
+        Some("jsonl" | "ndjson" | "jsonlines") => {
+            return if start.starts_with(b"[") || first_line(start) == b"{" { Format::Json } else { Format::JsonLines };
+        }
+        Some("json") => return if start.starts_with(b"{") { json(start) } else { Format::Json },
+        Some("csv" | "tsv" | "tab") => return Format::Csv,
+        Some("fasttext" | "ft") => return Format::FastText,
+        _ => {}
+    }
+    if begins_with(start, b'[', b"{]") {
+        Format::Json
+    } else if begins_with(start, b'{', b"\"}") {
+        json(start)
+    } else if has_label(first_line(start)) {
+        Format::FastText
+    } else if table::is_table(start, names) {
+        Format::Csv
+    } else if takes_text {
+        if mostly_labelled(start) { Format::FastText } else { Format::Text }
+    } else if start.is_empty() || start.starts_with(b"{") {
+        // Nothing at all is no CSV file without a header: it is no document, in any format.
+        Format::JsonLines
+    } else if start.split(|byte| *byte == b'\n').any(has_label) {
+        Format::FastText
+    } else {
+        Format::Csv
+    }
+}
+
+fn has_label(line: &[u8]) -> bool {
+    std::str::from_utf8(line).is_ok_and(fasttext::has_label)
+}
+
+/// Whether more lines have a label than have none: prose may well speak of labels.
+fn mostly_labelled(start: &[u8]) -> bool {
+    let lines = || start.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty());
+    2 * lines().filter(|line| has_label(line)).count() > lines().count()
+}
+
+/// Why an input cannot be read in any format.
+pub(super) fn foreign(start: &[u8]) -> Option<&'static str> {
+    const PACKED: [&[u8]; 3] = [b"BZh", b"\xfd7zXZ", b"PK\x03\x04"];
+    // The first bytes alone: one odd line of many is a bad line.
+    if PACKED.iter().any(|magic| start.starts_with(magic)) {
+        Some("it is compressed in a way that is not read: unpack it, or use gzip or zstd")
+    } else if start.starts_with(b"\xff\xfe") || start.starts_with(b"\xfe\xff") || start.iter().take(64).any(|byte| *byte == 0) {
+        Some("it is no text in UTF-8 (UTF-16, or something else): save it as UTF-8")
+    } else {
+        None
+    }
+}
+
+/// What parts the columns, by the file's name, where that says so.
+pub(super) fn delimiter_by_name(input: &Input) -> Option<u8> {
+    matches!(extension(input).as_deref(), Some("tsv" | "tab")).then_some(b'\t')
+}
+
+/// The last part of a file's name, in lower case, without that of its compression.
+fn extension(input: &Input) -> Option<String> {
+    let Input::File(path) = input else { return None };
+    let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+    let plain = [".gz", ".zst", ".zstd"].iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(&name);
+    plain.rsplit_once('.').map(|(_, extension)| extension.to_owned())
+}
+
+fn first_line(start: &[u8]) -> &[u8] {
+    start.split(|byte| *byte == b'\n').next().unwrap_or_default().trim_ascii_end()
+}
+
+/// JSON Lines where the first line holds an object whole.
+fn json(start: &[u8]) -> Format {
+    let line = first_line(start);
+    if line.ends_with(b"}") || line.len() + 1 >= LONGEST_START { Format::JsonLines } else { Format::Json }
+}
+
+/// Whether it begins with this bracket, and one of these bytes follows.
+fn begins_with(start: &[u8], bracket: u8, next: &[u8]) -> bool {
+    start.split_first().is_some_and(|(first, rest)| {
+        *first == bracket && rest.trim_ascii_start().first().is_some_and(|byte| next.contains(byte))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_decides_and_else_the_content() {
+        let names = FieldNames::default();
+        let cases: [(&str, &str, Format); 26] = [
+            ("a.txt", "one without\none with __label__x\nand __label__y\n", Format::FastText),
+            ("a.jsonl", "", Format::JsonLines),
+            ("a.NDJSON.gz", "x", Format::JsonLines),
+            ("a.ndjson.zst", "{\"title\": \"a\"}\n", Format::JsonLines),
+            ("a.jsonl", "[{}]", Format::Json),
+            ("a.jsonl", "{\n  \"title\": \"a\"\n}", Format::Json),
+            ("a.json", "{\"title\": \"a\"}\n{\"title\": \"b\"}\n", Format::JsonLines),
+            ("a.json", "{\"title\":\n \"a\"}\n", Format::Json),
+            ("a.json.gz", " [{\"title\":\n \"a\"}]\n", Format::Json),
+            ("a.json", "no JSON", Format::Json),
+            ("a.csv", "{", Format::Csv),
+            ("a.tsv.gz", "title\n", Format::Csv),
+            ("a.txt", "{\"title\": \"a\"}", Format::JsonLines),
+            ("-", "[ {\"title\": \"a\"}]", Format::Json),
+            ("-", "title,body\na,b\n", Format::Csv),
+            ("-", "label;text\na;b\n", Format::Csv),
+            ("-", "words __label__a\n", Format::FastText),
+            ("a", "\n__label__a words\n", Format::FastText),
+            ("-", "Prose, and a body of it.", Format::Text),
+            ("a.txt", "{{Infobox}} prose", Format::Text),
+            ("a.txt", "[Editor's note] prose", Format::Text),
+            ("a.gz", "", Format::Text),
+            ("a.txt", "Title\n\nBody, with __label__x", Format::Text),
+            ("a.md", "# Title\n", Format::Text),
+            ("a.ft.zst", "words", Format::FastText),
+            ("a", "{\"title\": \"cut of", Format::Json),
+        ];
+        for (name, start, expected) in cases {
+            let input = Input::from_argument(name.into());
+            assert_eq!(guess(&input, start.as_bytes(), &names, true), expected, "{name}: {start}");
+            let corpus = guess(&input, start.as_bytes(), &names, false);
+            if expected != Format::Text {
+                assert_eq!(corpus, expected, "{name}: {start}");
+            }
+            assert_ne!(corpus, Format::Text);
+        }
+        let later = b"no label here\nwords __label__a\n";
+        assert_eq!(guess(&Input::Stdin, later, &names, false), Format::FastText);
+    }
+}

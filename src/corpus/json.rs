@@ -1,0 +1,442 @@
+//! A document from a JSON object.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::document::{Document, Record};
+use super::names::{FieldNames, Role, ambiguous, quoted, rank, shortened};
+
+/// Parses an object whose fields are named as `names` has it; others are passed over.
+pub(super) fn parse<'a>(record: &'a str, names: &FieldNames) -> Result<Document<'a>, String> {
+    let mut deserializer = serde_json::Deserializer::from_str(record);
+    let mut fields = Fields::default();
+    let read = Object { names, fields: &mut fields }.deserialize(&mut deserializer).and_then(|()| deserializer.end());
+    read.map_err(|error| format!("not a JSON document of the expected shape: {}", reason(&error)))?;
+    if let Some(reason) = fields.ambiguous {
+        return Err(reason);
+    }
+    let value = |field: Option<Field<'a, &'a RawValue>>| field.map(|field| field.value.get());
+    let id = match value(fields.id) {
+        None | Some("null") => Cow::Borrowed(""),
+        Some(raw) => string(raw).unwrap_or(Cow::Borrowed(raw)),
+    };
+    Document {
+        id,
+        title: fields.title.map(|field| field.value).unwrap_or_default(),
+        body: fields.body.map(|field| field.value).unwrap_or_default(),
+        topics: fields.topics.map(|field| field.value).unwrap_or_default(),
+        // Only a string is a story; a field of this name may mean anything.
+        story: fields.story.and_then(|raw| string(raw.get())),
+        ..Document::new(Record::Json(record))
+    }
+    .checked()
+}
+
+/// What serde_json says, and where in the record.
+pub(super) fn reason(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let reason = shortened(text.split(" at line ").next().unwrap_or(&text));
+    match error.line() {
+        0 | 1 => format!("{reason}, at column {}", error.column()),
+        line => format!("{reason}, in its line {line} at column {}", error.column()),
+    }
+}
+
+/// The names of an object's fields.
+pub(super) fn names(record: &str) -> Vec<Cow<'_, str>> {
+    struct Names;
+    impl<'de> Visitor<'de> for Names {
+        type Value = Vec<Cow<'de, str>>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut names = Vec::new();
+            while let Some(Text(name)) = map.next_key()? {
+                map.next_value::<IgnoredAny>()?;
+                names.push(name);
+            }
+            Ok(names)
+        }
+    }
+    serde_json::Deserializer::from_str(record).deserialize_map(Names).unwrap_or_default()
+}
+
+/// A string as it stands in the line, where it has no escapes: of a bare `Option<Cow<str>>` serde
+/// would make a copy each time.
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// The string that a JSON value is; None for other values.
+pub(super) fn string(raw: &str) -> Option<Cow<'_, str>> {
+    let inside = raw.strip_prefix('"')?.strip_suffix('"')?;
+    if memchr::memchr(b'\\', inside.as_bytes()).is_none() {
+        return Some(Cow::Borrowed(inside));
+    }
+    serde_json::from_str::<Text<'_>>(raw).ok().map(|Text(text)| text)
+}
+
+struct Field<'a, T> {
+    name: Cow<'a, str>,
+    value: T,
+}
+
+/// The fields of an object that matter here.
+#[derive(Default)]
+struct Fields<'a> {
+    id: Option<Field<'a, &'a RawValue>>,
+    title: Option<Field<'a, Cow<'a, str>>>,
+    body: Option<Field<'a, Cow<'a, str>>>,
+    topics: Option<Field<'a, Vec<Cow<'a, str>>>>,
+    story: Option<&'a RawValue>,
+    /// Why nobody can say which field is which.
+    ambiguous: Option<String>,
+}
+
+/// Keeps a value that says something; a second one says that nobody knows which is meant.
+fn keep<'a, T>(slot: &mut Option<Field<'a, T>>, conflict: &mut Option<String>, role: Role, found: Field<'a, T>) {
+    match slot {
+        Some(there) => drop(conflict.get_or_insert_with(|| ambiguous(role, &there.name, &found.name))),
+        None => *slot = Some(found),
+    }
+}
+
+impl<'a> Fields<'a> {
+    fn keep_text(&mut self, role: Role, name: Cow<'a, str>, value: Cow<'a, str>) {
+        if !value.trim().is_empty() {
+            let slot = if role == Role::Title { &mut self.title } else { &mut self.body };
+            keep(slot, &mut self.ambiguous, role, Field { name, value });
+        }
+    }
+
+    fn keep_topics(&mut self, name: Cow<'a, str>, value: Vec<Cow<'a, str>>) {
+        if !value.is_empty() {
+            keep(&mut self.topics, &mut self.ambiguous, Role::Topics, Field { name, value });
+        }
+    }
+}
+
+/// Reads an object.
+struct Object<'n, 'f, 'a> {
+    names: &'n FieldNames,
+    fields: &'f mut Fields<'a>,
+}
+
+impl<'de> DeserializeSeed<'de> for Object<'_, '_, 'de> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Object<'_, '_, 'de> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let fields = self.fields;
+        while let Some(Text(name)) = map.next_key()? {
+            let Some(role) = self.names.role(&name) else {
+                map.next_value::<IgnoredAny>()?;
+                continue;
+            };
+            let named = |error: A::Error| A::Error::custom(format!("{}: {error}", quoted(&name)));
+            match role {
+                Role::Title | Role::Body => match map.next_value_seed(TextValue { names: self.names }).map_err(named)? {
+                    Value::Nothing => {}
+                    Value::Text(text) => fields.keep_text(role, name, text),
+                    Value::Article(article) => fields.take_article(*article),
+                },
+                Role::Topics | Role::Labels if role == Role::Topics || self.names.takes_labels_for_topics() => {
+                    let may_be_labels = self.names.topics.is_none();
+                    let topics = map.next_value_seed(TopicsValue { may_be_labels }).map_err(named)?;
+                    fields.keep_topics(name, topics);
+                }
+                Role::Id => {
+                    let value: &RawValue = map.next_value()?;
+                    let is_first = fields.id.as_ref().is_none_or(|there| rank(&name) < rank(&there.name));
+                    if is_first && value.get() != "null" {
+                        fields.id = Some(Field { name, value });
+                    }
+                }
+                Role::Story => fields.story = Some(map.next_value()?),
+                _ => drop(map.next_value::<IgnoredAny>()?),
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<'a> Fields<'a> {
+    /// The fields of an article that stands in a field of its own, as in a request: they are as
+    /// good as ours.
+    fn take_article(&mut self, article: Fields<'a>) {
+        if let Some(Field { name, value }) = article.title {
+            self.keep_text(Role::Title, name, value);
+        }
+        if let Some(Field { name, value }) = article.body {
+            self.keep_text(Role::Body, name, value);
+        }
+        if let Some(Field { name, value }) = article.topics {
+            self.keep_topics(name, value);
+        }
+        self.id = self.id.take().or(article.id);
+        self.story = self.story.or(article.story);
+        self.ambiguous = self.ambiguous.take().or(article.ambiguous);
+    }
+}
+
+/// Reads a text: a string, a list of them (paragraphs), or the object that an article is in a
+/// request.
+struct TextValue<'n> {
+    names: &'n FieldNames,
+}
+
+enum Value<'a> {
+    Nothing,
+    Text(Cow<'a, str>),
+    Article(Box<Fields<'a>>),
+}
+
+impl<'de> DeserializeSeed<'de> for TextValue<'_> {
+    type Value = Value<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value<'de>, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for TextValue<'_> {
+    type Value = Value<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string")
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Value<'de>, E> {
+        Ok(Value::Text(Cow::Borrowed(text)))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Value<'de>, E> {
+        Ok(Value::Text(Cow::Owned(text.to_owned())))
+    }
+
+    fn visit_string<E>(self, text: String) -> Result<Value<'de>, E> {
+        Ok(Value::Text(Cow::Owned(text)))
+    }
+
+    fn visit_unit<E>(self) -> Result<Value<'de>, E> {
+        Ok(Value::Nothing)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value<'de>, A::Error> {
+        let mut paragraphs = Vec::new();
+        while let Some(Text(paragraph)) = seq.next_element()? {
+            paragraphs.push(paragraph);
+        }
+        Ok(Value::Text(Cow::Owned(paragraphs.join("\n\n"))))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Value<'de>, A::Error> {
+        let mut fields = Box::<Fields<'de>>::default();
+        Object { names: self.names, fields: &mut fields }.visit_map(map)?;
+        Ok(Value::Article(fields))
+    }
+}
+
+/// Reads topics: a name, or a list of names. A number is its digits, as it is in other formats.
+struct TopicsValue {
+    /// An object is labels of the archive, and no topic.
+    may_be_labels: bool,
+}
+
+impl<'de> DeserializeSeed<'de> for TopicsValue {
+    type Value = Vec<Cow<'de, str>>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for TopicsValue {
+    type Value = Vec<Cow<'de, str>>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a topic or a list of topics")
+    }
+
+    fn visit_borrowed_str<E>(self, topic: &'de str) -> Result<Self::Value, E> {
+        Ok(if topic.is_empty() { Vec::new() } else { vec![Cow::Borrowed(topic)] })
+    }
+
+    fn visit_str<E>(self, topic: &str) -> Result<Self::Value, E> {
+        Ok(if topic.is_empty() { Vec::new() } else { vec![Cow::Owned(topic.to_owned())] })
+    }
+
+    fn visit_bool<E>(self, topic: bool) -> Result<Self::Value, E> {
+        Ok(vec![Cow::Owned(topic.to_string())])
+    }
+
+    fn visit_u64<E>(self, topic: u64) -> Result<Self::Value, E> {
+        Ok(vec![Cow::Owned(topic.to_string())])
+    }
+
+    fn visit_i64<E>(self, topic: i64) -> Result<Self::Value, E> {
+        Ok(vec![Cow::Owned(topic.to_string())])
+    }
+
+    fn visit_f64<E>(self, topic: f64) -> Result<Self::Value, E> {
+        // With its point, as it is written: 3.0 and not 3.
+        Ok(vec![Cow::Owned(format!("{topic:?}"))])
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(Vec::new())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        let mut topics = Vec::new();
+        while let Some(TopicName(topic)) = seq.next_element()? {
+            topics.push(topic);
+        }
+        Ok(topics)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        if !self.may_be_labels {
+            return Err(A::Error::invalid_type(serde::de::Unexpected::Map, &self));
+        }
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Vec::new())
+    }
+}
+
+/// A topic in a list.
+struct TopicName<'a>(Cow<'a, str>);
+
+impl<'de> Deserialize<'de> for TopicName<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Name;
+        impl<'de> Visitor<'de> for Name {
+            type Value = Cow<'de, str>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a topic's name")
+            }
+
+            fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Self::Value, E> {
+                Ok(Cow::Borrowed(name))
+            }
+
+            fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
+                Ok(Cow::Owned(name.to_owned()))
+            }
+
+            fn visit_u64<E>(self, name: u64) -> Result<Self::Value, E> {
+                Ok(Cow::Owned(name.to_string()))
+            }
+
+            fn visit_i64<E>(self, name: i64) -> Result<Self::Value, E> {
+                Ok(Cow::Owned(name.to_string()))
+            }
+        }
+        deserializer.deserialize_any(Name).map(Self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(record: &str) -> Result<Document<'_>, String> {
+        parse(record, &FieldNames::default())
+    }
+
+    #[test]
+    fn records_may_leave_fields_out_but_not_all_text() {
+        let document = read(r#"{"title": "A \"b\"", "topics": ["x", "x", "y"], "other": 1}"#).expect("a document");
+        assert_eq!(document.title, "A \"b\"");
+        assert_eq!(document.topics, ["x", "y"]);
+        for (id, expected) in
+            [("7", "7"), ("null", ""), (r#""a-1""#, "a-1"), (r#""a\"\u0031""#, "a\"1"), (r#"["a"]"#, r#"["a"]"#)]
+        {
+            let line = format!(r#"{{"id": {id}, "story": {id}, "body": "b"}}"#);
+            let document = read(&line).expect("a document");
+            assert_eq!(document.id, expected);
+            assert_eq!(document.story.as_deref(), id.starts_with('"').then_some(expected));
+        }
+        assert!(read(r#"{"topics": ["x"]}"#).expect_err("no text").contains("neither a title nor a body"));
+        let wrong = read(r#"{"title": 3}"#).expect_err("wrong type");
+        assert!(wrong.contains("\"title\": invalid type: integer `3`, expected a string, at column"), "{wrong}");
+        assert!(read("").expect_err("nothing").contains("column"));
+        assert!(read("[]").expect_err("a list").contains("expected an object"));
+    }
+
+    #[test]
+    fn topics_must_be_names() {
+        assert!(read(r#"{"title": "t", "topics": ["  "]}"#).is_err());
+        assert!(read(r#"{"title": "t", "topics": [""]}"#).is_err());
+        assert!(read(r#"{"title": "t", "topics": [{"name": "x"}]}"#).expect_err("no name").contains("a topic's name"));
+    }
+
+    #[test]
+    fn topics_come_as_one_or_as_a_list_under_all_their_names() {
+        for (field, expected) in [
+            (r#""topics": ["x", "y"]"#, &["x", "y"][..]),
+            (r#""topic": "x""#, &["x"]),
+            (r#""label": 3"#, &["3"]),
+            (r#""Class Index": "3""#, &["3"]),
+            (r#""labels": ["x", 1]"#, &["x", "1"]),
+            (r#""category": null, "label": "x""#, &["x"]),
+            (r#""labels": {"desk": "x"}, "topics": "y""#, &["y"]),
+            (r#""topics": {"a": 1}, "topic": """#, &[]),
+        ] {
+            let line = format!(r#"{{"Headline": "t", {field}}}"#);
+            let document = read(&line).expect(field);
+            assert_eq!(document.topics, expected, "{field}");
+            assert_eq!(document.title, "t");
+        }
+    }
+
+    #[test]
+    fn what_could_be_either_is_refused() {
+        let two = read(r#"{"text": "a", "content": "b"}"#).expect_err("two bodies");
+        assert_eq!(two, "\"text\" and \"content\" could both be the body: choose one with --body-field");
+        let two = read(r#"{"text": "a", "label": "b", "category": "c"}"#).expect_err("two topics");
+        assert_eq!(two, "\"label\" and \"category\" could both be the topics: choose one with --topics-field");
+        assert!(read(r#"{"title": "a", "title": "b"}"#).expect_err("twice").contains("\"title\" is there twice"));
+        assert_eq!(read(r#"{"text": " ", "content": "b"}"#).expect("one is blank").body, "b");
+        let names = FieldNames { without_topics: true, ..FieldNames::default() };
+        assert!(parse(r#"{"text": "a", "label": "b", "category": 3}"#, &names).expect("a text").topics.is_empty());
+    }
+
+    #[test]
+    fn an_article_may_stand_in_a_field_of_its_own() {
+        let document = read(r#"{"article": {"title": "t", "body": ["a", "b"]}, "explain": true}"#).expect("a request");
+        assert_eq!((&*document.title, &*document.body), ("t", "a\n\nb"));
+    }
+
+    #[test]
+    fn no_message_repeats_much_of_the_input() {
+        let long = "x".repeat(10_000);
+        for record in [
+            format!(r#"{{"topics": ["{long}"], "title": "t"}}"#),
+            format!(r#""{long}""#),
+            format!(r#"{{"{long}": "t"}}"#),
+            format!(r#"{{"title": "t", "topics": {{"a": "{long}"}}, "label": [["{long}"]]}}"#),
+        ] {
+            let reason = read(&record).expect_err("no document");
+            assert!(reason.len() < 500, "{}", reason.len());
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! The names under which data come: which field of a record, or column of a table, is what.
+
+use std::fmt::Write as _;
+
+/// What a field or a column holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    Id,
+    Title,
+    Body,
+    Topics,
+    /// Topics where it is a string or a list, labels of the archive where it is an object.
+    Labels,
+    Story,
+    Time,
+    Source,
+    Language,
+}
+
+/// Which names are taken for title, body and topics, where the usual ones do not do.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FieldNames {
+    /// The field that holds the title.
+    pub title: Option<String>,
+    /// The field that holds the body.
+    pub body: Option<String>,
+    /// The field that holds the topics.
+    pub topics: Option<String>,
+    /// Topics are passed over, whatever they look like.
+    pub without_topics: bool,
+}
+
+/// What names are listed as in messages, at most.
+const LISTED_NAMES: usize = 20;
+/// How many characters of the input a message repeats at once.
+const REPEATED_CHARACTERS: usize = 60;
+
+impl FieldNames {
+    /// What a field of this name holds; None for one that is passed over.
+    pub(super) fn role(&self, name: &str) -> Option<Role> {
+        if self.title.is_none() && self.body.is_none() && self.topics.is_none() {
+            return usual_role(name).filter(|role| *role != Role::Topics || !self.without_topics);
+        }
+        let chosen = [(&self.title, Role::Title), (&self.body, Role::Body), (&self.topics, Role::Topics)];
+        let is_called = |wanted: &&(&Option<String>, Role)| wanted.0.as_deref().is_some_and(|wanted| is_same(wanted, name));
+        let role = match chosen.iter().find(is_called) {
+            Some((_, role)) => *role,
+            None => match usual_role(name)? {
+                Role::Title if self.title.is_some() => return None,
+                Role::Body if self.body.is_some() => return None,
+                Role::Topics if self.topics.is_some() => return None,
+                role => role,
+            },
+        };
+        (role != Role::Topics || !self.without_topics).then_some(role)
+    }
+
+    /// Whether a string or list under a name of [`Role::Labels`] is topics.
+    pub(super) fn takes_labels_for_topics(&self) -> bool {
+        self.topics.is_none() && !self.without_topics
+    }
+}
+
+/// By the usual names, without regard to case, blanks, hyphens and underscores.
+fn usual_role(name: &str) -> Option<Role> {
+    let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    if name.bytes().all(is_plain) { usual_plain_role(name) } else { usual_plain_role(&plain(name)) }
+}
+
+fn usual_plain_role(name: &str) -> Option<Role> {
+    Some(match name {
+        "id" | "articleid" | "guid" | "uuid" => Role::Id,
+        "title" | "headline" => Role::Title,
+        "body" | "text" | "content" | "article" | "description" => Role::Body,
+        "topics" | "topic" | "label" | "category" | "classindex" => Role::Topics,
+        "labels" => Role::Labels,
+        "story" => Role::Story,
+        "publishtime" | "publishedat" | "published" | "publishdate" | "pubdate" | "publicationdate" | "datepublished"
+        | "date" => Role::Time,
+        "source" | "publisher" => Role::Source,
+        "languagecode" | "language" | "lang" => Role::Language,
+        _ => return None,
+    })
+}
+
+/// A name in lower case, without blanks, hyphens and underscores.
+pub(super) fn plain(name: &str) -> String {
+    let is_left_out = |c: &char| matches!(c, '_' | '-' | ' ');
+    name.trim().chars().filter(|c| !is_left_out(c)).map(|c| c.to_ascii_lowercase()).collect()
+}
+
+fn is_same(wanted: &str, name: &str) -> bool {
+    wanted == name || plain(wanted) == plain(name)
+}
+
+/// Among several names for id, time, source or language, which counts: the lower, the sooner.
+pub(super) fn rank(name: &str) -> usize {
+    const ORDER: [&str; 16] = [
+        "id",
+        "articleid",
+        "guid",
+        "uuid",
+        "publishtime",
+        "publishedat",
+        "published",
+        "publishdate",
+        "pubdate",
+        "publicationdate",
+        "datepublished",
+        "date",
+        "source",
+        "publisher",
+        "languagecode",
+        "language",
+    ];
+    let name = plain(name);
+    ORDER.iter().position(|known| *known == name).unwrap_or(ORDER.len())
+}
+
+/// The flag that names the field of a role.
+fn flag(role: Role) -> &'static str {
+    match role {
+        Role::Title => "--title-field",
+        Role::Body => "--body-field",
+        _ => "--topics-field",
+    }
+}
+
+/// What is said of two fields that could both be the same thing.
+pub(super) fn ambiguous(role: Role, first: &str, second: &str) -> String {
+    let what = match role {
+        Role::Title => "the title",
+        Role::Body => "the body",
+        _ => "the topics",
+    };
+    if first == second {
+        return format!("{} is there twice", quoted(first));
+    }
+    format!("{} and {} could both be {what}: choose one with {}", quoted(first), quoted(second), flag(role))
+}
+
+/// Names in quotation marks, with commas between, no more than can be read.
+pub(super) fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    let mut text = String::new();
+    for (place, name) in names.into_iter().enumerate() {
+        if place == LISTED_NAMES {
+            text.push_str(", ...");
+            break;
+        }
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{}{}", if place > 0 { ", " } else { "" }, quoted(name));
+    }
+    text
+}
+
+/// A piece of the input in quotation marks, cut where it is long.
+pub fn quoted(text: &str) -> String {
+    match text.char_indices().nth(REPEATED_CHARACTERS) {
+        Some((end, _)) => format!("{:?}...", &text[..end]),
+        None => format!("{text:?}"),
+    }
+}
+
+/// A sentence about the input, cut where it repeats too much of it.
+pub(super) fn shortened(sentence: &str) -> String {
+    let most = 5 * REPEATED_CHARACTERS;
+    match sentence.char_indices().nth(most) {
+        Some((end, _)) => format!("{}...", &sentence[..end]),
+        None => sentence.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_usual_names_are_known_in_any_case() {
+        let names = FieldNames::default();
+        for (name, role) in [
+            ("title", Role::Title),
+            ("Headline", Role::Title),
+            ("TEXT", Role::Body),
+            ("content", Role::Body),
+            ("article", Role::Body),
+            ("Description", Role::Body),
+            (" Class Index", Role::Topics),
+            ("category", Role::Topics),
+            ("labels", Role::Labels),
+            ("pubDate", Role::Time),
+            ("published_at", Role::Time),
+            ("publisher", Role::Source),
+            ("language-code", Role::Language),
+        ] {
+            assert_eq!(names.role(name), Some(role), "{name}");
+        }
+        assert_eq!(names.role("summary"), None);
+    }
+
+    #[test]
+    fn a_chosen_name_takes_the_place_of_the_usual_ones() {
+        let names = FieldNames { body: Some("Summary".to_owned()), topics: Some("title".to_owned()), ..FieldNames::default() };
+        let roles = ["summary", "text", "title", "headline", "topics"].map(|name| names.role(name));
+        assert_eq!(roles, [Some(Role::Body), None, Some(Role::Topics), Some(Role::Title), None]);
+    }
+}

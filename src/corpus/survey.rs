@@ -1,0 +1,215 @@
+//! Looks at the first records of an input for data that are not taken: under names that are not
+//! known, as a rule.
+
+use std::collections::BTreeMap;
+
+use serde_json::value::RawValue;
+
+use super::names::{FieldNames, Role, listed, plain};
+
+/// How many records are looked at.
+pub(super) const RECORDS: usize = 200;
+
+/// Fields of such names hold text, if they hold more than a word.
+const TEXTS: [&str; 18] = [
+    "text",
+    "body",
+    "content",
+    "title",
+    "headline",
+    "article",
+    "description",
+    "summary",
+    "abstract",
+    "lead",
+    "lede",
+    "intro",
+    "teaser",
+    "snippet",
+    "excerpt",
+    "standfirst",
+    "paragraph",
+    "highlights",
+];
+/// Fields of such names hold topics.
+const TOPICS: [&str; 9] = ["topic", "label", "categor", "class", "tags", "subject", "section", "genre", "keyword"];
+/// So many words on average make a text of any field.
+const WORDS: usize = 4;
+
+/// What is seen of the fields, by their names.
+#[derive(Default)]
+pub(super) struct Survey {
+    fields: BTreeMap<String, Seen>,
+    records: usize,
+}
+
+#[derive(Default)]
+struct Seen {
+    /// In how many records there is a string, or a list of them.
+    texts: usize,
+    words: usize,
+    /// In how many records there could be a topic.
+    names: usize,
+}
+
+impl Survey {
+    /// Looks at a record; false when no more are needed.
+    pub(super) fn add<'a>(&mut self, fields: impl IntoIterator<Item = (&'a str, Look<'a>)>) -> bool {
+        for (name, value) in fields {
+            let seen = self.fields.entry(name.to_owned()).or_default();
+            if let Look::Text(text) = value {
+                let words = text.split_whitespace().filter(|word| is_word(word)).count();
+                seen.texts += usize::from(words > 0);
+                seen.words += words;
+            }
+            seen.names += usize::from(matches!(value, Look::Number | Look::Text(_)));
+        }
+        self.records += 1;
+        self.records < RECORDS
+    }
+
+    /// Looks at a JSON record; false when no more are needed.
+    pub(super) fn add_json(&mut self, record: &str) -> bool {
+        let Ok(fields) = serde_json::from_str::<BTreeMap<String, &RawValue>>(record) else { return true };
+        self.add(fields.iter().map(|(name, value)| (name.as_str(), Look::at_json(value.get()))))
+    }
+
+    /// What is not taken, and what to do about it; nothing where all is well.
+    pub(super) fn warnings(&self, names: &FieldNames) -> Vec<String> {
+        let mut warnings = Vec::new();
+        if self.records == 0 {
+            return warnings;
+        }
+        let unused = |is_such: &dyn Fn(&str, &Seen) -> bool| {
+            let fields = self
+                .fields
+                .iter()
+                .filter(|(name, seen)| names.role(name).is_none_or(|role| role == Role::Story) && is_such(name, seen));
+            fields.map(|(name, _)| name.as_str()).collect::<Vec<_>>()
+        };
+        let texts = unused(&|name, seen| seen.looks_like_text(name));
+        if !texts.is_empty() {
+            warnings.push(format!(
+                "{} could be text, and {} not used: --title-field and --body-field name the fields that hold text",
+                listed(texts.iter().copied()),
+                are(texts.len()),
+            ));
+        }
+        if names.without_topics {
+            return warnings;
+        }
+        let topics = unused(&|name, seen| !texts.contains(&name) && seen.looks_like_topics(name));
+        if !topics.is_empty() {
+            warnings.push(format!(
+                "{} could be topics, and {} not used: --topics-field names the field that holds them",
+                listed(topics.iter().copied()),
+                are(topics.len()),
+            ));
+        }
+        let has_topics = |name: &String| matches!(names.role(name), Some(Role::Topics | Role::Labels));
+        if topics.is_empty() && !self.fields.keys().any(has_topics) {
+            warnings.push(format!(
+                "no field holds topics: there are {}; --topics-field names the one that does",
+                listed(self.fields.keys().map(String::as_str)),
+            ));
+        }
+        warnings
+    }
+
+    /// A field that was named and is in no record.
+    pub(super) fn missing(&self, names: &FieldNames) -> Option<String> {
+        let wanted = [(&names.title, "--title-field"), (&names.body, "--body-field"), (&names.topics, "--topics-field")];
+        let (name, flag) = wanted.into_iter().filter_map(|(name, flag)| Some((name.as_ref()?, flag))).find(|(name, _)| {
+            let is_there = |field: &String| field == *name || plain(field) == plain(name);
+            self.records > 0 && !self.fields.keys().any(is_there)
+        })?;
+        let fields = listed(self.fields.keys().map(String::as_str));
+        Some(format!("{flag}: none of the first records has a field {name:?}; they have {fields}"))
+    }
+}
+
+impl Seen {
+    fn looks_like_text(&self, name: &str) -> bool {
+        let name = plain(name);
+        let words = if TEXTS.iter().any(|text| name.contains(text)) { 2 } else { WORDS };
+        self.texts > 0 && self.words >= words * self.texts
+    }
+
+    fn looks_like_topics(&self, name: &str) -> bool {
+        let name = plain(name);
+        self.names > 0 && (name == "tag" || TOPICS.iter().any(|topic| name.contains(topic)))
+    }
+}
+
+fn are(count: usize) -> &'static str {
+    if count == 1 { "is" } else { "are" }
+}
+
+/// A word of prose, and no number, address or date.
+fn is_word(word: &str) -> bool {
+    word.chars().filter(|c| c.is_alphabetic()).count() >= 2 && !word.contains(['/', '@', ':', '='])
+}
+
+/// A value as it is looked at.
+#[derive(Clone, Copy)]
+pub(super) enum Look<'a> {
+    Text(&'a str),
+    Number,
+    Nothing,
+}
+
+impl<'a> Look<'a> {
+    fn at_json(value: &'a str) -> Self {
+        match value.as_bytes() {
+            [b'"', ..] | [b'[', b'"', ..] => Self::Text(value),
+            [b'0'..=b'9' | b'-', ..] => Self::Number,
+            _ => Self::Nothing,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn warnings(records: &[&str], names: &FieldNames) -> Vec<String> {
+        let mut survey = Survey::default();
+        for record in records {
+            survey.add_json(record);
+        }
+        survey.warnings(names)
+    }
+
+    #[test]
+    fn what_could_be_text_or_topics_and_is_not_taken_is_named() {
+        let names = FieldNames::default();
+        let said = warnings(&[r#"{"title": "a", "short_description": "Two words", "tags": ["x"], "topics": ["y"]}"#], &names);
+        assert_eq!(said.len(), 2, "{said:?}");
+        assert!(said[0].contains("\"short_description\" could be text, and is not used"), "{said:?}");
+        assert!(said[1].contains("\"tags\" could be topics, and is not used: --topics-field"), "{said:?}");
+        let said = warnings(&[r#"{"title": "a", "lines": "many words stand in here", "klass": 3}"#], &names);
+        assert!(said[0].contains("\"lines\" could be text") && said[1].starts_with("no field holds topics"), "{said:?}");
+        let without = FieldNames { without_topics: true, ..names };
+        assert_eq!(warnings(&[r#"{"title": "a", "tags": ["x"]}"#], &without), [""; 0]);
+    }
+
+    #[test]
+    fn what_is_neither_is_not_named() {
+        let records = [
+            r#"{"id": "1", "title": "a", "topics": "x", "url": "https://a.b/c d", "date": "Thu, 01 Jan 2026 10:00:00 GMT"}"#,
+            r#"{"body": "a", "topics": "x", "topic_probabilities": [0.5], "author": "A. Smith", "story": "kell-01"}"#,
+            r#"{"body": "a", "topics": "x", "decision": "unknown text", "labels": {"desk": "a b c d e"}, "source": "The Daily News of X"}"#,
+        ];
+        assert_eq!(warnings(&records, &FieldNames::default()), [""; 0]);
+    }
+
+    #[test]
+    fn a_field_that_was_named_is_missed() {
+        let mut survey = Survey::default();
+        survey.add_json(r#"{"Klass": "x", "text": "a"}"#);
+        let names = |topics: &str| FieldNames { topics: Some(topics.to_owned()), ..FieldNames::default() };
+        assert_eq!(survey.missing(&names("klass")), None);
+        let missing = survey.missing(&names("kind")).expect("it is not there");
+        assert!(missing.contains("no") && missing.contains("\"kind\"") && missing.contains("\"Klass\", \"text\""), "{missing}");
+    }
+}

@@ -1,0 +1,186 @@
+//! Cuts JSON that is no JSON Lines into its records: the elements of a list, or objects one after
+//! the other.
+
+use std::io::{self, BufRead};
+use std::ops::Range;
+
+use sha2::{Digest as _, Sha256};
+
+use super::block::MAX_RECORD_BYTES;
+
+/// Reads values one by one, over any number of lines.
+pub(super) struct Values {
+    reader: Box<dyn BufRead + Send>,
+    /// The line that comes next.
+    line: u64,
+    is_in_list: bool,
+    has_ended: bool,
+}
+
+/// A value among the bytes of a block.
+#[derive(Debug)]
+pub(super) struct Value {
+    /// The line that it begins in.
+    pub(super) line: u64,
+    /// Its bytes; or what is wrong.
+    pub(super) bytes: Result<Range<usize>, &'static str>,
+}
+
+/// What the bytes of a value are taken for.
+#[derive(Default)]
+struct Scan {
+    depth: usize,
+    is_in_string: bool,
+    is_escaped: bool,
+}
+
+impl Scan {
+    /// Whether the value ends with this byte (true), or before it (false); None where it goes on.
+    fn ends_at(&mut self, byte: u8) -> Option<bool> {
+        if self.is_in_string {
+            match byte {
+                _ if self.is_escaped => self.is_escaped = false,
+                b'\\' => self.is_escaped = true,
+                b'"' => self.is_in_string = false,
+                _ => {}
+            }
+            return None;
+        }
+        match byte {
+            b'"' => self.is_in_string = true,
+            b'{' | b'[' => self.depth += 1,
+            b'}' | b']' if self.depth > 0 => {
+                self.depth -= 1;
+                return (self.depth == 0).then_some(true);
+            }
+            b',' | b']' | b'}' | b'\n' if self.depth == 0 => return Some(false),
+            _ => {}
+        }
+        None
+    }
+}
+
+impl Values {
+    pub(super) fn new(reader: Box<dyn BufRead + Send>) -> Self {
+        Self { reader, line: 1, is_in_list: false, has_ended: false }
+    }
+
+    /// The last line that was read from.
+    pub(super) fn line(&self) -> u64 {
+        self.line
+    }
+
+    /// The next value, whose bytes are put behind those in `bytes`; None at the end.
+    pub(super) fn next(&mut self, bytes: &mut Vec<u8>, fingerprint: &mut Sha256) -> io::Result<Option<Value>> {
+        if self.has_ended {
+            return Ok(None);
+        }
+        let start = bytes.len();
+        // The line and the state of the value that was begun.
+        let mut begun: Option<(u64, Scan)> = None;
+        loop {
+            let chunk = self.reader.fill_buf()?;
+            if chunk.is_empty() {
+                self.has_ended = true;
+                return Ok(match begun {
+                    Some((line, scan)) if scan.depth == 0 && !scan.is_in_string && !self.is_in_list => {
+                        Some(Value { line, bytes: Ok(start..bytes.len()) })
+                    }
+                    Some((line, _)) => Some(Value { line, bytes: Err("the JSON ends in the middle of a record") }),
+                    None if self.is_in_list => {
+                        Some(Value { line: self.line, bytes: Err("the JSON ends in the middle of a list") })
+                    }
+                    None => None,
+                });
+            }
+            let mut used = 0;
+            let mut is_whole = false;
+            for &byte in chunk {
+                match &mut begun {
+                    None => match byte {
+                        b'[' if !self.is_in_list => self.is_in_list = true,
+                        b']' if self.is_in_list => self.is_in_list = false,
+                        b',' | b' ' | b'\t' | b'\r' | b'\n' => {}
+                        _ => {
+                            let mut scan = Scan::default();
+                            scan.ends_at(byte);
+                            begun = Some((self.line, scan));
+                            bytes.push(byte);
+                        }
+                    },
+                    Some((_, scan)) => match scan.ends_at(byte) {
+                        None => bytes.push(byte),
+                        Some(is_part) => {
+                            is_whole = true;
+                            if !is_part {
+                                break;
+                            }
+                            bytes.push(byte);
+                        }
+                    },
+                }
+                used += 1;
+                self.line += u64::from(byte == b'\n');
+                if is_whole {
+                    break;
+                }
+            }
+            fingerprint.update(&chunk[..used]);
+            self.reader.consume(used);
+            if let (true, Some((line, _))) = (is_whole, &begun) {
+                return Ok(Some(Value { line: *line, bytes: Ok(start..bytes.len()) }));
+            }
+            if bytes.len() - start > MAX_RECORD_BYTES {
+                let reason = format!("a record is longer than {} MiB", MAX_RECORD_BYTES >> 20);
+                return Err(io::Error::new(io::ErrorKind::InvalidData, reason));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str, chunk: usize) -> Vec<(u64, Result<String, &'static str>)> {
+        let reader = io::BufReader::with_capacity(chunk, io::Cursor::new(text.to_owned()));
+        let mut values = Values::new(Box::new(reader));
+        let (mut bytes, mut found, mut fingerprint) = (Vec::new(), Vec::new(), Sha256::new());
+        while let Some(value) = values.next(&mut bytes, &mut fingerprint).expect("memory") {
+            let text = value.bytes.map(|range| String::from_utf8(bytes[range].to_vec()).expect("text"));
+            found.push((value.line, text));
+        }
+        assert_eq!(fingerprint.finalize(), Sha256::digest(text), "all bytes count");
+        found
+    }
+
+    #[test]
+    fn values_are_the_elements_of_a_list_or_stand_one_after_the_other() {
+        let objects = ["{\"a\": \"]}\\\"{[\",\n \"b\": [1, {}]}", "{}", "{\"c\":1}"];
+        for chunk in [1, 7, 1_000] {
+            for (text, lines) in [
+                (format!("[{}, {},{}]\n", objects[0], objects[1], objects[2]), [1, 2, 2]),
+                (format!("\n[\n\n{},\n{}\n,\n\n{}\n\n]", objects[0], objects[1], objects[2]), [4, 6, 9]),
+                (format!("{}\n{}\n\n{}", objects[0], objects[1], objects[2]), [1, 3, 5]),
+            ] {
+                let expected: Vec<_> = lines.into_iter().zip(objects.map(|object| Ok(object.to_owned()))).collect();
+                assert_eq!(read(&text, chunk), expected, "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_object_is_a_value_all_the_same() {
+        let found = read("[1, \"a, b\", {}, nul]\nmore\n", 3);
+        let texts: Vec<_> = found.into_iter().map(|(line, text)| (line, text.expect("whole"))).collect();
+        let expected = [(1, "1"), (1, "\"a, b\""), (1, "{}"), (1, "nul"), (2, "more")];
+        assert_eq!(texts, expected.map(|(line, text)| (line, text.to_owned())));
+    }
+
+    #[test]
+    fn a_cut_list_is_named() {
+        assert_eq!(read("[{},\n{\"a\": \"b", 5)[1], (2, Err("the JSON ends in the middle of a record")));
+        assert_eq!(read("[{},\n\n", 5)[1], (3, Err("the JSON ends in the middle of a list")));
+        assert!(read("[]", 5).is_empty() && read(" \n", 5).is_empty());
+    }
+}

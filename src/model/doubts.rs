@@ -1,0 +1,212 @@
+//! What makes a corpus doubtful: copies, topics that are one in disguise or several in one, and too few documents.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::manifest::Labels;
+use crate::text::spelling_key;
+
+/// So many names, or groups of names, are given one by one.
+const NAMED: usize = 10;
+/// Figures that rest on fewer documents may be off by five points by chance alone: two standard errors are at most 1 / sqrt(n).
+const FEW_DOCUMENTS: u64 = 400;
+/// The figures of a topic of fewer documents say little.
+const FEW_OF_A_TOPIC: u64 = 10;
+/// What parts the names of a list.
+const SEPARATORS: [char; 3] = [',', ';', '|'];
+
+/// Documents, by their text and their topics.
+#[derive(Debug, Clone, Default)]
+pub struct Copies {
+    /// A fingerprint of each.
+    documents: Vec<(u64, u64)>,
+}
+
+impl Copies {
+    /// Adds a document: fingerprints of its text and of the set of its topics.
+    pub fn add(&mut self, text: u64, topics: u64) {
+        self.documents.push((text, topics));
+    }
+
+    /// How many repeat the text of another one, and how many of them have topics that no document of that text had before.
+    fn count(mut self) -> (usize, usize) {
+        self.documents.sort_unstable();
+        let (mut copies, mut differing) = (0, 0);
+        for same in self.documents.chunk_by(|one, other| one.0 == other.0) {
+            copies += same.len() - 1;
+            differing += same.chunk_by(|one, other| one.1 == other.1).count() - 1;
+        }
+        (copies, differing)
+    }
+
+    /// What is to be said of them; `consequence` is what that does to the figures.
+    pub fn doubt(self, consequence: &str) -> Option<String> {
+        let (copies, differing) = self.count();
+        let subject = if copies == 1 { "document repeats" } else { "documents repeat" };
+        let differing = match differing {
+            0 => String::new(),
+            count => format!(" ({count} of them with other topics)"),
+        };
+        (copies > 0).then(|| format!("{copies} {subject} the text of another one{differing}: {consequence}"))
+    }
+}
+
+/// What is to be said of the names of topics.
+pub fn of_names<'a>(names: impl Iterator<Item = &'a str> + Clone, labels: Labels) -> Vec<String> {
+    let mut doubts = Vec::new();
+    let mut by_key: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for name in names.clone() {
+        by_key.entry(spelling_key(name)).or_default().push(name);
+    }
+    let quoted = |names: &[&str]| names.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(" and ");
+    let alike: Vec<String> = by_key.values().filter(|names| names.len() > 1).map(|names| quoted(names)).collect();
+    if !alike.is_empty() {
+        let alike = listed(&alike, "; ");
+        doubts.push(format!("topics that differ in case, blanks or invisible characters only: {alike}"));
+    }
+    let lists: Vec<String> = lists(names, &by_key.keys().map(String::as_str).collect(), labels);
+    if !lists.is_empty() {
+        let advice = match labels {
+            Labels::Single => "each is one topic here; give several as a list, and train with --multi-label",
+            Labels::Multiple => "each is one topic here; give several as a list",
+        };
+        doubts.push(format!("topics that look like lists of topics: {}: {advice}", listed(&lists, ", ")));
+    }
+    doubts
+}
+
+/// The names whose parts are topics themselves. Where a document has one topic, also those that share a part with another
+/// such name, and those that are parted as people part no name.
+fn lists<'a>(names: impl Iterator<Item = &'a str>, keys: &BTreeSet<&str>, labels: Labels) -> Vec<String> {
+    let parted: Vec<(&str, Vec<String>)> = names
+        .map(|name| {
+            let parts = name.split(SEPARATORS).map(spelling_key).filter(|part| !part.is_empty());
+            (name, parts.collect::<Vec<_>>())
+        })
+        .filter(|(_, parts)| parts.len() > 1)
+        .collect();
+    let mut uses: BTreeMap<&str, usize> = BTreeMap::new();
+    for part in parted.iter().flat_map(|(_, parts)| parts.iter().map(String::as_str).collect::<BTreeSet<_>>()) {
+        *uses.entry(part).or_default() += 1;
+    }
+    let is_topic = |part: &String| keys.contains(part.as_str());
+    let is_list = |name: &str, parts: &[String]| match labels {
+        Labels::Multiple => parts.iter().all(is_topic),
+        // "Arts, Culture" may be a name; "arts,culture" is none that people write.
+        Labels::Single => {
+            let is_tight = name.contains([';', '|']) || name.split(',').skip(1).any(|part| !part.starts_with(' '));
+            is_tight || parts.iter().any(|part| is_topic(part) || uses[part.as_str()] > 1)
+        }
+    };
+    parted.iter().filter(|(name, parts)| is_list(name, parts)).map(|(name, _)| format!("{name:?}")).collect()
+}
+
+/// What is to be said where figures rest on few documents. `figures` names them: "the held-out figures". Topics have their
+/// numbers of documents.
+pub fn of_few<'a>(figures: &str, documents: u64, topics: impl Iterator<Item = (&'a str, u64)>) -> Vec<String> {
+    let mut doubts = Vec::new();
+    if documents < FEW_DOCUMENTS {
+        let noun = if documents == 1 { "document" } else { "documents" };
+        let margin = (100.0 / (documents.max(1) as f64).sqrt()).round();
+        doubts.push(format!("{figures} rest on {documents} {noun}: by chance alone they may be off by {margin} points"));
+    }
+    let few: Vec<String> = topics
+        .filter(|(_, count)| (1..FEW_OF_A_TOPIC).contains(count))
+        .map(|(name, count)| format!("{name} ({count})"))
+        .collect();
+    if !few.is_empty() {
+        doubts
+            .push(format!("topics of fewer than {FEW_OF_A_TOPIC} documents, whose figures say little: {}", listed(&few, ", ")));
+    }
+    doubts
+}
+
+/// The first of some names, and how many more there are.
+pub(super) fn listed(names: &[impl AsRef<str>], separator: &str) -> String {
+    let first = names.iter().take(NAMED).map(AsRef::as_ref).collect::<Vec<_>>().join(separator);
+    match names.len().saturating_sub(NAMED) {
+        0 => first,
+        more => format!("{first}{separator}and {more} more"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(names: &[&str], labels: Labels) -> Vec<String> {
+        of_names(names.iter().copied(), labels)
+    }
+
+    #[test]
+    fn copies_are_counted_and_those_of_other_topics_apart() {
+        let mut copies = Copies::default();
+        // Of text 1 two topics, of text 2 one, of text 3 there is one document.
+        for (text, topics) in [(1, 7), (2, 7), (1, 8), (3, 7), (1, 7), (2, 7)] {
+            copies.add(text, topics);
+        }
+        assert_eq!(copies.clone().count(), (3, 1));
+        let doubt = copies.doubt("so what").expect("something to say");
+        assert_eq!(doubt, "3 documents repeat the text of another one (1 of them with other topics): so what");
+        assert_eq!(Copies::default().doubt("so what"), None);
+    }
+
+    #[test]
+    fn names_that_look_the_same_are_named() {
+        for (one, other) in [
+            ("Sport", "sport"),
+            ("world news", "world  news"),
+            ("worldnews", "world news"),
+            ("sport", "sp\u{200b}ort"),
+            ("sport", "sport\u{feff}"),
+            ("world news", "world\u{a0}news"),
+            ("café", "cafe\u{301}"),
+            ("STRASSE", "straße"),
+        ] {
+            let doubts = of(&[one, "other", other], Labels::Single);
+            assert!(matches!(&doubts[..], [doubt] if doubt.contains(&format!("{one:?} and {other:?}"))), "{doubts:?}");
+        }
+        assert_eq!(of(&["sport", "sports", "spórt", "world_news", "world-news"], Labels::Single), Vec::<String>::new());
+    }
+
+    #[test]
+    fn names_that_are_lists_are_named() {
+        fn lists<'a>(names: &[&'a str], labels: Labels) -> Vec<&'a str> {
+            match &of(names, labels)[..] {
+                [] => Vec::new(),
+                [doubt] => names.iter().copied().filter(|name| doubt.contains(&format!("{name:?}"))).collect(),
+                more => panic!("{more:?}"),
+            }
+        }
+        for labels in [Labels::Single, Labels::Multiple] {
+            assert_eq!(lists(&["a", "b", "a,b"], labels), ["a,b"]);
+            assert_eq!(lists(&["a", "b", "c", "A; b; c"], labels), ["A; b; c"]);
+            assert_eq!(lists(&["a", "b", "a | b"], labels), ["a | b"]);
+            assert!(lists(&["Arts, Culture", "Sport"], labels).is_empty());
+            assert!(lists(&["Arts,", "Sport"], labels).is_empty());
+        }
+        assert_eq!(lists(&["a,b", "c"], Labels::Single), ["a,b"]);
+        assert_eq!(lists(&["a, b", "b, c", "d"], Labels::Single), ["a, b", "b, c"]);
+        assert_eq!(lists(&["a, b", "a"], Labels::Single), ["a, b"]);
+        assert!(lists(&["a,b", "a"], Labels::Multiple).is_empty());
+    }
+
+    #[test]
+    fn few_documents_and_topics_of_few_are_named() {
+        let topics = [("a", 396), ("b", 3), ("c", 0)];
+        let doubts = of_few("the figures", 399, topics.into_iter());
+        assert_eq!(
+            doubts,
+            [
+                "the figures rest on 399 documents: by chance alone they may be off by 5 points",
+                "topics of fewer than 10 documents, whose figures say little: b (3)",
+            ]
+        );
+        assert!(of_few("the figures", 400, [("a", 400)].into_iter()).is_empty());
+    }
+
+    #[test]
+    fn of_many_names_the_first_are_given() {
+        let names: Vec<String> = (1..=12).map(|number| number.to_string()).collect();
+        assert_eq!(listed(&names, ", "), "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, and 2 more");
+    }
+}

@@ -1,0 +1,315 @@
+//! The same articles from every format that people have them in: whatever the command, the result
+//! is the same.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+
+use serde_json::{Value, json};
+use slugline::model::artifact::WEIGHTS_FILE;
+
+use super::archive::server;
+use super::process::*;
+
+/// An article as most formats have it.
+struct Article {
+    id: String,
+    body: String,
+    topic: &'static str,
+}
+
+/// Three topics with words of their own.
+fn articles() -> Vec<Article> {
+    let topics = [("sport", "striker goal"), ("business", "shares bank"), ("world", "treaty border")];
+    (0..12)
+        .map(|number| {
+            let (topic, words) = topics[number % 3];
+            let body = format!("The {words} of day {number}, \"as it was\"; and {words} after all; once more.");
+            Article { id: format!("a-{number}"), body, topic }
+        })
+        .collect()
+}
+
+fn table(delimiter: u8, header: [&str; 3], articles: &[Article]) -> Vec<u8> {
+    let mut writer = csv::WriterBuilder::new().delimiter(delimiter).from_writer(Vec::new());
+    writer.write_record(header).expect("memory");
+    for Article { id, body, topic } in articles {
+        writer.write_record([id, body, *topic]).expect("memory");
+    }
+    writer.into_inner().expect("memory")
+}
+
+fn json_lines(fields: [&str; 3], articles: &[Article]) -> String {
+    let [id, body, topic] = fields;
+    articles
+        .iter()
+        .map(|article| json!({id: article.id, body: article.body, topic: article.topic}).to_string() + "\n")
+        .collect()
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(bytes).expect("memory");
+    encoder.finish().expect("memory")
+}
+
+/// Files that hold the same articles, by their names; fastText's format has no ids.
+fn files(articles: &[Article]) -> Vec<(&'static str, Vec<u8>)> {
+    let objects: Vec<Value> =
+        articles.iter().map(|article| json!({"id": article.id, "Content": article.body, "labels": [article.topic]})).collect();
+    let pretty = serde_json::to_vec_pretty(&objects).expect("memory");
+    let lines = json_lines(["id", "text", "label"], articles).into_bytes();
+    let front: String = articles.iter().map(|article| format!("__label__{} {}\n", article.topic, article.body)).collect();
+    let behind: String = articles.iter().map(|article| format!("{} __label__{}\n", article.body, article.topic)).collect();
+    let mut files = vec![
+        ("body.jsonl", json_lines(["id", "body", "topics"], articles).into_bytes()),
+        ("lines.json", json_lines(["ID", "article", "category"], articles).into_bytes()),
+        ("list.json", pretty.clone()),
+        ("list.jsonl", serde_json::to_vec(&objects).expect("memory")),
+        ("lines.ndjson.gz", gzip(&lines)),
+        ("lines.ndjson.zst", zstd::encode_all(&lines[..], 1).expect("memory")),
+        ("list", gzip(&pretty)),
+        ("comma.csv", table(b',', ["id", "description", "Class Index"], articles)),
+        ("semicolon.csv.gz", gzip(&table(b';', ["ID", "text", "topic"], articles))),
+        ("tab.tsv", table(b'\t', ["id", "content", "label"], articles)),
+        ("bar", table(b'|', ["id", "body", "category"], articles)),
+    ];
+    files.extend([("front.txt", front.into_bytes()), ("behind", zstd::encode_all(behind.as_bytes(), 1).expect("memory"))]);
+    files
+}
+
+fn write(directory: &Path, files: &[(&str, Vec<u8>)]) {
+    files.iter().for_each(|(name, bytes)| fs::write(directory.join(name), bytes).expect("a file"));
+}
+
+const TRAIN: [&str; 6] = ["train", "--recipe", "multinomial", "--no-documents", "--min-df", "1"];
+
+#[test]
+fn training_and_evaluation_give_the_same_from_every_format() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let files = files(&articles());
+    write(directory.path(), &files);
+    let run = |arguments: &[&str]| slugline_in(directory.path(), arguments);
+    let mut expected: Option<(Vec<u8>, Value)> = None;
+    for (name, bytes) in &files {
+        let said = run(&[&TRAIN[..], &["--input", name, "--output", "mine/1"]].concat()).succeeded();
+        assert_eq!(said.stderr, "", "{name}");
+        let weights = fs::read(directory.path().join("mine/1").join(WEIGHTS_FILE)).expect("weights");
+        // As it comes from a pipe, without a name.
+        let piped = [&TRAIN[..], &["--input", "-", "--output", "mine/2"]].concat();
+        slugline_reading(bytes, directory.path(), &piped).succeeded();
+        let from_pipe = fs::read(directory.path().join("mine/2").join(WEIGHTS_FILE)).expect("weights");
+        assert!(weights == from_pipe, "{name} from standard input");
+        let report = run(&["evaluate", "--model", "mine/1", "--input", name, "--json"]).succeeded().json();
+        let report = json!([report["documents"], report["log_loss"], report["topics"]]);
+        let (expected_weights, expected_report) = expected.get_or_insert_with(|| (weights.clone(), report.clone()));
+        assert!(weights == *expected_weights, "{name}");
+        assert_eq!(report, *expected_report, "{name}");
+    }
+}
+
+#[test]
+fn classification_answers_the_same_from_every_format() {
+    let directory = with_example_model();
+    let files = files(&articles());
+    write(directory.path(), &files);
+    let classify = ["classify", "--model", "mine/1", "--json"];
+    let answers = |text: String, field: &str| -> Vec<Value> {
+        text.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON")[field].clone()).collect()
+    };
+    let expected = slugline_in(directory.path(), &[&classify[..], &["body.jsonl"]].concat()).succeeded().stdout;
+    assert_eq!(answers(expected.clone(), "id")[11], "a-11");
+    for (name, bytes) in &files {
+        let from_file = slugline_in(directory.path(), &[&classify[..], &[name]].concat()).succeeded().stdout;
+        let from_pipe = slugline_reading(bytes, directory.path(), &[&classify[..], &["-"]].concat()).succeeded().stdout;
+        for answered in [from_file, from_pipe] {
+            assert_eq!(answers(answered, "topics"), answers(expected.clone(), "topics"), "{name}");
+        }
+    }
+    // Who has no id is called by its line.
+    let of_labels = slugline_in(directory.path(), &[&classify[..], &["front.txt"]].concat()).succeeded().stdout;
+    assert_eq!(answers(of_labels, "id")[1], "front.txt:2");
+}
+
+#[test]
+fn an_article_is_the_same_from_every_format() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (_running, url) = server(directory.path());
+    let ask = |arguments: &[&str]| slugline_in(directory.path(), &[arguments, &["--server", &url]].concat());
+    let object = json!({
+        "id": "ferry-1", "title": "Ferry runs aground", "body": "Fog closed the port.", "date": "2026-11-23",
+        "publisher": "Reuters", "language": "en", "labels": {"desk": "world", "place": "Aarhus"},
+    });
+    let with_columns = "id,title,body,date,publisher,language_code,labels.desk,labels.place\n\
+                        ferry-1,Ferry runs aground,Fog closed the port.,2026-11-23,Reuters,en,world,Aarhus\n";
+    let with_pairs = "id\tHeadline\tText\tpubDate\tsource\tlang\tlabels\n\
+                      ferry-1\tFerry runs aground\tFog closed the port.\t2026-11-23T00:00:00Z\tReuters\ten\tdesk=world;place=Aarhus\n";
+    let with_object = "ID;headline;content;published_at;source;language;labels\nferry-1;Ferry runs aground;Fog closed the port.;\
+                       2026-11-23;Reuters;en;\"{\"\"desk\"\": \"\"world\"\", \"\"place\"\": \"\"Aarhus\"\"}\"\n";
+    let files = [
+        ("a.jsonl", object.to_string().into_bytes()),
+        ("a.ndjson.gz", gzip(object.to_string().as_bytes())),
+        ("a.json", serde_json::to_vec_pretty(&[&object]).expect("memory")),
+        ("request.json", serde_json::to_vec_pretty(&json!({"article": object})).expect("memory")),
+        ("a.csv", with_columns.as_bytes().to_vec()),
+        ("a.tsv.zst", zstd::encode_all(with_pairs.as_bytes(), 1).expect("memory")),
+        ("semicolons.csv", with_object.as_bytes().to_vec()),
+    ];
+    write(directory.path(), &files);
+    let mut expected = None;
+    for (name, _) in &files {
+        let said = ask(&["articles", "import", "--input", name]).succeeded();
+        assert_eq!(said.stderr, "", "{name}");
+        let stored = ask(&["articles", "get", "ferry-1"]).succeeded().json();
+        assert_eq!(stored["publish_time"], "2026-11-23T00:00:00Z", "{name}");
+        assert_eq!((&stored["source"], &stored["language_code"]), (&json!("Reuters"), &json!("en")), "{name}");
+        assert_eq!(stored["labels"], object["labels"], "{name}");
+        assert_eq!(stored, *expected.get_or_insert_with(|| stored.clone()), "{name}");
+        let found = ask(&["similar", name, "--since", "2026-01-01", "--json"]).succeeded().json();
+        assert_eq!((&found["article"]["id"], found["similarity"].as_f64() > Some(0.99)), (&json!("ferry-1"), true), "{name}");
+        ask(&["articles", "put", "--id", "copy", name]).succeeded();
+        assert_eq!(ask(&["articles", "get", "copy"]).succeeded().json()["body"], "Fog closed the port.", "{name}");
+        ask(&["articles", "delete", "copy"]).succeeded();
+    }
+    fs::write(directory.path().join("a.txt.gz"), gzip(b"Ferry runs aground\n\nFog closed the port.")).expect("a file");
+    assert_eq!(ask(&["similar", "a.txt.gz", "--json"]).succeeded().json()["article"]["id"], "ferry-1");
+    fs::write(directory.path().join("two.jsonl"), format!("{object}\n\n{object}\n")).expect("a file");
+    ask(&["similar", "two.jsonl"]).failed(1, "two.jsonl:3: there is more than one article");
+    // What a format, or the archive, cannot say is said.
+    for (name, text) in [
+        ("labels.jsonl", "{\"id\": \"b\", \"title\": \"Fog\", \"labels\": [\"weather\"]}\n"),
+        ("labels.csv", "id,title,labels\nb,Fog,weather\n"),
+    ] {
+        fs::write(directory.path().join(name), text).expect("a file");
+        let said = ask(&["articles", "import", "--input", name]).succeeded();
+        assert!(said.stderr.contains("\"labels\" is neither an object nor KEY=VALUE"), "{name}: {}", said.stderr);
+    }
+    fs::write(directory.path().join("a.txt"), "__label__a Fog closed the port.\n").expect("a file");
+    ask(&["articles", "import", "--input", "a.txt"]).failed(1, "a.txt:1: the article has no id: fastText's format has none");
+}
+
+#[test]
+fn labels_never_become_words() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let lines: String = articles()
+        .iter()
+        .map(|article| format!("__label__{0} {1} __label__tag{0}\nbefore __label__{0} {1}\n", article.topic, article.body))
+        .collect();
+    fs::write(directory.path().join("both.txt"), &lines).expect("a file");
+    let run = |arguments: &[&str]| slugline_in(directory.path(), arguments).succeeded();
+    run(&["train", "--input", "both.txt", "--output", "both/1", "--multi-label"]);
+    let model = run(&["model", "show", "both/1", "--json", "--terms", "10000"]).json();
+    let topics: Vec<&str> =
+        model["strongest_terms"].as_array().expect("a list").iter().filter_map(|topic| topic["topic"].as_str()).collect();
+    assert_eq!(topics, ["business", "sport", "tagbusiness", "tagsport", "tagworld", "world"]);
+    assert!(!model["strongest_terms"].to_string().contains("__label__"), "{model}");
+    fs::write(directory.path().join("plain.txt"), lines.replace("__label__", "un")).expect("a file");
+    slugline_in(directory.path(), &["train", "--input", "plain.txt", "--output", "plain/1"])
+        .failed(1, "plain.txt:1: the first line names no column of text");
+}
+
+#[test]
+fn what_is_not_taken_is_said_and_can_be_named() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = |name: &str, text: &str| fs::write(directory.path().join(name), text).expect("a file");
+    let train = |more: &[&str]| slugline_in(directory.path(), &[&TRAIN[..], &["--output", "mine/1"], more].concat());
+    let rows = "a goal;Many words on a striker;sport\na bank;Many words on shares;business\n".repeat(3);
+    file("a.csv", &format!("title;summary;klass\n{rows}"));
+    file("two.csv", &format!("text;content;label\n{rows}"));
+    let line = |body: &str, topic: &str| json!({"kicker": "a", "summary": body, "klass": topic}).to_string() + "\n";
+    file("a.jsonl", &(line("Many words on a striker", "sport") + &line("Many words on shares", "business")).repeat(2));
+
+    let said = train(&["--input", "a.csv", "--topics-field", "klass"]).succeeded();
+    assert_eq!(said.stderr.matches("could be text").count(), 1, "{}", said.stderr);
+    assert!(said.stderr.starts_with("warning: a.csv: \"summary\" could be text, and is not used: "), "{}", said.stderr);
+    let all = ["--topics-field", "klass", "--body-field", "Summary"];
+    for (file, field) in [("a.csv", "title"), ("a.jsonl", "kicker")] {
+        let said = train(&[&["--input", file, "--title-field", field], &all[..]].concat()).succeeded();
+        assert_eq!(said.stderr, "", "{file}");
+    }
+    train(&["--input", "a.csv"]).failed(
+        1,
+        "a.csv:2: the document has no topic to learn: its fields are \"title\", \"summary\", \"klass\"; --topics-field",
+    );
+    train(&["--input", "a.jsonl"]).failed(1, "a.jsonl:1: the document has neither a title nor a body: its fields are \"kicker\", \"klass\", \"summary\"; --title-field");
+    train(&["--input", "two.csv"])
+        .failed(1, "two.csv:1: \"text\" and \"content\" could both be the body: choose one with --body-field");
+    train(&["--input", "two.csv", "--body-field", "content"]).succeeded();
+    train(&["--input", "a.csv", "--body-field", "words"]).failed(1, "a.csv:1: --body-field: there is no column \"words\"");
+    train(&["--input", "a.jsonl", "--body-field", "words"]).failed(1, "none of the first records has a field \"words\"");
+    train(&["--input", "two.csv", "--body-field", "text", "--delimiter", ","])
+        .failed(1, "the header has \"text;content;label\"");
+    train(&["--input", "a.csv", "--delimiter", "ab"]).failed(2, "--delimiter");
+    train(&["--input", "a.csv", "--body-field", "x", "--title-field", "x"]).failed(2, "the same field");
+}
+
+#[test]
+fn a_bad_line_is_named_as_an_editor_counts_it() {
+    let directory = with_example_model();
+    let good = "{\"id\": 1, \"title\": \"Goal\", \"topics\": \"sport\"}";
+    let object = "\n{\n\"title\": \"Goal\",\n\n\"topics\": \"sport\"}";
+    let bad = "{\"title\": 3}";
+    let files = [
+        ("a.jsonl", format!("\n\n{good}\n\n{bad}\n"), 5),
+        ("a.jsonl.gz", format!("{good}\r\n\r\n \r\n{bad}\r\n"), 4),
+        ("a.json", format!("[{object},{object},\n\n{bad}]"), 11),
+        ("a.csv", "title,topics\n\n\"two\n\nlines\",sport\n\n\nalone\n".to_owned(), 8),
+        ("a.tsv", "title\ttopics\r\n\r\n\"two\r\nlines\"\tsport\r\n\r\nalone\r\n".to_owned(), 6),
+        ("a.ft", "__label__sport goal\n\n\n__label__sport\n".to_owned(), 4),
+    ];
+    for (name, text, line) in files {
+        let bytes = if name.ends_with(".gz") { gzip(text.as_bytes()) } else { text.into_bytes() };
+        fs::write(directory.path().join(name), bytes).expect("a file");
+        for arguments in [
+            &["train", "--output", "other/1", "--input"][..],
+            &["evaluate", "--model", "mine/1", "--input"],
+            &["classify", "--model", "mine/1"],
+        ] {
+            let ended = slugline_in(directory.path(), &[arguments, &[name]].concat());
+            assert_eq!(ended.status.code(), Some(1), "{name}");
+            assert!(ended.stderr.contains(&format!("{name}:{line}: ")), "{name}: {}", ended.stderr);
+        }
+    }
+}
+
+#[test]
+fn nothing_behind_a_bad_line_is_done() {
+    let directory = with_example_model();
+    let line = |id: &str| format!("{{\"id\": \"{id}\", \"title\": \"Goal\"}}\n");
+    let lines = line("first") + "oops\n" + &line("last");
+    fs::write(directory.path().join("a.jsonl"), lines).expect("a file");
+    let classified = slugline_in(directory.path(), &["classify", "--model", "mine/1", "--json", "a.jsonl"]);
+    assert!(classified.stdout.contains("first") && !classified.stdout.contains("last"), "{}", classified.stdout);
+    let (_running, url) = server(directory.path());
+    let import = ["articles", "import", "--server", &url, "--input", "a.jsonl"];
+    slugline_in(directory.path(), &import).failed(1, "the import ended early, with 1 article stored: a.jsonl:2: ");
+    let listed = slugline_in(directory.path(), &["articles", "list", "--server", &url]).succeeded().stdout;
+    assert_eq!(listed, "first  Goal\n");
+}
+
+#[test]
+fn no_error_repeats_the_input() {
+    let directory = with_example_model();
+    let long = "word ".repeat(100_000);
+    for (name, text) in [
+        ("list.jsonl", format!("[[\"{long}\"]]")),
+        ("string.jsonl", format!("\"{long}\"\n")),
+        ("topic.jsonl", json!({"title": "a", "topics": [long]}).to_string()),
+        ("topic.csv", format!("title,topics\na,{long}\n")),
+        ("header.csv", format!("{long},b\n1,2\n")),
+        ("packed.csv.bz2", format!("BZh91AY&SY{long}")),
+        ("utf16.csv", "t\0i\0t\0l\0e\0,\0t\0o\0p\0i\0c\0\n\0".to_owned()),
+        ("cut.json", format!("[{{\"title\": \"{long}")),
+        ("date.jsonl", json!({"id": 1, "title": "a", "date": long}).to_string()),
+    ] {
+        fs::write(directory.path().join(name), text).expect("a file");
+        let ended = if name == "date.jsonl" {
+            let (_running, url) = server(directory.path());
+            slugline_in(directory.path(), &["articles", "import", "--server", &url, "--input", name])
+        } else {
+            slugline_in(directory.path(), &["train", "--input", name, "--output", "other/1"])
+        };
+        assert_eq!((ended.status.code(), ended.stderr.lines().count()), (Some(1), 1), "{name}: {}", ended.stderr);
+        assert!(ended.stderr.len() < 1_000, "{name}: {} bytes", ended.stderr.len());
+    }
+}

@@ -1,0 +1,158 @@
+//! The embedded archive and its place: who may write there, and what happens when it is no longer there.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+
+use slugline::index::{
+    ArchiveOptions, Condition, EmbeddedArchive, IndexError, OpenArchiveError, SimilarityIndex as _, WriteOutcome,
+};
+
+use super::{article, id, put};
+
+fn open(path: &Path) -> Result<EmbeddedArchive, OpenArchiveError> {
+    EmbeddedArchive::open(path, ArchiveOptions::default())
+}
+
+/// Puts an article, and says what became of it.
+fn write(archive: &EmbeddedArchive, name: &str) -> Result<Vec<WriteOutcome>, IndexError> {
+    let (sender, outcome) = mpsc::channel();
+    let done = Box::new(move |stored| sender.send(stored).expect("it is waited for"));
+    archive.write(vec![put(article(name, "Volcano erupts", ""))], done).expect("nothing else is waiting");
+    outcome.recv().expect("an answer")
+}
+
+fn place() -> (tempfile::TempDir, PathBuf) {
+    let base = tempfile::tempdir().expect("a directory");
+    let path = base.path().join("archive");
+    (base, path)
+}
+
+#[test]
+fn an_archive_that_is_yet_to_be_made_has_one_owner() {
+    let (_base, path) = place();
+    let first = open(&path).expect("nobody has it");
+    assert_eq!(first.condition(), Condition::Ready);
+    assert!(matches!(open(&path), Err(OpenArchiveError::InUse { .. })));
+    write(&first, "a").expect("room");
+    assert!(matches!(open(&path), Err(OpenArchiveError::InUse { .. })));
+    drop(first);
+    assert!(open(&path).expect("nobody has it any more").get(&id("a")).expect("readable").is_some());
+}
+
+#[test]
+fn an_archive_without_a_write_leaves_nothing_behind() {
+    let (_base, path) = place();
+    drop(open(&path).expect("nobody has it"));
+    assert!(!path.exists());
+}
+
+#[test]
+fn a_directory_of_something_else_is_left_as_it_is() {
+    let (_base, path) = place();
+    fs::create_dir(&path).expect("room");
+    fs::write(path.join("thesis.txt"), "years of work").expect("room");
+    assert!(matches!(open(&path), Err(OpenArchiveError::NotAnArchive { .. })));
+    assert_eq!(fs::read_dir(&path).expect("a listing").count(), 1);
+}
+
+/// What may happen to the directory of an archive that is open, by name.
+type Mishap = (&'static str, fn(&Path));
+
+const MISHAPS: &[Mishap] = &[
+    ("the directory is removed", |path| fs::remove_dir_all(path).expect("it is there")),
+    ("the directory is moved", |path| fs::rename(path, path.with_extension("moved")).expect("it is there")),
+    ("the directory is replaced by an empty one", |path| {
+        fs::rename(path, path.with_extension("moved")).expect("it is there");
+        fs::create_dir(path).expect("room");
+    }),
+    ("the directory is replaced by another archive", |path| {
+        fs::rename(path, path.with_extension("moved")).expect("it is there");
+        let other = open(path).expect("nobody has it");
+        write(&other, "other").expect("room");
+    }),
+    ("a file takes its place", |path| {
+        fs::remove_dir_all(path).expect("it is there");
+        fs::write(path, "").expect("room");
+    }),
+    ("all files are removed", |path| {
+        for entry in fs::read_dir(path).expect("a listing") {
+            let entry = entry.expect("an entry");
+            if entry.file_type().expect("a type").is_file() {
+                fs::remove_file(entry.path()).expect("it is there");
+            }
+        }
+    }),
+    ("the lock is removed", |path| fs::remove_file(path.join("lock")).expect("it is there")),
+];
+
+fn refuses(archive: &EmbeddedArchive, name: &str) {
+    for attempt in ["b", "c"] {
+        let refused = write(archive, attempt);
+        assert!(matches!(refused, Err(IndexError::ReadOnly { .. })), "{name}: {refused:?}");
+    }
+    assert!(matches!(archive.condition(), Condition::ReadOnly(_)), "{name}");
+    assert!(archive.fold().is_err(), "{name}");
+}
+
+#[test]
+fn nothing_is_acknowledged_where_the_next_start_does_not_look() {
+    for (name, mishap) in MISHAPS {
+        let (_base, path) = place();
+        let archive = open(&path).expect("nobody has it");
+        write(&archive, "a").expect("room");
+        mishap(&path);
+        refuses(&archive, name);
+    }
+}
+
+#[test]
+fn nor_before_the_first_write_of_this_start_or_of_all() {
+    for is_made in [true, false] {
+        for (name, mishap) in MISHAPS {
+            let (_base, path) = place();
+            if is_made {
+                write(&open(&path).expect("nobody has it"), "a").expect("room");
+            }
+            let archive = open(&path).expect("nobody has it");
+            mishap(&path);
+            refuses(&archive, name);
+        }
+    }
+}
+
+#[test]
+fn a_journal_that_is_removed_or_replaced_takes_no_more() {
+    let mishaps: [Mishap; 2] = [
+        ("removed", |journal| fs::remove_file(journal).expect("it is there")),
+        ("replaced by a copy", |journal| {
+            let content = fs::read(journal).expect("it is there");
+            fs::remove_file(journal).expect("it is there");
+            fs::write(journal, content).expect("room");
+        }),
+    ];
+    for (name, mishap) in mishaps {
+        let (_base, path) = place();
+        let archive = open(&path).expect("nobody has it");
+        write(&archive, "a").expect("room");
+        mishap(&path.join("journal-000000000001"));
+        refuses(&archive, name);
+    }
+}
+
+#[test]
+fn whoever_took_the_place_meanwhile_is_not_disturbed() {
+    let (_base, path) = place();
+    let first = open(&path).expect("nobody has it");
+    write(&first, "a").expect("room");
+    fs::remove_file(path.join("lock")).expect("it is there");
+    let second = open(&path).expect("nobody is seen to have it");
+    write(&second, "b").expect("room");
+    assert!(matches!(write(&first, "c"), Err(IndexError::ReadOnly { .. })));
+    write(&second, "d").expect("room");
+    drop(first);
+    write(&second, "e").expect("room");
+    drop(second);
+    let report = EmbeddedArchive::verify(&path).expect("nobody has it");
+    assert_eq!((report.good_articles, report.damage), (4, Vec::<String>::new()));
+}
