@@ -201,6 +201,8 @@ pub struct Limits {
     pub watches: usize,
     /// The same of one connection.
     pub watches_per_connection: usize,
+    /// The largest message of an answer, in bytes.
+    pub answer_bytes: usize,
     /// How long the server waits for its callers.
     pub timeouts: Timeouts,
 }
@@ -257,6 +259,9 @@ impl Limits {
     /// A page of articles ends with the one that takes its text to so many bytes: with one of the longest at its end, and their
     /// labels, a page of the default size still is what clients take by default, 4 MiB.
     pub const PAGE_BYTES: usize = 1 << 20;
+    /// The most that [`Limits::answer_bytes`] may be: what clients take by default, 4 MiB, less 4
+    /// KiB for those that count what stands around a message.
+    pub const ANSWER_BYTES: usize = (4 << 20) - (4 << 10);
     /// The most that [`Limits::article_bytes`] may be.
     pub const ARTICLE_BYTES: usize = 2 << 20;
     /// The most that [`Limits::request_id_bytes`] may be.
@@ -273,6 +278,7 @@ impl Limits {
             request_id_bytes: self.request_id_bytes.min(Self::REQUEST_ID_BYTES),
             batch_articles: self.batch_articles.min(Self::BATCH_ARTICLES),
             article_labels: self.article_labels.min(Self::ARTICLE_LABELS),
+            answer_bytes: self.answer_bytes.min(Self::ANSWER_BYTES),
             ..self
         }
     }
@@ -297,6 +303,7 @@ impl Default for Limits {
             connections: 4_096,
             watches: 1_024,
             watches_per_connection: 16,
+            answer_bytes: Self::ANSWER_BYTES,
             timeouts: Timeouts::default(),
         }
     }

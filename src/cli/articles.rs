@@ -170,7 +170,8 @@ fn put(arguments: PutArguments) -> anyhow::Result<()> {
 fn get(server: &Server, id: String) -> anyhow::Result<()> {
     let remote = Remote::connect(&server.server)?;
     let mut client = ArticleServiceClient::new(remote.channel());
-    let found = remote.ask(async || client.get_article(pb::GetArticleRequest { id: id.clone() }).await)?;
+    let found =
+        remote.ask(async || client.get_article(pb::GetArticleRequest { id: id.clone(), ..Default::default() }).await)?;
     let article = found.article.context("the server sent no article")?;
     print_json(&Line::from(article))
 }
@@ -180,7 +181,9 @@ fn list(server: &Server, filter: FilterArguments, limit: usize, json: bool) -> a
     let mut client = ArticleServiceClient::new(remote.channel()).max_decoding_message_size(MAX_ANSWER_BYTES);
     let mut rest = if limit == 0 { usize::MAX } else { limit };
     let filter = Some(pb::ArticleFilter::from(filter)).filter(|filter| *filter != pb::ArticleFilter::default());
-    let mut request = pb::ListArticlesRequest { filter, ..pb::ListArticlesRequest::default() };
+    // A body's first line stands for a headline that is not there.
+    let view = pb::ArticleView::Full.into();
+    let mut request = pb::ListArticlesRequest { filter, view, ..pb::ListArticlesRequest::default() };
     let (mut is_damaged, mut is_found) = (false, false);
     loop {
         request.page_size = i32::try_from(rest).unwrap_or(i32::MAX);

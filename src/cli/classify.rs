@@ -15,7 +15,7 @@ use crate::article::{ArticleText, Limits};
 use crate::corpus::{self, Document, Input, Progress, for_each_document};
 use crate::grpc::pb;
 use crate::grpc::server::client::ClassificationServiceClient;
-use crate::service::{ClassifyOptions, ClassifyQuery, ModelEntry, ModelSet, ModelSource, ModelState, classify};
+use crate::service::{ClassifyQuery, ModelEntry, ModelSet, ModelSource, ModelState, RequestedOptions, classify};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -54,6 +54,12 @@ pub(super) struct Arguments {
     /// Show the words that decided, and where they stand in title and body, in code points
     #[arg(long)]
     explain: bool,
+    /// With --explain, show at most this many words a topic; 0 shows as many as there may be, 20
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    max_evidence_terms: u16,
+    /// With --explain, show at most this many places a word; 0 shows none [default: 20]
+    #[arg(long, value_name = "N")]
+    max_evidence_spans: Option<u16>,
     /// Show at most this many topics; 0 shows all
     #[arg(long, default_value_t = 3, value_name = "N")]
     max_topics: u16,
@@ -143,8 +149,14 @@ impl Classifier {
     fn ask(&mut self, text: ArticleText<'_>, arguments: &Arguments) -> anyhow::Result<pb::ClassifyResponse> {
         match self {
             Self::Local(entry) => {
-                let options = ClassifyOptions::checked(arguments.max_topics.into(), 0.0, arguments.explain)?;
-                let query = ClassifyQuery { text, language_code: "", options };
+                let options = RequestedOptions {
+                    max_topics: arguments.max_topics.into(),
+                    min_probability: 0.0,
+                    explain: arguments.explain,
+                    max_evidence_terms: arguments.max_evidence_terms.into(),
+                    max_evidence_spans: arguments.max_evidence_spans.map(Into::into),
+                };
+                let query = ClassifyQuery { text, language_code: "", options: options.checked()? };
                 Ok(classify(entry, &query, &Limits::default(), "article")?.into())
             }
             Self::Remote(remote, model) => {
@@ -156,6 +168,8 @@ impl Classifier {
                     }),
                     max_topics: arguments.max_topics.into(),
                     explain: arguments.explain,
+                    max_evidence_terms: arguments.max_evidence_terms.into(),
+                    max_evidence_spans: arguments.max_evidence_spans.map(Into::into),
                     model: model.clone(),
                     ..pb::ClassifyRequest::default()
                 };
@@ -325,12 +339,16 @@ fn table(out: &mut dyn Write, id: &str, answer: &pb::ClassifyResponse, decision:
         )?;
         for part in &topic.evidence {
             let times = if part.count == 1 { String::new() } else { format!("  x{}", part.count) };
-            writeln!(out, "      {:+.3}  {}{times}  ({})", part.weight, printable(&part.term), places(&part.spans))?;
+            let places = if part.spans.is_empty() { String::new() } else { format!("  ({})", places(&part.spans)) };
+            writeln!(out, "      {:+.3}  {}{times}{places}", part.weight, printable(&part.term))?;
         }
         if !topic.evidence.is_empty() {
             writeln!(out, "      {:+.3}  (all other terms)", topic.other_evidence_weight)?;
             writeln!(out, "      {:+.3}  (before any word)", topic.bias)?;
         }
+    }
+    if answer.decision() == pb::Decision::UnknownText {
+        writeln!(out, "  note: too little of the text is known; the topics are as likely as before any word is read")?;
     }
     for warning in &answer.warnings {
         writeln!(out, "  note: {}", printable(&warning.message))?;

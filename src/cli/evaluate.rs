@@ -112,7 +112,7 @@ impl Worker {
         }
         self.copies.add(fingerprint(&document.text()), fingerprint(&sorted(&truth)));
         let predicted = self.evaluation.add(scores.probabilities, &truth, scores.decision);
-        let assigned = model.assigned(scores.probabilities);
+        let assigned = scores.assigned(model);
         self.evaluation.add_assigned(&assigned, &truth);
         self.levels.add(scores.probabilities, &assigned, document.topics.iter().map(AsRef::as_ref));
         if scores.decision != Decision::UnknownText && !truth.contains(&predicted) {

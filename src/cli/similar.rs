@@ -91,6 +91,8 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
         (None, None) => return Err(super::Usage("--id or FILE is required".to_owned()).into()),
     };
     let mut request = pb::FindSimilarArticlesRequest {
+        // A body's first line stands for a headline that is not there.
+        view: pb::ArticleView::Full.into(),
         source: Some(source),
         filter: Some(arguments.filter.into()),
         min_similarity: arguments.min_similarity,

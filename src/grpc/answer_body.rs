@@ -11,6 +11,7 @@ use tonic::body::Body as TonicBody;
 
 use super::budget::CALL_BYTES;
 use super::call::{Call, Charge};
+use super::deflate::Deflate;
 use super::status;
 
 /// The largest piece of an answer: what h2 may hold of a stream whose window is shut.
@@ -29,6 +30,8 @@ pub(super) struct AnswerBody {
     inner: TonicBody,
     call: Arc<Call>,
     rest: Bytes,
+    /// None where the caller takes messages as they are.
+    deflate: Option<Deflate>,
     /// For the whole message: the pieces of it share its memory.
     charge: Option<Arc<Charge>>,
     trailers: Option<Frame<Piece>>,
@@ -37,10 +40,10 @@ pub(super) struct AnswerBody {
 }
 
 impl AnswerBody {
-    /// The body of a call's answer.
-    pub(super) fn new(inner: TonicBody, call: Arc<Call>) -> Self {
-        let rest = Bytes::new();
-        Self { inner, call, rest, charge: None, trailers: None, is_in_pieces: false, has_ended: false }
+    /// The body of a call's answer, for a caller who takes gzip or does not.
+    pub(super) fn new(inner: TonicBody, call: Arc<Call>, is_gzip: bool) -> Self {
+        let (rest, deflate) = (Bytes::new(), is_gzip.then(Deflate::default));
+        Self { inner, call, rest, deflate, charge: None, trailers: None, is_in_pieces: false, has_ended: false }
     }
 
     fn next_piece(&mut self) -> Frame<Piece> {
@@ -54,20 +57,24 @@ impl AnswerBody {
         Frame::data(piece)
     }
 
-    /// Takes a message, if there is room for it. The buffer that it was encoded into may be twice its size.
-    fn take(&mut self, message: Bytes) -> Frame<Piece> {
+    /// Takes a message, if there is room for it. The buffer that it was encoded into may be twice
+    /// its size: or that, and what it is compressed to. None where it has yet to be compressed.
+    fn take(&mut self, message: Bytes) -> Option<Frame<Piece>> {
         if message.len() > CALL_BYTES / 2 {
             match self.call.charge(message.len() * 2) {
                 Ok(charge) => self.charge = Some(Arc::new(charge)),
                 Err(_) => {
                     self.inner = TonicBody::empty();
                     self.has_ended = true;
-                    return Frame::trailers(status::trailers(&status::budget_exhausted()));
+                    return Some(Frame::trailers(status::trailers(&status::budget_exhausted())));
                 }
             }
         }
-        self.rest = message;
-        self.next_piece()
+        self.rest = match &mut self.deflate {
+            Some(deflate) => deflate.take(message, &self.call)?,
+            None => message,
+        };
+        Some(self.next_piece())
     }
 }
 
@@ -77,6 +84,11 @@ impl Body for AnswerBody {
 
     fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Piece>, Status>>> {
         let body = self.get_mut();
+        if let Some(deflate) = &mut body.deflate
+            && let Some(message) = ready!(deflate.poll(context))
+        {
+            body.rest = message;
+        }
         if !body.rest.is_empty() {
             return Poll::Ready(Some(Ok(body.next_piece())));
         }
@@ -87,7 +99,11 @@ impl Body for AnswerBody {
             body.call.is_asked_for_more();
             let Some(frame) = ready!(Pin::new(&mut body.inner).poll_frame(context)?) else { return Poll::Ready(None) };
             match frame.into_data() {
-                Ok(message) => return Poll::Ready(Some(Ok(body.take(message)))),
+                Ok(message) => match body.take(message) {
+                    Some(frame) => return Poll::Ready(Some(Ok(frame))),
+                    // It is polled at once, to be woken.
+                    None => return Pin::new(body).poll_frame(context),
+                },
                 Err(frame) => {
                     let Ok(trailers) = frame.into_trailers() else { return Poll::Ready(None) };
                     body.trailers = Some(Frame::trailers(trailers));
@@ -102,7 +118,9 @@ impl Body for AnswerBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.has_ended || (self.rest.is_empty() && self.trailers.is_none() && self.inner.is_end_stream())
+        let has_more =
+            !self.rest.is_empty() || self.trailers.is_some() || self.deflate.as_ref().is_some_and(Deflate::is_at_work);
+        self.has_ended || (!has_more && self.inner.is_end_stream())
     }
 }
 

@@ -4,12 +4,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
+use prost::Message;
 use tokio::sync::{Semaphore, watch};
 
 use super::health::Phase;
 use crate::article::Limits;
 use crate::index::SimilarityIndex;
-use crate::service::{Admission, Models, ServiceError};
+use crate::service::{Admission, FieldViolation, Models, ServiceError};
 
 /// What the services share.
 #[derive(Debug)]
@@ -64,6 +65,21 @@ impl App {
     pub(super) fn open(&self, archive: Arc<dyn SimilarityIndex>) {
         // Nothing else sets it.
         let _ = self.archive.set(archive);
+    }
+
+    /// Checks that an answer is not too large. `field` is what the error names, and `what` says
+    /// what helps: "lower page_size".
+    pub(super) fn check_answer(&self, answer: &impl Message, field: &'static str, what: &str) -> Result<(), ServiceError> {
+        let size = answer.encoded_len();
+        if size <= self.limits.answer_bytes { Ok(()) } else { Err(self.answer_too_large(size, field, what)) }
+    }
+
+    /// The error for an answer that has so many bytes, or more.
+    pub(super) fn answer_too_large(&self, size: usize, field: &'static str, what: &str) -> ServiceError {
+        let limit = self.limits.answer_bytes;
+        let description = format!("the answer would have {size} bytes or more, over the limit of {limit}: {what}");
+        let values = vec![("size", size.to_string()), ("limit", limit.to_string())];
+        ServiceError::Invalid(FieldViolation { values, ..FieldViolation::new(field, "ANSWER_TOO_LARGE", description) })
     }
 
     /// Where the server is in its life.

@@ -11,10 +11,18 @@ use super::layers::Deadline;
 use super::page_token::{Binding, not_ours};
 use super::pb::article_service_server::ArticleService;
 use super::server::App;
+use super::view::{self, View};
 use super::writes::{done, precondition, submit};
 use super::{archived, pb, status};
-use crate::index::{ArchivedArticle, ArticleId, Precondition, Write, WriteOutcome};
-use crate::service::{ArticleDraft, FieldViolation, ListRequest, ServiceError, admit, admit_all, article_id, list_articles};
+use crate::index::{ArchivedArticle, ArticleId, ListQuery, Precondition, Write, WriteOutcome};
+use crate::service::{
+    ArticleDraft, FieldViolation, ListRequest, ServiceError, Violations, admit, admit_all, article_id, checked_list,
+};
+
+/// The most that the error takes which says what became of a write: it repeats an id three times.
+const OUTCOME_ERROR_BYTES: usize = 2_048;
+/// The most that a result takes besides what it holds: two numbers, and two lengths.
+const FRAME_BYTES: usize = 2 * (1 + 4);
 
 /// Adapts the use cases of the archive.
 #[derive(Debug, Clone)]
@@ -117,14 +125,15 @@ impl App {
         self.check_ready()?;
         let index = self.archive()?;
         let mut article = request.article.ok_or_else(|| missing("article"))?;
-        let condition = precondition(request.create_only, std::mem::take(&mut article.etag), "article")?;
+        let condition = precondition(request.create_only, std::mem::take(&mut article.etag), "article");
         let draft: ArticleDraft = article.into();
         let app = Arc::clone(self);
         let place = large_work(draft.title.len() + draft.body.len(), 1).await;
         let is_large = place.is_some();
         let work = move || {
             let _place = place;
-            let article = app.models.with(|set| admit(set.default_entry(), draft, &app.limits, "article"))?;
+            let article = app.models.with(|set| admit(set.default_entry(), draft, &app.limits, "article"));
+            let (article, condition) = together(article, condition)?;
             let submitted = submit(&*index, vec![Write::put(article.clone()).only_if(condition)])?;
             Ok::<_, ServiceError>((article, submitted))
         };
@@ -151,7 +160,9 @@ impl App {
             let threads = thread::available_parallelism().map_or(1, usize::from);
             let admitted = app.models.with(|set| admit_all(set.default_entry(), drafts, &app.limits, path, threads, &flag))?;
             let admitted = admitted.into_iter().zip(conditions);
-            let admitted: Vec<_> = admitted.map(|(article, condition)| Ok((article?, condition?))).collect();
+            let admitted: Vec<_> = admitted.map(|(article, condition)| together(article, condition)).collect();
+            // Before anything is stored: what was stored is acknowledged, and not refused.
+            app.check_puts(&admitted)?;
             let writes = admitted.iter().flatten();
             let writes = writes.map(|(article, condition)| Write::put(article.clone()).only_if(condition.clone()));
             let submitted = submit(&*index, writes.collect())?;
@@ -171,13 +182,27 @@ impl App {
         Ok(pb::BatchPutArticlesResponse { results: results.collect() })
     }
 
+    /// Checks that the answer to these puts is not too large, whatever becomes of them.
+    fn check_puts(&self, admitted: &[Result<(ArchivedArticle, Precondition), ServiceError>]) -> Result<(), ServiceError> {
+        let size = |article: &Result<(ArchivedArticle, Precondition), ServiceError>| match article {
+            Ok((article, _)) => OUTCOME_ERROR_BYTES.max(stored(article, WriteOutcome::Created).encoded_len()),
+            Err(error) => status::message(error.clone()).encoded_len(),
+        };
+        let size = admitted.iter().map(|article| FRAME_BYTES + size(article)).sum();
+        if size <= self.limits.answer_bytes {
+            return Ok(());
+        }
+        Err(self.answer_too_large(size, "articles", "send fewer articles"))
+    }
+
     async fn get_article(self: &Arc<Self>, request: pb::GetArticleRequest) -> Result<pb::GetArticleResponse, ServiceError> {
         self.check_ready()?;
         let index = self.archive()?;
-        let id = article_id(&request.id, "id")?;
+        let (id, view) = together(article_id(&request.id, "id"), View::requested(request.view, View::Full))?;
         let found = off_the_workers(move || Ok::<_, ServiceError>(index.get(&id)?)).await??;
         let article = found.ok_or(ServiceError::ArticleNotFound { id: request.id })?;
-        Ok(pb::GetArticleResponse { article: Some(article.into()) })
+        // The longest article fits into an answer.
+        Ok(pb::GetArticleResponse { article: Some(view.of(article)) })
     }
 
     async fn list_articles(
@@ -191,20 +216,27 @@ impl App {
         let permit = request.filter.as_ref().map(|_| self.searches.enter()).transpose()?;
         let bound = pb::ListArticlesRequest { filter: request.filter.clone(), ..pb::ListArticlesRequest::default() };
         let binding = Binding::new("slugline.v1.ListArticles", &bound.encode_to_vec());
-        let after: Option<ArticleId> = match binding.start(&request.page_token)? {
-            None => None,
-            Some(start) => Some(String::from_utf8(start).ok().and_then(|id| id.parse().ok()).ok_or_else(not_ours)?),
-        };
+        let id = |start| String::from_utf8(start).ok().and_then(|id| id.parse().ok()).ok_or_else(not_ours);
+        let after = binding.start(&request.page_token).and_then(|start| start.map(id).transpose());
+        let view = View::requested(request.view, View::Basic);
         let filter = request.filter.unwrap_or_default().into();
-        let request = ListRequest { filter, page_size: request.page_size, after, deadline };
+        let request = ListRequest { filter, page_size: request.page_size, deadline };
         let app = Arc::clone(self);
         off_the_workers(move || {
             let _permit = permit;
-            let page = app.models.with(|set| list_articles(&*index, set, request))?;
-            let next = page.last.filter(|_| page.is_more);
+            let query = app.models.with(|set| checked_list(&*index, set, request));
+            let mut violations = Violations::default();
+            violations.note(&query);
+            violations.note(&after);
+            violations.note(&view);
+            violations.finish()?;
+            let (query, after, view) = (query?, after?, view?);
+            let read =
+                |after: Option<&ArticleId>, count| index.list(&ListQuery { after: after.cloned(), count, ..query.clone() });
+            let page = view::page(view, query.count, after, read)?;
             Ok(pb::ListArticlesResponse {
-                articles: page.articles.into_iter().map(Into::into).collect(),
-                next_page_token: next.map_or_else(String::new, |last| binding.token(last.as_str().as_bytes())),
+                articles: page.articles,
+                next_page_token: page.next.map_or_else(String::new, |last| binding.token(last.as_str().as_bytes())),
                 unreadable_ids: page.unreadable.into_iter().map(Into::into).collect(),
                 is_incomplete: page.is_incomplete,
             })
@@ -249,6 +281,15 @@ impl App {
         });
         Ok(pb::BatchDeleteArticlesResponse { results: results.collect() })
     }
+}
+
+/// Both outcomes, or all that is wrong with either.
+pub(super) fn together<A, B>(a: Result<A, ServiceError>, b: Result<B, ServiceError>) -> Result<(A, B), ServiceError> {
+    let mut violations = Violations::default();
+    violations.note(&a);
+    violations.note(&b);
+    violations.finish()?;
+    Ok((a?, b?))
 }
 
 /// What is said of an article that was to be removed.

@@ -14,7 +14,7 @@ use tonic::{Request, Response, Status, Streaming};
 use super::answer_body::ANSWER_FACTOR;
 use super::call::{Call, Charge};
 use super::calls::{CancelOnDrop, LARGE_ARTICLE_BYTES, in_the_background, large_work, missing, start_of};
-use super::layers::Deadline;
+use super::layers::{Deadline, expired};
 use super::pb::classification_service_server::ClassificationService;
 use super::server::App;
 use super::{pb, status};
@@ -22,13 +22,28 @@ use crate::article::{ArticleField, ArticleText, TextSpan};
 use crate::model::Decision;
 use crate::service::{
     BroadTopicResult, Classification, ClassifyOptions, ClassifyQuery, EvidenceTerm, FieldViolation, LevelResult, ModelWarning,
-    ServiceError, TopicResult, classify, classify_batch,
+    RequestedOptions, ServiceError, TopicResult, Violations, check_text, classify, classify_batch,
 };
 
 /// So many articles of a batch are classified before their answers are charged.
 const BATCH_PART: usize = 128;
+/// The most that a result takes besides its message: a number, and a length.
+const FRAME_BYTES: usize = 1 + 4;
 /// How many answers of a stream may wait for the caller to read them.
 const STREAM_READ_AHEAD: usize = 16;
+
+/// The options of a ClassifyRequest or a BatchClassifyRequest: they have the same fields.
+macro_rules! requested {
+    ($request:expr) => {
+        RequestedOptions {
+            max_topics: $request.max_topics,
+            min_probability: $request.min_probability,
+            explain: $request.explain,
+            max_evidence_terms: $request.max_evidence_terms,
+            max_evidence_spans: $request.max_evidence_spans,
+        }
+    };
+}
 
 /// Adapts the use cases of classification.
 #[derive(Debug, Clone)]
@@ -64,7 +79,7 @@ impl ClassificationService for ClassificationApi {
         let work = async move {
             let end = tokio::select! {
                 end = app.answer_stream(requests, &answers) => end,
-                () = wait_for(deadline) => Err(status::status(ServiceError::DeadlineExceeded)),
+                () = expired(deadline) => Err(status::status(ServiceError::DeadlineExceeded)),
                 () = app.draining() => Err(status::status(ServiceError::Draining)),
                 // The caller has left.
                 () = answers.closed() => Ok(()),
@@ -90,13 +105,6 @@ struct Waiting {
     _charge: Option<Charge>,
 }
 
-async fn wait_for(deadline: Option<Deadline>) {
-    match deadline {
-        Some(Deadline(at)) => tokio::time::sleep_until(at).await,
-        None => std::future::pending().await,
-    }
-}
-
 impl App {
     async fn classify(self: &Arc<Self>, request: pb::ClassifyRequest) -> Result<pb::ClassifyResponse, ServiceError> {
         self.check_ready()?;
@@ -114,12 +122,25 @@ impl App {
     }
 
     fn classify_here(&self, request: &pb::ClassifyRequest) -> Result<pb::ClassifyResponse, ServiceError> {
-        let options = ClassifyOptions::checked(request.max_topics, request.min_probability, request.explain)?;
-        let article = request.article.as_ref().ok_or_else(|| missing("article"))?;
-        self.models.with(|set| {
-            let entry = set.find_serving(&request.model)?;
-            classify(entry, &query(article, options), &self.limits, "article").map(Into::into)
-        })
+        let options = requested!(request).checked();
+        let article = request.article.as_ref().ok_or_else(|| missing("article"));
+        let answer: pb::ClassifyResponse = self.models.with(|set| {
+            let entry = set.find_serving(&request.model);
+            let mut violations = Violations::default();
+            violations.note(&article);
+            if let (Ok(article), true) = (&article, options.is_err() || entry.is_err()) {
+                // What else is wrong is told with it.
+                let text = ArticleText { title: &article.title, body: &article.body };
+                violations.note(&check_text(text, &article.language_code, &self.limits, "article"));
+            }
+            violations.note(&options);
+            violations.note(&entry);
+            violations.finish()?;
+            classify(entry?, &query(article?, options?), &self.limits, "article").map(Into::into)
+        })?;
+        let (field, what) = to_lower(request.explain);
+        self.check_answer(&answer, field, what)?;
+        Ok(answer)
     }
 
     async fn classify_batch(
@@ -127,16 +148,15 @@ impl App {
         request: pb::BatchClassifyRequest,
     ) -> Result<pb::BatchClassifyResponse, ServiceError> {
         self.check_ready()?;
-        let options = ClassifyOptions::checked(request.max_topics, request.min_probability, request.explain)?;
-        let (count, most) = (request.articles.len(), self.limits.batch_articles);
-        if count == 0 {
-            return Err(missing("articles"));
-        }
-        if count > most {
-            let violation = FieldViolation::over_limit("articles", "TOO_MANY_ARTICLES", "elements", count, most);
-            return Err(ServiceError::Invalid(violation));
-        }
-        self.models.with(|set| set.find_serving(&request.model).map(|_| ()))?;
+        let options = requested!(request).checked();
+        let model = self.models.with(|set| set.find_serving(&request.model).map(|_| ()));
+        let mut violations = Violations::default();
+        violations.note(&self.check_batch("articles", request.articles.len()));
+        violations.note(&options);
+        violations.note(&model);
+        violations.finish()?;
+        model?;
+        let options = options?;
         let permit = self.batches.enter()?;
         let app = Arc::clone(self);
         // A call that is dropped (its deadline passed, its caller left) cannot stop the thread that works on it: this tells it.
@@ -163,15 +183,21 @@ impl App {
     ) -> Result<pb::BatchClassifyResponse, ServiceError> {
         let queries: Vec<ClassifyQuery<'_>> = request.articles.iter().map(|article| query(article, options)).collect();
         let threads = thread::available_parallelism().map_or(1, usize::from);
-        let mut results = Vec::with_capacity(queries.len());
+        let (mut results, mut answer_bytes) = (Vec::with_capacity(queries.len()), 0);
         self.models.with(|set| {
             let entry = set.find_serving(&request.model)?;
             for (part, queries) in queries.chunks(BATCH_PART).enumerate() {
                 let answers = classify_batch(entry, queries, part * BATCH_PART, &self.limits, threads, cancelled)?;
                 let before = results.len();
                 results.extend(answers.into_iter().map(batch_result));
+                let framed = |result: &pb::BatchClassifyResult| FRAME_BYTES + result.encoded_len();
+                let bytes: usize = results[before..].iter().map(framed).sum();
+                answer_bytes += bytes;
+                if answer_bytes > self.limits.answer_bytes {
+                    let (field, what) = to_lower(request.explain);
+                    return Err(self.answer_too_large(answer_bytes, field, &format!("{what}, or send fewer articles")));
+                }
                 if let Some(charge) = &mut charge {
-                    let bytes: usize = results[before..].iter().map(pb::BatchClassifyResult::encoded_len).sum();
                     charge.grow(bytes * ANSWER_FACTOR).map_err(|_| ServiceError::NoRoom)?;
                 }
             }
@@ -225,6 +251,15 @@ impl App {
             Err(error) => Wire::Error(status::message(error)),
         };
         pb::StreamClassifyResponse { id, result: Some(result) }
+    }
+}
+
+/// What to lower where an answer is too large: the field that an error names, and all that helps.
+fn to_lower(explain: bool) -> (&'static str, &'static str) {
+    if explain {
+        ("max_evidence_terms", "lower max_evidence_terms, max_evidence_spans or max_topics")
+    } else {
+        ("max_topics", "lower max_topics")
     }
 }
 

@@ -8,7 +8,7 @@ use prost::Message as _;
 use tokio::task::JoinHandle;
 use tonic::{Status, Streaming};
 
-use super::articles::{conditional, largest};
+use super::articles::{conditional, largest, together};
 use super::call::{Call, Charge};
 use super::calls::{CancelOnDrop, background, large_work, start_of};
 use super::request_body::REQUEST_FACTOR;
@@ -124,7 +124,7 @@ impl Import {
             let admitted = app.models.with(|set| admit_all(set.default_entry(), drafts, &app.limits, path, 1, &flag))?;
             let (mut writes, mut sent, mut rejected) = (Vec::with_capacity(admitted.len()), Vec::new(), Vec::new());
             for ((article, condition), id) in admitted.into_iter().zip(conditions).zip((first..).zip(ids)) {
-                match article.and_then(|article| Ok(Write::put(article).only_if(condition?))) {
+                match together(article, condition).map(|(article, condition)| Write::put(article).only_if(condition)) {
                     Ok(write) => {
                         writes.push(write);
                         sent.push(id);

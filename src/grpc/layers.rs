@@ -20,6 +20,7 @@ use tower::Service as _;
 use super::answer_body::AnswerBody;
 use super::budget::Rank;
 use super::call::Call;
+use super::deflate;
 use super::inflate::PlainBody;
 use super::methods::Methods;
 use super::request_body::RequestBody;
@@ -30,6 +31,14 @@ use crate::service::ServiceError;
 /// When the caller stops waiting; in the request's extensions where the caller said so.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Deadline(pub(super) Instant);
+
+/// Comes back when it has passed: never, where there is none.
+pub(super) async fn expired(deadline: Option<Deadline>) {
+    match deadline {
+        Some(Deadline(at)) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
 
 /// The services, as hyper calls them.
 #[derive(Debug, Clone)]
@@ -58,7 +67,8 @@ impl hyper::service::Service<Request<Incoming>> for Calls {
             // The executor runs every call as one.
             let call = Call::current().expect("a call of the executor");
             let method = methods.of(request.uri().path());
-            let response = match refusal(&request).or_else(|| refuse_for_room(&call, method.rank)) {
+            let takes_gzip = deflate::takes_gzip(request.headers());
+            let mut response = match refusal(&request).or_else(|| refuse_for_room(&call, method.rank)) {
                 Some(refusal) => refusal,
                 None => {
                     let limit = if method.is_short { NAME_MESSAGE_BYTES.min(message_bytes) } else { message_bytes };
@@ -68,7 +78,12 @@ impl hyper::service::Service<Request<Incoming>> for Calls {
                     answer(routes, Request::from_parts(head, body), message_bytes).await
                 }
             };
-            Ok(response.map(|body| AnswerBody::new(body, call)))
+            // An error that stands in the headers has no message.
+            let is_gzip = takes_gzip && response.status().is_success() && !is_error(response.headers());
+            if is_gzip {
+                deflate::announce(response.headers_mut());
+            }
+            Ok(response.map(|body| AnswerBody::new(body, call, is_gzip)))
         })
     }
 }
@@ -134,10 +149,14 @@ fn too_late() -> Response<Body> {
     status::status(ServiceError::DeadlineExceeded).into_http()
 }
 
+/// Whether these are the headers of an error: only one before the handler ran stands there.
+fn is_error(headers: &HeaderMap) -> bool {
+    headers.contains_key(Status::GRPC_STATUS)
+}
+
 /// Rewrites a refusal of the transport; other responses pass as they are.
 fn in_our_words(response: Response<Body>, limit: usize) -> Response<Body> {
-    // Only an error before the handler ran stands in the headers; an answer has none there.
-    if !response.headers().contains_key(Status::GRPC_STATUS) {
+    if !is_error(response.headers()) {
         return response;
     }
     match Status::from_header_map(response.headers()) {

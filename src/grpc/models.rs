@@ -26,6 +26,7 @@ impl ModelService for ModelApi {
     async fn list_models(&self, request: Request<pb::ListModelsRequest>) -> Result<Response<pb::ListModelsResponse>, Status> {
         let request = request.into_inner();
         let page = self.0.check_ready().and_then(|()| self.0.models.with(|set| list(set, &request)));
+        let page = page.and_then(|page| self.0.check_answer(&page, "page_size", "lower page_size").map(|()| page));
         page.map(Response::new).map_err(status::status)
     }
 
@@ -35,7 +36,11 @@ impl ModelService for ModelApi {
             .0
             .check_ready()
             .and_then(|()| self.0.models.with(|set| set.find(&name, "name").map(|entry| model(entry, set))));
-        model.map(|model| Response::new(pb::GetModelResponse { model: Some(model) })).map_err(status::status)
+        let answer = model.and_then(|model| {
+            let answer = pb::GetModelResponse { model: Some(model) };
+            self.0.check_answer(&answer, "name", "the model has more topics than can be shown").map(|()| answer)
+        });
+        answer.map(Response::new).map_err(status::status)
     }
 }
 

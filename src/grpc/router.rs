@@ -5,8 +5,9 @@ use std::sync::Arc;
 use tonic::codec::CompressionEncoding;
 use tonic::service::Routes;
 use tonic_health::pb::health_server::HealthServer;
+use tonic_reflection::pb::v1::server_reflection_server as v1;
+use tonic_reflection::pb::v1alpha::server_reflection_server as v1alpha;
 
-use super::DESCRIPTORS;
 use super::app::App;
 use super::articles::ArticleApi;
 use super::classification::ClassificationApi;
@@ -17,6 +18,7 @@ use super::pb::classification_service_server::{self as classification, Classific
 use super::pb::model_service_server::{self as models, ModelServiceServer};
 use super::pb::server_service_server::{self as server_info, ServerServiceServer};
 use super::pb::similarity_service_server::{self as similarity, SimilarityServiceServer};
+use super::reflection::ReflectionService;
 use super::server_info::ServerApi;
 use super::similarity::SimilarityApi;
 
@@ -36,17 +38,9 @@ pub(super) const NAME_MESSAGE_BYTES: usize = 1 << 10;
 /// All services.
 pub(super) fn routes(app: &Arc<App>) -> Routes {
     let message_bytes = app.limits.message_bytes;
-    let reflection = || {
-        tonic_reflection::server::Builder::configure()
-            .register_encoded_file_descriptor_set(DESCRIPTORS)
-            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-            .register_encoded_file_descriptor_set(tonic_reflection::pb::v1::FILE_DESCRIPTOR_SET)
-            .register_encoded_file_descriptor_set(tonic_reflection::pb::v1alpha::FILE_DESCRIPTOR_SET)
-            .include_reflection_service(false)
-    };
-    // The descriptors are part of the binary: if they are good once, they are good always, and every test starts a server.
-    let v1 = reflection().build_v1().expect("the compiled descriptors are valid");
-    let v1alpha = reflection().build_v1alpha().expect("the compiled descriptors are valid");
+    let reflection = ReflectionService::new();
+    let v1 = v1::ServerReflectionServer::new(reflection.clone());
+    let v1alpha = v1alpha::ServerReflectionServer::new(reflection);
     let health = HealthServer::new(HealthService::new(SERVICES, Arc::clone(app)));
     // A client that compresses does so for a whole channel, health and reflection included.
     let gzip = CompressionEncoding::Gzip;

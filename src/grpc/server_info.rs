@@ -94,6 +94,7 @@ fn limits(limits: &Limits) -> pb::Limits {
         max_message_parts: narrow(Limits::MESSAGE_PARTS),
         max_name_message_bytes: narrow(NAME_MESSAGE_BYTES),
         page_bytes: narrow(Limits::PAGE_BYTES),
+        max_answer_bytes: narrow(limits.answer_bytes),
         max_in_flight_bytes: wide(limits.budget_bytes),
         max_connection_in_flight_bytes: wide(limits.connection_bytes),
         max_connections: narrow(limits.connections),

@@ -25,6 +25,11 @@ const MAX_MESSAGE_BYTES: usize = 1_024;
 const MAX_SENTENCE_BYTES: usize = 512;
 /// The longest value or path of a detail, in bytes: no value that a request may hold is longer, but for texts.
 const MAX_VALUE_BYTES: usize = 256;
+/// The most violations that an error lists, and the most bytes that they take together, each with
+/// its frame.
+const MAX_VIOLATIONS: usize = 16;
+const MAX_VIOLATIONS_BYTES: usize = 2_048;
+const VIOLATION_FRAME_BYTES: usize = 16;
 /// What a text that was cut ends with.
 const CUT: &str = "...";
 
@@ -33,6 +38,7 @@ pub(super) fn status(error: ServiceError) -> Status {
     let message = error.to_string();
     match error {
         ServiceError::Invalid(violation) => invalid(violation),
+        ServiceError::InvalidFields(violations) => invalid_fields(violations),
         ServiceError::ModelNotFound { name } => {
             let mut details = info("MODEL_NOT_FOUND", [("model", name.clone())]);
             details.set_resource_info("slugline.v1.Model", name, "", message.clone());
@@ -105,6 +111,19 @@ pub(super) fn service_not_found(name: &str) -> Status {
     bounded(Code::NotFound, message, details)
 }
 
+/// The status for what reflection is asked about and the descriptors do not have: a file, a symbol.
+pub(super) fn not_described(what: &'static str, name: &str) -> Status {
+    let mut details = info("NOT_DESCRIBED", [("what", what.to_owned()), ("name", name.to_owned())]);
+    let message = format!("there is no {what} {name:?}");
+    details.set_resource_info(what, name, "", message.as_str());
+    bounded(Code::NotFound, message, details)
+}
+
+/// The status for a question to reflection that asks nothing.
+pub(super) fn empty_question() -> Status {
+    invalid(FieldViolation::new("message_request", "FIELD_REQUIRED", "is required"))
+}
+
 /// The status for a call of any number of messages other than the one that the method takes, as gRPC's list of status codes has it
 /// (doc/statuscodes.md: request cardinality violation).
 fn not_one_message(what: &str) -> Status {
@@ -122,6 +141,22 @@ pub(super) fn invalid(violation: FieldViolation) -> Status {
     let message = format!("{}: {}", violation.field, violation.description);
     let mut details = info(violation.reason, violation.values);
     details.set_bad_request(vec![tonic_types::FieldViolation::new(violation.field, violation.description)]);
+    bounded(Code::InvalidArgument, message, details)
+}
+
+/// The status for several fields that are wrong: the reason is the first one's. As many are listed
+/// as there is room for, and "violation_count" says how many there are.
+fn invalid_fields(violations: Vec<FieldViolation>) -> Status {
+    let count = violations.len();
+    let listed = violations.iter().take(MAX_VIOLATIONS);
+    let listed =
+        listed.map(|one| tonic_types::FieldViolation::new(one.field.as_str(), one.description.as_str())).collect::<Vec<_>>();
+    let Some(first) = violations.into_iter().next() else { return internal("") };
+    let rest = if count > 1 { format!("; and {} more", count - 1) } else { String::new() };
+    let sentence = format!("{}: {}", first.field, first.description);
+    let message = cut(&sentence, MAX_MESSAGE_BYTES - 3 * rest.len(), percent_encoded_len) + &rest;
+    let mut details = info(first.reason, first.values.into_iter().chain([("violation_count", count.to_string())]));
+    details.set_bad_request(listed);
     bounded(Code::InvalidArgument, message, details)
 }
 
@@ -211,7 +246,13 @@ fn bounded(code: Code, message: impl Into<String>, mut details: ErrorDetails) ->
         let violations = bad.field_violations.iter();
         let violations = violations
             .map(|violation| tonic_types::FieldViolation::new(value(&violation.field), sentence(&violation.description)));
-        details.set_bad_request(violations.collect::<Vec<_>>());
+        let mut used = 0;
+        let has_room = |violation: &tonic_types::FieldViolation| {
+            used += violation.field.len() + violation.description.len() + VIOLATION_FRAME_BYTES;
+            used <= MAX_VIOLATIONS_BYTES
+        };
+        // One always has.
+        details.set_bad_request(violations.take_while(has_room).collect::<Vec<_>>());
     }
     if let Some(ResourceInfo { resource_type, resource_name, owner, description }) = details.resource_info().cloned() {
         details.set_resource_info(resource_type, value(&resource_name), owner, sentence(&description));
@@ -257,7 +298,8 @@ pub(super) fn message(error: ServiceError) -> tonic_types::Status {
     })
 }
 
-/// tonic's own refusals as the API has them: of a message over the limit (OUT_OF_RANGE), of none; anything else as it is, but cut.
+/// tonic's own refusals as the API has them: of a message over the limit (OUT_OF_RANGE), of none, of
+/// one that cannot be decoded; anything else as it is, but cut.
 pub(super) fn of_transport(status: Status, limit: usize) -> Status {
     if !status.details().is_empty() {
         // One of ours.
@@ -266,6 +308,10 @@ pub(super) fn of_transport(status: Status, limit: usize) -> Status {
     let text = status.message();
     if text == "Missing request message." {
         return not_one_message("none was sent");
+    }
+    // Those of health and reflection; ours are read by our own decoder.
+    if text.starts_with("failed to decode Protobuf message") && status.code() == Code::Internal {
+        return invalid(FieldViolation::new("(message)", "MALFORMED_MESSAGE", "cannot be decoded"));
     }
     if !text.contains("message length too large") {
         // It may repeat a header of the request.
@@ -304,6 +350,7 @@ mod tests {
                 ..FieldViolation::new(long(), "R", long())
             };
             let errors = [
+                ServiceError::InvalidFields(vec![violation.clone(); 40]),
                 ServiceError::Invalid(violation),
                 ServiceError::ModelNotFound { name: long() },
                 ServiceError::ModelFailed { name: long(), reason: long() },
@@ -325,6 +372,19 @@ mod tests {
                 assert!(size < 7 << 10, "{text:?}: {size}");
             }
         }
+    }
+
+    #[test]
+    fn of_several_violations_the_first_says_why_and_all_are_listed() {
+        let violation = |field: &str, reason| FieldViolation::new(field, reason, "is wrong");
+        let error = ServiceError::InvalidFields(vec![violation("a", "FIRST"), violation("b", "SECOND")]);
+        let status = status(error);
+        assert_eq!(status.message(), "a: is wrong; and 1 more");
+        let details = status.get_error_details();
+        let info = details.error_info().expect("a reason");
+        assert_eq!((info.reason.as_str(), info.metadata["violation_count"].as_str()), ("FIRST", "2"));
+        let fields = details.bad_request().map(|bad| bad.field_violations.iter().map(|one| one.field.as_str()).collect());
+        assert_eq!(fields, Some(vec!["a", "b"]));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::TopicModel;
-use super::score::{Scores, log_tf};
+use super::score::{Decision, Scores, log_tf};
 use crate::article::ArticleText;
 use crate::text::{Occurrences, TermId, locate_terms};
 
@@ -30,11 +30,14 @@ pub struct TopicEvidence {
 }
 
 impl TopicModel {
-    /// The evidence for each of `topics` (they count from 0), with at most `max_terms` terms each. `scores` must be this model's.
+    /// The evidence for each of `topics` (they count from 0), with at most `max_terms` terms each;
+    /// none of a text that is unknown.
+    /// `scores` must be this model's.
     pub fn explain(&self, scores: &Scores<'_>, topics: &[usize], max_terms: usize) -> Vec<TopicEvidence> {
-        let rows: Vec<Vec<f32>> = scores.bag.terms.iter().map(|entry| self.term_weights(entry.term)).collect();
+        let terms = if scores.decision == Decision::UnknownText { &[][..] } else { &scores.bag.terms };
+        let rows: Vec<Vec<f32>> = terms.iter().map(|entry| self.term_weights(entry.term)).collect();
         let evidence_for = |topic: usize| {
-            let mut contributions: Vec<Contribution> = (scores.bag.terms.iter().zip(&rows))
+            let mut contributions: Vec<Contribution> = (terms.iter().zip(&rows))
                 .map(|(entry, row)| Contribution {
                     term: entry.term,
                     weight: f64::from(log_tf(entry.count)) * f64::from(row[topic]) * f64::from(scores.scale),

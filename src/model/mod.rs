@@ -179,14 +179,11 @@ impl TopicModel {
         if self.thresholds.is_empty() { Labels::Single } else { Labels::Multiple }
     }
 
-    /// Whether a topic of this probability is assigned: it reaches the topic's threshold. None where a document has one topic.
-    pub fn is_assigned(&self, topic: usize, probability: f64) -> Option<bool> {
-        self.thresholds.get(topic).map(|&threshold| probability >= threshold)
-    }
-
-    /// The topics that are assigned at these probabilities, ascending; none where a document has one topic.
-    pub fn assigned(&self, probabilities: &[f64]) -> Vec<usize> {
-        (0..self.thresholds.len()).filter(|&topic| self.is_assigned(topic, probabilities[topic]) == Some(true)).collect()
+    /// The topics whose probability reaches their threshold, ascending; none where a document has
+    /// one topic.
+    fn assigned(&self, probabilities: &[f64]) -> Vec<usize> {
+        let thresholds = self.thresholds.iter().zip(probabilities).enumerate();
+        thresholds.filter(|(_, (threshold, probability))| probability >= threshold).map(|(topic, _)| topic).collect()
     }
 
     /// What each topic has before any word is read, centred.

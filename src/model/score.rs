@@ -109,7 +109,8 @@ pub struct Scores<'a> {
     pub scores: &'a [f32],
     /// The probability of each topic; they sum to 1 where a document has one topic.
     pub probabilities: &'a [f64],
-    /// How far the most probable topic can be relied on.
+    /// How far the most probable topic can be relied on. Where the text is unknown, scores and
+    /// probabilities are what the topics have before a word is read (docs/adr/0016).
     pub decision: Decision,
     /// The known terms with their counts.
     pub bag: &'a Bag,
@@ -134,6 +135,10 @@ impl Scorer {
         let bag = counter.count(article, model.text, &model.vocabulary);
         let scale = dispatch!(Level::new(), simd => score_terms(simd, model, &bag.terms, scores, probabilities));
         let decision = model.decision.decide(probabilities, bag.token_count, bag.known_token_count);
+        if decision == Decision::UnknownText {
+            scores.copy_from_slice(&model.bias);
+            set_probabilities(model, scores, probabilities);
+        }
         Scores { scores, probabilities, decision, bag, scale }
     }
 }
@@ -153,11 +158,16 @@ fn score_terms(
     for (score, &bias) in scores.iter_mut().zip(&model.bias) {
         *score = bias + *score * scale;
     }
+    set_probabilities(model, scores, probabilities);
+    scale
+}
+
+#[inline(always)]
+fn set_probabilities(model: &TopicModel, scores: &[f32], probabilities: &mut Vec<f64>) {
     match model.labels() {
         Labels::Single => softmax(scores, probabilities),
         Labels::Multiple => logistic(scores, probabilities),
     }
-    scale
 }
 
 impl Scores<'_> {
@@ -166,6 +176,15 @@ impl Scores<'_> {
         let mut order: Vec<usize> = (0..self.scores.len()).collect();
         order.sort_by(|&a, &b| self.scores[b].total_cmp(&self.scores[a]).then(a.cmp(&b)));
         order
+    }
+
+    /// The topics of `model` that are assigned, ascending: their probability reaches their
+    /// threshold, and the text is not unknown. None where a document has one topic.
+    pub fn assigned(&self, model: &TopicModel) -> Vec<usize> {
+        match self.decision {
+            Decision::UnknownText => Vec::new(),
+            Decision::Confident | Decision::Uncertain => model.assigned(self.probabilities),
+        }
     }
 
     /// The most probable topic; of equal ones the first by name.
@@ -191,6 +210,34 @@ mod tests {
         assert_eq!(probabilities, [0.5, 0.0, 0.5]);
         softmax(&[-1e30, -1e30], &mut probabilities);
         assert_eq!(probabilities, [0.5, 0.5]);
+    }
+
+    #[test]
+    fn an_unknown_text_has_what_the_topics_have_before_a_word_is_read() {
+        use crate::model::{AnswerRule, DecisionRule, KnownShare};
+        use crate::text::{TextOptions, Vocabulary};
+        let known_share = vec![KnownShare { min_tokens: 1, min_share: 0.5 }];
+        let several = TopicModel::new(
+            TextOptions::default(),
+            ["common", "rare"].map(|name| crate::article::TopicName::new(name).expect("a name")).to_vec(),
+            Vocabulary::new(["x"]).expect("distinct terms"),
+            vec![1.0],
+            &[-4.0, 4.0].map(half::f16::from_f32),
+            &[2.0, -2.0],
+            AnswerRule { decision: DecisionRule { confident_probability: 0.8, known_share }, thresholds: vec![0.5, 0.5] },
+        )
+        .expect("the parts fit");
+        let mut scorer = Scorer::default();
+        let known = scorer.score(&several, ArticleText { title: "x", body: "" });
+        assert_eq!((known.scores, known.assigned(&several)), (&[-2.0, 2.0][..], vec![1]));
+        let unknown = scorer.score(&several, ArticleText { title: "x", body: "no word of it" });
+        assert_eq!((unknown.decision, unknown.scores), (Decision::UnknownText, &[2.0, -2.0][..]));
+        // Before a word is read, the first one would be.
+        assert!(unknown.probabilities[0] > 0.5 && unknown.probabilities[1] < 0.5);
+        assert!(unknown.assigned(&several).is_empty());
+        let evidence = several.explain(&unknown, &[0, 1], 9);
+        assert!(evidence.iter().all(|topic| topic.contributions.is_empty() && topic.other == 0.0), "{evidence:?}");
+        assert_eq!(evidence.iter().map(|topic| topic.bias).collect::<Vec<_>>(), [2.0, -2.0]);
     }
 
     #[test]

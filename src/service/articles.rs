@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-use super::{ClassifyOptions, ClassifyQuery, FieldViolation, ModelEntry, ServiceError, classify};
+use super::{ClassifyOptions, ClassifyQuery, FieldViolation, ModelEntry, ServiceError, Violations, check_text, classify};
 use crate::article::{ArticleText, Limits};
 use crate::index::{ArchivedArticle, ArticleId, IndexError, PublishTime, Reliance, StoredTopic};
 use crate::model::Decision;
@@ -37,16 +37,19 @@ pub struct ArticleDraft {
 /// # Errors
 /// [`ServiceError::Invalid`] names the field that is wrong; otherwise as [`classify()`].
 pub fn admit(entry: &ModelEntry, draft: ArticleDraft, limits: &Limits, path: &str) -> Result<ArchivedArticle, ServiceError> {
-    let id = article_id(&draft.id, &format!("{path}.id"))?;
-    check_value(&draft.source, Limits::SOURCE_BYTES, || format!("{path}.source"))?;
-    check_labels(&draft.labels, limits, path)?;
+    let text = ArticleText { title: &draft.title, body: &draft.body };
+    let id = article_id(&draft.id, &format!("{path}.id"));
     let publish_time =
-        draft.publish_time.map(|(seconds, nanos)| publish_time(seconds, nanos, &format!("{path}.publish_time"))).transpose()?;
-    let query = ClassifyQuery {
-        text: ArticleText { title: &draft.title, body: &draft.body },
-        language_code: &draft.language_code,
-        options: ClassifyOptions::default(),
-    };
+        draft.publish_time.map(|(seconds, nanos)| publish_time(seconds, nanos, &format!("{path}.publish_time"))).transpose();
+    let mut violations = Violations::default();
+    violations.note(&id);
+    violations.note(&check_value(&draft.source, Limits::SOURCE_BYTES, || format!("{path}.source")));
+    violations.note(&check_labels(&draft.labels, limits, path));
+    violations.note(&publish_time);
+    violations.note(&check_text(text, &draft.language_code, limits, path));
+    violations.finish()?;
+    let (id, publish_time) = (id?, publish_time?);
+    let query = ClassifyQuery { text, language_code: &draft.language_code, options: ClassifyOptions::default() };
     let classification = classify(entry, &query, limits, path)?;
     let reliance = match classification.decision {
         Decision::Confident => Reliance::Confident,
@@ -156,15 +159,16 @@ fn check_labels(labels: &BTreeMap<String, String>, limits: &Limits, path: &str) 
         let violation = FieldViolation::over_limit(field(), "TOO_MANY_LABELS", "labels", labels.len(), limits.article_labels);
         return Err(ServiceError::Invalid(violation));
     }
+    let mut violations = Violations::default();
     for (key, value) in labels {
         let most = Limits::LABEL_KEY_BYTES;
         if key.is_empty() || key.len() > most || key.chars().any(char::is_control) {
             let description = format!("a key must have 1 to {most} bytes and no control characters");
-            return Err(invalid(field(), "INVALID_LABEL_KEY", description));
+            violations.note::<()>(&Err(invalid(field(), "INVALID_LABEL_KEY", description)));
         }
-        check_value(value, Limits::LABEL_VALUE_BYTES, || format!("{path}.labels[{key:?}]"))?;
+        violations.note(&check_value(value, Limits::LABEL_VALUE_BYTES, || format!("{path}.labels[{key:?}]")));
     }
-    Ok(())
+    violations.finish()
 }
 
 fn check_value(value: &str, most_bytes: usize, field: impl Fn() -> String) -> Result<(), ServiceError> {

@@ -24,23 +24,56 @@ pub struct ClassifyOptions {
     pub min_probability: f64,
     /// Whether topics come with their evidence.
     pub explain: bool,
+    /// The most terms of a topic's evidence, as far as the limits have so many; None for all that
+    /// they have.
+    pub max_evidence_terms: Option<NonZeroUsize>,
+    /// The same of the spans of a term.
+    pub max_evidence_spans: Option<usize>,
 }
 
-impl ClassifyOptions {
-    /// Checks what a request says; the fields are those of every request that classifies.
+/// How to classify, as a request says it: the fields are those of every request that classifies.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RequestedOptions {
+    /// The most topics; 0 for all.
+    pub max_topics: i32,
+    /// Topics below this probability are left out.
+    pub min_probability: f64,
+    /// Whether topics come with their evidence.
+    pub explain: bool,
+    /// The most terms of a topic's evidence; 0 for as many as the limits have.
+    pub max_evidence_terms: i32,
+    /// The most spans of a term; None for as many as the limits have.
+    pub max_evidence_spans: Option<i32>,
+}
+
+impl RequestedOptions {
+    /// Checks them.
     ///
     /// # Errors
-    /// [`ServiceError::Invalid`] names the field that is out of range.
-    pub fn checked(max_topics: i32, min_probability: f64, explain: bool) -> Result<Self, ServiceError> {
-        let max_topics = usize::try_from(max_topics).map_err(|_| {
-            let description = format!("must not be negative, but is {max_topics}");
-            ServiceError::Invalid(FieldViolation::new("max_topics", "NEGATIVE_MAX_TOPICS", description))
-        })?;
-        if !(0.0..=1.0).contains(&min_probability) {
-            let description = format!("must lie in [0, 1], but is {min_probability}");
-            return Err(ServiceError::Invalid(FieldViolation::new("min_probability", "PROBABILITY_OUT_OF_RANGE", description)));
+    /// [`ServiceError::Invalid`] names the fields that are out of range.
+    pub fn checked(self) -> Result<ClassifyOptions, ServiceError> {
+        let mut violations = Vec::new();
+        let mut count = |field: &'static str, reason, value: i32| {
+            usize::try_from(value).unwrap_or_else(|_| {
+                violations.push(FieldViolation::new(field, reason, format!("must not be negative, but is {value}")));
+                0
+            })
+        };
+        let max_topics = count("max_topics", "NEGATIVE_MAX_TOPICS", self.max_topics);
+        let terms = count("max_evidence_terms", "NEGATIVE_MAX_EVIDENCE_TERMS", self.max_evidence_terms);
+        let spans = self.max_evidence_spans.map(|most| count("max_evidence_spans", "NEGATIVE_MAX_EVIDENCE_SPANS", most));
+        if !(0.0..=1.0).contains(&self.min_probability) {
+            let description = format!("must lie in [0, 1], but is {}", self.min_probability);
+            violations.push(FieldViolation::new("min_probability", "PROBABILITY_OUT_OF_RANGE", description));
         }
-        Ok(Self { max_topics: NonZeroUsize::new(max_topics), min_probability, explain })
+        ServiceError::of(violations)?;
+        Ok(ClassifyOptions {
+            max_topics: NonZeroUsize::new(max_topics),
+            min_probability: self.min_probability,
+            explain: self.explain,
+            max_evidence_terms: NonZeroUsize::new(terms),
+            max_evidence_spans: spans,
+        })
     }
 }
 
@@ -66,7 +99,7 @@ pub struct Classification {
     pub decision: Decision,
     /// The model that answered, "news/1".
     pub model: Arc<str>,
-    /// Words of the article.
+    /// Words of the article; [numbers](crate::text::is_number) are none.
     pub token_count: u32,
     /// Those the model knows.
     pub known_token_count: u32,
@@ -164,7 +197,7 @@ pub fn classify(
     limits: &Limits,
     path: &str,
 ) -> Result<Classification, ServiceError> {
-    check(query.text, query.language_code, limits, path)?;
+    check_text(query.text, query.language_code, limits, path)?;
     let loaded = loaded(entry)?;
     SCORER.with_borrow_mut(|scorer| {
         let scores = scorer.score(&loaded.model, query.text);
@@ -246,26 +279,35 @@ fn loaded(entry: &ModelEntry) -> Result<&LoadedModel, ServiceError> {
 }
 
 /// Checks a text of a request; `path` is where it stands there.
-pub(super) fn check(text: ArticleText<'_>, language_code: &str, limits: &Limits, path: &str) -> Result<(), ServiceError> {
-    let violation = if text.size_bytes() > limits.article_bytes {
-        let size = text.size_bytes();
-        FieldViolation::over_limit(path, "ARTICLE_TOO_LARGE", "bytes of title and body together", size, limits.article_bytes)
+///
+/// # Errors
+/// [`ServiceError::Invalid`] names the field that is wrong, and [`ServiceError::InvalidFields`]
+/// both.
+pub fn check_text(text: ArticleText<'_>, language_code: &str, limits: &Limits, path: &str) -> Result<(), ServiceError> {
+    let mut violations = Vec::new();
+    if text.size_bytes() > limits.article_bytes {
+        let (size, most) = (text.size_bytes(), limits.article_bytes);
+        let what = "bytes of title and body together";
+        violations.push(FieldViolation::over_limit(path, "ARTICLE_TOO_LARGE", what, size, most));
     } else if text.is_blank() {
-        FieldViolation::new(path, "EMPTY_ARTICLE", "a title or a body is required: both are empty or white space")
-    } else if language_code.len() > Limits::LANGUAGE_CODE_BYTES {
+        let description = "a title or a body is required: both are empty or white space";
+        violations.push(FieldViolation::new(path, "EMPTY_ARTICLE", description));
+    }
+    let field = || format!("{path}.language_code");
+    if language_code.len() > Limits::LANGUAGE_CODE_BYTES {
         let (size, most) = (language_code.len(), Limits::LANGUAGE_CODE_BYTES);
-        FieldViolation::over_limit(format!("{path}.language_code"), "VALUE_TOO_LONG", "bytes", size, most)
+        violations.push(FieldViolation::over_limit(field(), "VALUE_TOO_LONG", "bytes", size, most));
     } else if !language_code.is_empty() && !is_language_code(language_code) {
         let description = "must be a BCP-47 tag such as \"en\" or \"pt-BR\", or empty";
-        FieldViolation::new(format!("{path}.language_code"), "INVALID_LANGUAGE_CODE", description)
-    } else {
-        return Ok(());
-    };
-    Err(ServiceError::Invalid(violation))
+        violations.push(FieldViolation::new(field(), "INVALID_LANGUAGE_CODE", description));
+    }
+    ServiceError::of(violations)
 }
 
 fn topics(loaded: &LoadedModel, scores: &Scores<'_>, query: &ClassifyQuery<'_>, limits: &Limits) -> Vec<TopicResult> {
     let (model, options) = (&loaded.model, query.options);
+    let has_several = model.labels() == Labels::Multiple;
+    let assigned = scores.assigned(model);
     let most = options.max_topics.map_or(usize::MAX, NonZeroUsize::get);
     let mut ranking = scores.ranking();
     ranking.truncate(most);
@@ -279,12 +321,14 @@ fn topics(loaded: &LoadedModel, scores: &Scores<'_>, query: &ClassifyQuery<'_>, 
             bias: 0.0,
             evidence: Vec::new(),
             other_evidence_weight: 0.0,
-            assigned: model.is_assigned(topic, scores.probabilities[topic]),
+            assigned: has_several.then(|| assigned.contains(&topic)),
         })
         .collect();
     if options.explain {
-        let evidence = model.explain(scores, &ranking, limits.evidence_terms);
-        let places = model.locate(query.text, &evidence, limits.evidence_spans);
+        let terms = options.max_evidence_terms.map_or(limits.evidence_terms, |most| limits.evidence_terms.min(most.get()));
+        let spans = options.max_evidence_spans.map_or(limits.evidence_spans, |most| limits.evidence_spans.min(most));
+        let evidence = model.explain(scores, &ranking, terms);
+        let places = model.locate(query.text, &evidence, spans);
         for (result, evidence) in results.iter_mut().zip(evidence) {
             result.bias = evidence.bias;
             result.other_evidence_weight = evidence.other;
@@ -302,7 +346,7 @@ fn evidence_term(model: &TopicModel, part: Contribution, places: &BTreeMap<TermI
 /// The most and the least that is asked for hold for each level by itself.
 fn levels(model: &TopicModel, scores: &Scores<'_>, options: ClassifyOptions) -> Vec<LevelResult> {
     let has_several = model.labels() == Labels::Multiple;
-    let assigned = model.assigned(scores.probabilities);
+    let assigned = scores.assigned(model);
     let of_level = |level: &Level| {
         let broad_assigned = level.broader(&assigned);
         let topic = |(place, (name, probability)): (usize, (&String, f64))| BroadTopicResult {

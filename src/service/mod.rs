@@ -11,13 +11,13 @@ mod similar;
 pub use admission::{Admission, Permit};
 pub use articles::{ArticleDraft, admit, admit_all, article_id, publish_time};
 pub use classify::{
-    BroadTopicResult, Classification, ClassifyOptions, ClassifyQuery, EvidenceTerm, LevelResult, ModelWarning, TopicResult,
-    classify, classify_batch,
+    BroadTopicResult, Classification, ClassifyOptions, ClassifyQuery, EvidenceTerm, LevelResult, ModelWarning,
+    RequestedOptions, TopicResult, check_text, classify, classify_batch,
 };
 pub use filter::RequestedFilter;
-pub use list::{ListRequest, list_articles};
+pub use list::{ListRequest, checked_list};
 pub use models::{ModelEntry, ModelSet, ModelSource, ModelState, Models, OpenError, embedded_model};
-pub use similar::{RequestedSource, SimilarRequest, find_similar};
+pub use similar::{RequestedSource, SimilarRequest, checked_similar, find_similar, similar_page_size};
 
 /// A field of a request that is not as it should be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,12 +49,50 @@ impl FieldViolation {
     }
 }
 
+impl ServiceError {
+    /// The error for violations, where there are any. All of them are told.
+    ///
+    /// # Errors
+    /// [`Self::Invalid`] for one, [`Self::InvalidFields`] for several.
+    pub fn of(mut violations: Vec<FieldViolation>) -> Result<(), Self> {
+        match violations.len() {
+            0 => Ok(()),
+            1 => Err(Self::Invalid(violations.remove(0))),
+            _ => Err(Self::InvalidFields(violations)),
+        }
+    }
+}
+
+/// What is wrong with a request, so that all of it is told at once.
+#[derive(Debug, Default)]
+pub struct Violations(Vec<FieldViolation>);
+
+impl Violations {
+    /// Adds the violations of an outcome. Another error is left to whoever looks at the outcome.
+    pub fn note<T>(&mut self, outcome: &Result<T, ServiceError>) {
+        match outcome {
+            Err(ServiceError::Invalid(violation)) => self.0.push(violation.clone()),
+            Err(ServiceError::InvalidFields(violations)) => self.0.extend_from_slice(violations),
+            _ => {}
+        }
+    }
+
+    /// # Errors
+    /// The violations, if there are any, in the order in which they were noted.
+    pub fn finish(self) -> Result<(), ServiceError> {
+        ServiceError::of(self.0)
+    }
+}
+
 /// Why a use case could not be carried out.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ServiceError {
     /// The request is wrong; asking again will not help.
     #[error("{}: {}", .0.field, .0.description)]
     Invalid(FieldViolation),
+    /// Several fields of the request are wrong.
+    #[error("{}: {}; and {} more", .0[0].field, .0[0].description, .0.len() - 1)]
+    InvalidFields(Vec<FieldViolation>),
     /// There is no such model.
     #[error("there is no model {name:?}")]
     ModelNotFound {

@@ -2,7 +2,7 @@
 
 use super::articles::{article_id, invalid};
 use super::filter::{RequestedFilter, checked_filter};
-use super::{ModelSet, ServiceError};
+use super::{ModelSet, ServiceError, Violations};
 use crate::article::{ArticleText, Limits};
 use crate::index::{Deadline, PageKey, SimilarPage, SimilarQuery, SimilarSource, SimilarityIndex};
 
@@ -49,31 +49,54 @@ pub enum RequestedSource {
 /// Finds the articles most similar to the source.
 ///
 /// # Errors
-/// [`ServiceError::Invalid`] names the field that is wrong; [`ServiceError::ArticleNotFound`] for an unknown id.
+/// As [`checked_similar`]; [`ServiceError::ArticleNotFound`] for an unknown id.
 pub fn find_similar(
     index: &dyn SimilarityIndex,
     models: &ModelSet,
     request: SimilarRequest,
     limits: &Limits,
 ) -> Result<SimilarPage, ServiceError> {
+    Ok(index.find_similar(&checked_similar(index, models, request, limits)?)?)
+}
+
+/// Checks what is asked.
+///
+/// # Errors
+/// [`ServiceError::Invalid`] names the field that is wrong, [`ServiceError::InvalidFields`] all
+/// that are.
+pub fn checked_similar(
+    index: &dyn SimilarityIndex,
+    models: &ModelSet,
+    request: SimilarRequest,
+    limits: &Limits,
+) -> Result<SimilarQuery, ServiceError> {
     let SimilarRequest { source, filter, min_similarity, page_size, after, collapse_near_duplicates, deadline } = request;
-    let page_size = match usize::try_from(page_size) {
-        Ok(0) => DEFAULT_PAGE_SIZE,
-        Ok(size) => size.min(MAX_PAGE_SIZE),
-        Err(_) => {
-            return Err(invalid("page_size", "NEGATIVE_PAGE_SIZE", format!("must not be negative, but is {page_size}")));
-        }
-    };
+    let page_size = similar_page_size(page_size);
+    let (source, filter) = (checked_source(source, limits), checked_filter(filter, index, models));
+    let mut violations = Violations::default();
+    violations.note(&page_size);
     if !(0.0..=1.0).contains(&min_similarity) {
         let description = format!("must lie in [0, 1], but is {min_similarity}");
-        return Err(invalid("min_similarity", "SIMILARITY_OUT_OF_RANGE", description));
+        violations.note::<()>(&Err(invalid("min_similarity", "SIMILARITY_OUT_OF_RANGE", description)));
     }
-    let source = checked_source(source, limits)?;
-    let filter = checked_filter(filter, index, models)?;
+    violations.note(&source);
+    violations.note(&filter);
+    violations.finish()?;
+    let (page_size, source, filter) = (page_size?, source?, filter?);
     let page_bytes = Limits::PAGE_BYTES;
-    let query =
-        SimilarQuery { source, filter, min_similarity, page_size, page_bytes, after, collapse_near_duplicates, deadline };
-    Ok(index.find_similar(&query)?)
+    Ok(SimilarQuery { source, filter, min_similarity, page_size, page_bytes, after, collapse_near_duplicates, deadline })
+}
+
+/// How many results a page has at most: 10 unless the request says, and never more than 100.
+///
+/// # Errors
+/// [`ServiceError::Invalid`] for a negative number.
+pub fn similar_page_size(requested: i32) -> Result<usize, ServiceError> {
+    match usize::try_from(requested) {
+        Ok(0) => Ok(DEFAULT_PAGE_SIZE),
+        Ok(size) => Ok(size.min(MAX_PAGE_SIZE)),
+        Err(_) => Err(invalid("page_size", "NEGATIVE_PAGE_SIZE", format!("must not be negative, but is {requested}"))),
+    }
 }
 
 fn checked_source(source: Option<RequestedSource>, limits: &Limits) -> Result<SimilarSource, ServiceError> {
@@ -82,7 +105,7 @@ fn checked_source(source: Option<RequestedSource>, limits: &Limits) -> Result<Si
         Some(RequestedSource::Id(id)) => Ok(SimilarSource::Id(article_id(&id, "article_id")?)),
         Some(RequestedSource::Text { title, body, language_code }) => {
             let text = ArticleText { title: &title, body: &body };
-            super::classify::check(text, &language_code, limits, "article")?;
+            super::check_text(text, &language_code, limits, "article")?;
             Ok(SimilarSource::Text { title, body })
         }
     }

@@ -20,6 +20,8 @@ pub struct Bag {
     /// Each term once, in the order of its first occurrence.
     pub terms: Vec<TermCount>,
     /// Words of the article, repeated ones each time, whatever the title's weight.
+    /// [Numbers](super::is_number) are none: how much of a report is known does not hang on its
+    /// figures.
     pub token_count: u32,
     /// Those of them that the vocabulary has.
     pub known_token_count: u32,
@@ -49,7 +51,7 @@ impl BagCounter {
         for field in [article.title, article.body] {
             title_end = hashes.len();
             let words = scanner.scan(field, options.numbers);
-            bag.token_count += words.len() as u32;
+            bag.token_count += (words.len() - words.number_count()) as u32;
             for run in words.runs() {
                 push_terms(run, options.pairs, vocabulary, hashes);
             }
@@ -57,7 +59,7 @@ impl BagCounter {
         let mut terms = places.of_at_most(hashes.len(), &mut bag.terms);
         let mut known_token_count = 0;
         vocabulary.find_each(hashes, lookups, |place, term| {
-            known_token_count += u32::from(!term.is_pair);
+            known_token_count += u32::from(term.is_word);
             terms.add(term.id, if place < title_end { title_weight } else { 1 });
         });
         terms.finish();
@@ -156,14 +158,30 @@ mod tests {
         }
     }
 
+    #[test]
+    fn numbers_are_terms_and_no_words() {
+        let vocabulary = Vocabulary::new(["profit", "2013", "2013 profit", "q3"]).expect("distinct terms");
+        let article = ArticleText { title: "2013 profit", body: "rose 12.5% to $3.2bn in Q3 2013" };
+        let mut counter = BagCounter::default();
+        let bag = counter.count(article, TextOptions::default(), &vocabulary);
+        let terms: Vec<_> = bag.terms.iter().map(|entry| (vocabulary.term(entry.term), entry.count)).collect();
+        assert_eq!(terms, [("2013", 2), ("profit", 1), ("2013 profit", 1), ("q3", 1)]);
+        // profit, rose, to, in, q3; of them profit and q3.
+        assert_eq!((bag.token_count, bag.known_token_count), (5, 2));
+    }
+
     /// The bag, term after term.
     fn counted_one_by_one(article: ArticleText<'_>, options: TextOptions, vocabulary: &Vocabulary) -> Bag {
         let mut bag = Bag::default();
         scan_terms(&mut WordScanner::default(), article, options, |term, times| {
-            bag.token_count += u32::from(!matches!(term, TermOccurrence::Pair { .. }));
+            bag.token_count += u32::from(match term {
+                TermOccurrence::Word { text, .. } => !text.is_number(),
+                TermOccurrence::Overlong => true,
+                TermOccurrence::Pair { .. } => false,
+            });
             let (TermOccurrence::Word { hash, .. } | TermOccurrence::Pair { hash }) = term else { return };
             let Some(found) = vocabulary.find(hash) else { return };
-            bag.known_token_count += u32::from(!found.is_pair);
+            bag.known_token_count += u32::from(found.is_word);
             match bag.terms.iter_mut().find(|entry| entry.term == found.id) {
                 Some(entry) => entry.count += times,
                 None => bag.terms.push(TermCount { term: found.id, count: times }),
@@ -175,14 +193,14 @@ mod tests {
     proptest! {
         #[test]
         fn a_bag_counts_the_terms_that_are_scanned(
-            title in "([abc] ?|L ){0,6}", body in "([abc] ?|L ){0,40}", pairs in any::<bool>(), weight in 1..=3u8
+            title in "([abc1] ?|L ){0,6}", body in "([abc1] ?|L ){0,40}", pairs in any::<bool>(), weight in 1..=3u8
         ) {
             let overlong = format!("{} ", "x".repeat(MAX_WORD_CHARACTERS + 1));
             let (title, body) = (title.replace("L ", &overlong), body.replace("L ", &overlong));
             let article = ArticleText { title: &title, body: &body };
             let title_weight = NonZeroU8::new(weight).expect("not zero");
             let options = TextOptions { pairs, title_weight, ..TextOptions::default() };
-            let vocabulary = Vocabulary::new(["a", "ab", "b", "b a", "a ab", "c c"]).expect("distinct terms");
+            let vocabulary = Vocabulary::new(["a", "ab", "b", "b a", "a ab", "c c", "1", "1 a", "a1"]).expect("distinct terms");
             let mut counter = BagCounter::default();
             counter.count(ArticleText { title: "c c", body: "of no effect" }, options, &vocabulary);
             prop_assert_eq!(counter.count(article, options, &vocabulary), &counted_one_by_one(article, options, &vocabulary));

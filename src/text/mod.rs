@@ -23,7 +23,7 @@ pub use bag::{Bag, BagCounter, TermCount};
 pub use hash::TermHash;
 pub use locate::{Occurrences, locate_terms};
 pub use normalize::spelling_key;
-pub use number::Numbers;
+pub use number::{Numbers, is_number};
 pub use stem::Stemmer;
 pub use vocabulary::{Found, TermId, Vocabulary, VocabularyError};
 pub use words::{MAX_WORD_BYTES, MAX_WORD_CHARACTERS, Word, WordScanner, WordText, Words, reference_words};

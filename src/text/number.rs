@@ -1,4 +1,5 @@
-//! What becomes of numbers: "1,250" and "1,251" are rarely two different things to a topic.
+//! What a number is, and what becomes of it: "1,250" and "1,251" are rarely two different things to
+//! a topic.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +14,27 @@ pub enum Numbers {
     /// Whole numbers of up to four digits stay (years, model numbers, short counts). Others keep their shape: each digit
     /// becomes a 0 ("1,250" -> "0,000", "27.5" -> "00.0").
     Shape,
+}
+
+/// Whether a word is a number to those who ask how much of a text is known: it begins with a digit
+/// of any script. So does what is written with its unit or its ending: "3.2bn", "12pc", "3rd",
+/// "1990s". "q3", "g20" and "covid19" are words.
+///
+/// `word` is normalised.
+#[inline]
+pub fn is_number(word: &[u8]) -> bool {
+    match word.first() {
+        Some(byte) if byte.is_ascii() => byte.is_ascii_digit(),
+        Some(_) => begins_with_a_digit(word),
+        None => false,
+    }
+}
+
+/// As [`is_number`], of a word that does not begin in ASCII.
+#[cold]
+fn begins_with_a_digit(word: &[u8]) -> bool {
+    let first = word.utf8_chunks().next().and_then(|chunk| chunk.valid().chars().next());
+    first.is_some_and(char::is_numeric)
 }
 
 /// The most digits that [`Numbers::Shape`] keeps.
@@ -38,5 +60,35 @@ impl Numbers {
                 *byte = b'0';
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text::{Word, WordScanner};
+
+    #[test]
+    fn numbers_begin_with_a_digit() {
+        let text =
+            "12 1,234.5 12% $3.2bn 3rd 2013 2013-14 1990s 10:30 12/31/2013 \u{0664}\u{0665} \u{ff11}\u{ff12} \u{bd} 5pc 0x1f";
+        let mut scanner = WordScanner::default();
+        let words = scanner.scan(text, Numbers::Verbatim);
+        assert!(words.len() > 15);
+        assert_eq!(words.number_count(), words.len(), "{text}");
+        for text in ["q3", "g20", "covid19", "fy2013", "b2b", "ten", "x", "\u{4e09}", "caf\u{e9}", "_1"] {
+            let words = scanner.scan(text, Numbers::Shape);
+            assert_eq!((words.len(), words.number_count()), (1, 0), "{text}");
+            let Some(Word::Term { text: word, .. }) = words.get(0) else { panic!("{text}") };
+            assert!(!word.is_number(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_too_long_to_be_a_term_is_no_number() {
+        let digits = "1".repeat(100);
+        let mut scanner = WordScanner::default();
+        let words = scanner.scan(&digits, Numbers::Verbatim);
+        assert_eq!((words.len(), words.number_count()), (1, 0));
     }
 }

@@ -3,6 +3,7 @@
 use prefetch_index::prefetch_index;
 
 use super::hash::TermHash;
+use super::number::is_number;
 
 /// A term's place in the vocabulary, and its row in the model's table.
 pub type TermId = u32;
@@ -23,18 +24,19 @@ pub enum VocabularyError {
     TooMany(usize),
 }
 
-/// A term as its bucket lists it: the high 39 bits of its hash, whether it is a pair, and its id in 24 bits. With the bits that choose
+/// A term as its bucket lists it: the high 39 bits of its hash, whether it is a word, and its id in
+/// 24 bits. With the bits that choose
 /// the bucket, two hashes are told apart by 52 bits or more, in a vocabulary of 80,000 terms by 54.
 #[derive(Debug, Clone, Copy, Default)]
 struct Slot(u64);
 
 impl Slot {
     const ID_BITS: u32 = 24;
-    const PAIR: u64 = 1 << Self::ID_BITS;
-    const HASH: u64 = !(2 * Self::PAIR - 1);
+    const WORD: u64 = 1 << Self::ID_BITS;
+    const HASH: u64 = !(2 * Self::WORD - 1);
 
     const fn new(hash: u64, found: Found) -> Self {
-        Self(hash & Self::HASH | if found.is_pair { Self::PAIR } else { 0 } | found.id as u64)
+        Self(hash & Self::HASH | if found.is_word { Self::WORD } else { 0 } | found.id as u64)
     }
 
     #[inline]
@@ -44,7 +46,7 @@ impl Slot {
 
     #[inline]
     const fn found(self) -> Found {
-        Found { id: (self.0 & (Self::PAIR - 1)) as TermId, is_pair: self.0 & Self::PAIR != 0 }
+        Found { id: (self.0 & (Self::WORD - 1)) as TermId, is_word: self.0 & Self::WORD != 0 }
     }
 }
 
@@ -97,8 +99,8 @@ impl Tags {
 pub struct Found {
     /// Its id.
     pub id: TermId,
-    /// Whether it is a pair of words.
-    pub is_pair: bool,
+    /// Whether it is a word: no pair, and no [number](is_number).
+    pub is_word: bool,
 }
 
 /// A fixed set of terms with ids from 0 on, in the order they were given.
@@ -146,15 +148,15 @@ impl Vocabulary {
     fn indexed(mut self) -> Result<Self, VocabularyError> {
         let bucket_count = (self.len() * 2).div_ceil(BUCKET).next_power_of_two();
         self.tags = vec![Tags::default(); bucket_count];
-        let (mut hashes, mut are_pairs) = (Vec::with_capacity(self.len()), Vec::with_capacity(self.len()));
+        let (mut hashes, mut are_words) = (Vec::with_capacity(self.len()), Vec::with_capacity(self.len()));
         // By term: its bucket, and its place there.
         let mut places = Vec::with_capacity(self.len());
         let mut start = 0;
         for &end in &self.ends {
             let (hash, is_pair) = TermHash::of_term_at(self.text.as_bytes(), start..end as usize);
+            are_words.push(!is_pair && !is_number(&self.text.as_bytes()[start..]));
             start = end as usize;
             hashes.push(hash.0);
-            are_pairs.push(is_pair);
         }
         for &hash in &hashes {
             let mut bucket = self.bucket(hash);
@@ -174,8 +176,8 @@ impl Vocabulary {
             .collect();
         // With room for what lies behind the last bucket when it is full and has no match: a look-up reads it before it knows.
         self.slots = vec![Slot(0); self.len() + 1];
-        for (id, ((&hash, is_pair), (bucket, place))) in (0..).zip(hashes.iter().zip(are_pairs).zip(places)) {
-            self.slots[self.starts[bucket] as usize + place] = Slot::new(hash, Found { id, is_pair });
+        for (id, ((&hash, is_word), (bucket, place))) in (0..).zip(hashes.iter().zip(are_words).zip(places)) {
+            self.slots[self.starts[bucket] as usize + place] = Slot::new(hash, Found { id, is_word });
         }
         // Each term finds itself, or the one that it cannot be told from.
         for (id, &hash) in (0..).zip(&hashes) {
@@ -295,7 +297,7 @@ mod tests {
         let terms = ["cyber", "defence", "cyber defence", "", "日"];
         let vocabulary = Vocabulary::new(terms).expect("distinct terms");
         for (id, term) in terms.iter().enumerate() {
-            let found = Found { id: id as TermId, is_pair: *term == "cyber defence" };
+            let found = Found { id: id as TermId, is_word: *term != "cyber defence" };
             assert_eq!(vocabulary.find(TermHash::of_term(term).0), Some(found));
             assert_eq!(vocabulary.term(id as TermId), *term);
         }

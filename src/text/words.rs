@@ -8,7 +8,7 @@ use unicode_segmentation::UnicodeSegmentation as _;
 use super::ascii;
 use super::hash::TermHash;
 use super::normalize::{is_default_ignorable, normalize_into};
-use super::number::Numbers;
+use super::number::{Numbers, is_number};
 use super::punctuation::ascii_twin;
 
 /// The longest word that can be a term, in code points after normalisation: as many as Lucene's standard tokenizer allows. Words
@@ -38,6 +38,11 @@ pub enum Word<'a> {
 pub struct WordText<'a>(&'a [u8]);
 
 impl WordText<'_> {
+    /// Whether it is a number, as [`is_number`] has it.
+    pub fn is_number(self) -> bool {
+        is_number(self.0)
+    }
+
     /// Appends the word.
     pub fn append_to(self, out: &mut String) {
         // It is cut from valid UTF-8, and rewritten at ASCII bytes only: the check cannot fail.
@@ -86,6 +91,7 @@ pub struct Words<'a> {
     places: &'a [WordAt],
     /// Which of them are overlong.
     overlong: &'a [usize],
+    number_count: usize,
 }
 
 impl<'a> Words<'a> {
@@ -119,6 +125,11 @@ impl<'a> Words<'a> {
     /// Whether there is none.
     pub fn is_empty(self) -> bool {
         self.hashes.is_empty()
+    }
+
+    /// How many of them are numbers; overlong ones are none.
+    pub fn number_count(self) -> usize {
+        self.number_count
     }
 
     /// The word at a place among them, from 0 on.
@@ -220,6 +231,7 @@ pub(super) struct FoundWords {
     hashes: Vec<TermHash>,
     places: Vec<WordAt>,
     overlong: Vec<usize>,
+    number_count: usize,
 }
 
 impl FoundWords {
@@ -229,7 +241,8 @@ impl FoundWords {
     }
 
     fn words(&self) -> Words<'_> {
-        Words { text: &self.text, hashes: &self.hashes, places: &self.places, overlong: &self.overlong }
+        let Self { text, hashes, places, overlong, number_count } = self;
+        Words { text, hashes, places, overlong, number_count: *number_count }
     }
 
     /// Takes the word that a segment of normalised text is, if it is one.
@@ -259,6 +272,7 @@ impl FoundWords {
             self.places.push(WordAt { start: place.start, length: 0 });
             return;
         }
+        self.number_count += usize::from(is_number(stem));
         if numbers.rewrites(stem) {
             Numbers::rewrite(stem);
         }
@@ -272,6 +286,7 @@ impl FoundWords {
         self.hashes.clear();
         self.places.clear();
         self.overlong.clear();
+        self.number_count = 0;
     }
 
     /// The word taken last; none where none was.

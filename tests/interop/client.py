@@ -203,6 +203,19 @@ def _(client):
         equal(dict(fields(served[0])), dict(fields(ours)), f"descriptor of {ours.name}")
 
 
+@suite.check("reflection (v1alpha): a question without an answer fails alone")
+def _(client):
+    questions = [
+        reflection_pb2.ServerReflectionRequest(file_containing_symbol="no.Such"),
+        reflection_pb2.ServerReflectionRequest(file_by_filename="no/such.proto"),
+        reflection_pb2.ServerReflectionRequest(list_services="*"),
+    ]
+    answers = list(client.reflection.ServerReflectionInfo(iter(questions), timeout=TIMEOUT))
+    kinds = [answer.WhichOneof("message_response") for answer in answers]
+    equal(kinds, ["error_response", "error_response", "list_services_response"], "the answers")
+    equal({answer.error_response.error_code for answer in answers[:2]}, {grpc.StatusCode.NOT_FOUND.value[0]}, "codes")
+
+
 @suite.check("GetModel and ListModels: the default model, by every name it has")
 def _(client):
     pb2, default = client.models_pb2, client.default_model()

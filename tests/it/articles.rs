@@ -2,6 +2,7 @@
 
 mod conditional;
 mod filters;
+mod view;
 
 use std::collections::BTreeMap;
 
@@ -54,7 +55,7 @@ impl Archive {
     }
 
     async fn get(&self, id: &str) -> Result<pb::ArchivedArticle, Status> {
-        let request = pb::GetArticleRequest { id: id.to_owned() };
+        let request = pb::GetArticleRequest { id: id.to_owned(), ..Default::default() };
         let found = self.articles().await.get_article(request).await?.into_inner();
         Ok(found.article.expect("the article"))
     }
@@ -63,6 +64,8 @@ impl Archive {
         self.similar().await.find_similar_articles(request).await.map(tonic::Response::into_inner)
     }
 }
+
+const FULL: i32 = pb::ArticleView::Full as i32;
 
 fn draft(id: &str, title: &str, body: &str) -> pb::ArchivedArticle {
     pb::ArchivedArticle { id: id.to_owned(), title: title.to_owned(), body: body.to_owned(), ..pb::ArchivedArticle::default() }
@@ -246,7 +249,7 @@ async fn articles_are_listed_in_pages() {
         .expect("a batch");
     let mut client = archive.articles().await;
     let mut seen = Vec::new();
-    let mut request = pb::ListArticlesRequest { page_size: 10, ..pb::ListArticlesRequest::default() };
+    let mut request = pb::ListArticlesRequest { page_size: 10, ..Default::default() };
     for page in 0..3 {
         let answer = client.list_articles(request.clone()).await.expect("a page").into_inner();
         seen.extend(answer.articles.into_iter().map(|article| article.id));
@@ -257,7 +260,7 @@ async fn articles_are_listed_in_pages() {
     let bad = |page_size, page_token: &str| pb::ListArticlesRequest {
         page_size,
         page_token: page_token.to_owned(),
-        ..pb::ListArticlesRequest::default()
+        ..Default::default()
     };
     let status = client.list_articles(bad(-1, "")).await.expect_err("negative");
     assert_eq!(violation(&status), ("page_size".to_owned(), "NEGATIVE_PAGE_SIZE".to_owned()));
@@ -276,7 +279,7 @@ async fn a_page_of_long_articles_fits_what_clients_take() {
             .await
             .expect("it is stored");
     }
-    let mut request = pb::ListArticlesRequest::default();
+    let mut request = pb::ListArticlesRequest { view: FULL, ..Default::default() };
     let mut count = 0;
     for _ in 0..5 {
         let page = client.list_articles(request.clone()).await.expect("a page").into_inner();
@@ -339,7 +342,7 @@ async fn a_page_of_long_results_ends_where_its_text_is_long_enough() {
         let body = "United win the cup final. ".repeat(24_000);
         archive.put(pb::ArchivedArticle { body, ..whole(id) }).await.expect("it is stored");
     }
-    let mut request = pb::FindSimilarArticlesRequest { page_size: 100, ..like("a") };
+    let mut request = pb::FindSimilarArticlesRequest { page_size: 100, view: FULL, ..like("a") };
     let mut pages = Vec::new();
     loop {
         let page = archive.find(request.clone()).await.expect("a page");
@@ -419,6 +422,25 @@ async fn searches_are_filtered() {
         let found = find(filter.clone()).await.expect("results");
         assert_eq!(ids(&found).concat(), expected, "{filter:?}");
     }
+}
+
+#[tokio::test]
+async fn an_unknown_text_has_no_topic_and_is_found_by_none() {
+    let archive = Archive::start().await;
+    let unknown = draft("u", "match", &"qwxyz zzyzx ".repeat(20));
+    let stored = archive.put(unknown.clone()).await.expect("it is stored");
+    assert_eq!((stored.decision(), stored.topics), (pb::Decision::UnknownText, vec![]));
+    let batch = pb::BatchPutArticlesRequest { articles: vec![unknown], ..Default::default() };
+    archive.articles().await.batch_put_articles(batch).await.expect("it is stored");
+    assert_eq!(archive.get("u").await.expect("it is there").topics, []);
+    let source = Some(Source::Article(article("match qwxyz zzyzx", "")));
+    let find = |topics| {
+        let filter = Some(pb::SimilarityFilter { topics, ..pb::SimilarityFilter::default() });
+        archive.find(pb::FindSimilarArticlesRequest { source: source.clone(), filter, ..like("") })
+    };
+    assert_eq!(ids(&find(vec![]).await.expect("results")), ["u"]);
+    let every = ["business", "health", "politics", "sport", "science_technology"].map(str::to_owned).to_vec();
+    assert!(ids(&find(every).await.expect("results")).is_empty());
 }
 
 #[tokio::test]

@@ -71,7 +71,7 @@ async fn what_is_not_exactly_one_message_changes_nothing() {
     let answer = call(&channel, "/slugline.v1.ArticleService/PutArticle", &[put("first"), put("second")]).await;
     assert_eq!(answer.status.code(), Code::Unimplemented);
     for id in ["first", "second"] {
-        let request = pb::GetArticleRequest { id: id.to_owned() };
+        let request = pb::GetArticleRequest { id: id.to_owned(), ..Default::default() };
         let status = ArticleServiceClient::new(channel.clone()).get_article(request).await.expect_err("it is not stored");
         assert_eq!(status.code(), Code::NotFound, "{id}");
     }

@@ -1,9 +1,10 @@
-//! Requests whose messages are compressed.
+//! Messages that are compressed: of requests, and of answers.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 
 use bytes::Bytes;
 use flate2::Compression;
+use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 use http_body::Frame;
 use http_body_util::StreamBody;
@@ -15,7 +16,7 @@ use tonic::body::Body;
 use tonic::codec::CompressionEncoding;
 
 use crate::support::{article, explained, narrow, refusal, shared, sport, violation};
-use crate::wire::{self, Answer, framed};
+use crate::wire::{self, Answer, framed, methods, uri};
 
 const STREAM: &str = "/slugline.v1.ClassificationService/StreamClassify";
 
@@ -120,4 +121,93 @@ async fn a_gzip_bomb_is_refused() {
     let path = "/slugline.v1.ServerService/GetServerInfo";
     let answer = wire::call_with_header(&channel, path, ("grpc-encoding", "gzip"), gzip(&vec![0; 1 << 20])).await;
     assert_eq!(refusal(&answer.status), (Code::InvalidArgument, "MESSAGE_TOO_LARGE".to_owned()));
+}
+
+#[tokio::test]
+async fn a_message_over_the_limit_is_refused_in_one_way_by_every_method() {
+    let channel = narrow().await.channel().await;
+    let limits = narrow().await.info().await.limits.expect("limits");
+    let ours = methods().iter().map(|method| (uri(method), limits.max_message_bytes)).collect::<Vec<_>>();
+    let names = i64::from(limits.max_name_message_bytes);
+    let of_names = [
+        "/grpc.health.v1.Health/Check",
+        "/grpc.health.v1.Health/Watch",
+        "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+        "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+    ];
+    for (uri, limit) in ours.into_iter().chain(of_names.map(|uri| (uri.to_owned(), names))) {
+        // A field that nobody knows, of many bytes.
+        let size = usize::try_from(limit).expect("a size") + 1;
+        let message = [
+            &[0xa2, 0x06, 0x80 | (size & 0x7f) as u8, 0x80 | (size >> 7 & 0x7f) as u8, (size >> 14) as u8][..],
+            &vec![0; size],
+        ];
+        let message = message.concat();
+        let answers = [
+            wire::call(&channel, &uri, std::slice::from_ref(&message)).await,
+            wire::call_with_header(&channel, &uri, ("grpc-encoding", "gzip"), gzip(&message)).await,
+        ];
+        for answer in answers {
+            assert_eq!(violation(&answer.status), ("(message)".to_owned(), "MESSAGE_TOO_LARGE".to_owned()), "{uri}");
+        }
+    }
+}
+
+/// The flags of an answer's messages, and the messages as they were.
+fn inflated(data: &[u8]) -> Vec<(u8, Vec<u8>)> {
+    let (mut rest, mut found) = (data, Vec::new());
+    while let Some((&[flag, length @ ..], after)) = rest.split_first_chunk::<5>() {
+        let (message, after) = after.split_at(u32::from_be_bytes(length) as usize);
+        let mut plain = Vec::new();
+        match flag {
+            0 => plain.extend_from_slice(message),
+            _ => drop(GzDecoder::new(message).read_to_end(&mut plain).expect("gzip")),
+        }
+        found.push((flag, plain));
+        rest = after;
+    }
+    found
+}
+
+/// A batch whose answer has so many results.
+fn batch(count: usize) -> Vec<u8> {
+    let request = pb::BatchClassifyRequest { articles: vec![sport(); count], ..Default::default() };
+    framed(&request.encode_to_vec())
+}
+
+#[tokio::test]
+async fn large_answers_are_compressed_for_those_who_take_it() {
+    let channel = shared().await.channel().await;
+    let path = "/slugline.v1.ClassificationService/BatchClassify";
+    // Small; compressed where it is made; compressed in the background.
+    for (count, flag) in [(1, 0), (150, 1), (1_000, 1)] {
+        let plain = wire::call_with_header(&channel, path, ("grpc-accept-encoding", "identity"), batch(count)).await;
+        let [(0, expected)] = &inflated(&plain.data)[..] else { panic!("one plain message") };
+        let accepted = ("grpc-accept-encoding", "identity, deflate, gzip");
+        let answer = wire::call_with_header(&channel, path, accepted, batch(count)).await;
+        assert_eq!(answer.status.code(), Code::Ok);
+        let [(found, message)] = &inflated(&answer.data)[..] else { panic!("one message") };
+        assert_eq!((*found, message), (flag, expected), "{count} articles");
+        assert!(flag == 0 || answer.data.len() < plain.data.len() / 2, "{} of {}", answer.data.len(), plain.data.len());
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_takes_gzip_gets_the_same_answers() {
+    let request = pb::BatchClassifyRequest { articles: vec![sport(); 1_000], ..Default::default() };
+    let mut plain = shared().await.classification().await;
+    let mut client = shared().await.classification().await.accept_compressed(CompressionEncoding::Gzip);
+    let expected = plain.batch_classify(request.clone()).await.expect("an answer").into_inner();
+    assert_eq!(client.batch_classify(request).await.expect("an answer").into_inner(), expected);
+    let status = client.batch_classify(pb::BatchClassifyRequest::default()).await.expect_err("no article");
+    assert_eq!(violation(&status), ("articles".to_owned(), "FIELD_REQUIRED".to_owned()));
+    let long = explained(article("", &(0..3_000).map(|number| format!("goal{number} match ")).collect::<String>()));
+    let requests = [explained(sport()), long, explained(sport())];
+    let requests = requests.map(|request| pb::StreamClassifyRequest { id: String::new(), request: Some(request) });
+    let stream = |requests: Vec<_>| tokio_stream::iter(requests);
+    let mut found = client.stream_classify(stream(requests.to_vec())).await.expect("a stream").into_inner();
+    let mut expected = plain.stream_classify(stream(requests.to_vec())).await.expect("a stream").into_inner();
+    for _ in 0..4 {
+        assert_eq!(found.message().await.expect("an answer"), expected.message().await.expect("an answer"));
+    }
 }

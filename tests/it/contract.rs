@@ -140,8 +140,8 @@ async fn what_is_output_only_is_ignored_in_a_put() {
     let mut stored = Vec::new();
     for article in [bare, claimed] {
         let id = article.id.clone();
-        client.put_article(pb::PutArticleRequest { article: Some(article), create_only: false }).await.expect("stored");
-        stored.push(client.get_article(pb::GetArticleRequest { id }).await.expect("found").into_inner());
+        client.put_article(pb::PutArticleRequest { article: Some(article), ..Default::default() }).await.expect("stored");
+        stored.push(client.get_article(pb::GetArticleRequest { id, ..Default::default() }).await.expect("found").into_inner());
     }
     assert_eq!(stored[0], stored[1]);
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::Value;
 use slugline::article::{ArticleText, Limits};
-use slugline::service::{ClassifyOptions, ClassifyQuery, ModelSet, ModelSource, classify};
+use slugline::service::{ClassifyQuery, ModelSet, ModelSource, RequestedOptions, classify};
 
 fn example(file: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(file);
@@ -27,7 +27,7 @@ fn the_article_on_cyber_defence_is_about_the_world_for_reasons_a_reader_accepts(
     let query = ClassifyQuery {
         text: ArticleText { title: &title, body: &body },
         language_code: "en",
-        options: ClassifyOptions::checked(2, 0.0, true).expect("options in range"),
+        options: RequestedOptions { max_topics: 2, explain: true, ..Default::default() }.checked().expect("options in range"),
     };
     let answer = classify(models.default_entry(), &query, &Limits::default(), "article").expect("an answer");
     assert_eq!(answer.warnings, []);

@@ -1,4 +1,4 @@
-//! Health, reflection and server info over the wire: what the server says of itself.
+//! Health and server info over the wire: what the server says of itself.
 
 use slugline::grpc::pb;
 use slugline::grpc::server::ServerConfig;
@@ -6,7 +6,6 @@ use tonic::{Code, Status, Streaming};
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
-use tonic_reflection::pb::{v1, v1alpha};
 
 use crate::support::{NARROW, PATIENCE, TestServer, config, models, narrow, shared};
 
@@ -69,38 +68,6 @@ async fn a_watch_sees_the_draining_and_ends() {
     assert!(stopped.await.expect("the task ends well").is_ok());
 }
 
-/// The services that every server has, in the order of their names.
-const REFLECTED: [&str; 4] =
-    ["grpc.health.v1.Health", "slugline.v1.ClassificationService", "slugline.v1.ModelService", "slugline.v1.ServerService"];
-
-#[tokio::test]
-async fn reflection_v1_lists_the_services() {
-    use v1::server_reflection_request::MessageRequest;
-    use v1::server_reflection_response::MessageResponse;
-    let mut client = v1::server_reflection_client::ServerReflectionClient::new(shared().await.channel().await);
-    let message_request = Some(MessageRequest::ListServices(String::new()));
-    let request = v1::ServerReflectionRequest { host: String::new(), message_request };
-    let mut answers = client.server_reflection_info(tokio_stream::once(request)).await.expect("a stream").into_inner();
-    let answer = answers.message().await.expect("no error").and_then(|answer| answer.message_response);
-    let Some(MessageResponse::ListServicesResponse(list)) = answer else { panic!("{answer:?}") };
-    let names: Vec<_> = list.service.into_iter().map(|service| service.name).collect();
-    assert!(REFLECTED.iter().all(|service| names.iter().any(|name| name == service)), "{names:?}");
-}
-
-#[tokio::test]
-async fn reflection_v1alpha_lists_the_services() {
-    use v1alpha::server_reflection_request::MessageRequest;
-    use v1alpha::server_reflection_response::MessageResponse;
-    let mut client = v1alpha::server_reflection_client::ServerReflectionClient::new(shared().await.channel().await);
-    let message_request = Some(MessageRequest::ListServices(String::new()));
-    let request = v1alpha::ServerReflectionRequest { host: String::new(), message_request };
-    let mut answers = client.server_reflection_info(tokio_stream::once(request)).await.expect("a stream").into_inner();
-    let answer = answers.message().await.expect("no error").and_then(|answer| answer.message_response);
-    let Some(MessageResponse::ListServicesResponse(list)) = answer else { panic!("{answer:?}") };
-    let names: Vec<_> = list.service.into_iter().map(|service| service.name).collect();
-    assert!(REFLECTED.iter().all(|service| names.iter().any(|name| name == service)), "{names:?}");
-}
-
 #[tokio::test]
 async fn the_limits_that_hold_are_published() {
     let published = narrow().await.info().await.limits;
@@ -130,6 +97,7 @@ async fn the_limits_that_hold_are_published() {
         max_message_parts: 100_000,
         max_name_message_bytes: 1_024,
         page_bytes: 1 << 20,
+        max_answer_bytes: NARROW.answer_bytes as i32,
         max_in_flight_bytes: NARROW.budget_bytes as i64,
         max_connection_in_flight_bytes: NARROW.connection_bytes as i64,
         max_connections: NARROW.connections as i32,

@@ -105,14 +105,10 @@ async fn a_draining_server_waits_for_a_call_in_flight() {
     until_draining(watch).await;
     sender.send(ServerReflectionRequest::default()).await.expect("an open call");
     let answer = tokio::time::timeout(PATIENCE, answers.message()).await.expect("soon");
-    // What is asked is of no kind: that it is answered at all is the point.
-    assert!(matches!(&answer, Ok(Some(_))) || refused_for_its_kind(&answer), "{answer:?}");
+    // Nothing is asked: that it is answered at all is the point.
+    assert!(matches!(&answer, Ok(Some(_))), "{answer:?}");
     drop((sender, answers));
     assert!(stopped.await.expect("the task ends well").is_ok());
-}
-
-fn refused_for_its_kind<T>(answer: &Result<T, Status>) -> bool {
-    answer.as_ref().is_err_and(|status| status.code() == Code::InvalidArgument)
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! Integration tests, in one binary: a real client talks to a real server, and the real command does its work.
 
+mod answer_size;
 mod articles;
 mod artifact;
 mod batch;
@@ -20,8 +21,10 @@ mod layering;
 mod lifecycle;
 mod models;
 mod multi_label;
+mod reflection;
 mod stream;
 mod support;
 mod training;
 mod transport;
+mod violations;
 mod wire;

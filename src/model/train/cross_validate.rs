@@ -9,6 +9,7 @@ use super::estimate::{Candidate, RowEstimate};
 use super::folds::{FOLDS, Folds};
 use super::inverted::{Inverted, Term};
 use crate::model::softmax;
+use crate::text::is_number;
 
 /// A document that was scored by a model that did not see it.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,7 +17,7 @@ pub(super) struct HeldOut {
     /// Which of the five parts it was dealt to: its fold, unless one model scores all.
     pub(super) part: u8,
     pub(super) topics: Vec<usize>,
-    /// Its words, and those that the model knew.
+    /// Its words, numbers left out, and those of them that the model knew.
     pub(super) token_count: u32,
     pub(super) known_token_count: u32,
 }
@@ -98,6 +99,8 @@ pub(super) struct Models<'a> {
     stride: usize,
     /// By document: its place among those held out, and [`Lengths::pool_scale`].
     places: Vec<(u32, f32)>,
+    /// By word of the corpus.
+    are_numbers: Vec<bool>,
     held_out_count: usize,
 }
 
@@ -119,7 +122,9 @@ impl<'a> Models<'a> {
                 candidates.iter().map(|&candidate| RowEstimate::new(candidate, &rest, pool_size)).collect()
             })
             .collect();
-        Self { lengths, estimates, stride: padded(corpus.topics.len()), places, held_out_count: folds.held_out().len() }
+        let are_numbers = corpus.words.iter().map(|word| is_number(word.as_bytes())).collect();
+        let (stride, held_out_count) = (padded(corpus.topics.len()), folds.held_out().len());
+        Self { lengths, estimates, stride, places, are_numbers, held_out_count }
     }
 
     /// Has the place of a document brought near.
@@ -227,7 +232,7 @@ impl Scoring {
                 }
             }
         }
-        let is_word = u64::from(term.is_word());
+        let is_word = u64::from(term.is_word() && !models.are_numbers[term.first as usize]);
         for HeldOutPosting { posting, fold } in cells.held_out_where(known) {
             let (place, scale) = models.places[posting.document as usize];
             let place = place as usize;

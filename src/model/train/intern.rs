@@ -12,7 +12,7 @@ use super::word_table::WordTable;
 use crate::article::TopicName;
 use crate::corpus::{Document, Ordinal};
 use crate::model::manifest::Labels;
-use crate::text::{TermHash, TextOptions, Word, WordScanner};
+use crate::text::{TermHash, TextOptions, Word, WordScanner, is_number};
 
 /// The most documents of a worker, and the most words.
 const MAX_DOCUMENTS: usize = 1 << 31;
@@ -22,7 +22,7 @@ const MAX_WORDS: usize = 1 << 31;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Head {
     pub(super) ordinal: Ordinal,
-    /// How many words the document has, pruned ones too.
+    /// How many words the document has, pruned ones too; [numbers](is_number) are none.
     pub(super) token_count: u32,
     /// Where its topics end in the list of all documents' topics.
     pub(super) topics_end: u32,
@@ -62,6 +62,8 @@ pub(super) struct Interner {
     pub(super) table: WordTable,
     /// By id: in how many documents the word is.
     document_frequencies: Vec<u32>,
+    /// By id, too.
+    are_numbers: Vec<bool>,
     texts: Texts,
     topic_ids: HashMap<TopicName, u32>,
     /// By local topic id, with their numbers of documents.
@@ -86,6 +88,7 @@ impl Interner {
             scanners: Default::default(),
             table: WordTable::default(),
             document_frequencies: Vec::new(),
+            are_numbers: Vec::new(),
             texts: Texts::default(),
             topic_ids: HashMap::new(),
             topics: Vec::new(),
@@ -141,7 +144,8 @@ impl Interner {
             self.document_frequencies[word.id as usize] += 1;
         }
         for &CountedWord { hash, id, count } in &terms.words {
-            token_count = token_count.saturating_add(count);
+            let is_word = !self.are_numbers[id as usize];
+            token_count = token_count.saturating_add(if is_word { count } else { 0 });
             // The hashes are as good as random: so is their sum, whatever the order.
             fingerprint = fingerprint.wrapping_add(hash.0.rotate_left(count));
             self.postings.push_word(hash, id, document, count);
@@ -168,9 +172,10 @@ impl Interner {
     /// The local id of a word; `append_text` appends its text, of at most [`crate::text::MAX_WORD_BYTES`].
     #[inline]
     pub(super) fn word_id(&mut self, hash: TermHash, append_text: impl FnOnce(&mut String)) -> u32 {
-        let Self { table, document_frequencies, texts, .. } = self;
-        table.number(hash, |_| {
+        let Self { table, document_frequencies, texts, are_numbers, .. } = self;
+        table.number(hash, |id| {
             texts.push(append_text);
+            are_numbers.push(is_number(texts.of(id).as_bytes()));
             document_frequencies.push(0);
         })
     }
@@ -258,6 +263,11 @@ impl Texts {
     pub(super) fn push(&mut self, append: impl FnOnce(&mut String)) {
         append(&mut self.all);
         self.ends.push(self.all.len());
+    }
+
+    /// The texts, in the order of their numbers.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &str> {
+        (0..self.ends.len() as u32).map(|number| self.of(number))
     }
 
     pub(super) fn of(&self, number: u32) -> &str {

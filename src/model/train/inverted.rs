@@ -158,7 +158,7 @@ pub(super) struct Inverted {
     pub(super) words: Texts,
     /// By document: its place in the corpus.
     pub(super) ordinals: Vec<Ordinal>,
-    /// By document: how many words it has, pruned ones too.
+    /// By document: how many words it has, pruned ones too; numbers are none.
     pub(super) token_counts: Vec<u32>,
     /// By document: places in `topics`.
     pub(super) document_topics: DocumentTopics,

@@ -164,7 +164,7 @@ async fn write_until_killed(
 async fn account(address: std::net::SocketAddr, known: &mut Known) {
     let mut service = ArticleServiceClient::new(channel(address).await);
     let mut found: BTreeMap<String, u64> = BTreeMap::new();
-    let mut request = pb::ListArticlesRequest { page_size: 1_000, ..pb::ListArticlesRequest::default() };
+    let mut request = pb::ListArticlesRequest { page_size: 1_000, view: pb::ArticleView::Full.into(), ..Default::default() };
     loop {
         let page = service.list_articles(request.clone()).await.expect("a page").into_inner();
         for there in page.articles {
@@ -265,17 +265,20 @@ async fn a_server_says_what_is_wrong_with_its_archive() {
     assert!(archive.failure.contains("journal 1: "), "{}", archive.failure);
     assert_eq!((archive.unreadable_count, archive.article_count), (1, 110));
     let mut articles = ArticleServiceClient::new(channel);
-    let found = articles.get_article(pb::GetArticleRequest { id: "000105".to_owned() }).await.expect("it is whole");
+    let found = articles
+        .get_article(pb::GetArticleRequest { id: "000105".to_owned(), ..Default::default() })
+        .await
+        .expect("it is whole");
     assert_eq!(found.into_inner().article.expect("the article").title, "Article 105");
     let request = pb::PutArticleRequest { article: Some(article("new", 1)), ..pb::PutArticleRequest::default() };
     let status = articles.put_article(request).await.expect_err("nothing is written");
     assert_eq!(refusal(&status), (Code::FailedPrecondition, "ARCHIVE_DAMAGED".to_owned()));
     assert!(details(&status).error_info().is_some_and(|info| info.metadata["failure"].contains("journal 1: ")));
     // What cannot be read is named, in a list and by itself.
-    let request = pb::ListArticlesRequest { page_size: 1_000, ..pb::ListArticlesRequest::default() };
+    let request = pb::ListArticlesRequest { page_size: 1_000, view: pb::ArticleView::Full.into(), ..Default::default() };
     let page = articles.list_articles(request).await.expect("a page").into_inner();
     assert_eq!((page.articles.len(), page.unreadable_ids.len(), page.is_incomplete), (109, 1, false));
-    let request = pb::GetArticleRequest { id: page.unreadable_ids[0].clone() };
+    let request = pb::GetArticleRequest { id: page.unreadable_ids[0].clone(), ..Default::default() };
     let status = articles.get_article(request).await.expect_err("it cannot be read");
     assert_eq!(refusal(&status), (Code::DataLoss, "ARTICLE_CORRUPT".to_owned()));
 
