@@ -12,6 +12,7 @@ use tonic_prost::{ProstCodec, ProstEncoder};
 use super::call::Call;
 use super::shapes::{self, Root};
 use super::{status, walk};
+use crate::service::ServiceError;
 
 /// Sends messages of type `T`, and takes those of type `U`; requests of ours only within their bounds.
 pub(crate) struct BoundedCodec<T, U>(PhantomData<(T, U)>);
@@ -76,9 +77,9 @@ impl<U: Message + Default> Decoder for BoundedDecoder<U> {
         // tonic has it in one piece.
         let checked = match source.chunk() {
             whole if whole.len() == source.remaining() => walk::check(&root.message, whole),
-            _ => Err(walk::malformed("it lies in several pieces")),
+            _ => Err(ServiceError::Invalid(walk::malformed("it lies in several pieces"))),
         };
-        checked.map_err(status::invalid)?;
+        checked.map_err(status::status)?;
         U::decode(source).map(Some).map_err(|error| status::invalid(walk::malformed(error)))
     }
 }

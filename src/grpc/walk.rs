@@ -8,17 +8,24 @@ use std::fmt;
 use super::bounds::Bound;
 use super::shapes::{COUNTED, Field, Shape};
 use crate::article::Limits;
-use crate::service::FieldViolation;
+use crate::service::{FieldViolation, ServiceError};
 
+/// As many violations as an error lists.
+const MAX_VIOLATIONS: usize = 16;
 /// How deep groups may be nested: as prost has it.
 const MAX_DEPTH: usize = 100;
 
 /// Checks an encoded message against its bounds.
 ///
 /// # Errors
-/// The violation: of a bound, or of the wire format (MALFORMED_MESSAGE).
-pub(super) fn check(shape: &Shape, bytes: &[u8]) -> Result<(), FieldViolation> {
-    Walk { parts: 0, counts: [0; COUNTED] }.message(shape, bytes, &Path { parent: None, field: "", index: None })
+/// The violations: of the wire format (MALFORMED_MESSAGE) or of a bound on lists, which end the pass, and of bounds on strings,
+/// up to [`MAX_VIOLATIONS`].
+pub(super) fn check(shape: &Shape, bytes: &[u8]) -> Result<(), ServiceError> {
+    let mut walk = Walk { parts: 0, counts: [0; COUNTED], violations: Vec::new() };
+    if let Err(end) = walk.message(shape, bytes, &Path { parent: None, field: "", index: None }) {
+        walk.violations.insert(0, end);
+    }
+    ServiceError::of(walk.violations)
 }
 
 /// The error for bytes that are no such message.
@@ -52,6 +59,8 @@ struct Walk {
     /// Elements of each counted list of the message at hand. A message that comes twice where one may be is merged, so its lists are
     /// counted on; those of an element of a list are its own.
     counts: [usize; COUNTED],
+    /// Strings that are too long.
+    violations: Vec<FieldViolation>,
 }
 
 impl Walk {
@@ -104,8 +113,9 @@ impl Walk {
         let path = Path { index: field.items.map(|(place, _)| self.counts[place] - 1), ..path };
         if let Some(bound) = field.bytes
             && part.len() > bound.most
+            && self.violations.len() < MAX_VIOLATIONS
         {
-            return Err(over(bound, &path, "bytes", part.len()));
+            self.violations.push(over(bound, &path, "bytes", part.len()));
         }
         let Some(shape) = &field.message else { return Ok(()) };
         if !field.is_list {
@@ -232,7 +242,12 @@ mod tests {
 
     fn checked<M: Name>(bytes: &[u8]) -> Result<(), (String, &'static str)> {
         let root = root(M::PACKAGE, M::NAME).expect("a request");
-        check(&root.message, bytes).map_err(|violation| (violation.field, violation.reason))
+        check(&root.message, bytes).map_err(only).map_err(|violation| (violation.field, violation.reason))
+    }
+
+    fn only(error: ServiceError) -> FieldViolation {
+        let ServiceError::Invalid(violation) = error else { panic!("{error:?}") };
+        violation
     }
 
     fn refused(field: &str, reason: &'static str) -> Result<(), (String, &'static str)> {
@@ -243,10 +258,10 @@ mod tests {
     fn of_very_many_elements_it_is_only_said_that_they_are_many() {
         let many = [0x0a, 0].repeat(2 * Limits::MESSAGE_PARTS);
         let root = root(pb::BatchClassifyRequest::PACKAGE, pb::BatchClassifyRequest::NAME).expect("a request");
-        let violation = check(&root.message, &many).expect_err("too many");
+        let violation = only(check(&root.message, &many).expect_err("too many"));
         assert_eq!((violation.field.as_str(), violation.reason), ("articles", "TOO_MANY_ARTICLES"));
         assert_eq!(violation.description, "has more than 100000 elements, over the limit of 1000");
-        let few = check(&root.message, &[0x0a, 0].repeat(1_500)).expect_err("too many");
+        let few = only(check(&root.message, &[0x0a, 0].repeat(1_500)).expect_err("too many"));
         assert_eq!(few.description, "has 1500 elements, over the limit of 1000");
     }
 
@@ -258,9 +273,35 @@ mod tests {
     }
 
     #[test]
+    fn all_strings_that_are_too_long_are_named_up_to_a_bound() {
+        let filter = pb::SimilarityFilter {
+            topics: vec!["sport".to_owned(), "x".repeat(201)],
+            sources: vec!["x".repeat(10_000); 40],
+            ..Default::default()
+        };
+        let request =
+            pb::FindSimilarArticlesRequest { filter: Some(filter), page_token: "x".repeat(100_000), ..Default::default() };
+        let root = root("slugline.v1", "FindSimilarArticlesRequest").expect("a request");
+        let refused = |request: &pb::FindSimilarArticlesRequest| {
+            let error = check(&root.message, &request.encode_to_vec()).expect_err("too long");
+            let ServiceError::InvalidFields(violations) = error else { panic!("{error:?}") };
+            violations.into_iter().map(|violation| violation.field).collect::<Vec<_>>()
+        };
+        let all = refused(&request);
+        assert_eq!(all.len(), MAX_VIOLATIONS);
+        assert_eq!(all[..2], ["filter.topics[1]", "filter.sources[0]"]);
+        let mut few = request;
+        few.filter.as_mut().expect("a filter").sources.truncate(1);
+        assert_eq!(refused(&few), ["filter.topics[1]", "filter.sources[0]", "page_token"]);
+        // What ends the pass comes first.
+        few.filter.as_mut().expect("a filter").sources = vec![String::new(); 101];
+        assert_eq!(refused(&few), ["filter.sources", "filter.topics[1]"]);
+    }
+
+    #[test]
     fn the_size_in_the_error_is_the_whole_one() {
         let root = root("slugline.v1", "ImportArticlesRequest").expect("a request");
-        let violation = check(&root.message, &[0x0a, 0].repeat(4_000)).expect_err("too many");
+        let violation = only(check(&root.message, &[0x0a, 0].repeat(4_000)).expect_err("too many"));
         assert_eq!(violation.values, [("size", "4000".to_owned()), ("limit", "1000".to_owned())]);
     }
 

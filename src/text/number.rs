@@ -66,7 +66,7 @@ impl Numbers {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::text::{Word, WordScanner};
+    use crate::text::{MAX_WORD_CHARACTERS, Word, WordScanner};
 
     #[test]
     fn numbers_begin_with_a_digit() {
@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn what_is_too_long_to_be_a_term_is_no_number() {
-        let digits = "1".repeat(100);
+        let digits = "1".repeat(MAX_WORD_CHARACTERS + 1);
         let mut scanner = WordScanner::default();
         let words = scanner.scan(&digits, Numbers::Verbatim);
         assert_eq!((words.len(), words.number_count()), (1, 0));
