@@ -42,6 +42,9 @@ pub(super) enum Command {
         server: Server,
         #[command(flatten)]
         input: InputArguments,
+        /// Store only articles whose id is not there yet; the others are rejected
+        #[arg(long)]
+        create_only: bool,
     },
     /// Put one article from a text file
     Put(PutArguments),
@@ -126,7 +129,7 @@ pub(super) fn label(text: &str) -> Result<(String, String), String> {
 
 pub(super) fn run(command: Command) -> anyhow::Result<()> {
     match command {
-        Command::Import { server, input } => import(&server, &input),
+        Command::Import { server, input, create_only } => import(&server, &input, create_only),
         Command::Put(arguments) => put(arguments),
         Command::Get { server, id } => get(&server, id),
         Command::List { server, filter, limit, json } => list(&server, filter, limit, json),

@@ -26,7 +26,7 @@ const OTHER_LABELS: &str = "\"labels\" is neither an object nor KEY=VALUE, and i
 /// So many messages may wait to be sent.
 const MESSAGES_AHEAD: usize = 4;
 
-pub(super) fn import(server: &Server, arguments: &InputArguments) -> anyhow::Result<()> {
+pub(super) fn import(server: &Server, arguments: &InputArguments, create_only: bool) -> anyhow::Result<()> {
     let options = arguments.options()?;
     let inputs = arguments.inputs();
     let remote = Remote::connect(&server.server)?;
@@ -36,7 +36,9 @@ pub(super) fn import(server: &Server, arguments: &InputArguments) -> anyhow::Res
     let places = Mutex::new(Places::default());
     // The call runs on the thread that waits for its answer; the files are read on another one.
     let (reading, answer) = std::thread::scope(|scope| {
-        let reader = scope.spawn(|| read(&inputs, &options, &places, messages));
+        let send =
+            move |articles| messages.blocking_send(pb::ImportArticlesRequest { articles, create_only }).map_err(|_| Hangup);
+        let reader = scope.spawn(|| read(&inputs, &options, &places, send));
         let answer = remote.ask_once(client.import_articles(ReceiverStream::new(receiver)));
         (reader.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), answer)
     });
@@ -116,20 +118,20 @@ impl Places {
 #[error("the server ended the import")]
 struct Hangup;
 
-/// Reads the articles and sends them off; returns how many lines were left out.
+/// Reads the articles and sends them off with `send_off`; returns how many lines were left out.
 fn read(
     inputs: &[Input],
     options: &Options,
     places: &Mutex<Places>,
-    messages: mpsc::Sender<pb::ImportArticlesRequest>,
+    send_off: impl Fn(Vec<pb::ArchivedArticle>) -> Result<(), Hangup> + Sync,
 ) -> anyhow::Result<u64> {
     let pending = Mutex::new((Vec::new(), 0));
     let is_cut_off = AtomicBool::new(false);
     let has_warned = AtomicBool::new(false);
     let send = |articles: Vec<pb::ArchivedArticle>| {
-        messages.blocking_send(pb::ImportArticlesRequest { articles, create_only: false }).map_err(|_| {
+        send_off(articles).map_err(|hangup| {
             is_cut_off.store(true, Ordering::Relaxed);
-            Hangup.to_string()
+            hangup.to_string()
         })
     };
     let outcome = progress::watch(inputs, |progress| {

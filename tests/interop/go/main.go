@@ -37,10 +37,7 @@ func connect(address string) (*grpc.ClientConn, error) {
 			Time:    60 * time.Second,
 			Timeout: 20 * time.Second,
 		}),
-		grpc.WithDefaultCallOptions(
-			grpc.UseCompressor(gzip.Name),
-			grpc.MaxCallRecvMsgSize(16<<20),
-		),
+		grpc.WithDefaultCallOptions(grpc.UseCompressor(gzip.Name)),
 	)
 }
 

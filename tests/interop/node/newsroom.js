@@ -39,7 +39,6 @@ const connect = (address) =>
     baseUrl: `http://${address}`,
     interceptors: [retry],
     sendCompression: compressionGzip,
-    readMaxBytes: 16 << 20,
     defaultTimeoutMs: 5_000,
     pingIntervalMs: 60_000,
     pingTimeoutMs: 20_000,

@@ -29,7 +29,6 @@ def connect(address):
             ("grpc.service_config", pathlib.Path("service-config.json").read_text()),
             ("grpc.keepalive_time_ms", 60_000),
             ("grpc.keepalive_timeout_ms", 20_000),
-            ("grpc.max_receive_message_length", 16 << 20),
         ],
     )
 # endregion

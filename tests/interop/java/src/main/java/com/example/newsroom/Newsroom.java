@@ -61,7 +61,6 @@ public final class Newsroom {
         .defaultServiceConfig(serviceConfig)
         .keepAliveTime(60, TimeUnit.SECONDS)
         .keepAliveTimeout(20, TimeUnit.SECONDS)
-        .maxInboundMessageSize(16 << 20)
         .build();
   }
   // endregion
