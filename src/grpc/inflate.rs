@@ -18,7 +18,8 @@ use tonic::Status;
 
 use super::call::{Call, Charge};
 use super::request_body::{REQUEST_FACTOR, RequestBody};
-use super::status;
+use super::shapes::Root;
+use super::{status, walk};
 
 /// A message that becomes no larger is decompressed where it is read: to hand it over would take as long.
 const INLINE_BYTES: usize = 64 << 10;
@@ -37,12 +38,18 @@ pub(super) struct PlainBody {
 
 impl PlainBody {
     /// The body of a call with these headers, of which the encoding is taken if it is known here: what is not, is refused later.
-    pub(super) fn new(inner: RequestBody, headers: &mut HeaderMap, call: &Arc<Call>, message_bytes: usize) -> Self {
+    /// Its messages look as `request` says, and have at most so many bytes.
+    pub(super) fn new(
+        inner: RequestBody,
+        headers: &mut HeaderMap,
+        call: &Arc<Call>,
+        (request, limit): (Option<&'static Root>, usize),
+    ) -> Self {
         let is_gzip = headers.get("grpc-encoding").is_some_and(|encoding| encoding == "gzip");
         if is_gzip {
             headers.remove("grpc-encoding");
         }
-        let gzip = || Gzip { call: Arc::clone(call), limit: message_bytes, came: BytesMut::new(), work: None };
+        let gzip = || Gzip { call: Arc::clone(call), request, limit, came: BytesMut::new(), work: None };
         Self { inner, gzip: is_gzip.then(gzip) }
     }
 }
@@ -84,6 +91,7 @@ impl Body for PlainBody {
 #[derive(Debug)]
 struct Gzip {
     call: Arc<Call>,
+    request: Option<&'static Root>,
     /// The largest message, in bytes.
     limit: usize,
     /// What came and was not passed on.
@@ -136,7 +144,14 @@ impl Gzip {
             Ok(true) => Some(Ok(inflation.message())),
             Err(error) => Some(Err(error)),
             Ok(false) => {
-                let finish = move || inflation.advance(usize::MAX).map(|_| inflation.message());
+                let request = self.request;
+                let finish = move || {
+                    inflation.advance(usize::MAX)?;
+                    // As the decoder does once more, for which the worker would have to take it over first.
+                    let checked = request.map(|root| walk::check(&root.message, inflation.plain()));
+                    checked.transpose().map_err(status::status)?;
+                    Ok(inflation.message())
+                };
                 self.work = Some(self.call.peer().background().spawn(finish));
                 None
             }
@@ -174,6 +189,10 @@ impl Inflation {
             }
         }
         Ok(false)
+    }
+
+    fn plain(&self) -> &[u8] {
+        &self.plain[PREFIX_BYTES..]
     }
 
     /// The message with its prefix. What it costs is charged again as it is decoded.

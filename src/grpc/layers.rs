@@ -74,7 +74,7 @@ impl hyper::service::Service<Request<Incoming>> for Calls {
                     let limit = if method.is_short { NAME_MESSAGE_BYTES.min(message_bytes) } else { message_bytes };
                     let (mut head, body) = request.into_parts();
                     let body = RequestBody::new(body, Arc::clone(&call), method.is_request_stream);
-                    let body = PlainBody::new(body, &mut head.headers, &call, limit);
+                    let body = PlainBody::new(body, &mut head.headers, &call, (method.request, limit));
                     answer(routes, Request::from_parts(head, body), message_bytes).await
                 }
             };

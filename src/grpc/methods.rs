@@ -7,15 +7,18 @@ use prost_types::FileDescriptorSet;
 
 use super::DESCRIPTORS;
 use super::budget::Rank;
+use super::shapes::{self, Root};
 
 /// Calls that are answered when nothing else is.
 const VITAL: [&str; 2] = ["/grpc.health.v1.Health/Check", "/slugline.v1.ServerService/GetServerInfo"];
 
 /// A method.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Method {
     /// Whether the request is a stream.
     pub(super) is_request_stream: bool,
+    /// What its requests look like; None for those that are not bounded here.
+    pub(super) request: Option<&'static Root>,
     /// Whether a request holds no more than a name.
     pub(super) is_short: bool,
     /// How far into the budget its calls may go.
@@ -24,7 +27,7 @@ pub(super) struct Method {
 
 impl Method {
     /// What is not in the descriptors: it is refused, and costs little until then.
-    const UNKNOWN: Self = Self { is_request_stream: false, is_short: true, rank: Rank::Small };
+    const UNKNOWN: Self = Self { is_request_stream: false, request: None, is_short: true, rank: Rank::Small };
 }
 
 /// The methods by path.
@@ -51,7 +54,9 @@ impl Methods {
                             (false, false) => Rank::Small,
                         };
                         let is_short = rank == Rank::Vital || file.package() != "slugline.v1";
-                        methods.insert(path, Method { is_request_stream, is_short, rank });
+                        let request = method.input_type().rsplit_once('.');
+                        let request = request.and_then(|(package, name)| shapes::root(package.trim_start_matches('.'), name));
+                        methods.insert(path, Method { is_request_stream, request, is_short, rank });
                     }
                 }
             }
