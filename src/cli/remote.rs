@@ -120,7 +120,8 @@ impl Remote {
     /// Waits until the server has its models and its archive open, before what cannot be said twice.
     pub(super) fn wait_until_ready(&self) -> anyhow::Result<()> {
         let mut client = ModelServiceClient::new(self.channel()).max_decoding_message_size(MAX_ANSWER_BYTES);
-        self.ask(async || client.list_models(pb::ListModelsRequest::default()).await).map(drop)
+        let request = pb::ListModelsRequest { page_size: 1, ..pb::ListModelsRequest::default() };
+        self.ask(async || client.list_models(request.clone()).await).map(drop)
     }
 
     /// Waits for the answer to a call that is made once.

@@ -17,12 +17,12 @@ use crate::service::ModelSource;
 /// Where models are looked for when nobody says.
 const DEFAULT_MODELS: &str = "models";
 
-/// Async workers per core. Some of what calls do cannot leave its worker: to decompress a message of 8 MiB, or to encode an answer
-/// of 14. With one worker per core a few such calls at once hold up all others; with two the system shares the cores out.
+/// Async workers per core. Some of what calls do cannot leave its worker, such as to encode an answer of 4 MiB. With one worker
+/// per core a few such calls at once hold up all others; with two the system shares the cores out.
 const WORKERS_PER_CORE: usize = 2;
-/// How many threads do what would hold up others: large articles, and reading the archive. As many as keep a disk busy; each
-/// article in work takes a multiple of its size.
-const BLOCKING_THREADS: usize = 32;
+/// How many threads do what would hold up others: reading the archive, and the work of a worker that searches. As many as keep
+/// a disk busy, and one for each search there may be: with fewer nobody would be left to answer other calls.
+const BLOCKING_THREADS: usize = 32 + 64;
 
 /// How many files are left to the archive: segments, journals and their folding.
 const RESERVED_FILES: usize = 512;
@@ -172,4 +172,14 @@ fn shutdown_signal() -> io::Result<impl Future<Output = ()> + Send + 'static> {
             std::process::exit(1);
         });
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn searches_leave_threads_for_other_calls() {
+        assert!(Limits::default().concurrent_searches + 16 <= BLOCKING_THREADS);
+    }
 }

@@ -57,17 +57,20 @@ impl AnswerBody {
         Frame::data(piece)
     }
 
+    /// Ends the answer with an error.
+    fn fail(&mut self, error: &Status) -> Frame<Piece> {
+        self.inner = TonicBody::empty();
+        self.has_ended = true;
+        Frame::trailers(status::trailers(error))
+    }
+
     /// Takes a message, if there is room for it. The buffer that it was encoded into may be twice
     /// its size: or that, and what it is compressed to. None where it has yet to be compressed.
     fn take(&mut self, message: Bytes) -> Option<Frame<Piece>> {
         if message.len() > CALL_BYTES / 2 {
             match self.call.charge(message.len() * 2) {
                 Ok(charge) => self.charge = Some(Arc::new(charge)),
-                Err(_) => {
-                    self.inner = TonicBody::empty();
-                    self.has_ended = true;
-                    return Some(Frame::trailers(status::trailers(&status::budget_exhausted())));
-                }
+                Err(_) => return Some(self.fail(&status::budget_exhausted())),
             }
         }
         self.rest = match &mut self.deflate {
@@ -87,7 +90,13 @@ impl Body for AnswerBody {
         if let Some(deflate) = &mut body.deflate
             && let Some(message) = ready!(deflate.poll(context))
         {
-            body.rest = message;
+            match message {
+                Ok(message) => body.rest = message,
+                Err(error) => {
+                    tracing::error!(%error, "a message could not be compressed");
+                    return Poll::Ready(Some(Ok(body.fail(&status::internal("")))));
+                }
+            }
         }
         if !body.rest.is_empty() {
             return Poll::Ready(Some(Ok(body.next_piece())));

@@ -14,19 +14,24 @@ impl From<pb::ArchivedArticle> for ArticleDraft {
 
 impl From<ArchivedArticle> for pb::ArchivedArticle {
     fn from(article: ArchivedArticle) -> Self {
-        Self {
-            etag: article.etag(),
-            id: article.id.into(),
-            title: article.title,
-            body: article.body,
-            language_code: article.language_code,
-            publish_time: article.publish_time.map(timestamp),
-            source: article.source,
-            labels: article.labels,
-            topics: topics(article.topics),
-            model: article.model,
-            decision: decision(article.reliance).into(),
-        }
+        Self { etag: article.etag(), ..without_etag(article) }
+    }
+}
+
+/// An article whose etag is known, or that is not whole.
+pub(super) fn without_etag(article: ArchivedArticle) -> pb::ArchivedArticle {
+    pb::ArchivedArticle {
+        etag: String::new(),
+        id: article.id.into(),
+        title: article.title,
+        body: article.body,
+        language_code: article.language_code,
+        publish_time: article.publish_time.map(timestamp),
+        source: article.source,
+        labels: article.labels,
+        topics: topics(article.topics),
+        model: article.model,
+        decision: decision(article.reliance).into(),
     }
 }
 

@@ -212,15 +212,16 @@ impl App {
     ) -> Result<pb::ListArticlesResponse, ServiceError> {
         self.check_ready()?;
         let index = self.archive()?;
-        // Behind a filter the whole archive may be looked through.
-        let permit = request.filter.as_ref().map(|_| self.searches.enter()).transpose()?;
-        let bound = pb::ListArticlesRequest { filter: request.filter.clone(), ..pb::ListArticlesRequest::default() };
-        let binding = Binding::new("slugline.v1.ListArticles", &bound.encode_to_vec());
+        // A filter in which nothing is set is none.
+        let filter = request.filter.filter(|filter| *filter != pb::ArticleFilter::default());
+        // Behind one the whole archive may be looked through.
+        let permit = filter.as_ref().map(|_| self.searches.enter()).transpose()?;
+        let filter = filter.unwrap_or_default();
+        let binding = Binding::new("slugline.v1.ListArticles", &filter.encode_to_vec());
         let id = |start| String::from_utf8(start).ok().and_then(|id| id.parse().ok()).ok_or_else(not_ours);
         let after = binding.start(&request.page_token).and_then(|start| start.map(id).transpose());
         let view = View::requested(request.view, View::Basic);
-        let filter = request.filter.unwrap_or_default().into();
-        let request = ListRequest { filter, page_size: request.page_size, deadline };
+        let request = ListRequest { filter: filter.into(), page_size: request.page_size, deadline };
         let app = Arc::clone(self);
         off_the_workers(move || {
             let _permit = permit;

@@ -11,7 +11,7 @@ use super::call::Call;
 use crate::service::{FieldViolation, ServiceError};
 
 /// Tells the work of a call that the call is gone.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct CancelOnDrop(Arc<AtomicBool>);
 
 impl CancelOnDrop {

@@ -13,7 +13,7 @@ use bytes::{Bytes, BytesMut};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use http::{HeaderMap, HeaderValue};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinError, JoinHandle};
 
 use super::call::Call;
 
@@ -63,11 +63,11 @@ impl Deflate {
     }
 
     /// What was taken, once it is compressed; none where nothing is.
-    pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
+    pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, JoinError>>> {
         let Some(work) = &mut self.work else { return Poll::Ready(None) };
         Pin::new(work).poll(context).map(|outcome| {
             self.work = None;
-            outcome.inspect_err(|error| tracing::error!(%error, "a message could not be compressed")).ok()
+            Some(outcome)
         })
     }
 }

@@ -4,27 +4,35 @@
 //! which the worker would answer nobody else.
 
 use std::future::Future as _;
-use std::io::{Cursor, Read as _};
+use std::io::{self, Write};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
-use flate2::bufread::GzDecoder;
+use flate2::write::GzDecoder;
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use tokio::task::JoinHandle;
 use tonic::Status;
 
 use super::call::{Call, Charge};
+use super::calls::CancelOnDrop;
 use super::request_body::{REQUEST_FACTOR, RequestBody};
 use super::shapes::Root;
 use super::{status, walk};
 
-/// A message that becomes no larger is decompressed where it is read: to hand it over would take as long.
+/// A message that is no larger, and becomes no larger, is decompressed where it is read: to hand it over would take as long.
+const INLINE_COMPRESSED_BYTES: usize = 4 << 10;
 const INLINE_BYTES: usize = 64 << 10;
-/// A message grows by so many bytes at a time, each of which is charged before it is there.
-const STEP_BYTES: usize = 64 << 10;
+/// So much of a message is decompressed at a time: a byte may become a thousand.
+const STEP_BYTES: usize = 256;
+/// A message takes room by so many bytes at a time.
+const GROWTH_BYTES: usize = 64 << 10;
+/// Compressed, a message is at most so much longer than it is: gzip of random bytes is by one in a thousand. What is longer was
+/// made to keep the server busy: a megabyte may be five million blocks of nothing.
+const OVERHEAD_BYTES: usize = 16 << 10;
 /// A flag that says whether the message is compressed, and its length.
 const PREFIX_BYTES: usize = 5;
 
@@ -49,7 +57,14 @@ impl PlainBody {
         if is_gzip {
             headers.remove("grpc-encoding");
         }
-        let gzip = || Gzip { call: Arc::clone(call), request, limit, came: BytesMut::new(), work: None };
+        let gzip = || Gzip {
+            call: Arc::clone(call),
+            request,
+            limit,
+            came: BytesMut::new(),
+            work: None,
+            cancelled: CancelOnDrop::default(),
+        };
         Self { inner, gzip: is_gzip.then(gzip) }
     }
 }
@@ -96,8 +111,9 @@ struct Gzip {
     limit: usize,
     /// What came and was not passed on.
     came: BytesMut,
-    /// A message that becomes large.
+    /// A message that is large, or becomes so.
     work: Option<JoinHandle<Result<Bytes, Status>>>,
+    cancelled: CancelOnDrop,
 }
 
 impl Gzip {
@@ -140,66 +156,124 @@ impl Gzip {
             Ok(inflation) => inflation,
             Err(error) => return Some(Err(error)),
         };
-        match inflation.advance(INLINE_BYTES) {
-            Ok(true) => Some(Ok(inflation.message())),
-            Err(error) => Some(Err(error)),
-            Ok(false) => {
-                let request = self.request;
-                let finish = move || {
-                    inflation.advance(usize::MAX)?;
-                    // As the decoder does once more, for which the worker would have to take it over first.
-                    let checked = request.map(|root| walk::check(&root.message, inflation.plain()));
-                    checked.transpose().map_err(status::status)?;
-                    Ok(inflation.message())
-                };
-                self.work = Some(self.call.peer().background().spawn(finish));
-                None
+        if inflation.compressed.len() <= INLINE_COMPRESSED_BYTES {
+            match inflation.advance(INLINE_BYTES) {
+                Ok(true) => return Some(Ok(inflation.message())),
+                Ok(false) => {}
+                Err(error) => return Some(Err(error)),
             }
         }
+        let (request, cancelled) = (self.request, self.cancelled.flag());
+        let finish = move || {
+            while !inflation.advance(inflation.plain().len() + GROWTH_BYTES)? {
+                if cancelled.load(Ordering::Relaxed) {
+                    // Nobody is there to be told.
+                    return Err(status::not_decompressed());
+                }
+            }
+            // As the decoder does once more, for which the worker would have to take it over first.
+            let checked = request.map(|root| walk::check(&root.message, inflation.plain()));
+            checked.transpose().map_err(status::status)?;
+            Ok(inflation.message())
+        };
+        self.work = Some(self.call.peer().background().spawn(finish));
+        None
     }
 }
 
 /// A message on its way to what it was before it was compressed.
 struct Inflation {
-    decoder: GzDecoder<Cursor<Bytes>>,
-    /// Behind a prefix, which is filled in at last.
-    plain: Vec<u8>,
-    limit: usize,
-    charge: Charge,
+    compressed: Bytes,
+    /// How much of it is decompressed.
+    at: usize,
+    decoder: GzDecoder<Plain>,
 }
 
 impl Inflation {
     fn new(call: &Arc<Call>, compressed: Bytes, limit: usize) -> Result<Self, Status> {
         let charge = call.charge(0).map_err(|_| status::budget_exhausted())?;
-        Ok(Self { decoder: GzDecoder::new(Cursor::new(compressed)), plain: vec![0; PREFIX_BYTES], limit, charge })
+        let plain = Plain { bytes: vec![0; PREFIX_BYTES], charged: 0, limit, charge, refusal: None };
+        Ok(Self { compressed, at: 0, decoder: GzDecoder::new(plain) })
     }
 
-    /// Decompresses until the message has ended, or has so many bytes; whether it has ended.
+    /// What is decompressed so far.
+    fn plain(&self) -> &[u8] {
+        &self.decoder.get_ref().bytes[PREFIX_BYTES..]
+    }
+
+    /// Decompresses until the message has ended, or has so many bytes, or a stretch of it is done; whether it has ended.
     fn advance(&mut self, most: usize) -> Result<bool, Status> {
-        let step = STEP_BYTES.min(self.limit + 1);
-        while self.plain.len() - PREFIX_BYTES < most {
-            self.charge.grow(step * REQUEST_FACTOR).map_err(|_| status::budget_exhausted())?;
-            let mut part = (&mut self.decoder).take(step as u64);
-            let count = part.read_to_end(&mut self.plain).map_err(|_| status::not_decompressed())?;
-            if self.plain.len() - PREFIX_BYTES > self.limit {
-                return Err(status::inflates_too_far(self.limit));
+        let stretch = self.at + INLINE_COMPRESSED_BYTES;
+        while self.plain().len() < most && self.at < stretch {
+            let end = self.compressed.len().min(self.at + STEP_BYTES);
+            let step = match self.decoder.write(&self.compressed[self.at..end]) {
+                // The end, or something behind it, which counts for nothing.
+                Ok(0) => self.decoder.try_finish().map(|()| None),
+                Ok(count) => Ok(Some(count)),
+                Err(error) => Err(error),
+            };
+            match step {
+                Ok(None) => return Ok(true),
+                Ok(Some(count)) => self.at += count,
+                Err(_) => {
+                    let refusal = self.decoder.get_mut().refusal.take();
+                    return Err(refusal.unwrap_or_else(status::not_decompressed));
+                }
             }
-            if count < step {
-                return Ok(true);
+            if self.at > self.plain().len() + self.plain().len() / 64 + OVERHEAD_BYTES {
+                return Err(status::not_decompressed());
             }
         }
         Ok(false)
     }
 
-    fn plain(&self) -> &[u8] {
-        &self.plain[PREFIX_BYTES..]
-    }
-
     /// The message with its prefix. What it costs is charged again as it is decoded.
     fn message(mut self) -> Bytes {
+        let mut bytes = std::mem::take(&mut self.decoder.get_mut().bytes);
         // It is below the limit, and that is below 4 GiB.
-        let length = (self.plain.len() - PREFIX_BYTES) as u32;
-        self.plain[1..PREFIX_BYTES].copy_from_slice(&length.to_be_bytes());
-        self.plain.into()
+        let length = (bytes.len() - PREFIX_BYTES) as u32;
+        bytes[1..PREFIX_BYTES].copy_from_slice(&length.to_be_bytes());
+        bytes.into()
+    }
+}
+
+/// A message as it grows: behind a prefix, which is filled in at last.
+struct Plain {
+    bytes: Vec<u8>,
+    /// How many bytes are charged; they are before they are there.
+    charged: usize,
+    limit: usize,
+    charge: Charge,
+    /// Why no more is taken.
+    refusal: Option<Status>,
+}
+
+impl Plain {
+    fn take(&mut self, bytes: &[u8]) -> Result<(), Status> {
+        let size = self.bytes.len() + bytes.len();
+        if size - PREFIX_BYTES > self.limit {
+            return Err(status::inflates_too_far(self.limit));
+        }
+        if size > self.charged {
+            let growth = bytes.len().max(GROWTH_BYTES.min(self.limit));
+            self.charge.grow(growth * REQUEST_FACTOR).map_err(|_| status::budget_exhausted())?;
+            self.charged += growth;
+        }
+        self.bytes.extend_from_slice(bytes);
+        Ok(())
+    }
+}
+
+impl Write for Plain {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.take(bytes).map_err(|refusal| {
+            self.refusal = Some(refusal);
+            io::Error::other("refused")
+        })?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use prost::Message as _;
 use sha2::{Digest as _, Sha256};
 use tonic::{Request, Response, Status};
 
 use super::pb::model_service_server::ModelService;
 use super::server::App;
 use super::{pb, status};
+use crate::article::Limits;
 use crate::model::artifact::hexadecimal;
 use crate::model::{Labels, Level};
 use crate::service::{FieldViolation, ModelEntry, ModelSet, ModelState, ServiceError};
@@ -62,12 +64,18 @@ fn list(set: &ModelSet, request: &pb::ListModelsRequest) -> Result<pb::ListModel
             ServiceError::Invalid(FieldViolation::new("page_token", "INVALID_PAGE_TOKEN", description))
         })?
     };
-    let rest = &set.entries()[start..];
-    let (page, next) = rest.split_at(page_size.min(rest.len()));
-    Ok(pb::ListModelsResponse {
-        models: page.iter().map(|entry| model(entry, set)).collect(),
-        next_page_token: next.first().map(page_token).unwrap_or_default(),
-    })
+    let mut page = pb::ListModelsResponse::default();
+    let mut bytes = 0;
+    for entry in &set.entries()[start..] {
+        if page.models.len() >= page_size || bytes >= Limits::PAGE_BYTES {
+            page.next_page_token = page_token(entry);
+            break;
+        }
+        let model = model(entry, set);
+        bytes += model.encoded_len();
+        page.models.push(model);
+    }
+    Ok(page)
 }
 
 /// Bound to ListModels by what is hashed besides the model's name; nothing can be read from it, and none can be made up.

@@ -22,6 +22,7 @@ use tonic_reflection::pb::v1::{
 };
 use tonic_reflection::pb::{v1, v1alpha};
 
+use super::app::App;
 use super::layers::{Deadline, expired};
 use super::router::NAME_MESSAGE_BYTES;
 use super::{DESCRIPTORS, status};
@@ -37,11 +38,14 @@ struct Described {
 
 /// Answers from the descriptors of all services of the server.
 #[derive(Debug, Clone)]
-pub(super) struct ReflectionService(Arc<Described>);
+pub(super) struct ReflectionService {
+    described: Arc<Described>,
+    app: Arc<App>,
+}
 
 impl ReflectionService {
     /// For the services of this server, health and reflection among them.
-    pub(super) fn new() -> Self {
+    pub(super) fn new(app: &Arc<App>) -> Self {
         let mut pool = DescriptorPool::new();
         let health = tonic_health::pb::FILE_DESCRIPTOR_SET;
         for set in [DESCRIPTORS, health, v1::FILE_DESCRIPTOR_SET, v1alpha::FILE_DESCRIPTOR_SET] {
@@ -50,7 +54,7 @@ impl ReflectionService {
             pool.decode_file_descriptor_set(set).expect("the compiled descriptors are valid");
         }
         let files = files_by_name(&pool);
-        Self(Arc::new(Described { pool, files }))
+        Self { described: Arc::new(Described { pool, files }), app: Arc::clone(app) }
     }
 
     /// The answers to a stream of questions, of either version: their messages have the same
@@ -60,13 +64,15 @@ impl ReflectionService {
         questions: Request<Streaming<Q>>,
     ) -> Answers<A> {
         let deadline = questions.extensions().get::<Deadline>().copied();
-        let start = (Arc::clone(&self.0), questions.into_inner());
-        Box::pin(stream::try_unfold(start, move |(described, mut questions)| async move {
+        let start = (self.clone(), questions.into_inner());
+        Box::pin(stream::try_unfold(start, move |(service, mut questions)| async move {
             let next = tokio::select! {
                 next = questions.message() => next.map_err(|error| status::of_transport(error, NAME_MESSAGE_BYTES))?,
                 () = expired(deadline) => return Err(status::status(ServiceError::DeadlineExceeded)),
+                () = service.app.draining() => return Err(status::status(ServiceError::Draining)),
             };
-            Ok(next.map(|question| (in_version(&described.answer(in_version(&question))), (described, questions))))
+            let answer = |question| in_version(&service.described.answer(in_version(&question)));
+            Ok(next.map(|question| (answer(question), (service.clone(), questions))))
         }))
     }
 }

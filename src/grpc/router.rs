@@ -38,7 +38,7 @@ pub(super) const NAME_MESSAGE_BYTES: usize = 1 << 10;
 /// All services.
 pub(super) fn routes(app: &Arc<App>) -> Routes {
     let message_bytes = app.limits.message_bytes;
-    let reflection = ReflectionService::new();
+    let reflection = ReflectionService::new(app);
     let v1 = v1::ServerReflectionServer::new(reflection.clone());
     let v1alpha = v1alpha::ServerReflectionServer::new(reflection);
     let health = HealthServer::new(HealthService::new(SERVICES, Arc::clone(app)));

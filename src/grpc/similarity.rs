@@ -5,19 +5,20 @@ use std::sync::Arc;
 use prost::Message as _;
 use tonic::{Request, Response, Status};
 
-use super::calls::large_work;
+use super::call::Call;
+use super::calls::{LARGE_ARTICLE_BYTES, in_the_background, large_work};
 use super::layers::Deadline;
 use super::page_token::{Binding, not_ours};
 use super::pb::find_similar_articles_request::Source;
 use super::pb::similarity_service_server::SimilarityService;
 use super::server::App;
-use super::view::{READS_PER_PAGE, View};
-use super::{pb, status};
-use crate::article::Limits;
-use crate::index::{MAX_NEAR_DUPLICATE_IDS, PageKey, SimilarHit, SimilarPage};
-use crate::service::{
-    RequestedSource, ServiceError, SimilarRequest, Violations, checked_similar, find_similar, similar_page_size,
-};
+use super::view::View;
+use super::{archived, pb, status};
+use crate::index::{MAX_NEAR_DUPLICATE_IDS, PageKey, SimilarHit, SimilarityIndex};
+use crate::service::{RequestedSource, ServiceError, SimilarRequest, Violations, checked_similar, find_similar};
+
+/// What folding near-duplicates takes: the words of two hundred articles, a thousand of each, and where they stand.
+const COLLAPSE_BYTES: usize = 16 << 20;
 
 /// Adapts the search for similar articles.
 #[derive(Debug, Clone)]
@@ -43,65 +44,58 @@ impl App {
     ) -> Result<pb::FindSimilarArticlesResponse, ServiceError> {
         self.check_ready()?;
         let index = self.archive()?;
-        let _permit = self.searches.enter()?;
-        let _place = match &request.source {
-            Some(Source::Article(article)) => large_work(article.title.len() + article.body.len(), 1).await,
-            _ => None,
+        let permit = self.searches.enter()?;
+        let size = match &request.source {
+            Some(Source::Article(article)) => article.title.len() + article.body.len(),
+            _ => 0,
         };
+        let app = Arc::clone(self);
+        if request.collapse_near_duplicates {
+            // It reads and compares two hundred articles.
+            let place = large_work(size.max(LARGE_ARTICLE_BYTES), 1).await;
+            let charge = Call::current().map(|call| call.charge(COLLAPSE_BYTES)).transpose();
+            let held = (permit, place, charge.map_err(|_| ServiceError::NoRoom)?);
+            let search = move || {
+                let _held = held;
+                app.search(&*index, request, deadline)
+            };
+            return in_the_background(search).await?;
+        }
+        let _held = (permit, large_work(size, 1).await);
         // On this thread, which gives its other work away first: it takes a millisecond, and on a busy machine to change threads
         // and back takes as long.
-        tokio::task::block_in_place(|| {
-            let view = View::requested(request.view, View::Basic);
-            let (mut request, after, binding) = checked(request);
-            request.deadline = deadline;
-            let find = |request| self.models.with(|set| find_similar(&*index, set, request, &self.limits));
-            if view.is_err() || after.is_err() {
-                // What else is wrong is told with it.
-                let mut violations = Violations::default();
-                let query = self.models.with(|set| checked_similar(&*index, set, request.clone(), &self.limits));
-                violations.note(&query);
-                violations.note(&after);
-                violations.note(&view);
-                violations.finish()?;
-            }
-            request.after = after?;
-            let view = view?;
-            let answer = shown(view, request, &binding, find)?;
-            self.check_answer(&answer, "page_size", "lower page_size")?;
-            Ok(answer)
-        })
+        tokio::task::block_in_place(|| app.search(&*index, request, deadline))
     }
-}
 
-/// A page of results as it is shown. Without bodies it goes on where the archive ends a page for
-/// their sake.
-fn shown(
-    view: View,
-    mut request: SimilarRequest,
-    binding: &Binding,
-    find: impl Fn(SimilarRequest) -> Result<SimilarPage, ServiceError>,
-) -> Result<pb::FindSimilarArticlesResponse, ServiceError> {
-    let mut answer = pb::FindSimilarArticlesResponse::default();
-    let requested = request.page_size;
-    let (mut bytes, mut next) = (0, None);
-    for _ in 0..READS_PER_PAGE {
-        let page = find(request.clone())?;
-        for hit in page.hits {
-            let article = similar_article(hit, view);
-            bytes += article.encoded_len();
-            answer.articles.push(article);
+    fn search(
+        &self,
+        index: &dyn SimilarityIndex,
+        request: pb::FindSimilarArticlesRequest,
+        deadline: crate::index::Deadline,
+    ) -> Result<pb::FindSimilarArticlesResponse, ServiceError> {
+        let view = View::requested(request.view, View::Basic);
+        let (mut request, after, binding) = checked(request);
+        request.deadline = deadline;
+        if view.is_err() || after.is_err() {
+            // What else is wrong is told with it.
+            let mut violations = Violations::default();
+            let query = self.models.with(|set| checked_similar(index, set, request.clone(), &self.limits));
+            violations.note(&query);
+            violations.note(&after);
+            violations.note(&view);
+            violations.finish()?;
         }
-        answer.unreadable_ids.extend(page.unreadable.into_iter().map(String::from));
-        next = page.next;
-        let rest = similar_page_size(requested)?.saturating_sub(answer.articles.len() + answer.unreadable_ids.len());
-        if next.is_none() || rest == 0 || bytes >= Limits::PAGE_BYTES {
-            break;
-        }
-        request.after.clone_from(&next);
-        request.page_size = i32::try_from(rest).unwrap_or(i32::MAX);
+        request.after = after?;
+        request.with_bodies = view? == View::Full;
+        let page = self.models.with(|set| find_similar(index, set, request, &self.limits))?;
+        let answer = pb::FindSimilarArticlesResponse {
+            articles: page.hits.into_iter().map(similar_article).collect(),
+            next_page_token: page.next.map(|key| binding.token(&encode(&key))).unwrap_or_default(),
+            unreadable_ids: page.unreadable.into_iter().map(String::from).collect(),
+        };
+        self.check_answer(&answer, "page_size", "lower page_size")?;
+        Ok(answer)
     }
-    answer.next_page_token = next.map(|key| binding.token(&encode(&key))).unwrap_or_default();
-    Ok(answer)
 }
 
 /// The request, what its token says, and what its tokens are bound to: all of it but page and page
@@ -120,6 +114,7 @@ fn checked(request: pb::FindSimilarArticlesRequest) -> (SimilarRequest, Result<O
         filter: request.filter.unwrap_or_default().into(),
         min_similarity: request.min_similarity,
         page_size: request.page_size,
+        with_bodies: true,
         after: None,
         collapse_near_duplicates: request.collapse_near_duplicates,
         deadline: crate::index::Deadline::default(),
@@ -144,11 +139,11 @@ fn decode(bytes: &[u8]) -> Option<PageKey> {
     })
 }
 
-fn similar_article(hit: SimilarHit, view: View) -> pb::SimilarArticle {
+fn similar_article(hit: SimilarHit) -> pb::SimilarArticle {
     let matched_terms =
         hit.matched_terms.into_iter().map(|matched| pb::MatchedTerm { term: matched.term, share: matched.share });
     pb::SimilarArticle {
-        article: Some(view.of(hit.article)),
+        article: Some(pb::ArchivedArticle { etag: hit.etag, ..archived::without_etag(hit.article) }),
         similarity: hit.similarity,
         matched_terms: matched_terms.collect(),
         other_share: hit.other_share,

@@ -313,9 +313,22 @@ pub(super) fn of_transport(status: Status, limit: usize) -> Status {
     if text.starts_with("failed to decode Protobuf message") && status.code() == Code::Internal {
         return invalid(FieldViolation::new("(message)", "MALFORMED_MESSAGE", "cannot be decoded"));
     }
+    if text.starts_with("protocol error: ") {
+        // A flag that is none, or that says of a message that it is compressed where the call does not say how.
+        return invalid(FieldViolation::new("(message)", "MALFORMED_MESSAGE", "its prefix is wrong"));
+    }
     if !text.contains("message length too large") {
+        let (reason, text) = match (status.code(), text) {
+            (Code::Unimplemented, "") => ("METHOD_NOT_FOUND", "there is no such method"),
+            (Code::Unimplemented, text) => ("UNSUPPORTED_ENCODING", text),
+            (_, text) => ("TRANSPORT", text),
+        };
         // It may repeat a header of the request.
-        return Status::new(status.code(), cut(text, MAX_MESSAGE_BYTES, percent_encoded_len));
+        let mut told = bounded(status.code(), text, info(reason, []));
+        if let Some(accepted) = status.metadata().get("grpc-accept-encoding") {
+            told.metadata_mut().insert("grpc-accept-encoding", accepted.clone());
+        }
+        return told;
     }
     let number = |before: &str| text.split(before).nth(1)?.split(' ').next()?.parse::<usize>().ok();
     let size = number("found ").unwrap_or_default();

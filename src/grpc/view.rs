@@ -9,7 +9,7 @@ use crate::service::{FieldViolation, ServiceError};
 
 /// How often a page without bodies goes on reading: the archive reads whole articles, up to
 /// [`Limits::PAGE_BYTES`] of them at a time.
-pub(super) const READS_PER_PAGE: usize = 16;
+const READS_PER_PAGE: usize = 16;
 
 /// How much of an article an answer shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! Folds near-duplicates: each result into the first one before it that it is a copy of.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use super::query::{Candidate, Deadline, Group, NEAR_DUPLICATE_SIMILARITY};
 use super::vector::{QueryVector, Vector};
@@ -26,8 +27,9 @@ struct Leaders {
     leaders: Vec<Leader>,
     /// The group of each.
     groups: Vec<usize>,
-    /// Which of them have a run.
-    by_run: HashMap<u64, Vec<u32>>,
+    /// The first of them that has a run, and the others: few runs have any.
+    by_run: HashMap<u64, u32>,
+    others: HashMap<u64, Vec<u32>>,
 }
 
 impl Leaders {
@@ -35,7 +37,9 @@ impl Leaders {
     fn find(&self, wording: &Wording, vector: &Vector) -> Option<usize> {
         let mut common = vec![0_usize; self.leaders.len()];
         for run in wording.runs() {
-            self.by_run.get(&run).into_iter().flatten().for_each(|leader| common[*leader as usize] += 1);
+            let Some(first) = self.by_run.get(&run) else { continue };
+            let others = self.others.get(&run).into_iter().flatten();
+            others.chain([first]).for_each(|leader| common[*leader as usize] += 1);
         }
         let is_copy = |(leader, common): &(&Leader, usize)| {
             let Leader { wording: other, vector: other_vector } = leader;
@@ -52,7 +56,12 @@ impl Leaders {
 
     fn push(&mut self, group: usize, wording: Wording, vector: &Vector) {
         let number = self.leaders.len() as u32;
-        wording.runs().for_each(|run| self.by_run.entry(run).or_default().push(number));
+        for run in wording.runs() {
+            match self.by_run.entry(run) {
+                Entry::Vacant(first) => drop(first.insert(number)),
+                Entry::Occupied(_) => self.others.entry(run).or_default().push(number),
+            }
+        }
         self.leaders.push(Leader { wording, vector: QueryVector::new(vector) });
         self.groups.push(group);
     }

@@ -15,6 +15,8 @@ use crate::article::{ArticleText, topic_levels};
 pub const MAX_RESULTS: usize = 1_000;
 /// How many of the most similar articles are looked at where near-duplicates are folded.
 pub(super) const MAX_COLLAPSED: usize = 200;
+/// A page without bodies is made of texts of at most so many times [`SimilarQuery::page_bytes`].
+const READ_PER_PAGE: usize = 16;
 /// Two results whose bodies are too short to tell by are near-duplicates if they are this similar to each other, or more.
 pub const NEAR_DUPLICATE_SIMILARITY: f64 = 0.85;
 /// How many near-duplicates of a result are named.
@@ -176,8 +178,10 @@ pub struct SimilarQuery {
     pub min_similarity: f64,
     /// The most results on the page.
     pub page_size: usize,
-    /// The page ends with the article that takes its text to so many bytes.
+    /// The page ends with the article that takes its text to so many bytes, without bodies of what is shown of it.
     pub page_bytes: usize,
+    /// Whether the results have their bodies. Without them sixteen times as much is read for a page.
+    pub with_bodies: bool,
     /// Where the page before ended; None for the first page.
     pub after: Option<PageKey>,
     /// Whether near-duplicates of a result are folded into it.
@@ -195,6 +199,7 @@ impl SimilarQuery {
             min_similarity: 0.0,
             page_size: 10,
             page_bytes: usize::MAX,
+            with_bodies: true,
             after: None,
             collapse_near_duplicates: false,
             deadline: Deadline::default(),
@@ -225,8 +230,10 @@ pub struct SimilarPage {
 /// An article that is like the source.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SimilarHit {
-    /// The article.
+    /// The article, its body left out where the query asks for none.
     pub article: ArchivedArticle,
+    /// The etag of the whole article.
+    pub etag: String,
     /// Its similarity to the source.
     pub similarity: f64,
     /// The terms that make most of it, the strongest first.
@@ -306,18 +313,24 @@ pub(super) fn read<H>(
 ) -> Result<Read<H>, IndexError> {
     let before = query.after.as_ref().map_or(0, |key| key.shown);
     let (mut found, mut unreadable, mut last) = (Vec::new(), Vec::new(), None);
-    let mut bytes = 0;
+    let (mut bytes, mut read_bytes) = (0, 0);
     for (shown, group) in (before..).zip(groups) {
         query.deadline.check()?;
-        if let (true, Some((similarity, id))) = (bytes >= query.page_bytes, last.take()) {
+        let is_full = bytes >= query.page_bytes || read_bytes / READ_PER_PAGE >= query.page_bytes;
+        if let (true, Some((similarity, id))) = (is_full, last.take()) {
             next = Some(PageKey { similarity, id, shown });
             break;
         }
         last = Some((group.leader.similarity, group.leader.id.clone()));
         match read_one(&group.leader.handle) {
-            Ok((article, vector)) => {
+            Ok((mut article, vector)) => {
+                let etag = article.etag();
+                read_bytes += article.text().size_bytes();
+                if !query.with_bodies {
+                    article.body = String::new();
+                }
                 bytes += article.text().size_bytes();
-                found.push(FoundHit { group, article, vector });
+                found.push(FoundHit { group, article, etag, vector });
             }
             // One damaged article does not take the others with it.
             Err(IndexError::Corrupt { .. }) => unreadable.push(group.leader.id),
@@ -350,6 +363,7 @@ pub(super) struct Source<'a> {
 pub(super) struct FoundHit<H> {
     pub(super) group: Group<H>,
     pub(super) article: ArchivedArticle,
+    pub(super) etag: String,
     pub(super) vector: Vector,
 }
 
@@ -369,12 +383,13 @@ impl<'a> Source<'a> {
         terms.dedup();
         let forms = super::vector::forms(self.text, &terms);
         let form = |term: &TermKey| terms.binary_search(term).map_or_else(|_| String::new(), |place| forms[place].clone());
-        let hit = |(FoundHit { group, article, .. }, parts): (FoundHit<H>, Vec<(TermKey, u64)>)| {
+        let hit = |(FoundHit { group, article, etag, .. }, parts): (FoundHit<H>, Vec<(TermKey, u64)>)| {
             let whole: u64 = parts.iter().map(|(_, part)| part).sum();
             let share = |part: u64| part as f64 / whole as f64;
             let (matched, others) = parts.split_at(matched(&parts));
             SimilarHit {
                 article,
+                etag,
                 similarity: group.leader.similarity,
                 matched_terms: matched
                     .iter()

@@ -17,7 +17,7 @@ pub use classify::{
 pub use filter::RequestedFilter;
 pub use list::{ListRequest, checked_list};
 pub use models::{ModelEntry, ModelSet, ModelSource, ModelState, Models, OpenError, embedded_model};
-pub use similar::{RequestedSource, SimilarRequest, checked_similar, find_similar, similar_page_size};
+pub use similar::{RequestedSource, SimilarRequest, checked_similar, find_similar};
 
 /// A field of a request that is not as it should be.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -22,6 +22,8 @@ pub struct SimilarRequest {
     pub min_similarity: f64,
     /// The most results on the page; 0 for the default.
     pub page_size: i32,
+    /// Whether results have their bodies.
+    pub with_bodies: bool,
     /// Where the page before ended.
     pub after: Option<PageKey>,
     /// Whether near-duplicates are folded.
@@ -70,8 +72,9 @@ pub fn checked_similar(
     request: SimilarRequest,
     limits: &Limits,
 ) -> Result<SimilarQuery, ServiceError> {
-    let SimilarRequest { source, filter, min_similarity, page_size, after, collapse_near_duplicates, deadline } = request;
-    let page_size = similar_page_size(page_size);
+    let SimilarRequest { source, filter, min_similarity, page_size, with_bodies, .. } = request;
+    let SimilarRequest { after, collapse_near_duplicates, deadline, .. } = request;
+    let page_size = checked_page_size(page_size);
     let (source, filter) = (checked_source(source, limits), checked_filter(filter, index, models));
     let mut violations = Violations::default();
     violations.note(&page_size);
@@ -84,14 +87,20 @@ pub fn checked_similar(
     violations.finish()?;
     let (page_size, source, filter) = (page_size?, source?, filter?);
     let page_bytes = Limits::PAGE_BYTES;
-    Ok(SimilarQuery { source, filter, min_similarity, page_size, page_bytes, after, collapse_near_duplicates, deadline })
+    Ok(SimilarQuery {
+        source,
+        filter,
+        min_similarity,
+        page_size,
+        page_bytes,
+        with_bodies,
+        after,
+        collapse_near_duplicates,
+        deadline,
+    })
 }
 
-/// How many results a page has at most: 10 unless the request says, and never more than 100.
-///
-/// # Errors
-/// [`ServiceError::Invalid`] for a negative number.
-pub fn similar_page_size(requested: i32) -> Result<usize, ServiceError> {
+fn checked_page_size(requested: i32) -> Result<usize, ServiceError> {
     match usize::try_from(requested) {
         Ok(0) => Ok(DEFAULT_PAGE_SIZE),
         Ok(size) => Ok(size.min(MAX_PAGE_SIZE)),
