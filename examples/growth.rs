@@ -97,7 +97,7 @@ fn model(terms: usize, topics: usize) -> anyhow::Result<TopicModel> {
     let vocabulary = Vocabulary::new(words.split_terminator('\n'))?;
     let idf = (0..terms).map(|rank| ((rank + 3) as f32).ln()).collect();
     let bias = vec![0.0; topics];
-    let rule = AnswerRule { decision: rule, thresholds: Vec::new() };
+    let rule = AnswerRule { decision: rule, thresholds: Vec::new(), shares: vec![1.0 / topics as f64; topics] };
     Ok(TopicModel::new(TextOptions::default(), names, vocabulary, idf, &weights, &bias, rule)?)
 }
 

@@ -10,7 +10,7 @@ use super::article_json::{Line, publish_time};
 use super::filter::FilterArguments;
 use super::import::import;
 use super::inputs::{InputArguments, NAMES_HELP, ReadingArguments};
-use super::output::{print, print_json, printable};
+use super::output::{counted, print, print_json, printable};
 use super::remote::{DEFAULT_SERVER, MAX_ANSWER_BYTES, Remote, ServerUrl};
 use crate::grpc::pb;
 use crate::grpc::server::client::ArticleServiceClient;
@@ -225,9 +225,16 @@ pub(super) fn headline(article: &pb::ArchivedArticle) -> &str {
 fn delete(server: &Server, ids: Vec<String>, allow_missing: bool) -> anyhow::Result<()> {
     let remote = Remote::connect(&server.server)?;
     let mut client = ArticleServiceClient::new(remote.channel());
+    let mut failed = 0;
     for id in ids {
         let request = pb::DeleteArticleRequest { id: id.clone(), allow_missing, etag: String::new() };
-        remote.ask(async || client.delete_article(request.clone()).await).with_context(|| id)?;
+        if let Err(error) = remote.ask(async || client.delete_article(request.clone()).await) {
+            eprintln!("{}: {error:#}", printable(&id));
+            failed += 1;
+        }
+    }
+    if failed > 0 {
+        bail!("{} not deleted", counted(failed, "article"));
     }
     Ok(())
 }

@@ -348,7 +348,7 @@ fn table(out: &mut dyn Write, id: &str, answer: &pb::ClassifyResponse, decision:
         }
     }
     if answer.decision() == pb::Decision::UnknownText {
-        writeln!(out, "  note: too little of the text is known; the topics are as likely as before any word is read")?;
+        writeln!(out, "  note: too little of the text is known; the topics are as likely as they were in training")?;
     }
     for warning in &answer.warnings {
         writeln!(out, "  note: {}", printable(&warning.message))?;

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
@@ -56,7 +56,7 @@ pub(super) fn import(server: &Server, arguments: &InputArguments, create_only: b
         (Err(_), Err(_)) => 0,
         (Ok(skipped), _) => skipped,
     };
-    let answer = answer?;
+    let answer = answer.context("the import was cut off: what was sent first may be stored, and to run it again is safe")?;
     let (accepted, replaced) = (count(answer.accepted_count), count(answer.replaced_count));
     let rejected = count(answer.rejected_count) + skipped;
     print(|out| {

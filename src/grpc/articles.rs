@@ -251,8 +251,7 @@ impl App {
     ) -> Result<pb::DeleteArticleResponse, ServiceError> {
         self.check_ready()?;
         let index = self.archive()?;
-        let id = article_id(&request.id, "id")?;
-        let condition = precondition(false, request.etag, "")?;
+        let (id, condition) = together(article_id(&request.id, "id"), precondition(false, request.etag, ""))?;
         let submitted = off_the_workers(move || submit(&*index, vec![Write::delete(id).only_if(condition)])).await??;
         deleted(submitted.outcome().await?, &request.id, request.allow_missing)
     }

@@ -6,6 +6,7 @@ use prost::Message as _;
 use sha2::{Digest as _, Sha256};
 use tonic::{Request, Response, Status};
 
+use super::page_token::check_length;
 use super::pb::model_service_server::ModelService;
 use super::server::App;
 use super::{pb, status};
@@ -55,6 +56,7 @@ fn list(set: &ModelSet, request: &pb::ListModelsRequest) -> Result<pb::ListModel
             return Err(ServiceError::Invalid(FieldViolation::new("page_size", "NEGATIVE_PAGE_SIZE", description)));
         }
     };
+    check_length(&request.page_token)?;
     let start = if request.page_token.is_empty() {
         0
     } else {

@@ -5,6 +5,7 @@
 
 use sha2::{Digest as _, Sha256};
 
+use crate::article::Limits;
 use crate::model::artifact::hexadecimal;
 use crate::service::{FieldViolation, ServiceError};
 
@@ -39,10 +40,21 @@ impl Binding {
         if token.is_empty() {
             return Ok(None);
         }
+        check_length(token)?;
         let bytes = bytes(token).ok_or_else(not_ours)?;
         let (check, start) = bytes.split_at_checked(CHECK_BYTES).ok_or_else(not_ours)?;
         if check == self.check(start) { Ok(Some(start.to_vec())) } else { Err(not_ours()) }
     }
+}
+
+/// # Errors
+/// [`ServiceError::Invalid`] for a token longer than any.
+pub(super) fn check_length(token: &str) -> Result<(), ServiceError> {
+    let (size, most) = (token.len(), Limits::PAGE_TOKEN_BYTES);
+    if size <= most {
+        return Ok(());
+    }
+    Err(ServiceError::Invalid(FieldViolation::over_limit("page_token", "VALUE_TOO_LONG", "bytes", size, most)))
 }
 
 /// The error for a token that is not of its request.

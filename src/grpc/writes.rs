@@ -6,21 +6,27 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::calls::off_the_workers;
+use crate::article::Limits;
 use crate::index::{IndexError, Precondition, SimilarityIndex, Write, WriteOutcome};
 use crate::service::{FieldViolation, ServiceError};
 
-/// The condition of a put. `path` is where the article stands in the request.
+/// The condition of a write. `path` is where the article stands in the request; it is empty for a deletion.
 ///
 /// # Errors
 /// [`ServiceError::Invalid`] for two conditions that cannot both hold.
 pub(super) fn precondition(create_only: bool, etag: String, path: &str) -> Result<Precondition, ServiceError> {
+    let field = if path.is_empty() { "etag".to_owned() } else { format!("{path}.etag") };
+    let (size, most) = (etag.len(), Limits::ETAG_BYTES);
+    if size > most {
+        return Err(ServiceError::Invalid(FieldViolation::over_limit(field, "VALUE_TOO_LONG", "bytes", size, most)));
+    }
     match (create_only, etag.is_empty()) {
         (false, true) => Ok(Precondition::None),
         (false, false) => Ok(Precondition::Unchanged(etag)),
         (true, true) => Ok(Precondition::Absent),
         (true, false) => {
             let description = "must be empty with create_only: an article that has an etag is there already";
-            let violation = FieldViolation::new(format!("{path}.etag"), "CONFLICTING_PRECONDITIONS", description);
+            let violation = FieldViolation::new(field, "CONFLICTING_PRECONDITIONS", description);
             Err(ServiceError::Invalid(violation))
         }
     }

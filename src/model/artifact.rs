@@ -10,7 +10,7 @@ use half::f16;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use sha2::{Digest as _, Sha256};
 
-use super::manifest::{Labels, Manifest, ModelIdError};
+use super::manifest::{Labels, Manifest, ModelIdError, TopicRecord};
 use super::{AnswerRule, ModelId, ModelShapeError, TopicModel};
 use crate::article::{TopicName, TopicNameError};
 use crate::text::{Vocabulary, VocabularyError};
@@ -265,9 +265,18 @@ fn build(manifest: Manifest, weights: &[u8]) -> Result<LoadedModel, ArtifactErro
     let rule = AnswerRule {
         decision: manifest.decision.clone(),
         thresholds: manifest.topics.iter().filter_map(|topic| topic.threshold).collect(),
+        shares: shares(&manifest),
     };
     let model = TopicModel::new(manifest.text, topics, vocabulary, idf, &weights, &bias, rule)?;
     Ok(LoadedModel { manifest, model })
+}
+
+/// The share of documents that carry each topic; half a document more, and half a one without it, keep it above 0 and below 1.
+fn shares(manifest: &Manifest) -> Vec<f64> {
+    let all = manifest.corpus.document_count as f64 + 1.0;
+    // A manifest may say anything.
+    let count = |topic: &TopicRecord| topic.document_count.min(manifest.corpus.document_count) as f64;
+    manifest.topics.iter().map(|topic| ((count(topic) + 0.5) / all).clamp(1e-9, 1.0 - 1e-9)).collect()
 }
 
 /// The bytes of a tensor; a shape of None may be any.

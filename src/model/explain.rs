@@ -21,7 +21,7 @@ pub struct Contribution {
 /// Why a topic has the score it has: `score = bias + sum of the contributions' weights + other`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TopicEvidence {
-    /// What the topic has before any word is read.
+    /// What the topic has before any word is read; of an unknown text, its share in training.
     pub bias: f64,
     /// The terms that moved the score most, for or against, the strongest first.
     pub contributions: Vec<Contribution>,
@@ -46,7 +46,9 @@ impl TopicModel {
                 .collect();
             contributions.sort_by(|a, b| b.weight.abs().total_cmp(&a.weight.abs()).then(a.term.cmp(&b.term)));
             contributions.truncate(max_terms);
-            let bias = f64::from(self.bias[topic]);
+            // Of an unknown text the score is all there is.
+            let is_unknown = scores.decision == Decision::UnknownText;
+            let bias = f64::from(if is_unknown { scores.scores[topic] } else { self.bias[topic] });
             let listed: f64 = contributions.iter().map(|contribution| contribution.weight).sum();
             // The rest of the score, not the sum over the rest of the terms: so that what a caller adds up is the score itself,
             // and not the score less the rounding of its sum in single precision.

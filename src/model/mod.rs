@@ -55,6 +55,8 @@ pub struct TopicModel {
     rows: Rows,
     /// By topic.
     bias: Vec<f32>,
+    /// By topic, the score that gives its probability the share of documents that carried it in training.
+    prior: Vec<f32>,
     decision: DecisionRule,
     /// By topic, from what probability on it is assigned; empty where a document has one topic.
     thresholds: Vec<f64>,
@@ -67,6 +69,8 @@ pub struct AnswerRule {
     pub decision: DecisionRule,
     /// By topic, from what probability on it is assigned, for models of several topics a document; empty for others.
     pub thresholds: Vec<f64>,
+    /// By topic, the share of documents that carried it in training, in (0, 1): what is answered where nothing is known.
+    pub shares: Vec<f64>,
 }
 
 /// Why parts do not make a model.
@@ -124,6 +128,7 @@ impl TopicModel {
             ("the table of idf", idf.len(), term_count),
             ("the table of weights", weights.len(), term_count * topic_count),
             ("the table of biases", bias.len(), topic_count),
+            ("the list of shares", rule.shares.len(), topic_count),
             ("the list of thresholds", rule.thresholds.len(), if rule.thresholds.is_empty() { 0 } else { topic_count }),
         ] {
             if found != expected {
@@ -141,12 +146,24 @@ impl TopicModel {
         // Half precision has rounded each weight for itself: they are centred again.
         let rows = Rows::new(weights, &idf, topic_count, is_single);
         let mut bias = bias.to_vec();
+        let mut prior = prior(&rule.shares, is_single);
         if is_single {
             centre(&mut bias);
+            centre(&mut prior);
         }
         let labels = if is_single { Labels::Single } else { Labels::Multiple };
         let hierarchy = Hierarchy::of(&topics, labels);
-        Ok(Self { text, topics, hierarchy, vocabulary, rows, bias, decision: rule.decision, thresholds: rule.thresholds })
+        Ok(Self {
+            text,
+            topics,
+            hierarchy,
+            vocabulary,
+            rows,
+            bias,
+            prior,
+            decision: rule.decision,
+            thresholds: rule.thresholds,
+        })
     }
 
     /// The topics, ascending by name; scores and probabilities stand in this order.
@@ -224,6 +241,12 @@ impl TopicModel {
     }
 }
 
+/// The scores of topics that have these shares: their logarithms, or log-odds where a document may have several topics.
+fn prior(shares: &[f64], is_single: bool) -> Vec<f32> {
+    let score = |share: &f64| libm::log(*share) - if is_single { 0.0 } else { libm::log(1.0 - share) };
+    shares.iter().map(|share| score(share) as f32).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -243,6 +266,7 @@ mod tests {
                     known_share: vec![KnownShare { min_tokens: 1, min_share: 0.1 }],
                 },
                 thresholds: Vec::new(),
+                shares: vec![0.5, 0.5],
             },
         )
         .expect("the parts fit")

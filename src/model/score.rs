@@ -110,7 +110,7 @@ pub struct Scores<'a> {
     /// The probability of each topic; they sum to 1 where a document has one topic.
     pub probabilities: &'a [f64],
     /// How far the most probable topic can be relied on. Where the text is unknown, scores and
-    /// probabilities are what the topics have before a word is read (docs/adr/0016).
+    /// probabilities are the topics' shares in training (docs/adr/0016).
     pub decision: Decision,
     /// The known terms with their counts.
     pub bag: &'a Bag,
@@ -136,7 +136,7 @@ impl Scorer {
         let scale = dispatch!(Level::new(), simd => score_terms(simd, model, &bag.terms, scores, probabilities));
         let decision = model.decision.decide(probabilities, bag.token_count, bag.known_token_count);
         if decision == Decision::UnknownText {
-            scores.copy_from_slice(&model.bias);
+            scores.copy_from_slice(&model.prior);
             set_probabilities(model, scores, probabilities);
         }
         Scores { scores, probabilities, decision, bag, scale }
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_text_has_what_the_topics_have_before_a_word_is_read() {
+    fn of_an_unknown_text_topics_are_as_likely_as_in_training() {
         use crate::model::{AnswerRule, DecisionRule, KnownShare};
         use crate::text::{TextOptions, Vocabulary};
         let known_share = vec![KnownShare { min_tokens: 1, min_share: 0.5 }];
@@ -224,20 +224,26 @@ mod tests {
             vec![1.0],
             &[-4.0, 4.0].map(half::f16::from_f32),
             &[2.0, -2.0],
-            AnswerRule { decision: DecisionRule { confident_probability: 0.8, known_share }, thresholds: vec![0.5, 0.5] },
+            AnswerRule {
+                decision: DecisionRule { confident_probability: 0.8, known_share },
+                thresholds: vec![0.5, 0.5],
+                shares: vec![0.75, 0.2],
+            },
         )
         .expect("the parts fit");
         let mut scorer = Scorer::default();
         let known = scorer.score(&several, ArticleText { title: "x", body: "" });
         assert_eq!((known.scores, known.assigned(&several)), (&[-2.0, 2.0][..], vec![1]));
         let unknown = scorer.score(&several, ArticleText { title: "x", body: "no word of it" });
-        assert_eq!((unknown.decision, unknown.scores), (Decision::UnknownText, &[2.0, -2.0][..]));
-        // Before a word is read, the first one would be.
-        assert!(unknown.probabilities[0] > 0.5 && unknown.probabilities[1] < 0.5);
+        assert_eq!(unknown.decision, Decision::UnknownText);
+        assert!((unknown.probabilities[0] - 0.75).abs() < 1e-6 && (unknown.probabilities[1] - 0.2).abs() < 1e-6);
+        // So common a topic reaches its threshold.
         assert!(unknown.assigned(&several).is_empty());
         let evidence = several.explain(&unknown, &[0, 1], 9);
         assert!(evidence.iter().all(|topic| topic.contributions.is_empty() && topic.other == 0.0), "{evidence:?}");
-        assert_eq!(evidence.iter().map(|topic| topic.bias).collect::<Vec<_>>(), [2.0, -2.0]);
+        // ln 3 and ln 1/4.
+        let bias: Vec<f64> = evidence.iter().map(|topic| topic.bias).collect();
+        assert!((bias[0] - 1.098_612).abs() < 1e-6 && (bias[1] + 1.386_294).abs() < 1e-6, "{bias:?}");
     }
 
     #[test]

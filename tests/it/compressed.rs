@@ -107,7 +107,41 @@ async fn an_encoding_that_is_not_known_is_refused() {
     let body = framed(&explained(sport()).encode_to_vec());
     let path = "/slugline.v1.ClassificationService/Classify";
     let answer = wire::call_with_header(&channel, path, ("grpc-encoding", "zstd"), body).await;
-    assert_eq!(answer.status.code(), Code::Unimplemented);
+    assert_eq!(refusal(&answer.status), (Code::Unimplemented, "UNSUPPORTED_ENCODING".to_owned()));
+    let accepted = answer.status.metadata().get("grpc-accept-encoding").expect("what is known");
+    assert!(accepted.to_str().expect("ASCII").contains("gzip"), "{accepted:?}");
+}
+
+#[tokio::test]
+async fn a_prefix_that_is_wrong_is_a_malformed_message() {
+    let channel = shared().await.channel().await;
+    let path = "/slugline.v1.ClassificationService/Classify";
+    for flag in [1, 7] {
+        let mut body = framed(&explained(sport()).encode_to_vec());
+        body[0] = flag;
+        let answer = wire::call_with_body(&channel, path, Body::new(http_body_util::Full::new(body.into()))).await;
+        assert_eq!(violation(&answer.status), ("(message)".to_owned(), "MALFORMED_MESSAGE".to_owned()), "flag {flag}");
+    }
+}
+
+#[tokio::test]
+async fn a_method_that_is_not_there_is_named() {
+    let answer = wire::call(&shared().await.channel().await, "/slugline.v1.ClassificationService/Guess", &[vec![]]).await;
+    assert_eq!(refusal(&answer.status), (Code::Unimplemented, "METHOD_NOT_FOUND".to_owned()));
+}
+
+#[tokio::test]
+async fn a_compressed_message_of_nothing_is_refused_before_it_is_read_through() {
+    // A header, and four blocks of fixed codes without a byte in each five.
+    let mut nothing = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
+    nothing.extend([0x02, 0x08, 0x20, 0x80, 0x00].repeat(100_000));
+    let mut body = framed(&nothing);
+    body[0] = 1;
+    let started = std::time::Instant::now();
+    let answer = call_in_pieces(&body, body.len()).await;
+    assert_eq!(violation(&answer.status), ("(message)".to_owned(), "MALFORMED_MESSAGE".to_owned()));
+    // The whole of it takes half a second in a release build, and much longer in this one.
+    assert!(started.elapsed() < std::time::Duration::from_secs(2), "{:?}", started.elapsed());
 }
 
 #[tokio::test]

@@ -3,21 +3,27 @@
 use std::error::Error as _;
 use std::time::Duration;
 
-use slugline::grpc::pb::{ListModelsRequest, StreamClassifyRequest};
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full};
+use prost::Message as _;
+use slugline::grpc::pb::{BatchClassifyRequest, ListModelsRequest, StreamClassifyRequest};
 use slugline::grpc::server::client::ClassificationServiceClient;
 use slugline::grpc::server::{BoundServer, ServerConfig, ServerError};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::transport::Channel;
+use tonic::body::Body;
+use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status, Streaming};
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
+use tonic_reflection::pb::v1::ServerReflectionRequest;
 use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
-use tonic_reflection::pb::v1::{ServerReflectionRequest, ServerReflectionResponse};
+use tower::Service as _;
 
-use crate::support::{PATIENCE, TestServer, config, explained, models, refusal, sport};
+use crate::support::{PATIENCE, TestServer, config, explained, mixed_articles, models, refusal, sport};
+use crate::wire::framed;
 
 /// Longer than any test waits.
 const ENDLESS: Duration = Duration::from_secs(3_600);
@@ -45,12 +51,21 @@ async fn until_draining(mut watch: Streaming<HealthCheckResponse>) {
     tokio::time::timeout(PATIENCE, news).await.expect("the draining begins");
 }
 
-/// A call that lasts as long as its client wants: only the drain's limit ends it before.
-async fn endless_call(channel: Channel) -> (mpsc::Sender<ServerReflectionRequest>, Streaming<ServerReflectionResponse>) {
-    let (sender, requests) = mpsc::channel(1);
-    let mut client = ServerReflectionClient::new(channel);
-    let answers = client.server_reflection_info(ReceiverStream::new(requests)).await.expect("a stream").into_inner();
-    (sender, answers)
+/// A connection on which little of an answer is sent before it is read.
+async fn narrow_channel(server: &TestServer) -> Channel {
+    let endpoint = Endpoint::from_shared(format!("http://{}", server.address)).expect("an address");
+    endpoint.initial_stream_window_size(1_000).connect().await.expect("a server")
+}
+
+/// A call whose answer is on its way: it lasts until that is read, or the drain ends.
+async fn unread_call(mut channel: Channel) -> http::Response<Body> {
+    let batch = BatchClassifyRequest { articles: mixed_articles(50), explain: true, ..Default::default() };
+    let request = http::Request::post("http://localhost/slugline.v1.ClassificationService/BatchClassify")
+        .header("content-type", "application/grpc")
+        .header("te", "trailers")
+        .body(Body::new(Full::new(Bytes::from(framed(&batch.encode_to_vec())))));
+    std::future::poll_fn(|context| channel.poll_ready(context)).await.expect("a connection");
+    channel.call(request.expect("a request")).await.expect("an answer")
 }
 
 /// UNAVAILABLE, from the server or for want of one; tonic's client says CANCELLED where the connection closes as a call is
@@ -81,6 +96,18 @@ async fn an_open_stream_is_told_of_the_shutdown() {
 }
 
 #[tokio::test]
+async fn an_open_reflection_stream_does_not_hold_up_a_shutdown() {
+    let server = start(ENDLESS).await;
+    let (_sender, requests) = mpsc::channel::<ServerReflectionRequest>(1);
+    let mut client = ServerReflectionClient::new(server.channel().await);
+    let answers = client.server_reflection_info(ReceiverStream::new(requests)).await.expect("a stream");
+    let stopped = server.begin_to_stop();
+    let end = tokio::time::timeout(PATIENCE, answers.into_inner().message()).await.expect("soon");
+    assert_eq!(refusal(&end.expect_err("cut")), (Code::Unavailable, "DRAINING".to_owned()));
+    assert!(stopped.await.expect("the task ends well").is_ok());
+}
+
+#[tokio::test]
 async fn idle_connections_do_not_hold_up_a_shutdown() {
     let server = start(ENDLESS).await;
     let _idle = server.channel().await;
@@ -92,31 +119,27 @@ async fn idle_connections_do_not_hold_up_a_shutdown() {
 #[tokio::test]
 async fn the_drains_limit_ends_a_server_that_a_call_holds_up() {
     let server = start(Duration::from_millis(100)).await;
-    let _call = endless_call(server.channel().await).await;
+    let _call = unread_call(narrow_channel(&server).await).await;
     assert!(server.stop().await.is_ok());
 }
 
 #[tokio::test]
 async fn a_draining_server_waits_for_a_call_in_flight() {
     let server = start(ENDLESS).await;
-    let channel = server.channel().await;
-    let (watch, (sender, mut answers)) = (watch(channel.clone()).await, endless_call(channel).await);
+    let (watch, call) = (watch(server.channel().await).await, unread_call(narrow_channel(&server).await).await);
     let stopped = server.begin_to_stop();
     until_draining(watch).await;
-    sender.send(ServerReflectionRequest::default()).await.expect("an open call");
-    let answer = tokio::time::timeout(PATIENCE, answers.message()).await.expect("soon");
-    // Nothing is asked: that it is answered at all is the point.
-    assert!(matches!(&answer, Ok(Some(_))), "{answer:?}");
-    drop((sender, answers));
+    let rest = tokio::time::timeout(PATIENCE, call.into_body().collect()).await.expect("soon").expect("an answer");
+    assert_eq!(Status::from_header_map(rest.trailers().expect("trailers")).expect("a status").code(), Code::Ok);
     assert!(stopped.await.expect("the task ends well").is_ok());
 }
 
 #[tokio::test]
 async fn a_new_call_while_draining_is_refused() {
     let server = start(ENDLESS).await;
-    // On one connection, which the endless call keeps open.
-    let channel = server.channel().await;
-    let (watch, call) = (watch(channel.clone()).await, endless_call(channel.clone()).await);
+    // On one connection, which the unread call keeps open.
+    let channel = narrow_channel(&server).await;
+    let (watch, call) = (watch(channel.clone()).await, unread_call(channel.clone()).await);
     let mut client = ClassificationServiceClient::new(channel);
     client.classify(explained(sport())).await.expect("an answer");
     let stopped = server.begin_to_stop();

@@ -81,7 +81,10 @@ fn an_archive_is_filled_asked_and_read_out() {
     assert!(stored.starts_with("draft 1: created (news/"), "{stored}");
     let there = ask(&["articles", "get", "draft 1"]).succeeded().json();
     assert_eq!((&there["title"], &there["labels"]["a"]), (&Value::from("The river Orr burst its banks"), &Value::from("b")));
-    ask(&["articles", "delete", "draft 1"]).succeeded();
+    let some = ask(&["articles", "delete", "nobody", "draft 1"]);
+    assert!(some.stderr.contains("nobody: ") && some.stderr.contains("there is no article"), "{}", some.stderr);
+    some.failed(1, "1 article not deleted");
+    ask(&["articles", "delete", "--allow-missing", "draft 1"]).succeeded();
     ask(&["articles", "get", "draft 1"]).failed(1, "NotFound");
     let listed = ask(&["articles", "list", "--json"]).succeeded().stdout;
     assert_eq!(lines(&listed).len(), 56);
