@@ -111,8 +111,8 @@ impl Opened {
 
 /// Takes the lock of an archive, whose directory is made where there is none; or says why it can only be read.
 fn locked(directory: &Path, is_made: bool) -> Result<(Option<Lock>, Option<String>), OpenArchiveError> {
-    let made = if is_made { Ok(()) } else { files::create_directory(directory) };
-    match made.and_then(|()| Lock::take(directory)) {
+    let made = if is_made { Ok(false) } else { files::create_directory(directory) };
+    match made.and_then(|_| Lock::take(directory)) {
         Ok(Some(lock)) => Ok((Some(lock), None)),
         Ok(None) => Err(OpenArchiveError::InUse { path: directory.to_owned() }),
         Err(error) if is_read_only(&error) => Ok((None, Some(format!("{}: {error}", directory.display())))),
@@ -357,7 +357,7 @@ fn check_journal(segments: &Segments, journals: &std::ops::RangeInclusive<u64>) 
 /// Makes a new archive in a directory that is locked.
 pub(super) fn create(directory: &Path, records: Arc<Records>) -> Result<Files, IndexError> {
     let failed = |source: io::Error| super::writer::failure("cannot create the archive", &source);
-    if directory.join(manifest::FILE).exists() {
+    if directory.join(manifest::FILE).try_exists().map_err(failed)? {
         let reason = format!("an archive was put into {} since it was opened: start again", directory.display());
         return Err(IndexError::ReadOnly { reason });
     }
@@ -379,7 +379,5 @@ pub(super) fn create(directory: &Path, records: Arc<Records>) -> Result<Files, I
         let _ = fs::remove_file(directory.join(manifest::FILE));
         failed(error)
     })?;
-    let parent = directory.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    files::sync_directory(parent).map_err(failed)?;
     Ok(Files { store, journals })
 }

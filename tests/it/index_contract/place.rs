@@ -1,6 +1,7 @@
 //! The embedded archive and its place: who may write there, and what happens when it is no longer there.
 
 use std::fs;
+use std::os::fd::AsRawFd as _;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 
@@ -45,6 +46,21 @@ fn an_archive_without_a_write_leaves_nothing_behind() {
     let (_base, path) = place();
     drop(open(&path).expect("nobody has it"));
     assert!(!path.exists());
+}
+
+#[test]
+fn a_parent_that_cannot_be_synced_does_no_harm_to_a_directory_that_was_there_before() {
+    let (_base, path) = place();
+    fs::create_dir(&path).expect("room");
+    let directory = fs::File::open(&path).expect("it is there");
+    // The parent is of procfs, which syncs no directories, for root neither.
+    let as_child_of_procfs = PathBuf::from(format!("/proc/self/fd/{}", directory.as_raw_fd()));
+    let archive = open(&as_child_of_procfs).expect("nobody has it");
+    for name in ["a", "b"] {
+        assert_eq!(write(&archive, name), Ok(vec![WriteOutcome::Created]));
+    }
+    drop(archive);
+    assert!(open(&path).expect("nobody has it").get(&id("b")).expect("readable").is_some());
 }
 
 #[test]
