@@ -77,10 +77,19 @@ impl Journals {
         Err(IndexError::ReadOnly { reason })
     }
 
-    /// The first of the journals before the one that is written to that is not there, if any.
+    /// The first of the journals before the one that is written to that is not there, if any; one that cannot be
+    /// looked for is not missing.
     pub(super) fn missing(&self) -> Option<u64> {
         let end = self.open.as_ref().map_or(self.next.number, |(journal, _)| journal.number);
-        (self.first..end).find(|number| !journal::path(&self.directory, *number).exists())
+        let is_missing = |number: &u64| match journal::path(&self.directory, *number).try_exists() {
+            Ok(is_there) => !is_there,
+            Err(error) => {
+                // It may be there all the same: whoever reads from it sees.
+                tracing::warn!(%error, journal = number, "cannot look for a journal");
+                false
+            }
+        };
+        (self.first..end).find(is_missing)
     }
 
     /// Starts the next journal; returns its number.
@@ -166,5 +175,18 @@ mod tests {
         assert_eq!(journals.missing(), Some(1));
         fs::remove_file(journal::path(directory.path(), 2)).expect("it is there");
         assert!(matches!(journals.check_open(), Err(IndexError::ReadOnly { .. })));
+    }
+
+    #[test]
+    fn a_journal_that_cannot_be_looked_for_is_not_missed() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let next = Next { number: 2, acknowledged_before: 0 };
+        let journals = Journals::resume(directory.path(), 1, next);
+        let path = journal::path(directory.path(), 1);
+        // A link to itself: what looks for the file fails, for root too.
+        std::os::unix::fs::symlink(&path, &path).expect("room");
+        assert_eq!(journals.missing(), None);
+        fs::remove_file(&path).expect("it is there");
+        assert_eq!(journals.missing(), Some(1));
     }
 }
