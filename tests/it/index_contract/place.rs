@@ -2,8 +2,10 @@
 
 use std::fs;
 use std::os::fd::AsRawFd as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc;
+use std::sync::{Barrier, mpsc};
+use std::thread;
 
 use slugline::index::{
     ArchiveOptions, Condition, EmbeddedArchive, IndexError, OpenArchiveError, SimilarityIndex as _, WriteOutcome,
@@ -46,6 +48,37 @@ fn an_archive_without_a_write_leaves_nothing_behind() {
     let (_base, path) = place();
     drop(open(&path).expect("nobody has it"));
     assert!(!path.exists());
+}
+
+#[test]
+fn a_directory_that_was_there_before_stays_as_it_was() {
+    let (_base, path) = place();
+    fs::create_dir(&path).expect("room");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o750)).expect("it is ours");
+    let inode = || fs::metadata(&path).map(|found| (found.ino(), found.mode() & 0o777)).ok();
+    let before = inode();
+    drop(open(&path).expect("nobody has it"));
+    assert_eq!(inode(), before);
+    assert_eq!(fs::read_dir(&path).expect("a listing").count(), 0);
+}
+
+#[test]
+fn whoever_waits_for_an_archive_that_leaves_nothing_behind_makes_it_anew() {
+    for round in 0..30 {
+        let (_base, path) = place();
+        let first = open(&path).expect("nobody has it");
+        let both = Barrier::new(2);
+        thread::scope(|scope| {
+            let second = scope.spawn(|| {
+                both.wait();
+                open(&path).map(|archive| archive.condition())
+            });
+            both.wait();
+            drop(first);
+            let condition = second.join().expect("no panic");
+            assert!(matches!(condition, Ok(Condition::Ready)), "round {round}: {condition:?}");
+        });
+    }
 }
 
 #[test]
