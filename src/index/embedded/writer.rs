@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use super::super::record::Kind;
 use super::super::{ArchivedArticle, ArticleId, Condition, IndexError, WriteOutcome};
 use super::compact::Compaction;
+use super::journal::Group;
 use super::journals::Journals;
 use super::lock::Lock;
 use super::queue::{Batch, FoldDone, Inbox, Message, Prepared, PreparedChange};
@@ -224,12 +225,12 @@ impl Writer {
                 }
             }
             // What is too much together may be stored one by one.
-            Err(_) if group.len() > 1 => {
+            Err(Failed::Group(_)) if group.len() > 1 => {
                 for batch in group {
                     self.carry_out(vec![batch]);
                 }
             }
-            Err(error) => {
+            Err(Failed::Group(error) | Failed::Place(error)) => {
                 self.note_failure(Some(&error));
                 group.drain(..).for_each(|batch| self.answer(batch, Err(error.clone())));
             }
@@ -248,9 +249,9 @@ impl Writer {
     }
 
     /// Makes the writes of a group durable, then visible; the outcomes are those of each batch.
-    fn store_group(&mut self, group: &[Batch]) -> Result<Vec<Vec<WriteOutcome>>, IndexError> {
+    fn store_group(&mut self, group: &[Batch]) -> Result<Vec<Vec<WriteOutcome>>, Failed> {
         self.shared.read().condition.check_writable()?;
-        self.check_place()?;
+        self.check_place().map_err(Failed::Place)?;
         let (plan, outcomes) = self.plan(group)?;
         if plan.is_empty() {
             let settled = self.files.as_mut().map_or(Ok(()), |files| files.journals.settle());
@@ -278,8 +279,7 @@ impl Writer {
             moves.push((change, superseded));
         }
         files.journals.append(&frames).map_err(written)?;
-        // What was synced where nobody finds it is not stored.
-        self.check_place()?;
+        self.confirm(&frames).map_err(Failed::Place)?;
         let count = |outcome| outcomes.iter().flatten().filter(|found| **found == outcome).count() as u64;
         let (created, deleted) = (count(WriteOutcome::Created), count(WriteOutcome::Deleted));
         self.apply(moves);
@@ -287,6 +287,18 @@ impl Writer {
         state.article_count = state.article_count + created - deleted;
         drop(state);
         Ok(outcomes)
+    }
+
+    /// Acknowledges what was appended, unless that went where nobody finds it: then it is taken back.
+    fn confirm(&mut self, appended: &Group) -> Result<(), IndexError> {
+        let in_place = self.check_place();
+        if let Some(files) = &mut self.files {
+            match in_place {
+                Ok(()) => files.journals.acknowledge(),
+                Err(_) => files.journals.refuse(appended),
+            }
+        }
+        in_place
     }
 
     /// Makes changes visible that the journal has.
@@ -336,6 +348,20 @@ impl Writer {
         let is_there = !matches!(found, Found::Nowhere);
         let outcome = precondition.outcome(is_put, is_there, || self.shared.found_article(found))?;
         Ok((outcome, superseded))
+    }
+}
+
+/// Why a group was not stored.
+enum Failed {
+    /// It cannot be stored together; each of its batches may be.
+    Group(IndexError),
+    /// Nothing can be stored where the archive is now, or nobody can tell.
+    Place(IndexError),
+}
+
+impl From<IndexError> for Failed {
+    fn from(error: IndexError) -> Self {
+        Self::Group(error)
     }
 }
 
