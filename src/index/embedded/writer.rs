@@ -380,3 +380,54 @@ pub(super) fn failure(action: &'static str, error: &io::Error) -> IndexError {
         _ => IndexError::Storage { action, reason },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::super::lock::{self, IfMissing};
+    use super::super::queue::Queue;
+    use super::super::records::Records;
+    use super::super::state::State;
+    use super::super::survey::survey;
+    use super::*;
+
+    #[test]
+    fn what_is_appended_while_the_place_cannot_be_looked_at_is_taken_back() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path();
+        let lock = Lock::take(path, IfMissing::Fail).expect("room").expect("nobody has it");
+        let records = Arc::new(Records::of(path));
+        let files = recovery::create(path, Arc::clone(&records)).expect("room");
+        let shared = Arc::new(Shared::new(State::default(), records));
+        let (_queue, inbox) = Queue::new();
+        let options = ArchiveOptions::default();
+        let mut writer = Writer::new(path.to_owned(), options, shared, (Some(lock), Some(files)), inbox);
+        let append = |writer: &mut Writer| {
+            let journals = &mut writer.files.as_mut().expect("they are open").journals;
+            let mut group = journals.group().expect("room");
+            group.push(Kind::Deletion, &"a".parse().expect("an id"), &[]);
+            journals.append(&group).expect("room");
+            group
+        };
+        let counted = || {
+            let found = survey(path, 1).expect("readable");
+            assert_eq!(found.damage.len() + found.remarks.len(), 0, "{found:?}");
+            found.journals[0].end
+        };
+        let before = counted();
+        let refused = append(&mut writer);
+        // A link to itself: what looks for the lock fails, for root too.
+        let (place, aside) = (path.join(lock::FILE), path.join("aside"));
+        fs::rename(&place, &aside).expect("it is there");
+        std::os::unix::fs::symlink(&place, &place).expect("room");
+        assert!(matches!(writer.confirm(&refused), Err(IndexError::Storage { .. })));
+        let batch = || Batch { writes: Vec::new(), size_bytes: 0, done: Box::new(drop) };
+        assert!(matches!(writer.store_group(&[batch(), batch()]), Err(Failed::Place(_))));
+        assert_eq!(counted(), before);
+        fs::rename(&aside, &place).expect("it is there");
+        let stored = append(&mut writer);
+        writer.confirm(&stored).expect("it can be looked at again");
+        assert!(counted() > before);
+    }
+}
