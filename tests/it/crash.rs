@@ -148,6 +148,21 @@ fn a_directory_that_cannot_be_written_is_read() {
     assert!(EmbeddedArchive::verify(&path).expect("it opens").is_sound());
 }
 
+#[test]
+fn an_archive_that_a_full_disk_has_no_room_to_make_opens_and_takes_no_writes() {
+    // Room for the root alone, and for a directory in it without a lock.
+    for inodes in [1, 2] {
+        let Some((mount, _directory)) = Mount::tmpfs(&format!("nr_inodes={inodes}")) else { return };
+        let path = mount.0.join("archive");
+        let archive = EmbeddedArchive::open(&path, ArchiveOptions::default()).expect("it opens");
+        let condition = archive.condition();
+        let is_full = |reason: &str| reason.contains("No space left") && reason.contains("archive");
+        assert!(matches!(&condition, Condition::ReadOnly(reason) if is_full(reason)), "{inodes}: {condition:?}");
+        assert!(matches!(write(&archive, vec![put(1)]), Err(IndexError::ReadOnly { .. })), "{inodes}");
+        assert!(!path.exists(), "{inodes}");
+    }
+}
+
 /// An archive of two segments and a journal, on disk.
 fn archive_of_two_segments(path: &Path) {
     let archive = EmbeddedArchive::open(path, ArchiveOptions::default()).expect("an archive");

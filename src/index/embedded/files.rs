@@ -15,9 +15,36 @@ pub(super) fn private() -> OpenOptions {
     options
 }
 
-/// Makes a directory, and those above it, where they do not exist.
-pub(super) fn create_directory(directory: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(directory)
+/// Makes a directory, and those above it, durably, where they do not exist. Returns whether this call
+/// made the directory; where its name cannot be made durable, it is removed again.
+pub(super) fn create_directory(directory: &Path) -> io::Result<bool> {
+    let parent = directory.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let create = || DirBuilder::new().mode(DIRECTORY_MODE).create(directory);
+    let created = match (create(), parent) {
+        (Err(error), Some(parent)) if error.kind() == io::ErrorKind::NotFound => {
+            create_directory(parent)?;
+            create()
+        }
+        (created, _) => created,
+    };
+    match created {
+        Ok(()) => {}
+        // One that has gone since is no other's file: whoever needs it tries again.
+        Err(error)
+            if error.kind() == io::ErrorKind::AlreadyExists
+                && (directory.is_dir() || directory.symlink_metadata().is_err()) =>
+        {
+            return Ok(false);
+        }
+        Err(error) => return Err(error),
+    }
+    let parent = parent.unwrap_or(Path::new("."));
+    sync_directory(parent).map_err(|error| {
+        // Nothing is in it yet.
+        let _ = fs::remove_dir(directory);
+        io::Error::new(error.kind(), format!("cannot sync {}: {error}", parent.display()))
+    })?;
+    Ok(true)
 }
 
 /// Makes what a file holds durable, whoever wrote it.
@@ -100,7 +127,8 @@ mod tests {
         let directory = tempfile::tempdir().expect("a directory");
         let mode = |path: &Path| fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
         let archive = directory.path().join("a/b");
-        create_directory(&archive).expect("room");
+        assert!(create_directory(&archive).expect("room"));
+        assert!(!create_directory(&archive).expect("it is there"));
         replace(&archive, "c", b"content").expect("room");
         assert_eq!((mode(&archive), mode(&archive.join("c"))), (0o700, 0o600));
         assert_eq!(fs::read(archive.join("c")).expect("it is there"), b"content");
@@ -108,5 +136,8 @@ mod tests {
         fs::write(archive.join(".tmpXyZ"), "half").expect("room");
         sweep(&archive);
         assert_eq!(fs::read_dir(&archive).expect("a listing").count(), 1);
+        let kind = |path: &Path| create_directory(path).map_err(|error| error.kind());
+        assert_eq!(kind(&archive.join("c")), Err(io::ErrorKind::AlreadyExists));
+        assert_eq!(kind(&archive.join("c/d")), Err(io::ErrorKind::NotADirectory));
     }
 }

@@ -55,12 +55,23 @@ impl Journals {
         Ok(self.writable()?.0.group())
     }
 
-    /// Appends a group; when it comes back, it is on the disk, and known to be acknowledged.
+    /// Appends a group; when it comes back, it is on the disk. It is to be acknowledged or refused next.
     pub(super) fn append(&mut self, group: &Group) -> io::Result<()> {
-        let (journal, acknowledged) = self.writable()?;
-        journal.append(group)?;
-        acknowledged.advance(Mark { journal: journal.number, bytes: journal.size_bytes() });
-        Ok(())
+        self.writable()?.0.append(group)
+    }
+
+    /// Notes that what was appended is acknowledged.
+    pub(super) fn acknowledge(&mut self) {
+        if let Some((journal, acknowledged)) = &mut self.open {
+            acknowledged.advance(Mark { journal: journal.number, bytes: journal.size_bytes() });
+        }
+    }
+
+    /// Takes back the group that was appended last.
+    pub(super) fn refuse(&mut self, group: &Group) {
+        if let Some((journal, _)) = &mut self.open {
+            journal.refuse(group);
+        }
     }
 
     /// Whether the journal that is written to still is where a start looks for it.
@@ -77,10 +88,19 @@ impl Journals {
         Err(IndexError::ReadOnly { reason })
     }
 
-    /// The first of the journals before the one that is written to that is not there, if any.
+    /// The first of the journals before the one that is written to that is not there, if any; one that cannot be
+    /// looked for is not missing.
     pub(super) fn missing(&self) -> Option<u64> {
         let end = self.open.as_ref().map_or(self.next.number, |(journal, _)| journal.number);
-        (self.first..end).find(|number| !journal::path(&self.directory, *number).exists())
+        let is_missing = |number: &u64| match journal::path(&self.directory, *number).try_exists() {
+            Ok(is_there) => !is_there,
+            Err(error) => {
+                // It may be there all the same: whoever reads from it sees.
+                tracing::warn!(%error, journal = number, "cannot look for a journal");
+                false
+            }
+        };
+        (self.first..end).find(is_missing)
     }
 
     /// Starts the next journal; returns its number.
@@ -153,7 +173,9 @@ impl Journals {
 
 #[cfg(test)]
 mod tests {
+    use super::super::survey::survey;
     use super::*;
+    use crate::index::record::Kind;
 
     #[test]
     fn a_journal_of_before_that_is_removed_is_missed() {
@@ -166,5 +188,41 @@ mod tests {
         assert_eq!(journals.missing(), Some(1));
         fs::remove_file(journal::path(directory.path(), 2)).expect("it is there");
         assert!(matches!(journals.check_open(), Err(IndexError::ReadOnly { .. })));
+    }
+
+    #[test]
+    fn a_journal_that_cannot_be_looked_for_is_not_missed() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let next = Next { number: 2, acknowledged_before: 0 };
+        let journals = Journals::resume(directory.path(), 1, next);
+        let path = journal::path(directory.path(), 1);
+        // A link to itself: what looks for the file fails, for root too.
+        std::os::unix::fs::symlink(&path, &path).expect("room");
+        assert_eq!(journals.missing(), None);
+        fs::remove_file(&path).expect("it is there");
+        assert_eq!(journals.missing(), Some(1));
+    }
+
+    #[test]
+    fn what_was_refused_after_its_sync_is_not_found_by_the_next_start() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let next = Next { number: 1, acknowledged_before: 0 };
+        let mut journals = Journals::resume(directory.path(), 1, next);
+        let mut append = |id: &str, is_refused: bool| {
+            let mut group = journals.group().expect("room");
+            group.push(Kind::Deletion, &id.parse().expect("an id"), &[]);
+            journals.append(&group).expect("room");
+            if is_refused { journals.refuse(&group) } else { journals.acknowledge() }
+        };
+        let found = || {
+            let survey = survey(directory.path(), 1).expect("readable");
+            (survey.journals[0].end, survey.damage.len() + survey.remarks.len())
+        };
+        append("a", false);
+        let (acknowledged, _) = found();
+        append("bc", true);
+        assert_eq!(found(), (acknowledged, 0));
+        append("d", false);
+        assert_eq!(found(), (2 * acknowledged - HEADER_BYTES, 0));
     }
 }

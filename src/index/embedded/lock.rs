@@ -19,6 +19,17 @@ const PATIENCE: Duration = Duration::from_millis(500);
 pub(super) struct Lock {
     file: File,
     directory: PathBuf,
+    /// Whether the directory was made for this lock: one that was there before is its owner's.
+    has_made_directory: bool,
+}
+
+/// What to do where there is no directory to lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum IfMissing {
+    /// It is made, and goes with a lock under which nothing was written.
+    Make,
+    /// It is an error.
+    Fail,
 }
 
 impl Lock {
@@ -26,24 +37,15 @@ impl Lock {
     ///
     /// A lock may outlive its holder's file for a moment: a program that the holder was just starting has a copy of it until
     /// its own code begins, and a server that was told to stop makes room for the next one.
-    pub(super) fn take(directory: &Path) -> io::Result<Option<Self>> {
-        let path = directory.join(FILE);
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            let file = files::private().truncate(false).open(&path)?;
-            match file.try_lock() {
-                // Whoever held it may have removed the file as it left.
-                Ok(()) if files::is_at(&file, &path)? => {
-                    return Ok(Some(Self { file, directory: directory.to_owned() }));
-                }
-                Ok(()) => {}
-                Err(fs::TryLockError::WouldBlock) if Instant::now() < deadline => {
-                    thread::sleep(Duration::from_millis(10));
-                }
-                Err(fs::TryLockError::WouldBlock) => return Ok(None),
-                Err(fs::TryLockError::Error(error)) => return Err(error),
-            }
+    pub(super) fn take(directory: &Path, if_missing: IfMissing) -> io::Result<Option<Self>> {
+        let mut has_made_directory = false;
+        let taken = wait_for(directory, if_missing, &mut has_made_directory);
+        if taken.is_err() && has_made_directory {
+            // One that is in use meanwhile is not empty, and stays.
+            let _ = fs::remove_dir(directory);
         }
+        let file = taken?;
+        Ok(file.map(|file| Self { file, directory: directory.to_owned(), has_made_directory }))
     }
 
     /// Whether the directory still is the one that was locked, and no other process can have locked it since.
@@ -64,12 +66,46 @@ impl Lock {
         Err(IndexError::ReadOnly { reason })
     }
 
-    /// Removes a directory that nothing was written to.
+    /// Removes the lock of an archive that nothing was written to, and the directory if it was made for it.
     pub(super) fn leave_no_trace(self) {
         if self.check().is_ok() {
             // What is in use otherwise, or cannot be removed, does no harm.
             let _ = fs::remove_file(self.directory.join(FILE));
-            let _ = fs::remove_dir(&self.directory);
+            if self.has_made_directory {
+                let _ = fs::remove_dir(&self.directory);
+            }
+        }
+    }
+}
+
+/// The lock's file, locked; None if another process keeps it. `has_made` says whether the directory was made
+/// for it, also where it cannot be locked.
+fn wait_for(directory: &Path, if_missing: IfMissing, has_made: &mut bool) -> io::Result<Option<File>> {
+    let path = directory.join(FILE);
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if if_missing == IfMissing::Make {
+            *has_made |= files::create_directory(directory)?;
+        }
+        let file = match files::private().truncate(false).open(&path) {
+            Err(error)
+                if error.kind() == io::ErrorKind::NotFound && if_missing == IfMissing::Make && Instant::now() < deadline =>
+            {
+                // Whoever held the lock has just removed the directory as it left.
+                *has_made = false;
+                continue;
+            }
+            opened => opened?,
+        };
+        match file.try_lock() {
+            // Whoever held it may have removed the file as it left.
+            Ok(()) if files::is_at(&file, &path)? => return Ok(Some(file)),
+            Ok(()) => {}
+            Err(fs::TryLockError::WouldBlock) if Instant::now() < deadline => {
+                thread::sleep(Duration::from_millis(10));
+            }
+            Err(fs::TryLockError::WouldBlock) => return Ok(None),
+            Err(fs::TryLockError::Error(error)) => return Err(error),
         }
     }
 }
@@ -79,7 +115,7 @@ mod tests {
     use super::*;
 
     fn take(directory: &Path) -> Option<Lock> {
-        Lock::take(directory).expect("a lock file")
+        Lock::take(directory, IfMissing::Fail).expect("a lock file")
     }
 
     #[test]
@@ -142,15 +178,34 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_written_to_leaves_no_trace_and_what_was_stays() {
+    fn what_was_made_for_a_lock_goes_with_it_and_what_was_there_before_stays() {
         let base = tempfile::tempdir().expect("a directory");
         let archive = base.path().join("archive");
-        fs::create_dir(&archive).expect("room");
-        take(&archive).expect("nobody has it").leave_no_trace();
+        let missing = Lock::take(&archive, IfMissing::Fail).map_err(|error| error.kind());
+        assert!(matches!(missing, Err(io::ErrorKind::NotFound)), "{missing:?}");
+        let make = || Lock::take(&archive, IfMissing::Make).expect("room").expect("nobody has it");
+        make().leave_no_trace();
         assert!(!archive.exists());
-        fs::create_dir(&archive).expect("room");
+        let lock = make();
         fs::write(archive.join("other"), "content").expect("room");
-        take(&archive).expect("nobody has it").leave_no_trace();
+        lock.leave_no_trace();
         assert!(archive.join("other").exists());
+        fs::remove_file(archive.join("other")).expect("it is there");
+        make().leave_no_trace();
+        assert_eq!(fs::read_dir(&archive).expect("it stays").count(), 0);
+    }
+
+    #[test]
+    fn a_directory_that_cannot_be_locked_does_not_stay() {
+        let base = tempfile::tempdir().expect("a directory");
+        // The name of the lock in it is longer than a path may be.
+        let mut archive = base.path().to_owned();
+        while archive.as_os_str().len() < 4_000 {
+            archive.push("a".repeat(90));
+        }
+        let rest = 4_095 - 4 - archive.as_os_str().len();
+        archive.push("b".repeat(rest.min(200)));
+        let refused = Lock::take(&archive, IfMissing::Make);
+        assert!(refused.is_err() && !archive.exists(), "{refused:?}");
     }
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::journal::{self, Content, Frames, HEADER_BYTES};
 use super::journals::Journals;
-use super::lock::Lock;
+use super::lock::{IfMissing, Lock};
 use super::manifest::{self, FoundManifest, Manifest};
 use super::recent::RecentArticle;
 use super::records::Records;
@@ -111,11 +111,11 @@ impl Opened {
 
 /// Takes the lock of an archive, whose directory is made where there is none; or says why it can only be read.
 fn locked(directory: &Path, is_made: bool) -> Result<(Option<Lock>, Option<String>), OpenArchiveError> {
-    let made = if is_made { Ok(()) } else { files::create_directory(directory) };
-    match made.and_then(|()| Lock::take(directory)) {
+    let if_missing = if is_made { IfMissing::Fail } else { IfMissing::Make };
+    match Lock::take(directory, if_missing) {
         Ok(Some(lock)) => Ok((Some(lock), None)),
         Ok(None) => Err(OpenArchiveError::InUse { path: directory.to_owned() }),
-        Err(error) if is_read_only(&error) => Ok((None, Some(format!("{}: {error}", directory.display())))),
+        Err(error) if forbids_writing(&error) => Ok((None, Some(format!("{}: {error}", directory.display())))),
         Err(source) => Err(OpenArchiveError::Io { path: directory.to_owned(), source }),
     }
 }
@@ -142,7 +142,7 @@ impl FoundArchive {
                 return Err(OpenArchiveError::Format { path: directory.to_owned(), found });
             }
             FoundManifest::Damaged(wrong) => wrong,
-            FoundManifest::Absent => match traces(directory).map_err(io)? {
+            FoundManifest::Absent => match traces(directory).or_else(nothing_there).map_err(io)? {
                 Traces::None => return Ok(None),
                 Traces::Foreign => return Err(OpenArchiveError::NotAnArchive { path: directory.to_owned() }),
                 Traces::Archive => format!("{} and its copy are missing", manifest::FILE),
@@ -207,12 +207,7 @@ enum Traces {
 }
 
 fn traces(directory: &Path) -> io::Result<Traces> {
-    let entries = match fs::read_dir(directory) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Traces::None),
-        Err(error) => return Err(error),
-    };
-    for entry in entries {
+    for entry in fs::read_dir(directory)? {
         let name = entry?.file_name();
         let is_ours = |name: &str| {
             [INDEX_DIRECTORY, acknowledged::FILE].contains(&name)
@@ -232,13 +227,20 @@ fn traces(directory: &Path) -> io::Result<Traces> {
     Ok(if has_content { Traces::Archive } else { Traces::None })
 }
 
+/// A directory that is not there, or goes while it is looked at, has no archive.
+fn nothing_there(error: io::Error) -> io::Result<Traces> {
+    if error.kind() == io::ErrorKind::NotFound { Ok(Traces::None) } else { Err(error) }
+}
+
 /// What the manifest most likely said.
 fn guessed(directory: &Path) -> io::Result<Manifest> {
     Ok(Manifest { first_journal: journal::list(directory)?.first().copied().unwrap_or(1) })
 }
 
-fn is_read_only(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem)
+/// Whether an archive can still be read where this stands against its lock.
+fn forbids_writing(error: &io::Error) -> bool {
+    use io::ErrorKind::{PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    matches!(error.kind(), PermissionDenied | ReadOnlyFilesystem | StorageFull | QuotaExceeded)
 }
 
 /// The state, while it is made from the index and the journals.
@@ -357,7 +359,7 @@ fn check_journal(segments: &Segments, journals: &std::ops::RangeInclusive<u64>) 
 /// Makes a new archive in a directory that is locked.
 pub(super) fn create(directory: &Path, records: Arc<Records>) -> Result<Files, IndexError> {
     let failed = |source: io::Error| super::writer::failure("cannot create the archive", &source);
-    if directory.join(manifest::FILE).exists() {
+    if directory.join(manifest::FILE).try_exists().map_err(failed)? {
         let reason = format!("an archive was put into {} since it was opened: start again", directory.display());
         return Err(IndexError::ReadOnly { reason });
     }
@@ -379,7 +381,5 @@ pub(super) fn create(directory: &Path, records: Arc<Records>) -> Result<Files, I
         let _ = fs::remove_file(directory.join(manifest::FILE));
         failed(error)
     })?;
-    let parent = directory.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    files::sync_directory(parent).map_err(failed)?;
     Ok(Files { store, journals })
 }

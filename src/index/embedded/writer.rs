@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use super::super::record::Kind;
 use super::super::{ArchivedArticle, ArticleId, Condition, IndexError, WriteOutcome};
 use super::compact::Compaction;
+use super::journal::Group;
 use super::journals::Journals;
 use super::lock::Lock;
 use super::queue::{Batch, FoldDone, Inbox, Message, Prepared, PreparedChange};
@@ -224,12 +225,12 @@ impl Writer {
                 }
             }
             // What is too much together may be stored one by one.
-            Err(_) if group.len() > 1 => {
+            Err(Failed::Group(_)) if group.len() > 1 => {
                 for batch in group {
                     self.carry_out(vec![batch]);
                 }
             }
-            Err(error) => {
+            Err(Failed::Group(error) | Failed::Place(error)) => {
                 self.note_failure(Some(&error));
                 group.drain(..).for_each(|batch| self.answer(batch, Err(error.clone())));
             }
@@ -248,9 +249,9 @@ impl Writer {
     }
 
     /// Makes the writes of a group durable, then visible; the outcomes are those of each batch.
-    fn store_group(&mut self, group: &[Batch]) -> Result<Vec<Vec<WriteOutcome>>, IndexError> {
+    fn store_group(&mut self, group: &[Batch]) -> Result<Vec<Vec<WriteOutcome>>, Failed> {
         self.shared.read().condition.check_writable()?;
-        self.check_place()?;
+        self.check_place().map_err(Failed::Place)?;
         let (plan, outcomes) = self.plan(group)?;
         if plan.is_empty() {
             let settled = self.files.as_mut().map_or(Ok(()), |files| files.journals.settle());
@@ -278,8 +279,7 @@ impl Writer {
             moves.push((change, superseded));
         }
         files.journals.append(&frames).map_err(written)?;
-        // What was synced where nobody finds it is not stored.
-        self.check_place()?;
+        self.confirm(&frames).map_err(Failed::Place)?;
         let count = |outcome| outcomes.iter().flatten().filter(|found| **found == outcome).count() as u64;
         let (created, deleted) = (count(WriteOutcome::Created), count(WriteOutcome::Deleted));
         self.apply(moves);
@@ -287,6 +287,18 @@ impl Writer {
         state.article_count = state.article_count + created - deleted;
         drop(state);
         Ok(outcomes)
+    }
+
+    /// Acknowledges what was appended, unless that went where nobody finds it: then it is taken back.
+    fn confirm(&mut self, appended: &Group) -> Result<(), IndexError> {
+        let in_place = self.check_place();
+        if let Some(files) = &mut self.files {
+            match in_place {
+                Ok(()) => files.journals.acknowledge(),
+                Err(_) => files.journals.refuse(appended),
+            }
+        }
+        in_place
     }
 
     /// Makes changes visible that the journal has.
@@ -339,6 +351,20 @@ impl Writer {
     }
 }
 
+/// Why a group was not stored.
+enum Failed {
+    /// It cannot be stored together; each of its batches may be.
+    Group(IndexError),
+    /// Nothing can be stored where the archive is now, or nobody can tell.
+    Place(IndexError),
+}
+
+impl From<IndexError> for Failed {
+    fn from(error: IndexError) -> Self {
+        Self::Group(error)
+    }
+}
+
 /// What there is under an id after the writes of a group so far; None if they remove it.
 type After<'a> = HashMap<&'a ArticleId, Option<&'a Arc<ArchivedArticle>>>;
 
@@ -352,5 +378,56 @@ pub(super) fn failure(action: &'static str, error: &io::Error) -> IndexError {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => IndexError::Full { reason },
         io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => IndexError::ReadOnly { reason },
         _ => IndexError::Storage { action, reason },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::super::lock::{self, IfMissing};
+    use super::super::queue::Queue;
+    use super::super::records::Records;
+    use super::super::state::State;
+    use super::super::survey::survey;
+    use super::*;
+
+    #[test]
+    fn what_is_appended_while_the_place_cannot_be_looked_at_is_taken_back() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path();
+        let lock = Lock::take(path, IfMissing::Fail).expect("room").expect("nobody has it");
+        let records = Arc::new(Records::of(path));
+        let files = recovery::create(path, Arc::clone(&records)).expect("room");
+        let shared = Arc::new(Shared::new(State::default(), records));
+        let (_queue, inbox) = Queue::new();
+        let options = ArchiveOptions::default();
+        let mut writer = Writer::new(path.to_owned(), options, shared, (Some(lock), Some(files)), inbox);
+        let append = |writer: &mut Writer| {
+            let journals = &mut writer.files.as_mut().expect("they are open").journals;
+            let mut group = journals.group().expect("room");
+            group.push(Kind::Deletion, &"a".parse().expect("an id"), &[]);
+            journals.append(&group).expect("room");
+            group
+        };
+        let counted = || {
+            let found = survey(path, 1).expect("readable");
+            assert_eq!(found.damage.len() + found.remarks.len(), 0, "{found:?}");
+            found.journals[0].end
+        };
+        let before = counted();
+        let refused = append(&mut writer);
+        // A link to itself: what looks for the lock fails, for root too.
+        let (place, aside) = (path.join(lock::FILE), path.join("aside"));
+        fs::rename(&place, &aside).expect("it is there");
+        std::os::unix::fs::symlink(&place, &place).expect("room");
+        assert!(matches!(writer.confirm(&refused), Err(IndexError::Storage { .. })));
+        let batch = || Batch { writes: Vec::new(), size_bytes: 0, done: Box::new(drop) };
+        assert!(matches!(writer.store_group(&[batch(), batch()]), Err(Failed::Place(_))));
+        assert_eq!(counted(), before);
+        fs::rename(&aside, &place).expect("it is there");
+        let stored = append(&mut writer);
+        writer.confirm(&stored).expect("it can be looked at again");
+        assert!(counted() > before);
     }
 }

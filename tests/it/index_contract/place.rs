@@ -1,8 +1,11 @@
 //! The embedded archive and its place: who may write there, and what happens when it is no longer there.
 
 use std::fs;
+use std::os::fd::AsRawFd as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc;
+use std::sync::{Barrier, mpsc};
+use std::thread;
 
 use slugline::index::{
     ArchiveOptions, Condition, EmbeddedArchive, IndexError, OpenArchiveError, SimilarityIndex as _, WriteOutcome,
@@ -45,6 +48,52 @@ fn an_archive_without_a_write_leaves_nothing_behind() {
     let (_base, path) = place();
     drop(open(&path).expect("nobody has it"));
     assert!(!path.exists());
+}
+
+#[test]
+fn a_directory_that_was_there_before_stays_as_it_was() {
+    let (_base, path) = place();
+    fs::create_dir(&path).expect("room");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o750)).expect("it is ours");
+    let inode = || fs::metadata(&path).map(|found| (found.ino(), found.mode() & 0o777)).ok();
+    let before = inode();
+    drop(open(&path).expect("nobody has it"));
+    assert_eq!(inode(), before);
+    assert_eq!(fs::read_dir(&path).expect("a listing").count(), 0);
+}
+
+#[test]
+fn whoever_waits_for_an_archive_that_leaves_nothing_behind_makes_it_anew() {
+    for round in 0..30 {
+        let (_base, path) = place();
+        let first = open(&path).expect("nobody has it");
+        let both = Barrier::new(2);
+        thread::scope(|scope| {
+            let second = scope.spawn(|| {
+                both.wait();
+                open(&path).map(|archive| archive.condition())
+            });
+            both.wait();
+            drop(first);
+            let condition = second.join().expect("no panic");
+            assert!(matches!(condition, Ok(Condition::Ready)), "round {round}: {condition:?}");
+        });
+    }
+}
+
+#[test]
+fn a_parent_that_cannot_be_synced_does_no_harm_to_a_directory_that_was_there_before() {
+    let (_base, path) = place();
+    fs::create_dir(&path).expect("room");
+    let directory = fs::File::open(&path).expect("it is there");
+    // The parent is of procfs, which syncs no directories, for root neither.
+    let as_child_of_procfs = PathBuf::from(format!("/proc/self/fd/{}", directory.as_raw_fd()));
+    let archive = open(&as_child_of_procfs).expect("nobody has it");
+    for name in ["a", "b"] {
+        assert_eq!(write(&archive, name), Ok(vec![WriteOutcome::Created]));
+    }
+    drop(archive);
+    assert!(open(&path).expect("nobody has it").get(&id("b")).expect("readable").is_some());
 }
 
 #[test]

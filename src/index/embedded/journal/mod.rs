@@ -146,13 +146,26 @@ impl Journal {
         }
         if let Err(error) = self.file.write_all(&group.bytes) {
             // Nothing was synced. If it can be cut off again, others may follow: there may be room for a smaller group.
-            let cut = self.file.set_len(self.size_bytes);
-            self.is_spent = cut.and_then(|()| self.file.seek(io::SeekFrom::Start(self.size_bytes))).is_err();
+            self.is_spent = self.cut().is_err();
             return Err(error);
         }
         self.file.sync_data().inspect_err(|_| self.is_spent = true)?;
         self.size_bytes += group.bytes.len() as u64;
         Ok(())
+    }
+
+    /// Takes back the group that was appended last, which nobody was told is stored.
+    pub(super) fn refuse(&mut self, group: &Group) {
+        debug_assert_eq!((group.journal, group.start + group.bytes.len() as u64), (self.number, self.size_bytes));
+        self.size_bytes = group.start;
+        // It is of our own file, wherever that lies now. Where that fails, the next journal says what of it counts.
+        self.is_spent = self.cut().and_then(|()| self.file.sync_data()).is_err();
+    }
+
+    /// Cuts off what lies behind what was acknowledged.
+    fn cut(&mut self) -> io::Result<()> {
+        self.file.set_len(self.size_bytes)?;
+        self.file.seek(io::SeekFrom::Start(self.size_bytes)).map(drop)
     }
 }
 

@@ -243,6 +243,7 @@ impl Writer {
         let Some(moves) = step else { return Ok(false) };
         if !moves.is_empty() {
             files.journals.append(&group).map_err(written)?;
+            files.journals.acknowledge();
             self.apply(moves);
         }
         Ok(true)
