@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Unexpected, Visitor};
 use serde_json::value::RawValue;
 
 use super::document::{Document, Record};
@@ -31,6 +31,7 @@ pub(super) fn parse<'a>(record: &'a str, names: &FieldNames) -> Result<Document<
         topics: fields.topics.map(|field| field.value).unwrap_or_default(),
         // Only a string is a story; a field of this name may mean anything.
         story: fields.story.and_then(|raw| string(raw.get())),
+        passed_over: fields.passed_over,
         ..Document::new(Record::Json(record))
     }
     .checked()
@@ -97,6 +98,8 @@ struct Fields<'a> {
     story: Option<&'a RawValue>,
     /// Why nobody can say which field is which.
     ambiguous: Option<String>,
+    /// The first field that has a name of text, and no text.
+    passed_over: Option<String>,
 }
 
 /// Keeps a value that says something; a second one says that nobody knows which is meant.
@@ -152,11 +155,15 @@ impl<'de> Visitor<'de> for Object<'_, '_, 'de> {
             };
             let named = |error: A::Error| A::Error::custom(format!("{}: {error}", quoted(&name)));
             match role {
-                Role::Title | Role::Body => match map.next_value_seed(TextValue { names: self.names }).map_err(named)? {
-                    Value::Nothing => {}
-                    Value::Text(text) => fields.keep_text(role, name, text),
-                    Value::Article(article) => fields.take_article(*article),
-                },
+                Role::Title | Role::Body => {
+                    let value = TextValue { names: self.names, role, name: &name };
+                    match map.next_value_seed(value).map_err(named)? {
+                        Value::Nothing => {}
+                        Value::Text(text) => fields.keep_text(role, name, text),
+                        Value::Article(article) => fields.take_article(*article),
+                        Value::Other(kind) => fields.pass_over(&name, kind),
+                    }
+                }
                 Role::Topics | Role::Labels if role == Role::Topics || self.names.takes_labels_for_topics() => {
                     let may_be_labels = self.names.topics.is_none();
                     let topics = map.next_value_seed(TopicsValue { may_be_labels }).map_err(named)?;
@@ -193,19 +200,35 @@ impl<'a> Fields<'a> {
         self.id = self.id.take().or(article.id);
         self.story = self.story.or(article.story);
         self.ambiguous = self.ambiguous.take().or(article.ambiguous);
+        self.passed_over = self.passed_over.take().or(article.passed_over);
+    }
+
+    fn pass_over(&mut self, name: &str, kind: &str) {
+        self.passed_over.get_or_insert_with(|| format!("{} holds {kind} and not text", quoted(name)));
     }
 }
 
 /// Reads a text: a string, a list of them (paragraphs), or the object that an article is in a
 /// request.
+#[derive(Clone, Copy)]
 struct TextValue<'n> {
     names: &'n FieldNames,
+    role: Role,
+    name: &'n str,
 }
 
 enum Value<'a> {
     Nothing,
     Text(Cow<'a, str>),
     Article(Box<Fields<'a>>),
+    /// Of another kind, under a name that may mean anything.
+    Other(&'static str),
+}
+
+impl TextValue<'_> {
+    fn other<'a, E: serde::de::Error>(self, kind: &'static str, found: Unexpected<'_>) -> Result<Value<'a>, E> {
+        if self.names.is_guessed(self.role, self.name) { Ok(Value::Other(kind)) } else { Err(E::invalid_type(found, &self)) }
+    }
 }
 
 impl<'de> DeserializeSeed<'de> for TextValue<'_> {
@@ -241,15 +264,43 @@ impl<'de> Visitor<'de> for TextValue<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value<'de>, A::Error> {
         let mut paragraphs = Vec::new();
-        while let Some(Text(paragraph)) = seq.next_element()? {
-            paragraphs.push(paragraph);
+        let mut has_others = false;
+        while let Some(value) = seq.next_element::<&RawValue>()? {
+            match string(value.get()) {
+                Some(paragraph) => paragraphs.push(paragraph),
+                None => has_others |= value.get() != "null",
+            }
+        }
+        if has_others {
+            return self.other("a list of other values", Unexpected::Other("list of other values"));
         }
         Ok(Value::Text(Cow::Owned(paragraphs.join("\n\n"))))
+    }
+
+    fn visit_bool<E: serde::de::Error>(self, value: bool) -> Result<Value<'de>, E> {
+        self.other("true or false", Unexpected::Bool(value))
+    }
+
+    fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<Value<'de>, E> {
+        self.other("a number", Unexpected::Unsigned(value))
+    }
+
+    fn visit_i64<E: serde::de::Error>(self, value: i64) -> Result<Value<'de>, E> {
+        self.other("a number", Unexpected::Signed(value))
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Value<'de>, E> {
+        self.other("a number", Unexpected::Float(value))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Value<'de>, A::Error> {
         let mut fields = Box::<Fields<'de>>::default();
         Object { names: self.names, fields: &mut fields }.visit_map(map)?;
+        if let Fields { title: None, body: None, ambiguous: None, passed_over: None, .. } = *fields
+            && self.names.is_guessed(self.role, self.name)
+        {
+            return Ok(Value::Other("an object without a title or body"));
+        }
         Ok(Value::Article(fields))
     }
 }
@@ -406,6 +457,27 @@ mod tests {
             assert_eq!(document.topics, expected, "{field}");
             assert_eq!(document.title, "t");
         }
+    }
+
+    #[test]
+    fn what_is_no_text_under_a_guessed_name_is_passed_over() {
+        for value in ["17", "-1.5", "true", "[1]", "[\"a\", {}]", "{\"rendered\": \"a\"}", "{}"] {
+            for line in [
+                format!(r#"{{"article": {value}, "title": "t", "body": "b"}}"#),
+                format!(r#"{{"title": "t", "body": "b", "Headline": {value}}}"#),
+            ] {
+                let document = read(&line).expect(&line);
+                assert_eq!((&*document.title, &*document.body), ("t", "b"), "{line}");
+                assert!(document.passed_over.is_some_and(|said| said.contains("and not text")), "{line}");
+            }
+        }
+        let alone = read(r#"{"text": 17, "topics": "x"}"#).expect_err("no text");
+        assert_eq!(alone, "\"text\" holds a number and not text");
+        assert!(read(r#"{"title": "t", "body": [1]}"#).expect_err("no string").starts_with("not a JSON document"));
+        let names = FieldNames { body: Some("text".to_owned()), ..FieldNames::default() };
+        assert!(parse(r#"{"title": "t", "text": 17}"#, &names).expect_err("it was named").contains("\"text\""));
+        assert_eq!(read(r#"{"text": ["a", null, "b"]}"#).expect("paragraphs").body, "a\n\nb");
+        assert_eq!(read(r#"{"text": "a", "content": null}"#).expect("a text").passed_over, None);
     }
 
     #[test]

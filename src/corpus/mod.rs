@@ -23,7 +23,7 @@ mod table;
 mod values;
 
 pub use document::Document;
-pub use extra::Extra;
+pub use extra::{Extra, WrittenTime};
 pub use format::Format;
 pub use input::{Input, Phase, Progress};
 pub use names::{FieldNames, quoted};

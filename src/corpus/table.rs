@@ -29,11 +29,11 @@ pub(super) struct TableRecord<'a> {
 
 impl<'a> TableRecord<'a> {
     /// What stands in the columns besides id, text and topics, where they are not blank; of a label
-    /// with its key.
-    pub(super) fn extra(self) -> impl Iterator<Item = (Role, Option<&'a str>, &'a str)> {
+    /// with its key. The third is the column's name.
+    pub(super) fn extra(self) -> impl Iterator<Item = (Role, Option<&'a str>, &'a str, &'a str)> {
         self.columns.extra.iter().filter_map(move |(role, key, at)| {
             let text = self.record.get(*at).unwrap_or("").trim();
-            (!text.is_empty()).then_some((*role, key.as_deref(), text))
+            (!text.is_empty()).then_some((*role, key.as_deref(), self.columns.names[*at].as_str(), text))
         })
     }
 }

@@ -189,6 +189,51 @@ fn an_article_is_the_same_from_every_format() {
 }
 
 #[test]
+fn what_a_guessed_name_cannot_mean_is_said_once_and_left_out() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (_running, url) = server(directory.path());
+    let ask = |arguments: &[&str]| slugline_in(directory.path(), &[arguments, &["--server", &url]].concat());
+    let file = |name: &str, text: &str| fs::write(directory.path().join(name), text).expect("a file");
+    let odd = json!({
+        "id": "a", "title": "Fog", "body": "Fog closed the port.", "article": 17, "published": true,
+        "source": ["x", "y"], "language": ["en"], "date": "yesterday",
+    });
+    file("odd.jsonl", &format!("{odd}\n{}", odd.to_string().replace("\"a\"", "\"b\"")));
+    let said = ask(&["articles", "import", "--input", "odd.jsonl"]).succeeded();
+    for (field, count) in [("article", 1), ("published", 1), ("source", 1), ("language", 1), ("date", 0)] {
+        let found = said.stderr.matches(&format!("warning: odd.jsonl:1: \"{field}\"")).count();
+        assert_eq!(found, count, "{field}: {}", said.stderr);
+    }
+    assert_eq!(said.stderr.lines().count(), 4, "{}", said.stderr);
+    let stored = ask(&["articles", "get", "b"]).succeeded().json();
+    assert_eq!((&stored["body"], &stored["source"]), (&json!("Fog closed the port."), &Value::Null));
+    assert_eq!((&stored["publish_time"], &stored["language_code"]), (&Value::Null, &Value::Null));
+
+    // Times as feeds write them, under every name and from every format.
+    let names = ["publish_time", "pubDate", "published", "date", "publication date"];
+    for (place, name) in names.into_iter().enumerate() {
+        let time = ["Mon, 02 Jan 2023 10:00:00 GMT", "Mon, 2 Jan 2023 11:00:00 +0100"][place % 2];
+        file("t.jsonl", &json!({"id": "j", "title": "Fog", name: time}).to_string());
+        file("t.csv", &format!("id;title;{name}\nc;Fog;{time}\n"));
+        for (input, id) in [("t.jsonl", "j"), ("t.csv", "c")] {
+            let said = ask(&["articles", "import", "--input", input]).succeeded();
+            assert_eq!(said.stderr, "", "{name} in {input}");
+            let stored = ask(&["articles", "get", id]).succeeded().json();
+            assert_eq!(stored["publish_time"], "2023-01-02T10:00:00Z", "{name} in {input}");
+        }
+    }
+    file("t.csv", "id,title,date\nd,Fog,1672653600\ne,Fog,soon\n");
+    let said = ask(&["articles", "import", "--input", "t.csv"]).succeeded();
+    assert!(said.stderr.starts_with("warning: t.csv:2: \"date\": \"1672653600\" is no time"), "{}", said.stderr);
+    assert_eq!(said.stderr.lines().count(), 1, "{}", said.stderr);
+    assert_eq!(ask(&["articles", "get", "d"]).succeeded().json()["publish_time"], Value::Null);
+    for value in [json!(1_672_653_600), json!("soon")] {
+        file("t.jsonl", &json!({"id": "f", "title": "Fog", "publish_time": value}).to_string());
+        ask(&["articles", "import", "--input", "t.jsonl"]).failed(1, "t.jsonl:1: ");
+    }
+}
+
+#[test]
 fn labels_never_become_words() {
     let directory = tempfile::tempdir().expect("a directory");
     let lines: String = articles()
@@ -300,7 +345,7 @@ fn no_error_repeats_the_input() {
         ("packed.csv.bz2", format!("BZh91AY&SY{long}")),
         ("utf16.csv", "t\0i\0t\0l\0e\0,\0t\0o\0p\0i\0c\0\n\0".to_owned()),
         ("cut.json", format!("[{{\"title\": \"{long}")),
-        ("date.jsonl", json!({"id": 1, "title": "a", "date": long}).to_string()),
+        ("date.jsonl", json!({"id": 1, "title": "a", "publish_time": long}).to_string()),
     ] {
         fs::write(directory.path().join(name), text).expect("a file");
         let ended = if name == "date.jsonl" {
