@@ -38,6 +38,20 @@ pub(super) fn read_start(reader: &mut dyn BufRead) -> io::Result<Vec<u8>> {
     Ok(start)
 }
 
+/// Reads on until there is enough to see how fields are quoted; returns whether that is all there is.
+pub(super) fn read_more(reader: &mut dyn BufRead, start: &mut Vec<u8>) -> io::Result<bool> {
+    while start.len() < LONGEST_START {
+        let next = reader.fill_buf()?;
+        if next.is_empty() {
+            return Ok(true);
+        }
+        let count = next.len().min(LONGEST_START - start.len());
+        start.extend_from_slice(&next[..count]);
+        reader.consume(count);
+    }
+    Ok(false)
+}
+
 /// By the file's name, else by its first bytes; what is none of the others is prose, where
 /// `takes_text`.
 pub(super) fn guess(input: &Input, start: &[u8], names: &FieldNames, takes_text: bool) -> Format {

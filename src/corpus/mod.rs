@@ -18,6 +18,7 @@ mod json;
 mod names;
 mod process;
 mod queue;
+mod quotes;
 mod survey;
 mod table;
 mod values;

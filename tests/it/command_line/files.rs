@@ -318,6 +318,28 @@ fn a_bad_line_is_named_as_an_editor_counts_it() {
 }
 
 #[test]
+fn a_quote_in_a_table_with_tabs_never_joins_lines_unsaid() {
+    let directory = with_example_model();
+    let rows = |rows: &[&str]| format!("id\ttitle\tbody\n{}\n", rows.join("\n"));
+    let later = format!("{}z\t\"left\tx\nb\tand closed\"\ty\nc\tGoal\ty", "a\t\"Goal\"\tx\n".repeat(40_000));
+    let text = "quotes are read as text";
+    for (name, table, count, warning) in [
+        ("a.tsv", rows(&["a\t\"Goal, he said\tx", "b\tGoal\ty", "c\t\"Yes\" she said\tz"]), 3, text),
+        ("a.csv", rows(&["a\tGoal\t\"Never", "b\t\"Goal\" it was\ty", "c\tand\"\tz"]), 3, text),
+        ("excel.tsv", rows(&["a\t\"Goal, \"\"yes\"\"\"\tx", "b\t\"two\nlines\"\ty"]), 2, ""),
+        ("plain.tab", rows(&["a\tGoal \"or\" so\tx"]), 1, ""),
+        ("late.tsv", rows(&[&later]), 40_002, ":40002: a field holds tabs and line breaks: is a quote left open?"),
+    ] {
+        fs::write(directory.path().join(name), table).expect("a file");
+        let arguments = ["classify", "--model", "mine/1", "--json", name];
+        let said = slugline_in(directory.path(), &arguments);
+        assert_eq!(said.stdout.lines().count(), count, "{name}: {}", said.stderr);
+        assert!(said.stderr.contains(warning), "{name}: {}", said.stderr);
+        assert_eq!(said.stderr.contains("quote"), !warning.is_empty(), "{name}: {}", said.stderr);
+    }
+}
+
+#[test]
 fn nothing_behind_a_bad_line_is_done() {
     let directory = with_example_model();
     let line = |id: &str| format!("{{\"id\": \"{id}\", \"title\": \"Goal\"}}\n");
