@@ -55,6 +55,11 @@ impl FieldNames {
         (role != Role::Topics || !self.without_topics).then_some(role)
     }
 
+    /// Whether a name is passed over because topics are: it is no surprise that nobody takes it.
+    pub(super) fn is_unwanted(&self, name: &str) -> bool {
+        self.without_topics && matches!(usual_role(name), Some(Role::Topics | Role::Labels))
+    }
+
     /// Whether a name may well mean something else: nobody asked for it, and no page promises it.
     pub(super) fn is_guessed(&self, role: Role, name: &str) -> bool {
         match role {

@@ -84,7 +84,8 @@ impl Survey {
             let fields = self
                 .fields
                 .iter()
-                .filter(|(name, seen)| names.role(name).is_none_or(|role| role == Role::Story) && is_such(name, seen));
+                .filter(|(name, _)| names.role(name).is_none_or(|role| role == Role::Story) && !names.is_unwanted(name))
+                .filter(|(name, seen)| is_such(name, seen));
             fields.map(|(name, _)| name.as_str()).collect::<Vec<_>>()
         };
         let texts = unused(&|name, seen| seen.looks_like_text(name));
@@ -191,6 +192,10 @@ mod tests {
         assert!(said[0].contains("\"lines\" could be text") && said[1].starts_with("no field holds topics"), "{said:?}");
         let without = FieldNames { without_topics: true, ..names };
         assert_eq!(warnings(&[r#"{"title": "a", "tags": ["x"]}"#], &without), [""; 0]);
+        for name in ["topics", "Category", "labels", "class_index"] {
+            let record = format!(r#"{{"title": "a", "{name}": "Arts, culture and all the rest"}}"#);
+            assert_eq!(warnings(&[&record], &without), [""; 0], "{name}");
+        }
     }
 
     #[test]
