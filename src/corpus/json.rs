@@ -8,6 +8,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess
 use serde_json::value::RawValue;
 
 use super::document::{Document, Record};
+use super::json_topics::TopicsValue;
 use super::names::{FieldNames, Role, ambiguous, quoted, rank, shortened};
 
 /// Parses an object whose fields are named as `names` has it; others are passed over.
@@ -165,7 +166,7 @@ impl<'de> Visitor<'de> for Object<'_, '_, 'de> {
                     }
                 }
                 Role::Topics | Role::Labels if role == Role::Topics || self.names.takes_labels_for_topics() => {
-                    let may_be_labels = self.names.topics.is_none();
+                    let may_be_labels = role == Role::Labels;
                     let topics = map.next_value_seed(TopicsValue { may_be_labels }).map_err(named)?;
                     fields.keep_topics(name, topics);
                 }
@@ -305,106 +306,6 @@ impl<'de> Visitor<'de> for TextValue<'_> {
     }
 }
 
-/// Reads topics: a name, or a list of names. A number is its digits, as it is in other formats.
-struct TopicsValue {
-    /// An object is labels of the archive, and no topic.
-    may_be_labels: bool,
-}
-
-impl<'de> DeserializeSeed<'de> for TopicsValue {
-    type Value = Vec<Cow<'de, str>>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for TopicsValue {
-    type Value = Vec<Cow<'de, str>>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a topic or a list of topics")
-    }
-
-    fn visit_borrowed_str<E>(self, topic: &'de str) -> Result<Self::Value, E> {
-        Ok(if topic.is_empty() { Vec::new() } else { vec![Cow::Borrowed(topic)] })
-    }
-
-    fn visit_str<E>(self, topic: &str) -> Result<Self::Value, E> {
-        Ok(if topic.is_empty() { Vec::new() } else { vec![Cow::Owned(topic.to_owned())] })
-    }
-
-    fn visit_bool<E>(self, topic: bool) -> Result<Self::Value, E> {
-        Ok(vec![Cow::Owned(topic.to_string())])
-    }
-
-    fn visit_u64<E>(self, topic: u64) -> Result<Self::Value, E> {
-        Ok(vec![Cow::Owned(topic.to_string())])
-    }
-
-    fn visit_i64<E>(self, topic: i64) -> Result<Self::Value, E> {
-        Ok(vec![Cow::Owned(topic.to_string())])
-    }
-
-    fn visit_f64<E>(self, topic: f64) -> Result<Self::Value, E> {
-        // With its point, as it is written: 3.0 and not 3.
-        Ok(vec![Cow::Owned(format!("{topic:?}"))])
-    }
-
-    fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        Ok(Vec::new())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-        let mut topics = Vec::new();
-        while let Some(TopicName(topic)) = seq.next_element()? {
-            topics.push(topic);
-        }
-        Ok(topics)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        if !self.may_be_labels {
-            return Err(A::Error::invalid_type(serde::de::Unexpected::Map, &self));
-        }
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Vec::new())
-    }
-}
-
-/// A topic in a list.
-struct TopicName<'a>(Cow<'a, str>);
-
-impl<'de> Deserialize<'de> for TopicName<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Name;
-        impl<'de> Visitor<'de> for Name {
-            type Value = Cow<'de, str>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a topic's name")
-            }
-
-            fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Self::Value, E> {
-                Ok(Cow::Borrowed(name))
-            }
-
-            fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
-                Ok(Cow::Owned(name.to_owned()))
-            }
-
-            fn visit_u64<E>(self, name: u64) -> Result<Self::Value, E> {
-                Ok(Cow::Owned(name.to_string()))
-            }
-
-            fn visit_i64<E>(self, name: i64) -> Result<Self::Value, E> {
-                Ok(Cow::Owned(name.to_string()))
-            }
-        }
-        deserializer.deserialize_any(Name).map(Self)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -437,7 +338,11 @@ mod tests {
     fn topics_must_be_names() {
         assert!(read(r#"{"title": "t", "topics": ["  "]}"#).is_err());
         assert!(read(r#"{"title": "t", "topics": [""]}"#).is_err());
-        assert!(read(r#"{"title": "t", "topics": [{"name": "x"}]}"#).expect_err("no name").contains("a topic's name"));
+        let object = read(r#"{"title": "t", "category": {"id": 1}}"#).expect_err("no name");
+        assert!(object.contains("\"category\": an object is a topic only if it has a \"name\""), "{object}");
+        assert!(read(r#"{"title": "t", "topics": [["x"]]}"#).expect_err("no name").contains("a topic's name"));
+        let names = FieldNames { topics: Some("labels".to_owned()), ..FieldNames::default() };
+        assert!(parse(r#"{"title": "t", "labels": {"desk": "x"}}"#, &names).is_err());
     }
 
     #[test]
@@ -450,7 +355,9 @@ mod tests {
             (r#""labels": ["x", 1]"#, &["x", "1"]),
             (r#""category": null, "label": "x""#, &["x"]),
             (r#""labels": {"desk": "x"}, "topics": "y""#, &["y"]),
-            (r#""topics": {"a": 1}, "topic": """#, &[]),
+            (r#""category": {"id": 1, "name": "x"}"#, &["x"]),
+            (r#""tags": {"a": 1}, "topics": [{"name": "x"}, null, 1.5]"#, &["x", "1.5"]),
+            (r#""labels": {"a": 1}, "topic": """#, &[]),
         ] {
             let line = format!(r#"{{"Headline": "t", {field}}}"#);
             let document = read(&line).expect(field);

@@ -15,6 +15,7 @@ mod fasttext;
 mod format;
 mod input;
 mod json;
+mod json_topics;
 mod names;
 mod process;
 mod queue;
