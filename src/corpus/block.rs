@@ -193,7 +193,7 @@ impl Blocks {
         &mut self,
         fingerprint: &mut Sha256,
         buffer: Vec<u8>,
-        look: impl FnOnce(&str, Survey) -> Result<(), String>,
+        look: impl FnOnce(&str, &Survey),
     ) -> Result<Option<Block>, CorpusError> {
         let records = self.source.next(fingerprint, buffer).map_err(|(line, source)| CorpusError::Read {
             input: self.name.to_string(),
@@ -203,8 +203,7 @@ impl Blocks {
         let Some(records) = records else { return Ok(None) };
         let block = Block { input: Arc::clone(&self.name), place: self.place, records };
         if std::mem::take(&mut self.is_new) {
-            let bad = |reason| CorpusError::Header { input: self.name.to_string(), line: 1, reason };
-            look(&self.name, block.survey()).map_err(bad)?;
+            look(&self.name, &block.survey());
         }
         Ok(Some(block))
     }

@@ -64,6 +64,11 @@ fn files(articles: &[Article]) -> Vec<(&'static str, Vec<u8>)> {
     let mut files = vec![
         ("body.jsonl", json_lines(["id", "body", "topics"], articles).into_bytes()),
         ("lines.json", json_lines(["ID", "article", "category"], articles).into_bytes()),
+        ("side-by-side.json", json_lines(["ID", "article", "category"], articles).replace('\n', " ").into_bytes()),
+        (
+            "in-pairs.jsonl",
+            json_lines(["id", "text", "label"], articles).replace("}\n{\"id\":\"a-2", "}{\"id\":\"a-2").into_bytes(),
+        ),
         ("list.json", pretty.clone()),
         ("list.jsonl", serde_json::to_vec(&objects).expect("memory")),
         ("lines.ndjson.gz", gzip(&lines)),
@@ -281,7 +286,16 @@ fn what_is_not_taken_is_said_and_can_be_named() {
         .failed(1, "two.csv:1: \"text\" and \"content\" could both be the body: choose one with --body-field");
     train(&["--input", "two.csv", "--body-field", "content"]).succeeded();
     train(&["--input", "a.csv", "--body-field", "words"]).failed(1, "a.csv:1: --body-field: there is no column \"words\"");
-    train(&["--input", "a.jsonl", "--body-field", "words"]).failed(1, "none of the first records has a field \"words\"");
+    // A field of JSON may come late, or in another file.
+    let missed = "warning: a.jsonl: --title-field: none of the first records has a field \"title\"; they have \"kicker\"";
+    file("rare.jsonl", &(line("Many words", "sport").repeat(300) + &json!({"title": "a", "klass": "sport"}).to_string()));
+    for inputs in [&["a.jsonl", "rare.jsonl"][..], &["a.jsonl"]] {
+        let said = train(&[&["--title-field", "title", "--input"], inputs, &all[..]].concat()).succeeded();
+        assert!(said.stderr.starts_with(missed), "{}", said.stderr);
+    }
+    let said = train(&["--input", "a.jsonl", "--body-field", "words"]);
+    assert!(said.stderr.contains("none of the first records has a field \"words\""), "{}", said.stderr);
+    assert!(said.stderr.contains("a.jsonl:1: the document has neither a title nor a body"), "{}", said.stderr);
     train(&["--input", "two.csv", "--body-field", "text", "--delimiter", ","])
         .failed(1, "the header has \"text;content;label\"");
     train(&["--input", "a.csv", "--delimiter", "ab"]).failed(2, "--delimiter");
