@@ -5,8 +5,10 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc2822;
 
-use crate::corpus::{Document, Extra, quoted};
+use crate::corpus::{Document, Extra, WrittenTime, quoted};
 use crate::grpc::pb;
 use crate::index::ArchivedArticle;
 
@@ -61,39 +63,65 @@ impl From<ArchivedArticle> for Line {
     }
 }
 
-/// The article of a document to import. Where it has labels that are none, `on_other_labels` is
-/// told.
+/// What is said of labels that cannot be stored.
+const OTHER_LABELS: &str = "\"labels\" is neither an object nor KEY=VALUE, and is not stored: topics \
+                            are those that the server finds";
+
+/// The article of a document to import. What is not stored of it is named to `warn`: what it was
+/// taken for, and a sentence.
 ///
 /// # Errors
 /// What is wrong with it, in words: it has no id, or a field of the wrong kind.
-pub(super) fn to_import(document: &Document<'_>, on_other_labels: impl FnOnce()) -> Result<pb::ArchivedArticle, String> {
+pub(super) fn to_import(
+    document: &Document<'_>,
+    mut warn: impl FnMut(&'static str, &str),
+) -> Result<pb::ArchivedArticle, String> {
     if document.id.is_empty() {
         return Err(document.no_id());
     }
-    let Extra { language_code, publish_time: time, source, labels, has_other_labels } = document.extra()?;
+    let Extra { language_code, publish_times, source, labels, has_other_labels, passed_over } = document.extra()?;
     if has_other_labels {
-        on_other_labels();
+        warn("labels", OTHER_LABELS);
     }
-    let publish_time = (!time.is_empty()).then(|| publish_time(&time)).transpose()?;
+    for (what, reason) in &passed_over {
+        warn(what, &format!("{reason}: it is not stored"));
+    }
+    let mut time = None;
+    for WrittenTime { name, text, is_guessed } in publish_times {
+        match publish_time(&text) {
+            Ok(read) => {
+                time = Some(read);
+                break;
+            }
+            Err(reason) if is_guessed => warn("time", &format!("{}: {reason}: it is not stored", quoted(&name))),
+            Err(reason) => return Err(reason),
+        }
+    }
     Ok(pb::ArchivedArticle {
         id: document.id.to_string(),
         title: document.title.to_string(),
         body: document.body.to_string(),
         language_code: language_code.into_owned(),
-        publish_time,
+        publish_time: time,
         source: source.into_owned(),
         labels,
         ..pb::ArchivedArticle::default()
     })
 }
 
-/// A time as RFC 3339 writes it, or a date alone, which begins in UTC.
+/// A time as RFC 3339 or RFC 2822 writes it, or a date alone, which begins in UTC.
 ///
 /// # Errors
 /// If it is none, in words.
 pub(super) fn publish_time(text: &str) -> Result<prost_types::Timestamp, String> {
+    let text = text.trim();
+    let of_mail = || {
+        OffsetDateTime::parse(text, &Rfc2822)
+            .ok()
+            .map(|time| prost_types::Timestamp { seconds: time.unix_timestamp(), nanos: 0 })
+    };
     let wrong = || format!("{} is no time such as 2014-05-30T01:34:32Z, and no date such as 2014-05-30", quoted(text));
-    text.trim().parse().map_err(|_| wrong())
+    text.parse().ok().or_else(of_mail).ok_or_else(wrong)
 }
 
 /// A time that others are compared with, as [`publish_time`] reads it. What is finer than a nanosecond moves it to the next one.
@@ -114,6 +142,24 @@ pub(super) fn time_bound(text: &str) -> Result<prost_types::Timestamp, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_are_read_as_feeds_write_them() {
+        let seconds = |text: &str| publish_time(text).map(|time| time.seconds).ok();
+        for text in [
+            "2023-01-02T10:00:00Z",
+            "Mon, 02 Jan 2023 10:00:00 GMT",
+            "Mon, 2 Jan 2023 11:00:00 +0100",
+            "2 Jan 2023 05:00 EST",
+            " mon, 02 jan 2023 10:00:00 -0000 ",
+        ] {
+            // `date -u -d "2023-01-02 10:00:00" +%s`
+            assert_eq!(seconds(text), Some(1_672_653_600), "{text}");
+        }
+        for text in ["1672653600", "Monday", "Mon, 32 Jan 2023 10:00:00 GMT", "Mon, 02 Jan 2023 10:00:00 GMT, or so", ""] {
+            assert_eq!(seconds(text), None, "{text}");
+        }
+    }
 
     #[test]
     fn a_bound_finer_than_a_nanosecond_is_the_next_one() {

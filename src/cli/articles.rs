@@ -28,7 +28,9 @@ An import reads what train reads: JSON Lines, {\"id\", \"title\", \"body\", \"pu
 text are required. \"publish_time\" may be \"date\", \"published\", \"published_at\" or \
 \"pubdate\", \"source\" may be \"publisher\", \"language_code\" may be \"language\" or \"lang\"; \
 in CSV labels stand in columns such as \"labels.desk\", or in one as KEY=VALUE with semicolons \
-between. Topics are not read: the server classifies what it stores. Articles that are there \
+between. Times are 2014-05-30T01:34:32Z, 2014-05-30, or as feeds have them, Fri, 30 May 2014 \
+01:34:32 GMT; what cannot be one under another name than \"publish_time\" is left out with a \
+warning. Topics are not read: the server classifies what it stores. Articles that are there \
 already are replaced: to run an import again is safe.";
 
 /// Put articles into the archive of a server, and look at them

@@ -1,5 +1,6 @@
 //! `slugline articles import`: many articles from files into the archive of a server.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -20,9 +21,6 @@ use crate::grpc::server::client::ArticleServiceClient;
 /// A message of an import has about this many articles, or bytes of text.
 const MESSAGE_ARTICLES: usize = 128;
 const MESSAGE_BYTES: usize = 1 << 20;
-/// What is said of labels that cannot be stored.
-const OTHER_LABELS: &str = "\"labels\" is neither an object nor KEY=VALUE, and is not stored: topics \
-                            are those that the server finds";
 /// So many messages may wait to be sent.
 const MESSAGES_AHEAD: usize = 4;
 
@@ -127,7 +125,7 @@ fn read(
 ) -> anyhow::Result<u64> {
     let pending = Mutex::new((Vec::new(), 0));
     let is_cut_off = AtomicBool::new(false);
-    let has_warned = AtomicBool::new(false);
+    let warned = Mutex::new(BTreeSet::new());
     let send = |articles: Vec<pb::ArchivedArticle>| {
         send_off(articles).map_err(|hangup| {
             is_cut_off.store(true, Ordering::Relaxed);
@@ -144,10 +142,11 @@ fn read(
                 if is_cut_off.load(Ordering::Relaxed) {
                     return Err(Hangup.to_string());
                 }
-                let article = to_import(&document, || {
-                    if !has_warned.swap(true, Ordering::Relaxed) {
+                let article = to_import(&document, |what, warning| {
+                    let mut warned = warned.lock().unwrap_or_else(PoisonError::into_inner);
+                    if warned.insert((document.input, what)) {
                         let place = format!("{}:{}", inputs[document.input], document.line);
-                        eprintln!("warning: {}: {OTHER_LABELS}", printable(&place));
+                        eprintln!("warning: {}", printable(&format!("{place}: {warning}")));
                     }
                 })?;
                 places.lock().unwrap_or_else(PoisonError::into_inner).add(document.input, document.line);

@@ -13,8 +13,8 @@ use crate::corpus::{FieldNames, Format, Input, OnError, Options};
 pub(super) const NAMES_HELP: &str = "\
 Fields and columns are known by their names, in any case and in every format: title or headline; \
 body, text, content, article or description; topics, topic, label, labels, category or class index \
-(a string or a list; in CSV with semicolons between, and \"labels\" that are KEY=VALUE or an \
-object are no topics). What could be text or topics and is not taken is named in a warning, and \
+(a string, a list, or objects with a \"name\"; in CSV with semicolons between, and \"labels\" \
+that are KEY=VALUE or an object are no topics). What could be text or topics and is not taken is named in a warning, and \
 two fields for the same thing are refused: choose one with --title-field, --body-field or \
 --topics-field.";
 

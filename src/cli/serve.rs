@@ -49,7 +49,8 @@ pub(super) struct Arguments {
     /// The directory of models, NAME/VERSION/ in it [default: models, where it is there]
     #[arg(long, env = "SLUGLINE_MODELS", value_name = "DIR")]
     models: Option<PathBuf>,
-    /// The directory of the archive of articles; made by the first article that is put
+    /// The directory of the archive of articles. It is made at the start, with a lock in it, and goes
+    /// again at the end if no article was put
     #[arg(long, env = "SLUGLINE_ARCHIVE", default_value = "archive", value_name = "DIR")]
     archive: PathBuf,
     /// The model that answers when a request names none: NAME for its newest version, or NAME/VERSION

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 
-use super::csv_records::{CsvRecords, HeaderError, NumberedRecord};
+use super::csv_records::{CsvRecords, Dialect, HeaderError, NumberedRecord, Warn};
 use super::document::Document;
-use super::format::{Format, delimiter_by_name, foreign, guess, read_start};
+use super::format::{Format, delimiter_by_name, foreign, guess, read_more, read_start};
 use super::names::FieldNames;
 use super::process::Options;
 use super::survey::{Look, Survey};
@@ -151,12 +151,21 @@ impl Blocks {
     pub(super) fn open((place, input): (usize, &Input), options: &Options, progress: &Progress) -> Result<Self, CorpusError> {
         let failed = |source| CorpusError::Read { input: input.to_string(), line: 0, source };
         let mut reader = input.open(progress).map_err(failed)?;
-        let start = read_start(&mut *reader).map_err(failed)?;
+        let mut start = read_start(&mut *reader).map_err(failed)?;
         if let Some(reason) = foreign(&start) {
             return Err(CorpusError::Header { input: input.to_string(), line: 1, reason: reason.to_owned() });
         }
         let names = &options.names;
         let format = options.format.unwrap_or_else(|| guess(input, &start, names, options.takes_text));
+        let by_content =
+            || options.delimiter.or_else(|| delimiter_by_name(input)).unwrap_or_else(|| table::delimiter(&start, names));
+        let dialect = match (format == Format::Csv).then(by_content) {
+            Some(b'\t') => {
+                let is_whole = read_more(&mut *reader, &mut start).map_err(failed)?;
+                Dialect::of_tabs(&start, is_whole)
+            }
+            delimiter => Dialect { delimiter: delimiter.unwrap_or(b','), is_quoted: true },
+        };
         let rest = reader;
         let reader = || -> Box<dyn BufRead + Send> { Box::new(io::Cursor::new(start.clone()).chain(rest)) };
         let source = match format {
@@ -164,9 +173,11 @@ impl Blocks {
             Format::Json => Source::Values(Box::new(Values::new(reader()))),
             Format::Text => Source::Text(Some(reader())),
             Format::Csv => {
-                let by_content = || table::delimiter(&start, names);
-                let delimiter = options.delimiter.or_else(|| delimiter_by_name(input)).unwrap_or_else(by_content);
-                let records = CsvRecords::new(reader(), &start, delimiter, names).map_err(|error| match error {
+                let warn = options.warn.map(|warn| {
+                    let name = input.to_string();
+                    Box::new(move |warning: &str| warn(&format!("{name}{warning}"))) as Warn
+                });
+                let records = CsvRecords::new(reader(), &start, dialect, names, warn).map_err(|error| match error {
                     HeaderError::Read(error) => failed(error),
                     HeaderError::Bad { line, reason } => CorpusError::Header { input: input.to_string(), line, reason },
                 })?;
@@ -182,7 +193,7 @@ impl Blocks {
         &mut self,
         fingerprint: &mut Sha256,
         buffer: Vec<u8>,
-        look: impl FnOnce(&str, Survey) -> Result<(), String>,
+        look: impl FnOnce(&str, &Survey),
     ) -> Result<Option<Block>, CorpusError> {
         let records = self.source.next(fingerprint, buffer).map_err(|(line, source)| CorpusError::Read {
             input: self.name.to_string(),
@@ -192,8 +203,7 @@ impl Blocks {
         let Some(records) = records else { return Ok(None) };
         let block = Block { input: Arc::clone(&self.name), place: self.place, records };
         if std::mem::take(&mut self.is_new) {
-            let bad = |reason| CorpusError::Header { input: self.name.to_string(), line: 1, reason };
-            look(&self.name, block.survey()).map_err(bad)?;
+            look(&self.name, &block.survey());
         }
         Ok(Some(block))
     }

@@ -7,6 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::block::MAX_RECORD_BYTES;
 use super::names::FieldNames;
+use super::quotes;
 use super::table::Columns;
 
 /// A record and the line it begins in; or why it is none.
@@ -17,6 +18,27 @@ pub(super) struct CsvRecords {
     columns: Arc<Columns>,
     reader: csv::Reader<Hashed>,
     record: csv::ByteRecord,
+    dialect: Dialect,
+    /// Is told what the marks of a table parted by tabs do, once.
+    warn: Option<Warn>,
+}
+
+/// Says something about the input, whose name it puts before.
+pub(super) type Warn = Box<dyn FnOnce(&str) + Send>;
+
+/// How records are parted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Dialect {
+    pub(super) delimiter: u8,
+    /// Whether a field that begins with a quotation mark goes on to the next one.
+    pub(super) is_quoted: bool,
+}
+
+impl Dialect {
+    /// That of a table with tabs between, by its beginning.
+    pub(super) fn of_tabs(start: &[u8], is_whole: bool) -> Self {
+        Self { delimiter: b'\t', is_quoted: quotes::are_meant(start, b'\t', is_whole) }
+    }
 }
 
 /// Why a table cannot be begun.
@@ -30,8 +52,9 @@ impl CsvRecords {
     pub(super) fn new(
         reader: Box<dyn BufRead + Send>,
         start: &[u8],
-        delimiter: u8,
+        dialect: Dialect,
         names: &FieldNames,
+        warn: Option<Warn>,
     ) -> Result<Self, HeaderError> {
         // With line feeds alone for ends a record's last one is known to be read, and lines can be
         // counted. Where there are none,
@@ -40,14 +63,15 @@ impl CsvRecords {
         let terminator = if has_line_feeds { csv::Terminator::Any(b'\n') } else { csv::Terminator::CRLF };
         let hashed = Hashed { inner: reader, sha256: Sha256::new(), since_record: 0, last: b'\n', is_at_end: false };
         let reader = csv::ReaderBuilder::new()
-            .delimiter(delimiter)
+            .delimiter(dialect.delimiter)
+            .quoting(dialect.is_quoted)
             .terminator(terminator)
             .has_headers(false)
             .flexible(true)
             .from_reader(hashed);
         let nothing = Columns::from_header(["text"], &FieldNames::default());
         let columns = Arc::new(nothing.map_err(|reason| HeaderError::Bad { line: 1, reason })?);
-        let mut records = Self { columns, reader, record: csv::ByteRecord::new() };
+        let mut records = Self { columns, reader, record: csv::ByteRecord::new(), dialect, warn };
         let line = records.advance().map_err(HeaderError::Read)?.unwrap_or(1);
         let header: Vec<_> = records.record.iter().map(String::from_utf8_lossy).collect();
         let columns = Columns::from_header(header.iter().map(AsRef::as_ref), names);
@@ -72,11 +96,31 @@ impl CsvRecords {
     /// The next record; None at the end.
     pub(super) fn next(&mut self) -> io::Result<Option<NumberedRecord>> {
         let Some(line) = self.advance()? else { return Ok(None) };
+        self.look_at_marks(line);
         let (count, expected) = (self.record.len(), self.columns.names().count());
         let record = csv::StringRecord::from_byte_record(self.record.clone())
             .map_err(|error| format!("field {} is not valid UTF-8", error.utf8_error().field() + 1))
             .and_then(|record| if count == expected { Ok(record) } else { Err(self.unequal(count, expected)) });
         Ok(Some((line, record)))
+    }
+
+    /// Says what a mark at the beginning of a field does, where it may not be meant so.
+    fn look_at_marks(&mut self, line: u64) {
+        if self.dialect.delimiter != b'\t' || self.warn.is_none() {
+            return;
+        }
+        let warning = if self.dialect.is_quoted {
+            let is_joined = |field: &[u8]| memchr::memchr(b'\n', field).is_some() && memchr::memchr(b'\t', field).is_some();
+            self.record.iter().any(is_joined).then_some("a field holds tabs and line breaks: is a quote left open?")
+        } else {
+            let is_marked = self.record.iter().any(|field| field.starts_with(b"\""));
+            is_marked.then_some("quotes are read as text, for they do not enclose fields throughout")
+        };
+        if let Some(warning) = warning
+            && let Some(warn) = self.warn.take()
+        {
+            warn(&format!(":{line}: {warning}"));
+        }
     }
 
     fn unequal(&self, count: usize, expected: usize) -> String {
@@ -156,7 +200,8 @@ mod tests {
 
     fn lines(text: &str) -> Vec<u64> {
         let reader = Box::new(io::Cursor::new(text.as_bytes().to_vec()));
-        let Ok(mut records) = CsvRecords::new(reader, text.as_bytes(), b',', &FieldNames::default()) else {
+        let dialect = Dialect { delimiter: b',', is_quoted: true };
+        let Ok(mut records) = CsvRecords::new(reader, text.as_bytes(), dialect, &FieldNames::default(), None) else {
             panic!("a header: {text}")
         };
         std::iter::from_fn(|| records.next().expect("memory")).map(|(line, _)| line).collect()

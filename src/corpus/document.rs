@@ -27,6 +27,8 @@ pub struct Document<'a> {
     pub input: usize,
     /// What it was read from.
     pub(super) record: Record<'a>,
+    /// What has a name of text and is none.
+    pub(super) passed_over: Option<String>,
 }
 
 /// What a document was read from, for what else stands in it.
@@ -44,7 +46,7 @@ impl<'a> Document<'a> {
     /// A document with nothing in it yet.
     pub(super) fn new(record: Record<'a>) -> Self {
         let (id, title, body) = Default::default();
-        Self { id, title, body, topics: Vec::new(), story: None, line: 0, input: 0, record }
+        Self { id, title, body, topics: Vec::new(), story: None, line: 0, input: 0, record, passed_over: None }
     }
 
     /// A document of a text alone: the first line is the title if an empty line follows it.
@@ -120,6 +122,9 @@ impl<'a> Document<'a> {
     /// The document, if it is one.
     pub(super) fn checked(mut self) -> Result<Self, String> {
         if self.text().is_blank() {
+            if let Some(reason) = self.passed_over.take() {
+                return Err(reason);
+            }
             return Err(match self.names_without(|role| matches!(role, Role::Title | Role::Body)) {
                 Some(names) => format!(
                     "the document has neither a title nor a body: its fields are {names}; --title-field and --body-field name \

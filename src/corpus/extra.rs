@@ -17,14 +17,28 @@ use super::table::TableRecord;
 pub struct Extra<'a> {
     /// The language of the text.
     pub language_code: Cow<'a, str>,
-    /// When it was published, as it is written.
-    pub publish_time: Cow<'a, str>,
+    /// When it was published, as it is written; the better names first.
+    pub publish_times: Vec<WrittenTime<'a>>,
     /// Who published it.
     pub source: Cow<'a, str>,
     /// What else it is to be found by.
     pub labels: BTreeMap<String, String>,
     /// Whether there is something else under the name of the labels: topics, as a rule.
     pub has_other_labels: bool,
+    /// Fields that may well mean something else, for their values are of another kind: what they
+    /// were taken for, and what is in them.
+    pub passed_over: Vec<(&'static str, String)>,
+}
+
+/// A time as a record has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WrittenTime<'a> {
+    /// The field or column.
+    pub name: Cow<'a, str>,
+    /// What stands there.
+    pub text: Cow<'a, str>,
+    /// Whether the field may well mean something else than the time of publication.
+    pub is_guessed: bool,
 }
 
 impl<'a> Extra<'a> {
@@ -41,8 +55,11 @@ impl<'a> Extra<'a> {
                 _ => {
                     let text = json::string(value.get()).or_else(|| Named::of(value));
                     let wrong = || format!("{} must be a string, and is {}", quoted(&name), quoted(value.get()));
-                    let text = text.ok_or_else(wrong)?;
-                    extra.set(role, text);
+                    match text {
+                        Some(text) => extra.set(role, name, text),
+                        None if is_guessed(role, &name) => extra.passed_over.push((what(role), wrong())),
+                        None => return Err(wrong()),
+                    }
                 }
             }
         }
@@ -51,9 +68,9 @@ impl<'a> Extra<'a> {
 
     pub(super) fn of_table(record: TableRecord<'a>) -> Result<Self, String> {
         let mut extra = Self::default();
-        for (role, name, text) in record.extra() {
+        for (role, key, name, text) in record.extra() {
             match role {
-                Role::Labels => match name {
+                Role::Labels => match key {
                     Some(key) => drop(extra.labels.insert(key.to_owned(), text.to_owned())),
                     None => {
                         let labels = labels(text)?;
@@ -61,22 +78,40 @@ impl<'a> Extra<'a> {
                         extra.labels.extend(labels);
                     }
                 },
-                _ => extra.set(role, Cow::Borrowed(text)),
+                _ => extra.set(role, Cow::Borrowed(name), Cow::Borrowed(text)),
             }
         }
         Ok(extra)
     }
 
-    /// The first text for a role stays.
-    fn set(&mut self, role: Role, text: Cow<'a, str>) {
+    /// The first text for a role stays; of times each, for not all that is written can be read.
+    fn set(&mut self, role: Role, name: Cow<'a, str>, text: Cow<'a, str>) {
+        if text.trim().is_empty() {
+            return;
+        }
         let slot = match role {
+            Role::Time => {
+                let is_guessed = is_guessed(role, &name);
+                return self.publish_times.push(WrittenTime { name, text, is_guessed });
+            }
             Role::Language => &mut self.language_code,
-            Role::Time => &mut self.publish_time,
             _ => &mut self.source,
         };
-        if slot.is_empty() && !text.trim().is_empty() {
+        if slot.is_empty() {
             *slot = text;
         }
+    }
+}
+
+fn is_guessed(role: Role, name: &str) -> bool {
+    FieldNames::default().is_guessed(role, name)
+}
+
+fn what(role: Role) -> &'static str {
+    match role {
+        Role::Language => "language",
+        Role::Time => "time",
+        _ => "source",
     }
 }
 
@@ -89,7 +124,9 @@ struct Named<'a> {
 
 impl<'a> Named<'a> {
     fn of(value: &'a RawValue) -> Option<Cow<'a, str>> {
-        serde_json::from_str(value.get()).ok().map(|Named { name }| name)
+        // Of a list serde would take the first element for the name.
+        let object = Some(value.get()).filter(|value| value.starts_with('{'))?;
+        serde_json::from_str(object).ok().map(|Named { name }| name)
     }
 }
 
@@ -163,18 +200,41 @@ mod tests {
         let labels = BTreeMap::from([("a".to_owned(), "b".to_owned())]);
         let expected = Extra {
             language_code: "en".into(),
-            publish_time: "2026-11-23".into(),
+            publish_times: vec![WrittenTime { name: "Date".into(), text: "2026-11-23".into(), is_guessed: true }],
             source: "AP".into(),
             labels,
-            has_other_labels: false,
+            ..Extra::default()
         };
         assert_eq!(extra, expected);
         let named = Extra::of_json(r#"{"source": {"id": null, "name": "AP"}}"#).expect("a name");
         assert_eq!(named.source, "AP");
-        assert!(Extra::of_json(r#"{"date": 3}"#).expect_err("a number").contains("\"date\" must be a string"));
         assert!(Extra::of_json(r#"{"labels": {"a": 3}}"#).expect_err("a number").contains("\"labels\""));
         let other = Extra { has_other_labels: true, ..Extra::default() };
         assert_eq!(Extra::of_json(r#"{"labels": ["a"], "date": null}"#), Ok(other));
+    }
+
+    #[test]
+    fn what_a_guessed_name_cannot_mean_is_passed_over() {
+        for field in [
+            r#""published": true"#,
+            r#""date": 1672653600"#,
+            r#""source": ["a", "b"]"#,
+            r#""source": {"id": 3}"#,
+            r#""lang": ["en"]"#,
+        ] {
+            let line = format!("{{{field}}}");
+            let extra = Extra::of_json(&line).expect("a record");
+            assert_eq!(extra.passed_over.len(), 1, "{field}");
+            assert!(extra.passed_over[0].1.contains("must be a string, and is "), "{extra:?}");
+            assert_eq!(Extra { passed_over: Vec::new(), ..extra }, Extra::default(), "{field}");
+        }
+        for field in ["publish_time", "language_code"] {
+            let line = format!("{{\"{field}\": 3}}");
+            let reason = Extra::of_json(&line).expect_err("a number");
+            assert_eq!(reason, format!("\"{field}\" must be a string, and is \"3\""));
+        }
+        let several = Extra::of_json(r#"{"date": "b", "published": 1, "pubDate": "a"}"#).expect("times");
+        assert_eq!(several.publish_times.iter().map(|time| &*time.text).collect::<Vec<_>>(), ["a", "b"]);
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use std::io::{self, BufRead};
 
+use serde_json::value::RawValue;
+
 use super::names::FieldNames;
 use super::{Input, fasttext, table};
 
@@ -38,13 +40,28 @@ pub(super) fn read_start(reader: &mut dyn BufRead) -> io::Result<Vec<u8>> {
     Ok(start)
 }
 
+/// Reads on until there is enough to see how fields are quoted; returns whether that is all there is.
+pub(super) fn read_more(reader: &mut dyn BufRead, start: &mut Vec<u8>) -> io::Result<bool> {
+    while start.len() < LONGEST_START {
+        let next = reader.fill_buf()?;
+        if next.is_empty() {
+            return Ok(true);
+        }
+        let count = next.len().min(LONGEST_START - start.len());
+        start.extend_from_slice(&next[..count]);
+        reader.consume(count);
+    }
+    Ok(false)
+}
+
 /// By the file's name, else by its first bytes; what is none of the others is prose, where
 /// `takes_text`.
 pub(super) fn guess(input: &Input, start: &[u8], names: &FieldNames, takes_text: bool) -> Format {
     let start = start.trim_ascii_start();
     match extension(input).as_deref() {
         Some("jsonl" | "ndjson" | "jsonlines") => {
-            return if start.starts_with(b"[") || first_line(start) == b"{" { Format::Json } else { Format::JsonLines };
+            let is_json = start.starts_with(b"[") || first_line(start) == b"{" || has_shared_line(start);
+            return if is_json { Format::Json } else { Format::JsonLines };
         }
         Some("json") => return if start.starts_with(b"{") { json(start) } else { Format::Json },
         Some("csv" | "tsv" | "tab") => return Format::Csv,
@@ -111,9 +128,22 @@ fn first_line(start: &[u8]) -> &[u8] {
     start.split(|byte| *byte == b'\n').next().unwrap_or_default().trim_ascii_end()
 }
 
-/// JSON Lines where the first line holds an object whole.
+/// Whether a line holds several objects.
+fn has_shared_line(start: &[u8]) -> bool {
+    // Most lines hold one, and need no parser to see it.
+    let lines = start.split(|byte| *byte == b'\n').filter(|line| memchr::memmem::find_iter(line, b"{").nth(1).is_some());
+    let values = lines.map(|line| serde_json::Deserializer::from_slice(line).into_iter::<&RawValue>());
+    values
+        .map(|values| values.map_while(Result::ok).take(2))
+        .any(|values| 2 == values.filter(|value| value.get().starts_with('{')).count())
+}
+
+/// JSON Lines where the first line holds an object whole, and no line several.
 fn json(start: &[u8]) -> Format {
     let line = first_line(start);
+    if has_shared_line(start) {
+        return Format::Json;
+    }
     if line.ends_with(b"}") || line.len() + 1 >= LONGEST_START { Format::JsonLines } else { Format::Json }
 }
 
@@ -131,7 +161,7 @@ mod tests {
     #[test]
     fn the_name_decides_and_else_the_content() {
         let names = FieldNames::default();
-        let cases: [(&str, &str, Format); 26] = [
+        let cases: [(&str, &str, Format); 30] = [
             ("a.txt", "one without\none with __label__x\nand __label__y\n", Format::FastText),
             ("a.jsonl", "", Format::JsonLines),
             ("a.NDJSON.gz", "x", Format::JsonLines),
@@ -140,6 +170,10 @@ mod tests {
             ("a.jsonl", "{\n  \"title\": \"a\"\n}", Format::Json),
             ("a.json", "{\"title\": \"a\"}\n{\"title\": \"b\"}\n", Format::JsonLines),
             ("a.json", "{\"title\":\n \"a\"}\n", Format::Json),
+            ("a.json", "{\"title\":\"a\"} {\"title\":\"b\"}", Format::Json),
+            ("a.jsonl", "{\"title\":\"a\"}{\"title\":\"b\"}\n", Format::Json),
+            ("-", "{\"title\":\"a\"}\n{\"title\":\"b\"} {\"title\":\"c\"}\n", Format::Json),
+            ("a.json", "{\"title\":\"a} {\"}\n{\"title\":{\"b\":{}}} x\n", Format::JsonLines),
             ("a.json.gz", " [{\"title\":\n \"a\"}]\n", Format::Json),
             ("a.json", "no JSON", Format::Json),
             ("a.csv", "{", Format::Csv),

@@ -4,10 +4,11 @@ use std::borrow::Cow;
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Unexpected, Visitor};
 use serde_json::value::RawValue;
 
 use super::document::{Document, Record};
+use super::json_topics::TopicsValue;
 use super::names::{FieldNames, Role, ambiguous, quoted, rank, shortened};
 
 /// Parses an object whose fields are named as `names` has it; others are passed over.
@@ -31,6 +32,7 @@ pub(super) fn parse<'a>(record: &'a str, names: &FieldNames) -> Result<Document<
         topics: fields.topics.map(|field| field.value).unwrap_or_default(),
         // Only a string is a story; a field of this name may mean anything.
         story: fields.story.and_then(|raw| string(raw.get())),
+        passed_over: fields.passed_over,
         ..Document::new(Record::Json(record))
     }
     .checked()
@@ -97,6 +99,8 @@ struct Fields<'a> {
     story: Option<&'a RawValue>,
     /// Why nobody can say which field is which.
     ambiguous: Option<String>,
+    /// The first field that has a name of text, and no text.
+    passed_over: Option<String>,
 }
 
 /// Keeps a value that says something; a second one says that nobody knows which is meant.
@@ -152,13 +156,17 @@ impl<'de> Visitor<'de> for Object<'_, '_, 'de> {
             };
             let named = |error: A::Error| A::Error::custom(format!("{}: {error}", quoted(&name)));
             match role {
-                Role::Title | Role::Body => match map.next_value_seed(TextValue { names: self.names }).map_err(named)? {
-                    Value::Nothing => {}
-                    Value::Text(text) => fields.keep_text(role, name, text),
-                    Value::Article(article) => fields.take_article(*article),
-                },
+                Role::Title | Role::Body => {
+                    let value = TextValue { names: self.names, role, name: &name };
+                    match map.next_value_seed(value).map_err(named)? {
+                        Value::Nothing => {}
+                        Value::Text(text) => fields.keep_text(role, name, text),
+                        Value::Article(article) => fields.take_article(*article),
+                        Value::Other(kind) => fields.pass_over(&name, kind),
+                    }
+                }
                 Role::Topics | Role::Labels if role == Role::Topics || self.names.takes_labels_for_topics() => {
-                    let may_be_labels = self.names.topics.is_none();
+                    let may_be_labels = role == Role::Labels;
                     let topics = map.next_value_seed(TopicsValue { may_be_labels }).map_err(named)?;
                     fields.keep_topics(name, topics);
                 }
@@ -193,19 +201,35 @@ impl<'a> Fields<'a> {
         self.id = self.id.take().or(article.id);
         self.story = self.story.or(article.story);
         self.ambiguous = self.ambiguous.take().or(article.ambiguous);
+        self.passed_over = self.passed_over.take().or(article.passed_over);
+    }
+
+    fn pass_over(&mut self, name: &str, kind: &str) {
+        self.passed_over.get_or_insert_with(|| format!("{} holds {kind} and not text", quoted(name)));
     }
 }
 
 /// Reads a text: a string, a list of them (paragraphs), or the object that an article is in a
 /// request.
+#[derive(Clone, Copy)]
 struct TextValue<'n> {
     names: &'n FieldNames,
+    role: Role,
+    name: &'n str,
 }
 
 enum Value<'a> {
     Nothing,
     Text(Cow<'a, str>),
     Article(Box<Fields<'a>>),
+    /// Of another kind, under a name that may mean anything.
+    Other(&'static str),
+}
+
+impl TextValue<'_> {
+    fn other<'a, E: serde::de::Error>(self, kind: &'static str, found: Unexpected<'_>) -> Result<Value<'a>, E> {
+        if self.names.is_guessed(self.role, self.name) { Ok(Value::Other(kind)) } else { Err(E::invalid_type(found, &self)) }
+    }
 }
 
 impl<'de> DeserializeSeed<'de> for TextValue<'_> {
@@ -241,116 +265,44 @@ impl<'de> Visitor<'de> for TextValue<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value<'de>, A::Error> {
         let mut paragraphs = Vec::new();
-        while let Some(Text(paragraph)) = seq.next_element()? {
-            paragraphs.push(paragraph);
+        let mut has_others = false;
+        while let Some(value) = seq.next_element::<&RawValue>()? {
+            match string(value.get()) {
+                Some(paragraph) => paragraphs.push(paragraph),
+                None => has_others |= value.get() != "null",
+            }
+        }
+        if has_others {
+            return self.other("a list of other values", Unexpected::Other("list of other values"));
         }
         Ok(Value::Text(Cow::Owned(paragraphs.join("\n\n"))))
+    }
+
+    fn visit_bool<E: serde::de::Error>(self, value: bool) -> Result<Value<'de>, E> {
+        self.other("true or false", Unexpected::Bool(value))
+    }
+
+    fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<Value<'de>, E> {
+        self.other("a number", Unexpected::Unsigned(value))
+    }
+
+    fn visit_i64<E: serde::de::Error>(self, value: i64) -> Result<Value<'de>, E> {
+        self.other("a number", Unexpected::Signed(value))
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Value<'de>, E> {
+        self.other("a number", Unexpected::Float(value))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Value<'de>, A::Error> {
         let mut fields = Box::<Fields<'de>>::default();
         Object { names: self.names, fields: &mut fields }.visit_map(map)?;
+        if let Fields { title: None, body: None, ambiguous: None, passed_over: None, .. } = *fields
+            && self.names.is_guessed(self.role, self.name)
+        {
+            return Ok(Value::Other("an object without a title or body"));
+        }
         Ok(Value::Article(fields))
-    }
-}
-
-/// Reads topics: a name, or a list of names. A number is its digits, as it is in other formats.
-struct TopicsValue {
-    /// An object is labels of the archive, and no topic.
-    may_be_labels: bool,
-}
-
-impl<'de> DeserializeSeed<'de> for TopicsValue {
-    type Value = Vec<Cow<'de, str>>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for TopicsValue {
-    type Value = Vec<Cow<'de, str>>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a topic or a list of topics")
-    }
-
-    fn visit_borrowed_str<E>(self, topic: &'de str) -> Result<Self::Value, E> {
-        Ok(if topic.is_empty() { Vec::new() } else { vec![Cow::Borrowed(topic)] })
-    }
-
-    fn visit_str<E>(self, topic: &str) -> Result<Self::Value, E> {
-        Ok(if topic.is_empty() { Vec::new() } else { vec![Cow::Owned(topic.to_owned())] })
-    }
-
-    fn visit_bool<E>(self, topic: bool) -> Result<Self::Value, E> {
-        Ok(vec![Cow::Owned(topic.to_string())])
-    }
-
-    fn visit_u64<E>(self, topic: u64) -> Result<Self::Value, E> {
-        Ok(vec![Cow::Owned(topic.to_string())])
-    }
-
-    fn visit_i64<E>(self, topic: i64) -> Result<Self::Value, E> {
-        Ok(vec![Cow::Owned(topic.to_string())])
-    }
-
-    fn visit_f64<E>(self, topic: f64) -> Result<Self::Value, E> {
-        // With its point, as it is written: 3.0 and not 3.
-        Ok(vec![Cow::Owned(format!("{topic:?}"))])
-    }
-
-    fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        Ok(Vec::new())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-        let mut topics = Vec::new();
-        while let Some(TopicName(topic)) = seq.next_element()? {
-            topics.push(topic);
-        }
-        Ok(topics)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        if !self.may_be_labels {
-            return Err(A::Error::invalid_type(serde::de::Unexpected::Map, &self));
-        }
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Vec::new())
-    }
-}
-
-/// A topic in a list.
-struct TopicName<'a>(Cow<'a, str>);
-
-impl<'de> Deserialize<'de> for TopicName<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Name;
-        impl<'de> Visitor<'de> for Name {
-            type Value = Cow<'de, str>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a topic's name")
-            }
-
-            fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Self::Value, E> {
-                Ok(Cow::Borrowed(name))
-            }
-
-            fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
-                Ok(Cow::Owned(name.to_owned()))
-            }
-
-            fn visit_u64<E>(self, name: u64) -> Result<Self::Value, E> {
-                Ok(Cow::Owned(name.to_string()))
-            }
-
-            fn visit_i64<E>(self, name: i64) -> Result<Self::Value, E> {
-                Ok(Cow::Owned(name.to_string()))
-            }
-        }
-        deserializer.deserialize_any(Name).map(Self)
     }
 }
 
@@ -386,7 +338,11 @@ mod tests {
     fn topics_must_be_names() {
         assert!(read(r#"{"title": "t", "topics": ["  "]}"#).is_err());
         assert!(read(r#"{"title": "t", "topics": [""]}"#).is_err());
-        assert!(read(r#"{"title": "t", "topics": [{"name": "x"}]}"#).expect_err("no name").contains("a topic's name"));
+        let object = read(r#"{"title": "t", "category": {"id": 1}}"#).expect_err("no name");
+        assert!(object.contains("\"category\": an object is a topic only if it has a \"name\""), "{object}");
+        assert!(read(r#"{"title": "t", "topics": [["x"]]}"#).expect_err("no name").contains("a topic's name"));
+        let names = FieldNames { topics: Some("labels".to_owned()), ..FieldNames::default() };
+        assert!(parse(r#"{"title": "t", "labels": {"desk": "x"}}"#, &names).is_err());
     }
 
     #[test]
@@ -399,13 +355,36 @@ mod tests {
             (r#""labels": ["x", 1]"#, &["x", "1"]),
             (r#""category": null, "label": "x""#, &["x"]),
             (r#""labels": {"desk": "x"}, "topics": "y""#, &["y"]),
-            (r#""topics": {"a": 1}, "topic": """#, &[]),
+            (r#""category": {"id": 1, "name": "x"}"#, &["x"]),
+            (r#""tags": {"a": 1}, "topics": [{"name": "x"}, null, 1.5]"#, &["x", "1.5"]),
+            (r#""labels": {"a": 1}, "topic": """#, &[]),
         ] {
             let line = format!(r#"{{"Headline": "t", {field}}}"#);
             let document = read(&line).expect(field);
             assert_eq!(document.topics, expected, "{field}");
             assert_eq!(document.title, "t");
         }
+    }
+
+    #[test]
+    fn what_is_no_text_under_a_guessed_name_is_passed_over() {
+        for value in ["17", "-1.5", "true", "[1]", "[\"a\", {}]", "{\"rendered\": \"a\"}", "{}"] {
+            for line in [
+                format!(r#"{{"article": {value}, "title": "t", "body": "b"}}"#),
+                format!(r#"{{"title": "t", "body": "b", "Headline": {value}}}"#),
+            ] {
+                let document = read(&line).expect(&line);
+                assert_eq!((&*document.title, &*document.body), ("t", "b"), "{line}");
+                assert!(document.passed_over.is_some_and(|said| said.contains("and not text")), "{line}");
+            }
+        }
+        let alone = read(r#"{"text": 17, "topics": "x"}"#).expect_err("no text");
+        assert_eq!(alone, "\"text\" holds a number and not text");
+        assert!(read(r#"{"title": "t", "body": [1]}"#).expect_err("no string").starts_with("not a JSON document"));
+        let names = FieldNames { body: Some("text".to_owned()), ..FieldNames::default() };
+        assert!(parse(r#"{"title": "t", "text": 17}"#, &names).expect_err("it was named").contains("\"text\""));
+        assert_eq!(read(r#"{"text": ["a", null, "b"]}"#).expect("paragraphs").body, "a\n\nb");
+        assert_eq!(read(r#"{"text": "a", "content": null}"#).expect("a text").passed_over, None);
     }
 
     #[test]

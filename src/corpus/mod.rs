@@ -15,15 +15,17 @@ mod fasttext;
 mod format;
 mod input;
 mod json;
+mod json_topics;
 mod names;
 mod process;
 mod queue;
+mod quotes;
 mod survey;
 mod table;
 mod values;
 
 pub use document::Document;
-pub use extra::Extra;
+pub use extra::{Extra, WrittenTime};
 pub use format::Format;
 pub use input::{Input, Phase, Progress};
 pub use names::{FieldNames, quoted};

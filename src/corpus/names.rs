@@ -55,6 +55,23 @@ impl FieldNames {
         (role != Role::Topics || !self.without_topics).then_some(role)
     }
 
+    /// Whether a name is passed over because topics are: it is no surprise that nobody takes it.
+    pub(super) fn is_unwanted(&self, name: &str) -> bool {
+        self.without_topics && matches!(usual_role(name), Some(Role::Topics | Role::Labels))
+    }
+
+    /// Whether a name may well mean something else: nobody asked for it, and no page promises it.
+    pub(super) fn is_guessed(&self, role: Role, name: &str) -> bool {
+        match role {
+            Role::Title => self.title.is_none() && plain(name) != "title",
+            Role::Body => self.body.is_none() && plain(name) != "body",
+            Role::Time => plain(name) != "publishtime",
+            Role::Language => plain(name) != "languagecode",
+            Role::Source => true,
+            Role::Id | Role::Topics | Role::Labels | Role::Story => false,
+        }
+    }
+
     /// Whether a string or list under a name of [`Role::Labels`] is topics.
     pub(super) fn takes_labels_for_topics(&self) -> bool {
         self.topics.is_none() && !self.without_topics

@@ -1,5 +1,6 @@
 //! Runs a corpus past some workers, in parallel, with every bad line accounted for.
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
@@ -150,11 +151,18 @@ pub fn for_each_document<W: Send>(
     let read = queue.finish();
     let mut states = Vec::with_capacity(outcomes.len());
     let (mut documents, mut skipped, mut skipped_examples) = (0, 0, Vec::new());
+    let mut passed_over: Vec<BadLine> = Vec::new();
     for (state, outcome) in outcomes {
+        passed_over.extend(outcome.passed_over.into_values());
         states.push(state);
         documents += outcome.documents;
         skipped += outcome.bad_lines;
         skipped_examples.extend(outcome.examples);
+    }
+    passed_over.sort();
+    passed_over.dedup_by(|later, first| later.input == first.input);
+    if let Some(warn) = options.warn {
+        passed_over.iter().for_each(|line| warn(&format!("{line}: it is passed over, as are others like it")));
     }
     skipped_examples.sort();
     skipped_examples.truncate(Summary::MAX_EXAMPLES);
@@ -172,6 +180,8 @@ struct Outcome {
     unreported: u64,
     bad_lines: u64,
     examples: Vec<BadLine>,
+    /// Of each input the first field that has a name of text, and no text.
+    passed_over: BTreeMap<usize, BadLine>,
 }
 
 impl Outcome {
@@ -186,14 +196,21 @@ impl Outcome {
         let mut ordinal = number << 32;
         block.for_each(&options.names, |line, document| {
             ordinal += 1;
-            match document.and_then(|document| work(state, ordinal, document)) {
+            let bad = |reason| BadLine { ordinal, input: block.input.to_string(), line, reason };
+            let taken = document.and_then(|mut document| {
+                if let Some(reason) = document.passed_over.take() {
+                    self.passed_over.entry(document.input).or_insert_with(|| bad(reason));
+                }
+                work(state, ordinal, document)
+            });
+            match taken {
                 Ok(()) => {
                     self.documents += 1;
                     self.unreported += 1;
                 }
                 Err(reason) => {
                     self.bad_lines += 1;
-                    self.examples.push(BadLine { ordinal, input: block.input.to_string(), line, reason });
+                    self.examples.push(bad(reason));
                     if self.examples.len() > Summary::MAX_EXAMPLES {
                         self.examples.sort();
                         self.examples.pop();

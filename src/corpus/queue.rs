@@ -158,15 +158,14 @@ impl Reader<'_> {
                 }
             };
             let (options, warned) = (self.options, &mut self.warned);
-            let look = |input: &str, survey: Survey| {
-                for warning in survey.warnings(&options.names) {
+            let look = |input: &str, survey: &Survey| {
+                for warning in survey.warnings(&options.names).into_iter().chain(survey.missing(&options.names)) {
                     if let Some(warn) = options.warn
                         && warned.insert(warning.clone())
                     {
                         warn(&format!("{input}: {warning}"));
                     }
                 }
-                survey.missing(&options.names).map_or(Ok(()), Err)
             };
             if let Some(block) = blocks.next(sha256, std::mem::take(&mut buffer), look)? {
                 let number = self.number;

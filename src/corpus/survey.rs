@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::value::RawValue;
 
-use super::names::{FieldNames, Role, listed, plain};
+use super::names::{FieldNames, Role, listed, plain, quoted};
 
 /// How many records are looked at.
 pub(super) const RECORDS: usize = 200;
@@ -84,7 +84,8 @@ impl Survey {
             let fields = self
                 .fields
                 .iter()
-                .filter(|(name, seen)| names.role(name).is_none_or(|role| role == Role::Story) && is_such(name, seen));
+                .filter(|(name, _)| names.role(name).is_none_or(|role| role == Role::Story) && !names.is_unwanted(name))
+                .filter(|(name, seen)| is_such(name, seen));
             fields.map(|(name, _)| name.as_str()).collect::<Vec<_>>()
         };
         let texts = unused(&|name, seen| seen.looks_like_text(name));
@@ -116,15 +117,18 @@ impl Survey {
         warnings
     }
 
-    /// A field that was named and is in no record.
-    pub(super) fn missing(&self, names: &FieldNames) -> Option<String> {
+    /// The fields that were named and are in no record so far: others may have them.
+    pub(super) fn missing(&self, names: &FieldNames) -> Vec<String> {
         let wanted = [(&names.title, "--title-field"), (&names.body, "--body-field"), (&names.topics, "--topics-field")];
-        let (name, flag) = wanted.into_iter().filter_map(|(name, flag)| Some((name.as_ref()?, flag))).find(|(name, _)| {
+        let named = wanted.into_iter().filter_map(|(name, flag)| Some((name.as_ref()?, flag)));
+        let missing = named.filter(|(name, _)| {
             let is_there = |field: &String| field == *name || plain(field) == plain(name);
             self.records > 0 && !self.fields.keys().any(is_there)
-        })?;
+        });
         let fields = listed(self.fields.keys().map(String::as_str));
-        Some(format!("{flag}: none of the first records has a field {name:?}; they have {fields}"))
+        missing
+            .map(|(name, flag)| format!("{flag}: none of the first records has a field {}; they have {fields}", quoted(name)))
+            .collect()
     }
 }
 
@@ -191,6 +195,10 @@ mod tests {
         assert!(said[0].contains("\"lines\" could be text") && said[1].starts_with("no field holds topics"), "{said:?}");
         let without = FieldNames { without_topics: true, ..names };
         assert_eq!(warnings(&[r#"{"title": "a", "tags": ["x"]}"#], &without), [""; 0]);
+        for name in ["topics", "Category", "labels", "class_index"] {
+            let record = format!(r#"{{"title": "a", "{name}": "Arts, culture and all the rest"}}"#);
+            assert_eq!(warnings(&[&record], &without), [""; 0], "{name}");
+        }
     }
 
     #[test]
@@ -208,8 +216,8 @@ mod tests {
         let mut survey = Survey::default();
         survey.add_json(r#"{"Klass": "x", "text": "a"}"#);
         let names = |topics: &str| FieldNames { topics: Some(topics.to_owned()), ..FieldNames::default() };
-        assert_eq!(survey.missing(&names("klass")), None);
-        let missing = survey.missing(&names("kind")).expect("it is not there");
+        assert_eq!(survey.missing(&names("klass")), [""; 0]);
+        let missing = survey.missing(&names("kind")).concat();
         assert!(missing.contains("no") && missing.contains("\"kind\"") && missing.contains("\"Klass\", \"text\""), "{missing}");
     }
 }

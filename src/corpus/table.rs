@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use super::document::{Document, Record};
 use super::extra::is_labels;
 use super::names::{FieldNames, Role, ambiguous, listed, plain, quoted, rank};
+use super::{json, json_topics};
 
 /// Where the columns of a table are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,11 +30,11 @@ pub(super) struct TableRecord<'a> {
 
 impl<'a> TableRecord<'a> {
     /// What stands in the columns besides id, text and topics, where they are not blank; of a label
-    /// with its key.
-    pub(super) fn extra(self) -> impl Iterator<Item = (Role, Option<&'a str>, &'a str)> {
+    /// with its key. The third is the column's name.
+    pub(super) fn extra(self) -> impl Iterator<Item = (Role, Option<&'a str>, &'a str, &'a str)> {
         self.columns.extra.iter().filter_map(move |(role, key, at)| {
             let text = self.record.get(*at).unwrap_or("").trim();
-            (!text.is_empty()).then_some((*role, key.as_deref(), text))
+            (!text.is_empty()).then_some((*role, key.as_deref(), self.columns.names[*at].as_str(), text))
         })
     }
 }
@@ -119,15 +120,20 @@ impl Columns {
     pub(super) fn document<'a>(&'a self, record: &'a csv::StringRecord) -> Result<Document<'a>, String> {
         let field = |column: Option<usize>| column.and_then(|at| record.get(at)).unwrap_or("");
         let story = field(self.story).trim();
+        let of_cell = |at: usize| topics(field(Some(at)), self.is_labels_too(at)).map_err(|reason| self.at(at, &reason));
         Document {
             id: Cow::Borrowed(field(self.id)),
             title: Cow::Borrowed(field(self.title)),
             body: Cow::Borrowed(field(self.body)),
-            topics: self.topics.map(|at| topics(field(Some(at)), self.is_labels_too(at))).unwrap_or_default(),
+            topics: self.topics.map(of_cell).transpose()?.unwrap_or_default(),
             story: (!story.is_empty()).then_some(Cow::Borrowed(story)),
             ..Document::new(Record::Table(TableRecord { columns: self, record }))
         }
         .checked()
+    }
+
+    fn at(&self, column: usize, reason: &str) -> String {
+        format!("{}: {reason}", quoted(&self.names[column]))
     }
 
     fn is_labels_too(&self, column: usize) -> bool {
@@ -135,17 +141,22 @@ impl Columns {
     }
 }
 
-/// The topics in a cell; none where it holds labels.
-fn topics(cell: &str, may_be_labels: bool) -> Vec<Cow<'_, str>> {
+/// The topics in a cell; none where it holds labels. What looks like JSON and is none is a name.
+///
+/// # Errors
+/// In words, if it is JSON that names no topics.
+fn topics(cell: &str, may_be_labels: bool) -> Result<Vec<Cow<'_, str>>, String> {
     if may_be_labels && is_labels(cell) {
-        return Vec::new();
+        return Ok(Vec::new());
     }
-    if cell.trim_start().starts_with('[')
-        && let Ok(topics) = serde_json::from_str::<Vec<String>>(cell)
-    {
-        return topics.into_iter().map(Cow::Owned).collect();
+    if cell.trim_start().starts_with(['[', '{']) {
+        match json_topics::of_cell(cell) {
+            Ok(topics) => return Ok(topics),
+            Err(error) if error.is_data() => return Err(json::reason(&error)),
+            Err(_) => {}
+        }
     }
-    cell.split(';').map(str::trim).filter(|topic| !topic.is_empty()).map(Cow::Borrowed).collect()
+    Ok(cell.split(';').map(str::trim).filter(|topic| !topic.is_empty()).map(Cow::Borrowed).collect())
 }
 
 /// What a table may be parted by.
@@ -203,6 +214,19 @@ mod tests {
             assert_eq!((&*document.title, &*document.body), ("t", "x"));
             assert_eq!(document.topics, ["a", "b"]);
         }
+    }
+
+    #[test]
+    fn a_cell_of_json_names_topics_as_a_record_does() {
+        let columns = columns(&["category", "text"]).expect("known columns");
+        let topics = |cell: &str| {
+            let record = csv::StringRecord::from(vec![cell, "x"]);
+            columns.document(&record).map(|document| document.topics.iter().map(ToString::to_string).collect::<Vec<_>>())
+        };
+        assert_eq!(topics(r#"{"id": 1, "name": "a;b"}"#).expect("a name"), ["a;b"]);
+        assert_eq!(topics(r#"[1.5, null, {"name": "a"}]"#).expect("a list"), ["1.5", "a"]);
+        assert!(topics(r#"{"id": 1}"#).expect_err("no name").starts_with("\"category\": an object is a topic only if"));
+        assert_eq!(topics("[a]; b").expect("names"), ["[a]", "b"]);
     }
 
     #[test]

@@ -75,6 +75,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("tempfile", &["model", "index/embedded", "cli/report", "cli/evaluate_similar"]),
     ("tikv_jemallocator", &["main"]),
     ("thiserror", &["article", "text", "corpus", "model", "index", "service", "grpc", "cli"]),
+    ("time", &["cli"]),
     ("tokio", &["grpc", "cli"]),
     ("tokio_stream", &["grpc", "cli/import"]),
     ("tonic", &["grpc"]),

@@ -64,6 +64,11 @@ fn files(articles: &[Article]) -> Vec<(&'static str, Vec<u8>)> {
     let mut files = vec![
         ("body.jsonl", json_lines(["id", "body", "topics"], articles).into_bytes()),
         ("lines.json", json_lines(["ID", "article", "category"], articles).into_bytes()),
+        ("side-by-side.json", json_lines(["ID", "article", "category"], articles).replace('\n', " ").into_bytes()),
+        (
+            "in-pairs.jsonl",
+            json_lines(["id", "text", "label"], articles).replace("}\n{\"id\":\"a-2", "}{\"id\":\"a-2").into_bytes(),
+        ),
         ("list.json", pretty.clone()),
         ("list.jsonl", serde_json::to_vec(&objects).expect("memory")),
         ("lines.ndjson.gz", gzip(&lines)),
@@ -189,6 +194,51 @@ fn an_article_is_the_same_from_every_format() {
 }
 
 #[test]
+fn what_a_guessed_name_cannot_mean_is_said_once_and_left_out() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (_running, url) = server(directory.path());
+    let ask = |arguments: &[&str]| slugline_in(directory.path(), &[arguments, &["--server", &url]].concat());
+    let file = |name: &str, text: &str| fs::write(directory.path().join(name), text).expect("a file");
+    let odd = json!({
+        "id": "a", "title": "Fog", "body": "Fog closed the port.", "article": 17, "published": true,
+        "source": ["x", "y"], "language": ["en"], "date": "yesterday",
+    });
+    file("odd.jsonl", &format!("{odd}\n{}", odd.to_string().replace("\"a\"", "\"b\"")));
+    let said = ask(&["articles", "import", "--input", "odd.jsonl"]).succeeded();
+    for (field, count) in [("article", 1), ("published", 1), ("source", 1), ("language", 1), ("date", 0)] {
+        let found = said.stderr.matches(&format!("warning: odd.jsonl:1: \"{field}\"")).count();
+        assert_eq!(found, count, "{field}: {}", said.stderr);
+    }
+    assert_eq!(said.stderr.lines().count(), 4, "{}", said.stderr);
+    let stored = ask(&["articles", "get", "b"]).succeeded().json();
+    assert_eq!((&stored["body"], &stored["source"]), (&json!("Fog closed the port."), &Value::Null));
+    assert_eq!((&stored["publish_time"], &stored["language_code"]), (&Value::Null, &Value::Null));
+
+    // Times as feeds write them, under every name and from every format.
+    let names = ["publish_time", "pubDate", "published", "date", "publication date"];
+    for (place, name) in names.into_iter().enumerate() {
+        let time = ["Mon, 02 Jan 2023 10:00:00 GMT", "Mon, 2 Jan 2023 11:00:00 +0100"][place % 2];
+        file("t.jsonl", &json!({"id": "j", "title": "Fog", name: time}).to_string());
+        file("t.csv", &format!("id;title;{name}\nc;Fog;{time}\n"));
+        for (input, id) in [("t.jsonl", "j"), ("t.csv", "c")] {
+            let said = ask(&["articles", "import", "--input", input]).succeeded();
+            assert_eq!(said.stderr, "", "{name} in {input}");
+            let stored = ask(&["articles", "get", id]).succeeded().json();
+            assert_eq!(stored["publish_time"], "2023-01-02T10:00:00Z", "{name} in {input}");
+        }
+    }
+    file("t.csv", "id,title,date\nd,Fog,1672653600\ne,Fog,soon\n");
+    let said = ask(&["articles", "import", "--input", "t.csv"]).succeeded();
+    assert!(said.stderr.starts_with("warning: t.csv:2: \"date\": \"1672653600\" is no time"), "{}", said.stderr);
+    assert_eq!(said.stderr.lines().count(), 1, "{}", said.stderr);
+    assert_eq!(ask(&["articles", "get", "d"]).succeeded().json()["publish_time"], Value::Null);
+    for value in [json!(1_672_653_600), json!("soon")] {
+        file("t.jsonl", &json!({"id": "f", "title": "Fog", "publish_time": value}).to_string());
+        ask(&["articles", "import", "--input", "t.jsonl"]).failed(1, "t.jsonl:1: ");
+    }
+}
+
+#[test]
 fn labels_never_become_words() {
     let directory = tempfile::tempdir().expect("a directory");
     let lines: String = articles()
@@ -236,7 +286,16 @@ fn what_is_not_taken_is_said_and_can_be_named() {
         .failed(1, "two.csv:1: \"text\" and \"content\" could both be the body: choose one with --body-field");
     train(&["--input", "two.csv", "--body-field", "content"]).succeeded();
     train(&["--input", "a.csv", "--body-field", "words"]).failed(1, "a.csv:1: --body-field: there is no column \"words\"");
-    train(&["--input", "a.jsonl", "--body-field", "words"]).failed(1, "none of the first records has a field \"words\"");
+    // A field of JSON may come late, or in another file.
+    let missed = "warning: a.jsonl: --title-field: none of the first records has a field \"title\"; they have \"kicker\"";
+    file("rare.jsonl", &(line("Many words", "sport").repeat(300) + &json!({"title": "a", "klass": "sport"}).to_string()));
+    for inputs in [&["a.jsonl", "rare.jsonl"][..], &["a.jsonl"]] {
+        let said = train(&[&["--title-field", "title", "--input"], inputs, &all[..]].concat()).succeeded();
+        assert!(said.stderr.starts_with(missed), "{}", said.stderr);
+    }
+    let said = train(&["--input", "a.jsonl", "--body-field", "words"]);
+    assert!(said.stderr.contains("none of the first records has a field \"words\""), "{}", said.stderr);
+    assert!(said.stderr.contains("a.jsonl:1: the document has neither a title nor a body"), "{}", said.stderr);
     train(&["--input", "two.csv", "--body-field", "text", "--delimiter", ","])
         .failed(1, "the header has \"text;content;label\"");
     train(&["--input", "a.csv", "--delimiter", "ab"]).failed(2, "--delimiter");
@@ -273,6 +332,28 @@ fn a_bad_line_is_named_as_an_editor_counts_it() {
 }
 
 #[test]
+fn a_quote_in_a_table_with_tabs_never_joins_lines_unsaid() {
+    let directory = with_example_model();
+    let rows = |rows: &[&str]| format!("id\ttitle\tbody\n{}\n", rows.join("\n"));
+    let later = format!("{}z\t\"left\tx\nb\tand closed\"\ty\nc\tGoal\ty", "a\t\"Goal\"\tx\n".repeat(40_000));
+    let text = "quotes are read as text";
+    for (name, table, count, warning) in [
+        ("a.tsv", rows(&["a\t\"Goal, he said\tx", "b\tGoal\ty", "c\t\"Yes\" she said\tz"]), 3, text),
+        ("a.csv", rows(&["a\tGoal\t\"Never", "b\t\"Goal\" it was\ty", "c\tand\"\tz"]), 3, text),
+        ("excel.tsv", rows(&["a\t\"Goal, \"\"yes\"\"\"\tx", "b\t\"two\nlines\"\ty"]), 2, ""),
+        ("plain.tab", rows(&["a\tGoal \"or\" so\tx"]), 1, ""),
+        ("late.tsv", rows(&[&later]), 40_002, ":40002: a field holds tabs and line breaks: is a quote left open?"),
+    ] {
+        fs::write(directory.path().join(name), table).expect("a file");
+        let arguments = ["classify", "--model", "mine/1", "--json", name];
+        let said = slugline_in(directory.path(), &arguments);
+        assert_eq!(said.stdout.lines().count(), count, "{name}: {}", said.stderr);
+        assert!(said.stderr.contains(warning), "{name}: {}", said.stderr);
+        assert_eq!(said.stderr.contains("quote"), !warning.is_empty(), "{name}: {}", said.stderr);
+    }
+}
+
+#[test]
 fn nothing_behind_a_bad_line_is_done() {
     let directory = with_example_model();
     let line = |id: &str| format!("{{\"id\": \"{id}\", \"title\": \"Goal\"}}\n");
@@ -300,7 +381,7 @@ fn no_error_repeats_the_input() {
         ("packed.csv.bz2", format!("BZh91AY&SY{long}")),
         ("utf16.csv", "t\0i\0t\0l\0e\0,\0t\0o\0p\0i\0c\0\n\0".to_owned()),
         ("cut.json", format!("[{{\"title\": \"{long}")),
-        ("date.jsonl", json!({"id": 1, "title": "a", "date": long}).to_string()),
+        ("date.jsonl", json!({"id": 1, "title": "a", "publish_time": long}).to_string()),
     ] {
         fs::write(directory.path().join(name), text).expect("a file");
         let ended = if name == "date.jsonl" {
