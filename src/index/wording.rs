@@ -24,7 +24,7 @@ const COPIED_WITHOUT_HEADLINE: f64 = 0.9;
 /// So much of each headline stands in the other one where they are nearly the same.
 const SAME_HEADLINE: f64 = 0.8;
 /// Of a body so many words are looked at, and so many bytes.
-const MOST_WORDS: usize = 4_096;
+const MOST_WORDS: usize = 1_024;
 const MOST_BYTES: usize = 64 << 10;
 
 /// A word of a text: its term, and how rare that is.
