@@ -18,7 +18,7 @@ const PAIRS: usize = 500;
 
 /// What services put around the stories of all their articles; those in the first half of each row
 /// chose the rule's figures.
-const ADDED: [(&str, [&str; 6]); 3] = [
+const ADDED: [(&str, [&str; 6]); 7] = [
     (
         "banner",
         [
@@ -101,6 +101,52 @@ const ADDED: [(&str, [&str; 6]); 3] = [
          what failed together with the date by which it should be mended. Certificates are listed at the end of the page.",
         ],
     ),
+    (
+        "dateline",
+        [
+            "PORT SARNO, Nov 23 (Reuters) -",
+            "NEW HALDEN (AP) --",
+            "Brackwater, 4 March 2026 /PRNewswire/ --",
+            "LONDON, June 9 (AFP) -",
+            "ST. AUBREY, Minn. (Tribune News Service) --",
+            "Kelvar City, Monday:",
+        ],
+    ),
+    (
+        "byline",
+        [
+            "By Jane Doe, Staff Writer",
+            "By PETER HALVORSEN and ANA LIMA",
+            "Maria Okafor, Political Correspondent",
+            "By The Associated Press",
+            "From our correspondent in Vellamo, Tomas Reik",
+            "Written by Lucy Marsh for The Evening Ledger",
+        ],
+    ),
+    (
+        "credit",
+        [
+            "(Reporting by Jane Doe; editing by John Smith)",
+            "(Reporting by Carla Brandt in Berlin and Tom Ode in Lagos; Editing by Mark Hale)",
+            "The Associated Press writer Ed Novak contributed to this report.",
+            "(Additional reporting by Ines Pardo and Wei Zhang; Editing by Rosa Kent and Paul Iwu)",
+            "Our correspondents Amir Sadeghi and Nora Lind also reported on this story from Geneva.",
+            "Edited by: Hugh Farrow. With material from agencies.",
+        ],
+    ),
+    (
+        "copyright",
+        [
+            "Copyright 2026 The Associated Press. All rights reserved.",
+            "© 2026 Halden Media Group. This material may not be published, broadcast, rewritten or \
+         redistributed without permission.",
+            "(c) Thomson Reuters 2026. Click for restrictions.",
+            "Copyright © 2026, The Evening Ledger. Distributed by Tribune Content Agency, LLC.",
+            "© Agence France-Presse. Reproduction prohibited.",
+            "Copyright 2026 Vellamo Times Ltd. No part of this text may be copied or passed on in any \
+         form. All rights reserved worldwide.",
+        ],
+    ),
 ];
 
 struct Article {
@@ -174,7 +220,7 @@ fn edited(text: &str, percent: usize, articles: &[&Article], draw: &mut Draw) ->
 }
 
 /// Pairs with their names; whether they are copies, where anybody can say.
-const KINDS: [(&str, Option<bool>, Make); 16] = [
+const KINDS: [(&str, Option<bool>, Make); 27] = [
     ("the same body, another headline", Some(true), |articles, _, length, draw| {
         let article = long(articles, length, draw)?;
         let body = article.start(length);
@@ -213,6 +259,42 @@ const KINDS: [(&str, Option<bool>, Make); 16] = [
         let other = format!("{} {}", article.start(length), added[0]);
         Some(((article.title.clone(), article.start(length)), (any(articles, draw).title.clone(), other)))
     }),
+    ("both headlines of others, a dateline before one", Some(true), |articles, added, length, draw| {
+        around(articles, length, draw, [&format!("{} ", added[3]), ""], ["", ""])
+    }),
+    ("both headlines of others, a byline before one", Some(true), |articles, added, length, draw| {
+        around(articles, length, draw, [&format!("{} ", added[4]), ""], ["", ""])
+    }),
+    ("both headlines of others, a credit behind one", Some(true), |articles, added, length, draw| {
+        around(articles, length, draw, ["", ""], [&format!(" {}", added[5]), ""])
+    }),
+    ("both headlines of others, a copyright behind one", Some(true), |articles, added, length, draw| {
+        around(articles, length, draw, ["", ""], [&format!(" {}", added[6]), ""])
+    }),
+    ("both headlines of others, a dateline and a credit around one", Some(true), |articles, added, length, draw| {
+        around(articles, length, draw, [&format!("{} ", added[3]), ""], [&format!(" {}", added[5]), ""])
+    }),
+    (
+        "both headlines of others, a dateline before one, a copyright behind the other",
+        Some(true),
+        |articles, added, length, draw| {
+            around(articles, length, draw, [&format!("{} ", added[3]), ""], ["", &format!(" {}", added[6])])
+        },
+    ),
+    (
+        "both headlines of others, a dateline before one, a byline before the other",
+        Some(true),
+        |articles, added, length, draw| {
+            around(articles, length, draw, [&format!("{} ", added[3]), &format!("{} ", added[4])], ["", ""])
+        },
+    ),
+    (
+        "both headlines of others, a credit behind one, a copyright behind the other",
+        Some(true),
+        |articles, added, length, draw| {
+            around(articles, length, draw, ["", ""], [&format!(" {}", added[5]), &format!(" {}", added[6])])
+        },
+    ),
     ("stories of one office", Some(false), |articles, _, length, draw| {
         let article = long(articles, length, draw)?;
         let other = (0..2_000).find_map(|_| long(articles, length, draw).filter(|other| other.source == article.source))?;
@@ -235,6 +317,17 @@ const KINDS: [(&str, Option<bool>, Make); 16] = [
     ("stories with a notice before", Some(false), |articles, added, length, draw| {
         with(articles, length, draw, |body| format!("{} {body}", added[2]))
     }),
+    ("stubs of 12 to 40 words, so many words of a notice behind", Some(false), |articles, added, length, draw| {
+        stubs(articles, draw, |own| format!("{own} {}", words(added[2], length)))
+    }),
+    ("stubs of 12 to 40 words, so many words of a notice before", Some(false), |articles, added, length, draw| {
+        stubs(articles, draw, |own| format!("{} {own}", words(added[2], length)))
+    }),
+    ("a stub of 12 to 40 words with a notice, the notice alone", Some(false), |articles, added, length, draw| {
+        let notice = words(added[2], length);
+        let ((title, body), other) = stubs(articles, draw, |own| format!("{own} {notice}"))?;
+        Some(((title, body), (other.0, notice)))
+    }),
     ("a paywall's text alone", None, |articles, added, length, draw| with(articles, length, draw, |_| added[1].to_owned())),
     ("a notice's text alone", None, |articles, added, length, draw| with(articles, length, draw, |_| added[2].to_owned())),
 ];
@@ -242,6 +335,26 @@ const KINDS: [(&str, Option<bool>, Make); 16] = [
 fn with(articles: &[&Article], length: usize, draw: &mut Draw, change: impl Fn(&str) -> String) -> Option<Pair> {
     let (article, other) = (long(articles, length, draw)?, long(articles, length, draw)?);
     Some(((article.title.clone(), change(&article.start(length))), (other.title.clone(), change(&other.start(length)))))
+}
+
+/// One body under the headlines of others, with what each copy has before and behind it.
+fn around(articles: &[&Article], length: usize, draw: &mut Draw, before: [&str; 2], behind: [&str; 2]) -> Option<Pair> {
+    let body = long(articles, length, draw)?.start(length);
+    let mut copy = |one: usize| (any(articles, draw).title.clone(), format!("{}{body}{}", before[one], behind[one]));
+    Some((copy(0), copy(1)))
+}
+
+/// Two short stories, changed alike.
+fn stubs(articles: &[&Article], draw: &mut Draw, change: impl Fn(&str) -> String) -> Option<Pair> {
+    let mut stub = || {
+        let article = any(articles, draw);
+        (article.title.clone(), change(&article.start(12 + draw.below(29))))
+    };
+    Some((stub(), stub()))
+}
+
+fn words(text: &str, most: usize) -> String {
+    text.split_whitespace().take(most).collect::<Vec<&str>>().join(" ")
 }
 
 fn main() -> anyhow::Result<()> {

@@ -3,7 +3,8 @@
 //!
 //! A copy of a story keeps the words of its body one after the other, under whatever headline. What
 //! a paywall or a banner adds to different stories is the same, too, but none of their headlines is
-//! about it. docs/ranking.md has what was measured.
+//! about it. What an outlet adds to a copy, a dateline or a copyright line, is a few words around
+//! one unbroken stretch. docs/ranking.md has what was measured.
 
 use super::vector::{TermKey, with_analyzer};
 use crate::article::ArticleText;
@@ -23,6 +24,16 @@ const SUPPORTED: f64 = 0.2;
 const COPIED_WITHOUT_HEADLINE: f64 = 0.9;
 /// So much of each headline stands in the other one where they are nearly the same.
 const SAME_HEADLINE: f64 = 0.8;
+/// So much of each body is one common stretch, where all that sets them apart is what an outlet
+/// adds around it: a dateline, a byline, a credit, a copyright line.
+const FRAMED: f64 = 0.6;
+/// An outlet adds at most so many words to a body, before and behind it together.
+const MOST_ADDED: usize = 24;
+/// Where both bodies have something of their own on the same side, one of them has at most so many
+/// words there: more are a short story of its own beside a notice in common.
+const MOST_ADDED_TWICE: usize = 8;
+/// Less of a headline than this is about what was added.
+const ABOUT_ADDED: f64 = 0.1;
 /// Of a body so many words are looked at, and so many bytes.
 const MOST_WORDS: usize = 1_024;
 const MOST_BYTES: usize = 64 << 10;
@@ -45,6 +56,30 @@ pub struct Wording {
     title: Vec<RatedTerm>,
 }
 
+/// What a body has in common with another one.
+struct Common {
+    /// Whether each word stands in a common run.
+    is_common: Vec<bool>,
+    /// The share of the body, by the rarity of its words, that does.
+    share: f64,
+    /// The terms of the common runs; they ascend.
+    terms: Vec<TermKey>,
+}
+
+/// What stands around the stretch from the first common run of a body to the last one.
+struct Frame<'a> {
+    before: &'a [RatedTerm],
+    behind: &'a [RatedTerm],
+    /// The share of the stretch itself, by the rarity of its words, that is common.
+    of_stretch: f64,
+}
+
+impl Frame<'_> {
+    fn len(&self) -> usize {
+        self.before.len() + self.behind.len()
+    }
+}
+
 /// What two articles have in common, word for word.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Overlap {
@@ -57,6 +92,9 @@ struct Overlap {
     /// the larger one of both. 1 for nearly the same headline twice. None where both articles are
     /// without.
     support: Option<f64>,
+    /// Whether the bodies are nearly equal but for a few words around them, which no headline is
+    /// about.
+    is_framed: bool,
 }
 
 impl Wording {
@@ -96,46 +134,85 @@ impl Wording {
         if self.is_tiny() || other.is_tiny() {
             return None;
         }
-        let Overlap { of_shorter, of_longer, support } = self.overlap(other);
+        let Overlap { of_shorter, of_longer, support, is_framed } = self.overlap(other);
         let is_equal = of_shorter.min(of_longer) >= EQUAL;
-        Some(
-            is_equal
-                || match support {
-                    Some(support) => of_shorter >= COPIED && support >= SUPPORTED,
-                    None => of_shorter >= COPIED_WITHOUT_HEADLINE,
-                },
-        )
+        let is_copy = match support {
+            Some(support) => of_shorter >= COPIED && support >= SUPPORTED,
+            None => of_shorter >= COPIED_WITHOUT_HEADLINE,
+        };
+        Some(is_equal || is_framed || is_copy)
     }
 
     fn overlap(&self, other: &Self) -> Overlap {
         let is_shorter = (self.body.len(), &self.body) <= (other.body.len(), &other.body);
         let (short, long) = if is_shorter { (self, other) } else { (other, self) };
         // A story that stands far down in a long text is a part of that, and no copy.
-        let (of_shorter, mut terms) = short.common(long, 2 * short.body.len() + 16);
-        let (of_longer, _) = long.common(short, short.body.len());
-        terms.sort_unstable();
-        let support = [self, other].into_iter().filter_map(|wording| wording.support(&terms)).reduce(f64::max);
+        let of_short = short.common(long, 2 * short.body.len() + 16);
+        let of_long = long.common(short, short.body.len());
+        let supports = [self, other].into_iter().filter_map(|one| one.support(&of_short.terms));
+        let support = supports.reduce(f64::max);
         let titles = [(self, other), (other, self)].map(|(one, other)| one.support(&other.title_terms()).unwrap_or(0.0));
         let is_same_headline = titles[0].min(titles[1]) >= SAME_HEADLINE;
-        Overlap { of_shorter, of_longer, support: if is_same_headline { Some(1.0) } else { support } }
+        Overlap {
+            of_shorter: of_short.share,
+            of_longer: of_long.share,
+            support: if is_same_headline { Some(1.0) } else { support },
+            is_framed: short.is_framed(&of_short, long, &of_long),
+        }
     }
 
-    /// The share of the body in runs that another one has among its first `reach` words, and the
-    /// terms of these runs.
-    fn common(&self, other: &Self, reach: usize) -> (f64, Vec<TermKey>) {
+    /// Whether two bodies are one and the same, with little around it.
+    fn is_framed(&self, common: &Common, other: &Self, other_common: &Common) -> bool {
+        if common.share.min(other_common.share) < FRAMED {
+            return false;
+        }
+        let frames = (self.frame(common), other.frame(other_common));
+        let (Some(one), Some(two)) = frames else { return false };
+        let is_one_stretch = one.of_stretch.min(two.of_stretch) >= EQUAL;
+        let both_before = one.before.len().min(two.before.len());
+        let both_behind = one.behind.len().min(two.behind.len());
+        let most_added = one.len().max(two.len());
+        let is_apart = both_before.max(both_behind) > MOST_ADDED_TWICE;
+        if !is_one_stretch || is_apart || most_added > MOST_ADDED {
+            return false;
+        }
+        let is_about = |frame: &Frame<'_>, common: &Common| {
+            let added = frame.before.iter().chain(frame.behind).map(|word| word.term);
+            let is_new = |term: &TermKey| common.terms.binary_search(term).is_err();
+            let mut added: Vec<TermKey> = added.filter(is_new).collect();
+            added.sort_unstable();
+            let shares = [self, other].into_iter().filter_map(|wording| wording.support(&added));
+            shares.reduce(f64::max).is_some_and(|share| share >= ABOUT_ADDED)
+        };
+        !is_about(&one, common) && !is_about(&two, other_common)
+    }
+
+    /// What stands around all that is common; None where nothing is.
+    fn frame(&self, common: &Common) -> Option<Frame<'_>> {
+        let start = common.is_common.iter().position(|is_common| *is_common)?;
+        let end = common.is_common.iter().rposition(|is_common| *is_common)? + 1;
+        let of_body = rarity(&self.body) as f64 / rarity(&self.body[start..end]).max(1) as f64;
+        let of_stretch = common.share * of_body;
+        Some(Frame { before: &self.body[..start], behind: &self.body[end..], of_stretch })
+    }
+
+    /// What the body has in runs that another one has among its first `reach` words.
+    fn common(&self, other: &Self, reach: usize) -> Common {
         let mut is_common = vec![false; self.body.len()];
         for (start, run) in self.body.windows(RUN).enumerate() {
             if other.first_place(hash(run)).is_some_and(|place| place + RUN <= reach) {
                 is_common[start..start + RUN].fill(true);
             }
         }
-        let common: Vec<RatedTerm> =
-            self.body.iter().zip(is_common).filter(|(_, is_common)| *is_common).map(|(word, _)| *word).collect();
-        let rarity = |words: &[RatedTerm]| words.iter().map(|word| u64::from(word.idf)).sum::<u64>();
+        let marked = self.body.iter().zip(&is_common).filter(|(_, is_common)| **is_common);
+        let common: Vec<RatedTerm> = marked.map(|(word, _)| *word).collect();
         let share = rarity(&common) as f64 / rarity(&self.body).max(1) as f64;
-        (share, common.into_iter().map(|word| word.term).collect())
+        let mut terms: Vec<TermKey> = common.into_iter().map(|word| word.term).collect();
+        terms.sort_unstable();
+        Common { is_common, share, terms }
     }
 
+    /// The terms of the headline; they ascend.
     fn title_terms(&self) -> Vec<TermKey> {
         self.title.iter().map(|word| word.term).collect()
     }
@@ -152,6 +229,10 @@ impl Wording {
         let found = self.title.iter().filter(|word| terms.binary_search(&word.term).is_ok());
         (whole > 0).then(|| found.map(square).sum::<u64>() as f64 / whole as f64)
     }
+}
+
+fn rarity(words: &[RatedTerm]) -> u64 {
+    words.iter().map(|word| u64::from(word.idf)).sum()
 }
 
 /// A hash of some terms, one after the other.
@@ -190,6 +271,54 @@ mod tests {
         for copy in [&longer, &edited] {
             let found = is_near_duplicate(("Ferry runs aground in fog", WIRE), ("Passengers safe", copy));
             assert_eq!(found, Some(true), "{copy}");
+        }
+    }
+
+    const DATELINE: &str = "PORT SARNO, Nov 23 (Reuters) -";
+    const BYLINE: &str = "By Jane Doe, Staff Writer";
+    const CREDIT: &str = "(Reporting by Carla Brandt; editing by Mark Hale)";
+    const COPYRIGHT: &str = "Copyright 2026 The Halden Herald. All rights reserved. No part of it \
+        may be republished.";
+
+    #[test]
+    fn a_dateline_or_byline_undoes_no_fold_whatever_the_headlines() {
+        let dated = format!("{DATELINE} {WIRE}");
+        let signed = format!("{BYLINE} {WIRE}");
+        for (one, two) in [(WIRE, &dated), (WIRE, &signed), (&dated, &signed)] {
+            let found = is_near_duplicate(("Mayor opens library", one), ("Shareholders vote", two));
+            assert_eq!(found, Some(true), "{one:?} and {two:?}");
+        }
+    }
+
+    #[test]
+    fn a_credit_or_copyright_line_undoes_no_fold_whatever_the_headlines() {
+        let credited = format!("{WIRE} {CREDIT}");
+        let reserved = format!("{WIRE} {COPYRIGHT}");
+        let dated = format!("{DATELINE} {WIRE}");
+        let around = format!("{DATELINE} {WIRE} {CREDIT}");
+        let beside = [&credited, &reserved, &around].map(|copy| (WIRE, copy));
+        let pairs = [(credited.as_str(), &reserved), (&dated, &reserved)];
+        for (one, two) in beside.into_iter().chain(pairs) {
+            let found = is_near_duplicate(("Mayor opens library", one), ("Shareholders vote", two));
+            assert_eq!(found, Some(true), "{one:?} and {two:?}");
+        }
+    }
+
+    #[test]
+    fn a_teaser_that_its_headline_is_about_is_a_story_beside_the_notice_alone() {
+        let notice = PAYWALL.repeat(2);
+        let teaser = format!("A ferry ran aground near the harbour entrance on Tuesday. {notice}");
+        let found = is_near_duplicate(("Ferry runs aground", &teaser), ("Welcome back", &notice));
+        assert_eq!(found, Some(false));
+    }
+
+    #[test]
+    fn more_words_of_their_own_on_the_same_side_are_two_stories() {
+        let notice = PAYWALL.repeat(2);
+        let one = format!("Owners voted against it by a very narrow margin on Friday. {notice}");
+        let two = format!("Tugs pulled the vessel free at high tide early this morning. {notice}");
+        for (one, two) in [(one.as_str(), two.as_str()), (&two, &one)] {
+            assert_eq!(is_near_duplicate(("Bank", one), ("Ferry", two)), Some(false));
         }
     }
 
