@@ -67,18 +67,23 @@ impl From<ArchivedArticle> for Line {
 const OTHER_LABELS: &str = "\"labels\" is neither an object nor KEY=VALUE, and is not stored: topics \
                             are those that the server finds";
 
-/// The article of a document to import. What is not stored of it is named to `warn`: what it was
-/// taken for, and a sentence.
+/// The article of a document to import, as [`to_put`] makes it.
 ///
 /// # Errors
 /// What is wrong with it, in words: it has no id, or a field of the wrong kind.
-pub(super) fn to_import(
-    document: &Document<'_>,
-    mut warn: impl FnMut(&'static str, &str),
-) -> Result<pb::ArchivedArticle, String> {
+pub(super) fn to_import(document: &Document<'_>, warn: impl FnMut(&'static str, &str)) -> Result<pb::ArchivedArticle, String> {
     if document.id.is_empty() {
         return Err(document.no_id());
     }
+    to_put(document, warn)
+}
+
+/// The article of a document to store. What is not stored of it is named to `warn`: what it was
+/// taken for, and a sentence.
+///
+/// # Errors
+/// What is wrong with it, in words: a field is of the wrong kind.
+pub(super) fn to_put(document: &Document<'_>, mut warn: impl FnMut(&'static str, &str)) -> Result<pb::ArchivedArticle, String> {
     let Extra { language_code, publish_times, source, labels, has_other_labels, passed_over } = document.extra()?;
     if has_other_labels {
         warn("labels", OTHER_LABELS);

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 
-use super::article_file::ArticleFile;
-use super::article_json::{Line, publish_time};
+use super::article_file::read_one;
+use super::article_json::{Line, publish_time, to_put};
 use super::filter::FilterArguments;
 use super::import::import;
 use super::inputs::{InputArguments, NAMES_HELP, ReadingArguments};
@@ -99,7 +99,7 @@ pub(super) struct PutArguments {
     /// The article's id
     #[arg(long, value_name = "ID")]
     id: String,
-    /// Who published it
+    /// Who published it; like the options below, in place of what the file says
     #[arg(long, default_value = "", value_name = "NAME")]
     source: String,
     /// Its language, such as "en"
@@ -140,21 +140,20 @@ pub(super) fn run(command: Command) -> anyhow::Result<()> {
 }
 
 fn put(arguments: PutArguments) -> anyhow::Result<()> {
-    let file = ArticleFile::read(&arguments.file, &arguments.reading)?;
-    let article = file.text();
-    let request = pb::PutArticleRequest {
-        article: Some(pb::ArchivedArticle {
-            id: arguments.id.clone(),
-            title: article.title.trim().to_owned(),
-            body: article.body.trim().to_owned(),
-            language_code: arguments.language,
-            publish_time: arguments.time,
-            source: arguments.source,
-            labels: arguments.label.into_iter().collect(),
-            ..pb::ArchivedArticle::default()
-        }),
-        create_only: arguments.create_only,
-    };
+    let warn = |_: &'static str, warning: &str| eprintln!("warning: {}", printable(warning));
+    let mut article = read_one(&arguments.file, &arguments.reading, |document| to_put(document, warn))?;
+    article.id.clone_from(&arguments.id);
+    article.title = article.title.trim().to_owned();
+    article.body = article.body.trim().to_owned();
+    if !arguments.language.is_empty() {
+        article.language_code = arguments.language;
+    }
+    if !arguments.source.is_empty() {
+        article.source = arguments.source;
+    }
+    article.publish_time = arguments.time.or(article.publish_time);
+    article.labels.extend(arguments.label);
+    let request = pb::PutArticleRequest { article: Some(article), create_only: arguments.create_only };
     let remote = Remote::connect(&arguments.server.server)?;
     let mut client = ArticleServiceClient::new(remote.channel());
     let stored = remote.ask(async || client.put_article(request.clone()).await)?;

@@ -81,6 +81,17 @@ fn an_archive_is_filled_asked_and_read_out() {
     assert!(stored.starts_with("draft 1: created (news/"), "{stored}");
     let there = ask(&["articles", "get", "draft 1"]).succeeded().json();
     assert_eq!((&there["title"], &there["labels"]["a"]), (&Value::from("The river Orr burst its banks"), &Value::from("b")));
+    // A record says more than its text; an option says it instead.
+    let record = r#"{"title": "Goal", "date": "2020-01-02", "source": "S", "lang": "en", "labels": {"a": "b"}}"#;
+    std::fs::write(directory.path().join("one.jsonl"), record).expect("a file");
+    ask(&["articles", "put", "--id", "one", "--source", "T", "--label", "c=d", "one.jsonl"]).succeeded();
+    let one = ask(&["articles", "get", "one"]).succeeded().json();
+    assert_eq!((&one["source"], &one["language_code"]), (&"T".into(), &"en".into()));
+    assert_eq!(
+        (&one["publish_time"], &one["labels"]),
+        (&"2020-01-02T00:00:00Z".into(), &serde_json::json!({"a": "b", "c": "d"}))
+    );
+    ask(&["articles", "delete", "one"]).succeeded();
     let some = ask(&["articles", "delete", "nobody", "draft 1"]);
     assert!(some.stderr.contains("nobody: ") && some.stderr.contains("there is no article"), "{}", some.stderr);
     some.failed(1, "1 article not deleted");
