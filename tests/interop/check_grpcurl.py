@@ -132,7 +132,7 @@ def _(grpcurl):
     require(re.search(marked, message), f"no min_probability, or none that is OPTIONAL, in: {message}")
     require("option idempotency_level = NO_SIDE_EFFECTS;" in service, f"no method without side effects in: {service}")
     # Types of other files: they resolve only if the server knows the imports too.
-    require("google.rpc.Status error = 2;" in grpcurl.text("describe", "slugline.v1.BatchClassifyResult"), "no google.rpc.Status")
+    require("google.rpc.Status error = 2 " in grpcurl.text("describe", "slugline.v1.BatchClassifyResult"), "no google.rpc.Status")
     grpcurl.text("describe", "google.rpc.Status")
     grpcurl.text("describe", "google.protobuf.Timestamp")
     require("DECISION_UNKNOWN_TEXT = 3;" in grpcurl.text("describe", "slugline.v1.Decision"), "no DECISION_UNKNOWN_TEXT")
