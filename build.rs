@@ -1,10 +1,12 @@
-//! Compiles the protos with protox, which needs no protoc, and finds the model to embed in the binary.
+//! Compiles the protos with protox, which needs no protoc, and finds the model to embed in the
+//! binary.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-/// The name of the model that is embedded, so that the binary works away from its `models` directory.
+/// The name of the model that is embedded, so that the binary works away from its `models`
+/// directory.
 const EMBEDDED_MODEL: &str = "news";
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -17,8 +19,9 @@ fn main() -> Result<(), Box<dyn Error>> {
 /// Writes the generated code and, for reflection, the descriptor set it was made from.
 fn compile_protos(out: &Path) -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=proto");
-    let mut protos: Vec<PathBuf> =
-        fs::read_dir("proto/slugline/v1")?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
+    let mut protos: Vec<PathBuf> = fs::read_dir("proto/slugline/v1")?
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<Result<_, _>>()?;
     protos.sort();
     let mut compiler = protox::Compiler::new(["proto"])?;
     compiler.include_source_info(true).include_imports(true).open_files(&protos)?;
@@ -36,9 +39,11 @@ fn compile_protos(out: &Path) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Writes `embedded_model.rs`: an expression of type `Option<EmbeddedModel>` that holds the files of the highest version.
+/// Writes `embedded_model.rs`: an expression of type `Option<EmbeddedModel>` that holds the files
+/// of the highest version.
 ///
-/// None where `models/news` holds no version yet: the first one must be trained by a binary that has none.
+/// None where `models/news` holds no version yet: the first one must be trained by a binary that
+/// has none.
 fn embed_model(out: &Path) -> Result<(), Box<dyn Error>> {
     let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?).join("models");
     println!("cargo::rerun-if-changed=models");

@@ -5,10 +5,12 @@
 //! cargo bench -- scoring         # one group
 //! ```
 //!
-//! The articles are cut from `examples/` to lengths from 200 bytes to 20 KB, the same ones every time. `text` and `scoring`
-//! count bytes of text a second on one core; so do `batch` (BatchClassify over the loopback, on all cores), `training` (a fixed recipe
-//! on the examples, one thread) and `ranking` (a search in an archive in memory, by the bytes of what is asked). `call` counts calls a second of one caller that waits for each answer: what a call
-//! costs from end to end, and not how many calls a server can take.
+//! The articles are cut from `examples/` to lengths from 200 bytes to 20 KB, the same ones every
+//! time. `text` and `scoring` count bytes of text a second on one core; so do `batch`
+//! (BatchClassify over the loopback, on all cores), `training` (a fixed recipe on the examples, one
+//! thread) and `ranking` (a search in an archive in memory, by the bytes of what is asked). `call`
+//! counts calls a second of one caller that waits for each answer: what a call costs from end to
+//! end, and not how many calls a server can take.
 
 use std::fs;
 use std::hint::black_box;
@@ -23,7 +25,9 @@ use slugline::corpus::{Input, Progress};
 use slugline::grpc::pb;
 use slugline::grpc::server::client::ClassificationServiceClient;
 use slugline::grpc::server::{ArchiveLocation, BoundServer, ServerConfig};
-use slugline::index::{ArchivedArticle, MemoryIndex, SimilarQuery, SimilarSource, SimilarityIndex, Write};
+use slugline::index::{
+    ArchivedArticle, MemoryIndex, SimilarQuery, SimilarSource, SimilarityIndex, Write,
+};
 use slugline::model::train::{Estimator, Recipe, TrainOptions, train};
 use slugline::model::{LoadedModel, Scorer, artifact};
 use slugline::service::ModelSource;
@@ -32,8 +36,10 @@ use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use tonic::transport::Channel;
 
-/// The lengths of the articles, in bytes of the body: many short ones, few long ones, as news comes.
-const LENGTHS: [usize; 12] = [200, 300, 400, 600, 800, 1_200, 1_600, 2_600, 4_000, 6_000, 10_000, 20_000];
+/// The lengths of the articles, in bytes of the body: many short ones, few long ones, as news
+/// comes.
+const LENGTHS: [usize; 12] =
+    [200, 300, 400, 600, 800, 1_200, 1_600, 2_600, 4_000, 6_000, 10_000, 20_000];
 
 /// The length of the article that is called for alone: a typical one.
 const TYPICAL_LENGTH: usize = 2_600;
@@ -49,7 +55,11 @@ impl Article {
     }
 
     fn request(&self) -> pb::ClassifyRequest {
-        let article = pb::Article { title: self.title.clone(), body: self.body.clone(), ..pb::Article::default() };
+        let article = pb::Article {
+            title: self.title.clone(),
+            body: self.body.clone(),
+            ..pb::Article::default()
+        };
         pb::ClassifyRequest { article: Some(article), ..pb::ClassifyRequest::default() }
     }
 }
@@ -60,11 +70,15 @@ fn in_repository(path: &str) -> PathBuf {
 
 /// The titles and the paragraphs of `examples/`.
 fn examples() -> (Vec<String>, Vec<String>) {
-    let read = |path| fs::read_to_string(in_repository(path)).expect("the examples are part of the repository");
+    let read = |path| {
+        fs::read_to_string(in_repository(path)).expect("the examples are part of the repository")
+    };
     let (mut titles, mut paragraphs) = (Vec::new(), Vec::new());
     for line in read("examples/labelled.jsonl").lines() {
-        let document: serde_json::Value = serde_json::from_str(line).expect("each line is an object");
-        let field = |name: &str| document[name].as_str().expect("title and body are text").to_owned();
+        let document: serde_json::Value =
+            serde_json::from_str(line).expect("each line is an object");
+        let field =
+            |name: &str| document[name].as_str().expect("title and body are text").to_owned();
         titles.push(field("title"));
         paragraphs.push(field("body"));
     }
@@ -73,7 +87,8 @@ fn examples() -> (Vec<String>, Vec<String>) {
     (titles, paragraphs)
 }
 
-/// An article of each length: a title, and paragraphs from a place of its own on, cut to the length.
+/// An article of each length: a title, and paragraphs from a place of its own on, cut to the
+/// length.
 fn articles(lengths: &[usize]) -> Vec<Article> {
     let (titles, paragraphs) = examples();
     let article = |(number, &length): (usize, &usize)| {
@@ -98,7 +113,8 @@ fn size_bytes(articles: &[Article]) -> u64 {
 }
 
 fn default_model() -> LoadedModel {
-    artifact::read(&in_repository("models/news/2")).expect("the default model is part of the repository")
+    artifact::read(&in_repository("models/news/2"))
+        .expect("the default model is part of the repository")
 }
 
 /// Words found and hashed: by the plain definition, and by the scanner that serves.
@@ -109,7 +125,9 @@ fn text(criterion: &mut Criterion) {
     group.throughput(Throughput::Bytes(size_bytes(&articles)));
     group.bench_function("reference_words", |bencher| {
         bencher.iter(|| {
-            let words = fields().flat_map(|field| reference_words(black_box(field), Numbers::Verbatim)).flatten();
+            let words = fields()
+                .flat_map(|field| reference_words(black_box(field), Numbers::Verbatim))
+                .flatten();
             words.fold(0, |sum, word| sum ^ TermHash::of_word(word.as_bytes()).0)
         });
     });
@@ -140,7 +158,9 @@ fn scoring(criterion: &mut Criterion) {
         let mut counter = BagCounter::default();
         bencher.iter(|| {
             let known = articles.iter().map(|article| {
-                counter.count(black_box(article.text()), model.text_options(), model.vocabulary()).known_token_count
+                counter
+                    .count(black_box(article.text()), model.text_options(), model.vocabulary())
+                    .known_token_count
             });
             known.sum::<u32>()
         });
@@ -148,7 +168,10 @@ fn scoring(criterion: &mut Criterion) {
     group.bench_function("score", |bencher| {
         let mut scorer = Scorer::default();
         bencher.iter(|| {
-            articles.iter().map(|article| scorer.score(&model, black_box(article.text())).first_topic()).sum::<usize>()
+            articles
+                .iter()
+                .map(|article| scorer.score(&model, black_box(article.text())).first_topic())
+                .sum::<usize>()
         });
     });
     group.finish();
@@ -160,13 +183,15 @@ fn batch(criterion: &mut Criterion) {
     let articles = articles(&LENGTHS.repeat(8));
     let mut group = criterion.benchmark_group("batch");
     group.throughput(Throughput::Bytes(size_bytes(&articles)));
-    let articles: Vec<pb::Article> = articles.iter().filter_map(|article| article.request().article).collect();
+    let articles: Vec<pb::Article> =
+        articles.iter().filter_map(|article| article.request().article).collect();
     let request = pb::BatchClassifyRequest { articles, ..pb::BatchClassifyRequest::default() };
     group.bench_function("classify", |bencher| {
         bencher.iter_batched(
             || request.clone(),
             |request| {
-                let answer = loopback.runtime.block_on(loopback.client.batch_classify(black_box(request)));
+                let answer =
+                    loopback.runtime.block_on(loopback.client.batch_classify(black_box(request)));
                 answer.expect("the batch is classified")
             },
             BatchSize::SmallInput,
@@ -183,9 +208,13 @@ fn training(criterion: &mut Criterion) {
     let mut options = TrainOptions::new("bench/1".parse().expect("a name and a version"));
     options.recipe = Recipe::Fixed(Estimator::Complement);
     let mut group = criterion.benchmark_group("training");
-    group.throughput(Throughput::Bytes(fs::metadata(file).expect("the examples are part of the repository").len()));
+    group.throughput(Throughput::Bytes(
+        fs::metadata(file).expect("the examples are part of the repository").len(),
+    ));
     group.bench_function("complement", |bencher| {
-        bencher.iter(|| train(&inputs, &options, &Progress::default()).expect("the examples make a model"));
+        bencher.iter(|| {
+            train(&inputs, &options, &Progress::default()).expect("the examples make a model")
+        });
     });
     group.finish();
 }
@@ -199,18 +228,27 @@ fn ranking(criterion: &mut Criterion) {
     };
     let (sender, outcomes) = mpsc::channel();
     let done = move |outcome| sender.send(outcome).expect("the receiver is there");
-    index.write(articles(&LENGTHS.repeat(20)).iter().enumerate().map(put).collect(), Box::new(done)).expect("room");
+    index
+        .write(articles(&LENGTHS.repeat(20)).iter().enumerate().map(put).collect(), Box::new(done))
+        .expect("room");
     outcomes.recv().expect("an outcome").expect("the articles are stored");
     let drafts = articles(&LENGTHS);
     let queries: Vec<SimilarQuery> = drafts
         .iter()
-        .map(|draft| SimilarQuery::new(SimilarSource::Text { title: draft.title.clone(), body: draft.body.clone() }))
+        .map(|draft| {
+            SimilarQuery::new(SimilarSource::Text {
+                title: draft.title.clone(),
+                body: draft.body.clone(),
+            })
+        })
         .collect();
     let mut group = criterion.benchmark_group("ranking");
     group.throughput(Throughput::Bytes(size_bytes(&drafts)));
     group.bench_function("find_similar, 240 articles", |bencher| {
         bencher.iter(|| {
-            let hits = queries.iter().map(|query| index.find_similar(black_box(query)).expect("a page").hits.len());
+            let hits = queries
+                .iter()
+                .map(|query| index.find_similar(black_box(query)).expect("a page").hits.len());
             hits.sum::<usize>()
         });
     });
@@ -230,7 +268,10 @@ impl Loopback {
         let (shutdown, is_shut_down) = oneshot::channel();
         let config = ServerConfig {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-            models: ModelSource { directory: Some(in_repository("models")), default_model: "news".to_owned() },
+            models: ModelSource {
+                directory: Some(in_repository("models")),
+                default_model: "news".to_owned(),
+            },
             archive: ArchiveLocation::Memory,
             limits: Limits::default(),
             drain: Duration::from_secs(1),
@@ -248,13 +289,18 @@ impl Loopback {
                 },
             ));
             is_serving.await.expect("the server serves");
-            ClassificationServiceClient::connect(format!("http://{address}")).await.expect("the server listens")
+            ClassificationServiceClient::connect(format!("http://{address}"))
+                .await
+                .expect("the server listens")
         });
         Self { runtime, client, shutdown }
     }
 
     fn classify(&mut self, request: pb::ClassifyRequest) -> pb::ClassifyResponse {
-        self.runtime.block_on(self.client.classify(request)).expect("the article is classified").into_inner()
+        self.runtime
+            .block_on(self.client.classify(request))
+            .expect("the article is classified")
+            .into_inner()
     }
 
     fn stop(self) {
@@ -269,7 +315,9 @@ fn call(criterion: &mut Criterion) {
     let mut loopback = Loopback::start();
     let mut group = criterion.benchmark_group("call");
     group.throughput(Throughput::Elements(1));
-    for (name, articles) in [("classify, 2.6 KB", articles(&[TYPICAL_LENGTH])), ("classify, mix", articles(&LENGTHS))] {
+    for (name, articles) in
+        [("classify, 2.6 KB", articles(&[TYPICAL_LENGTH])), ("classify, mix", articles(&LENGTHS))]
+    {
         let mut requests = articles.iter().map(Article::request).cycle();
         group.bench_function(name, |bencher| {
             bencher.iter_batched(
@@ -284,7 +332,10 @@ fn call(criterion: &mut Criterion) {
 }
 
 fn quick() -> Criterion {
-    Criterion::default().sample_size(20).warm_up_time(Duration::from_secs(1)).measurement_time(Duration::from_secs(3))
+    Criterion::default()
+        .sample_size(20)
+        .warm_up_time(Duration::from_secs(1))
+        .measurement_time(Duration::from_secs(3))
 }
 
 criterion_group! {

@@ -1,12 +1,14 @@
 //! The archive under load, beside bare tantivy in the same run: `cargo bench --bench similarity`.
 //!
-//! Needs `../shared/data/senate-press`; says so and does nothing where it is not. The server is the real binary, in a process
-//! of its own. What is compared:
+//! Needs `../shared/data/senate-press`; says so and does nothing where it is not. The server is the
+//! real binary, in a process of its own. What is compared:
 //!
-//! - import: all articles over the wire until they are acknowledged, against tantivy indexing the same texts in process, with a
-//!   commit at the end; three times in turns, each with a disk and processors that others use as well: the medians are compared;
-//! - search: FindSimilarArticles over the wire by id while another client puts 100 articles a second, against tantivy's
-//!   `MoreLikeThisQuery` of 25 terms in process on the same articles, in turns with it.
+//! - import: all articles over the wire until they are acknowledged, against tantivy indexing the
+//!   same texts in process, with a commit at the end; three times in turns, each with a disk and
+//!   processors that others use as well: the medians are compared;
+//! - search: FindSimilarArticles over the wire by id while another client puts 100 articles a
+//!   second, against tantivy's `MoreLikeThisQuery` of 25 terms in process on the same articles, in
+//!   turns with it.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
@@ -16,7 +18,9 @@ use std::time::{Duration, Instant};
 use slugline::corpus::{Input, Options, Progress, for_each_document};
 use slugline::grpc::pb;
 use slugline::grpc::pb::find_similar_articles_request::Source;
-use slugline::grpc::server::client::{ArticleServiceClient, ServerServiceClient, SimilarityServiceClient};
+use slugline::grpc::server::client::{
+    ArticleServiceClient, ServerServiceClient, SimilarityServiceClient,
+};
 use tantivy::collector::TopDocs;
 use tantivy::query::MoreLikeThisQuery;
 use tantivy::schema::{Field, STORED, STRING, Schema, TEXT};
@@ -35,7 +39,8 @@ const PUTS_A_SECOND: u32 = 100;
 const LONE_PUTS: usize = 200;
 
 fn main() -> ExitCode {
-    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/senate-press/train.jsonl.zst");
+    let data =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/senate-press/train.jsonl.zst");
     if std::env::args().any(|argument| argument == "--test") || !data.exists() {
         println!("similarity: skipped: there is no {}", data.display());
         return ExitCode::SUCCESS;
@@ -51,9 +56,12 @@ fn main() -> ExitCode {
 
 async fn run(data: &Path) -> anyhow::Result<()> {
     let articles = read(data)?;
-    let text_bytes: usize = articles.iter().map(|article| article.title.len() + article.body.len()).sum();
+    let text_bytes: usize =
+        articles.iter().map(|article| article.title.len() + article.body.len()).sum();
     println!("{} articles, {:.1} MB of text", articles.len(), text_bytes as f64 / 1e6);
-    let directory = tempfile::tempdir_in(std::env::var_os("CARGO_TARGET_TMPDIR").map_or("target".into(), PathBuf::from))?;
+    let directory = tempfile::tempdir_in(
+        std::env::var_os("CARGO_TARGET_TMPDIR").map_or("target".into(), PathBuf::from),
+    )?;
 
     let (mut rates, mut bare_rates) = (Vec::new(), Vec::new());
     // What is searched later is that of the last round.
@@ -67,27 +75,38 @@ async fn run(data: &Path) -> anyhow::Result<()> {
         let started = Instant::now();
         import(&channel, &articles).await?;
         let rate = articles.len() as f64 / started.elapsed().as_secs_f64();
-        println!("articles a second: import {rate:.0}, bare tantivy {bare_rate:.0}: {:.2}", rate / bare_rate);
+        println!(
+            "articles a second: import {rate:.0}, bare tantivy {bare_rate:.0}: {:.2}",
+            rate / bare_rate
+        );
         rates.push(rate);
         bare_rates.push(bare_rate);
         last = Some((bare, server, channel));
     }
     let (bare, server, channel) = last.ok_or_else(|| anyhow::anyhow!("there was no round"))?;
     let (rate, bare_rate) = (median(rates), median(bare_rates));
-    println!("import: {rate:.0} articles/s, {:.2} of bare tantivy's {bare_rate:.0} (floor 0.4)", rate / bare_rate);
+    println!(
+        "import: {rate:.0} articles/s, {:.2} of bare tantivy's {bare_rate:.0} (floor 0.4)",
+        rate / bare_rate
+    );
 
     let mut lone = Vec::with_capacity(LONE_PUTS);
     let mut client = ArticleServiceClient::new(channel.clone());
     for (number, article) in articles.iter().enumerate().take(LONE_PUTS) {
         let article = renamed(article, &format!("lone-{number}"));
         let started = Instant::now();
-        client.put_article(pb::PutArticleRequest { article: Some(article), create_only: false }).await?;
+        client
+            .put_article(pb::PutArticleRequest { article: Some(article), create_only: false })
+            .await?;
         lone.push(started.elapsed());
     }
     lone.sort();
     println!("a lone put: p50 {:.2} ms (limit 25), p99 {:.2} ms", at(&lone, 50), at(&lone, 99));
 
-    let putting = tokio::spawn(put_steadily(Channel::from_shared(server.url.clone())?.connect().await?, articles.clone()));
+    let putting = tokio::spawn(put_steadily(
+        Channel::from_shared(server.url.clone())?.connect().await?,
+        articles.clone(),
+    ));
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     let mut search = SimilarityServiceClient::new(channel.clone());
     for number in 0..WARM_UP + QUERIES {
@@ -117,9 +136,16 @@ async fn run(data: &Path) -> anyhow::Result<()> {
             our / their
         );
     }
-    let info = ServerServiceClient::new(channel).get_server_info(pb::GetServerInfoRequest {}).await?.into_inner();
+    let info = ServerServiceClient::new(channel)
+        .get_server_info(pb::GetServerInfoRequest {})
+        .await?
+        .into_inner();
     let size = info.archive.map_or(0, |archive| archive.size_bytes);
-    println!("archive: {:.1} MB on disk, {:.2} of the text (limit 1.5)", size as f64 / 1e6, size as f64 / text_bytes as f64);
+    println!(
+        "archive: {:.1} MB on disk, {:.2} of the text (limit 1.5)",
+        size as f64 / 1e6,
+        size as f64 / text_bytes as f64
+    );
     println!("server: {} MiB at its peak (limit 600)", server.peak_memory_mib()?);
     Ok(())
 }
@@ -140,25 +166,41 @@ fn renamed(article: &pb::ArchivedArticle, id: &str) -> pb::ArchivedArticle {
 fn read(data: &Path) -> anyhow::Result<Vec<pb::ArchivedArticle>> {
     let options = Options { threads: 1, ..Options::default() };
     let inputs = [Input::File(data.to_owned())];
-    let (articles, _) = for_each_document(&inputs, &options, &Progress::default(), Vec::new, |articles, _, document| {
-        articles.push(pb::ArchivedArticle {
-            id: document.id.to_string(),
-            title: document.title.to_string(),
-            body: document.body.to_string(),
-            ..pb::ArchivedArticle::default()
-        });
-        Ok(())
-    })?;
+    let (articles, _) = for_each_document(
+        &inputs,
+        &options,
+        &Progress::default(),
+        Vec::new,
+        |articles, _, document| {
+            articles.push(pb::ArchivedArticle {
+                id: document.id.to_string(),
+                title: document.title.to_string(),
+                body: document.body.to_string(),
+                ..pb::ArchivedArticle::default()
+            });
+            Ok(())
+        },
+    )?;
     Ok(articles.into_iter().flatten().collect())
 }
 
 async fn import(channel: &Channel, articles: &[pb::ArchivedArticle]) -> anyhow::Result<()> {
     let messages: Vec<pb::ImportArticlesRequest> = articles
         .chunks(ARTICLES_A_MESSAGE)
-        .map(|articles| pb::ImportArticlesRequest { articles: articles.to_vec(), create_only: false })
+        .map(|articles| pb::ImportArticlesRequest {
+            articles: articles.to_vec(),
+            create_only: false,
+        })
         .collect();
-    let answer = ArticleServiceClient::new(channel.clone()).import_articles(tokio_stream::iter(messages)).await?.into_inner();
-    anyhow::ensure!(answer.accepted_count as usize == articles.len(), "{} were accepted", answer.accepted_count);
+    let answer = ArticleServiceClient::new(channel.clone())
+        .import_articles(tokio_stream::iter(messages))
+        .await?
+        .into_inner();
+    anyhow::ensure!(
+        answer.accepted_count as usize == articles.len(),
+        "{} were accepted",
+        answer.accepted_count
+    );
     Ok(())
 }
 
@@ -169,7 +211,9 @@ async fn put_steadily(channel: Channel, articles: Vec<pb::ArchivedArticle>) {
         ticks.tick().await;
         let mut client = ArticleServiceClient::new(channel.clone());
         let article = Some(renamed(article, &format!("new-{number}")));
-        tokio::spawn(async move { client.put_article(pb::PutArticleRequest { article, create_only: false }).await });
+        tokio::spawn(async move {
+            client.put_article(pb::PutArticleRequest { article, create_only: false }).await
+        });
     }
 }
 
@@ -206,7 +250,12 @@ fn index_bare(directory: &Path, articles: &[pb::ArchivedArticle]) -> anyhow::Res
             tantivy::schema::IndexRecordOption::Basic,
         );
         let found = searcher.search(&query, &TopDocs::with_limit(1).order_by_score())?;
-        addresses.push(found.first().map(|(_, address)| *address).ok_or_else(|| anyhow::anyhow!("{} is lost", article.id))?);
+        addresses.push(
+            found
+                .first()
+                .map(|(_, address)| *address)
+                .ok_or_else(|| anyhow::anyhow!("{} is lost", article.id))?,
+        );
     }
     Ok((Bare { reader, addresses }, rate))
 }
@@ -235,10 +284,14 @@ impl Server {
             .arg(archive)
             .stdout(Stdio::piped())
             .spawn()?;
-        let stdout = process.stdout.take().ok_or_else(|| anyhow::anyhow!("the server has no output"))?;
+        let stdout =
+            process.stdout.take().ok_or_else(|| anyhow::anyhow!("the server has no output"))?;
         let mut line = String::new();
         BufReader::new(stdout).read_line(&mut line)?;
-        let address = line.trim().strip_prefix("listening on ").ok_or_else(|| anyhow::anyhow!("the server said {line:?}"))?;
+        let address = line
+            .trim()
+            .strip_prefix("listening on ")
+            .ok_or_else(|| anyhow::anyhow!("the server said {line:?}"))?;
         Ok(Self { url: format!("http://{address}"), process })
     }
 
@@ -246,15 +299,29 @@ impl Server {
     async fn serving(&self) -> anyhow::Result<Channel> {
         let channel = Channel::from_shared(self.url.clone())?.connect().await?;
         let service = "slugline.v1.ArticleService".to_owned();
-        let mut health = HealthClient::new(channel.clone()).watch(HealthCheckRequest { service }).await?.into_inner();
-        while health.message().await?.is_some_and(|answer| answer.status != tonic_health::ServingStatus::Serving as i32) {}
+        let mut health = HealthClient::new(channel.clone())
+            .watch(HealthCheckRequest { service })
+            .await?
+            .into_inner();
+        while health
+            .message()
+            .await?
+            .is_some_and(|answer| answer.status != tonic_health::ServingStatus::Serving as i32)
+        {
+        }
         Ok(channel)
     }
 
     fn peak_memory_mib(&self) -> anyhow::Result<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
-        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).and_then(|rest| rest.split_whitespace().next());
-        Ok(peak.ok_or_else(|| anyhow::anyhow!("no peak in the status of the process"))?.parse::<u64>()? >> 10)
+        let peak = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmHWM:"))
+            .and_then(|rest| rest.split_whitespace().next());
+        Ok(peak
+            .ok_or_else(|| anyhow::anyhow!("no peak in the status of the process"))?
+            .parse::<u64>()?
+            >> 10)
     }
 }
 

@@ -1,5 +1,5 @@
-//! Counts in how many documents each term of the ranking occurs, and writes `src/index/background.bin`: see
-//! `.ci/build-background`.
+//! Counts in how many documents each term of the ranking occurs, and writes
+//! `src/index/background.bin`: see `.ci/build-background`.
 //!
 //!     cargo run --release --example background_frequencies -- OUTPUT FILE...
 
@@ -19,12 +19,18 @@ fn main() -> anyhow::Result<()> {
     let inputs: Vec<Input> = arguments.map(Input::from_argument).collect();
     let options = Options { on_error: OnError::Skip, threads: 1, ..Options::default() };
     let worker = || (Analyzer::default(), BTreeMap::<TermKey, u32>::new());
-    let (states, summary) = for_each_document(&inputs, &options, &Progress::default(), worker, |state, _, document| {
-        let (analyzer, frequencies) = state;
-        let terms: BTreeSet<TermKey> = analyzer.terms(document.text()).into_iter().collect();
-        terms.into_iter().for_each(|term| *frequencies.entry(term).or_default() += 1);
-        Ok(())
-    })?;
+    let (states, summary) = for_each_document(
+        &inputs,
+        &options,
+        &Progress::default(),
+        worker,
+        |state, _, document| {
+            let (analyzer, frequencies) = state;
+            let terms: BTreeSet<TermKey> = analyzer.terms(document.text()).into_iter().collect();
+            terms.into_iter().for_each(|term| *frequencies.entry(term).or_default() += 1);
+            Ok(())
+        },
+    )?;
     let frequencies = states.into_iter().flat_map(|(_, frequencies)| frequencies);
     let frequencies = frequencies.map(|(term, frequency)| (term, f64::from(frequency)));
     let file = Background::encode(summary.documents as f64, frequencies, LEAST);

@@ -1,17 +1,22 @@
-//! A server whose Classify reads the request and answers the same every time: what gRPC alone costs. `benches/serving.sh` measures
-//! slugline against it.
+//! A server whose Classify reads the request and answers the same every time: what gRPC alone
+//! costs. `benches/serving.sh` measures slugline against it.
 //!
 //!     cargo run --release --example empty_handler -- 127.0.0.1:0
 //!
-//! The messages, the runtime, the allocator and the settings of HTTP/2 are those of `slugline serve`. Prints "listening on ADDRESS".
+//! The messages, the runtime, the allocator and the settings of HTTP/2 are those of `slugline
+//! serve`. Prints "listening on ADDRESS".
 
 use std::net::SocketAddr;
 use std::pin::Pin;
 
 use anyhow::Context as _;
 use slugline::grpc::pb;
-use slugline::grpc::pb::classification_service_server::{ClassificationService, ClassificationServiceServer};
-use slugline::grpc::server::{CONNECTION_WINDOW_BYTES, STREAM_WINDOW_BYTES, STREAMS_PER_CONNECTION};
+use slugline::grpc::pb::classification_service_server::{
+    ClassificationService, ClassificationServiceServer,
+};
+use slugline::grpc::server::{
+    CONNECTION_WINDOW_BYTES, STREAM_WINDOW_BYTES, STREAMS_PER_CONNECTION,
+};
 use tokio::net::TcpListener;
 use tokio_stream::StreamExt as _;
 use tokio_stream::wrappers::TcpListenerStream;
@@ -24,7 +29,10 @@ struct Empty {
 
 #[tonic::async_trait]
 impl ClassificationService for Empty {
-    async fn classify(&self, request: Request<pb::ClassifyRequest>) -> Result<Response<pb::ClassifyResponse>, Status> {
+    async fn classify(
+        &self,
+        request: Request<pb::ClassifyRequest>,
+    ) -> Result<Response<pb::ClassifyResponse>, Status> {
         // The request is decoded by now, and is dropped here.
         drop(request.into_inner());
         Ok(Response::new(self.reply.clone()))
@@ -37,7 +45,9 @@ impl ClassificationService for Empty {
         Err(Status::unimplemented("only Classify is measured"))
     }
 
-    type StreamClassifyStream = Pin<Box<dyn tokio_stream::Stream<Item = Result<pb::StreamClassifyResponse, Status>> + Send>>;
+    type StreamClassifyStream = Pin<
+        Box<dyn tokio_stream::Stream<Item = Result<pb::StreamClassifyResponse, Status>> + Send>,
+    >;
 
     async fn stream_classify(
         &self,
@@ -82,8 +92,11 @@ fn reply() -> pb::ClassifyResponse {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let address: SocketAddr =
-        std::env::args().nth(1).context("usage: empty_handler ADDRESS")?.parse().context("ADDRESS is not IP:PORT")?;
+    let address: SocketAddr = std::env::args()
+        .nth(1)
+        .context("usage: empty_handler ADDRESS")?
+        .parse()
+        .context("ADDRESS is not IP:PORT")?;
     let listener = TcpListener::bind(address).await?;
     println!("listening on {}", listener.local_addr()?);
     let connections = TcpListenerStream::new(listener).map(|connection| {
@@ -95,7 +108,10 @@ async fn main() -> anyhow::Result<()> {
         .max_concurrent_streams(STREAMS_PER_CONNECTION)
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
-        .add_service(ClassificationServiceServer::new(Empty { reply: reply() }).accept_compressed(CompressionEncoding::Gzip))
+        .add_service(
+            ClassificationServiceServer::new(Empty { reply: reply() })
+                .accept_compressed(CompressionEncoding::Gzip),
+        )
         .serve_with_incoming(connections)
         .await?;
     Ok(())

@@ -1,12 +1,15 @@
-//! How speed and memory grow: with the length of articles, the topics, the vocabulary and the archive. See `benches/growth.sh`.
+//! How speed and memory grow: with the length of articles, the topics, the vocabulary and the
+//! archive. See `benches/growth.sh`.
 //!
 //!     cargo run --release --example growth -- FOLDER [ARTICLES]
 //!
-//! Writes FOLDER/performance.svg and FOLDER/performance-figures.md, a chart and its figures. ARTICLES is the size of the largest archive (1,000,000).
+//! Writes FOLDER/performance.svg and FOLDER/performance-figures.md, a chart and its figures.
+//! ARTICLES is the size of the largest archive (1,000,000).
 //!
-//! What is measured is generated: words by Zipf's law, of rank r a share of 1 / (r + 2.7), from a vocabulary of their own; models by
-//! the same public door as those that are read from files. They know words and no pairs: pairs are looked up all the same. Each
-//! speed of classification is the best of three rounds.
+//! What is measured is generated: words by Zipf's law, of rank r a share of 1 / (r + 2.7), from a
+//! vocabulary of their own; models by the same public door as those that are read from files. They
+//! know words and no pairs: pairs are looked up all the same. Each speed of classification is the
+//! best of three rounds.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -20,7 +23,8 @@ use half::f16;
 use plotters::prelude::*;
 use slugline::article::{ArticleText, TopicName};
 use slugline::index::{
-    ArchiveOptions, ArchivedArticle, EmbeddedArchive, SimilarQuery, SimilarSource, SimilarityIndex, Write as ArchiveWrite,
+    ArchiveOptions, ArchivedArticle, EmbeddedArchive, SimilarQuery, SimilarSource, SimilarityIndex,
+    Write as ArchiveWrite,
 };
 use slugline::model::{AnswerRule, DecisionRule, KnownShare, Scorer, TopicModel};
 use slugline::text::{TextOptions, Vocabulary};
@@ -50,14 +54,16 @@ impl Random {
         (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 11) as f64 / (1_u64 << 53) as f64
     }
 
-    /// A rank from 0 on, by Zipf's law as Mandelbrot corrected it: the inverse of the integral of 1 / (r + 2.7).
+    /// A rank from 0 on, by Zipf's law as Mandelbrot corrected it: the inverse of the integral of 1
+    /// / (r + 2.7).
     fn rank(&mut self, ranks: usize) -> usize {
         let (low, high) = (2.7_f64, ranks as f64 + 2.7);
         ((low * (high / low).powf(self.next()) - low) as usize).min(ranks - 1)
     }
 }
 
-/// The word of a rank: two to five syllables, frequent words shorter. No two ranks have the same one.
+/// The word of a rank: two to five syllables, frequent words shorter. No two ranks have the same
+/// one.
 fn word(rank: usize) -> String {
     const CONSONANTS: &[u8] = b"bdfgklmnprstvz";
     const VOWELS: &[u8] = b"aeiou";
@@ -85,26 +91,38 @@ fn text(random: &mut Random, bytes: usize) -> String {
 
 fn model(terms: usize, topics: usize) -> anyhow::Result<TopicModel> {
     let mut random = Random(0x5EED);
-    // One piece of text, as in an artefact: it leaves no holes in the heap, which would count as memory of the model.
+    // One piece of text, as in an artefact: it leaves no holes in the heap, which would count as
+    // memory of the model.
     let mut words = String::with_capacity(terms * 10);
     for rank in 0..terms {
         words.push_str(&word(rank));
         words.push('\n');
     }
-    let weights: Vec<f16> = (0..terms * topics).map(|_| f16::from_f64(random.next() - 0.5)).collect();
-    let rule = DecisionRule { confident_probability: 0.8, known_share: vec![KnownShare { min_tokens: 1, min_share: 0.1 }] };
-    let names = (0..topics).map(|topic| TopicName::new(&format!("topic-{topic:04}"))).collect::<Result<_, _>>()?;
+    let weights: Vec<f16> =
+        (0..terms * topics).map(|_| f16::from_f64(random.next() - 0.5)).collect();
+    let rule = DecisionRule {
+        confident_probability: 0.8,
+        known_share: vec![KnownShare { min_tokens: 1, min_share: 0.1 }],
+    };
+    let names = (0..topics)
+        .map(|topic| TopicName::new(&format!("topic-{topic:04}")))
+        .collect::<Result<_, _>>()?;
     let vocabulary = Vocabulary::new(words.split_terminator('\n'))?;
     let idf = (0..terms).map(|rank| ((rank + 3) as f32).ln()).collect();
     let bias = vec![0.0; topics];
-    let rule = AnswerRule { decision: rule, thresholds: Vec::new(), shares: vec![1.0 / topics as f64; topics] };
+    let rule = AnswerRule {
+        decision: rule,
+        thresholds: Vec::new(),
+        shares: vec![1.0 / topics as f64; topics],
+    };
     Ok(TopicModel::new(TextOptions::default(), names, vocabulary, idf, &weights, &bias, rule)?)
 }
 
 /// Microseconds an article.
 fn classify(model: &TopicModel, bytes: usize) -> f64 {
     let mut random = Random(1);
-    let texts: Vec<String> = (0..(ROUND_BYTES / bytes).max(20)).map(|_| text(&mut random, bytes)).collect();
+    let texts: Vec<String> =
+        (0..(ROUND_BYTES / bytes).max(20)).map(|_| text(&mut random, bytes)).collect();
     let mut scorer = Scorer::default();
     let rounds = (0..=ROUNDS).map(|_| {
         let started = Instant::now();
@@ -119,23 +137,36 @@ fn classify(model: &TopicModel, bytes: usize) -> f64 {
 fn resident_mib() -> f64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
-    line.split_whitespace().next().and_then(|kib| kib.parse::<f64>().ok()).unwrap_or(f64::NAN) / 1024.0
+    line.split_whitespace().next().and_then(|kib| kib.parse::<f64>().ok()).unwrap_or(f64::NAN)
+        / 1024.0
 }
 
 /// MiB that a process of its own holds more with such a model than without.
 fn model_memory_mib(terms: usize) -> anyhow::Result<f64> {
-    let child = std::process::Command::new(std::env::current_exe()?).args([MEMORY_OF, &terms.to_string()]).output()?;
+    let child = std::process::Command::new(std::env::current_exe()?)
+        .args([MEMORY_OF, &terms.to_string()])
+        .output()?;
     let printed = String::from_utf8(child.stdout)?;
-    printed.trim().parse().with_context(|| format!("the process that holds {terms} terms printed {printed:?}"))
+    printed
+        .trim()
+        .parse()
+        .with_context(|| format!("the process that holds {terms} terms printed {printed:?}"))
 }
 
-/// An archive's size, the median time of a search in it, and that of the slowest in a hundred, in milliseconds.
+/// An archive's size, the median time of a search in it, and that of the slowest in a hundred, in
+/// milliseconds.
 type Search = (usize, f64, f64);
 
-/// Measures each size of the archive, and hands over what there is so far after each: the last takes minutes.
-fn search(sizes: &[usize], mut publish: impl FnMut(&[Search]) -> anyhow::Result<()>) -> anyhow::Result<()> {
-    let directory = tempfile::tempdir_in(std::env::var_os("CARGO_TARGET_DIR").unwrap_or("target".into()))?;
-    let archive = EmbeddedArchive::open(&directory.path().join("archive"), ArchiveOptions::default())?;
+/// Measures each size of the archive, and hands over what there is so far after each: the last
+/// takes minutes.
+fn search(
+    sizes: &[usize],
+    mut publish: impl FnMut(&[Search]) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let directory =
+        tempfile::tempdir_in(std::env::var_os("CARGO_TARGET_DIR").unwrap_or("target".into()))?;
+    let archive =
+        EmbeddedArchive::open(&directory.path().join("archive"), ArchiveOptions::default())?;
     let (mut random, mut stored, mut found) = (Random(2), 0, Vec::new());
     for &size in sizes {
         let (sender, outcomes) = mpsc::channel();
@@ -162,7 +193,8 @@ fn search(sizes: &[usize], mut publish: impl FnMut(&[Search]) -> anyhow::Result<
         let mut queries = Random(3);
         let mut times = Vec::with_capacity(QUERIES);
         for _ in 0..QUERIES {
-            let source = SimilarSource::Text { title: String::new(), body: text(&mut queries, 900) };
+            let source =
+                SimilarSource::Text { title: String::new(), body: text(&mut queries, 900) };
             let query = SimilarQuery::new(source);
             let started = Instant::now();
             black_box(archive.find_similar(&query)?);
@@ -187,11 +219,16 @@ const GREY_INK: RGBColor = RGBColor(110, 110, 110);
 
 fn draw(path: &Path, panels: &[Panel]) -> anyhow::Result<()> {
     let (columns, height) = (2, 270);
-    let root = SVGBackend::new(path, (920, height * panels.len().div_ceil(columns) as u32)).into_drawing_area();
+    let root = SVGBackend::new(path, (920, height * panels.len().div_ceil(columns) as u32))
+        .into_drawing_area();
     root.fill(&WHITE)?;
-    for (panel, area) in panels.iter().zip(root.split_evenly((panels.len().div_ceil(columns), columns))) {
+    for (panel, area) in
+        panels.iter().zip(root.split_evenly((panels.len().div_ceil(columns), columns)))
+    {
         let range = |values: &mut dyn Iterator<Item = f64>| {
-            let (low, high) = values.fold((f64::INFINITY, 0.0_f64), |(low, high), value| (low.min(value), high.max(value)));
+            let (low, high) = values.fold((f64::INFINITY, 0.0_f64), |(low, high), value| {
+                (low.min(value), high.max(value))
+            });
             (low / 1.5)..(high * 1.5)
         };
         let x = range(&mut panel.points.iter().map(|point| point.0));
@@ -226,10 +263,15 @@ fn draw(path: &Path, panels: &[Panel]) -> anyhow::Result<()> {
             .label_style(("sans-serif", 12))
             .draw()?;
         let share = ((y.end / first.1).ln() / (proportion[1].1 / first.1).ln()).min(1.0);
-        let end = (first.0 * (last.0 / first.0).powf(share), first.1 * (proportion[1].1 / first.1).powf(share));
+        let end = (
+            first.0 * (last.0 / first.0).powf(share),
+            first.1 * (proportion[1].1 / first.1).powf(share),
+        );
         chart.draw_series([PathElement::new([first, end], GREY_INK.stroke_width(1))])?;
         chart.draw_series([PathElement::new(panel.points.clone(), BLUE_INK.stroke_width(2))])?;
-        chart.draw_series(panel.points.iter().map(|&point| Circle::new(point, 3, BLUE_INK.filled())))?;
+        chart.draw_series(
+            panel.points.iter().map(|&point| Circle::new(point, 3, BLUE_INK.filled())),
+        )?;
     }
     root.present()?;
     Ok(())
@@ -278,14 +320,21 @@ fn main() -> anyhow::Result<()> {
     }
     eprintln!("{table}");
     writeln!(table, "\n| articles in the archive | search p50, ms | p99, ms |\n|---|---|---|")?;
-    let sizes: Vec<usize> = [10_000, 30_000, 100_000, 300_000, 1_000_000].into_iter().filter(|size| *size <= largest).collect();
+    let sizes: Vec<usize> = [10_000, 30_000, 100_000, 300_000, 1_000_000]
+        .into_iter()
+        .filter(|size| *size <= largest)
+        .collect();
     let per_article = "Classify: microseconds an article";
     let mut panels = vec![
         Panel { title: per_article, x: "bytes of the article", points: by_length },
         Panel { title: per_article, x: "topics of the model", points: by_topics },
         Panel { title: per_article, x: "terms of the model", points: by_terms },
         Panel { title: "Memory of a model, MiB", x: "terms of the model", points: memory },
-        Panel { title: "FindSimilarArticles: milliseconds, median", x: "articles in the archive", points: Vec::new() },
+        Panel {
+            title: "FindSimilarArticles: milliseconds, median",
+            x: "articles in the archive",
+            points: Vec::new(),
+        },
     ];
     search(&sizes, |searches| {
         if let Some((articles, p50, p99)) = searches.last() {

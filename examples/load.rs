@@ -1,12 +1,14 @@
-//! Calls Classify evenly in time, whether or not earlier calls have been answered, and says how long answers took: see
-//! `benches/serving.sh`.
+//! Calls Classify evenly in time, whether or not earlier calls have been answered, and says how
+//! long answers took: see `benches/serving.sh`.
 //!
 //!     cargo run --release --example load -- ADDRESS BODIES CALLS RATE CONNECTIONS
 //!
-//! BODIES is a file of requests as gRPC frames them, one after another; the calls take them in turns. With a RATE of 0 the calls
-//! are not paced: each connection has eight of them open at a time. Prints one JSON object. Times are from the moment a call was
-//! due, which leaves nothing out where the generator or the server falls behind, and from the moment it was sent. What is spoken
-//! is as little of HTTP/2 as will do, from plain threads: a client library takes more of the cores than the server.
+//! BODIES is a file of requests as gRPC frames them, one after another; the calls take them in
+//! turns. With a RATE of 0 the calls are not paced: each connection has eight of them open at a
+//! time. Prints one JSON object. Times are from the moment a call was due, which leaves nothing out
+//! where the generator or the server falls behind, and from the moment it was sent. What is spoken
+//! is as little of HTTP/2 as will do, from plain threads: a client library takes more of the cores
+//! than the server.
 
 use std::fs;
 use std::io::{self, Read as _, Write as _};
@@ -73,7 +75,10 @@ fn requests(mut bytes: &[u8]) -> anyhow::Result<Vec<&[u8]>> {
     while let Some(&[0, a, b, c, d]) = bytes.first_chunk() {
         let length = u32::from_be_bytes([a, b, c, d]) as usize + 5;
         ensure!(length <= bytes.len(), "the last request is cut short");
-        ensure!(length <= LARGEST_REQUEST, "a request of {length} bytes would have to wait for the server to open its window");
+        ensure!(
+            length <= LARGEST_REQUEST,
+            "a request of {length} bytes would have to wait for the server to open its window"
+        );
         requests.push(&bytes[..length]);
         bytes = &bytes[length..];
     }
@@ -91,19 +96,25 @@ struct Connection {
 
 impl Connection {
     fn open(address: &str) -> anyhow::Result<(Self, TcpStream)> {
-        let stream = TcpStream::connect(address).with_context(|| format!("cannot connect to {address}"))?;
+        let stream =
+            TcpStream::connect(address).with_context(|| format!("cannot connect to {address}"))?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(Duration::from_secs(30)))?;
         let mut start = PREFACE.to_vec();
         // No push; no table of fields; a stream may send all it likes.
         let settings = [(1_u16, 0_u32), (2, 0), (4, WINDOW)];
-        let settings: Vec<u8> =
-            settings.iter().flat_map(|(key, value)| [&key.to_be_bytes()[..], &value.to_be_bytes()].concat()).collect();
+        let settings: Vec<u8> = settings
+            .iter()
+            .flat_map(|(key, value)| [&key.to_be_bytes()[..], &value.to_be_bytes()].concat())
+            .collect();
         frame(&mut start, SETTINGS, 0, 0, &settings);
         frame(&mut start, WINDOW_UPDATE, 0, 0, &WINDOW.to_be_bytes());
         let mut out = stream.try_clone()?;
         out.write_all(&start)?;
-        Ok((Self { out: Mutex::new(out), answered: Mutex::new(0), changed: Condvar::new() }, stream))
+        Ok((
+            Self { out: Mutex::new(out), answered: Mutex::new(0), changed: Condvar::new() },
+            stream,
+        ))
     }
 
     fn write(&self, bytes: &[u8]) -> io::Result<()> {
@@ -113,11 +124,21 @@ impl Connection {
     /// Comes back when fewer than `most` of `sent` calls are open.
     fn wait(&self, sent: u64, most: u64) {
         let answered = self.answered.lock().expect("no thread panics");
-        drop(self.changed.wait_while(answered, |answered| sent.saturating_sub(*answered) >= most).expect("no thread panics"));
+        drop(
+            self.changed
+                .wait_while(answered, |answered| sent.saturating_sub(*answered) >= most)
+                .expect("no thread panics"),
+        );
     }
 
-    /// Reads answers until there were `count`; `done` is told which call of the connection was answered.
-    fn read(&self, mut stream: TcpStream, count: u64, mut done: impl FnMut(u64)) -> anyhow::Result<()> {
+    /// Reads answers until there were `count`; `done` is told which call of the connection was
+    /// answered.
+    fn read(
+        &self,
+        mut stream: TcpStream,
+        count: u64,
+        mut done: impl FnMut(u64),
+    ) -> anyhow::Result<()> {
         let mut buffer = Vec::with_capacity(1 << 20);
         let mut chunk = vec![0; 256 << 10];
         let (mut answered, mut unannounced) = (0, 0_u32);
@@ -127,7 +148,8 @@ impl Connection {
             ensure!(size > 0, "the server closed a connection");
             buffer.extend(&chunk[..size]);
             let mut rest = &buffer[..];
-            while let Some((&[a, b, c, kind, flags, e, f, g, h], after)) = rest.split_first_chunk() {
+            while let Some((&[a, b, c, kind, flags, e, f, g, h], after)) = rest.split_first_chunk()
+            {
                 let length = u32::from_be_bytes([0, a, b, c]) as usize;
                 let Some((payload, after)) = after.split_at_checked(length) else { break };
                 let id = u32::from_be_bytes([e, f, g, h]);
@@ -176,16 +198,26 @@ impl Connection {
 /// Processor time of this process, in seconds.
 fn processor_seconds() -> f64 {
     let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    // After the name, which may hold blanks, utime and stime are the 12th and 13th; a tick is 10 ms.
-    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-    let ticks = |place: usize| fields.get(place).and_then(|field| field.parse::<f64>().ok()).unwrap_or(f64::NAN);
+    // After the name, which may hold blanks, utime and stime are the 12th and 13th; a tick is 10
+    // ms.
+    let fields: Vec<&str> =
+        stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    let ticks = |place: usize| {
+        fields.get(place).and_then(|field| field.parse::<f64>().ok()).unwrap_or(f64::NAN)
+    };
     (ticks(11) + ticks(12)) / 100.0
 }
 
 fn percentiles(mut times: Vec<u64>) -> String {
     times.sort_unstable();
     let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize] / 1_000;
-    format!("{{\"p50_us\": {}, \"p90_us\": {}, \"p99_us\": {}, \"max_us\": {}}}", at(0.5), at(0.9), at(0.99), at(1.0))
+    format!(
+        "{{\"p50_us\": {}, \"p90_us\": {}, \"p99_us\": {}, \"max_us\": {}}}",
+        at(0.5),
+        at(0.9),
+        at(0.99),
+        at(1.0)
+    )
 }
 
 fn main() -> anyhow::Result<()> {
@@ -203,9 +235,16 @@ fn main() -> anyhow::Result<()> {
         let stream = (number / lanes * 2 + 1) as u32;
         buffer.clear();
         frame(buffer, HEADERS, END_HEADERS, stream, &headers);
-        let mut pieces = requests[number as usize % requests.len()].chunks(LARGEST_FRAME).peekable();
+        let mut pieces =
+            requests[number as usize % requests.len()].chunks(LARGEST_FRAME).peekable();
         while let Some(piece) = pieces.next() {
-            frame(buffer, DATA, if pieces.peek().is_none() { END_STREAM } else { 0 }, stream, piece);
+            frame(
+                buffer,
+                DATA,
+                if pieces.peek().is_none() { END_STREAM } else { 0 },
+                stream,
+                piece,
+            );
         }
     };
 
@@ -215,7 +254,8 @@ fn main() -> anyhow::Result<()> {
         open.push(connection);
         streams.push(stream);
     }
-    // By call, in nanoseconds from the start. Unpaced calls may be millions: their times are not kept.
+    // By call, in nanoseconds from the start. Unpaced calls may be millions: their times are not
+    // kept.
     let kept = if rate == 0 { 0 } else { calls as usize };
     let [sent, ended] = [(); 2].map(|()| (0..kept).map(|_| AtomicU64::new(0)).collect::<Vec<_>>());
     let due = |number: usize| (number as u64 * 1_000_000_000).checked_div(rate).unwrap_or(0);
@@ -262,9 +302,12 @@ fn main() -> anyhow::Result<()> {
             for number in 0..calls {
                 let due = Duration::from_nanos(due(number as usize));
                 call(number, &mut buffer);
-                // Linux wakes a sleeper some 60 us late, and what fell due meanwhile is sent at once. To wait awake instead takes a whole
-                // core of the two that the server is to have its share of.
-                if let Some(early) = due.checked_sub(started.elapsed()).filter(|early| !early.is_zero()) {
+                // Linux wakes a sleeper some 60 us late, and what fell due meanwhile is sent at
+                // once. To wait awake instead takes a whole core of the two that the server is to
+                // have its share of.
+                if let Some(early) =
+                    due.checked_sub(started.elapsed()).filter(|early| !early.is_zero())
+                {
                     thread::sleep(early);
                 }
                 sent[number as usize].store(now(), Ordering::Relaxed);
@@ -277,10 +320,17 @@ fn main() -> anyhow::Result<()> {
     let processor = (processor_seconds() - processor_before) / seconds;
     let mut times = String::new();
     if kept > 0 {
-        let [sent, ended] = [sent, ended].map(|times| times.into_iter().map(AtomicU64::into_inner).collect::<Vec<u64>>());
-        let from_due = ended.iter().enumerate().map(|(number, end)| end.saturating_sub(due(number))).collect();
-        let from_sent = ended.iter().zip(&sent).map(|(end, sent)| end.saturating_sub(*sent)).collect();
-        let late = sent.iter().enumerate().map(|(number, sent)| sent.saturating_sub(due(number))).collect();
+        let [sent, ended] = [sent, ended]
+            .map(|times| times.into_iter().map(AtomicU64::into_inner).collect::<Vec<u64>>());
+        let from_due =
+            ended.iter().enumerate().map(|(number, end)| end.saturating_sub(due(number))).collect();
+        let from_sent =
+            ended.iter().zip(&sent).map(|(end, sent)| end.saturating_sub(*sent)).collect();
+        let late = sent
+            .iter()
+            .enumerate()
+            .map(|(number, sent)| sent.saturating_sub(due(number)))
+            .collect();
         times = format!(
             ", \"from_due\": {}, \"from_sent\": {}, \"sent_late\": {}",
             percentiles(from_due),

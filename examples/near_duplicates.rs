@@ -185,7 +185,10 @@ fn read(inputs: Vec<Input>) -> anyhow::Result<Vec<Article>> {
         || (),
         |(), _, document| {
             let source = document.extra()?.source.into_owned();
-            let sum = document.id.bytes().fold(7_u64, |sum, byte| (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+            let sum = document
+                .id
+                .bytes()
+                .fold(7_u64, |sum, byte| (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
             let article = Article {
                 title: document.title.to_string(),
                 words: document.body.split_whitespace().map(str::to_owned).collect(),
@@ -214,8 +217,9 @@ fn long<'a>(articles: &[&'a Article], length: usize, draw: &mut Draw) -> Option<
 
 fn edited(text: &str, percent: usize, articles: &[&Article], draw: &mut Draw) -> String {
     let other = any(articles, draw);
-    let words =
-        text.split(' ').map(|word| if draw.below(100) < percent { &other.words[draw.below(other.words.len())] } else { word });
+    let words = text.split(' ').map(|word| {
+        if draw.below(100) < percent { &other.words[draw.below(other.words.len())] } else { word }
+    });
     words.collect::<Vec<&str>>().join(" ")
 }
 
@@ -228,19 +232,31 @@ const KINDS: [(&str, Option<bool>, Make); 27] = [
     }),
     ("the same body, both headlines of others", Some(true), |articles, _, length, draw| {
         let body = long(articles, length, draw)?.start(length);
-        Some(((any(articles, draw).title.clone(), body.clone()), (any(articles, draw).title.clone(), body)))
+        Some((
+            (any(articles, draw).title.clone(), body.clone()),
+            (any(articles, draw).title.clone(), body),
+        ))
     }),
     ("the same body, one without a headline", Some(true), |articles, _, length, draw| {
         let article = long(articles, length, draw)?;
-        Some(((article.title.clone(), article.start(length)), (String::new(), article.start(length))))
+        Some((
+            (article.title.clone(), article.start(length)),
+            (String::new(), article.start(length)),
+        ))
     }),
     ("cut to half, another headline", Some(true), |articles, _, length, draw| {
         let article = long(articles, 2 * length, draw)?;
-        Some(((article.title.clone(), article.start(2 * length)), (any(articles, draw).title.clone(), article.start(length))))
+        Some((
+            (article.title.clone(), article.start(2 * length)),
+            (any(articles, draw).title.clone(), article.start(length)),
+        ))
     }),
     ("cut to a fifth, another headline", Some(true), |articles, _, length, draw| {
         let article = long(articles, 5 * length, draw)?;
-        Some(((article.title.clone(), article.start(5 * length)), (any(articles, draw).title.clone(), article.start(length))))
+        Some((
+            (article.title.clone(), article.start(5 * length)),
+            (any(articles, draw).title.clone(), article.start(length)),
+        ))
     }),
     ("5 % of the words others, another headline", Some(true), |articles, _, length, draw| {
         let article = long(articles, length, draw)?;
@@ -254,56 +270,117 @@ const KINDS: [(&str, Option<bool>, Make); 27] = [
         let other = edited(&body, 10, articles, draw);
         Some(((article.title.clone(), body), (article.title.clone(), other)))
     }),
-    ("the same body, a banner behind one, another headline", Some(true), |articles, added, length, draw| {
-        let article = long(articles, length, draw)?;
-        let other = format!("{} {}", article.start(length), added[0]);
-        Some(((article.title.clone(), article.start(length)), (any(articles, draw).title.clone(), other)))
-    }),
-    ("both headlines of others, a dateline before one", Some(true), |articles, added, length, draw| {
-        around(articles, length, draw, [&format!("{} ", added[3]), ""], ["", ""])
-    }),
-    ("both headlines of others, a byline before one", Some(true), |articles, added, length, draw| {
-        around(articles, length, draw, [&format!("{} ", added[4]), ""], ["", ""])
-    }),
-    ("both headlines of others, a credit behind one", Some(true), |articles, added, length, draw| {
-        around(articles, length, draw, ["", ""], [&format!(" {}", added[5]), ""])
-    }),
-    ("both headlines of others, a copyright behind one", Some(true), |articles, added, length, draw| {
-        around(articles, length, draw, ["", ""], [&format!(" {}", added[6]), ""])
-    }),
-    ("both headlines of others, a dateline and a credit around one", Some(true), |articles, added, length, draw| {
-        around(articles, length, draw, [&format!("{} ", added[3]), ""], [&format!(" {}", added[5]), ""])
-    }),
+    (
+        "the same body, a banner behind one, another headline",
+        Some(true),
+        |articles, added, length, draw| {
+            let article = long(articles, length, draw)?;
+            let other = format!("{} {}", article.start(length), added[0]);
+            Some((
+                (article.title.clone(), article.start(length)),
+                (any(articles, draw).title.clone(), other),
+            ))
+        },
+    ),
+    (
+        "both headlines of others, a dateline before one",
+        Some(true),
+        |articles, added, length, draw| {
+            around(articles, length, draw, [&format!("{} ", added[3]), ""], ["", ""])
+        },
+    ),
+    (
+        "both headlines of others, a byline before one",
+        Some(true),
+        |articles, added, length, draw| {
+            around(articles, length, draw, [&format!("{} ", added[4]), ""], ["", ""])
+        },
+    ),
+    (
+        "both headlines of others, a credit behind one",
+        Some(true),
+        |articles, added, length, draw| {
+            around(articles, length, draw, ["", ""], [&format!(" {}", added[5]), ""])
+        },
+    ),
+    (
+        "both headlines of others, a copyright behind one",
+        Some(true),
+        |articles, added, length, draw| {
+            around(articles, length, draw, ["", ""], [&format!(" {}", added[6]), ""])
+        },
+    ),
+    (
+        "both headlines of others, a dateline and a credit around one",
+        Some(true),
+        |articles, added, length, draw| {
+            around(
+                articles,
+                length,
+                draw,
+                [&format!("{} ", added[3]), ""],
+                [&format!(" {}", added[5]), ""],
+            )
+        },
+    ),
     (
         "both headlines of others, a dateline before one, a copyright behind the other",
         Some(true),
         |articles, added, length, draw| {
-            around(articles, length, draw, [&format!("{} ", added[3]), ""], ["", &format!(" {}", added[6])])
+            around(
+                articles,
+                length,
+                draw,
+                [&format!("{} ", added[3]), ""],
+                ["", &format!(" {}", added[6])],
+            )
         },
     ),
     (
         "both headlines of others, a dateline before one, a byline before the other",
         Some(true),
         |articles, added, length, draw| {
-            around(articles, length, draw, [&format!("{} ", added[3]), &format!("{} ", added[4])], ["", ""])
+            around(
+                articles,
+                length,
+                draw,
+                [&format!("{} ", added[3]), &format!("{} ", added[4])],
+                ["", ""],
+            )
         },
     ),
     (
         "both headlines of others, a credit behind one, a copyright behind the other",
         Some(true),
         |articles, added, length, draw| {
-            around(articles, length, draw, ["", ""], [&format!(" {}", added[5]), &format!(" {}", added[6])])
+            around(
+                articles,
+                length,
+                draw,
+                ["", ""],
+                [&format!(" {}", added[5]), &format!(" {}", added[6])],
+            )
         },
     ),
     ("stories of one office", Some(false), |articles, _, length, draw| {
         let article = long(articles, length, draw)?;
-        let other = (0..2_000).find_map(|_| long(articles, length, draw).filter(|other| other.source == article.source))?;
+        let other = (0..2_000).find_map(|_| {
+            long(articles, length, draw).filter(|other| other.source == article.source)
+        })?;
         let is_other = !std::ptr::eq(article, other);
-        is_other.then(|| ((article.title.clone(), article.start(length)), (other.title.clone(), other.start(length))))
+        is_other.then(|| {
+            (
+                (article.title.clone(), article.start(length)),
+                (other.title.clone(), other.start(length)),
+            )
+        })
     }),
     ("any stories, the same headline", Some(false), |articles, _, length, draw| {
         let (article, other) = (long(articles, length, draw)?, long(articles, length, draw)?);
-        Some(((article.title.clone(), article.start(length)), (article.title.clone(), other.start(length))))
+        Some((
+            (article.title.clone(), article.start(length)),
+            (article.title.clone(), other.start(length)),
+        ))
     }),
     ("stories with a banner before", Some(false), |articles, added, length, draw| {
         with(articles, length, draw, |body| format!("{} {body}", added[0]))
@@ -317,30 +394,62 @@ const KINDS: [(&str, Option<bool>, Make); 27] = [
     ("stories with a notice before", Some(false), |articles, added, length, draw| {
         with(articles, length, draw, |body| format!("{} {body}", added[2]))
     }),
-    ("stubs of 12 to 40 words, so many words of a notice behind", Some(false), |articles, added, length, draw| {
-        stubs(articles, draw, |own| format!("{own} {}", words(added[2], length)))
+    (
+        "stubs of 12 to 40 words, so many words of a notice behind",
+        Some(false),
+        |articles, added, length, draw| {
+            stubs(articles, draw, |own| format!("{own} {}", words(added[2], length)))
+        },
+    ),
+    (
+        "stubs of 12 to 40 words, so many words of a notice before",
+        Some(false),
+        |articles, added, length, draw| {
+            stubs(articles, draw, |own| format!("{} {own}", words(added[2], length)))
+        },
+    ),
+    (
+        "a stub of 12 to 40 words with a notice, the notice alone",
+        Some(false),
+        |articles, added, length, draw| {
+            let notice = words(added[2], length);
+            let ((title, body), other) = stubs(articles, draw, |own| format!("{own} {notice}"))?;
+            Some(((title, body), (other.0, notice)))
+        },
+    ),
+    ("a paywall's text alone", None, |articles, added, length, draw| {
+        with(articles, length, draw, |_| added[1].to_owned())
     }),
-    ("stubs of 12 to 40 words, so many words of a notice before", Some(false), |articles, added, length, draw| {
-        stubs(articles, draw, |own| format!("{} {own}", words(added[2], length)))
+    ("a notice's text alone", None, |articles, added, length, draw| {
+        with(articles, length, draw, |_| added[2].to_owned())
     }),
-    ("a stub of 12 to 40 words with a notice, the notice alone", Some(false), |articles, added, length, draw| {
-        let notice = words(added[2], length);
-        let ((title, body), other) = stubs(articles, draw, |own| format!("{own} {notice}"))?;
-        Some(((title, body), (other.0, notice)))
-    }),
-    ("a paywall's text alone", None, |articles, added, length, draw| with(articles, length, draw, |_| added[1].to_owned())),
-    ("a notice's text alone", None, |articles, added, length, draw| with(articles, length, draw, |_| added[2].to_owned())),
 ];
 
-fn with(articles: &[&Article], length: usize, draw: &mut Draw, change: impl Fn(&str) -> String) -> Option<Pair> {
+fn with(
+    articles: &[&Article],
+    length: usize,
+    draw: &mut Draw,
+    change: impl Fn(&str) -> String,
+) -> Option<Pair> {
     let (article, other) = (long(articles, length, draw)?, long(articles, length, draw)?);
-    Some(((article.title.clone(), change(&article.start(length))), (other.title.clone(), change(&other.start(length)))))
+    Some((
+        (article.title.clone(), change(&article.start(length))),
+        (other.title.clone(), change(&other.start(length))),
+    ))
 }
 
 /// One body under the headlines of others, with what each copy has before and behind it.
-fn around(articles: &[&Article], length: usize, draw: &mut Draw, before: [&str; 2], behind: [&str; 2]) -> Option<Pair> {
+fn around(
+    articles: &[&Article],
+    length: usize,
+    draw: &mut Draw,
+    before: [&str; 2],
+    behind: [&str; 2],
+) -> Option<Pair> {
     let body = long(articles, length, draw)?.start(length);
-    let mut copy = |one: usize| (any(articles, draw).title.clone(), format!("{}{body}{}", before[one], behind[one]));
+    let mut copy = |one: usize| {
+        (any(articles, draw).title.clone(), format!("{}{body}{}", before[one], behind[one]))
+    };
     Some((copy(0), copy(1)))
 }
 
@@ -358,18 +467,26 @@ fn words(text: &str, most: usize) -> String {
 }
 
 fn main() -> anyhow::Result<()> {
-    let articles = read(std::env::args_os().skip(1).map(|path| Input::from_argument(path.into())).collect())?;
+    let articles =
+        read(std::env::args_os().skip(1).map(|path| Input::from_argument(path.into())).collect())?;
     for is_held_out in [false, true] {
-        let part: Vec<&Article> = articles.iter().filter(|article| article.is_held_out == is_held_out).collect();
-        let what = if is_held_out { "that were held out" } else { "that the figures were chosen by" };
-        println!("\n{} articles {what}: % of the pairs that are folded (by whole texts at 0.85)\n", part.len());
+        let part: Vec<&Article> =
+            articles.iter().filter(|article| article.is_held_out == is_held_out).collect();
+        let what =
+            if is_held_out { "that were held out" } else { "that the figures were chosen by" };
+        println!(
+            "\n{} articles {what}: % of the pairs that are folded (by whole texts at 0.85)\n",
+            part.len()
+        );
         println!("| words | {} |", LENGTHS.map(|length| length.to_string()).join(" | "));
         println!("|{}", "---|".repeat(1 + LENGTHS.len()));
-        let (mut right, mut wrong, mut missed) = ([0; LENGTHS.len()], [0; LENGTHS.len()], [0; LENGTHS.len()]);
+        let (mut right, mut wrong, mut missed) =
+            ([0; LENGTHS.len()], [0; LENGTHS.len()], [0; LENGTHS.len()]);
         for (name, is_copy, make) in KINDS {
             let mut row = String::new();
             for (place, length) in LENGTHS.into_iter().enumerate() {
-                let Folded { pairs, by_rule, by_whole_texts } = measure(&part, is_held_out, make, length);
+                let Folded { pairs, by_rule, by_whole_texts } =
+                    measure(&part, is_held_out, make, length);
                 let percent = |count: usize| 100.0 * count as f64 / pairs.max(1) as f64;
                 row += &format!(" {:.1} ({:.1}) |", percent(by_rule), percent(by_whole_texts));
                 match is_copy {
@@ -389,7 +506,10 @@ fn main() -> anyhow::Result<()> {
             println!("| {kind}{name} |{row}");
         }
         let share = |of: [usize; LENGTHS.len()], rest: [usize; LENGTHS.len()]| {
-            let shares = of.iter().zip(rest).map(|(of, rest)| format!("{:.3}", *of as f64 / (of + rest).max(1) as f64));
+            let shares = of
+                .iter()
+                .zip(rest)
+                .map(|(of, rest)| format!("{:.3}", *of as f64 / (of + rest).max(1) as f64));
             shares.collect::<Vec<_>>().join(" | ")
         };
         println!("| precision | {} |\n| recall | {} |", share(right, wrong), share(right, missed));
@@ -414,11 +534,17 @@ fn measure(articles: &[&Article], is_held_out: bool, make: Make, length: usize) 
             break;
         }
         let added = ADDED.map(|(_, texts)| texts[3 * usize::from(is_held_out) + draw.below(3)]);
-        let Some(((title, body), (other_title, other_body))) = make(articles, &added, length, &mut draw) else { continue };
+        let Some(((title, body), (other_title, other_body))) =
+            make(articles, &added, length, &mut draw)
+        else {
+            continue;
+        };
         let text = ArticleText { title: &title, body: &body };
         let other = ArticleText { title: &other_title, body: &other_body };
-        let is_similar = analyzer.vector(text).similarity(&analyzer.vector(other)) >= NEAR_DUPLICATE_SIMILARITY;
-        let is_folded = Wording::of(text).is_near_duplicate(&Wording::of(other)).unwrap_or(is_similar);
+        let is_similar =
+            analyzer.vector(text).similarity(&analyzer.vector(other)) >= NEAR_DUPLICATE_SIMILARITY;
+        let is_folded =
+            Wording::of(text).is_near_duplicate(&Wording::of(other)).unwrap_or(is_similar);
         folded.pairs += 1;
         folded.by_rule += usize::from(is_folded);
         folded.by_whole_texts += usize::from(is_similar);

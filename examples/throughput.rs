@@ -1,9 +1,11 @@
-//! Classifies articles on one core, without a server, and says how many megabytes a second: see `benches/throughput.sh`.
+//! Classifies articles on one core, without a server, and says how many megabytes a second: see
+//! `benches/throughput.sh`.
 //!
 //!     cargo run --release --example throughput -- [--limit ARTICLES] FILE...
 //!
-//! Prints one JSON object. The steps are measured one on top of the other: to find and hash the words, to count the terms that the
-//! model knows, to score. Rounds go over all articles, and the best round counts.
+//! Prints one JSON object. The steps are measured one on top of the other: to find and hash the
+//! words, to count the terms that the model knows, to score. Rounds go over all articles, and the
+//! best round counts.
 
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
@@ -22,14 +24,23 @@ fn main() -> anyhow::Result<()> {
     let mut limit = usize::MAX;
     if arguments.next_if(|argument| argument == "--limit").is_some() {
         let count = arguments.next().context("--limit needs a number")?;
-        limit = count.to_str().and_then(|count| count.parse().ok()).context("--limit needs a number")?;
+        limit = count
+            .to_str()
+            .and_then(|count| count.parse().ok())
+            .context("--limit needs a number")?;
     }
     let inputs: Vec<Input> = arguments.map(PathBuf::from).map(Input::from_argument).collect();
     let options = Options { on_error: OnError::Fail, threads: 1, ..Options::default() };
-    let (states, _) = for_each_document(&inputs, &options, &Progress::default(), Vec::new, |articles, _, document| {
-        articles.push((document.title.to_string(), document.body.to_string()));
-        Ok(())
-    })?;
+    let (states, _) = for_each_document(
+        &inputs,
+        &options,
+        &Progress::default(),
+        Vec::new,
+        |articles, _, document| {
+            articles.push((document.title.to_string(), document.body.to_string()));
+            Ok(())
+        },
+    )?;
     let mut articles: Vec<(String, String)> = states.into_iter().flatten().collect();
     articles.truncate(limit);
     let model = artifact::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("models/news/2"))?.model;

@@ -33,8 +33,8 @@ pub enum ArticleField {
     Body,
 }
 
-/// A stretch of an article's text, in Unicode code points from the start of its field; `end` is the first one that is no part
-/// of it.
+/// A stretch of an article's text, in Unicode code points from the start of its field; `end` is the
+/// first one that is no part of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TextSpan {
     /// Where it stands.
@@ -45,8 +45,8 @@ pub struct TextSpan {
     pub end: u32,
 }
 
-/// A topic's name: one level or several with slashes between ("sport/football"). No level is empty or has white space at an end;
-/// no control characters; at most [`TopicName::MAX_BYTES`] long.
+/// A topic's name: one level or several with slashes between ("sport/football"). No level is empty
+/// or has white space at an end; no control characters; at most [`TopicName::MAX_BYTES`] long.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TopicName(String);
 
@@ -153,8 +153,9 @@ impl fmt::Display for TopicName {
     }
 }
 
-/// Whether a text is formed like a BCP-47 language tag: a language of 2 to 8 letters, then parts of 1 to 8 letters and digits,
-/// with hyphens between, [`Limits::LANGUAGE_CODE_BYTES`] at most. Whether such a language exists is not asked.
+/// Whether a text is formed like a BCP-47 language tag: a language of 2 to 8 letters, then parts of
+/// 1 to 8 letters and digits, with hyphens between, [`Limits::LANGUAGE_CODE_BYTES`] at most.
+/// Whether such a language exists is not asked.
 pub fn is_language_code(text: &str) -> bool {
     if text.len() > Limits::LANGUAGE_CODE_BYTES {
         return false;
@@ -163,10 +164,13 @@ pub fn is_language_code(text: &str) -> bool {
     let language = parts.next().unwrap_or("");
     (2..=8).contains(&language.len())
         && language.bytes().all(|byte| byte.is_ascii_alphabetic())
-        && parts.all(|part| (1..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+        && parts.all(|part| {
+            (1..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        })
 }
 
-/// The limits that hold for requests, as published by `GetServerInfo`. Sizes are those of decompressed messages.
+/// The limits that hold for requests, as published by `GetServerInfo`. Sizes are those of
+/// decompressed messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// The largest article, title and body together, in bytes.
@@ -233,8 +237,8 @@ impl Default for Timeouts {
 
 /// Bounds that are the same for every server, and ceilings of those that are not.
 impl Limits {
-    /// The longest language code, in bytes: what every tag that is registered fits in, and a variant or two (RFC 5646, section
-    /// 4.4.1).
+    /// The longest language code, in bytes: what every tag that is registered fits in, and a
+    /// variant or two (RFC 5646, section 4.4.1).
     pub const LANGUAGE_CODE_BYTES: usize = 35;
     /// The longest etag in a request, in bytes; those that the archive gives are shorter.
     pub const ETAG_BYTES: usize = 64;
@@ -250,14 +254,16 @@ impl Limits {
     pub const LABEL_VALUE_BYTES: usize = 200;
     /// The most topics, the most sources and the most language codes of a filter.
     pub const FILTER_VALUES: usize = 100;
-    /// The most topics that an article to be stored may come with. They are not read: it is so that an article can be put as it
-    /// was got.
+    /// The most topics that an article to be stored may come with. They are not read: it is so that
+    /// an article can be put as it was got.
     pub const ARTICLE_TOPICS: usize = 256;
-    /// The most parts of a message: elements of lists, entries of maps, nested messages, and fields that are not known. A batch of
-    /// the most articles, each with the most labels and fifty topics, has fewer.
+    /// The most parts of a message: elements of lists, entries of maps, nested messages, and fields
+    /// that are not known. A batch of the most articles, each with the most labels and fifty
+    /// topics, has fewer.
     pub const MESSAGE_PARTS: usize = 100_000;
-    /// A page of articles ends with the one that takes its text to so many bytes: with one of the longest at its end, and their
-    /// labels, a page of the default size still is what clients take by default, 4 MiB.
+    /// A page of articles ends with the one that takes its text to so many bytes: with one of the
+    /// longest at its end, and their labels, a page of the default size still is what clients take
+    /// by default, 4 MiB.
     pub const PAGE_BYTES: usize = 1 << 20;
     /// The most that [`Limits::answer_bytes`] may be: what clients take by default, 4 MiB, less 4
     /// KiB for those that count what stands around a message.
@@ -319,12 +325,17 @@ mod tests {
         assert_eq!(TopicName::new(" sport"), Err(TopicNameError::NotPrintable));
         assert_eq!(TopicName::new("a\nb"), Err(TopicNameError::NotPrintable));
         assert_eq!(TopicName::new(&"x".repeat(201)), Err(TopicNameError::TooLong));
-        assert_eq!(TopicName::new("sport/football").map(|name| name.to_string()), Ok("sport/football".to_owned()));
+        assert_eq!(
+            TopicName::new("sport/football").map(|name| name.to_string()),
+            Ok("sport/football".to_owned())
+        );
     }
 
     #[test]
     fn every_level_of_a_topic_needs_a_name() {
-        for name in ["/", "/sport", "sport/", "sport//football", "sport /football", "sport/ football"] {
+        for name in
+            ["/", "/sport", "sport/", "sport//football", "sport /football", "sport/ football"]
+        {
             assert_eq!(TopicName::new(name), Err(TopicNameError::BlankLevel), "{name:?}");
         }
         assert_eq!(TopicName::new("sport/winter sport/ski").map(|name| name.depth()), Ok(3));
@@ -333,7 +344,9 @@ mod tests {
     #[test]
     fn language_codes_are_checked_for_their_form() {
         let longest = format!("en{}", "-abcdefgh".repeat(4))[..35].to_owned();
-        for tag in ["en", "pt-BR", "zh-Hant-TW", "de-1996", "x-private".trim_start_matches("x-"), &longest] {
+        for tag in
+            ["en", "pt-BR", "zh-Hant-TW", "de-1996", "x-private".trim_start_matches("x-"), &longest]
+        {
             assert!(is_language_code(tag), "{tag}");
         }
         let too_long = format!("en{}", "-a".repeat(17));

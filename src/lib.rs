@@ -1,7 +1,9 @@
-//! Slugline says what a news article is about: a naive Bayes topic model over bags of words, served over gRPC.
+//! Slugline says what a news article is about: a naive Bayes topic model over bags of words, served
+//! over gRPC.
 //!
-//! The floors, from the bottom: [`article`]; [`text`] and [`corpus`]; [`model`] and [`index`]; [`service`]; [`grpc`]; [`cli`].
-//! Each imports only what lies below it. `ARCHITECTURE.md` says what lives where and why.
+//! The floors, from the bottom: [`article`]; [`text`] and [`corpus`]; [`model`] and [`index`];
+//! [`service`]; [`grpc`]; [`cli`]. Each imports only what lies below it. `ARCHITECTURE.md` says
+//! what lives where and why.
 
 pub mod article;
 pub mod cli;

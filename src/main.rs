@@ -2,7 +2,8 @@
 
 use std::process::ExitCode;
 
-/// What a burst of calls took goes back to the system soon after it; how soon, `.cargo/config.toml` says.
+/// What a burst of calls took goes back to the system soon after it; how soon, `.cargo/config.toml`
+/// says.
 #[cfg(feature = "jemalloc")]
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;

@@ -54,7 +54,11 @@ pub(super) fn run(command: Command) -> anyhow::Result<()> {
 }
 
 fn check_is_there(directory: &Path) -> anyhow::Result<()> {
-    if directory.is_dir() { Ok(()) } else { bail!("there is no archive in {}", directory.display()) }
+    if directory.is_dir() {
+        Ok(())
+    } else {
+        bail!("there is no archive in {}", directory.display())
+    }
 }
 
 fn verify(directory: &Path) -> anyhow::Result<()> {
@@ -79,13 +83,19 @@ fn repair(directory: &Path, to: &Path) -> anyhow::Result<()> {
     let report = EmbeddedArchive::repair(directory, to)?;
     print(|out| {
         problems(&report.lost).iter().try_for_each(|problem| writeln!(out, "{problem}"))?;
-        writeln!(out, "{} articles recovered into {}", thousands(report.recovered_articles), to.display())
+        writeln!(
+            out,
+            "{} articles recovered into {}",
+            thousands(report.recovered_articles),
+            to.display()
+        )
     })
 }
 
 /// What is wrong with an archive, a line each.
 fn problems(report: &ArchiveReport) -> Vec<String> {
-    let unreadable = report.unreadable_articles.iter().map(|id| format!("unreadable: {}", printable(id)));
+    let unreadable =
+        report.unreadable_articles.iter().map(|id| format!("unreadable: {}", printable(id)));
     let damage = report.damage.iter().map(|damage| format!("damaged: {}", printable(damage)));
     let remarks = report.remarks.iter().map(|remark| format!("note: {}", printable(remark)));
     unreadable.chain(damage).chain(remarks).collect()
@@ -95,5 +105,8 @@ fn end(directory: &Path, report: &ArchiveReport) -> anyhow::Result<()> {
     if report.is_sound() {
         return Ok(());
     }
-    bail!("the archive {} is damaged: 'slugline archive repair' makes a new one of what can be read", directory.display())
+    bail!(
+        "the archive {} is damaged: 'slugline archive repair' makes a new one of what can be read",
+        directory.display()
+    )
 }

@@ -19,7 +19,9 @@ impl ArticleFile {
     /// # Errors
     /// If the file cannot be read, or holds no article or several.
     pub(super) fn read(file: &Path, reading: &ReadingArguments) -> anyhow::Result<Self> {
-        let text = |document: &Document<'_>| Ok(Self { title: document.title.to_string(), body: document.body.to_string() });
+        let text = |document: &Document<'_>| {
+            Ok(Self { title: document.title.to_string(), body: document.body.to_string() })
+        };
         read_one(file, reading, text)
     }
 

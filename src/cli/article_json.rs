@@ -12,7 +12,8 @@ use crate::corpus::{Document, Extra, WrittenTime, quoted};
 use crate::grpc::pb;
 use crate::index::ArchivedArticle;
 
-/// A line that is written. The topics are names alone, so that it can be read as a labelled document, too.
+/// A line that is written. The topics are names alone, so that it can be read as a labelled
+/// document, too.
 #[derive(Debug, Serialize)]
 pub(super) struct Line {
     id: String,
@@ -40,7 +41,8 @@ impl From<pb::ArchivedArticle> for Line {
             pb::Decision::UnknownText => "unknown text",
             pb::Decision::Unspecified => "unspecified",
         };
-        let (topics, topic_probabilities) = article.topics.into_iter().map(|topic| (topic.name, topic.probability)).unzip();
+        let (topics, topic_probabilities) =
+            article.topics.into_iter().map(|topic| (topic.name, topic.probability)).unzip();
         Self {
             id: article.id,
             title: article.title,
@@ -71,7 +73,10 @@ const OTHER_LABELS: &str = "\"labels\" is neither an object nor KEY=VALUE, and i
 ///
 /// # Errors
 /// What is wrong with it, in words: it has no id, or a field of the wrong kind.
-pub(super) fn to_import(document: &Document<'_>, warn: impl FnMut(&'static str, &str)) -> Result<pb::ArchivedArticle, String> {
+pub(super) fn to_import(
+    document: &Document<'_>,
+    warn: impl FnMut(&'static str, &str),
+) -> Result<pb::ArchivedArticle, String> {
     if document.id.is_empty() {
         return Err(document.no_id());
     }
@@ -83,8 +88,12 @@ pub(super) fn to_import(document: &Document<'_>, warn: impl FnMut(&'static str, 
 ///
 /// # Errors
 /// What is wrong with it, in words: a field is of the wrong kind.
-pub(super) fn to_put(document: &Document<'_>, mut warn: impl FnMut(&'static str, &str)) -> Result<pb::ArchivedArticle, String> {
-    let Extra { language_code, publish_times, source, labels, has_other_labels, passed_over } = document.extra()?;
+pub(super) fn to_put(
+    document: &Document<'_>,
+    mut warn: impl FnMut(&'static str, &str),
+) -> Result<pb::ArchivedArticle, String> {
+    let Extra { language_code, publish_times, source, labels, has_other_labels, passed_over } =
+        document.extra()?;
     if has_other_labels {
         warn("labels", OTHER_LABELS);
     }
@@ -98,7 +107,9 @@ pub(super) fn to_put(document: &Document<'_>, mut warn: impl FnMut(&'static str,
                 time = Some(read);
                 break;
             }
-            Err(reason) if is_guessed => warn("time", &format!("{}: {reason}: it is not stored", quoted(&name))),
+            Err(reason) if is_guessed => {
+                warn("time", &format!("{}: {reason}: it is not stored", quoted(&name)))
+            }
             Err(reason) => return Err(reason),
         }
     }
@@ -125,11 +136,17 @@ pub(super) fn publish_time(text: &str) -> Result<prost_types::Timestamp, String>
             .ok()
             .map(|time| prost_types::Timestamp { seconds: time.unix_timestamp(), nanos: 0 })
     };
-    let wrong = || format!("{} is no time such as 2014-05-30T01:34:32Z, and no date such as 2014-05-30", quoted(text));
+    let wrong = || {
+        format!(
+            "{} is no time such as 2014-05-30T01:34:32Z, and no date such as 2014-05-30",
+            quoted(text)
+        )
+    };
     text.parse().ok().or_else(of_mail).ok_or_else(wrong)
 }
 
-/// A time that others are compared with, as [`publish_time`] reads it. What is finer than a nanosecond moves it to the next one.
+/// A time that others are compared with, as [`publish_time`] reads it. What is finer than a
+/// nanosecond moves it to the next one.
 ///
 /// # Errors
 /// As [`publish_time`].
@@ -161,7 +178,13 @@ mod tests {
             // `date -u -d "2023-01-02 10:00:00" +%s`
             assert_eq!(seconds(text), Some(1_672_653_600), "{text}");
         }
-        for text in ["1672653600", "Monday", "Mon, 32 Jan 2023 10:00:00 GMT", "Mon, 02 Jan 2023 10:00:00 GMT, or so", ""] {
+        for text in [
+            "1672653600",
+            "Monday",
+            "Mon, 32 Jan 2023 10:00:00 GMT",
+            "Mon, 02 Jan 2023 10:00:00 GMT, or so",
+            "",
+        ] {
             assert_eq!(seconds(text), None, "{text}");
         }
     }

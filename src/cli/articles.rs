@@ -141,7 +141,8 @@ pub(super) fn run(command: Command) -> anyhow::Result<()> {
 
 fn put(arguments: PutArguments) -> anyhow::Result<()> {
     let warn = |_: &'static str, warning: &str| eprintln!("warning: {}", printable(warning));
-    let mut article = read_one(&arguments.file, &arguments.reading, |document| to_put(document, warn))?;
+    let mut article =
+        read_one(&arguments.file, &arguments.reading, |document| to_put(document, warn))?;
     article.id.clone_from(&arguments.id);
     article.title = article.title.trim().to_owned();
     article.body = article.body.trim().to_owned();
@@ -153,7 +154,8 @@ fn put(arguments: PutArguments) -> anyhow::Result<()> {
     }
     article.publish_time = arguments.time.or(article.publish_time);
     article.labels.extend(arguments.label);
-    let request = pb::PutArticleRequest { article: Some(article), create_only: arguments.create_only };
+    let request =
+        pb::PutArticleRequest { article: Some(article), create_only: arguments.create_only };
     let remote = Remote::connect(&arguments.server.server)?;
     let mut client = ArticleServiceClient::new(remote.channel());
     let stored = remote.ask(async || client.put_article(request.clone()).await)?;
@@ -174,20 +176,24 @@ fn put(arguments: PutArguments) -> anyhow::Result<()> {
 fn get(server: &Server, id: String) -> anyhow::Result<()> {
     let remote = Remote::connect(&server.server)?;
     let mut client = ArticleServiceClient::new(remote.channel());
-    let found =
-        remote.ask(async || client.get_article(pb::GetArticleRequest { id: id.clone(), ..Default::default() }).await)?;
+    let found = remote.ask(async || {
+        client.get_article(pb::GetArticleRequest { id: id.clone(), ..Default::default() }).await
+    })?;
     let article = found.article.context("the server sent no article")?;
     print_json(&Line::from(article))
 }
 
 fn list(server: &Server, filter: FilterArguments, limit: usize, json: bool) -> anyhow::Result<()> {
     let remote = Remote::connect(&server.server)?;
-    let mut client = ArticleServiceClient::new(remote.channel()).max_decoding_message_size(MAX_ANSWER_BYTES);
+    let mut client =
+        ArticleServiceClient::new(remote.channel()).max_decoding_message_size(MAX_ANSWER_BYTES);
     let mut rest = if limit == 0 { usize::MAX } else { limit };
-    let filter = Some(pb::ArticleFilter::from(filter)).filter(|filter| *filter != pb::ArticleFilter::default());
+    let filter = Some(pb::ArticleFilter::from(filter))
+        .filter(|filter| *filter != pb::ArticleFilter::default());
     // A body's first line stands for a headline that is not there.
     let view = pb::ArticleView::Full.into();
-    let mut request = pb::ListArticlesRequest { filter, view, ..pb::ListArticlesRequest::default() };
+    let mut request =
+        pb::ListArticlesRequest { filter, view, ..pb::ListArticlesRequest::default() };
     let (mut is_damaged, mut is_found) = (false, false);
     loop {
         request.page_size = i32::try_from(rest).unwrap_or(i32::MAX);
@@ -198,7 +204,9 @@ fn list(server: &Server, filter: FilterArguments, limit: usize, json: bool) -> a
             if json {
                 print_json(&Line::from(article))?;
             } else {
-                print(|out| writeln!(out, "{}  {}", printable(&article.id), printable(headline(&article))))?;
+                print(|out| {
+                    writeln!(out, "{}  {}", printable(&article.id), printable(headline(&article)))
+                })?;
             }
         }
         page.unreadable_ids.iter().for_each(|id| eprintln!("unreadable: {}", printable(id)));
@@ -228,7 +236,8 @@ fn delete(server: &Server, ids: Vec<String>, allow_missing: bool) -> anyhow::Res
     let mut client = ArticleServiceClient::new(remote.channel());
     let mut failed = 0;
     for id in ids {
-        let request = pb::DeleteArticleRequest { id: id.clone(), allow_missing, etag: String::new() };
+        let request =
+            pb::DeleteArticleRequest { id: id.clone(), allow_missing, etag: String::new() };
         if let Err(error) = remote.ask(async || client.delete_article(request.clone()).await) {
             eprintln!("{}: {error:#}", printable(&id));
             failed += 1;

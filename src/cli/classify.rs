@@ -15,7 +15,9 @@ use crate::article::{ArticleText, Limits};
 use crate::corpus::{self, Document, Input, Progress, for_each_document};
 use crate::grpc::pb;
 use crate::grpc::server::client::ClassificationServiceClient;
-use crate::service::{ClassifyQuery, ModelEntry, ModelSet, ModelSource, ModelState, RequestedOptions, classify};
+use crate::service::{
+    ClassifyQuery, ModelEntry, ModelSet, ModelSource, ModelState, RequestedOptions, classify,
+};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -44,8 +46,8 @@ pub(super) struct Arguments {
     files: Vec<PathBuf>,
     #[command(flatten)]
     reading: ReadingArguments,
-    /// The model to use: its directory, or news for the one in the binary; with --server its name there, such as news (its
-    /// newest version) or news/2
+    /// The model to use: its directory, or news for the one in the binary; with --server its name
+    /// there, such as news (its newest version) or news/2
     #[arg(long, value_name = "MODEL")]
     model: Option<PathBuf>,
     /// The server to ask, http://HOST:PORT or HOST:PORT; there is no encryption yet
@@ -78,7 +80,10 @@ enum Classifier {
 pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
     let options = corpus::Options { takes_text: true, ..arguments.reading.options()? };
     let mut classifier = Classifier::open(&arguments)?;
-    arguments.files.iter().try_for_each(|file| classify_file(&mut classifier, file, &options, &arguments))
+    arguments
+        .files
+        .iter()
+        .try_for_each(|file| classify_file(&mut classifier, file, &options, &arguments))
 }
 
 fn classify_file(
@@ -88,7 +93,8 @@ fn classify_file(
     arguments: &Arguments,
 ) -> anyhow::Result<()> {
     let inputs = [Input::from_argument(file.to_owned())];
-    // There is one worker, and it might be another thread: what it cannot hand up as a bad line it leaves here.
+    // There is one worker, and it might be another thread: what it cannot hand up as a bad line it
+    // leaves here.
     let failure = std::sync::Mutex::new(None);
     let turn = std::sync::Mutex::new(classifier);
     let outcome = for_each_document(
@@ -98,7 +104,8 @@ fn classify_file(
         || (),
         |(), _, document| {
             let mut classifier = turn.lock().map_err(|error| error.to_string())?;
-            let answer = classifier.ask(document.text(), arguments).map_err(|error| format!("{error:#}"))?;
+            let answer =
+                classifier.ask(document.text(), arguments).map_err(|error| format!("{error:#}"))?;
             show(&name(&document, file), &answer, arguments).map_err(|error| {
                 let reason = error.to_string();
                 if let Ok(mut failure) = failure.lock() {
@@ -132,21 +139,33 @@ fn name(document: &Document<'_>, file: &Path) -> String {
 impl Classifier {
     fn open(arguments: &Arguments) -> anyhow::Result<Self> {
         if let Some(url) = &arguments.server {
-            let model = arguments.model.as_deref().map(|model| model.to_str().context("the name of a model is UTF-8"));
+            let model = arguments
+                .model
+                .as_deref()
+                .map(|model| model.to_str().context("the name of a model is UTF-8"));
             let model = model.transpose()?.unwrap_or_default().to_owned();
             return Ok(Self::Remote(Box::new(Remote::connect(url)?), model));
         }
         if let Some(directory) = &arguments.model {
             let loaded = read_model(directory)?;
             let id = loaded.manifest.id();
-            let entry = ModelEntry { label: id.to_string().into(), id, state: ModelState::Serving(loaded.into()) };
+            let entry = ModelEntry {
+                label: id.to_string().into(),
+                id,
+                state: ModelState::Serving(loaded.into()),
+            };
             return Ok(Self::Local(Box::new(entry)));
         }
-        let set = ModelSet::open(&ModelSource { directory: None, default_model: "news".to_owned() })?;
+        let set =
+            ModelSet::open(&ModelSource { directory: None, default_model: "news".to_owned() })?;
         Ok(Self::Local(Box::new(set.default_entry().clone())))
     }
 
-    fn ask(&mut self, text: ArticleText<'_>, arguments: &Arguments) -> anyhow::Result<pb::ClassifyResponse> {
+    fn ask(
+        &mut self,
+        text: ArticleText<'_>,
+        arguments: &Arguments,
+    ) -> anyhow::Result<pb::ClassifyResponse> {
         match self {
             Self::Local(entry) => {
                 let options = RequestedOptions {
@@ -278,7 +297,12 @@ fn show(id: &str, answer: &pb::ClassifyResponse, arguments: &Arguments) -> anyho
     }
 }
 
-fn as_json<'a>(id: &'a str, answer: &'a pb::ClassifyResponse, decision: &'static str, explain: bool) -> Answer<'a> {
+fn as_json<'a>(
+    id: &'a str,
+    answer: &'a pb::ClassifyResponse,
+    decision: &'static str,
+    explain: bool,
+) -> Answer<'a> {
     let topics = answer.topics.iter().map(|topic| Topic {
         name: &topic.name,
         probability: topic.probability,
@@ -311,7 +335,12 @@ fn as_json<'a>(id: &'a str, answer: &'a pb::ClassifyResponse, decision: &'static
     }
 }
 
-fn table(out: &mut dyn Write, id: &str, answer: &pb::ClassifyResponse, decision: &str) -> io::Result<()> {
+fn table(
+    out: &mut dyn Write,
+    id: &str,
+    answer: &pb::ClassifyResponse,
+    decision: &str,
+) -> io::Result<()> {
     writeln!(
         out,
         "{}: {decision} ({}, {} of {} words known)",
@@ -322,7 +351,12 @@ fn table(out: &mut dyn Write, id: &str, answer: &pb::ClassifyResponse, decision:
     )?;
     for level in &answer.levels {
         let shown = |topic: &pb::BroadTopic| {
-            format!("{} {:.1} %{}", printable(&topic.name), 100.0 * topic.probability, mark(topic.assigned))
+            format!(
+                "{} {:.1} %{}",
+                printable(&topic.name),
+                100.0 * topic.probability,
+                mark(topic.assigned)
+            )
         };
         let topics: Vec<String> = level.topics.iter().map(shown).collect();
         writeln!(out, "  depth {}: {}", level.depth, topics.join(", "))?;
@@ -339,7 +373,11 @@ fn table(out: &mut dyn Write, id: &str, answer: &pb::ClassifyResponse, decision:
         )?;
         for part in &topic.evidence {
             let times = if part.count == 1 { String::new() } else { format!("  x{}", part.count) };
-            let places = if part.spans.is_empty() { String::new() } else { format!("  ({})", places(&part.spans)) };
+            let places = if part.spans.is_empty() {
+                String::new()
+            } else {
+                format!("  ({})", places(&part.spans))
+            };
             writeln!(out, "      {:+.3}  {}{times}{places}", part.weight, printable(&part.term))?;
         }
         if !topic.evidence.is_empty() {
@@ -348,7 +386,10 @@ fn table(out: &mut dyn Write, id: &str, answer: &pb::ClassifyResponse, decision:
         }
     }
     if answer.decision() == pb::Decision::UnknownText {
-        writeln!(out, "  note: too little of the text is known; the topics are as likely as they were in training")?;
+        writeln!(
+            out,
+            "  note: too little of the text is known; the topics are as likely as they were in training"
+        )?;
     }
     for warning in &answer.warnings {
         writeln!(out, "  note: {}", printable(&warning.message))?;
@@ -356,7 +397,8 @@ fn table(out: &mut dyn Write, id: &str, answer: &pb::ClassifyResponse, decision:
     Ok(())
 }
 
-/// What stands behind a topic that is assigned; nothing where a document has one topic, for there the first is the answer.
+/// What stands behind a topic that is assigned; nothing where a document has one topic, for there
+/// the first is the answer.
 fn mark(assigned: Option<bool>) -> &'static str {
     if assigned == Some(true) { "  assigned" } else { "" }
 }

@@ -17,7 +17,9 @@ use super::{progress, read_model};
 use crate::corpus::{Document, Ordinal, for_each_document};
 use crate::model::artifact::hexadecimal;
 use crate::model::doubts::{self, Copies};
-use crate::model::evaluate::{Evaluation, Labelled, LevelEvaluations, LevelReport, Mistake, MostProbable, Report};
+use crate::model::evaluate::{
+    Evaluation, Labelled, LevelEvaluations, LevelReport, Mistake, MostProbable, Report,
+};
 use crate::model::{Decision, Labels, Scorer, TopicModel};
 
 const EXAMPLES: &str = "\
@@ -36,7 +38,8 @@ const REPORTED_MISTAKES: usize = 30;
 #[derive(Args)]
 #[command(after_help = format!("{EXAMPLES}\n\n{NAMES_HELP}"))]
 pub(super) struct Arguments {
-    /// The model's directory; where there is none of that name, news and news/2 are the model in the binary
+    /// The model's directory; where there is none of that name, news and news/2 are the model in
+    /// the binary
     #[arg(long, value_name = "MODEL")]
     model: PathBuf,
     #[command(flatten)]
@@ -44,7 +47,8 @@ pub(super) struct Arguments {
     /// Print the measurements as one JSON object
     #[arg(long)]
     json: bool,
-    /// Write a page that shows the measurements, the strongest terms and the surest mistakes; it needs no other file
+    /// Write a page that shows the measurements, the strongest terms and the surest mistakes; it
+    /// needs no other file
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
 }
@@ -118,7 +122,11 @@ impl Worker {
         if scores.decision != Decision::UnknownText && !truth.contains(&predicted) {
             self.mistakes.offer(scores.probabilities[predicted], ordinal, || {
                 let topics: Vec<&str> = document.topics.iter().map(AsRef::as_ref).collect();
-                Mistake::new(model, &scores, Labelled { id: &document.id, article: document.text(), topics: &topics })
+                Mistake::new(
+                    model,
+                    &scores,
+                    Labelled { id: &document.id, article: document.text(), topics: &topics },
+                )
             });
         }
     }
@@ -138,7 +146,8 @@ fn sorted(numbers: &[usize]) -> Vec<usize> {
 
 /// What is to be known of the documents that were measured.
 fn warnings(report: &Report, copies: Copies, labels: Labels) -> Vec<String> {
-    let mut warnings = doubts::of_names(report.topics.iter().map(|topic| topic.name.as_str()), labels);
+    let mut warnings =
+        doubts::of_names(report.topics.iter().map(|topic| topic.name.as_str()), labels);
     warnings.extend(copies.doubt("each counts by itself, and tells nothing new"));
     let counts = report.topics.iter().map(|topic| (topic.name.as_str(), topic.support));
     warnings.extend(doubts::of_few("the figures", report.documents, counts));
@@ -147,7 +156,9 @@ fn warnings(report: &Report, copies: Copies, labels: Labels) -> Vec<String> {
 
 fn worst_confusions(report: &Report) -> Vec<Confused> {
     let matrix = matrix(report);
-    let name = |label: usize| report.topics.get(label).map_or(report::NONE, |topic| &topic.name).to_owned();
+    let name = |label: usize| {
+        report.topics.get(label).map_or(report::NONE, |topic| &topic.name).to_owned()
+    };
     let confused = |(topic, called): (usize, usize)| Confused {
         topic: name(topic),
         called: name(called),
@@ -157,7 +168,11 @@ fn worst_confusions(report: &Report) -> Vec<Confused> {
 }
 
 fn matrix(report: &Report) -> &[Vec<u64>] {
-    if report.assignment_matrix.is_empty() { &report.confusion_matrix } else { &report.assignment_matrix }
+    if report.assignment_matrix.is_empty() {
+        &report.confusion_matrix
+    } else {
+        &report.assignment_matrix
+    }
 }
 
 pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
@@ -166,7 +181,8 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
     let inputs = arguments.corpus.inputs();
     let options = arguments.corpus.options(1)?;
     // Before the work, and not after it.
-    let destination = arguments.report.as_deref().map(|path| Destination::check(path, &inputs)).transpose()?;
+    let destination =
+        arguments.report.as_deref().map(|path| Destination::check(path, &inputs)).transpose()?;
     let mistakes = if destination.is_some() { REPORTED_MISTAKES } else { 0 };
     // One worker: the sums come out the same every time, and the speed is that of one core.
     let (workers, summary) = progress::watch(&inputs, |progress| {
@@ -263,12 +279,20 @@ fn table(out: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
     }
     for level in &outcome.levels {
         let depth = format!("at depth {}", level.depth);
-        writeln!(out, "{depth:18} {:>9.4} {:>9.4} {:>9.4}", level.accuracy, level.micro_f1, level.macro_f1)?;
+        writeln!(
+            out,
+            "{depth:18} {:>9.4} {:>9.4} {:>9.4}",
+            level.accuracy, level.micro_f1, level.macro_f1
+        )?;
     }
     write_decisions(out, report)?;
     let names: Vec<String> = report.topics.iter().map(|topic| printable(&topic.name)).collect();
     let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0).max(5);
-    writeln!(out, "\n{:width$} {:>9} {:>9} {:>9} {:>9}", "topic", "precision", "recall", "F1", "documents")?;
+    writeln!(
+        out,
+        "\n{:width$} {:>9} {:>9} {:>9} {:>9}",
+        "topic", "precision", "recall", "F1", "documents"
+    )?;
     for (name, topic) in names.iter().zip(&report.topics) {
         writeln!(
             out,
@@ -294,18 +318,27 @@ fn table(out: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
 
 fn write_decisions(out: &mut dyn Write, report: &Report) -> io::Result<()> {
     writeln!(out, "\n{:18} {:>9} {:>9} {:>9}", "decision", "documents", "coverage", "precision")?;
-    for (name, count) in
-        [("confident", report.confident), ("uncertain", report.uncertain), ("unknown text", report.unknown_text)]
-    {
+    for (name, count) in [
+        ("confident", report.confident),
+        ("uncertain", report.uncertain),
+        ("unknown text", report.unknown_text),
+    ] {
         let percent = |share: f64| format!("{:.1} %", 100.0 * share);
-        let (coverage, precision) =
-            (percent(count.coverage(report.documents)), count.precision().map_or("-".to_owned(), percent));
+        let (coverage, precision) = (
+            percent(count.coverage(report.documents)),
+            count.precision().map_or("-".to_owned(), percent),
+        );
         writeln!(out, "{name:18} {:>9} {coverage:>9} {precision:>9}", thousands(count.documents))?;
     }
     Ok(())
 }
 
-fn write_matrix(out: &mut dyn Write, names: &[String], matrix: &[Vec<u64>], width: usize) -> io::Result<()> {
+fn write_matrix(
+    out: &mut dyn Write,
+    names: &[String],
+    matrix: &[Vec<u64>],
+    width: usize,
+) -> io::Result<()> {
     if !matrix.is_empty() {
         writeln!(
             out,
@@ -327,9 +360,18 @@ fn write_confusions(out: &mut dyn Write, confusions: &[Confused], width: usize) 
     if confusions.is_empty() {
         return Ok(());
     }
-    writeln!(out, "\nconfused most often: what documents are, what they were called, and how many")?;
+    writeln!(
+        out,
+        "\nconfused most often: what documents are, what they were called, and how many"
+    )?;
     for Confused { topic, called, documents } in confusions {
-        writeln!(out, "{:width$} {:width$} {:>9}", printable(topic), printable(called), thousands(*documents))?;
+        writeln!(
+            out,
+            "{:width$} {:width$} {:>9}",
+            printable(topic),
+            printable(called),
+            thousands(*documents)
+        )?;
     }
     Ok(())
 }

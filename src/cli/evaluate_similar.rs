@@ -1,4 +1,5 @@
-//! `slugline evaluate-similar`: how good the search for similar articles is, leave-one-out over an archive built for it.
+//! `slugline evaluate-similar`: how good the search for similar articles is, leave-one-out over an
+//! archive built for it.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, PoisonError, mpsc};
@@ -14,8 +15,8 @@ use super::progress;
 use super::train::report_skipped;
 use crate::corpus::{FieldNames, Input, Options, for_each_document};
 use crate::index::{
-    ArchiveOptions, ArchivedArticle, ArticleId, EmbeddedArchive, MemoryIndex, SimilarQuery, SimilarSource, SimilarityIndex,
-    Write,
+    ArchiveOptions, ArchivedArticle, ArticleId, EmbeddedArchive, MemoryIndex, SimilarQuery,
+    SimilarSource, SimilarityIndex, Write,
 };
 
 /// How many results count.
@@ -38,7 +39,8 @@ to which no other is relevant are no queries. A story is the string in \"story\"
 pub(super) struct Arguments {
     #[command(flatten)]
     corpus: CorpusArguments,
-    /// Which articles are relevant to each other: those of the same story, or those with a topic in common
+    /// Which articles are relevant to each other: those of the same story, or those with a topic in
+    /// common
     #[arg(long, value_enum)]
     relevant: Relevant,
     /// Ask only about so many articles, drawn with a fixed seed; 0 asks about all
@@ -110,7 +112,12 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
 }
 
 /// Reads the articles and puts them into each index.
-fn read(inputs: &[Input], options: &Options, relevant: Relevant, indexes: &[&dyn SimilarityIndex]) -> anyhow::Result<Articles> {
+fn read(
+    inputs: &[Input],
+    options: &Options,
+    relevant: Relevant,
+    indexes: &[&dyn SimilarityIndex],
+) -> anyhow::Result<Articles> {
     let mut articles = Articles { ids: Vec::new(), groups: Vec::new(), group_count: 0 };
     let mut known: HashMap<String, u32> = HashMap::new();
     let state = Mutex::new((&mut articles, &mut known, Vec::new()));
@@ -118,9 +125,13 @@ fn read(inputs: &[Input], options: &Options, relevant: Relevant, indexes: &[&dyn
         for index in indexes {
             let (sender, outcome) = mpsc::channel();
             // The receiver waits below.
-            let given = index.write(batch.clone(), Box::new(move |stored| drop(sender.send(stored))));
+            let given =
+                index.write(batch.clone(), Box::new(move |stored| drop(sender.send(stored))));
             given.map_err(|_| "too many writes are waiting for the disk".to_owned())?;
-            outcome.recv().map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
+            outcome
+                .recv()
+                .map_err(|error| error.to_string())?
+                .map_err(|error| error.to_string())?;
         }
         Ok(())
     };
@@ -143,7 +154,9 @@ fn read(inputs: &[Input], options: &Options, relevant: Relevant, indexes: &[&dyn
                 });
                 articles.groups.push(groups.collect());
                 // Ids of our own: those of the files may come twice.
-                let id: ArticleId = format!("{:08}", articles.ids.len()).parse().map_err(|error| format!("{error}"))?;
+                let id: ArticleId = format!("{:08}", articles.ids.len())
+                    .parse()
+                    .map_err(|error| format!("{error}"))?;
                 articles.ids.push(id.clone());
                 batch.push(Write::put(ArchivedArticle::new(id, document.text())));
                 if batch.len() >= BATCH { put(std::mem::take(batch)) } else { Ok(()) }
@@ -157,14 +170,20 @@ fn read(inputs: &[Input], options: &Options, relevant: Relevant, indexes: &[&dyn
     Ok(articles)
 }
 
-fn measure(articles: &Articles, indexes: &[&dyn SimilarityIndex], most: usize) -> anyhow::Result<Report> {
+fn measure(
+    articles: &Articles,
+    indexes: &[&dyn SimilarityIndex],
+    most: usize,
+) -> anyhow::Result<Report> {
     let mut members: Vec<Vec<u32>> = vec![Vec::new(); articles.group_count];
     for (place, groups) in articles.groups.iter().enumerate() {
         groups.iter().for_each(|group| members[*group as usize].push(place as u32));
     }
     let relevant_count = |place: usize| {
-        let all: BTreeSet<u32> =
-            articles.groups[place].iter().flat_map(|group| members[*group as usize].iter().copied()).collect();
+        let all: BTreeSet<u32> = articles.groups[place]
+            .iter()
+            .flat_map(|group| members[*group as usize].iter().copied())
+            .collect();
         all.len().saturating_sub(1)
     };
     // With one group an article, as is usual, there is no need to look.
@@ -175,9 +194,12 @@ fn measure(articles: &Articles, indexes: &[&dyn SimilarityIndex], most: usize) -
             _ => relevant_count(place),
         })
         .collect();
-    let mut queries: Vec<usize> = (0..articles.ids.len()).filter(|place| counts[*place] > 0).collect();
+    let mut queries: Vec<usize> =
+        (0..articles.ids.len()).filter(|place| counts[*place] > 0).collect();
     if queries.is_empty() {
-        bail!("no two articles are relevant to each other: is the field that --relevant names in the files?");
+        bail!(
+            "no two articles are relevant to each other: is the field that --relevant names in the files?"
+        );
     }
     if most > 0 {
         sample(&mut queries, most);
@@ -195,15 +217,21 @@ fn measure(articles: &Articles, indexes: &[&dyn SimilarityIndex], most: usize) -
         let relevant: Vec<bool> = found.iter().map(is_relevant).collect::<Result<_, _>>()?;
         let hits = relevant.iter().filter(|relevant| **relevant).count();
         precision += hits as f64 / counts[*place].min(DEPTH) as f64;
-        reciprocal += relevant.iter().position(|relevant| *relevant).map_or(0.0, |first| 1.0 / (first + 1) as f64);
+        reciprocal += relevant
+            .iter()
+            .position(|relevant| *relevant)
+            .map_or(0.0, |first| 1.0 / (first + 1) as f64);
         if let Some(reference) = indexes.get(1) {
             let expected = results(*reference, &articles.ids[*place])?;
             compared += expected.len() as u64;
-            equal += expected.iter().zip(&found).filter(|(expected, found)| expected == found).count() as u64;
+            equal +=
+                expected.iter().zip(&found).filter(|(expected, found)| expected == found).count()
+                    as u64;
         }
     }
     times.sort();
-    let percentile = |percent: usize| milliseconds(times[(times.len() * percent / 100).min(times.len() - 1)]);
+    let percentile =
+        |percent: usize| milliseconds(times[(times.len() * percent / 100).min(times.len() - 1)]);
     Ok(Report {
         queries: queries.len(),
         r_precision_at_10: precision / queries.len() as f64,
@@ -246,12 +274,25 @@ fn sample(places: &mut Vec<usize>, count: usize) {
 
 fn show(report: &Report) -> anyhow::Result<()> {
     print(|out| {
-        writeln!(out, "{} queries over {} articles", thousands(report.queries as u64), thousands(report.articles as u64))?;
+        writeln!(
+            out,
+            "{} queries over {} articles",
+            thousands(report.queries as u64),
+            thousands(report.articles as u64)
+        )?;
         writeln!(out, "  R-precision@10  {:.4}", report.r_precision_at_10)?;
         writeln!(out, "  MRR@10          {:.4}", report.mrr_at_10)?;
-        writeln!(out, "  time a query    p50 {:.2} ms, p99 {:.2} ms", report.p50_ms, report.p99_ms)?;
+        writeln!(
+            out,
+            "  time a query    p50 {:.2} ms, p99 {:.2} ms",
+            report.p50_ms, report.p99_ms
+        )?;
         if let Some(equal) = report.equal_places {
-            writeln!(out, "  equal to the reference in {:.2} % of the first {DEPTH} places", 100.0 * equal)?;
+            writeln!(
+                out,
+                "  equal to the reference in {:.2} % of the first {DEPTH} places",
+                100.0 * equal
+            )?;
         }
         Ok(())
     })

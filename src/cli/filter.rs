@@ -15,7 +15,13 @@ pub(super) struct FilterArguments {
     topic: Vec<String>,
     /// Also articles of other topics that have one of --topic with this probability or more, from 0
     /// to 1
-    #[arg(long, default_value_t = 0.0, value_name = "P", requires = "topic", hide_default_value = true)]
+    #[arg(
+        long,
+        default_value_t = 0.0,
+        value_name = "P",
+        requires = "topic",
+        hide_default_value = true
+    )]
     min_topic_probability: f64,
     /// Only articles from this source; may be given several times, for any of them
     #[arg(long, value_name = "NAME")]

@@ -24,7 +24,11 @@ const MESSAGE_BYTES: usize = 1 << 20;
 /// So many messages may wait to be sent.
 const MESSAGES_AHEAD: usize = 4;
 
-pub(super) fn import(server: &Server, arguments: &InputArguments, create_only: bool) -> anyhow::Result<()> {
+pub(super) fn import(
+    server: &Server,
+    arguments: &InputArguments,
+    create_only: bool,
+) -> anyhow::Result<()> {
     let options = arguments.options()?;
     let inputs = arguments.inputs();
     let remote = Remote::connect(&server.server)?;
@@ -34,8 +38,11 @@ pub(super) fn import(server: &Server, arguments: &InputArguments, create_only: b
     let places = Mutex::new(Places::default());
     // The call runs on the thread that waits for its answer; the files are read on another one.
     let (reading, answer) = std::thread::scope(|scope| {
-        let send =
-            move |articles| messages.blocking_send(pb::ImportArticlesRequest { articles, create_only }).map_err(|_| Hangup);
+        let send = move |articles| {
+            messages
+                .blocking_send(pb::ImportArticlesRequest { articles, create_only })
+                .map_err(|_| Hangup)
+        };
         let reader = scope.spawn(|| read(&inputs, &options, &places, send));
         let answer = remote.ask_once(client.import_articles(ReceiverStream::new(receiver)));
         (reader.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), answer)
@@ -54,7 +61,9 @@ pub(super) fn import(server: &Server, arguments: &InputArguments, create_only: b
         (Err(_), Err(_)) => 0,
         (Ok(skipped), _) => skipped,
     };
-    let answer = answer.context("the import was cut off: what was sent first may be stored, and to run it again is safe")?;
+    let answer = answer.context(
+        "the import was cut off: what was sent first may be stored, and to run it again is safe",
+    )?;
     let (accepted, replaced) = (count(answer.accepted_count), count(answer.replaced_count));
     let rejected = count(answer.rejected_count) + skipped;
     print(|out| {
@@ -79,10 +88,18 @@ fn report_rejections(answer: &pb::ImportArticlesResponse, places: &Places, input
         let message = rejection.error.as_ref().map_or("", |error| error.message.as_str());
         // The server counts what was sent to it: that is nothing that one could look up.
         let path = format!("articles[{}]", rejection.index);
-        let reason = message.strip_prefix(&path).map_or(message, |rest| rest.trim_start_matches(['.', ':', ' ']));
+        let reason = message
+            .strip_prefix(&path)
+            .map_or(message, |rest| rest.trim_start_matches(['.', ':', ' ']));
         let place = usize::try_from(rejection.index).ok().and_then(|index| places.find(index));
-        let place = place.map(|(input, line)| format!("{}:{line}: ", inputs[input])).unwrap_or_default();
-        eprintln!("rejected: {}{}: {}", printable(&place), printable(&rejection.id), printable(reason));
+        let place =
+            place.map(|(input, line)| format!("{}:{line}: ", inputs[input])).unwrap_or_default();
+        eprintln!(
+            "rejected: {}{}: {}",
+            printable(&place),
+            printable(&rejection.id),
+            printable(reason)
+        );
     }
 }
 
@@ -97,7 +114,9 @@ struct Places {
 
 impl Places {
     fn add(&mut self, input: usize, line: u64) {
-        let is_next = |(first, of, start): &(usize, usize, u64)| *of == input && *start + (self.count - first) as u64 == line;
+        let is_next = |(first, of, start): &(usize, usize, u64)| {
+            *of == input && *start + (self.count - first) as u64 == line
+        };
         if !self.runs.last().is_some_and(is_next) {
             self.runs.push((self.count, input, line));
         }
@@ -149,7 +168,10 @@ fn read(
                         eprintln!("warning: {}", printable(&format!("{place}: {warning}")));
                     }
                 })?;
-                places.lock().unwrap_or_else(PoisonError::into_inner).add(document.input, document.line);
+                places
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .add(document.input, document.line);
                 let mut pending = pending.lock().unwrap_or_else(PoisonError::into_inner);
                 pending.1 += document.text().size_bytes();
                 pending.0.push(article);
@@ -191,7 +213,10 @@ mod tests {
             places.add(input, line);
         }
         let found: Vec<_> = (0..6).map(|number| places.find(number)).collect();
-        assert_eq!(found, [Some((0, 1)), Some((0, 2)), Some((0, 4)), Some((1, 5)), Some((1, 6)), None]);
+        assert_eq!(
+            found,
+            [Some((0, 1)), Some((0, 2)), Some((0, 4)), Some((1, 5)), Some((1, 6)), None]
+        );
         assert_eq!(places.runs.len(), 3);
     }
 }

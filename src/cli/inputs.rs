@@ -84,7 +84,11 @@ pub(super) enum OnErrorArgument {
 }
 
 fn field_name(text: &str) -> Result<String, String> {
-    if text.trim().is_empty() { Err("it must be the name of a field".to_owned()) } else { Ok(text.to_owned()) }
+    if text.trim().is_empty() {
+        Err("it must be the name of a field".to_owned())
+    } else {
+        Ok(text.to_owned())
+    }
 }
 
 fn delimiter(text: &str) -> Result<u8, String> {
@@ -106,7 +110,9 @@ impl ReadingArguments {
         if let (Some(title), Some(body)) = (&self.title_field, &self.body_field)
             && title == body
         {
-            return Err(Usage(format!("--title-field and --body-field name the same field, {title:?}")));
+            return Err(Usage(format!(
+                "--title-field and --body-field name the same field, {title:?}"
+            )));
         }
         let format = self.format.map(|format| match format {
             FormatArgument::Jsonl => Format::JsonLines,
@@ -153,7 +159,9 @@ impl CorpusArguments {
         let options = self.documents.options()?;
         let topics = self.topics_field.clone();
         if topics.is_some() && [&options.names.title, &options.names.body].contains(&&topics) {
-            return Err(Usage("--topics-field names the same field as --title-field or --body-field".to_owned()));
+            return Err(Usage(
+                "--topics-field names the same field as --title-field or --body-field".to_owned(),
+            ));
         }
         let names = FieldNames { topics, without_topics: false, ..options.names };
         Ok(Options { names, threads, ..options })

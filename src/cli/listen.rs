@@ -27,12 +27,16 @@ impl FromStr for ListenAddress {
             return Err("give HOST:PORT, such as 127.0.0.1:50051".to_owned());
         };
         if host.is_empty() {
-            return Err(format!("no host is named; 127.0.0.1:{port} is this machine alone, 0.0.0.0:{port} all its addresses"));
+            return Err(format!(
+                "no host is named; 127.0.0.1:{port} is this machine alone, 0.0.0.0:{port} all its addresses"
+            ));
         }
         if host.contains([':', '[', ']']) {
             return Err("give an IPv6 address in brackets, such as [::1]:50051".to_owned());
         }
-        let port = port.parse().map_err(|_| format!("the port {port:?} is not a number from 0 to 65535"))?;
+        let port = port
+            .parse()
+            .map_err(|_| format!("the port {port:?} is not a number from 0 to 65535"))?;
         let looks_like_number = host.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
         if looks_like_number && host.parse::<Ipv4Addr>().is_err() {
             return Err(format!("{host} is not an IP address"));
@@ -45,16 +49,24 @@ impl FromStr for ListenAddress {
 }
 
 impl ListenAddress {
-    /// The address by number. Of several addresses of a name it is the first IPv4 one, or else the first: clients that
-    /// are given the same name try all of them, and those that are given 127.0.0.1 expect "localhost" there.
+    /// The address by number. Of several addresses of a name it is the first IPv4 one, or else the
+    /// first: clients that are given the same name try all of them, and those that are given
+    /// 127.0.0.1 expect "localhost" there.
     pub(super) fn resolve(&self) -> anyhow::Result<SocketAddr> {
         let (host, port) = match self {
             Self::Number(number) => return Ok(*number),
             Self::Name { host, port } => (host.as_str(), *port),
         };
         let found = (host, port).to_socket_addrs();
-        let found = found.with_context(|| format!("cannot listen on {host}:{port}: the name cannot be resolved"))?;
-        let nothing = || io::Error::new(io::ErrorKind::NotFound, format!("cannot listen on {host}:{port}: no address"));
+        let found = found.with_context(|| {
+            format!("cannot listen on {host}:{port}: the name cannot be resolved")
+        })?;
+        let nothing = || {
+            io::Error::new(
+                io::ErrorKind::NotFound,
+                format!("cannot listen on {host}:{port}: no address"),
+            )
+        };
         Ok(preferred(found).ok_or_else(nothing)?)
     }
 }
@@ -102,7 +114,9 @@ mod tests {
 
     #[test]
     fn of_several_addresses_the_first_ipv4_one_is_taken() {
-        let of = |addresses: &[&str]| preferred(addresses.iter().map(|text| text.parse().expect("an address")));
+        let of = |addresses: &[&str]| {
+            preferred(addresses.iter().map(|text| text.parse().expect("an address")))
+        };
         assert_eq!(of(&["[::1]:7", "127.0.0.1:7", "127.0.0.2:7"]), "127.0.0.1:7".parse().ok());
         assert_eq!(of(&["[::1]:7", "[::2]:7"]), "[::1]:7".parse().ok());
         assert_eq!(of(&[]), None);
@@ -110,7 +124,8 @@ mod tests {
 
     #[test]
     fn localhost_is_this_machine() {
-        let address = "localhost:0".parse::<ListenAddress>().expect("a name").resolve().expect("it is known");
+        let address =
+            "localhost:0".parse::<ListenAddress>().expect("a name").resolve().expect("it is known");
         assert!(address.ip().is_loopback(), "{address}");
     }
 }

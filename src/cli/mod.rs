@@ -1,6 +1,7 @@
 //! The command line: one file a command.
 //!
-//! Answers go to standard output, everything else to standard error. Exit codes: 0 done, 1 failed, 2 wrong usage.
+//! Answers go to standard output, everything else to standard error. Exit codes: 0 done, 1 failed,
+//! 2 wrong usage.
 
 mod archive;
 mod article_file;
@@ -33,7 +34,8 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use crate::model::{LoadedModel, artifact};
 use crate::service::embedded_model;
 
-const ABOUT: &str = "Says what a news article is about: a naive Bayes topic model, served over gRPC";
+const ABOUT: &str =
+    "Says what a news article is about: a naive Bayes topic model, served over gRPC";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -118,20 +120,24 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Err
     Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
 }
 
-/// A variable of the environment that is empty is one that is not set: so scripts and unit files take one back.
+/// A variable of the environment that is empty is one that is not set: so scripts and unit files
+/// take one back.
 fn without_empty_variables(command: clap::Command) -> clap::Command {
     command.mut_subcommands(without_empty_variables).mut_args(|argument| {
-        let is_empty = argument.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty());
+        let is_empty =
+            argument.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty());
         if is_empty { argument.env(Resettable::Reset) } else { argument }
     })
 }
 
-/// Reads the artefact in a directory; where nothing has that name, "news" and "news/2" are the model in the binary.
+/// Reads the artefact in a directory; where nothing has that name, "news" and "news/2" are the
+/// model in the binary.
 fn read_model(directory: &std::path::Path) -> anyhow::Result<LoadedModel> {
     if !directory.exists()
         && let Some(embedded) = directory.to_str().and_then(embedded_model)
     {
         return embedded.context("cannot load the model in the binary");
     }
-    artifact::read(directory).with_context(|| format!("cannot load the model in {}", directory.display()))
+    artifact::read(directory)
+        .with_context(|| format!("cannot load the model in {}", directory.display()))
 }

@@ -22,7 +22,8 @@ pub(super) enum Command {
     /// Show a model's manifest and each topic's strongest terms
     #[command(after_help = EXAMPLES)]
     Show {
-        /// The model's directory; where there is none of that name, news and news/2 are the model in the binary
+        /// The model's directory; where there is none of that name, news and news/2 are the model
+        /// in the binary
         #[arg(value_name = "MODEL")]
         directory: PathBuf,
         /// How many terms a topic
@@ -63,7 +64,12 @@ pub(super) fn run(command: Command) -> anyhow::Result<()> {
         .enumerate()
         .map(|(topic, name)| TopicTerms {
             topic: name.as_str(),
-            terms: loaded.model.strongest_terms(topic, terms).into_iter().map(|(term, weight)| Term { term, weight }).collect(),
+            terms: loaded
+                .model
+                .strongest_terms(topic, terms)
+                .into_iter()
+                .map(|(term, weight)| Term { term, weight })
+                .collect(),
         })
         .collect();
     if json {
@@ -72,12 +78,18 @@ pub(super) fn run(command: Command) -> anyhow::Result<()> {
     print(|out| {
         writeln!(out, "model              {}", manifest.id())?;
         writeln!(out, "recipe             {}, scale {}", manifest.recipe, manifest.recipe.scale)?;
-        let language = if manifest.language_code.is_empty() { "not stated" } else { &manifest.language_code };
+        let language =
+            if manifest.language_code.is_empty() { "not stated" } else { &manifest.language_code };
         writeln!(out, "language           {}", printable(language))?;
         writeln!(out, "terms              {}", thousands(manifest.term_count as u64))?;
         writeln!(out, "documents          {}", thousands(manifest.corpus.document_count))?;
         writeln!(out, "corpus SHA-256     {}", printable(&manifest.corpus.sha256))?;
-        writeln!(out, "weights SHA-256    {} ({} bytes)", manifest.weights.sha256, thousands(manifest.weights.size_bytes))?;
+        writeln!(
+            out,
+            "weights SHA-256    {} ({} bytes)",
+            manifest.weights.sha256,
+            thousands(manifest.weights.size_bytes)
+        )?;
         writeln!(out, "confident from     {}", manifest.decision.confident_probability)?;
         for level in loaded.model.hierarchy().levels() {
             let names: Vec<String> = level.names().iter().map(|name| printable(name)).collect();
@@ -87,7 +99,10 @@ pub(super) fn run(command: Command) -> anyhow::Result<()> {
             writeln!(
                 out,
                 "held out           accuracy {:.4}, macro-F1 {:.4}, log loss {:.4}, calibration error {:.4}",
-                metrics.accuracy, metrics.macro_f1, metrics.log_loss, metrics.expected_calibration_error
+                metrics.accuracy,
+                metrics.macro_f1,
+                metrics.log_loss,
+                metrics.expected_calibration_error
             )?;
         }
         if manifest.trials.len() > 1 {
@@ -95,9 +110,17 @@ pub(super) fn run(command: Command) -> anyhow::Result<()> {
             write_trials(out, &manifest.trials)?;
         }
         for (topic, record) in strongest_terms.iter().zip(&manifest.topics) {
-            writeln!(out, "\n{} ({})", printable(topic.topic), counted(record.document_count, "document"))?;
-            let terms: Vec<String> =
-                topic.terms.iter().map(|term| format!("{} {:.2}", printable(term.term), term.weight)).collect();
+            writeln!(
+                out,
+                "\n{} ({})",
+                printable(topic.topic),
+                counted(record.document_count, "document")
+            )?;
+            let terms: Vec<String> = topic
+                .terms
+                .iter()
+                .map(|term| format!("{} {:.2}", printable(term.term), term.weight))
+                .collect();
             writeln!(out, "  {}", terms.join(", "))?;
         }
         Ok(())

@@ -20,7 +20,11 @@ pub(super) fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
 
 /// Whether the reader of our output is gone.
 pub(super) fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe))
+    error.chain().any(|cause| {
+        cause
+            .downcast_ref::<io::Error>()
+            .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+    })
 }
 
 /// A whole number with commas between its thousands.
@@ -41,7 +45,8 @@ pub(super) fn counted(number: u64, thing: &str) -> String {
     format!("{} {thing}{}", thousands(number), if number == 1 { "" } else { "s" })
 }
 
-/// Makes a text safe for a terminal: control characters, which may come from a corpus, are shown and not obeyed.
+/// Makes a text safe for a terminal: control characters, which may come from a corpus, are shown
+/// and not obeyed.
 pub(super) fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
@@ -57,6 +62,9 @@ mod tests {
 
     #[test]
     fn one_thing_is_not_several() {
-        assert_eq!([0, 1, 1_000].map(|number| counted(number, "article")), ["0 articles", "1 article", "1,000 articles"]);
+        assert_eq!(
+            [0, 1, 1_000].map(|number| counted(number, "article")),
+            ["0 articles", "1 article", "1,000 articles"]
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! Shows what a command is doing with a corpus: a bar on a terminal, at most a line per phase elsewhere.
+//! Shows what a command is doing with a corpus: a bar on a terminal, at most a line per phase
+//! elsewhere.
 
 use std::collections::BTreeSet;
 use std::io::{self, IsTerminal as _};
@@ -29,7 +30,11 @@ pub(super) fn watch<T>(inputs: &[Input], work: impl FnOnce(&Progress) -> T) -> T
     let (done, waiting) = mpsc::channel::<()>();
     let watched = progress.clone();
     let watcher = thread::spawn(move || {
-        if io::stderr().is_terminal() { draw(&watched, total, &waiting) } else { write(&watched, total, &waiting) }
+        if io::stderr().is_terminal() {
+            draw(&watched, total, &waiting)
+        } else {
+            write(&watched, total, &waiting)
+        }
     });
     let result = work(&progress);
     drop(done);
@@ -89,13 +94,19 @@ fn message(phase: Phase, progress: &Progress, total: Option<u64>, elapsed: Durat
     let rate = documents as f64 / elapsed.as_secs_f64().max(1e-3);
     let left = total.and_then(|total| seconds_left(progress.bytes(), total, elapsed));
     let left = left.map_or(String::new(), |seconds| format!(", {seconds} s left"));
-    format!("{}{left}, {}, {} a second", phase.name, counted(documents, "document"), thousands(rate as u64))
+    format!(
+        "{}{left}, {}, {} a second",
+        phase.name,
+        counted(documents, "document"),
+        thousands(rate as u64)
+    )
 }
 
 /// None before there is anything to go by, and at the end.
 fn seconds_left(bytes: u64, total: u64, elapsed: Duration) -> Option<u64> {
     let share = bytes as f64 / total as f64;
-    (bytes > 0 && bytes < total).then(|| (elapsed.as_secs_f64() * (1.0 - share) / share).ceil() as u64)
+    (bytes > 0 && bytes < total)
+        .then(|| (elapsed.as_secs_f64() * (1.0 - share) / share).ceil() as u64)
 }
 
 /// Elsewhere.
@@ -117,7 +128,12 @@ struct Lines {
 
 impl Lines {
     /// A line, if there is a new phase to speak of.
-    fn next(&mut self, progress: &Progress, total: Option<u64>, elapsed: Duration) -> Option<String> {
+    fn next(
+        &mut self,
+        progress: &Progress,
+        total: Option<u64>,
+        elapsed: Duration,
+    ) -> Option<String> {
         let phase = progress.phase();
         if elapsed < SILENT || !self.said.insert(phase.name) {
             return None;

@@ -16,15 +16,17 @@ use crate::grpc::server::client::{ModelServiceClient, when_to_try_again};
 /// Where a server is by default.
 pub(super) const DEFAULT_SERVER: &str = "http://127.0.0.1:50051";
 
-/// The largest answer that is taken, in bytes: a page of similar articles may be a hundred of the longest.
+/// The largest answer that is taken, in bytes: a page of similar articles may be a hundred of the
+/// longest.
 pub(super) const MAX_ANSWER_BYTES: usize = 256 << 20;
 
-/// So long a server that asks for it, as one that starts does, is asked again; how long until the user is told of it.
+/// So long a server that asks for it, as one that starts does, is asked again; how long until the
+/// user is told of it.
 const PATIENCE: Duration = Duration::from_secs(30);
 const SAID_AFTER: Duration = Duration::from_secs(1);
 
-/// Where a server is: `http://HOST:PORT`, or `HOST:PORT` for short. Anything else is refused, for what looks like
-/// encryption must not become clear text.
+/// Where a server is: `http://HOST:PORT`, or `HOST:PORT` for short. Anything else is refused, for
+/// what looks like encryption must not become clear text.
 #[derive(Debug, Clone)]
 pub(super) struct ServerUrl {
     given: String,
@@ -35,14 +37,17 @@ impl FromStr for ServerUrl {
     type Err = String;
 
     fn from_str(given: &str) -> Result<Self, String> {
-        let (scheme, rest) = given.split_once("://").map_or((None, given), |(scheme, rest)| (Some(scheme), rest));
+        let (scheme, rest) =
+            given.split_once("://").map_or((None, given), |(scheme, rest)| (Some(scheme), rest));
         if let Some(scheme) = scheme.filter(|scheme| !scheme.eq_ignore_ascii_case("http")) {
             return Err(format!(
                 "{scheme}:// is not supported: there is no encryption yet, and a server is asked by http://HOST:PORT \
                  or HOST:PORT alone"
             ));
         }
-        let refused = |why: &str| format!("{why}; give http://HOST:PORT or HOST:PORT, such as {DEFAULT_SERVER}");
+        let refused = |why: &str| {
+            format!("{why}; give http://HOST:PORT or HOST:PORT, such as {DEFAULT_SERVER}")
+        };
         let address = rest.strip_suffix('/').unwrap_or(rest);
         if address.is_empty() {
             return Err(refused("no server is named"));
@@ -53,13 +58,17 @@ impl FromStr for ServerUrl {
         if address.contains(['/', '?', '#']) {
             return Err(refused("an address ends with its port"));
         }
-        let uri: Uri = format!("http://{address}").parse().map_err(|_| refused("this is not the address of a server"))?;
+        let uri: Uri = format!("http://{address}")
+            .parse()
+            .map_err(|_| refused("this is not the address of a server"))?;
         let host = uri.host().unwrap_or_default();
         if host.is_empty() {
             return Err(refused("no host is named"));
         }
         match uri.port_u16() {
-            None if address.len() > host.len() => return Err(refused("a port is a number from 1 to 65535")),
+            None if address.len() > host.len() => {
+                return Err(refused("a port is a number from 1 to 65535"));
+            }
             // As a URL it is that of port 80.
             None if scheme.is_none() => return Err(refused("no port is named")),
             _ => {}
@@ -96,7 +105,10 @@ impl Remote {
     }
 
     /// Waits for an answer, and calls again while the server asks for that.
-    pub(super) fn ask<T>(&self, mut call: impl AsyncFnMut() -> Result<tonic::Response<T>, Status>) -> anyhow::Result<T> {
+    pub(super) fn ask<T>(
+        &self,
+        mut call: impl AsyncFnMut() -> Result<tonic::Response<T>, Status>,
+    ) -> anyhow::Result<T> {
         self.runtime.block_on(async {
             let (started, mut is_said) = (Instant::now(), false);
             loop {
@@ -106,7 +118,9 @@ impl Remote {
                 };
                 let elapsed = started.elapsed();
                 match when_to_try_again(&status) {
-                    Some(delay) if elapsed < PATIENCE => tokio::time::sleep(delay.min(PATIENCE - elapsed)).await,
+                    Some(delay) if elapsed < PATIENCE => {
+                        tokio::time::sleep(delay.min(PATIENCE - elapsed)).await
+                    }
                     _ => return Err(refused(&status)),
                 }
                 if !is_said && elapsed >= SAID_AFTER {
@@ -117,16 +131,24 @@ impl Remote {
         })
     }
 
-    /// Waits until the server has its models and its archive open, before what cannot be said twice.
+    /// Waits until the server has its models and its archive open, before what cannot be said
+    /// twice.
     pub(super) fn wait_until_ready(&self) -> anyhow::Result<()> {
-        let mut client = ModelServiceClient::new(self.channel()).max_decoding_message_size(MAX_ANSWER_BYTES);
+        let mut client =
+            ModelServiceClient::new(self.channel()).max_decoding_message_size(MAX_ANSWER_BYTES);
         let request = pb::ListModelsRequest { page_size: 1, ..pb::ListModelsRequest::default() };
         self.ask(async || client.list_models(request.clone()).await).map(drop)
     }
 
     /// Waits for the answer to a call that is made once.
-    pub(super) fn ask_once<T>(&self, call: impl Future<Output = Result<tonic::Response<T>, Status>>) -> anyhow::Result<T> {
-        self.runtime.block_on(call).map(tonic::Response::into_inner).map_err(|status| refused(&status))
+    pub(super) fn ask_once<T>(
+        &self,
+        call: impl Future<Output = Result<tonic::Response<T>, Status>>,
+    ) -> anyhow::Result<T> {
+        self.runtime
+            .block_on(call)
+            .map(tonic::Response::into_inner)
+            .map_err(|status| refused(&status))
     }
 }
 
@@ -148,7 +170,10 @@ mod tests {
             ("http://example.org", "http://example.org/"),
         ] {
             let server: ServerUrl = given.parse().expect("a server");
-            assert_eq!((server.endpoint.uri().to_string(), server.to_string()), (expected.to_owned(), given.to_owned()));
+            assert_eq!(
+                (server.endpoint.uri().to_string(), server.to_string()),
+                (expected.to_owned(), given.to_owned())
+            );
         }
     }
 

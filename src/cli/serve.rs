@@ -17,11 +17,13 @@ use crate::service::ModelSource;
 /// Where models are looked for when nobody says.
 const DEFAULT_MODELS: &str = "models";
 
-/// Async workers per core. Some of what calls do cannot leave its worker, such as to encode an answer of 4 MiB. With one worker
-/// per core a few such calls at once hold up all others; with two the system shares the cores out.
+/// Async workers per core. Some of what calls do cannot leave its worker, such as to encode an
+/// answer of 4 MiB. With one worker per core a few such calls at once hold up all others; with two
+/// the system shares the cores out.
 const WORKERS_PER_CORE: usize = 2;
-/// How many threads do what would hold up others: reading the archive, and the work of a worker that searches. As many as keep
-/// a disk busy, and one for each search there may be: with fewer nobody would be left to answer other calls.
+/// How many threads do what would hold up others: reading the archive, and the work of a worker
+/// that searches. As many as keep a disk busy, and one for each search there may be: with fewer
+/// nobody would be left to answer other calls.
 const BLOCKING_THREADS: usize = 32 + 64;
 
 /// How many files are left to the archive: segments, journals and their folding.
@@ -42,18 +44,24 @@ There is neither encryption nor a password yet: listen on addresses of this mach
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
-    /// The address to listen on, HOST:PORT; port 0 takes a free port. Of a name with several addresses the first IPv4 one is
-    /// taken, or else the first
-    #[arg(long, env = "SLUGLINE_LISTEN", default_value = "127.0.0.1:50051", value_name = "ADDRESS")]
+    /// The address to listen on, HOST:PORT; port 0 takes a free port. Of a name with several
+    /// addresses the first IPv4 one is taken, or else the first
+    #[arg(
+        long,
+        env = "SLUGLINE_LISTEN",
+        default_value = "127.0.0.1:50051",
+        value_name = "ADDRESS"
+    )]
     listen: ListenAddress,
     /// The directory of models, NAME/VERSION/ in it [default: models, where it is there]
     #[arg(long, env = "SLUGLINE_MODELS", value_name = "DIR")]
     models: Option<PathBuf>,
-    /// The directory of the archive of articles. It is made at the start, with a lock in it, and goes
-    /// again at the end if no article was put
+    /// The directory of the archive of articles. It is made at the start, with a lock in it, and
+    /// goes again at the end if no article was put
     #[arg(long, env = "SLUGLINE_ARCHIVE", default_value = "archive", value_name = "DIR")]
     archive: PathBuf,
-    /// The model that answers when a request names none: NAME for its newest version, or NAME/VERSION
+    /// The model that answers when a request names none: NAME for its newest version, or
+    /// NAME/VERSION
     #[arg(long, env = "SLUGLINE_DEFAULT_MODEL", default_value = "news", value_name = "MODEL")]
     default_model: String,
     /// How many seconds calls in flight have to end after SIGTERM or Ctrl-C, at most a day; a
@@ -61,7 +69,8 @@ pub(super) struct Arguments {
     #[arg(long, env = "SLUGLINE_DRAIN_SECONDS", default_value_t = 10, value_name = "SECONDS",
         value_parser = clap::value_parser!(u64).range(..=86_400))]
     drain_seconds: u64,
-    /// What to log: error, warn, info, debug, trace, or a filter such as "slugline=debug,tonic=info"
+    /// What to log: error, warn, info, debug, trace, or a filter such as
+    /// "slugline=debug,tonic=info"
     #[arg(long, env = "SLUGLINE_LOG", default_value = "info", value_name = "FILTER")]
     log: String,
     /// How to log
@@ -71,7 +80,8 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
     let started = Instant::now();
-    telemetry::start(&arguments.log, arguments.log_format).map_err(|reason| super::Usage(format!("--log: {reason}")))?;
+    telemetry::start(&arguments.log, arguments.log_format)
+        .map_err(|reason| super::Usage(format!("--log: {reason}")))?;
     let directory = match arguments.models {
         Some(directory) => Some(directory),
         None => Some(PathBuf::from(DEFAULT_MODELS)).filter(|directory| directory.is_dir()),
@@ -96,7 +106,8 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
     outcome
 }
 
-/// The limits, with no more connections than the process has descriptors for, less those that the archive needs.
+/// The limits, with no more connections than the process has descriptors for, less those that the
+/// archive needs.
 fn limits() -> Limits {
     let mut limits = Limits::default();
     #[cfg(unix)]
@@ -125,7 +136,8 @@ async fn serve(config: ServerConfig, started: Instant) -> anyhow::Result<()> {
     tracing::info!(%address, "taking connections; the models and the archive are being opened");
     let say_so = move || {
         // Whoever started us may wait for this line; that nobody reads it is no reason to stop.
-        let _ = writeln!(io::stdout(), "listening on {address}").and_then(|()| io::stdout().flush());
+        let _ =
+            writeln!(io::stdout(), "listening on {address}").and_then(|()| io::stdout().flush());
         tracing::info!(%address, after = ?started.elapsed(), "serving");
     };
     server.run(shutdown, say_so).await?;
@@ -133,8 +145,8 @@ async fn serve(config: ServerConfig, started: Instant) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Says in the log that a SIGHUP changes nothing: there is nothing to read again yet, and without a handler it would end the
-/// process with its calls in flight.
+/// Says in the log that a SIGHUP changes nothing: there is nothing to read again yet, and without a
+/// handler it would end the process with its calls in flight.
 #[cfg(unix)]
 fn ignore_hangups() -> io::Result<()> {
     let mut hangup = signal::unix::signal(signal::unix::SignalKind::hangup())?;

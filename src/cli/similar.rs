@@ -1,4 +1,5 @@
-//! `slugline similar`: the articles of a server's archive that are like one of them, or like a text.
+//! `slugline similar`: the articles of a server's archive that are like one of them, or like a
+//! text.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -101,7 +102,8 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
         collapse_near_duplicates: arguments.collapse,
     };
     let remote = Remote::connect(&arguments.server.server)?;
-    let mut client = SimilarityServiceClient::new(remote.channel()).max_decoding_message_size(MAX_ANSWER_BYTES);
+    let mut client =
+        SimilarityServiceClient::new(remote.channel()).max_decoding_message_size(MAX_ANSWER_BYTES);
     let mut is_found = false;
     // Pages of long articles are short.
     while request.page_size > 0 {
@@ -128,7 +130,10 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
 }
 
 fn as_json(similar: pb::SimilarArticle) -> Result {
-    let terms = similar.matched_terms.into_iter().map(|matched| Term { term: matched.term, share: matched.share });
+    let terms = similar
+        .matched_terms
+        .into_iter()
+        .map(|matched| Term { term: matched.term, share: matched.share });
     Result {
         similarity: similar.similarity,
         matched_terms: terms.collect(),
@@ -140,7 +145,13 @@ fn as_json(similar: pb::SimilarArticle) -> Result {
 
 fn show(out: &mut dyn Write, similar: &pb::SimilarArticle) -> io::Result<()> {
     let article = similar.article.clone().unwrap_or_default();
-    write!(out, "{:.3}  {}  {}", similar.similarity, printable(&article.id), printable(headline(&article)))?;
+    write!(
+        out,
+        "{:.3}  {}  {}",
+        similar.similarity,
+        printable(&article.id),
+        printable(headline(&article))
+    )?;
     match similar.near_duplicate_count {
         0 => writeln!(out)?,
         1 => writeln!(out, "  (and 1 near-duplicate)")?,

@@ -1,4 +1,5 @@
-//! The log: to standard error, as text for people or as JSON for machines. No article text is ever in it.
+//! The log: to standard error, as text for people or as JSON for machines. No article text is ever
+//! in it.
 
 use std::io;
 

@@ -43,14 +43,16 @@ pub(super) struct Arguments {
     /// Where the model goes: DIR/NAME/VERSION, such as models/mine/1
     #[arg(long, short, value_name = "DIR")]
     output: PathBuf,
-    /// Go on learning from this model: its documents come before those of the input. How text becomes terms, the language and
-    /// --multi-label are the old model's; --output may be the same directory
+    /// Go on learning from this model: its documents come before those of the input. How text
+    /// becomes terms, the language and --multi-label are the old model's; --output may be the same
+    /// directory
     #[arg(long, value_name = "DIR")]
     from: Option<PathBuf>,
     /// Do not store the documents' counts: no model can be trained --from this one
     #[arg(long)]
     no_documents: bool,
-    /// How the weights are estimated; "auto" chooses among both and their smoothing by cross-validation on the input
+    /// How the weights are estimated; "auto" chooses among both and their smoothing by
+    /// cross-validation on the input
     #[arg(long, value_enum, default_value = "auto")]
     recipe: RecipeArgument,
     /// The pseudo-count added to every term of every topic, from 0.000001 to 1000000; without it
@@ -60,7 +62,8 @@ pub(super) struct Arguments {
     /// Documents may have several topics, or none: each topic gets a yes or no of its own
     #[arg(long)]
     multi_label: bool,
-    /// Leave out terms that occur in fewer documents; without it 2, and 1 where the search tries words alone, on a small corpus
+    /// Leave out terms that occur in fewer documents; without it 2, and 1 where the search tries
+    /// words alone, on a small corpus
     #[arg(long, value_name = "N")]
     min_df: Option<u32>,
     /// Beside all words, keep the N terms of the highest chi-square; 0 keeps all
@@ -87,8 +90,8 @@ pub(super) struct Arguments {
     /// Decides which documents are held out, and which of them together
     #[arg(long, default_value_t = 1, value_name = "N")]
     seed: u64,
-    /// After so many seconds the search for a recipe starts nothing more and takes the best it has; without it the same
-    /// corpus and options always give the same bytes
+    /// After so many seconds the search for a recipe starts nothing more and takes the best it has;
+    /// without it the same corpus and options always give the same bytes
     #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
     budget: Option<Duration>,
     /// Print the outcome as one JSON object
@@ -149,7 +152,11 @@ impl Settled {
         };
         let asked = Self::of(arguments);
         let contradictions = [
-            (arguments.multi_label && labels == Labels::Single, "--multi-label".to_owned(), "one topic a document".to_owned()),
+            (
+                arguments.multi_label && labels == Labels::Single,
+                "--multi-label".to_owned(),
+                "one topic a document".to_owned(),
+            ),
             (arguments.no_pairs && text.pairs, "--no-pairs".to_owned(), "pairs".to_owned()),
             (
                 arguments.numbers.is_some() && asked.text.numbers != text.numbers,
@@ -167,7 +174,9 @@ impl Settled {
                 format!("--language {language_code:?}"),
             ),
         ];
-        if let Some((_, given, old)) = contradictions.into_iter().find(|(contradicts, ..)| *contradicts) {
+        if let Some((_, given, old)) =
+            contradictions.into_iter().find(|(contradicts, ..)| *contradicts)
+        {
             return Err(Usage(format!(
                 "{given} contradicts --from: {} was trained with {old}; leave {} out, or train anew on all the files",
                 directory.display(),
@@ -197,12 +206,16 @@ fn parse_seconds(text: &str) -> Result<Duration, String> {
 }
 
 pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
-    let id = artifact::id_of_directory(&arguments.output).map_err(|error| Usage(error.to_string()))?;
+    let id =
+        artifact::id_of_directory(&arguments.output).map_err(|error| Usage(error.to_string()))?;
     if let Some(language) = &arguments.language
         && !language.is_empty()
         && !crate::article::is_language_code(language)
     {
-        return Err(Usage(format!("--language: {language:?} is no BCP-47 tag such as \"en\" or \"pt-BR\"")).into());
+        return Err(Usage(format!(
+            "--language: {language:?} is no BCP-47 tag such as \"en\" or \"pt-BR\""
+        ))
+        .into());
     }
     // Now, and not after the work is done.
     artifact::check_replaceable(&arguments.output)?;
@@ -213,7 +226,8 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
             Settled::from_old(header, &arguments, directory)?
         }
     };
-    let threads = arguments.threads.or_else(|| thread::available_parallelism().ok()).map_or(1, usize::from);
+    let threads =
+        arguments.threads.or_else(|| thread::available_parallelism().ok()).map_or(1, usize::from);
     let options = TrainOptions {
         recipe: match arguments.recipe {
             RecipeArgument::Auto => Recipe::Auto,
@@ -231,27 +245,33 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
         seed: arguments.seed,
         corpus: arguments.corpus.options(threads)?,
         from: arguments.from.clone(),
-        documents: (!arguments.no_documents).then(|| artifact::nearest_directory(&arguments.output)),
+        documents: (!arguments.no_documents)
+            .then(|| artifact::nearest_directory(&arguments.output)),
         ..TrainOptions::new(id)
     };
     let inputs = arguments.corpus.inputs();
     let started = Instant::now();
-    let mut trained = progress::watch(&inputs, |progress| train(&inputs, &options, progress)).map_err(|error| match error {
-        TrainError::Option(reason) => anyhow::Error::new(Usage(reason)),
-        TrainError::Documents(error) => {
-            anyhow::Error::new(error).context(cannot_go_on(arguments.from.as_deref().unwrap_or(&arguments.output)))
-        }
-        other => anyhow::Error::new(other).context("cannot train the model"),
-    })?;
+    let mut trained = progress::watch(&inputs, |progress| train(&inputs, &options, progress))
+        .map_err(|error| match error {
+            TrainError::Option(reason) => anyhow::Error::new(Usage(reason)),
+            TrainError::Documents(error) => anyhow::Error::new(error)
+                .context(cannot_go_on(arguments.from.as_deref().unwrap_or(&arguments.output))),
+            other => anyhow::Error::new(other).context("cannot train the model"),
+        })?;
     report_skipped(&trained.corpus);
     for warning in &trained.warnings {
         eprintln!("warning: {}", printable(warning));
     }
     let documents = match trained.documents.take() {
         None => None,
-        Some(documents) => Some((DOCUMENTS_FILE, documents.into_synced().context("cannot store the documents")?)),
+        Some(documents) => {
+            Some((DOCUMENTS_FILE, documents.into_synced().context("cannot store the documents")?))
+        }
     };
-    let files = [(Manifest::FILE, trained.artifact.manifest.as_slice()), (WEIGHTS_FILE, trained.artifact.weights.as_slice())];
+    let files = [
+        (Manifest::FILE, trained.artifact.manifest.as_slice()),
+        (WEIGHTS_FILE, trained.artifact.weights.as_slice()),
+    ];
     artifact::write_with(&arguments.output, &files, documents, || trained.artifact.check())
         .context("cannot store the model")?;
     report(&arguments, &trained, started.elapsed().as_secs_f64())
@@ -307,7 +327,11 @@ fn report(arguments: &Arguments, trained: &Trained, seconds: f64) -> anyhow::Res
             writeln!(
                 out,
                 "on held-out documents: accuracy {:.4}, micro-F1 {:.4}, macro-F1 {:.4}, log loss {:.4}, calibration error {:.4}",
-                metrics.accuracy, metrics.micro_f1, metrics.macro_f1, metrics.log_loss, metrics.expected_calibration_error
+                metrics.accuracy,
+                metrics.micro_f1,
+                metrics.macro_f1,
+                metrics.log_loss,
+                metrics.expected_calibration_error
             )?;
             writeln!(
                 out,

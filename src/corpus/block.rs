@@ -46,16 +46,23 @@ impl Block {
     /// The memory of its records, to be used again.
     pub(super) fn into_buffer(self) -> Option<Vec<u8>> {
         match self.records {
-            Records::Lines { bytes, .. } | Records::Values { bytes, .. } | Records::Text(bytes) => Some(bytes),
+            Records::Lines { bytes, .. } | Records::Values { bytes, .. } | Records::Text(bytes) => {
+                Some(bytes)
+            }
             Records::Csv { .. } => None,
         }
     }
 
     /// Calls `on_record` with the line of each record and the document in it, or why there is none,
     /// until it says stop (false).
-    pub(super) fn for_each(&self, names: &FieldNames, mut on_record: impl FnMut(u64, Result<Document<'_>, String>) -> bool) {
-        let numbered =
-            |line: u64, document: Result<_, String>| document.map(|document| Document { line, input: self.place, ..document });
+    pub(super) fn for_each(
+        &self,
+        names: &FieldNames,
+        mut on_record: impl FnMut(u64, Result<Document<'_>, String>) -> bool,
+    ) {
+        let numbered = |line: u64, document: Result<_, String>| {
+            document.map(|document| Document { line, input: self.place, ..document })
+        };
         match &self.records {
             Records::Lines { format, first_line, bytes } => {
                 for (line, text) in (*first_line..).zip(lines(bytes)) {
@@ -74,7 +81,9 @@ impl Block {
             Records::Values { values, bytes } => {
                 for Value { line, bytes: value } in values {
                     let value = value.clone().map_err(str::to_owned);
-                    let document = value.and_then(|value| utf8(&bytes[value])).and_then(|text| json::parse(text, names));
+                    let document = value
+                        .and_then(|value| utf8(&bytes[value]))
+                        .and_then(|text| json::parse(text, names));
                     if !on_record(*line, numbered(*line, document)) {
                         return;
                     }
@@ -82,14 +91,20 @@ impl Block {
             }
             Records::Csv { columns, records } => {
                 for (line, record) in records {
-                    let document = record.as_ref().map_err(String::clone).and_then(|record| columns.document(record));
+                    let document = record
+                        .as_ref()
+                        .map_err(String::clone)
+                        .and_then(|record| columns.document(record));
                     if !on_record(*line, numbered(*line, document)) {
                         return;
                     }
                 }
             }
             Records::Text(bytes) => {
-                on_record(1, numbered(0, utf8(bytes).and_then(|text| Document::of_text(text).checked())));
+                on_record(
+                    1,
+                    numbered(0, utf8(bytes).and_then(|text| Document::of_text(text).checked())),
+                );
             }
         }
     }
@@ -100,7 +115,10 @@ impl Block {
         let text = |bytes| std::str::from_utf8(bytes).unwrap_or("");
         match &self.records {
             Records::Lines { format: Format::JsonLines, bytes, .. } => {
-                lines(bytes).map(text).filter(|line| !line.trim().is_empty()).all(|line| survey.add_json(line));
+                lines(bytes)
+                    .map(text)
+                    .filter(|line| !line.trim().is_empty())
+                    .all(|line| survey.add_json(line));
             }
             Records::Values { values, bytes } => {
                 let values = values.iter().filter_map(|value| value.bytes.clone().ok());
@@ -108,7 +126,8 @@ impl Block {
             }
             Records::Csv { columns, records } => {
                 let records = records.iter().filter_map(|(_, record)| record.as_ref().ok());
-                let mut looks = records.map(|record| columns.names().zip(record.iter().map(Look::Text)));
+                let mut looks =
+                    records.map(|record| columns.names().zip(record.iter().map(Look::Text)));
                 looks.all(|record| survey.add(record));
             }
             Records::Lines { .. } | Records::Text(_) => {}
@@ -121,13 +140,16 @@ fn utf8(bytes: &[u8]) -> Result<&str, String> {
     if bytes.len() > MAX_RECORD_BYTES {
         return Err(format!("the line is longer than {} MiB", MAX_RECORD_BYTES >> 20));
     }
-    std::str::from_utf8(bytes).map_err(|error| format!("not valid UTF-8 at byte {}", error.valid_up_to() + 1))
+    std::str::from_utf8(bytes)
+        .map_err(|error| format!("not valid UTF-8 at byte {}", error.valid_up_to() + 1))
 }
 
 /// What stands between line feeds: one piece more than there are of those.
 fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut start = 0;
-    memchr::memchr_iter(b'\n', bytes).chain([bytes.len()]).map(move |end| &bytes[std::mem::replace(&mut start, end + 1)..end])
+    memchr::memchr_iter(b'\n', bytes)
+        .chain([bytes.len()])
+        .map(move |end| &bytes[std::mem::replace(&mut start, end + 1)..end])
 }
 
 /// Reads one input, block by block, and feeds its decompressed bytes to a fingerprint.
@@ -148,17 +170,30 @@ enum Source {
 }
 
 impl Blocks {
-    pub(super) fn open((place, input): (usize, &Input), options: &Options, progress: &Progress) -> Result<Self, CorpusError> {
+    pub(super) fn open(
+        (place, input): (usize, &Input),
+        options: &Options,
+        progress: &Progress,
+    ) -> Result<Self, CorpusError> {
         let failed = |source| CorpusError::Read { input: input.to_string(), line: 0, source };
         let mut reader = input.open(progress).map_err(failed)?;
         let mut start = read_start(&mut *reader).map_err(failed)?;
         if let Some(reason) = foreign(&start) {
-            return Err(CorpusError::Header { input: input.to_string(), line: 1, reason: reason.to_owned() });
+            return Err(CorpusError::Header {
+                input: input.to_string(),
+                line: 1,
+                reason: reason.to_owned(),
+            });
         }
         let names = &options.names;
-        let format = options.format.unwrap_or_else(|| guess(input, &start, names, options.takes_text));
-        let by_content =
-            || options.delimiter.or_else(|| delimiter_by_name(input)).unwrap_or_else(|| table::delimiter(&start, names));
+        let format =
+            options.format.unwrap_or_else(|| guess(input, &start, names, options.takes_text));
+        let by_content = || {
+            options
+                .delimiter
+                .or_else(|| delimiter_by_name(input))
+                .unwrap_or_else(|| table::delimiter(&start, names))
+        };
         let dialect = match (format == Format::Csv).then(by_content) {
             Some(b'\t') => {
                 let is_whole = read_more(&mut *reader, &mut start).map_err(failed)?;
@@ -167,9 +202,12 @@ impl Blocks {
             delimiter => Dialect { delimiter: delimiter.unwrap_or(b','), is_quoted: true },
         };
         let rest = reader;
-        let reader = || -> Box<dyn BufRead + Send> { Box::new(io::Cursor::new(start.clone()).chain(rest)) };
+        let reader =
+            || -> Box<dyn BufRead + Send> { Box::new(io::Cursor::new(start.clone()).chain(rest)) };
         let source = match format {
-            Format::JsonLines | Format::FastText => Source::Lines(Box::new(Lines::new(format, reader()))),
+            Format::JsonLines | Format::FastText => {
+                Source::Lines(Box::new(Lines::new(format, reader())))
+            }
             Format::Json => Source::Values(Box::new(Values::new(reader()))),
             Format::Text => Source::Text(Some(reader())),
             Format::Csv => {
@@ -177,10 +215,15 @@ impl Blocks {
                     let name = input.to_string();
                     Box::new(move |warning: &str| warn(&format!("{name}{warning}"))) as Warn
                 });
-                let records = CsvRecords::new(reader(), &start, dialect, names, warn).map_err(|error| match error {
-                    HeaderError::Read(error) => failed(error),
-                    HeaderError::Bad { line, reason } => CorpusError::Header { input: input.to_string(), line, reason },
-                })?;
+                let records =
+                    CsvRecords::new(reader(), &start, dialect, names, warn).map_err(|error| {
+                        match error {
+                            HeaderError::Read(error) => failed(error),
+                            HeaderError::Bad { line, reason } => {
+                                CorpusError::Header { input: input.to_string(), line, reason }
+                            }
+                        }
+                    })?;
                 Source::Csv(Box::new(records))
             }
         };
@@ -195,10 +238,8 @@ impl Blocks {
         buffer: Vec<u8>,
         look: impl FnOnce(&str, &Survey),
     ) -> Result<Option<Block>, CorpusError> {
-        let records = self.source.next(fingerprint, buffer).map_err(|(line, source)| CorpusError::Read {
-            input: self.name.to_string(),
-            line,
-            source,
+        let records = self.source.next(fingerprint, buffer).map_err(|(line, source)| {
+            CorpusError::Read { input: self.name.to_string(), line, source }
         })?;
         let Some(records) = records else { return Ok(None) };
         let block = Block { input: Arc::clone(&self.name), place: self.place, records };
@@ -211,14 +252,20 @@ impl Blocks {
 
 impl Source {
     /// The next records; an error comes with the last line that was read whole, 0 for none.
-    fn next(&mut self, fingerprint: &mut Sha256, mut buffer: Vec<u8>) -> Result<Option<Records>, (u64, io::Error)> {
+    fn next(
+        &mut self,
+        fingerprint: &mut Sha256,
+        mut buffer: Vec<u8>,
+    ) -> Result<Option<Records>, (u64, io::Error)> {
         buffer.clear();
         match self {
             Self::Lines(lines) => lines.next(fingerprint, buffer),
             Self::Values(source) => {
                 let mut values = Vec::new();
                 while buffer.len() < BLOCK_BYTES {
-                    let next = source.next(&mut buffer, fingerprint).map_err(|error| (source.line() - 1, error))?;
+                    let next = source
+                        .next(&mut buffer, fingerprint)
+                        .map_err(|error| (source.line() - 1, error))?;
                     let Some(value) = next else { break };
                     values.push(value);
                 }
@@ -242,9 +289,13 @@ impl Source {
             Self::Text(reader) => {
                 let Some(reader) = reader.take() else { return Ok(None) };
                 let most = Limits::default().article_bytes;
-                reader.take(most as u64 + 1).read_to_end(&mut buffer).map_err(|error| (0, error))?;
+                reader
+                    .take(most as u64 + 1)
+                    .read_to_end(&mut buffer)
+                    .map_err(|error| (0, error))?;
                 if buffer.len() > most {
-                    let reason = format!("it is larger than {most} bytes, the most an article may have");
+                    let reason =
+                        format!("it is larger than {most} bytes, the most an article may have");
                     return Err((0, io::Error::new(io::ErrorKind::InvalidData, reason)));
                 }
                 fingerprint.update(&buffer);
@@ -268,15 +319,23 @@ impl Lines {
         Self { format, reader, next_line: 1, rest: Vec::new(), has_ended: false }
     }
 
-    fn next(&mut self, fingerprint: &mut Sha256, mut bytes: Vec<u8>) -> Result<Option<Records>, (u64, io::Error)> {
+    fn next(
+        &mut self,
+        fingerprint: &mut Sha256,
+        mut bytes: Vec<u8>,
+    ) -> Result<Option<Records>, (u64, io::Error)> {
         let read_so_far = self.next_line - 1;
         bytes.append(&mut self.rest);
-        while !(self.has_ended || bytes.len() >= BLOCK_BYTES && memchr::memrchr(b'\n', &bytes).is_some()) {
+        while !(self.has_ended
+            || bytes.len() >= BLOCK_BYTES && memchr::memrchr(b'\n', &bytes).is_some())
+        {
             let before = bytes.len();
             let read = (&mut *self.reader)
                 .take(BLOCK_BYTES as u64)
                 .read_to_end(&mut bytes)
-                .map_err(|error| (read_so_far + memchr::memchr_iter(b'\n', &bytes).count() as u64, error))?;
+                .map_err(|error| {
+                    (read_so_far + memchr::memchr_iter(b'\n', &bytes).count() as u64, error)
+                })?;
             fingerprint.update(&bytes[before..]);
             self.has_ended = read == 0;
             if bytes.len() > 2 * MAX_RECORD_BYTES && !bytes.contains(&b'\n') {

@@ -60,8 +60,15 @@ impl CsvRecords {
         // counted. Where there are none,
         // carriage returns end records.
         let has_line_feeds = start.contains(&b'\n') || !start.contains(&b'\r');
-        let terminator = if has_line_feeds { csv::Terminator::Any(b'\n') } else { csv::Terminator::CRLF };
-        let hashed = Hashed { inner: reader, sha256: Sha256::new(), since_record: 0, last: b'\n', is_at_end: false };
+        let terminator =
+            if has_line_feeds { csv::Terminator::Any(b'\n') } else { csv::Terminator::CRLF };
+        let hashed = Hashed {
+            inner: reader,
+            sha256: Sha256::new(),
+            since_record: 0,
+            last: b'\n',
+            is_at_end: false,
+        };
         let reader = csv::ReaderBuilder::new()
             .delimiter(dialect.delimiter)
             .quoting(dialect.is_quoted)
@@ -100,7 +107,9 @@ impl CsvRecords {
         let (count, expected) = (self.record.len(), self.columns.names().count());
         let record = csv::StringRecord::from_byte_record(self.record.clone())
             .map_err(|error| format!("field {} is not valid UTF-8", error.utf8_error().field() + 1))
-            .and_then(|record| if count == expected { Ok(record) } else { Err(self.unequal(count, expected)) });
+            .and_then(|record| {
+                if count == expected { Ok(record) } else { Err(self.unequal(count, expected)) }
+            });
         Ok(Some((line, record)))
     }
 
@@ -110,11 +119,17 @@ impl CsvRecords {
             return;
         }
         let warning = if self.dialect.is_quoted {
-            let is_joined = |field: &[u8]| memchr::memchr(b'\n', field).is_some() && memchr::memchr(b'\t', field).is_some();
-            self.record.iter().any(is_joined).then_some("a field holds tabs and line breaks: is a quote left open?")
+            let is_joined = |field: &[u8]| {
+                memchr::memchr(b'\n', field).is_some() && memchr::memchr(b'\t', field).is_some()
+            };
+            self.record
+                .iter()
+                .any(is_joined)
+                .then_some("a field holds tabs and line breaks: is a quote left open?")
         } else {
             let is_marked = self.record.iter().any(|field| field.starts_with(b"\""));
-            is_marked.then_some("quotes are read as text, for they do not enclose fields throughout")
+            is_marked
+                .then_some("quotes are read as text, for they do not enclose fields throughout")
         };
         if let Some(warning) = warning
             && let Some(warn) = self.warn.take()
@@ -125,7 +140,8 @@ impl CsvRecords {
 
     fn unequal(&self, count: usize, expected: usize) -> String {
         let fields = if count == 1 { "field" } else { "fields" };
-        let open = if self.record.as_slice().contains(&b'\n') { ": is a quote left open?" } else { "" };
+        let open =
+            if self.record.as_slice().contains(&b'\n') { ": is a quote left open?" } else { "" };
         format!("the record has {count} {fields} where the header has {expected}{open}")
     }
 
@@ -147,7 +163,8 @@ impl CsvRecords {
             let is_ended = !source.is_at_end || source.last == b'\n';
             // Blank lines before a record belong to none, so its place is counted from its end.
             let inside = memchr::memchr_iter(b'\n', self.record.as_slice()).count() as u64;
-            let line = self.reader.position().line().saturating_sub(inside + u64::from(is_ended)).max(1);
+            let line =
+                self.reader.position().line().saturating_sub(inside + u64::from(is_ended)).max(1);
             self.without_carriage_return();
             if self.record.len() > 1 || !self.record.as_slice().trim_ascii().is_empty() {
                 return Ok(Some(line));
@@ -187,7 +204,10 @@ impl io::Read for Hashed {
             None => self.is_at_end = true,
         }
         if self.since_record > 2 * MAX_RECORD_BYTES {
-            let reason = format!("a record is longer than {} MiB: is a quote left open?", MAX_RECORD_BYTES >> 20);
+            let reason = format!(
+                "a record is longer than {} MiB: is a quote left open?",
+                MAX_RECORD_BYTES >> 20
+            );
             return Err(io::Error::new(io::ErrorKind::InvalidData, reason));
         }
         Ok(count)
@@ -201,7 +221,9 @@ mod tests {
     fn lines(text: &str) -> Vec<u64> {
         let reader = Box::new(io::Cursor::new(text.as_bytes().to_vec()));
         let dialect = Dialect { delimiter: b',', is_quoted: true };
-        let Ok(mut records) = CsvRecords::new(reader, text.as_bytes(), dialect, &FieldNames::default(), None) else {
+        let Ok(mut records) =
+            CsvRecords::new(reader, text.as_bytes(), dialect, &FieldNames::default(), None)
+        else {
             panic!("a header: {text}")
         };
         std::iter::from_fn(|| records.next().expect("memory")).map(|(line, _)| line).collect()
@@ -217,7 +239,11 @@ mod tests {
                 ("title,topics\na,\"x\n\"\n\nb,y\nc,z", vec![2, 5, 6]),
                 ("title,topics\n", vec![]),
             ] {
-                assert_eq!(lines(&text.replace('\n', ending)), expected, "{text:?} with {ending:?}");
+                assert_eq!(
+                    lines(&text.replace('\n', ending)),
+                    expected,
+                    "{text:?} with {ending:?}"
+                );
             }
         }
     }

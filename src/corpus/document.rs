@@ -8,10 +8,12 @@ use super::names::{FieldNames, Role, listed, quoted};
 use super::table::TableRecord;
 use crate::article::{ArticleText, TopicName};
 
-/// One document of a corpus. At least one of title and body is not blank; the topics are valid names, each once.
+/// One document of a corpus. At least one of title and body is not blank; the topics are valid
+/// names, each once.
 #[derive(Debug, Clone)]
 pub struct Document<'a> {
-    /// The caller's name for it; empty where there is none. A JSON value that is no string stands as it is written.
+    /// The caller's name for it; empty where there is none. A JSON value that is no string stands
+    /// as it is written.
     pub id: Cow<'a, str>,
     /// The headline.
     pub title: Cow<'a, str>,
@@ -46,7 +48,17 @@ impl<'a> Document<'a> {
     /// A document with nothing in it yet.
     pub(super) fn new(record: Record<'a>) -> Self {
         let (id, title, body) = Default::default();
-        Self { id, title, body, topics: Vec::new(), story: None, line: 0, input: 0, record, passed_over: None }
+        Self {
+            id,
+            title,
+            body,
+            topics: Vec::new(),
+            story: None,
+            line: 0,
+            input: 0,
+            record,
+            passed_over: None,
+        }
     }
 
     /// A document of a text alone: the first line is the title if an empty line follows it.
@@ -100,9 +112,16 @@ impl<'a> Document<'a> {
     /// Why a document without an id cannot be stored.
     pub fn no_id(&self) -> String {
         match (&self.record, self.names_without(|role| role == Role::Id)) {
-            (Record::FastText, _) => "the article has no id: fastText's format has none; use JSON Lines or CSV".to_owned(),
-            (Record::Text, _) => "the article has no id: a text has none; use JSON Lines or CSV".to_owned(),
-            (_, Some(names)) => format!("the article has no id: there is no \"id\" among its fields, {names}"),
+            (Record::FastText, _) => {
+                "the article has no id: fastText's format has none; use JSON Lines or CSV"
+                    .to_owned()
+            }
+            (Record::Text, _) => {
+                "the article has no id: a text has none; use JSON Lines or CSV".to_owned()
+            }
+            (_, Some(names)) => {
+                format!("the article has no id: there is no \"id\" among its fields, {names}")
+            }
             (_, None) => "the article has no id".to_owned(),
         }
     }
@@ -125,13 +144,15 @@ impl<'a> Document<'a> {
             if let Some(reason) = self.passed_over.take() {
                 return Err(reason);
             }
-            return Err(match self.names_without(|role| matches!(role, Role::Title | Role::Body)) {
-                Some(names) => format!(
-                    "the document has neither a title nor a body: its fields are {names}; --title-field and --body-field name \
+            return Err(
+                match self.names_without(|role| matches!(role, Role::Title | Role::Body)) {
+                    Some(names) => format!(
+                        "the document has neither a title nor a body: its fields are {names}; --title-field and --body-field name \
                      those that hold text"
-                ),
-                None => "the document has neither a title nor a body".to_owned(),
-            });
+                    ),
+                    None => "the document has neither a title nor a body".to_owned(),
+                },
+            );
         }
         for topic in &self.topics {
             TopicName::check(topic).map_err(|error| format!("topic {}: {error}", quoted(topic)))?;

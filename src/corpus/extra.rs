@@ -43,7 +43,8 @@ pub struct WrittenTime<'a> {
 
 impl<'a> Extra<'a> {
     pub(super) fn of_json(record: &'a str) -> Result<Self, String> {
-        let fields: Fields<'_> = serde_json::from_str(record).map_err(|error| json::reason(&error))?;
+        let fields: Fields<'_> =
+            serde_json::from_str(record).map_err(|error| json::reason(&error))?;
         let mut extra = Self::default();
         for (role, name, value) in fields.0 {
             match role {
@@ -54,10 +55,18 @@ impl<'a> Extra<'a> {
                 Role::Labels => extra.has_other_labels = true,
                 _ => {
                     let text = json::string(value.get()).or_else(|| Named::of(value));
-                    let wrong = || format!("{} must be a string, and is {}", quoted(&name), quoted(value.get()));
+                    let wrong = || {
+                        format!(
+                            "{} must be a string, and is {}",
+                            quoted(&name),
+                            quoted(value.get())
+                        )
+                    };
                     match text {
                         Some(text) => extra.set(role, name, text),
-                        None if is_guessed(role, &name) => extra.passed_over.push((what(role), wrong())),
+                        None if is_guessed(role, &name) => {
+                            extra.passed_over.push((what(role), wrong()))
+                        }
                         None => return Err(wrong()),
                     }
                 }
@@ -134,11 +143,17 @@ impl<'a> Named<'a> {
 /// something else.
 fn labels(cell: &str) -> Result<BTreeMap<String, String>, String> {
     if cell.trim_start().starts_with('{') {
-        return serde_json::from_str(cell).map_err(|error| format!("\"labels\": {}", json::reason(&error)));
+        return serde_json::from_str(cell)
+            .map_err(|error| format!("\"labels\": {}", json::reason(&error)));
     }
-    let pairs = cell.split(';').map(str::trim).filter(|pair| !pair.is_empty()).map(|pair| pair.split_once('='));
-    let pairs: Option<BTreeMap<_, _>> =
-        pairs.map(|pair| pair.map(|(key, value)| (key.trim().to_owned(), value.trim().to_owned()))).collect();
+    let pairs = cell
+        .split(';')
+        .map(str::trim)
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| pair.split_once('='));
+    let pairs: Option<BTreeMap<_, _>> = pairs
+        .map(|pair| pair.map(|(key, value)| (key.trim().to_owned(), value.trim().to_owned())))
+        .collect();
     Ok(pairs.unwrap_or_default())
 }
 
@@ -165,7 +180,9 @@ impl<'de> Deserialize<'de> for Fields<'de> {
                 let mut found = Vec::new();
                 while let Some(name) = map.next_key::<Cow<'de, str>>()? {
                     match names.role(&name) {
-                        Some(role @ (Role::Labels | Role::Language | Role::Time | Role::Source)) => {
+                        Some(
+                            role @ (Role::Labels | Role::Language | Role::Time | Role::Source),
+                        ) => {
                             let value: &RawValue = map.next_value()?;
                             if value.get() != "null" {
                                 found.push((role, name, value));
@@ -174,7 +191,8 @@ impl<'de> Deserialize<'de> for Fields<'de> {
                         Some(Role::Body) => {
                             let value: &RawValue = map.next_value()?;
                             if value.get().starts_with('{') {
-                                let inner: Fields<'_> = serde_json::from_str(value.get()).map_err(A::Error::custom)?;
+                                let inner: Fields<'_> =
+                                    serde_json::from_str(value.get()).map_err(A::Error::custom)?;
                                 found.extend(inner.0);
                             }
                         }
@@ -200,7 +218,11 @@ mod tests {
         let labels = BTreeMap::from([("a".to_owned(), "b".to_owned())]);
         let expected = Extra {
             language_code: "en".into(),
-            publish_times: vec![WrittenTime { name: "Date".into(), text: "2026-11-23".into(), is_guessed: true }],
+            publish_times: vec![WrittenTime {
+                name: "Date".into(),
+                text: "2026-11-23".into(),
+                is_guessed: true,
+            }],
             source: "AP".into(),
             labels,
             ..Extra::default()
@@ -208,7 +230,9 @@ mod tests {
         assert_eq!(extra, expected);
         let named = Extra::of_json(r#"{"source": {"id": null, "name": "AP"}}"#).expect("a name");
         assert_eq!(named.source, "AP");
-        assert!(Extra::of_json(r#"{"labels": {"a": 3}}"#).expect_err("a number").contains("\"labels\""));
+        assert!(
+            Extra::of_json(r#"{"labels": {"a": 3}}"#).expect_err("a number").contains("\"labels\"")
+        );
         let other = Extra { has_other_labels: true, ..Extra::default() };
         assert_eq!(Extra::of_json(r#"{"labels": ["a"], "date": null}"#), Ok(other));
     }
@@ -233,13 +257,18 @@ mod tests {
             let reason = Extra::of_json(&line).expect_err("a number");
             assert_eq!(reason, format!("\"{field}\" must be a string, and is \"3\""));
         }
-        let several = Extra::of_json(r#"{"date": "b", "published": 1, "pubDate": "a"}"#).expect("times");
-        assert_eq!(several.publish_times.iter().map(|time| &*time.text).collect::<Vec<_>>(), ["a", "b"]);
+        let several =
+            Extra::of_json(r#"{"date": "b", "published": 1, "pubDate": "a"}"#).expect("times");
+        assert_eq!(
+            several.publish_times.iter().map(|time| &*time.text).collect::<Vec<_>>(),
+            ["a", "b"]
+        );
     }
 
     #[test]
     fn a_cell_holds_labels_as_pairs_or_as_an_object() {
-        let expected = BTreeMap::from([("a".to_owned(), "b".to_owned()), ("c".to_owned(), "d e".to_owned())]);
+        let expected =
+            BTreeMap::from([("a".to_owned(), "b".to_owned()), ("c".to_owned(), "d e".to_owned())]);
         assert_eq!(labels("a=b; c = d e;"), Ok(expected.clone()));
         assert_eq!(labels(r#"{"a": "b", "c": "d e"}"#), Ok(expected));
         assert_eq!(labels("sport;world"), Ok(BTreeMap::new()));

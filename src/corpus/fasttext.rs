@@ -33,14 +33,17 @@ pub(super) fn parse(line: &str) -> Result<Document<'_>, String> {
 
 /// Whether a line has a label.
 pub(super) fn has_label(line: &str) -> bool {
-    memchr::memmem::find(line.as_bytes(), LABEL.as_bytes()).is_some() && words(line).any(|(_, word)| word.starts_with(LABEL))
+    memchr::memmem::find(line.as_bytes(), LABEL.as_bytes()).is_some()
+        && words(line).any(|(_, word)| word.starts_with(LABEL))
 }
 
 /// The words of a line with their places: what fastText takes for white space is between them, and
 /// nothing else.
 fn words(line: &str) -> impl Iterator<Item = (usize, &str)> {
     let is_between = |c: char| matches!(c, ' ' | '\t' | '\r' | '\n' | '\u{b}' | '\u{c}' | '\0');
-    line.split(is_between).filter(|word| !word.is_empty()).map(|word| (word.as_ptr() as usize - line.as_ptr() as usize, word))
+    line.split(is_between)
+        .filter(|word| !word.is_empty())
+        .map(|word| (word.as_ptr() as usize - line.as_ptr() as usize, word))
 }
 
 #[cfg(test)]
@@ -50,9 +53,17 @@ mod tests {
     #[test]
     fn labels_are_topics_wherever_they_stand() {
         for (line, topics, body) in [
-            ("__label__sport __label__uk the match was won", &["sport", "uk"][..], "the match was won"),
+            (
+                "__label__sport __label__uk the match was won",
+                &["sport", "uk"][..],
+                "the match was won",
+            ),
             ("the match was won __label__sport __label__uk", &["sport", "uk"], "the match was won"),
-            ("__label__sport the match\t__label__uk  was won \r", &["sport", "uk"], "the match was won"),
+            (
+                "__label__sport the match\t__label__uk  was won \r",
+                &["sport", "uk"],
+                "the match was won",
+            ),
             ("the match __label__sport", &["sport"], "the match"),
             ("un__label__ed words", &[], "un__label__ed words"),
         ] {

@@ -40,7 +40,8 @@ pub(super) fn read_start(reader: &mut dyn BufRead) -> io::Result<Vec<u8>> {
     Ok(start)
 }
 
-/// Reads on until there is enough to see how fields are quoted; returns whether that is all there is.
+/// Reads on until there is enough to see how fields are quoted; returns whether that is all there
+/// is.
 pub(super) fn read_more(reader: &mut dyn BufRead, start: &mut Vec<u8>) -> io::Result<bool> {
     while start.len() < LONGEST_START {
         let next = reader.fill_buf()?;
@@ -60,7 +61,8 @@ pub(super) fn guess(input: &Input, start: &[u8], names: &FieldNames, takes_text:
     let start = start.trim_ascii_start();
     match extension(input).as_deref() {
         Some("jsonl" | "ndjson" | "jsonlines") => {
-            let is_json = start.starts_with(b"[") || first_line(start) == b"{" || has_shared_line(start);
+            let is_json =
+                start.starts_with(b"[") || first_line(start) == b"{" || has_shared_line(start);
             return if is_json { Format::Json } else { Format::JsonLines };
         }
         Some("json") => return if start.starts_with(b"{") { json(start) } else { Format::Json },
@@ -104,7 +106,10 @@ pub(super) fn foreign(start: &[u8]) -> Option<&'static str> {
     // The first bytes alone: one odd line of many is a bad line.
     if PACKED.iter().any(|magic| start.starts_with(magic)) {
         Some("it is compressed in a way that is not read: unpack it, or use gzip or zstd")
-    } else if start.starts_with(b"\xff\xfe") || start.starts_with(b"\xfe\xff") || start.iter().take(64).any(|byte| *byte == 0) {
+    } else if start.starts_with(b"\xff\xfe")
+        || start.starts_with(b"\xfe\xff")
+        || start.iter().take(64).any(|byte| *byte == 0)
+    {
         Some("it is no text in UTF-8 (UTF-16, or something else): save it as UTF-8")
     } else {
         None
@@ -120,7 +125,10 @@ pub(super) fn delimiter_by_name(input: &Input) -> Option<u8> {
 fn extension(input: &Input) -> Option<String> {
     let Input::File(path) = input else { return None };
     let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
-    let plain = [".gz", ".zst", ".zstd"].iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(&name);
+    let plain = [".gz", ".zst", ".zstd"]
+        .iter()
+        .find_map(|ending| name.strip_suffix(ending))
+        .unwrap_or(&name);
     plain.rsplit_once('.').map(|(_, extension)| extension.to_owned())
 }
 
@@ -131,8 +139,11 @@ fn first_line(start: &[u8]) -> &[u8] {
 /// Whether a line holds several objects.
 fn has_shared_line(start: &[u8]) -> bool {
     // Most lines hold one, and need no parser to see it.
-    let lines = start.split(|byte| *byte == b'\n').filter(|line| memchr::memmem::find_iter(line, b"{").nth(1).is_some());
-    let values = lines.map(|line| serde_json::Deserializer::from_slice(line).into_iter::<&RawValue>());
+    let lines = start
+        .split(|byte| *byte == b'\n')
+        .filter(|line| memchr::memmem::find_iter(line, b"{").nth(1).is_some());
+    let values =
+        lines.map(|line| serde_json::Deserializer::from_slice(line).into_iter::<&RawValue>());
     values
         .map(|values| values.map_while(Result::ok).take(2))
         .any(|values| 2 == values.filter(|value| value.get().starts_with('{')).count())
@@ -144,7 +155,11 @@ fn json(start: &[u8]) -> Format {
     if has_shared_line(start) {
         return Format::Json;
     }
-    if line.ends_with(b"}") || line.len() + 1 >= LONGEST_START { Format::JsonLines } else { Format::Json }
+    if line.ends_with(b"}") || line.len() + 1 >= LONGEST_START {
+        Format::JsonLines
+    } else {
+        Format::Json
+    }
 }
 
 /// Whether it begins with this bracket, and one of these bytes follows.

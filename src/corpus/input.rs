@@ -26,7 +26,11 @@ impl Input {
     pub fn size_bytes(&self) -> Option<u64> {
         match self {
             Self::Stdin => None,
-            Self::File(path) => path.metadata().ok().filter(std::fs::Metadata::is_file).map(|metadata| metadata.len()),
+            Self::File(path) => path
+                .metadata()
+                .ok()
+                .filter(std::fs::Metadata::is_file)
+                .map(|metadata| metadata.len()),
         }
     }
 
@@ -39,10 +43,14 @@ impl Input {
             Self::Stdin => Box::new(io::stdin()),
             Self::File(path) => Box::new(File::open(path)?),
         };
-        let mut counted = BufReader::with_capacity(1 << 16, Counted { inner: raw, progress: progress.clone() });
+        let mut counted =
+            BufReader::with_capacity(1 << 16, Counted { inner: raw, progress: progress.clone() });
         let magic = counted.fill_buf()?;
         let mut plain: Box<dyn BufRead + Send> = if magic.starts_with(&[0x1f, 0x8b]) {
-            Box::new(BufReader::with_capacity(1 << 16, flate2::bufread::MultiGzDecoder::new(counted)))
+            Box::new(BufReader::with_capacity(
+                1 << 16,
+                flate2::bufread::MultiGzDecoder::new(counted),
+            ))
         } else if magic.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
             Box::new(BufReader::with_capacity(1 << 17, zstd::Decoder::with_buffer(counted)?))
         } else {

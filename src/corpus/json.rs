@@ -4,7 +4,10 @@ use std::borrow::Cow;
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Unexpected, Visitor};
+use serde::de::{
+    DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Unexpected,
+    Visitor,
+};
 use serde_json::value::RawValue;
 
 use super::document::{Document, Record};
@@ -15,7 +18,9 @@ use super::names::{FieldNames, Role, ambiguous, quoted, rank, shortened};
 pub(super) fn parse<'a>(record: &'a str, names: &FieldNames) -> Result<Document<'a>, String> {
     let mut deserializer = serde_json::Deserializer::from_str(record);
     let mut fields = Fields::default();
-    let read = Object { names, fields: &mut fields }.deserialize(&mut deserializer).and_then(|()| deserializer.end());
+    let read = Object { names, fields: &mut fields }
+        .deserialize(&mut deserializer)
+        .and_then(|()| deserializer.end());
     read.map_err(|error| format!("not a JSON document of the expected shape: {}", reason(&error)))?;
     if let Some(reason) = fields.ambiguous {
         return Err(reason);
@@ -104,9 +109,16 @@ struct Fields<'a> {
 }
 
 /// Keeps a value that says something; a second one says that nobody knows which is meant.
-fn keep<'a, T>(slot: &mut Option<Field<'a, T>>, conflict: &mut Option<String>, role: Role, found: Field<'a, T>) {
+fn keep<'a, T>(
+    slot: &mut Option<Field<'a, T>>,
+    conflict: &mut Option<String>,
+    role: Role,
+    found: Field<'a, T>,
+) {
     match slot {
-        Some(there) => drop(conflict.get_or_insert_with(|| ambiguous(role, &there.name, &found.name))),
+        Some(there) => {
+            drop(conflict.get_or_insert_with(|| ambiguous(role, &there.name, &found.name)))
+        }
         None => *slot = Some(found),
     }
 }
@@ -165,14 +177,18 @@ impl<'de> Visitor<'de> for Object<'_, '_, 'de> {
                         Value::Other(kind) => fields.pass_over(&name, kind),
                     }
                 }
-                Role::Topics | Role::Labels if role == Role::Topics || self.names.takes_labels_for_topics() => {
+                Role::Topics | Role::Labels
+                    if role == Role::Topics || self.names.takes_labels_for_topics() =>
+                {
                     let may_be_labels = role == Role::Labels;
-                    let topics = map.next_value_seed(TopicsValue { may_be_labels }).map_err(named)?;
+                    let topics =
+                        map.next_value_seed(TopicsValue { may_be_labels }).map_err(named)?;
                     fields.keep_topics(name, topics);
                 }
                 Role::Id => {
                     let value: &RawValue = map.next_value()?;
-                    let is_first = fields.id.as_ref().is_none_or(|there| rank(&name) < rank(&there.name));
+                    let is_first =
+                        fields.id.as_ref().is_none_or(|there| rank(&name) < rank(&there.name));
                     if is_first && value.get() != "null" {
                         fields.id = Some(Field { name, value });
                     }
@@ -205,7 +221,8 @@ impl<'a> Fields<'a> {
     }
 
     fn pass_over(&mut self, name: &str, kind: &str) {
-        self.passed_over.get_or_insert_with(|| format!("{} holds {kind} and not text", quoted(name)));
+        self.passed_over
+            .get_or_insert_with(|| format!("{} holds {kind} and not text", quoted(name)));
     }
 }
 
@@ -227,8 +244,16 @@ enum Value<'a> {
 }
 
 impl TextValue<'_> {
-    fn other<'a, E: serde::de::Error>(self, kind: &'static str, found: Unexpected<'_>) -> Result<Value<'a>, E> {
-        if self.names.is_guessed(self.role, self.name) { Ok(Value::Other(kind)) } else { Err(E::invalid_type(found, &self)) }
+    fn other<'a, E: serde::de::Error>(
+        self,
+        kind: &'static str,
+        found: Unexpected<'_>,
+    ) -> Result<Value<'a>, E> {
+        if self.names.is_guessed(self.role, self.name) {
+            Ok(Value::Other(kind))
+        } else {
+            Err(E::invalid_type(found, &self))
+        }
     }
 }
 
@@ -316,20 +341,32 @@ mod tests {
 
     #[test]
     fn records_may_leave_fields_out_but_not_all_text() {
-        let document = read(r#"{"title": "A \"b\"", "topics": ["x", "x", "y"], "other": 1}"#).expect("a document");
+        let document = read(r#"{"title": "A \"b\"", "topics": ["x", "x", "y"], "other": 1}"#)
+            .expect("a document");
         assert_eq!(document.title, "A \"b\"");
         assert_eq!(document.topics, ["x", "y"]);
-        for (id, expected) in
-            [("7", "7"), ("null", ""), (r#""a-1""#, "a-1"), (r#""a\"\u0031""#, "a\"1"), (r#"["a"]"#, r#"["a"]"#)]
-        {
+        for (id, expected) in [
+            ("7", "7"),
+            ("null", ""),
+            (r#""a-1""#, "a-1"),
+            (r#""a\"\u0031""#, "a\"1"),
+            (r#"["a"]"#, r#"["a"]"#),
+        ] {
             let line = format!(r#"{{"id": {id}, "story": {id}, "body": "b"}}"#);
             let document = read(&line).expect("a document");
             assert_eq!(document.id, expected);
             assert_eq!(document.story.as_deref(), id.starts_with('"').then_some(expected));
         }
-        assert!(read(r#"{"topics": ["x"]}"#).expect_err("no text").contains("neither a title nor a body"));
+        assert!(
+            read(r#"{"topics": ["x"]}"#)
+                .expect_err("no text")
+                .contains("neither a title nor a body")
+        );
         let wrong = read(r#"{"title": 3}"#).expect_err("wrong type");
-        assert!(wrong.contains("\"title\": invalid type: integer `3`, expected a string, at column"), "{wrong}");
+        assert!(
+            wrong.contains("\"title\": invalid type: integer `3`, expected a string, at column"),
+            "{wrong}"
+        );
         assert!(read("").expect_err("nothing").contains("column"));
         assert!(read("[]").expect_err("a list").contains("expected an object"));
     }
@@ -339,8 +376,15 @@ mod tests {
         assert!(read(r#"{"title": "t", "topics": ["  "]}"#).is_err());
         assert!(read(r#"{"title": "t", "topics": [""]}"#).is_err());
         let object = read(r#"{"title": "t", "category": {"id": 1}}"#).expect_err("no name");
-        assert!(object.contains("\"category\": an object is a topic only if it has a \"name\""), "{object}");
-        assert!(read(r#"{"title": "t", "topics": [["x"]]}"#).expect_err("no name").contains("a topic's name"));
+        assert!(
+            object.contains("\"category\": an object is a topic only if it has a \"name\""),
+            "{object}"
+        );
+        assert!(
+            read(r#"{"title": "t", "topics": [["x"]]}"#)
+                .expect_err("no name")
+                .contains("a topic's name")
+        );
         let names = FieldNames { topics: Some("labels".to_owned()), ..FieldNames::default() };
         assert!(parse(r#"{"title": "t", "labels": {"desk": "x"}}"#, &names).is_err());
     }
@@ -375,14 +419,25 @@ mod tests {
             ] {
                 let document = read(&line).expect(&line);
                 assert_eq!((&*document.title, &*document.body), ("t", "b"), "{line}");
-                assert!(document.passed_over.is_some_and(|said| said.contains("and not text")), "{line}");
+                assert!(
+                    document.passed_over.is_some_and(|said| said.contains("and not text")),
+                    "{line}"
+                );
             }
         }
         let alone = read(r#"{"text": 17, "topics": "x"}"#).expect_err("no text");
         assert_eq!(alone, "\"text\" holds a number and not text");
-        assert!(read(r#"{"title": "t", "body": [1]}"#).expect_err("no string").starts_with("not a JSON document"));
+        assert!(
+            read(r#"{"title": "t", "body": [1]}"#)
+                .expect_err("no string")
+                .starts_with("not a JSON document")
+        );
         let names = FieldNames { body: Some("text".to_owned()), ..FieldNames::default() };
-        assert!(parse(r#"{"title": "t", "text": 17}"#, &names).expect_err("it was named").contains("\"text\""));
+        assert!(
+            parse(r#"{"title": "t", "text": 17}"#, &names)
+                .expect_err("it was named")
+                .contains("\"text\"")
+        );
         assert_eq!(read(r#"{"text": ["a", null, "b"]}"#).expect("paragraphs").body, "a\n\nb");
         assert_eq!(read(r#"{"text": "a", "content": null}"#).expect("a text").passed_over, None);
     }
@@ -390,18 +445,34 @@ mod tests {
     #[test]
     fn what_could_be_either_is_refused() {
         let two = read(r#"{"text": "a", "content": "b"}"#).expect_err("two bodies");
-        assert_eq!(two, "\"text\" and \"content\" could both be the body: choose one with --body-field");
+        assert_eq!(
+            two,
+            "\"text\" and \"content\" could both be the body: choose one with --body-field"
+        );
         let two = read(r#"{"text": "a", "label": "b", "category": "c"}"#).expect_err("two topics");
-        assert_eq!(two, "\"label\" and \"category\" could both be the topics: choose one with --topics-field");
-        assert!(read(r#"{"title": "a", "title": "b"}"#).expect_err("twice").contains("\"title\" is there twice"));
+        assert_eq!(
+            two,
+            "\"label\" and \"category\" could both be the topics: choose one with --topics-field"
+        );
+        assert!(
+            read(r#"{"title": "a", "title": "b"}"#)
+                .expect_err("twice")
+                .contains("\"title\" is there twice")
+        );
         assert_eq!(read(r#"{"text": " ", "content": "b"}"#).expect("one is blank").body, "b");
         let names = FieldNames { without_topics: true, ..FieldNames::default() };
-        assert!(parse(r#"{"text": "a", "label": "b", "category": 3}"#, &names).expect("a text").topics.is_empty());
+        assert!(
+            parse(r#"{"text": "a", "label": "b", "category": 3}"#, &names)
+                .expect("a text")
+                .topics
+                .is_empty()
+        );
     }
 
     #[test]
     fn an_article_may_stand_in_a_field_of_its_own() {
-        let document = read(r#"{"article": {"title": "t", "body": ["a", "b"]}, "explain": true}"#).expect("a request");
+        let document = read(r#"{"article": {"title": "t", "body": ["a", "b"]}, "explain": true}"#)
+            .expect("a request");
         assert_eq!((&*document.title, &*document.body), ("t", "a\n\nb"));
     }
 

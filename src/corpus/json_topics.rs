@@ -147,7 +147,9 @@ impl<'de> Visitor<'de> for OneTopic {
             }
         }
         let name = name.filter(|name| !name.trim().is_empty());
-        name.map(Some).ok_or_else(|| A::Error::custom("an object is a topic only if it has a \"name\" that is a string"))
+        name.map(Some).ok_or_else(|| {
+            A::Error::custom("an object is a topic only if it has a \"name\" that is a string")
+        })
     }
 }
 
@@ -171,9 +173,14 @@ mod tests {
             let listed: Vec<_> = topic.into_iter().chain(["y"]).collect();
             assert_eq!(of_cell(&format!("[{value}, \"y\"]")).expect(value), listed, "{value}");
         }
-        for value in ["{\"id\": 1}", "{\"name\": 3}", "{\"name\": \" \"}", "{}", "[{\"slug\": \"x\"}]"] {
+        for value in
+            ["{\"id\": 1}", "{\"name\": 3}", "{\"name\": \" \"}", "{}", "[{\"slug\": \"x\"}]"]
+        {
             let reason = of_cell(value).expect_err(value).to_string();
-            assert!(reason.starts_with("an object is a topic only if it has a \"name\""), "{reason}");
+            assert!(
+                reason.starts_with("an object is a topic only if it has a \"name\""),
+                "{reason}"
+            );
         }
         assert!(of_cell("[[\"x\"]]").is_err() && of_cell("[\"x\"] y").is_err());
     }

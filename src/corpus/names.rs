@@ -41,8 +41,11 @@ impl FieldNames {
         if self.title.is_none() && self.body.is_none() && self.topics.is_none() {
             return usual_role(name).filter(|role| *role != Role::Topics || !self.without_topics);
         }
-        let chosen = [(&self.title, Role::Title), (&self.body, Role::Body), (&self.topics, Role::Topics)];
-        let is_called = |wanted: &&(&Option<String>, Role)| wanted.0.as_deref().is_some_and(|wanted| is_same(wanted, name));
+        let chosen =
+            [(&self.title, Role::Title), (&self.body, Role::Body), (&self.topics, Role::Topics)];
+        let is_called = |wanted: &&(&Option<String>, Role)| {
+            wanted.0.as_deref().is_some_and(|wanted| is_same(wanted, name))
+        };
         let role = match chosen.iter().find(is_called) {
             Some((_, role)) => *role,
             None => match usual_role(name)? {
@@ -92,8 +95,8 @@ fn usual_plain_role(name: &str) -> Option<Role> {
         "topics" | "topic" | "label" | "category" | "classindex" => Role::Topics,
         "labels" => Role::Labels,
         "story" => Role::Story,
-        "publishtime" | "publishedat" | "published" | "publishdate" | "pubdate" | "publicationdate" | "datepublished"
-        | "date" => Role::Time,
+        "publishtime" | "publishedat" | "published" | "publishdate" | "pubdate"
+        | "publicationdate" | "datepublished" | "date" => Role::Time,
         "source" | "publisher" => Role::Source,
         "languagecode" | "language" | "lang" => Role::Language,
         _ => return None,
@@ -153,7 +156,12 @@ pub(super) fn ambiguous(role: Role, first: &str, second: &str) -> String {
     if first == second {
         return format!("{} is there twice", quoted(first));
     }
-    format!("{} and {} could both be {what}: choose one with {}", quoted(first), quoted(second), flag(role))
+    format!(
+        "{} and {} could both be {what}: choose one with {}",
+        quoted(first),
+        quoted(second),
+        flag(role)
+    )
 }
 
 /// Names in quotation marks, with commas between, no more than can be read.
@@ -216,7 +224,11 @@ mod tests {
 
     #[test]
     fn a_chosen_name_takes_the_place_of_the_usual_ones() {
-        let names = FieldNames { body: Some("Summary".to_owned()), topics: Some("title".to_owned()), ..FieldNames::default() };
+        let names = FieldNames {
+            body: Some("Summary".to_owned()),
+            topics: Some("title".to_owned()),
+            ..FieldNames::default()
+        };
         let roles = ["summary", "text", "title", "headline", "topics"].map(|name| names.role(name));
         assert_eq!(roles, [Some(Role::Body), None, Some(Role::Topics), Some(Role::Title), None]);
     }

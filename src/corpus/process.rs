@@ -65,7 +65,8 @@ pub struct End {
 }
 
 impl End {
-    /// The end of `before` and the next input: of the first input its SHA-256, from then on the SHA-256 over both.
+    /// The end of `before` and the next input: of the first input its SHA-256, from then on the
+    /// SHA-256 over both.
     pub(super) fn followed_by(before: Option<[u8; 32]>, next: [u8; 32]) -> [u8; 32] {
         match before {
             None => next,
@@ -96,9 +97,10 @@ pub struct Summary {
     pub skipped: u64,
     /// The first of the lines left out, at most [`Summary::MAX_EXAMPLES`], in order.
     pub skipped_examples: Vec<BadLine>,
-    /// Where the inputs end. The fingerprint of one input is the SHA-256 of what it decompresses to: the same for a file and its
-    /// compressed form (of CSV, the SHA-256 of that SHA-256). Of several it is, from the second on, the SHA-256 over the fingerprint so
-    /// far and that of the next.
+    /// Where the inputs end. The fingerprint of one input is the SHA-256 of what it decompresses
+    /// to: the same for a file and its compressed form (of CSV, the SHA-256 of that SHA-256). Of
+    /// several it is, from the second on, the SHA-256 over the fingerprint so far and that of the
+    /// next.
     pub end: End,
 }
 
@@ -107,12 +109,13 @@ impl Summary {
     pub const MAX_EXAMPLES: usize = 10;
 }
 
-/// Calls `work` with each document on one of `options.threads` workers, each of which has a state of its own, and returns
-/// the states. `work` may reject a document with a reason: the line is then a bad one.
+/// Calls `work` with each document on one of `options.threads` workers, each of which has a state
+/// of its own, and returns the states. `work` may reject a document with a reason: the line is then
+/// a bad one.
 ///
 /// # Errors
-/// [`CorpusError::Read`] and [`CorpusError::Header`] for an input, [`CorpusError::BadLine`] for the first bad line in the
-/// order of the inputs when [`OnError::Fail`].
+/// [`CorpusError::Read`] and [`CorpusError::Header`] for an input, [`CorpusError::BadLine`] for the
+/// first bad line in the order of the inputs when [`OnError::Fail`].
 pub fn for_each_document<W: Send>(
     inputs: &[Input],
     options: &Options,
@@ -136,14 +139,20 @@ pub fn for_each_document<W: Send>(
     };
     // A thread that the system does not give leaves its state here.
     let states: Vec<_> = (1..options.workers()).map(|_| Mutex::new(Some(new_worker()))).collect();
-    let taken = |state: &Mutex<Option<W>>| state.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let taken =
+        |state: &Mutex<Option<W>>| state.lock().unwrap_or_else(PoisonError::into_inner).take();
     let outcomes: Vec<_> = thread::scope(|scope| {
         let (take_blocks, taken) = (&take_blocks, &taken);
-        let spawn = |state| thread::Builder::new().spawn_scoped(scope, move || taken(state).map(take_blocks));
+        let spawn = |state| {
+            thread::Builder::new().spawn_scoped(scope, move || taken(state).map(take_blocks))
+        };
         let others: Vec<_> = states.iter().map_while(|state| spawn(state).ok()).collect();
-        // One worker is this thread: what it asks memory for serves the caller again, once it is given back.
+        // One worker is this thread: what it asks memory for serves the caller again, once it is
+        // given back.
         let own = take_blocks(new_worker());
-        let others = others.into_iter().map(|other| other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        let others = others
+            .into_iter()
+            .map(|other| other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
         let others: Vec<_> = others.flatten().collect();
         let idle = states.iter().filter_map(taken).map(|state| (state, Outcome::default()));
         std::iter::once(own).chain(others).chain(idle).collect()
@@ -162,7 +171,9 @@ pub fn for_each_document<W: Send>(
     passed_over.sort();
     passed_over.dedup_by(|later, first| later.input == first.input);
     if let Some(warn) = options.warn {
-        passed_over.iter().for_each(|line| warn(&format!("{line}: it is passed over, as are others like it")));
+        passed_over
+            .iter()
+            .for_each(|line| warn(&format!("{line}: it is passed over, as are others like it")));
     }
     skipped_examples.sort();
     skipped_examples.truncate(Summary::MAX_EXAMPLES);
@@ -238,13 +249,26 @@ mod tests {
     }
 
     /// (titles or bodies with their topics, in order; the summary)
-    fn read(input: &Input, on_error: OnError, threads: usize) -> Result<(Vec<String>, Summary), CorpusError> {
+    fn read(
+        input: &Input,
+        on_error: OnError,
+        threads: usize,
+    ) -> Result<(Vec<String>, Summary), CorpusError> {
         let options = Options { on_error, threads, ..Options::default() };
         let inputs = [input.clone()];
-        let (states, summary) = for_each_document(&inputs, &options, &Progress::default(), Vec::new, |found, at, document| {
-            found.push((at, format!("{}{}:{}", document.title, document.body, document.topics.join(","))));
-            Ok(())
-        })?;
+        let (states, summary) = for_each_document(
+            &inputs,
+            &options,
+            &Progress::default(),
+            Vec::new,
+            |found, at, document| {
+                found.push((
+                    at,
+                    format!("{}{}:{}", document.title, document.body, document.topics.join(",")),
+                ));
+                Ok(())
+            },
+        )?;
         let mut found: Vec<_> = states.into_iter().flatten().collect();
         found.sort();
         Ok((found.into_iter().map(|(_, text)| text).collect(), summary))
@@ -258,7 +282,8 @@ mod tests {
 
     #[test]
     fn formats_and_compressions_give_the_same_documents() {
-        let json = b"{\"title\":\"a\",\"topics\":[\"x\"]}\n\n{\"body\":\"b\",\"topics\":[\"y\",\"z\"]}";
+        let json =
+            b"{\"title\":\"a\",\"topics\":[\"x\"]}\n\n{\"body\":\"b\",\"topics\":[\"y\",\"z\"]}";
         let csv = b"topics,body\nx,a\ny;z,b\n";
         let fasttext = b"__label__x a\n__label__y __label__z b\n";
         let zstd = zstd::encode_all(&json[..], 1).expect("memory");
@@ -283,7 +308,8 @@ mod tests {
         let json = b"{\"title\":\"a\"}\n";
         let (_d1, plain) = file("a.jsonl", json);
         let (_d2, packed) = file("a.jsonl.gz", &gzip(json));
-        let fingerprint = |input| read(input, OnError::Fail, 1).expect("readable").1.end.fingerprint;
+        let fingerprint =
+            |input| read(input, OnError::Fail, 1).expect("readable").1.end.fingerprint;
         assert_eq!(fingerprint(&plain), fingerprint(&packed));
     }
 
@@ -297,10 +323,16 @@ mod tests {
         let inputs = inputs.each_ref().map(|(_, input)| input.clone());
         let read = |inputs: &[Input], after| {
             let options = Options { threads: 2, after, ..Options::default() };
-            for_each_document(inputs, &options, &Progress::default(), Vec::new, |found: &mut Vec<Ordinal>, at, _| {
-                found.push(at);
-                Ok(())
-            })
+            for_each_document(
+                inputs,
+                &options,
+                &Progress::default(),
+                Vec::new,
+                |found: &mut Vec<Ordinal>, at, _| {
+                    found.push(at);
+                    Ok(())
+                },
+            )
             .map(|(found, summary)| (found.concat(), summary.end))
             .expect("readable")
         };
@@ -322,7 +354,11 @@ mod tests {
     fn a_bad_line_is_named_and_the_first_one_wins() {
         let mut lines = String::new();
         for number in 1..=20_000 {
-            lines.push_str(if number == 9_000 || number == 15_000 { "oops\n" } else { "{\"title\":\"some words here\"}\n" });
+            lines.push_str(if number == 9_000 || number == 15_000 {
+                "oops\n"
+            } else {
+                "{\"title\":\"some words here\"}\n"
+            });
         }
         let (_directory, input) = file("a.jsonl", lines.as_bytes());
         for threads in [1, 4] {
@@ -337,12 +373,22 @@ mod tests {
     #[test]
     fn invalid_utf8_and_truncated_compression_are_reported() {
         let (_d1, input) = file("a.jsonl", b"{\"title\":\"a\"}\n{\"title\":\"\xff\"}\n");
-        assert!(read(&input, OnError::Fail, 1).expect_err("bad bytes").to_string().contains("a.jsonl:2: not valid UTF-8"));
+        assert!(
+            read(&input, OnError::Fail, 1)
+                .expect_err("bad bytes")
+                .to_string()
+                .contains("a.jsonl:2: not valid UTF-8")
+        );
         let packed = gzip(&b"{\"title\":\"a\"}\n".repeat(1_000));
         let (_d2, input) = file("a.jsonl.gz", &packed[..packed.len() / 2]);
         assert!(matches!(read(&input, OnError::Skip, 1), Err(CorpusError::Read { .. })));
         let missing = Input::File("no-such-file.jsonl".into());
-        assert!(read(&missing, OnError::Skip, 1).expect_err("missing").to_string().contains("no-such-file.jsonl"));
+        assert!(
+            read(&missing, OnError::Skip, 1)
+                .expect_err("missing")
+                .to_string()
+                .contains("no-such-file.jsonl")
+        );
     }
 
     #[test]

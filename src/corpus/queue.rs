@@ -1,5 +1,5 @@
-//! Hands out the blocks of a corpus. Whichever worker finds few of them ready reads the next ones itself, so that there are as many
-//! threads as workers.
+//! Hands out the blocks of a corpus. Whichever worker finds few of them ready reads the next ones
+//! itself, so that there are as many threads as workers.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::iter::Enumerate;
@@ -13,7 +13,8 @@ use super::process::{End, Options};
 use super::survey::Survey;
 use super::{CorpusError, Input, Progress};
 
-/// How many blocks a worker reads in one go: what a decompressor looks back on comes into the near caches once for all of them.
+/// How many blocks a worker reads in one go: what a decompressor looks back on comes into the near
+/// caches once for all of them.
 const BLOCKS_AT_A_TIME: usize = 4;
 
 /// The blocks of some inputs, in their order and with their numbers.
@@ -159,7 +160,11 @@ impl Reader<'_> {
             };
             let (options, warned) = (self.options, &mut self.warned);
             let look = |input: &str, survey: &Survey| {
-                for warning in survey.warnings(&options.names).into_iter().chain(survey.missing(&options.names)) {
+                for warning in survey
+                    .warnings(&options.names)
+                    .into_iter()
+                    .chain(survey.missing(&options.names))
+                {
                     if let Some(warn) = options.warn
                         && warned.insert(warning.clone())
                     {
@@ -173,7 +178,8 @@ impl Reader<'_> {
                 return Ok(Some((number, block)));
             }
             if let Some((_, sha256)) = self.current.take() {
-                self.fingerprint = Some(End::followed_by(self.fingerprint, sha256.finalize().into()));
+                self.fingerprint =
+                    Some(End::followed_by(self.fingerprint, sha256.finalize().into()));
             }
         }
     }
@@ -182,7 +188,8 @@ impl Reader<'_> {
         match self.failed {
             Some(error) => Err(error),
             None => {
-                let fingerprint = self.fingerprint.unwrap_or_else(|| Sha256::new().finalize().into());
+                let fingerprint =
+                    self.fingerprint.unwrap_or_else(|| Sha256::new().finalize().into());
                 Ok(End { ordinal: self.number << 32, fingerprint })
             }
         }

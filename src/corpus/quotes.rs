@@ -1,11 +1,11 @@
 //! Whether quotation marks in a table parted by tabs part its fields, or are text like the rest.
 //!
-//! Spreadsheets quote fields that hold tabs or line breaks; other programs write what they have, and
-//! a mark at the beginning of one field would swallow everything up to the next mark.
+//! Spreadsheets quote fields that hold tabs or line breaks; other programs write what they have,
+//! and a mark at the beginning of one field would swallow everything up to the next mark.
 
-/// Whether the fields of a table that begins so are quoted: every field that begins with a mark ends
-/// with one, and what lies between makes better records than the lines alone. `is_whole` says that
-/// nothing follows.
+/// Whether the fields of a table that begins so are quoted: every field that begins with a mark
+/// ends with one, and what lies between makes better records than the lines alone. `is_whole` says
+/// that nothing follows.
 pub(super) fn are_meant(start: &[u8], delimiter: u8, is_whole: bool) -> bool {
     let Some(quoted) = Shape::of_quoted(start, delimiter, is_whole) else { return false };
     let plain = Shape::of_lines(start, delimiter, is_whole);
@@ -46,7 +46,9 @@ impl Shape {
             if bytes[at] == b'"' {
                 let Some(end) = closing(bytes, at + 1) else { return (!is_whole).then_some(shape) };
                 let rest = &bytes[end + 1..];
-                let is_ended = rest.is_empty() || [delimiter, b'\n'].contains(&rest[0]) || rest.starts_with(b"\r");
+                let is_ended = rest.is_empty()
+                    || [delimiter, b'\n'].contains(&rest[0])
+                    || rest.starts_with(b"\r");
                 if !is_ended {
                     return None;
                 }
@@ -74,7 +76,9 @@ impl Shape {
     fn of_lines(bytes: &[u8], delimiter: u8, is_whole: bool) -> Self {
         let mut shape = Self::default();
         let whole = if is_whole { bytes.len() } else { memchr::memrchr(b'\n', bytes).unwrap_or(0) };
-        for line in bytes[..whole].split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty()) {
+        for line in
+            bytes[..whole].split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty())
+        {
             shape.add_record(1 + memchr::memchr_iter(delimiter, line).count());
         }
         shape

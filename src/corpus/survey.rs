@@ -32,7 +32,8 @@ const TEXTS: [&str; 18] = [
     "highlights",
 ];
 /// Fields of such names hold topics.
-const TOPICS: [&str; 9] = ["topic", "label", "categor", "class", "tags", "subject", "section", "genre", "keyword"];
+const TOPICS: [&str; 9] =
+    ["topic", "label", "categor", "class", "tags", "subject", "section", "genre", "keyword"];
 /// So many words on average make a text of any field.
 const WORDS: usize = 4;
 
@@ -54,7 +55,10 @@ struct Seen {
 
 impl Survey {
     /// Looks at a record; false when no more are needed.
-    pub(super) fn add<'a>(&mut self, fields: impl IntoIterator<Item = (&'a str, Look<'a>)>) -> bool {
+    pub(super) fn add<'a>(
+        &mut self,
+        fields: impl IntoIterator<Item = (&'a str, Look<'a>)>,
+    ) -> bool {
         for (name, value) in fields {
             let seen = self.fields.entry(name.to_owned()).or_default();
             if let Look::Text(text) = value {
@@ -70,7 +74,9 @@ impl Survey {
 
     /// Looks at a JSON record; false when no more are needed.
     pub(super) fn add_json(&mut self, record: &str) -> bool {
-        let Ok(fields) = serde_json::from_str::<BTreeMap<String, &RawValue>>(record) else { return true };
+        let Ok(fields) = serde_json::from_str::<BTreeMap<String, &RawValue>>(record) else {
+            return true;
+        };
         self.add(fields.iter().map(|(name, value)| (name.as_str(), Look::at_json(value.get()))))
     }
 
@@ -84,7 +90,10 @@ impl Survey {
             let fields = self
                 .fields
                 .iter()
-                .filter(|(name, _)| names.role(name).is_none_or(|role| role == Role::Story) && !names.is_unwanted(name))
+                .filter(|(name, _)| {
+                    names.role(name).is_none_or(|role| role == Role::Story)
+                        && !names.is_unwanted(name)
+                })
                 .filter(|(name, seen)| is_such(name, seen));
             fields.map(|(name, _)| name.as_str()).collect::<Vec<_>>()
         };
@@ -107,7 +116,8 @@ impl Survey {
                 are(topics.len()),
             ));
         }
-        let has_topics = |name: &String| matches!(names.role(name), Some(Role::Topics | Role::Labels));
+        let has_topics =
+            |name: &String| matches!(names.role(name), Some(Role::Topics | Role::Labels));
         if topics.is_empty() && !self.fields.keys().any(has_topics) {
             warnings.push(format!(
                 "no field holds topics: there are {}; --topics-field names the one that does",
@@ -119,7 +129,11 @@ impl Survey {
 
     /// The fields that were named and are in no record so far: others may have them.
     pub(super) fn missing(&self, names: &FieldNames) -> Vec<String> {
-        let wanted = [(&names.title, "--title-field"), (&names.body, "--body-field"), (&names.topics, "--topics-field")];
+        let wanted = [
+            (&names.title, "--title-field"),
+            (&names.body, "--body-field"),
+            (&names.topics, "--topics-field"),
+        ];
         let named = wanted.into_iter().filter_map(|(name, flag)| Some((name.as_ref()?, flag)));
         let missing = named.filter(|(name, _)| {
             let is_there = |field: &String| field == *name || plain(field) == plain(name);
@@ -127,7 +141,12 @@ impl Survey {
         });
         let fields = listed(self.fields.keys().map(String::as_str));
         missing
-            .map(|(name, flag)| format!("{flag}: none of the first records has a field {}; they have {fields}", quoted(name)))
+            .map(|(name, flag)| {
+                format!(
+                    "{flag}: none of the first records has a field {}; they have {fields}",
+                    quoted(name)
+                )
+            })
             .collect()
     }
 }
@@ -187,12 +206,30 @@ mod tests {
     #[test]
     fn what_could_be_text_or_topics_and_is_not_taken_is_named() {
         let names = FieldNames::default();
-        let said = warnings(&[r#"{"title": "a", "short_description": "Two words", "tags": ["x"], "topics": ["y"]}"#], &names);
+        let said = warnings(
+            &[
+                r#"{"title": "a", "short_description": "Two words", "tags": ["x"], "topics": ["y"]}"#,
+            ],
+            &names,
+        );
         assert_eq!(said.len(), 2, "{said:?}");
-        assert!(said[0].contains("\"short_description\" could be text, and is not used"), "{said:?}");
-        assert!(said[1].contains("\"tags\" could be topics, and is not used: --topics-field"), "{said:?}");
-        let said = warnings(&[r#"{"title": "a", "lines": "many words stand in here", "klass": 3}"#], &names);
-        assert!(said[0].contains("\"lines\" could be text") && said[1].starts_with("no field holds topics"), "{said:?}");
+        assert!(
+            said[0].contains("\"short_description\" could be text, and is not used"),
+            "{said:?}"
+        );
+        assert!(
+            said[1].contains("\"tags\" could be topics, and is not used: --topics-field"),
+            "{said:?}"
+        );
+        let said = warnings(
+            &[r#"{"title": "a", "lines": "many words stand in here", "klass": 3}"#],
+            &names,
+        );
+        assert!(
+            said[0].contains("\"lines\" could be text")
+                && said[1].starts_with("no field holds topics"),
+            "{said:?}"
+        );
         let without = FieldNames { without_topics: true, ..names };
         assert_eq!(warnings(&[r#"{"title": "a", "tags": ["x"]}"#], &without), [""; 0]);
         for name in ["topics", "Category", "labels", "class_index"] {
@@ -215,9 +252,15 @@ mod tests {
     fn a_field_that_was_named_is_missed() {
         let mut survey = Survey::default();
         survey.add_json(r#"{"Klass": "x", "text": "a"}"#);
-        let names = |topics: &str| FieldNames { topics: Some(topics.to_owned()), ..FieldNames::default() };
+        let names =
+            |topics: &str| FieldNames { topics: Some(topics.to_owned()), ..FieldNames::default() };
         assert_eq!(survey.missing(&names("klass")), [""; 0]);
         let missing = survey.missing(&names("kind")).concat();
-        assert!(missing.contains("no") && missing.contains("\"kind\"") && missing.contains("\"Klass\", \"text\""), "{missing}");
+        assert!(
+            missing.contains("no")
+                && missing.contains("\"kind\"")
+                && missing.contains("\"Klass\", \"text\""),
+            "{missing}"
+        );
     }
 }

@@ -34,7 +34,12 @@ impl<'a> TableRecord<'a> {
     pub(super) fn extra(self) -> impl Iterator<Item = (Role, Option<&'a str>, &'a str, &'a str)> {
         self.columns.extra.iter().filter_map(move |(role, key, at)| {
             let text = self.record.get(*at).unwrap_or("").trim();
-            (!text.is_empty()).then_some((*role, key.as_deref(), self.columns.names[*at].as_str(), text))
+            (!text.is_empty()).then_some((
+                *role,
+                key.as_deref(),
+                self.columns.names[*at].as_str(),
+                text,
+            ))
         })
     }
 }
@@ -51,11 +56,17 @@ impl Columns {
     /// # Errors
     /// In words, if no column holds text, two could be the same thing, or one that was named is not
     /// there.
-    pub(super) fn from_header<'h>(header: impl IntoIterator<Item = &'h str>, names: &FieldNames) -> Result<Self, String> {
+    pub(super) fn from_header<'h>(
+        header: impl IntoIterator<Item = &'h str>,
+        names: &FieldNames,
+    ) -> Result<Self, String> {
         let header: Vec<&str> = header.into_iter().map(str::trim).collect();
         let with_role = |role: Role| {
             let places = header.iter().enumerate();
-            places.filter(move |(_, name)| names.role(name) == Some(role)).map(|(at, _)| at).collect::<Vec<_>>()
+            places
+                .filter(move |(_, name)| names.role(name) == Some(role))
+                .map(|(at, _)| at)
+                .collect::<Vec<_>>()
         };
         let only = |role: Role, places: &[usize]| match places {
             [] => Ok(None),
@@ -76,7 +87,10 @@ impl Columns {
                 && with_role(role).is_empty()
             {
                 let columns = listed(header.iter().copied());
-                return Err(format!("{flag}: there is no column {}; the header has {columns}", quoted(wanted)));
+                return Err(format!(
+                    "{flag}: there is no column {}; the header has {columns}",
+                    quoted(wanted)
+                ));
             }
         }
         let mut topics = with_role(Role::Topics);
@@ -85,9 +99,12 @@ impl Columns {
             topics.extend(&labels);
             topics.sort_unstable();
         }
-        let keyed =
-            header.iter().enumerate().filter_map(|(at, name)| Some((Role::Labels, Some(label_key(name)?.to_owned()), at)));
-        let mut extra: Vec<_> = labels.into_iter().map(|at| (Role::Labels, None, at)).chain(keyed).collect();
+        let keyed = header
+            .iter()
+            .enumerate()
+            .filter_map(|(at, name)| Some((Role::Labels, Some(label_key(name)?.to_owned()), at)));
+        let mut extra: Vec<_> =
+            labels.into_iter().map(|at| (Role::Labels, None, at)).chain(keyed).collect();
         for role in [Role::Time, Role::Source, Role::Language] {
             extra.extend(best(role).into_iter().map(|at| (role, None, at)));
         }
@@ -117,10 +134,15 @@ impl Columns {
 
     /// Takes a document from a record; several topics stand in one field with semicolons between,
     /// or as a JSON list.
-    pub(super) fn document<'a>(&'a self, record: &'a csv::StringRecord) -> Result<Document<'a>, String> {
+    pub(super) fn document<'a>(
+        &'a self,
+        record: &'a csv::StringRecord,
+    ) -> Result<Document<'a>, String> {
         let field = |column: Option<usize>| column.and_then(|at| record.get(at)).unwrap_or("");
         let story = field(self.story).trim();
-        let of_cell = |at: usize| topics(field(Some(at)), self.is_labels_too(at)).map_err(|reason| self.at(at, &reason));
+        let of_cell = |at: usize| {
+            topics(field(Some(at)), self.is_labels_too(at)).map_err(|reason| self.at(at, &reason))
+        };
         Document {
             id: Cow::Borrowed(field(self.id)),
             title: Cow::Borrowed(field(self.title)),
@@ -156,7 +178,12 @@ fn topics(cell: &str, may_be_labels: bool) -> Result<Vec<Cow<'_, str>>, String> 
             Err(_) => {}
         }
     }
-    Ok(cell.split(';').map(str::trim).filter(|topic| !topic.is_empty()).map(Cow::Borrowed).collect())
+    Ok(cell
+        .split(';')
+        .map(str::trim)
+        .filter(|topic| !topic.is_empty())
+        .map(Cow::Borrowed)
+        .collect())
 }
 
 /// What a table may be parted by.
@@ -183,16 +210,20 @@ pub(super) fn is_table(start: &[u8], names: &FieldNames) -> bool {
     const LONGEST_NAME: usize = 40;
     let header = header(start, delimiter(start, names));
     let roles: Vec<Role> = header.iter().filter_map(|name| names.role(name)).collect();
-    header.iter().all(|name| name.len() <= LONGEST_NAME && !name.contains(['.', '!', '?']) || label_key(name).is_some())
-        && roles.len() >= 2
+    header.iter().all(|name| {
+        name.len() <= LONGEST_NAME && !name.contains(['.', '!', '?']) || label_key(name).is_some()
+    }) && roles.len() >= 2
         && roles.iter().any(|role| matches!(role, Role::Title | Role::Body))
 }
 
 fn header(start: &[u8], delimiter: u8) -> Vec<String> {
-    let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).has_headers(false).from_reader(start);
+    let mut reader =
+        csv::ReaderBuilder::new().delimiter(delimiter).has_headers(false).from_reader(start);
     let mut record = csv::ByteRecord::new();
     match reader.read_byte_record(&mut record) {
-        Ok(true) => record.iter().map(|name| String::from_utf8_lossy(name).trim().to_owned()).collect(),
+        Ok(true) => {
+            record.iter().map(|name| String::from_utf8_lossy(name).trim().to_owned()).collect()
+        }
         _ => Vec::new(),
     }
 }
@@ -221,11 +252,17 @@ mod tests {
         let columns = columns(&["category", "text"]).expect("known columns");
         let topics = |cell: &str| {
             let record = csv::StringRecord::from(vec![cell, "x"]);
-            columns.document(&record).map(|document| document.topics.iter().map(ToString::to_string).collect::<Vec<_>>())
+            columns
+                .document(&record)
+                .map(|document| document.topics.iter().map(ToString::to_string).collect::<Vec<_>>())
         };
         assert_eq!(topics(r#"{"id": 1, "name": "a;b"}"#).expect("a name"), ["a;b"]);
         assert_eq!(topics(r#"[1.5, null, {"name": "a"}]"#).expect("a list"), ["1.5", "a"]);
-        assert!(topics(r#"{"id": 1}"#).expect_err("no name").starts_with("\"category\": an object is a topic only if"));
+        assert!(
+            topics(r#"{"id": 1}"#)
+                .expect_err("no name")
+                .starts_with("\"category\": an object is a topic only if")
+        );
         assert_eq!(topics("[a]; b").expect("names"), ["[a]", "b"]);
     }
 
@@ -238,10 +275,16 @@ mod tests {
         );
         assert!(reason(&["text", "label", "category"]).contains("--topics-field"));
         assert!(reason(&["title", "title"]).contains("\"title\" is there twice"));
-        assert!(reason(&["x", "y"]).contains("names no column of text, such as \"title\" or \"body\": it has \"x\", \"y\""));
+        assert!(reason(&["x", "y"]).contains(
+            "names no column of text, such as \"title\" or \"body\": it has \"x\", \"y\""
+        ));
         let names = FieldNames { body: Some("content".to_owned()), ..FieldNames::default() };
         assert!(Columns::from_header(["text", "Content"], &names).is_ok());
-        assert!(Columns::from_header(["text", "title"], &names).expect_err("not there").contains("no column \"content\""));
+        assert!(
+            Columns::from_header(["text", "title"], &names)
+                .expect_err("not there")
+                .contains("no column \"content\"")
+        );
     }
 
     #[test]

@@ -71,7 +71,11 @@ impl Values {
     }
 
     /// The next value, whose bytes are put behind those in `bytes`; None at the end.
-    pub(super) fn next(&mut self, bytes: &mut Vec<u8>, fingerprint: &mut Sha256) -> io::Result<Option<Value>> {
+    pub(super) fn next(
+        &mut self,
+        bytes: &mut Vec<u8>,
+        fingerprint: &mut Sha256,
+    ) -> io::Result<Option<Value>> {
         if self.has_ended {
             return Ok(None);
         }
@@ -83,13 +87,18 @@ impl Values {
             if chunk.is_empty() {
                 self.has_ended = true;
                 return Ok(match begun {
-                    Some((line, scan)) if scan.depth == 0 && !scan.is_in_string && !self.is_in_list => {
+                    Some((line, scan))
+                        if scan.depth == 0 && !scan.is_in_string && !self.is_in_list =>
+                    {
                         Some(Value { line, bytes: Ok(start..bytes.len()) })
                     }
-                    Some((line, _)) => Some(Value { line, bytes: Err("the JSON ends in the middle of a record") }),
-                    None if self.is_in_list => {
-                        Some(Value { line: self.line, bytes: Err("the JSON ends in the middle of a list") })
+                    Some((line, _)) => {
+                        Some(Value { line, bytes: Err("the JSON ends in the middle of a record") })
                     }
+                    None if self.is_in_list => Some(Value {
+                        line: self.line,
+                        bytes: Err("the JSON ends in the middle of a list"),
+                    }),
                     None => None,
                 });
             }
@@ -147,7 +156,8 @@ mod tests {
         let mut values = Values::new(Box::new(reader));
         let (mut bytes, mut found, mut fingerprint) = (Vec::new(), Vec::new(), Sha256::new());
         while let Some(value) = values.next(&mut bytes, &mut fingerprint).expect("memory") {
-            let text = value.bytes.map(|range| String::from_utf8(bytes[range].to_vec()).expect("text"));
+            let text =
+                value.bytes.map(|range| String::from_utf8(bytes[range].to_vec()).expect("text"));
             found.push((value.line, text));
         }
         assert_eq!(fingerprint.finalize(), Sha256::digest(text), "all bytes count");
@@ -160,10 +170,14 @@ mod tests {
         for chunk in [1, 7, 1_000] {
             for (text, lines) in [
                 (format!("[{}, {},{}]\n", objects[0], objects[1], objects[2]), [1, 2, 2]),
-                (format!("\n[\n\n{},\n{}\n,\n\n{}\n\n]", objects[0], objects[1], objects[2]), [4, 6, 9]),
+                (
+                    format!("\n[\n\n{},\n{}\n,\n\n{}\n\n]", objects[0], objects[1], objects[2]),
+                    [4, 6, 9],
+                ),
                 (format!("{}\n{}\n\n{}", objects[0], objects[1], objects[2]), [1, 3, 5]),
             ] {
-                let expected: Vec<_> = lines.into_iter().zip(objects.map(|object| Ok(object.to_owned()))).collect();
+                let expected: Vec<_> =
+                    lines.into_iter().zip(objects.map(|object| Ok(object.to_owned()))).collect();
                 assert_eq!(read(&text, chunk), expected, "{text}");
             }
         }
@@ -172,14 +186,18 @@ mod tests {
     #[test]
     fn what_is_no_object_is_a_value_all_the_same() {
         let found = read("[1, \"a, b\", {}, nul]\nmore\n", 3);
-        let texts: Vec<_> = found.into_iter().map(|(line, text)| (line, text.expect("whole"))).collect();
+        let texts: Vec<_> =
+            found.into_iter().map(|(line, text)| (line, text.expect("whole"))).collect();
         let expected = [(1, "1"), (1, "\"a, b\""), (1, "{}"), (1, "nul"), (2, "more")];
         assert_eq!(texts, expected.map(|(line, text)| (line, text.to_owned())));
     }
 
     #[test]
     fn a_cut_list_is_named() {
-        assert_eq!(read("[{},\n{\"a\": \"b", 5)[1], (2, Err("the JSON ends in the middle of a record")));
+        assert_eq!(
+            read("[{},\n{\"a\": \"b", 5)[1],
+            (2, Err("the JSON ends in the middle of a record"))
+        );
         assert_eq!(read("[{},\n\n", 5)[1], (3, Err("the JSON ends in the middle of a list")));
         assert!(read("[]", 5).is_empty() && read(" \n", 5).is_empty());
     }

@@ -17,14 +17,16 @@ use super::status;
 /// The largest piece of an answer: what h2 may hold of a stream whose window is shut.
 const PIECE_BYTES: usize = 16 << 10;
 
-/// What a byte of an answer costs while it is a message that is not encoded: names, lists and numbers lie wide in memory.
+/// What a byte of an answer costs while it is a message that is not encoded: names, lists and
+/// numbers lie wide in memory.
 pub(super) const ANSWER_FACTOR: usize = 3;
 
 /// Wraps the body of an answer.
 ///
-/// hyper hands each piece to h2 when the caller's window opens, and asks for the next one then. h2 may still hold the last
-/// piece when hyper has forgotten the stream, so the trailers of an answer of more than one piece wait until it holds none:
-/// a caller who leaves the end of a large answer unread is noticed like any other.
+/// hyper hands each piece to h2 when the caller's window opens, and asks for the next one then. h2
+/// may still hold the last piece when hyper has forgotten the stream, so the trailers of an answer
+/// of more than one piece wait until it holds none: a caller who leaves the end of a large answer
+/// unread is noticed like any other.
 #[derive(Debug)]
 pub(super) struct AnswerBody {
     inner: TonicBody,
@@ -43,14 +45,24 @@ impl AnswerBody {
     /// The body of a call's answer, for a caller who takes gzip or does not.
     pub(super) fn new(inner: TonicBody, call: Arc<Call>, is_gzip: bool) -> Self {
         let (rest, deflate) = (Bytes::new(), is_gzip.then(Deflate::default));
-        Self { inner, call, rest, deflate, charge: None, trailers: None, is_in_pieces: false, has_ended: false }
+        Self {
+            inner,
+            call,
+            rest,
+            deflate,
+            charge: None,
+            trailers: None,
+            is_in_pieces: false,
+            has_ended: false,
+        }
     }
 
     fn next_piece(&mut self) -> Frame<Piece> {
         let bytes = self.rest.split_to(PIECE_BYTES.min(self.rest.len()));
         self.is_in_pieces |= !self.rest.is_empty();
         self.call.hand_over();
-        let piece = Piece { bytes, call: Some(Arc::clone(&self.call)), _charge: self.charge.clone() };
+        let piece =
+            Piece { bytes, call: Some(Arc::clone(&self.call)), _charge: self.charge.clone() };
         if self.rest.is_empty() {
             self.charge = None;
         }
@@ -85,7 +97,10 @@ impl Body for AnswerBody {
     type Data = Piece;
     type Error = Status;
 
-    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Piece>, Status>>> {
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Piece>, Status>>> {
         let body = self.get_mut();
         if let Some(deflate) = &mut body.deflate
             && let Some(message) = ready!(deflate.poll(context))
@@ -106,7 +121,9 @@ impl Body for AnswerBody {
                 return Poll::Ready(None);
             }
             body.call.is_asked_for_more();
-            let Some(frame) = ready!(Pin::new(&mut body.inner).poll_frame(context)?) else { return Poll::Ready(None) };
+            let Some(frame) = ready!(Pin::new(&mut body.inner).poll_frame(context)?) else {
+                return Poll::Ready(None);
+            };
             match frame.into_data() {
                 Ok(message) => match body.take(message) {
                     Some(frame) => return Poll::Ready(Some(Ok(frame))),
@@ -127,8 +144,9 @@ impl Body for AnswerBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        let has_more =
-            !self.rest.is_empty() || self.trailers.is_some() || self.deflate.as_ref().is_some_and(Deflate::is_at_work);
+        let has_more = !self.rest.is_empty()
+            || self.trailers.is_some()
+            || self.deflate.as_ref().is_some_and(Deflate::is_at_work);
         self.has_ended || (!has_more && self.inner.is_end_stream())
     }
 }

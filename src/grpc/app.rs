@@ -18,7 +18,8 @@ pub(super) struct App {
     pub(super) models: Models,
     pub(super) limits: Limits,
     pub(super) batches: Admission,
-    /// Places for messages of streams, not for streams: who sends nothing holds none. Who finds none waits for its turn.
+    /// Places for messages of streams, not for streams: who sends nothing holds none. Who finds
+    /// none waits for its turn.
     pub(super) streams: Semaphore,
     /// The same for imports.
     pub(super) imports: Arc<Semaphore>,
@@ -69,17 +70,36 @@ impl App {
 
     /// Checks that an answer is not too large. `field` is what the error names, and `what` says
     /// what helps: "lower page_size".
-    pub(super) fn check_answer(&self, answer: &impl Message, field: &'static str, what: &str) -> Result<(), ServiceError> {
+    pub(super) fn check_answer(
+        &self,
+        answer: &impl Message,
+        field: &'static str,
+        what: &str,
+    ) -> Result<(), ServiceError> {
         let size = answer.encoded_len();
-        if size <= self.limits.answer_bytes { Ok(()) } else { Err(self.answer_too_large(size, field, what)) }
+        if size <= self.limits.answer_bytes {
+            Ok(())
+        } else {
+            Err(self.answer_too_large(size, field, what))
+        }
     }
 
     /// The error for an answer that has so many bytes, or more.
-    pub(super) fn answer_too_large(&self, size: usize, field: &'static str, what: &str) -> ServiceError {
+    pub(super) fn answer_too_large(
+        &self,
+        size: usize,
+        field: &'static str,
+        what: &str,
+    ) -> ServiceError {
         let limit = self.limits.answer_bytes;
-        let description = format!("the answer would have {size} bytes or more, over the limit of {limit}: {what}");
+        let description = format!(
+            "the answer would have {size} bytes or more, over the limit of {limit}: {what}"
+        );
         let values = vec![("size", size.to_string()), ("limit", limit.to_string())];
-        ServiceError::Invalid(FieldViolation { values, ..FieldViolation::new(field, "ANSWER_TOO_LARGE", description) })
+        ServiceError::Invalid(FieldViolation {
+            values,
+            ..FieldViolation::new(field, "ANSWER_TOO_LARGE", description)
+        })
     }
 
     /// Where the server is in its life.

@@ -6,7 +6,16 @@ use crate::service::{ArticleDraft, RequestedFilter};
 
 impl From<pb::ArchivedArticle> for ArticleDraft {
     fn from(article: pb::ArchivedArticle) -> Self {
-        let pb::ArchivedArticle { id, title, body, language_code, publish_time, source, labels, .. } = article;
+        let pb::ArchivedArticle {
+            id,
+            title,
+            body,
+            language_code,
+            publish_time,
+            source,
+            labels,
+            ..
+        } = article;
         let publish_time = publish_time.map(|time| (time.seconds, time.nanos));
         Self { id, title, body, language_code, publish_time, source, labels }
     }
@@ -36,7 +45,10 @@ pub(super) fn without_etag(article: ArchivedArticle) -> pb::ArchivedArticle {
 }
 
 pub(super) fn topics(topics: Vec<StoredTopic>) -> Vec<pb::ArticleTopic> {
-    topics.into_iter().map(|StoredTopic { name, probability, .. }| pb::ArticleTopic { name, probability }).collect()
+    topics
+        .into_iter()
+        .map(|StoredTopic { name, probability, .. }| pb::ArticleTopic { name, probability })
+        .collect()
 }
 
 pub(super) fn decision(reliance: Reliance) -> pb::Decision {
@@ -48,7 +60,8 @@ pub(super) fn decision(reliance: Reliance) -> pb::Decision {
     }
 }
 
-/// Makes a filter as it is asked for of a filter of the wire. Its two messages have the same fields.
+/// Makes a filter as it is asked for of a filter of the wire. Its two messages have the same
+/// fields.
 macro_rules! requested_filter {
     ($($message:ident),*) => {$(
         impl From<pb::$message> for RequestedFilter {

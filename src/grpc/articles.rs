@@ -16,7 +16,8 @@ use super::writes::{done, precondition, submit};
 use super::{archived, pb, status};
 use crate::index::{ArchivedArticle, ArticleId, ListQuery, Precondition, Write, WriteOutcome};
 use crate::service::{
-    ArticleDraft, FieldViolation, ListRequest, ServiceError, Violations, admit, admit_all, article_id, checked_list,
+    ArticleDraft, FieldViolation, ListRequest, ServiceError, Violations, admit, admit_all,
+    article_id, checked_list,
 };
 
 /// The most that the error takes which says what became of a write: it repeats an id three times.
@@ -30,7 +31,10 @@ pub(super) struct ArticleApi(pub(super) Arc<App>);
 
 #[tonic::async_trait]
 impl ArticleService for ArticleApi {
-    async fn put_article(&self, request: Request<pb::PutArticleRequest>) -> Result<Response<pb::PutArticleResponse>, Status> {
+    async fn put_article(
+        &self,
+        request: Request<pb::PutArticleRequest>,
+    ) -> Result<Response<pb::PutArticleResponse>, Status> {
         let answer = self.0.put_article(request.into_inner()).await;
         answer.map(Response::new).map_err(status::status)
     }
@@ -55,7 +59,10 @@ impl ArticleService for ArticleApi {
         }
     }
 
-    async fn get_article(&self, request: Request<pb::GetArticleRequest>) -> Result<Response<pb::GetArticleResponse>, Status> {
+    async fn get_article(
+        &self,
+        request: Request<pb::GetArticleRequest>,
+    ) -> Result<Response<pb::GetArticleResponse>, Status> {
         let answer = self.0.get_article(request.into_inner()).await;
         answer.map(Response::new).map_err(status::status)
     }
@@ -65,7 +72,8 @@ impl ArticleService for ArticleApi {
         request: Request<pb::ListArticlesRequest>,
     ) -> Result<Response<pb::ListArticlesResponse>, Status> {
         let deadline = request.extensions().get::<Deadline>().map(|Deadline(at)| at.into_std());
-        let answer = self.0.list_articles(request.into_inner(), crate::index::Deadline(deadline)).await;
+        let answer =
+            self.0.list_articles(request.into_inner(), crate::index::Deadline(deadline)).await;
         answer.map(Response::new).map_err(status::status)
     }
 
@@ -102,42 +110,57 @@ fn put_outcome(outcome: WriteOutcome) -> pb::PutOutcome {
         WriteOutcome::Created => pb::PutOutcome::Created,
         WriteOutcome::Replaced => pb::PutOutcome::Replaced,
         // A put that stored something has none of these.
-        WriteOutcome::Deleted | WriteOutcome::Absent | WriteOutcome::Exists | WriteOutcome::Changed => {
-            pb::PutOutcome::Unspecified
-        }
+        WriteOutcome::Deleted
+        | WriteOutcome::Absent
+        | WriteOutcome::Exists
+        | WriteOutcome::Changed => pb::PutOutcome::Unspecified,
     }
 }
 
 impl App {
-    pub(super) fn check_batch(&self, field: &'static str, count: usize) -> Result<(), ServiceError> {
+    pub(super) fn check_batch(
+        &self,
+        field: &'static str,
+        count: usize,
+    ) -> Result<(), ServiceError> {
         let most = self.limits.batch_articles;
         match count {
             0 => Err(missing(field)),
             count if count > most => {
-                let violation = FieldViolation::over_limit(field, "TOO_MANY_ARTICLES", "elements", count, most);
+                let violation =
+                    FieldViolation::over_limit(field, "TOO_MANY_ARTICLES", "elements", count, most);
                 Err(ServiceError::Invalid(violation))
             }
             _ => Ok(()),
         }
     }
 
-    async fn put_article(self: &Arc<Self>, request: pb::PutArticleRequest) -> Result<pb::PutArticleResponse, ServiceError> {
+    async fn put_article(
+        self: &Arc<Self>,
+        request: pb::PutArticleRequest,
+    ) -> Result<pb::PutArticleResponse, ServiceError> {
         self.check_ready()?;
         let index = self.archive()?;
         let mut article = request.article.ok_or_else(|| missing("article"))?;
-        let condition = precondition(request.create_only, std::mem::take(&mut article.etag), "article");
+        let condition =
+            precondition(request.create_only, std::mem::take(&mut article.etag), "article");
         let draft: ArticleDraft = article.into();
         let app = Arc::clone(self);
         let place = large_work(draft.title.len() + draft.body.len(), 1).await;
         let is_large = place.is_some();
         let work = move || {
             let _place = place;
-            let article = app.models.with(|set| admit(set.default_entry(), draft, &app.limits, "article"));
+            let article =
+                app.models.with(|set| admit(set.default_entry(), draft, &app.limits, "article"));
             let (article, condition) = together(article, condition)?;
             let submitted = submit(&*index, vec![Write::put(article.clone()).only_if(condition)])?;
             Ok::<_, ServiceError>((article, submitted))
         };
-        let (article, submitted) = if is_large { in_the_background(work).await?? } else { off_the_workers(work).await?? };
+        let (article, submitted) = if is_large {
+            in_the_background(work).await??
+        } else {
+            off_the_workers(work).await??
+        };
         Ok(stored(&article, done(submitted.outcome().await?, article.id.as_str())?))
     }
 
@@ -158,13 +181,17 @@ impl App {
             let path = |place| format!("articles[{place}]");
             let (conditions, drafts) = conditional(request.articles, request.create_only, path);
             let threads = thread::available_parallelism().map_or(1, usize::from);
-            let admitted = app.models.with(|set| admit_all(set.default_entry(), drafts, &app.limits, path, threads, &flag))?;
+            let admitted = app.models.with(|set| {
+                admit_all(set.default_entry(), drafts, &app.limits, path, threads, &flag)
+            })?;
             let admitted = admitted.into_iter().zip(conditions);
-            let admitted: Vec<_> = admitted.map(|(article, condition)| together(article, condition)).collect();
+            let admitted: Vec<_> =
+                admitted.map(|(article, condition)| together(article, condition)).collect();
             // Before anything is stored: what was stored is acknowledged, and not refused.
             app.check_puts(&admitted)?;
             let writes = admitted.iter().flatten();
-            let writes = writes.map(|(article, condition)| Write::put(article.clone()).only_if(condition.clone()));
+            let writes = writes
+                .map(|(article, condition)| Write::put(article.clone()).only_if(condition.clone()));
             let submitted = submit(&*index, writes.collect())?;
             Ok::<_, ServiceError>((admitted, submitted))
         })
@@ -176,16 +203,22 @@ impl App {
                 let outcome = outcomes.next().unwrap_or(WriteOutcome::Absent);
                 Ok(stored(&article, done(outcome, article.id.as_str())?))
             });
-            let result = stored.map_or_else(|error| Wire::Error(status::message(error)), Wire::Stored);
+            let result =
+                stored.map_or_else(|error| Wire::Error(status::message(error)), Wire::Stored);
             pb::BatchPutArticlesResult { result: Some(result) }
         });
         Ok(pb::BatchPutArticlesResponse { results: results.collect() })
     }
 
     /// Checks that the answer to these puts is not too large, whatever becomes of them.
-    fn check_puts(&self, admitted: &[Result<(ArchivedArticle, Precondition), ServiceError>]) -> Result<(), ServiceError> {
+    fn check_puts(
+        &self,
+        admitted: &[Result<(ArchivedArticle, Precondition), ServiceError>],
+    ) -> Result<(), ServiceError> {
         let size = |article: &Result<(ArchivedArticle, Precondition), ServiceError>| match article {
-            Ok((article, _)) => OUTCOME_ERROR_BYTES.max(stored(article, WriteOutcome::Created).encoded_len()),
+            Ok((article, _)) => {
+                OUTCOME_ERROR_BYTES.max(stored(article, WriteOutcome::Created).encoded_len())
+            }
             Err(error) => status::message(error.clone()).encoded_len(),
         };
         let size = admitted.iter().map(|article| FRAME_BYTES + size(article)).sum();
@@ -195,10 +228,14 @@ impl App {
         Err(self.answer_too_large(size, "articles", "send fewer articles"))
     }
 
-    async fn get_article(self: &Arc<Self>, request: pb::GetArticleRequest) -> Result<pb::GetArticleResponse, ServiceError> {
+    async fn get_article(
+        self: &Arc<Self>,
+        request: pb::GetArticleRequest,
+    ) -> Result<pb::GetArticleResponse, ServiceError> {
         self.check_ready()?;
         let index = self.archive()?;
-        let (id, view) = together(article_id(&request.id, "id"), View::requested(request.view, View::Full))?;
+        let (id, view) =
+            together(article_id(&request.id, "id"), View::requested(request.view, View::Full))?;
         let found = off_the_workers(move || Ok::<_, ServiceError>(index.get(&id)?)).await??;
         let article = found.ok_or(ServiceError::ArticleNotFound { id: request.id })?;
         // The longest article fits into an answer.
@@ -218,7 +255,9 @@ impl App {
         let permit = filter.as_ref().map(|_| self.searches.enter()).transpose()?;
         let filter = filter.unwrap_or_default();
         let binding = Binding::new("slugline.v1.ListArticles", &filter.encode_to_vec());
-        let id = |start| String::from_utf8(start).ok().and_then(|id| id.parse().ok()).ok_or_else(not_ours);
+        let id = |start| {
+            String::from_utf8(start).ok().and_then(|id| id.parse().ok()).ok_or_else(not_ours)
+        };
         let after = binding.start(&request.page_token).and_then(|start| start.map(id).transpose());
         let view = View::requested(request.view, View::Basic);
         let request = ListRequest { filter: filter.into(), page_size: request.page_size, deadline };
@@ -232,12 +271,15 @@ impl App {
             violations.note(&view);
             violations.finish()?;
             let (query, after, view) = (query?, after?, view?);
-            let read =
-                |after: Option<&ArticleId>, count| index.list(&ListQuery { after: after.cloned(), count, ..query.clone() });
+            let read = |after: Option<&ArticleId>, count| {
+                index.list(&ListQuery { after: after.cloned(), count, ..query.clone() })
+            };
             let page = view::page(view, query.count, after, read)?;
             Ok(pb::ListArticlesResponse {
                 articles: page.articles,
-                next_page_token: page.next.map_or_else(String::new, |last| binding.token(last.as_str().as_bytes())),
+                next_page_token: page
+                    .next
+                    .map_or_else(String::new, |last| binding.token(last.as_str().as_bytes())),
                 unreadable_ids: page.unreadable.into_iter().map(Into::into).collect(),
                 is_incomplete: page.is_incomplete,
             })
@@ -251,8 +293,11 @@ impl App {
     ) -> Result<pb::DeleteArticleResponse, ServiceError> {
         self.check_ready()?;
         let index = self.archive()?;
-        let (id, condition) = together(article_id(&request.id, "id"), precondition(false, request.etag, ""))?;
-        let submitted = off_the_workers(move || submit(&*index, vec![Write::delete(id).only_if(condition)])).await??;
+        let (id, condition) =
+            together(article_id(&request.id, "id"), precondition(false, request.etag, ""))?;
+        let submitted =
+            off_the_workers(move || submit(&*index, vec![Write::delete(id).only_if(condition)]))
+                .await??;
         deleted(submitted.outcome().await?, &request.id, request.allow_missing)
     }
 
@@ -264,8 +309,12 @@ impl App {
         let index = self.archive()?;
         self.check_batch("ids", request.ids.len())?;
         let _permit = self.batches.enter()?;
-        let ids: Vec<Result<ArticleId, ServiceError>> =
-            request.ids.iter().enumerate().map(|(place, id)| article_id(id, &format!("ids[{place}]"))).collect();
+        let ids: Vec<Result<ArticleId, ServiceError>> = request
+            .ids
+            .iter()
+            .enumerate()
+            .map(|(place, id)| article_id(id, &format!("ids[{place}]")))
+            .collect();
         let writes = ids.iter().flatten().cloned().map(Write::delete).collect();
         let submitted = off_the_workers(move || submit(&*index, writes)).await??;
         let mut outcomes = submitted.outcomes().await?.into_iter();
@@ -276,7 +325,8 @@ impl App {
                 deleted(outcome, id.as_str(), request.allow_missing)
             };
             let result = id.and_then(outcome);
-            let result = result.map_or_else(|error| Wire::Error(status::message(error)), Wire::Deleted);
+            let result =
+                result.map_or_else(|error| Wire::Error(status::message(error)), Wire::Deleted);
             pb::BatchDeleteArticlesResult { result: Some(result) }
         });
         Ok(pb::BatchDeleteArticlesResponse { results: results.collect() })
@@ -284,7 +334,10 @@ impl App {
 }
 
 /// Both outcomes, or all that is wrong with either.
-pub(super) fn together<A, B>(a: Result<A, ServiceError>, b: Result<B, ServiceError>) -> Result<(A, B), ServiceError> {
+pub(super) fn together<A, B>(
+    a: Result<A, ServiceError>,
+    b: Result<B, ServiceError>,
+) -> Result<(A, B), ServiceError> {
     let mut violations = Violations::default();
     violations.note(&a);
     violations.note(&b);
@@ -293,9 +346,15 @@ pub(super) fn together<A, B>(a: Result<A, ServiceError>, b: Result<B, ServiceErr
 }
 
 /// What is said of an article that was to be removed.
-fn deleted(outcome: WriteOutcome, id: &str, allow_missing: bool) -> Result<pb::DeleteArticleResponse, ServiceError> {
+fn deleted(
+    outcome: WriteOutcome,
+    id: &str,
+    allow_missing: bool,
+) -> Result<pb::DeleteArticleResponse, ServiceError> {
     match done(outcome, id) {
-        Err(ServiceError::ArticleNotFound { .. }) if allow_missing => Ok(pb::DeleteArticleResponse {}),
+        Err(ServiceError::ArticleNotFound { .. }) if allow_missing => {
+            Ok(pb::DeleteArticleResponse {})
+        }
         outcome => outcome.map(|_| pb::DeleteArticleResponse {}),
     }
 }

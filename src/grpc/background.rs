@@ -1,20 +1,22 @@
-//! Threads for work that takes long: on a busy machine the threads that answer small calls go first.
+//! Threads for work that takes long: on a busy machine the threads that answer small calls go
+//! first.
 
 use std::io;
 
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 
-/// How many threads there may be: as many as large articles, batches and imports can use at once on most machines.
+/// How many threads there may be: as many as large articles, batches and imports can use at once on
+/// most machines.
 const THREADS: usize = 32;
-/// What `nice` gives them: beside a thread of the usual niceness the system runs one for a tenth of the time, and for all of it
-/// where nobody else wants to run.
+/// What `nice` gives them: beside a thread of the usual niceness the system runs one for a tenth of
+/// the time, and for all of it where nobody else wants to run.
 const NICENESS: i32 = 10;
 
 /// Threads for work that takes long.
 ///
-/// They are not tokio's blocking threads, for one of those takes the place of an async worker that searches, and whose niceness
-/// is never lowered again.
+/// They are not tokio's blocking threads, for one of those takes the place of an async worker that
+/// searches, and whose niceness is never lowered again.
 #[derive(Debug)]
 pub(super) struct Background(Option<Runtime>);
 
@@ -25,12 +27,18 @@ impl Background {
     /// What the system says.
     pub(super) fn new() -> io::Result<Self> {
         let mut builder = tokio::runtime::Builder::new_current_thread();
-        builder.max_blocking_threads(THREADS).thread_name("slugline-background").on_thread_start(step_back);
+        builder
+            .max_blocking_threads(THREADS)
+            .thread_name("slugline-background")
+            .on_thread_start(step_back);
         builder.build().map(|runtime| Self(Some(runtime)))
     }
 
     /// Does work, and says what came of it.
-    pub(super) fn spawn<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+    pub(super) fn spawn<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> JoinHandle<T> {
         match &self.0 {
             Some(runtime) => runtime.spawn_blocking(work),
             // It is only taken out by `drop`.
@@ -65,7 +73,8 @@ mod tests {
         let niceness = || rustix::process::nice(0).expect("it is told");
         let before = niceness();
         let background = Background::new().expect("threads");
-        let found = background.spawn(move || (niceness(), thread::spawn(niceness).join().expect("no panic")));
+        let found = background
+            .spawn(move || (niceness(), thread::spawn(niceness).join().expect("no panic")));
         let expected = (before + NICENESS).min(19);
         assert_eq!(found.await.expect("no panic"), (expected, expected));
         assert_eq!(niceness(), before);

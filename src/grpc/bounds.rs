@@ -1,7 +1,7 @@
 //! The table of bounds: how much every string, list and map of a request may hold.
 //!
-//! A field without a row does not pass `tests/it/bounds.rs`, which walks the descriptors, and sends what lies at each bound and what
-//! is above it to every RPC that takes it.
+//! A field without a row does not pass `tests/it/bounds.rs`, which walks the descriptors, and sends
+//! what lies at each bound and what is above it to every RPC that takes it.
 
 use crate::article::{Limits, TopicName};
 use crate::index::ArticleId;
@@ -9,7 +9,8 @@ use crate::index::ArticleId;
 /// A bound on a field.
 #[derive(Debug, Clone, Copy)]
 pub struct Bound {
-    /// The message, without its package: "SimilarityFilter", or "SimilarityFilter.LabelsEntry" for what a map holds.
+    /// The message, without its package: "SimilarityFilter", or "SimilarityFilter.LabelsEntry" for
+    /// what a map holds.
     pub message: &'static str,
     /// The field.
     pub field: &'static str,
@@ -37,8 +38,9 @@ pub enum Measure {
 pub enum Keeper {
     /// The decoder, before anything of the message is in memory: the whole request fails.
     Decoder,
-    /// The use case: in a batch, an import or a stream, the article fails alone. Until then strings take no more memory than the
-    /// message, and lists and maps no more than [`Limits::MESSAGE_PARTS`] allow.
+    /// The use case: in a batch, an import or a stream, the article fails alone. Until then strings
+    /// take no more memory than the message, and lists and maps no more than
+    /// [`Limits::MESSAGE_PARTS`] allow.
     UseCase,
 }
 

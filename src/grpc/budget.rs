@@ -1,14 +1,17 @@
-//! The bytes that calls may hold: one budget for the process, a share of it per connection, an account per call.
+//! The bytes that calls may hold: one budget for the process, a share of it per connection, an
+//! account per call.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// What an open call costs before a byte of its request is read: its tasks, its stream in h2, tonic's buffers of 8 KiB each, and
-/// up to 16 KiB of headers (`HEADER_BYTES` in `connection`). 24,000 idle StreamClassify were measured at 22 KiB each.
+/// What an open call costs before a byte of its request is read: its tasks, its stream in h2,
+/// tonic's buffers of 8 KiB each, and up to 16 KiB of headers (`HEADER_BYTES` in `connection`).
+/// 24,000 idle StreamClassify were measured at 22 KiB each.
 pub(super) const CALL_BYTES: usize = 24 << 10;
 /// A call is small up to here: one article of a few pages with its answer.
 const SMALL_CALL_BYTES: usize = 256 << 10;
-/// Accounts grow and shrink in steps of this, so that most calls touch the counters of the process twice.
+/// Accounts grow and shrink in steps of this, so that most calls touch the counters of the process
+/// twice.
 const STEP_BYTES: usize = 64 << 10;
 
 /// What the calls of the process may hold, in bytes.
@@ -21,8 +24,9 @@ pub(super) struct Budget {
 
 /// How far into the budget a call may go.
 ///
-/// The last part of the budget is for small calls and the very last for health, so that neither large messages nor idle
-/// streams keep a short Classify, or the question whether the server lives, from being answered.
+/// The last part of the budget is for small calls and the very last for health, so that neither
+/// large messages nor idle streams keep a short Classify, or the question whether the server lives,
+/// from being answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Rank {
     /// Streams, and calls beyond [`SMALL_CALL_BYTES`]: three quarters.
@@ -130,7 +134,8 @@ impl Account {
         let mut sums = self.sums();
         let used = sums.used.saturating_add(bytes);
         if used > sums.granted {
-            let more = (used - sums.granted).checked_next_multiple_of(STEP_BYTES).ok_or(Exhausted)?;
+            let more =
+                (used - sums.granted).checked_next_multiple_of(STEP_BYTES).ok_or(Exhausted)?;
             let is_large = self.rank == Rank::Small && sums.granted + more > SMALL_CALL_BYTES;
             self.share.take(more, if is_large { Rank::Large } else { self.rank })?;
             sums.granted += more;

@@ -1,4 +1,5 @@
-//! One call as the transport sees it: what it holds of the budget, and whether its caller takes the answer.
+//! One call as the transport sees it: what it holds of the budget, and whether its caller takes the
+//! answer.
 
 use std::future::Future;
 use std::pin::pin;
@@ -20,7 +21,8 @@ tokio::task_local! {
 /// How often an answer that waits for its caller is looked at.
 const TICK: Duration = Duration::from_millis(250);
 
-/// One call. It lives as long as anything works for it or any byte of its answer waits: what it holds is given back then.
+/// One call. It lives as long as anything works for it or any byte of its answer waits: what it
+/// holds is given back then.
 #[derive(Debug)]
 pub(super) struct Call {
     peer: Arc<Peer>,
@@ -84,7 +86,8 @@ impl Call {
     /// Charges a message of so many bytes for what it has more than came for it.
     pub(super) fn decoded(&self, bytes: usize) -> Result<(), Exhausted> {
         let rest = |came: usize| Some(came.saturating_sub(bytes));
-        let came = self.came.fetch_update(Ordering::Relaxed, Ordering::Relaxed, rest).unwrap_or_default();
+        let came =
+            self.came.fetch_update(Ordering::Relaxed, Ordering::Relaxed, rest).unwrap_or_default();
         let beyond = bytes.saturating_sub(came) * REQUEST_FACTOR;
         self.take(beyond)?;
         self.inflated.fetch_add(beyond, Ordering::Relaxed);
@@ -181,7 +184,8 @@ impl Drop for Charge {
     }
 }
 
-/// Runs the stream of each call as a task of its own, and drops it when its caller does not take the answer.
+/// Runs the stream of each call as a task of its own, and drops it when its caller does not take
+/// the answer.
 #[derive(Debug, Clone)]
 pub(super) struct CallExecutor(pub(super) Arc<Peer>);
 
@@ -202,7 +206,8 @@ impl<F: Future<Output = ()> + Send + 'static> hyper::rt::Executor<F> for CallExe
     }
 }
 
-/// Drives the stream of a call to its end, or drops it: h2 resets it then and forgets what it was to send.
+/// Drives the stream of a call to its end, or drops it: h2 resets it then and forgets what it was
+/// to send.
 async fn run(call: Arc<Call>, stream: impl Future<Output = ()>) {
     let mut stream = pin!(CALL.scope(Arc::clone(&call), stream));
     let mut tick = None;
@@ -210,7 +215,8 @@ async fn run(call: Arc<Call>, stream: impl Future<Output = ()>) {
         if stream.as_mut().poll(context).is_ready() {
             return Poll::Ready(());
         }
-        // hyper asks for no more of an answer while the window is shut, and wakes nobody: this does, as long as one waits.
+        // hyper asks for no more of an answer while the window is shut, and wakes nobody: this
+        // does, as long as one waits.
         while let Some(is_given_up) = call.is_given_up() {
             if is_given_up {
                 tracing::debug!("an answer that nobody takes was dropped");

@@ -27,24 +27,32 @@ impl Drop for CancelOnDrop {
     }
 }
 
-/// Does work where it may wait for a disk or a lock. It goes on when the call is gone, and what the call holds of the budget is
-/// held until then.
-pub(super) async fn off_the_workers<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, ServiceError> {
+/// Does work where it may wait for a disk or a lock. It goes on when the call is gone, and what the
+/// call holds of the budget is held until then.
+pub(super) async fn off_the_workers<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, ServiceError> {
     let call = Call::current();
     let work = move || {
         let _call = call;
         work()
     };
-    tokio::task::spawn_blocking(work).await.map_err(|error| ServiceError::Internal(error.to_string()))
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| ServiceError::Internal(error.to_string()))
 }
 
 /// The same for work that takes long: it lets small calls go first.
-pub(super) async fn in_the_background<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, ServiceError> {
+pub(super) async fn in_the_background<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, ServiceError> {
     background(work).await.map_err(|error| ServiceError::Internal(error.to_string()))
 }
 
 /// The same for who does not wait for it at once.
-pub(super) fn background<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+pub(super) fn background<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> JoinHandle<T> {
     let Some(call) = Call::current() else { return tokio::task::spawn_blocking(work) };
     let peer = Arc::clone(call.peer());
     peer.background().spawn(move || {
@@ -53,15 +61,19 @@ pub(super) fn background<T: Send + 'static>(work: impl FnOnce() -> T + Send + 's
     })
 }
 
-/// From this size on, an article takes longer than others should wait for it on an async worker, and memory that counts: while
-/// one of 2 MiB is classified, its words and pairs take 90 MB.
+/// From this size on, an article takes longer than others should wait for it on an async worker,
+/// and memory that counts: while one of 2 MiB is classified, its words and pairs take 90 MB.
 pub(super) const LARGE_ARTICLE_BYTES: usize = 64 << 10;
 
-/// Waits for as many places for work on large articles as there are threads on it; none is needed for smaller ones.
+/// Waits for as many places for work on large articles as there are threads on it; none is needed
+/// for smaller ones.
 ///
-/// They are as many as cores, up to four: more at a time would be no faster, and each takes its multiple of memory. Who waits
-/// costs what its request does.
-pub(super) async fn large_work(article_bytes: usize, threads: usize) -> Option<OwnedSemaphorePermit> {
+/// They are as many as cores, up to four: more at a time would be no faster, and each takes its
+/// multiple of memory. Who waits costs what its request does.
+pub(super) async fn large_work(
+    article_bytes: usize,
+    threads: usize,
+) -> Option<OwnedSemaphorePermit> {
     if article_bytes < LARGE_ARTICLE_BYTES {
         return None;
     }
@@ -82,7 +94,8 @@ pub(super) fn missing(field: &'static str) -> ServiceError {
 
 /// As many whole characters of a text as fit into so many bytes.
 pub(super) fn start_of(mut text: String, bytes: usize) -> String {
-    let end = (0..=bytes.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+    let end =
+        (0..=bytes.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
     text.truncate(end);
     text
 }

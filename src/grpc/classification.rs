@@ -13,7 +13,9 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::answer_body::ANSWER_FACTOR;
 use super::call::{Call, Charge};
-use super::calls::{CancelOnDrop, LARGE_ARTICLE_BYTES, in_the_background, large_work, missing, start_of};
+use super::calls::{
+    CancelOnDrop, LARGE_ARTICLE_BYTES, in_the_background, large_work, missing, start_of,
+};
 use super::layers::{Deadline, expired};
 use super::pb::classification_service_server::ClassificationService;
 use super::server::App;
@@ -21,8 +23,9 @@ use super::{pb, status};
 use crate::article::{ArticleField, ArticleText, TextSpan};
 use crate::model::Decision;
 use crate::service::{
-    BroadTopicResult, Classification, ClassifyOptions, ClassifyQuery, EvidenceTerm, FieldViolation, LevelResult, ModelWarning,
-    RequestedOptions, ServiceError, TopicResult, Violations, check_text, classify, classify_batch,
+    BroadTopicResult, Classification, ClassifyOptions, ClassifyQuery, EvidenceTerm, FieldViolation,
+    LevelResult, ModelWarning, RequestedOptions, ServiceError, TopicResult, Violations, check_text,
+    classify, classify_batch,
 };
 
 /// So many articles of a batch are classified before their answers are charged.
@@ -51,7 +54,10 @@ pub(super) struct ClassificationApi(pub(super) Arc<App>);
 
 #[tonic::async_trait]
 impl ClassificationService for ClassificationApi {
-    async fn classify(&self, request: Request<pb::ClassifyRequest>) -> Result<Response<pb::ClassifyResponse>, Status> {
+    async fn classify(
+        &self,
+        request: Request<pb::ClassifyRequest>,
+    ) -> Result<Response<pb::ClassifyResponse>, Status> {
         let answer = self.0.classify(request.into_inner()).await;
         answer.map(Response::new).map_err(status::status)
     }
@@ -64,7 +70,8 @@ impl ClassificationService for ClassificationApi {
         answer.map(Response::new).map_err(status::status)
     }
 
-    type StreamClassifyStream = Pin<Box<dyn Stream<Item = Result<pb::StreamClassifyResponse, Status>> + Send>>;
+    type StreamClassifyStream =
+        Pin<Box<dyn Stream<Item = Result<pb::StreamClassifyResponse, Status>> + Send>>;
 
     async fn stream_classify(
         &self,
@@ -94,7 +101,8 @@ impl ClassificationService for ClassificationApi {
             None => tokio::spawn(work),
         };
         // What an answer held while it waited is given back as it is encoded.
-        let answers = ReceiverStream::new(receiver).map(|answer| answer.map(|Waiting { answer, .. }| answer));
+        let answers =
+            ReceiverStream::new(receiver).map(|answer| answer.map(|Waiting { answer, .. }| answer));
         Ok(Response::new(Box::pin(answers)))
     }
 }
@@ -106,9 +114,13 @@ struct Waiting {
 }
 
 impl App {
-    async fn classify(self: &Arc<Self>, request: pb::ClassifyRequest) -> Result<pb::ClassifyResponse, ServiceError> {
+    async fn classify(
+        self: &Arc<Self>,
+        request: pb::ClassifyRequest,
+    ) -> Result<pb::ClassifyResponse, ServiceError> {
         self.check_ready()?;
-        let size = request.article.as_ref().map_or(0, |article| article.title.len() + article.body.len());
+        let size =
+            request.article.as_ref().map_or(0, |article| article.title.len() + article.body.len());
         if size < LARGE_ARTICLE_BYTES || size > self.limits.article_bytes {
             return self.classify_here(&request);
         }
@@ -121,7 +133,10 @@ impl App {
         .await?
     }
 
-    fn classify_here(&self, request: &pb::ClassifyRequest) -> Result<pb::ClassifyResponse, ServiceError> {
+    fn classify_here(
+        &self,
+        request: &pb::ClassifyRequest,
+    ) -> Result<pb::ClassifyResponse, ServiceError> {
         let options = requested!(request).checked();
         let article = request.article.as_ref().ok_or_else(|| missing("article"));
         let answer: pb::ClassifyResponse = self.models.with(|set| {
@@ -159,12 +174,17 @@ impl App {
         let options = options?;
         let permit = self.batches.enter()?;
         let app = Arc::clone(self);
-        // A call that is dropped (its deadline passed, its caller left) cannot stop the thread that works on it: this tells it.
+        // A call that is dropped (its deadline passed, its caller left) cannot stop the thread that
+        // works on it: this tells it.
         let cancelled = CancelOnDrop::default();
         let flag = cancelled.flag();
-        let largest = request.articles.iter().map(|article| article.title.len() + article.body.len()).max();
+        let largest =
+            request.articles.iter().map(|article| article.title.len() + article.body.len()).max();
         let place = large_work(largest.unwrap_or(0), usize::MAX).await;
-        let charge = Call::current().map(|call| call.charge(0)).transpose().map_err(|_| ServiceError::NoRoom)?;
+        let charge = Call::current()
+            .map(|call| call.charge(0))
+            .transpose()
+            .map_err(|_| ServiceError::NoRoom)?;
         in_the_background(move || {
             let _held = (permit, place);
             app.batch_here(&request, options, charge, &flag)
@@ -172,8 +192,8 @@ impl App {
         .await?
     }
 
-    /// Classifies a batch part by part, so that its answer is charged as it grows: with explanations it is a multiple of the
-    /// request.
+    /// Classifies a batch part by part, so that its answer is charged as it grows: with
+    /// explanations it is a multiple of the request.
     fn batch_here(
         &self,
         request: &pb::BatchClassifyRequest,
@@ -181,13 +201,21 @@ impl App {
         mut charge: Option<Charge>,
         cancelled: &AtomicBool,
     ) -> Result<pb::BatchClassifyResponse, ServiceError> {
-        let queries: Vec<ClassifyQuery<'_>> = request.articles.iter().map(|article| query(article, options)).collect();
+        let queries: Vec<ClassifyQuery<'_>> =
+            request.articles.iter().map(|article| query(article, options)).collect();
         let threads = thread::available_parallelism().map_or(1, usize::from);
         let (mut results, mut answer_bytes) = (Vec::with_capacity(queries.len()), 0);
         self.models.with(|set| {
             let entry = set.find_serving(&request.model)?;
             for (part, queries) in queries.chunks(BATCH_PART).enumerate() {
-                let answers = classify_batch(entry, queries, part * BATCH_PART, &self.limits, threads, cancelled)?;
+                let answers = classify_batch(
+                    entry,
+                    queries,
+                    part * BATCH_PART,
+                    &self.limits,
+                    threads,
+                    cancelled,
+                )?;
                 let before = results.len();
                 results.extend(answers.into_iter().map(batch_result));
                 let framed = |result: &pb::BatchClassifyResult| FRAME_BYTES + result.encoded_len();
@@ -195,7 +223,11 @@ impl App {
                 answer_bytes += bytes;
                 if answer_bytes > self.limits.answer_bytes {
                     let (field, what) = to_lower(request.explain);
-                    return Err(self.answer_too_large(answer_bytes, field, &format!("{what}, or send fewer articles")));
+                    return Err(self.answer_too_large(
+                        answer_bytes,
+                        field,
+                        &format!("{what}, or send fewer articles"),
+                    ));
                 }
                 if let Some(charge) = &mut charge {
                     charge.grow(bytes * ANSWER_FACTOR).map_err(|_| ServiceError::NoRoom)?;
@@ -215,7 +247,9 @@ impl App {
         let call = Call::current();
         loop {
             let next = requests.message().await;
-            let Some(request) = next.map_err(|error| status::of_transport(error, self.limits.message_bytes))? else {
+            let Some(request) =
+                next.map_err(|error| status::of_transport(error, self.limits.message_bytes))?
+            else {
                 return Ok(());
             };
             let answer = {
@@ -232,14 +266,23 @@ impl App {
         }
     }
 
-    async fn answer_one(self: &Arc<Self>, request: pb::StreamClassifyRequest) -> pb::StreamClassifyResponse {
+    async fn answer_one(
+        self: &Arc<Self>,
+        request: pb::StreamClassifyRequest,
+    ) -> pb::StreamClassifyResponse {
         use pb::stream_classify_response::Result as Wire;
         let pb::StreamClassifyRequest { mut id, request } = request;
         let (size, most) = (id.len(), self.limits.request_id_bytes);
         let answer = if size > most {
             // An id that is too long is not sent back whole.
             id = start_of(id, most);
-            Err(ServiceError::Invalid(FieldViolation::over_limit("id", "ID_TOO_LONG", "bytes", size, most)))
+            Err(ServiceError::Invalid(FieldViolation::over_limit(
+                "id",
+                "ID_TOO_LONG",
+                "bytes",
+                size,
+                most,
+            )))
         } else {
             match request {
                 Some(request) => self.classify(request).await,
@@ -320,10 +363,8 @@ impl From<TopicResult> for pb::TopicScore {
 
 impl From<LevelResult> for pb::TopicLevel {
     fn from(LevelResult { depth, topics }: LevelResult) -> Self {
-        let topics = topics.into_iter().map(|BroadTopicResult { name, probability, assigned }| pb::BroadTopic {
-            name,
-            probability,
-            assigned,
+        let topics = topics.into_iter().map(|BroadTopicResult { name, probability, assigned }| {
+            pb::BroadTopic { name, probability, assigned }
         });
         // It fits: a topic's name is short.
         Self { depth: i32::try_from(depth).unwrap_or(i32::MAX), topics: topics.collect() }
@@ -332,7 +373,12 @@ impl From<LevelResult> for pb::TopicLevel {
 
 impl From<EvidenceTerm> for pb::Evidence {
     fn from(EvidenceTerm { term, weight, count: times, spans }: EvidenceTerm) -> Self {
-        Self { term, weight, count: count(times), spans: spans.into_iter().map(Into::into).collect() }
+        Self {
+            term,
+            weight,
+            count: count(times),
+            spans: spans.into_iter().map(Into::into).collect(),
+        }
     }
 }
 
@@ -351,11 +397,14 @@ impl From<ModelWarning> for pb::Warning {
         let (code, message) = match warning {
             ModelWarning::LanguageMismatch { article, model } => (
                 pb::WarningCode::LanguageMismatch,
-                format!("the article is said to be in {article:?}, and the model was trained on {model:?}"),
+                format!(
+                    "the article is said to be in {article:?}, and the model was trained on {model:?}"
+                ),
             ),
-            ModelWarning::MostlyUnknownWords { known, all } => {
-                (pb::WarningCode::MostlyUnknownWords, format!("the model knows {known} of the {all} words"))
-            }
+            ModelWarning::MostlyUnknownWords { known, all } => (
+                pb::WarningCode::MostlyUnknownWords,
+                format!("the model knows {known} of the {all} words"),
+            ),
         };
         Self { code: code.into(), message }
     }

@@ -1,4 +1,5 @@
-//! The codec of our services: prost's, with every request checked against its bounds before it is decoded.
+//! The codec of our services: prost's, with every request checked against its bounds before it is
+//! decoded.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -14,7 +15,8 @@ use super::shapes::{self, Root};
 use super::{status, walk};
 use crate::service::ServiceError;
 
-/// Sends messages of type `T`, and takes those of type `U`; requests of ours only within their bounds.
+/// Sends messages of type `T`, and takes those of type `U`; requests of ours only within their
+/// bounds.
 pub(crate) struct BoundedCodec<T, U>(PhantomData<(T, U)>);
 
 impl<T, U> Default for BoundedCodec<T, U> {
@@ -29,7 +31,9 @@ impl<T, U> fmt::Debug for BoundedCodec<T, U> {
     }
 }
 
-impl<T: Message + Send + 'static, U: Message + Default + Name + Send + 'static> Codec for BoundedCodec<T, U> {
+impl<T: Message + Send + 'static, U: Message + Default + Name + Send + 'static> Codec
+    for BoundedCodec<T, U>
+{
     type Encode = T;
     type Decode = U;
     type Encoder = ProstEncoder<T>;
@@ -40,7 +44,11 @@ impl<T: Message + Send + 'static, U: Message + Default + Name + Send + 'static> 
     }
 
     fn decoder(&mut self) -> BoundedDecoder<U> {
-        BoundedDecoder { root: shapes::root(U::PACKAGE, U::NAME), is_used: false, message: PhantomData }
+        BoundedDecoder {
+            root: shapes::root(U::PACKAGE, U::NAME),
+            is_used: false,
+            message: PhantomData,
+        }
     }
 }
 
@@ -64,9 +72,12 @@ impl<U: Message + Default> Decoder for BoundedDecoder<U> {
 
     fn decode(&mut self, source: &mut DecodeBuf<'_>) -> Result<Option<U>, Status> {
         let Some(root) = self.root else {
-            return U::decode(source).map(Some).map_err(|error| Status::internal(error.to_string()));
+            return U::decode(source)
+                .map(Some)
+                .map_err(|error| Status::internal(error.to_string()));
         };
-        // tonic reads a call to its end for the sake of trailers: what comes behind the one message comes by here.
+        // tonic reads a call to its end for the sake of trailers: what comes behind the one message
+        // comes by here.
         if self.is_used && !root.is_stream {
             return Err(status::several_messages());
         }

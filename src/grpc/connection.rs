@@ -24,34 +24,38 @@ use crate::service::{Admission, Permit};
 
 /// How many calls one connection may have open.
 pub const STREAMS_PER_CONNECTION: u32 = 1_024;
-/// How much a stream may send ahead of what is read, in bytes; [`CONNECTION_WINDOW_BYTES`] is for a whole connection.
+/// How much a stream may send ahead of what is read, in bytes; [`CONNECTION_WINDOW_BYTES`] is for a
+/// whole connection.
 ///
-/// h2 closes a connection (GOAWAY, ENHANCE_YOUR_CALM) on which too many small frames wait to be read: each below 256 bytes
-/// costs the difference, out of half the connection's window. A stream of headlines sent faster than it is answered fills its
-/// own window with frames of 20 bytes; with hyper's 1 MiB for both, that closed the connection. These let ten such streams be.
-/// Half of each does, too, but then a batch of half a megabyte takes a seventh longer (docs/performance.md).
+/// h2 closes a connection (GOAWAY, ENHANCE_YOUR_CALM) on which too many small frames wait to be
+/// read: each below 256 bytes costs the difference, out of half the connection's window. A stream
+/// of headlines sent faster than it is answered fills its own window with frames of 20 bytes; with
+/// hyper's 1 MiB for both, that closed the connection. These let ten such streams be. Half of each
+/// does, too, but then a batch of half a megabyte takes a seventh longer (docs/performance.md).
 pub const STREAM_WINDOW_BYTES: u32 = 128 << 10;
 /// The same of a connection.
 pub const CONNECTION_WINDOW_BYTES: u32 = 32 << 20;
-/// How many bytes of a connection are read before the calls among them are begun. h2 reads all that the socket holds before
-/// it hands out one call, however many that are.
+/// How many bytes of a connection are read before the calls among them are begun. h2 reads all that
+/// the socket holds before it hands out one call, however many that are.
 const READ_BYTES: usize = 32 << 10;
-/// The least that a call costs its caller which is cancelled at once: a frame of headers, whose names and values are known,
-/// and a reset.
+/// The least that a call costs its caller which is cancelled at once: a frame of headers, whose
+/// names and values are known, and a reset.
 const CANCELLED_BYTES: usize = (9 + 4) + (9 + 4);
-/// How many calls of a connection may be cancelled before they are seen: all that [`READ_BYTES`], and the frame that was begun
-/// before, can hold. h2 closes the connection at one more, and its 20 let one caller's cancellations end the calls of all
-/// others.
+/// How many calls of a connection may be cancelled before they are seen: all that [`READ_BYTES`],
+/// and the frame that was begun before, can hold. h2 closes the connection at one more, and its 20
+/// let one caller's cancellations end the calls of all others.
 const CANCELLED_UNSEEN: usize = (READ_BYTES + FRAME_BYTES as usize) / CANCELLED_BYTES;
-/// How many errors of single streams a connection survives. h2 counts them over the connection's whole life: among them each
-/// frame that was on its way when its call was refused. With 1,024 a burst of refusals ended the calls of all others. What a
-/// peer that reads nothing can make h2 keep for them stays below 32 MiB.
+/// How many errors of single streams a connection survives. h2 counts them over the connection's
+/// whole life: among them each frame that was on its way when its call was refused. With 1,024 a
+/// burst of refusals ended the calls of all others. What a peer that reads nothing can make h2 keep
+/// for them stays below 32 MiB.
 const STREAM_ERRORS: usize = 64 * STREAMS_PER_CONNECTION as usize;
 /// The most headers of a request, as HTTP/2 counts them; part of what a call costs (`CALL_BYTES`).
 const HEADER_BYTES: u32 = 16 << 10;
 /// The largest frame that is taken.
 const FRAME_BYTES: u32 = 16 << 10;
-/// What h2 may hold of one stream's answer beyond the window: a few pieces, so that writing is never short of work.
+/// What h2 may hold of one stream's answer beyond the window: a few pieces, so that writing is
+/// never short of work.
 const SEND_BUFFER_BYTES: usize = 64 << 10;
 /// How often a quiet connection is asked whether it is still there, and how long it has to answer.
 const KEEPALIVE: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(20));
@@ -162,7 +166,11 @@ impl Peer {
 
     /// How long to wait for the peer: less when the server drains.
     pub(super) fn patience(&self, usual: Duration) -> Duration {
-        if self.transport.is_draining.load(Ordering::Relaxed) { DRAIN_GRACE.min(usual) } else { usual }
+        if self.transport.is_draining.load(Ordering::Relaxed) {
+            DRAIN_GRACE.min(usual)
+        } else {
+            usual
+        }
     }
 
     /// How long a stream may send nothing: less while the room for streams is nearly used up.
@@ -200,9 +208,15 @@ impl Drop for Peer {
 }
 
 /// Serves a connection until its peer leaves, has to leave, or the server has drained.
-pub(super) async fn serve(socket: TcpStream, peer: Arc<Peer>, calls: Calls, mut stop: watch::Receiver<bool>) {
+pub(super) async fn serve(
+    socket: TcpStream,
+    peer: Arc<Peer>,
+    calls: Calls,
+    mut stop: watch::Receiver<bool>,
+) {
     let io = TokioIo::new(Counted { socket, peer: Arc::clone(&peer) });
-    let mut connection = pin!(settings(CallExecutor(Arc::clone(&peer))).serve_connection(io, calls));
+    let mut connection =
+        pin!(settings(CallExecutor(Arc::clone(&peer))).serve_connection(io, calls));
     let mut upkeep = Upkeep::new();
     let mut tick = interval(upkeep.tick(&peer));
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -235,7 +249,8 @@ pub(super) async fn serve(socket: TcpStream, peer: Arc<Peer>, calls: Calls, mut 
     }
 }
 
-/// The settings of HTTP/2. Each that counts against the whole connection fits what one connection may do.
+/// The settings of HTTP/2. Each that counts against the whole connection fits what one connection
+/// may do.
 fn settings(executor: CallExecutor) -> http2::Builder<CallExecutor> {
     let (interval, timeout) = KEEPALIVE;
     let mut builder = http2::Builder::new(executor);
@@ -280,7 +295,15 @@ struct Upkeep {
 impl Upkeep {
     fn new() -> Self {
         let now = Instant::now();
-        Self { opened: now, idle_since: now, untaken_since: now, begun: 0, sent: 0, is_draining: false, is_leaving: false }
+        Self {
+            opened: now,
+            idle_since: now,
+            untaken_since: now,
+            begun: 0,
+            sent: 0,
+            is_draining: false,
+            is_leaving: false,
+        }
     }
 
     fn tick(&self, peer: &Peer) -> Duration {
@@ -307,7 +330,11 @@ impl Upkeep {
         }
         if self.is_draining || self.is_leaving {
             let is_late = idle >= DRAIN_GRACE;
-            return if is_late { Verdict::Cut("it has no calls, and did not leave") } else { Verdict::Stay };
+            return if is_late {
+                Verdict::Cut("it has no calls, and did not leave")
+            } else {
+                Verdict::Stay
+            };
         }
         let is_spent = peer.is_spare && age >= SPARE_LIFE;
         if is_spent || (idle >= TICK && peer.transport.is_crowded()) {
@@ -325,7 +352,11 @@ struct Counted {
 }
 
 impl AsyncRead for Counted {
-    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let readable = self.peer.readable.load(Ordering::Relaxed);
         if readable == 0 {
             context.waker().wake_by_ref();
@@ -341,7 +372,11 @@ impl AsyncRead for Counted {
 }
 
 impl AsyncWrite for Counted {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.socket).poll_write(context, bytes)
     }
 

@@ -1,5 +1,5 @@
-//! Messages of answers, compressed for callers who take that, where it pays; large ones off the async
-//! workers.
+//! Messages of answers, compressed for callers who take that, where it pays; large ones off the
+//! async workers.
 //!
 //! tonic would compress every message of a call, at a level that takes three times as long for a
 //! tenth less, and on an async worker.
@@ -17,7 +17,8 @@ use tokio::task::{JoinError, JoinHandle};
 
 use super::call::Call;
 
-/// A smaller message goes as it is: one article's answer, with little to gain (docs/performance.md).
+/// A smaller message goes as it is: one article's answer, with little to gain
+/// (docs/performance.md).
 const MIN_BYTES: usize = 16 << 10;
 /// Up to this size a message is compressed where it is sent: to hand it over would take as long.
 const INLINE_BYTES: usize = 64 << 10;
@@ -27,7 +28,8 @@ const PREFIX_BYTES: usize = 5;
 /// Whether the caller takes messages in gzip.
 pub(super) fn takes_gzip(headers: &HeaderMap) -> bool {
     let accepted = headers.get_all("grpc-accept-encoding");
-    let names = accepted.iter().filter_map(|names| names.to_str().ok()).flat_map(|names| names.split(','));
+    let names =
+        accepted.iter().filter_map(|names| names.to_str().ok()).flat_map(|names| names.split(','));
     names.map(str::trim).any(|name| name.eq_ignore_ascii_case("gzip"))
 }
 
@@ -44,8 +46,8 @@ pub(super) struct Deflate {
 }
 
 impl Deflate {
-    /// Takes the next messages, each with its prefix: gives them back where that is all, and has them
-    /// compressed in the background otherwise.
+    /// Takes the next messages, each with its prefix: gives them back where that is all, and has
+    /// them compressed in the background otherwise.
     pub(super) fn take(&mut self, messages: Bytes, call: &Call) -> Option<Bytes> {
         if messages.len() < PREFIX_BYTES + MIN_BYTES {
             return Some(messages);
@@ -63,7 +65,10 @@ impl Deflate {
     }
 
     /// What was taken, once it is compressed; none where nothing is.
-    pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, JoinError>>> {
+    pub(super) fn poll(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, JoinError>>> {
         let Some(work) = &mut self.work else { return Poll::Ready(None) };
         Pin::new(work).poll(context).map(|outcome| {
             self.work = None;
@@ -121,7 +126,9 @@ mod tests {
         // A linear congruential generator: nothing that gzip finds anything in.
         let mut state = 1u64;
         let noise: Vec<u8> = std::iter::repeat_with(|| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
             (state >> 56) as u8
         })
         .take(MIN_BYTES)
@@ -131,7 +138,8 @@ mod tests {
         let mut rest = &compressed(body.into())[..];
         let mut flags = Vec::new();
         for message in &messages {
-            let (&[flag, length @ ..], after) = rest.split_first_chunk::<PREFIX_BYTES>().expect("a prefix");
+            let (&[flag, length @ ..], after) =
+                rest.split_first_chunk::<PREFIX_BYTES>().expect("a prefix");
             let (found, after) = after.split_at(u32::from_be_bytes(length) as usize);
             let mut plain = Vec::new();
             match flag {
@@ -153,6 +161,11 @@ mod tests {
             takes_gzip(&headers)
         };
         assert!(takes("gzip") && takes("identity, deflate, gzip") && takes("identity,gzip"));
-        assert!(!takes("identity") && !takes("deflate, x-gzip") && !takes("") && !takes_gzip(&HeaderMap::new()));
+        assert!(
+            !takes("identity")
+                && !takes("deflate, x-gzip")
+                && !takes("")
+                && !takes_gzip(&HeaderMap::new())
+        );
     }
 }

@@ -1,7 +1,8 @@
 //! grpc.health.v1: whether the server is ready, for it and for each of its services by name.
 //!
-//! The messages and the service trait are tonic-health's. Its ready-made reporter is not used: it starts as SERVING, answers a
-//! Watch on an unknown service with NOT_FOUND where the protocol says SERVICE_UNKNOWN, and its open Watches hold up a shutdown.
+//! The messages and the service trait are tonic-health's. Its ready-made reporter is not used: it
+//! starts as SERVING, answers a Watch on an unknown service with NOT_FOUND where the protocol says
+//! SERVICE_UNKNOWN, and its open Watches hold up a shutdown.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -53,7 +54,11 @@ impl HealthService {
     }
 
     fn watched(&self, service: &str) -> Watched {
-        Watched { app: Arc::clone(&self.app), knows: self.knows(service), is_writing: service == WRITING_SERVICE }
+        Watched {
+            app: Arc::clone(&self.app),
+            knows: self.knows(service),
+            is_writing: service == WRITING_SERVICE,
+        }
     }
 
     fn knows(&self, service: &str) -> bool {
@@ -65,8 +70,8 @@ fn response(status: ServingStatus) -> HealthCheckResponse {
     HealthCheckResponse { status: status.into() }
 }
 
-/// The service that is not ready while the archive takes no writes, which a balancer is to know of. Its reads are answered all
-/// the same, and so are the other services.
+/// The service that is not ready while the archive takes no writes, which a balancer is to know of.
+/// Its reads are answered all the same, and so are the other services.
 const WRITING_SERVICE: &str = articles::SERVICE_NAME;
 /// How often a Watch of it looks whether the archive takes writes.
 const ARCHIVE_TICK: Duration = Duration::from_secs(5);
@@ -81,7 +86,8 @@ struct Watched {
 
 impl Watched {
     fn status(&self) -> ServingStatus {
-        let takes_writes = || self.app.archive().is_ok_and(|archive| archive.condition() == Condition::Ready);
+        let takes_writes =
+            || self.app.archive().is_ok_and(|archive| archive.condition() == Condition::Ready);
         match *self.app.phase().borrow() {
             _ if !self.knows => ServingStatus::ServiceUnknown,
             Phase::Loading | Phase::Draining => ServingStatus::NotServing,
@@ -91,9 +97,12 @@ impl Watched {
     }
 }
 
-/// What a Watch says: the status now and each change of it. It ends with the first word of the draining, for an open Watch must
-/// not hold up the shutdown. It keeps its places until then.
-fn statuses(watched: Watched, places: Vec<Permit>) -> impl Stream<Item = Result<HealthCheckResponse, Status>> {
+/// What a Watch says: the status now and each change of it. It ends with the first word of the
+/// draining, for an open Watch must not hold up the shutdown. It keeps its places until then.
+fn statuses(
+    watched: Watched,
+    places: Vec<Permit>,
+) -> impl Stream<Item = Result<HealthCheckResponse, Status>> {
     let phase = watched.app.phase();
     stream::unfold((phase, None, places), move |(mut phase, mut last, places)| {
         let watched = watched.clone();
@@ -123,7 +132,10 @@ fn statuses(watched: Watched, places: Vec<Permit>) -> impl Stream<Item = Result<
 impl Health for HealthService {
     type WatchStream = Pin<Box<dyn Stream<Item = Result<HealthCheckResponse, Status>> + Send>>;
 
-    async fn check(&self, request: Request<HealthCheckRequest>) -> Result<Response<HealthCheckResponse>, Status> {
+    async fn check(
+        &self,
+        request: Request<HealthCheckRequest>,
+    ) -> Result<Response<HealthCheckResponse>, Status> {
         let service = &request.get_ref().service;
         if !self.knows(service) {
             return Err(status::service_not_found(service));
@@ -131,7 +143,10 @@ impl Health for HealthService {
         Ok(Response::new(response(self.watched(service).status())))
     }
 
-    async fn watch(&self, request: Request<HealthCheckRequest>) -> Result<Response<Self::WatchStream>, Status> {
+    async fn watch(
+        &self,
+        request: Request<HealthCheckRequest>,
+    ) -> Result<Response<Self::WatchStream>, Status> {
         let watched = self.watched(&request.get_ref().service);
         let places = self.place().map_err(status::status)?;
         Ok(Response::new(Box::pin(statuses(watched, places))))

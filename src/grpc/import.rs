@@ -20,11 +20,13 @@ use crate::service::{ServiceError, admit_all};
 
 /// How many articles that an import rejected are named.
 const MAX_REJECTIONS: usize = 100;
-/// How many messages of an import may wait for the archive; what it acknowledged before is but counted.
+/// How many messages of an import may wait for the archive; what it acknowledged before is but
+/// counted.
 const MAX_SUBMITTED: usize = 16;
 
 impl App {
-    /// Stores a stream of articles: several messages are worked on side by side, but never two that name the same article.
+    /// Stores a stream of articles: several messages are worked on side by side, but never two that
+    /// name the same article.
     pub(super) async fn import(
         self: &Arc<Self>,
         mut requests: Streaming<pb::ImportArticlesRequest>,
@@ -34,7 +36,11 @@ impl App {
         let mut import = Import::default();
         loop {
             let next = requests.message().await;
-            let Some(request) = next.map_err(|error| status::of_transport(error, self.limits.message_bytes))? else { break };
+            let Some(request) =
+                next.map_err(|error| status::of_transport(error, self.limits.message_bytes))?
+            else {
+                break;
+            };
             if request.articles.is_empty() {
                 continue;
             }
@@ -90,11 +96,17 @@ struct Worked {
 
 impl Import {
     fn names_one_in_work(&self, request: &pb::ImportArticlesRequest) -> bool {
-        self.in_work.iter().any(|work| request.articles.iter().any(|article| work.ids.contains(&article.id)))
+        self.in_work
+            .iter()
+            .any(|work| request.articles.iter().any(|article| work.ids.contains(&article.id)))
     }
 
-    /// What the message costs while it is worked on. Where there is no room, those before it are waited for.
-    async fn charge(&mut self, request: &pb::ImportArticlesRequest) -> Result<Option<Charge>, Status> {
+    /// What the message costs while it is worked on. Where there is no room, those before it are
+    /// waited for.
+    async fn charge(
+        &mut self,
+        request: &pb::ImportArticlesRequest,
+    ) -> Result<Option<Charge>, Status> {
         let Some(call) = Call::current() else { return Ok(None) };
         let bytes = request.encoded_len() * REQUEST_FACTOR;
         if let Ok(charge) = call.charge(bytes) {
@@ -118,13 +130,21 @@ impl Import {
         let archive = Arc::clone(&index);
         let work = background(move || {
             let _held = held;
-            let ids: Vec<String> = request.articles.iter().map(|article| article.id.clone()).collect();
+            let ids: Vec<String> =
+                request.articles.iter().map(|article| article.id.clone()).collect();
             let path = |place| format!("articles[{}]", first + place);
             let (conditions, drafts) = conditional(request.articles, request.create_only, path);
-            let admitted = app.models.with(|set| admit_all(set.default_entry(), drafts, &app.limits, path, 1, &flag))?;
-            let (mut writes, mut sent, mut rejected) = (Vec::with_capacity(admitted.len()), Vec::new(), Vec::new());
-            for ((article, condition), id) in admitted.into_iter().zip(conditions).zip((first..).zip(ids)) {
-                match together(article, condition).map(|(article, condition)| Write::put(article).only_if(condition)) {
+            let admitted = app
+                .models
+                .with(|set| admit_all(set.default_entry(), drafts, &app.limits, path, 1, &flag))?;
+            let (mut writes, mut sent, mut rejected) =
+                (Vec::with_capacity(admitted.len()), Vec::new(), Vec::new());
+            for ((article, condition), id) in
+                admitted.into_iter().zip(conditions).zip((first..).zip(ids))
+            {
+                match together(article, condition)
+                    .map(|(article, condition)| Write::put(article).only_if(condition))
+                {
                     Ok(write) => {
                         writes.push(write);
                         sent.push(id);
@@ -140,11 +160,13 @@ impl Import {
         self.in_work.push(InWork { ids, index: archive, work });
     }
 
-    /// Waits until no more than so many messages are in work; their writes are given to the archive then.
+    /// Waits until no more than so many messages are in work; their writes are given to the archive
+    /// then.
     async fn finish_down_to(&mut self, count: usize) -> Result<(), ServiceError> {
         while self.in_work.len() > count {
             let InWork { index, work, .. } = self.in_work.remove(0);
-            let worked = work.await.map_err(|error| ServiceError::Internal(error.to_string()))??;
+            let worked =
+                work.await.map_err(|error| ServiceError::Internal(error.to_string()))??;
             let submitted = match worked.submitted {
                 Ok(submitted) => submitted,
                 Err(writes) => submit_in_turn(&index, writes).await?,
@@ -176,7 +198,8 @@ impl Import {
         while self.submitted.len() > count {
             let Some((submitted, sent)) = self.submitted.pop_front() else { break };
             let outcomes = submitted.outcomes().await?;
-            self.replaced += outcomes.iter().filter(|outcome| **outcome == WriteOutcome::Replaced).count();
+            self.replaced +=
+                outcomes.iter().filter(|outcome| **outcome == WriteOutcome::Replaced).count();
             for (sent, outcome) in sent.into_iter().zip(outcomes) {
                 if let Err(error) = done(outcome, &sent.1) {
                     self.reject(sent, error);

@@ -1,7 +1,8 @@
-//! Messages that come compressed: decompressed before tonic sees them, large ones off the async workers.
+//! Messages that come compressed: decompressed before tonic sees them, large ones off the async
+//! workers.
 //!
-//! tonic decompresses where it reads a call, on an async worker. A message of some kilobytes may become one of megabytes, for
-//! which the worker would answer nobody else.
+//! tonic decompresses where it reads a call, on an async worker. A message of some kilobytes may
+//! become one of megabytes, for which the worker would answer nobody else.
 
 use std::future::Future as _;
 use std::io::{self, Write};
@@ -23,15 +24,17 @@ use super::request_body::{REQUEST_FACTOR, RequestBody};
 use super::shapes::Root;
 use super::{status, walk};
 
-/// A message that is no larger, and becomes no larger, is decompressed where it is read: to hand it over would take as long.
+/// A message that is no larger, and becomes no larger, is decompressed where it is read: to hand it
+/// over would take as long.
 const INLINE_COMPRESSED_BYTES: usize = 4 << 10;
 const INLINE_BYTES: usize = 64 << 10;
 /// So much of a message is decompressed at a time: a byte may become a thousand.
 const STEP_BYTES: usize = 256;
 /// A message takes room by so many bytes at a time.
 const GROWTH_BYTES: usize = 64 << 10;
-/// Compressed, a message is at most so much longer than it is: gzip of random bytes is by one in a thousand. What is longer was
-/// made to keep the server busy: a megabyte may be five million blocks of nothing.
+/// Compressed, a message is at most so much longer than it is: gzip of random bytes is by one in a
+/// thousand. What is longer was made to keep the server busy: a megabyte may be five million blocks
+/// of nothing.
 const OVERHEAD_BYTES: usize = 16 << 10;
 /// A flag that says whether the message is compressed, and its length.
 const PREFIX_BYTES: usize = 5;
@@ -45,8 +48,9 @@ pub(super) struct PlainBody {
 }
 
 impl PlainBody {
-    /// The body of a call with these headers, of which the encoding is taken if it is known here: what is not, is refused later.
-    /// Its messages look as `request` says, and have at most so many bytes.
+    /// The body of a call with these headers, of which the encoding is taken if it is known here:
+    /// what is not, is refused later. Its messages look as `request` says, and have at most so many
+    /// bytes.
     pub(super) fn new(
         inner: RequestBody,
         headers: &mut HeaderMap,
@@ -73,7 +77,10 @@ impl Body for PlainBody {
     type Data = Bytes;
     type Error = Status;
 
-    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         let Self { inner, gzip } = self.get_mut();
         let mut inner = Pin::new(inner);
         let Some(gzip) = gzip else { return inner.poll_frame(context) };
@@ -138,7 +145,8 @@ impl Gzip {
         }
     }
 
-    /// A whole message with its prefix; of one that is too large what there is of it, for tonic refuses it.
+    /// A whole message with its prefix; of one that is too large what there is of it, for tonic
+    /// refuses it.
     fn take_message(&mut self) -> Option<Bytes> {
         let length = self.came.get(1..PREFIX_BYTES).map(|mut length| length.get_u32() as usize);
         let whole = length.map_or(usize::MAX, |length| PREFIX_BYTES.saturating_add(length));
@@ -192,7 +200,8 @@ struct Inflation {
 impl Inflation {
     fn new(call: &Arc<Call>, compressed: Bytes, limit: usize) -> Result<Self, Status> {
         let charge = call.charge(0).map_err(|_| status::budget_exhausted())?;
-        let plain = Plain { bytes: vec![0; PREFIX_BYTES], charged: 0, limit, charge, refusal: None };
+        let plain =
+            Plain { bytes: vec![0; PREFIX_BYTES], charged: 0, limit, charge, refusal: None };
         Ok(Self { compressed, at: 0, decoder: GzDecoder::new(plain) })
     }
 
@@ -201,7 +210,8 @@ impl Inflation {
         &self.decoder.get_ref().bytes[PREFIX_BYTES..]
     }
 
-    /// Decompresses until the message has ended, or has so many bytes, or a stretch of it is done; whether it has ended.
+    /// Decompresses until the message has ended, or has so many bytes, or a stretch of it is done;
+    /// whether it has ended.
     fn advance(&mut self, most: usize) -> Result<bool, Status> {
         let stretch = self.at + INLINE_COMPRESSED_BYTES;
         while self.plain().len() < most && self.at < stretch {

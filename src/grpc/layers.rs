@@ -1,4 +1,5 @@
-//! What every call goes through: the form of the request, the budget, its deadline, and errors in the words of the API.
+//! What every call goes through: the form of the request, the budget, its deadline, and errors in
+//! the words of the API.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -68,18 +69,26 @@ impl hyper::service::Service<Request<Incoming>> for Calls {
             let call = Call::current().expect("a call of the executor");
             let method = methods.of(request.uri().path());
             let takes_gzip = deflate::takes_gzip(request.headers());
-            let mut response = match refusal(&request).or_else(|| refuse_for_room(&call, method.rank)) {
+            let mut response = match refusal(&request)
+                .or_else(|| refuse_for_room(&call, method.rank))
+            {
                 Some(refusal) => refusal,
                 None => {
-                    let limit = if method.is_short { NAME_MESSAGE_BYTES.min(message_bytes) } else { message_bytes };
+                    let limit = if method.is_short {
+                        NAME_MESSAGE_BYTES.min(message_bytes)
+                    } else {
+                        message_bytes
+                    };
                     let (mut head, body) = request.into_parts();
                     let body = RequestBody::new(body, Arc::clone(&call), method.is_request_stream);
-                    let body = PlainBody::new(body, &mut head.headers, &call, (method.request, limit));
+                    let body =
+                        PlainBody::new(body, &mut head.headers, &call, (method.request, limit));
                     answer(routes, Request::from_parts(head, body), message_bytes).await
                 }
             };
             // An error that stands in the headers has no message.
-            let is_gzip = takes_gzip && response.status().is_success() && !is_error(response.headers());
+            let is_gzip =
+                takes_gzip && response.status().is_success() && !is_error(response.headers());
             if is_gzip {
                 deflate::announce(response.headers_mut());
             }
@@ -88,8 +97,9 @@ impl hyper::service::Service<Request<Incoming>> for Calls {
     }
 }
 
-/// Refuses, in HTTP's words, what is no request of gRPC: no client of another protocol is to take an error of ours (status 200)
-/// for a success. What gRPC's specification says of the type alone holds for the method, too.
+/// Refuses, in HTTP's words, what is no request of gRPC: no client of another protocol is to take
+/// an error of ours (status 200) for a success. What gRPC's specification says of the type alone
+/// holds for the method, too.
 fn refusal<B>(request: &Request<B>) -> Option<Response<Body>> {
     let refuse = |status| {
         let mut response = Response::new(Body::empty());
@@ -101,14 +111,17 @@ fn refusal<B>(request: &Request<B>) -> Option<Response<Body>> {
         response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
         return Some(response);
     }
-    let is_ours = request.headers().get(CONTENT_TYPE).is_some_and(|value| is_grpc(value.as_bytes()));
+    let is_ours =
+        request.headers().get(CONTENT_TYPE).is_some_and(|value| is_grpc(value.as_bytes()));
     (!is_ours).then(|| refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE))
 }
 
 /// Whether a content type is that of protocol buffers over gRPC, with parameters or without.
 fn is_grpc(value: &[u8]) -> bool {
     let essence = value.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii_end();
-    [&b"application/grpc"[..], b"application/grpc+proto"].iter().any(|known| essence.eq_ignore_ascii_case(known))
+    [&b"application/grpc"[..], b"application/grpc+proto"]
+        .iter()
+        .any(|known| essence.eq_ignore_ascii_case(known))
 }
 
 fn refuse_for_room(call: &Call, rank: Rank) -> Option<Response<Body>> {
@@ -118,7 +131,11 @@ fn refuse_for_room(call: &Call, rank: Rank) -> Option<Response<Body>> {
     call.open(rank).is_err().then(|| status::budget_exhausted().into_http())
 }
 
-async fn answer(mut routes: Routes, mut request: Request<PlainBody>, limit: usize) -> Response<Body> {
+async fn answer(
+    mut routes: Routes,
+    mut request: Request<PlainBody>,
+    limit: usize,
+) -> Response<Body> {
     let deadline = take_timeout(request.headers_mut()).map(|timeout| Instant::now() + timeout);
     if let Some(deadline) = deadline {
         request.extensions_mut().insert(Deadline(deadline));
@@ -165,7 +182,8 @@ fn in_our_words(response: Response<Body>, limit: usize) -> Response<Body> {
     }
 }
 
-/// Takes `grpc-timeout` out of the headers: at most eight digits and a unit. What is not of that form counts as absent.
+/// Takes `grpc-timeout` out of the headers: at most eight digits and a unit. What is not of that
+/// form counts as absent.
 fn take_timeout(headers: &mut HeaderMap) -> Option<Duration> {
     let value = headers.remove("grpc-timeout")?;
     let text = value.to_str().ok()?;
@@ -209,12 +227,22 @@ mod tests {
 
     #[test]
     fn only_protocol_buffers_over_grpc_are_taken() {
-        for ours in ["application/grpc", "application/grpc+proto", "Application/GRPC", "application/grpc; charset=utf-8"] {
+        for ours in [
+            "application/grpc",
+            "application/grpc+proto",
+            "Application/GRPC",
+            "application/grpc; charset=utf-8",
+        ] {
             assert!(is_grpc(ours.as_bytes()), "{ours}");
         }
-        for other in
-            ["", "text/plain", "application/json", "application/grpc+json", "application/grpc-web", "application/grpcx"]
-        {
+        for other in [
+            "",
+            "text/plain",
+            "application/json",
+            "application/grpc+json",
+            "application/grpc-web",
+            "application/grpcx",
+        ] {
             assert!(!is_grpc(other.as_bytes()), "{other}");
         }
     }

@@ -14,12 +14,13 @@ use tokio::time::Instant;
 use super::connection::{Peer, Transport, serve};
 use super::layers::Calls;
 
-/// How many connections beyond the limit are taken for a second each, for health and server info alone: whoever watches the
-/// server is not to take a crowd for its death. A further one is closed at once. It would learn nothing in the backlog, and its
-/// client would wait for its own timeouts where it can try another server.
+/// How many connections beyond the limit are taken for a second each, for health and server info
+/// alone: whoever watches the server is not to take a crowd for its death. A further one is closed
+/// at once. It would learn nothing in the backlog, and its client would wait for its own timeouts
+/// where it can try another server.
 const SPARE_CONNECTIONS: usize = 16;
-/// How long nothing is accepted after the system had no descriptor or no memory for a connection: what is there already goes
-/// on, and gives some back.
+/// How long nothing is accepted after the system had no descriptor or no memory for a connection:
+/// what is there already goes on, and gives some back.
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// Takes connections and serves each as a task of its own.
@@ -50,7 +51,8 @@ impl Listener {
                     Ok((socket, _)) => {
                         self.note_success();
                         if let Some(peer) = self.admit() {
-                            // An answer is written whole, and is not to wait for more. That it cannot be set is no reason to refuse.
+                            // An answer is written whole, and is not to wait for more. That it
+                            // cannot be set is no reason to refuse.
                             let _ = socket.set_nodelay(true);
                             open.spawn(self.serve(socket, peer, stop.clone()));
                         }
@@ -68,7 +70,12 @@ impl Listener {
         while open.join_next().await.is_some() {}
     }
 
-    fn serve(&self, socket: TcpStream, peer: Arc<Peer>, stop: watch::Receiver<bool>) -> impl Future<Output = ()> + use<> {
+    fn serve(
+        &self,
+        socket: TcpStream,
+        peer: Arc<Peer>,
+        stop: watch::Receiver<bool>,
+    ) -> impl Future<Output = ()> + use<> {
         serve(socket, peer, self.calls.clone(), stop)
     }
 
@@ -109,7 +116,8 @@ async fn is_told(mut stop: watch::Receiver<bool>) {
     let _ = stop.wait_for(|is_stopped| *is_stopped).await;
 }
 
-/// Whether an error of `accept` is of the connection that was to be taken, and says nothing of the next.
+/// Whether an error of `accept` is of the connection that was to be taken, and says nothing of the
+/// next.
 fn is_of_one_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)

@@ -1,4 +1,5 @@
-//! What the transport has to know of a method before it reads a request: from the descriptors, so that none is forgotten.
+//! What the transport has to know of a method before it reads a request: from the descriptors, so
+//! that none is forgotten.
 
 use std::collections::HashMap;
 
@@ -10,7 +11,8 @@ use super::budget::Rank;
 use super::shapes::{self, Root};
 
 /// Calls that are answered when nothing else is.
-const VITAL: [&str; 2] = ["/grpc.health.v1.Health/Check", "/slugline.v1.ServerService/GetServerInfo"];
+const VITAL: [&str; 2] =
+    ["/grpc.health.v1.Health/Check", "/slugline.v1.ServerService/GetServerInfo"];
 
 /// A method.
 #[derive(Debug, Clone, Copy)]
@@ -27,7 +29,8 @@ pub(super) struct Method {
 
 impl Method {
     /// What is not in the descriptors: it is refused, and costs little until then.
-    const UNKNOWN: Self = Self { is_request_stream: false, request: None, is_short: true, rank: Rank::Small };
+    const UNKNOWN: Self =
+        Self { is_request_stream: false, request: None, is_short: true, rank: Rank::Small };
 }
 
 /// The methods by path.
@@ -38,24 +41,36 @@ impl Methods {
     /// Those of all services of the server.
     pub(super) fn new() -> Self {
         use tonic_reflection::pb::{v1, v1alpha};
-        let sets = [DESCRIPTORS, tonic_health::pb::FILE_DESCRIPTOR_SET, v1::FILE_DESCRIPTOR_SET, v1alpha::FILE_DESCRIPTOR_SET];
+        let sets = [
+            DESCRIPTORS,
+            tonic_health::pb::FILE_DESCRIPTOR_SET,
+            v1::FILE_DESCRIPTOR_SET,
+            v1alpha::FILE_DESCRIPTOR_SET,
+        ];
         let mut methods = HashMap::new();
         for set in sets {
             // The descriptors are part of the binary: if they are good once, they are good always.
-            let files = FileDescriptorSet::decode(set).expect("the compiled descriptors are valid").file;
+            let files =
+                FileDescriptorSet::decode(set).expect("the compiled descriptors are valid").file;
             for file in &files {
                 for service in &file.service {
                     for method in &service.method {
-                        let path = format!("/{}.{}/{}", file.package(), service.name(), method.name());
+                        let path =
+                            format!("/{}.{}/{}", file.package(), service.name(), method.name());
                         let is_request_stream = method.client_streaming();
-                        let rank = match (VITAL.contains(&&*path), is_request_stream || method.server_streaming()) {
+                        let rank = match (
+                            VITAL.contains(&&*path),
+                            is_request_stream || method.server_streaming(),
+                        ) {
                             (true, _) => Rank::Vital,
                             (false, true) => Rank::Large,
                             (false, false) => Rank::Small,
                         };
                         let is_short = rank == Rank::Vital || file.package() != "slugline.v1";
                         let request = method.input_type().rsplit_once('.');
-                        let request = request.and_then(|(package, name)| shapes::root(package.trim_start_matches('.'), name));
+                        let request = request.and_then(|(package, name)| {
+                            shapes::root(package.trim_start_matches('.'), name)
+                        });
                         methods.insert(path, Method { is_request_stream, request, is_short, rank });
                     }
                 }
@@ -80,8 +95,14 @@ mod tests {
         let of = |path: &str| (methods.of(path).is_request_stream, methods.of(path).rank);
         assert_eq!(of("/slugline.v1.ClassificationService/StreamClassify"), (true, Rank::Large));
         assert_eq!(of("/slugline.v1.ArticleService/ImportArticles"), (true, Rank::Large));
-        assert_eq!(of("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"), (true, Rank::Large));
-        assert_eq!(of("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"), (true, Rank::Large));
+        assert_eq!(
+            of("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"),
+            (true, Rank::Large)
+        );
+        assert_eq!(
+            of("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"),
+            (true, Rank::Large)
+        );
         assert_eq!(of("/grpc.health.v1.Health/Watch"), (false, Rank::Large));
         assert_eq!(of("/slugline.v1.ClassificationService/Classify"), (false, Rank::Small));
         assert_eq!(of("/nobody.Knows/It"), (false, Rank::Small));

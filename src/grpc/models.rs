@@ -26,34 +26,51 @@ pub(super) struct ModelApi(pub(super) Arc<App>);
 
 #[tonic::async_trait]
 impl ModelService for ModelApi {
-    async fn list_models(&self, request: Request<pb::ListModelsRequest>) -> Result<Response<pb::ListModelsResponse>, Status> {
+    async fn list_models(
+        &self,
+        request: Request<pb::ListModelsRequest>,
+    ) -> Result<Response<pb::ListModelsResponse>, Status> {
         let request = request.into_inner();
-        let page = self.0.check_ready().and_then(|()| self.0.models.with(|set| list(set, &request)));
-        let page = page.and_then(|page| self.0.check_answer(&page, "page_size", "lower page_size").map(|()| page));
+        let page =
+            self.0.check_ready().and_then(|()| self.0.models.with(|set| list(set, &request)));
+        let page = page.and_then(|page| {
+            self.0.check_answer(&page, "page_size", "lower page_size").map(|()| page)
+        });
         page.map(Response::new).map_err(status::status)
     }
 
-    async fn get_model(&self, request: Request<pb::GetModelRequest>) -> Result<Response<pb::GetModelResponse>, Status> {
+    async fn get_model(
+        &self,
+        request: Request<pb::GetModelRequest>,
+    ) -> Result<Response<pb::GetModelResponse>, Status> {
         let name = request.into_inner().name;
-        let model = self
-            .0
-            .check_ready()
-            .and_then(|()| self.0.models.with(|set| set.find(&name, "name").map(|entry| model(entry, set))));
+        let model = self.0.check_ready().and_then(|()| {
+            self.0.models.with(|set| set.find(&name, "name").map(|entry| model(entry, set)))
+        });
         let answer = model.and_then(|model| {
             let answer = pb::GetModelResponse { model: Some(model) };
-            self.0.check_answer(&answer, "name", "the model has more topics than can be shown").map(|()| answer)
+            self.0
+                .check_answer(&answer, "name", "the model has more topics than can be shown")
+                .map(|()| answer)
         });
         answer.map(Response::new).map_err(status::status)
     }
 }
 
-fn list(set: &ModelSet, request: &pb::ListModelsRequest) -> Result<pb::ListModelsResponse, ServiceError> {
+fn list(
+    set: &ModelSet,
+    request: &pb::ListModelsRequest,
+) -> Result<pb::ListModelsResponse, ServiceError> {
     let page_size = match usize::try_from(request.page_size) {
         Ok(0) => DEFAULT_PAGE_SIZE,
         Ok(size) => size.min(MAX_PAGE_SIZE),
         Err(_) => {
             let description = format!("must not be negative, but is {}", request.page_size);
-            return Err(ServiceError::Invalid(FieldViolation::new("page_size", "NEGATIVE_PAGE_SIZE", description)));
+            return Err(ServiceError::Invalid(FieldViolation::new(
+                "page_size",
+                "NEGATIVE_PAGE_SIZE",
+                description,
+            )));
         }
     };
     check_length(&request.page_token)?;
@@ -80,7 +97,8 @@ fn list(set: &ModelSet, request: &pb::ListModelsRequest) -> Result<pb::ListModel
     Ok(page)
 }
 
-/// Bound to ListModels by what is hashed besides the model's name; nothing can be read from it, and none can be made up.
+/// Bound to ListModels by what is hashed besides the model's name; nothing can be read from it, and
+/// none can be made up.
 fn page_token(first: &ModelEntry) -> String {
     hexadecimal(&Sha256::digest(format!("slugline.v1.ListModels:{}", first.label))[..16])
 }
@@ -132,5 +150,8 @@ fn model(entry: &ModelEntry, set: &ModelSet) -> pb::Model {
 
 fn topic_level(level: &Level) -> pb::ModelTopicLevel {
     // It fits: a topic's name is short.
-    pb::ModelTopicLevel { depth: i32::try_from(level.depth()).unwrap_or(i32::MAX), names: level.names().to_vec() }
+    pb::ModelTopicLevel {
+        depth: i32::try_from(level.depth()).unwrap_or(i32::MAX),
+        names: level.names().to_vec(),
+    }
 }

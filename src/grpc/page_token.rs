@@ -1,7 +1,8 @@
 //! Page tokens: opaque, and bound to the request they were given for.
 //!
-//! A token is the hexadecimal form of `[check: 8 bytes][where the next page begins]`. The check is taken over what the request
-//! asks for and over the rest of the token: one of another request, or one made up, does not fit.
+//! A token is the hexadecimal form of `[check: 8 bytes][where the next page begins]`. The check is
+//! taken over what the request asks for and over the rest of the token: one of another request, or
+//! one made up, does not fit.
 
 use sha2::{Digest as _, Sha256};
 
@@ -54,7 +55,13 @@ pub(super) fn check_length(token: &str) -> Result<(), ServiceError> {
     if size <= most {
         return Ok(());
     }
-    Err(ServiceError::Invalid(FieldViolation::over_limit("page_token", "VALUE_TOO_LONG", "bytes", size, most)))
+    Err(ServiceError::Invalid(FieldViolation::over_limit(
+        "page_token",
+        "VALUE_TOO_LONG",
+        "bytes",
+        size,
+        most,
+    )))
 }
 
 /// The error for a token that is not of its request.
@@ -85,7 +92,14 @@ mod tests {
         for other in [Binding::new("rpc", b"other"), Binding::new("other", b"request")] {
             assert_eq!(other.start(&token), Err(not_ours()));
         }
-        for wrong in ["x", "abc", "ü", &token[..token.len() - 2], &token.replace('a', "b"), &format!("{token}00")] {
+        for wrong in [
+            "x",
+            "abc",
+            "ü",
+            &token[..token.len() - 2],
+            &token.replace('a', "b"),
+            &format!("{token}00"),
+        ] {
             if wrong != token {
                 assert_eq!(binding.start(wrong), Err(not_ours()), "{wrong}");
             }

@@ -17,8 +17,8 @@ use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
 use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
 use tonic_reflection::pb::v1::server_reflection_server::ServerReflection;
 use tonic_reflection::pb::v1::{
-    ErrorResponse, ExtensionNumberResponse, ExtensionRequest, FileDescriptorResponse, ListServiceResponse,
-    ServerReflectionRequest, ServerReflectionResponse, ServiceResponse,
+    ErrorResponse, ExtensionNumberResponse, ExtensionRequest, FileDescriptorResponse,
+    ListServiceResponse, ServerReflectionRequest, ServerReflectionResponse, ServiceResponse,
 };
 use tonic_reflection::pb::{v1, v1alpha};
 
@@ -133,35 +133,52 @@ impl Described {
         let file = |file: &FileDescriptor| {
             // As it was compiled, options of other people's making included.
             let file_descriptor_proto = vec![file.encode_to_vec()];
-            MessageResponse::FileDescriptorResponse(FileDescriptorResponse { file_descriptor_proto })
+            MessageResponse::FileDescriptorResponse(FileDescriptorResponse {
+                file_descriptor_proto,
+            })
         };
         match question {
             None => Err(status::empty_question()),
-            Some(MessageRequest::FileByFilename(name)) => {
-                self.pool.get_file_by_name(name).map(|found| file(&found)).ok_or_else(|| status::not_described("file", name))
-            }
+            Some(MessageRequest::FileByFilename(name)) => self
+                .pool
+                .get_file_by_name(name)
+                .map(|found| file(&found))
+                .ok_or_else(|| status::not_described("file", name)),
             Some(MessageRequest::FileContainingSymbol(name)) => {
                 self.files.get(name).map(file).ok_or_else(|| status::not_described("symbol", name))
             }
-            Some(MessageRequest::FileContainingExtension(ExtensionRequest { containing_type, extension_number })) => {
+            Some(MessageRequest::FileContainingExtension(ExtensionRequest {
+                containing_type,
+                extension_number,
+            })) => {
                 let message = self.pool.get_message_by_name(containing_type);
                 let number = u32::try_from(*extension_number).ok();
-                let extension = message.zip(number).and_then(|(message, number)| message.get_extension(number));
-                extension
-                    .map(|extension| file(&extension.parent_file()))
-                    .ok_or_else(|| status::not_described("extension", &format!("{containing_type}:{extension_number}")))
+                let extension =
+                    message.zip(number).and_then(|(message, number)| message.get_extension(number));
+                extension.map(|extension| file(&extension.parent_file())).ok_or_else(|| {
+                    status::not_described(
+                        "extension",
+                        &format!("{containing_type}:{extension_number}"),
+                    )
+                })
             }
             Some(MessageRequest::AllExtensionNumbersOfType(name)) => {
-                let message = self.pool.get_message_by_name(name).ok_or_else(|| status::not_described("message", name))?;
-                let numbers: BTreeSet<i32> =
-                    message.extensions().filter_map(|extension| i32::try_from(extension.number()).ok()).collect();
+                let message = self
+                    .pool
+                    .get_message_by_name(name)
+                    .ok_or_else(|| status::not_described("message", name))?;
+                let numbers: BTreeSet<i32> = message
+                    .extensions()
+                    .filter_map(|extension| i32::try_from(extension.number()).ok())
+                    .collect();
                 Ok(MessageResponse::AllExtensionNumbersResponse(ExtensionNumberResponse {
                     base_type_name: name.clone(),
                     extension_number: numbers.into_iter().collect(),
                 }))
             }
             Some(MessageRequest::ListServices(_)) => {
-                let names: BTreeSet<String> = self.pool.services().map(|service| service.full_name().to_owned()).collect();
+                let names: BTreeSet<String> =
+                    self.pool.services().map(|service| service.full_name().to_owned()).collect();
                 let service = names.into_iter().map(|name| ServiceResponse { name }).collect();
                 Ok(MessageResponse::ListServicesResponse(ListServiceResponse { service }))
             }

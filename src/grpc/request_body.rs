@@ -15,7 +15,8 @@ use tonic::Status;
 use super::call::Call;
 use super::status;
 
-/// What a byte of a request costs until the call has ended: the message as it came, decoded, and what is made of it.
+/// What a byte of a request costs until the call has ended: the message as it came, decoded, and
+/// what is made of it.
 pub(super) const REQUEST_FACTOR: usize = 3;
 /// So many bytes of a message that has not ended count as progress of a unary call.
 const PROGRESS_BYTES: usize = 64 << 10;
@@ -41,7 +42,16 @@ pub(super) struct RequestBody {
 impl RequestBody {
     /// The body of a call; a stream is given its room back message by message.
     pub(super) fn new(inner: Incoming, call: Arc<Call>, is_stream: bool) -> Self {
-        Self { inner, call, is_stream, framing: Framing::default(), charged: 0, came: 0, waits_since: None, timer: None }
+        Self {
+            inner,
+            call,
+            is_stream,
+            framing: Framing::default(),
+            charged: 0,
+            came: 0,
+            waits_since: None,
+            timer: None,
+        }
     }
 
     /// Counts bytes that came. On a stream a whole message is progress, and nothing less.
@@ -77,10 +87,18 @@ impl RequestBody {
         let tick = if self.is_stream { STREAM_TICK } else { TICK };
         loop {
             // A stream is told of the draining by whoever answers it.
-            let patience = if self.is_stream { peer.stream_patience() } else { peer.patience(peer.timeouts().request) };
+            let patience = if self.is_stream {
+                peer.stream_patience()
+            } else {
+                peer.patience(peer.timeouts().request)
+            };
             let waited = since.elapsed();
             if waited >= patience {
-                return Poll::Ready(if self.is_stream { status::stream_idle() } else { status::request_stalled() });
+                return Poll::Ready(if self.is_stream {
+                    status::stream_idle()
+                } else {
+                    status::request_stalled()
+                });
             }
             let next = Instant::now() + tick.min(patience - waited);
             let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(next)));
@@ -94,7 +112,10 @@ impl Body for RequestBody {
     type Data = Bytes;
     type Error = Status;
 
-    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         let body = self.get_mut();
         body.settle();
         match Pin::new(&mut body.inner).poll_frame(context) {
@@ -105,7 +126,9 @@ impl Body for RequestBody {
                 Poll::Ready(Some(Err(status::incomplete_message())))
             }
             Poll::Ready(None) => Poll::Ready(None),
-            Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(Status::from_error(Box::new(error))))),
+            Poll::Ready(Some(Err(error))) => {
+                Poll::Ready(Some(Err(Status::from_error(Box::new(error)))))
+            }
             Poll::Ready(Some(Ok(frame))) => {
                 let outcome = frame.data_ref().map_or(Ok(()), |data| body.came(data));
                 Poll::Ready(Some(outcome.map(|()| frame)))
@@ -138,7 +161,8 @@ impl Framing {
             if self.unfinished < self.prefix.len() {
                 let (room, rest) = (self.prefix.len() - self.unfinished, data);
                 let count = room.min(rest.len());
-                self.prefix[self.unfinished..self.unfinished + count].copy_from_slice(&rest[..count]);
+                self.prefix[self.unfinished..self.unfinished + count]
+                    .copy_from_slice(&rest[..count]);
                 self.unfinished += count;
                 data = &rest[count..];
             }

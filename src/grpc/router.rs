@@ -14,7 +14,9 @@ use super::classification::ClassificationApi;
 use super::health::HealthService;
 use super::models::ModelApi;
 use super::pb::article_service_server::{self as articles, ArticleServiceServer};
-use super::pb::classification_service_server::{self as classification, ClassificationServiceServer};
+use super::pb::classification_service_server::{
+    self as classification, ClassificationServiceServer,
+};
 use super::pb::model_service_server::{self as models, ModelServiceServer};
 use super::pb::server_service_server::{self as server_info, ServerServiceServer};
 use super::pb::similarity_service_server::{self as similarity, SimilarityServiceServer};
@@ -31,8 +33,8 @@ const SERVICES: &[&str] = &[
     similarity::SERVICE_NAME,
 ];
 
-/// The largest message that health, reflection and server info take, in bytes: names of services, files and symbols.
-/// Reflection's errors repeat a name, and have to arrive.
+/// The largest message that health, reflection and server info take, in bytes: names of services,
+/// files and symbols. Reflection's errors repeat a name, and have to arrive.
 pub(super) const NAME_MESSAGE_BYTES: usize = 1 << 10;
 
 /// All services.

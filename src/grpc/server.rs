@@ -25,7 +25,9 @@ use super::methods::Methods;
 use super::pb;
 use super::router::routes;
 use crate::article::Limits;
-use crate::index::{ArchiveOptions, Condition, EmbeddedArchive, MemoryIndex, OpenArchiveError, SimilarityIndex};
+use crate::index::{
+    ArchiveOptions, Condition, EmbeddedArchive, MemoryIndex, OpenArchiveError, SimilarityIndex,
+};
 use crate::service::{ModelSet, ModelSource, ModelState, OpenError};
 
 /// What to serve and how.
@@ -56,7 +58,9 @@ impl ArchiveLocation {
     fn open(&self) -> Result<Arc<dyn SimilarityIndex>, OpenArchiveError> {
         match self {
             Self::Memory => Ok(Arc::new(MemoryIndex::default())),
-            Self::Directory(path) => Ok(Arc::new(EmbeddedArchive::open(path, ArchiveOptions::default())?)),
+            Self::Directory(path) => {
+                Ok(Arc::new(EmbeddedArchive::open(path, ArchiveOptions::default())?))
+            }
         }
     }
 }
@@ -95,7 +99,8 @@ pub struct BoundServer {
 }
 
 impl BoundServer {
-    /// Takes the address. From here on connections are queued, and answered once [`Self::run`] runs.
+    /// Takes the address. From here on connections are queued, and answered once [`Self::run`]
+    /// runs.
     ///
     /// # Errors
     /// [`ServerError::Listen`].
@@ -112,9 +117,9 @@ impl BoundServer {
         self.address
     }
 
-    /// Serves until `shutdown` comes back, then drains: new calls are refused, those in flight have [`ServerConfig::drain`] to
-    /// end. After that it comes back all the same: calls that go on are cut off. `on_serving` is called once, when the models
-    /// are loaded.
+    /// Serves until `shutdown` comes back, then drains: new calls are refused, those in flight have
+    /// [`ServerConfig::drain`] to end. After that it comes back all the same: calls that go on are
+    /// cut off. `on_serving` is called once, when the models are loaded.
     ///
     /// # Errors
     /// [`ServerError`] if the models cannot be loaded.
@@ -124,7 +129,10 @@ impl BoundServer {
         on_serving: impl FnOnce() + Send + 'static,
     ) -> Result<(), ServerError> {
         let app = Arc::new(App::new(self.config.limits));
-        let transport = Arc::new(transport(&self.config.limits, Background::new().map_err(ServerError::Threads)?));
+        let transport = Arc::new(transport(
+            &self.config.limits,
+            Background::new().map_err(ServerError::Threads)?,
+        ));
         let (stop, stopped) = watch::channel(false);
         let mut serving = {
             let calls = Calls::new(routes(&app), Methods::new(), app.limits.message_bytes);
@@ -133,7 +141,9 @@ impl BoundServer {
         };
         let mut loading = {
             let ServerConfig { models, archive, .. } = self.config;
-            tokio::task::spawn_blocking(move || Ok::<_, ServerError>((ModelSet::open(&models)?, archive.open()?)))
+            tokio::task::spawn_blocking(move || {
+                Ok::<_, ServerError>((ModelSet::open(&models)?, archive.open()?))
+            })
         };
         let mut on_serving = Some(on_serving);
         tokio::pin!(shutdown);
@@ -178,11 +188,14 @@ fn say_what_failed(set: &ModelSet, archive: &dyn SimilarityIndex) {
     match archive.condition() {
         Condition::Ready => {}
         Condition::ReadOnly(reason) => tracing::warn!(%reason, "the archive can only be read"),
-        Condition::Damaged(reason) => tracing::warn!(%reason, "the archive is damaged, and can only be read"),
+        Condition::Damaged(reason) => {
+            tracing::warn!(%reason, "the archive is damaged, and can only be read")
+        }
     }
 }
 
-/// A task that ends with whoever waits for it: with it the port is free, and its connections are closed.
+/// A task that ends with whoever waits for it: with it the port is free, and its connections are
+/// closed.
 struct Aborted(JoinHandle<()>);
 
 impl Drop for Aborted {

@@ -32,7 +32,8 @@ impl ServerService for ServerApi {
         };
         let archive = match self.0.archive() {
             Ok(index) => {
-                let status = off_the_workers(move || index.status()).await.map_err(status::status)?;
+                let status =
+                    off_the_workers(move || index.status()).await.map_err(status::status)?;
                 Some(archive_info(status))
             }
             Err(_) => None,

@@ -1,4 +1,5 @@
-//! What the messages of requests look like on the wire, with their bounds: made once from the descriptors and the table.
+//! What the messages of requests look like on the wire, with their bounds: made once from the
+//! descriptors and the table.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -77,7 +78,11 @@ fn roots() -> BTreeMap<String, Root> {
             collect(message, message.name().to_owned(), &mut messages);
         }
     }
-    let methods = set.file.iter().flat_map(|file: &FileDescriptorProto| &file.service).flat_map(|service| &service.method);
+    let methods = set
+        .file
+        .iter()
+        .flat_map(|file: &FileDescriptorProto| &file.service)
+        .flat_map(|service| &service.method);
     methods
         .map(|method| {
             let name = short(method.input_type());
@@ -89,17 +94,25 @@ fn roots() -> BTreeMap<String, Root> {
 
 /// A type's name without its package: "SimilarityFilter.LabelsEntry".
 fn short(type_name: &str) -> &str {
-    type_name.trim_start_matches('.').strip_prefix(PACKAGE).map_or(type_name, |name| name.trim_start_matches('.'))
+    type_name
+        .trim_start_matches('.')
+        .strip_prefix(PACKAGE)
+        .map_or(type_name, |name| name.trim_start_matches('.'))
 }
 
-fn collect<'a>(message: &'a DescriptorProto, name: String, messages: &mut BTreeMap<String, &'a DescriptorProto>) {
+fn collect<'a>(
+    message: &'a DescriptorProto,
+    name: String,
+    messages: &mut BTreeMap<String, &'a DescriptorProto>,
+) {
     for nested in &message.nested_type {
         collect(nested, format!("{name}.{}", nested.name()), messages);
     }
     messages.insert(name, message);
 }
 
-/// None for a message of another package: a Timestamp has nothing to bound. No request holds itself, or this would not end.
+/// None for a message of another package: a Timestamp has nothing to bound. No request holds
+/// itself, or this would not end.
 fn shape(name: &str, messages: &BTreeMap<String, &DescriptorProto>) -> Option<Shape> {
     let message = messages.get(name)?;
     let mut fields = Vec::new();
@@ -113,12 +126,21 @@ fn shape(name: &str, messages: &BTreeMap<String, &DescriptorProto>) -> Option<Sh
     Some(Shape { fields })
 }
 
-fn field(message: &str, field: &FieldDescriptorProto, messages: &BTreeMap<String, &DescriptorProto>) -> Field {
-    let is_of_field =
-        |bound: &Bound| bound.message == message && bound.field == field.name() && bound.keeper == Keeper::Decoder;
-    let counted = BOUNDS.iter().filter(|bound| bound.measure == Measure::Items && bound.keeper == Keeper::Decoder);
+fn field(
+    message: &str,
+    field: &FieldDescriptorProto,
+    messages: &BTreeMap<String, &DescriptorProto>,
+) -> Field {
+    let is_of_field = |bound: &Bound| {
+        bound.message == message && bound.field == field.name() && bound.keeper == Keeper::Decoder
+    };
+    let counted = BOUNDS
+        .iter()
+        .filter(|bound| bound.measure == Measure::Items && bound.keeper == Keeper::Decoder);
     let part = match field.r#type() {
-        Type::Message => Some(shape(short(field.type_name()), messages).unwrap_or(Shape { fields: Vec::new() })),
+        Type::Message => {
+            Some(shape(short(field.type_name()), messages).unwrap_or(Shape { fields: Vec::new() }))
+        }
         _ => None,
     };
     Field {

@@ -15,9 +15,12 @@ use super::server::App;
 use super::view::View;
 use super::{archived, pb, status};
 use crate::index::{MAX_NEAR_DUPLICATE_IDS, PageKey, SimilarHit, SimilarityIndex};
-use crate::service::{RequestedSource, ServiceError, SimilarRequest, Violations, checked_similar, find_similar};
+use crate::service::{
+    RequestedSource, ServiceError, SimilarRequest, Violations, checked_similar, find_similar,
+};
 
-/// What folding near-duplicates takes: the words of two hundred articles, a thousand of each, and where they stand.
+/// What folding near-duplicates takes: the words of two hundred articles, a thousand of each, and
+/// where they stand.
 const COLLAPSE_BYTES: usize = 16 << 20;
 
 /// Adapts the search for similar articles.
@@ -31,7 +34,8 @@ impl SimilarityService for SimilarityApi {
         request: Request<pb::FindSimilarArticlesRequest>,
     ) -> Result<Response<pb::FindSimilarArticlesResponse>, Status> {
         let deadline = request.extensions().get::<Deadline>().map(|Deadline(at)| at.into_std());
-        let answer = self.0.find_similar(request.into_inner(), crate::index::Deadline(deadline)).await;
+        let answer =
+            self.0.find_similar(request.into_inner(), crate::index::Deadline(deadline)).await;
         answer.map(Response::new).map_err(status::status)
     }
 }
@@ -62,8 +66,8 @@ impl App {
             return in_the_background(search).await?;
         }
         let _held = (permit, large_work(size, 1).await);
-        // On this thread, which gives its other work away first: it takes a millisecond, and on a busy machine to change threads
-        // and back takes as long.
+        // On this thread, which gives its other work away first: it takes a millisecond, and on a
+        // busy machine to change threads and back takes as long.
         tokio::task::block_in_place(|| app.search(&*index, request, deadline))
     }
 
@@ -79,7 +83,8 @@ impl App {
         if view.is_err() || after.is_err() {
             // What else is wrong is told with it.
             let mut violations = Violations::default();
-            let query = self.models.with(|set| checked_similar(index, set, request.clone(), &self.limits));
+            let query =
+                self.models.with(|set| checked_similar(index, set, request.clone(), &self.limits));
             violations.note(&query);
             violations.note(&after);
             violations.note(&view);
@@ -100,14 +105,22 @@ impl App {
 
 /// The request, what its token says, and what its tokens are bound to: all of it but page and page
 /// size.
-fn checked(request: pb::FindSimilarArticlesRequest) -> (SimilarRequest, Result<Option<PageKey>, ServiceError>, Binding) {
-    let bound = pb::FindSimilarArticlesRequest { page_size: 0, page_token: String::new(), ..request.clone() };
+fn checked(
+    request: pb::FindSimilarArticlesRequest,
+) -> (SimilarRequest, Result<Option<PageKey>, ServiceError>, Binding) {
+    let bound = pb::FindSimilarArticlesRequest {
+        page_size: 0,
+        page_token: String::new(),
+        ..request.clone()
+    };
     let binding = Binding::new("slugline.v1.FindSimilarArticles", &bound.encode_to_vec());
     let key = |start: Vec<u8>| decode(&start).ok_or_else(not_ours);
     let after = binding.start(&request.page_token).and_then(|start| start.map(key).transpose());
     let source = request.source.map(|source| match source {
         Source::ArticleId(id) => RequestedSource::Id(id),
-        Source::Article(pb::Article { title, body, language_code }) => RequestedSource::Text { title, body, language_code },
+        Source::Article(pb::Article { title, body, language_code }) => {
+            RequestedSource::Text { title, body, language_code }
+        }
     });
     let request = SimilarRequest {
         source,
@@ -140,14 +153,24 @@ fn decode(bytes: &[u8]) -> Option<PageKey> {
 }
 
 fn similar_article(hit: SimilarHit) -> pb::SimilarArticle {
-    let matched_terms =
-        hit.matched_terms.into_iter().map(|matched| pb::MatchedTerm { term: matched.term, share: matched.share });
+    let matched_terms = hit
+        .matched_terms
+        .into_iter()
+        .map(|matched| pb::MatchedTerm { term: matched.term, share: matched.share });
     pb::SimilarArticle {
-        article: Some(pb::ArchivedArticle { etag: hit.etag, ..archived::without_etag(hit.article) }),
+        article: Some(pb::ArchivedArticle {
+            etag: hit.etag,
+            ..archived::without_etag(hit.article)
+        }),
         similarity: hit.similarity,
         matched_terms: matched_terms.collect(),
         other_share: hit.other_share,
         near_duplicate_count: i32::try_from(hit.near_duplicates.len()).unwrap_or(i32::MAX),
-        near_duplicate_ids: hit.near_duplicates.into_iter().take(MAX_NEAR_DUPLICATE_IDS).map(Into::into).collect(),
+        near_duplicate_ids: hit
+            .near_duplicates
+            .into_iter()
+            .take(MAX_NEAR_DUPLICATE_IDS)
+            .map(Into::into)
+            .collect(),
     }
 }

@@ -17,13 +17,14 @@ const RETRY_AFTER_MS: u64 = 500;
 
 /// The longest `grpc-message`, in bytes as it is percent-encoded.
 ///
-/// Clients bound the metadata of an answer: those of gRPC's C core drop what is over 8 KiB, and their caller sees
-/// RESOURCE_EXHAUSTED. The message stands in the metadata twice, and most details a third time, in base64. With these bounds the
-/// longest error takes less than 7 KiB.
+/// Clients bound the metadata of an answer: those of gRPC's C core drop what is over 8 KiB, and
+/// their caller sees RESOURCE_EXHAUSTED. The message stands in the metadata twice, and most details
+/// a third time, in base64. With these bounds the longest error takes less than 7 KiB.
 const MAX_MESSAGE_BYTES: usize = 1_024;
 /// The longest sentence of a detail, in bytes.
 const MAX_SENTENCE_BYTES: usize = 512;
-/// The longest value or path of a detail, in bytes: no value that a request may hold is longer, but for texts.
+/// The longest value or path of a detail, in bytes: no value that a request may hold is longer, but
+/// for texts.
 const MAX_VALUE_BYTES: usize = 256;
 /// The most violations that an error lists, and the most bytes that they take together, each with
 /// its frame.
@@ -48,9 +49,15 @@ pub(super) fn status(error: ServiceError) -> Status {
             let details = info("MODEL_FAILED", [("model", name), ("failure", reason)]);
             bounded(Code::FailedPrecondition, message, details)
         }
-        ServiceError::ArticleNotFound { id } => of_article(Code::NotFound, "ARTICLE_NOT_FOUND", id, message),
-        ServiceError::ArticleExists { id } => of_article(Code::AlreadyExists, "ARTICLE_EXISTS", id, message),
-        ServiceError::ArticleChanged { id } => of_article(Code::Aborted, "ETAG_MISMATCH", id, message),
+        ServiceError::ArticleNotFound { id } => {
+            of_article(Code::NotFound, "ARTICLE_NOT_FOUND", id, message)
+        }
+        ServiceError::ArticleExists { id } => {
+            of_article(Code::AlreadyExists, "ARTICLE_EXISTS", id, message)
+        }
+        ServiceError::ArticleChanged { id } => {
+            of_article(Code::Aborted, "ETAG_MISMATCH", id, message)
+        }
         ServiceError::ArticleCorrupt { id, reason } => {
             tracing::error!(%id, %reason, "an article is corrupt");
             let details = info("ARTICLE_CORRUPT", [("article", id), ("failure", reason)]);
@@ -60,12 +67,16 @@ pub(super) fn status(error: ServiceError) -> Status {
         ServiceError::ArchiveFull { reason } => {
             bounded(Code::ResourceExhausted, message, info("ARCHIVE_FULL", [("failure", reason)]))
         }
-        ServiceError::ArchiveReadOnly { reason } => {
-            bounded(Code::FailedPrecondition, message, info("ARCHIVE_READ_ONLY", [("failure", reason)]))
-        }
-        ServiceError::ArchiveDamaged { reason } => {
-            bounded(Code::FailedPrecondition, message, info("ARCHIVE_DAMAGED", [("failure", reason)]))
-        }
+        ServiceError::ArchiveReadOnly { reason } => bounded(
+            Code::FailedPrecondition,
+            message,
+            info("ARCHIVE_READ_ONLY", [("failure", reason)]),
+        ),
+        ServiceError::ArchiveDamaged { reason } => bounded(
+            Code::FailedPrecondition,
+            message,
+            info("ARCHIVE_DAMAGED", [("failure", reason)]),
+        ),
         ServiceError::ArchiveBusy => {
             let mut details = info("ARCHIVE_BUSY", []);
             details.set_retry_info(Some(RETRY_AFTER));
@@ -74,12 +85,17 @@ pub(super) fn status(error: ServiceError) -> Status {
         ServiceError::NotReady => unavailable("NO_MODEL_LOADED", message),
         ServiceError::Draining => unavailable("DRAINING", message),
         ServiceError::Busy { what, limit } => {
-            let mut details = info("TOO_MANY_IN_FLIGHT", [("what", what.to_owned()), ("limit", limit.to_string())]);
+            let mut details = info(
+                "TOO_MANY_IN_FLIGHT",
+                [("what", what.to_owned()), ("limit", limit.to_string())],
+            );
             details.set_retry_info(Some(RETRY_AFTER));
             retryable(Code::ResourceExhausted, message, details)
         }
         ServiceError::NoRoom => budget_exhausted(),
-        ServiceError::DeadlineExceeded => bounded(Code::DeadlineExceeded, message, info("DEADLINE_EXCEEDED", [])),
+        ServiceError::DeadlineExceeded => {
+            bounded(Code::DeadlineExceeded, message, info("DEADLINE_EXCEEDED", []))
+        }
         ServiceError::Internal(cause) => {
             tracing::error!(%cause, "internal error");
             internal("")
@@ -124,8 +140,8 @@ pub(super) fn empty_question() -> Status {
     invalid(FieldViolation::new("message_request", "FIELD_REQUIRED", "is required"))
 }
 
-/// The status for a call of any number of messages other than the one that the method takes, as gRPC's list of status codes has it
-/// (doc/statuscodes.md: request cardinality violation).
+/// The status for a call of any number of messages other than the one that the method takes, as
+/// gRPC's list of status codes has it (doc/statuscodes.md: request cardinality violation).
 fn not_one_message(what: &str) -> Status {
     let message = format!("the method takes exactly one message, but {what}");
     bounded(Code::Unimplemented, message, info("NOT_ONE_MESSAGE", []))
@@ -140,7 +156,10 @@ pub(super) fn several_messages() -> Status {
 pub(super) fn invalid(violation: FieldViolation) -> Status {
     let message = format!("{}: {}", violation.field, violation.description);
     let mut details = info(violation.reason, violation.values);
-    details.set_bad_request(vec![tonic_types::FieldViolation::new(violation.field, violation.description)]);
+    details.set_bad_request(vec![tonic_types::FieldViolation::new(
+        violation.field,
+        violation.description,
+    )]);
     bounded(Code::InvalidArgument, message, details)
 }
 
@@ -149,13 +168,17 @@ pub(super) fn invalid(violation: FieldViolation) -> Status {
 fn invalid_fields(violations: Vec<FieldViolation>) -> Status {
     let count = violations.len();
     let listed = violations.iter().take(MAX_VIOLATIONS);
-    let listed =
-        listed.map(|one| tonic_types::FieldViolation::new(one.field.as_str(), one.description.as_str())).collect::<Vec<_>>();
+    let listed = listed
+        .map(|one| tonic_types::FieldViolation::new(one.field.as_str(), one.description.as_str()))
+        .collect::<Vec<_>>();
     let Some(first) = violations.into_iter().next() else { return internal("") };
     let rest = if count > 1 { format!("; and {} more", count - 1) } else { String::new() };
     let sentence = format!("{}: {}", first.field, first.description);
     let message = cut(&sentence, MAX_MESSAGE_BYTES - 3 * rest.len(), percent_encoded_len) + &rest;
-    let mut details = info(first.reason, first.values.into_iter().chain([("violation_count", count.to_string())]));
+    let mut details = info(
+        first.reason,
+        first.values.into_iter().chain([("violation_count", count.to_string())]),
+    );
     details.set_bad_request(listed);
     bounded(Code::InvalidArgument, message, details)
 }
@@ -166,14 +189,16 @@ fn unavailable(reason: &str, message: String) -> Status {
     retryable(Code::Unavailable, message, details)
 }
 
-/// With the trailer that the retry policies of gRPC's clients obey (gRFC A6): they do not look into the details.
+/// With the trailer that the retry policies of gRPC's clients obey (gRFC A6): they do not look into
+/// the details.
 fn retryable(code: Code, message: String, details: ErrorDetails) -> Status {
     let mut status = bounded(code, message, details);
     status.metadata_mut().insert("grpc-retry-pushback-ms", RETRY_AFTER_MS.into());
     status
 }
 
-/// When a call may be made again that was refused because the server was not ready; None for any other error. For clients.
+/// When a call may be made again that was refused because the server was not ready; None for any
+/// other error. For clients.
 pub fn when_to_try_again(status: &Status) -> Option<Duration> {
     let retry = status.get_error_details().retry_info().and_then(|info| info.retry_delay);
     retry.filter(|_| status.code() == Code::Unavailable)
@@ -190,13 +215,18 @@ pub(super) fn budget_exhausted() -> Status {
 pub(super) fn too_many_connections() -> Status {
     let mut details = info("TOO_MANY_CONNECTIONS", []);
     details.set_retry_info(Some(RETRY_AFTER));
-    let message = "too many connections are open: this one answers health and server info only".to_owned();
+    let message =
+        "too many connections are open: this one answers health and server info only".to_owned();
     retryable(Code::ResourceExhausted, message, details)
 }
 
 /// The caller has not sent what it began to send.
 pub(super) fn request_stalled() -> Status {
-    bounded(Code::DeadlineExceeded, "the request did not come".to_owned(), info("REQUEST_STALLED", []))
+    bounded(
+        Code::DeadlineExceeded,
+        "the request did not come".to_owned(),
+        info("REQUEST_STALLED", []),
+    )
 }
 
 /// The caller has sent no whole message on a stream for too long.
@@ -206,7 +236,11 @@ pub(super) fn stream_idle() -> Status {
 
 /// The call ends within a message.
 pub(super) fn incomplete_message() -> Status {
-    invalid(FieldViolation::new("(message)", "INCOMPLETE_MESSAGE", "the call ends within a message"))
+    invalid(FieldViolation::new(
+        "(message)",
+        "INCOMPLETE_MESSAGE",
+        "the call ends within a message",
+    ))
 }
 
 /// The message cannot be decompressed.
@@ -218,7 +252,12 @@ pub(super) fn not_decompressed() -> Status {
 pub(super) fn inflates_too_far(limit: usize) -> Status {
     let description = format!("the message decompresses to more than the limit of {limit} bytes");
     let values = vec![("limit", limit.to_string())];
-    invalid(FieldViolation { field: "(message)".to_owned(), description, reason: "MESSAGE_TOO_LARGE", values })
+    invalid(FieldViolation {
+        field: "(message)".to_owned(),
+        description,
+        reason: "MESSAGE_TOO_LARGE",
+        values,
+    })
 }
 
 /// An error as the end of an answer.
@@ -230,7 +269,8 @@ pub(super) fn trailers(status: &Status) -> http::HeaderMap {
 }
 
 fn info(reason: &str, values: impl IntoIterator<Item = (&'static str, String)>) -> ErrorDetails {
-    let values: HashMap<String, String> = values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    let values: HashMap<String, String> =
+        values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     ErrorDetails::with_error_info(reason, DOMAIN, values)
 }
 
@@ -239,13 +279,18 @@ fn bounded(code: Code, message: impl Into<String>, mut details: ErrorDetails) ->
     let sentence = |text: &str| cut(text, MAX_SENTENCE_BYTES, char::len_utf8);
     let value = |text: &str| cut(text, MAX_VALUE_BYTES, char::len_utf8);
     if let Some(ErrorInfo { reason, domain, metadata }) = details.error_info().cloned() {
-        let metadata: HashMap<String, String> = metadata.iter().map(|(name, text)| (name.clone(), value(text))).collect();
+        let metadata: HashMap<String, String> =
+            metadata.iter().map(|(name, text)| (name.clone(), value(text))).collect();
         details.set_error_info(reason, domain, metadata);
     }
     if let Some(bad) = details.bad_request() {
         let violations = bad.field_violations.iter();
-        let violations = violations
-            .map(|violation| tonic_types::FieldViolation::new(value(&violation.field), sentence(&violation.description)));
+        let violations = violations.map(|violation| {
+            tonic_types::FieldViolation::new(
+                value(&violation.field),
+                sentence(&violation.description),
+            )
+        });
         let mut used = 0;
         let has_room = |violation: &tonic_types::FieldViolation| {
             used += violation.field.len() + violation.description.len() + VIOLATION_FRAME_BYTES;
@@ -254,8 +299,15 @@ fn bounded(code: Code, message: impl Into<String>, mut details: ErrorDetails) ->
         // One always has.
         details.set_bad_request(violations.take_while(has_room).collect::<Vec<_>>());
     }
-    if let Some(ResourceInfo { resource_type, resource_name, owner, description }) = details.resource_info().cloned() {
-        details.set_resource_info(resource_type, value(&resource_name), owner, sentence(&description));
+    if let Some(ResourceInfo { resource_type, resource_name, owner, description }) =
+        details.resource_info().cloned()
+    {
+        details.set_resource_info(
+            resource_type,
+            value(&resource_name),
+            owner,
+            sentence(&description),
+        );
     }
     if let Some(RequestInfo { request_id, serving_data }) = details.request_info().cloned() {
         details.set_request_info(value(&request_id), serving_data);
@@ -264,8 +316,8 @@ fn bounded(code: Code, message: impl Into<String>, mut details: ErrorDetails) ->
     Status::with_error_details(code, message, details)
 }
 
-/// As many whole characters of a text as fit into so many bytes, [`CUT`] behind them where that is not all. `length` says how
-/// many bytes a character takes.
+/// As many whole characters of a text as fit into so many bytes, [`CUT`] behind them where that is
+/// not all. `length` says how many bytes a character takes.
 fn cut(text: &str, bytes: usize, length: impl Fn(char) -> usize) -> String {
     let (mut used, mut end) = (0, 0);
     for (at, character) in text.char_indices() {
@@ -280,7 +332,8 @@ fn cut(text: &str, bytes: usize, length: impl Fn(char) -> usize) -> String {
     text.to_owned()
 }
 
-/// How many bytes a character takes in `grpc-message`. Some that are counted threefold stand for themselves.
+/// How many bytes a character takes in `grpc-message`. Some that are counted threefold stand for
+/// themselves.
 fn percent_encoded_len(character: char) -> usize {
     let is_plain = character.is_ascii_graphic() && !"\"#%<>`?{}".contains(character);
     if is_plain { 1 } else { 3 * character.len_utf8() }
@@ -298,8 +351,8 @@ pub(super) fn message(error: ServiceError) -> tonic_types::Status {
     })
 }
 
-/// tonic's own refusals as the API has them: of a message over the limit (OUT_OF_RANGE), of none, of
-/// one that cannot be decoded; anything else as it is, but cut.
+/// tonic's own refusals as the API has them: of a message over the limit (OUT_OF_RANGE), of none,
+/// of one that cannot be decoded; anything else as it is, but cut.
 pub(super) fn of_transport(status: Status, limit: usize) -> Status {
     if !status.details().is_empty() {
         // One of ours.
@@ -314,8 +367,13 @@ pub(super) fn of_transport(status: Status, limit: usize) -> Status {
         return invalid(FieldViolation::new("(message)", "MALFORMED_MESSAGE", "cannot be decoded"));
     }
     if text.starts_with("protocol error: ") {
-        // A flag that is none, or that says of a message that it is compressed where the call does not say how.
-        return invalid(FieldViolation::new("(message)", "MALFORMED_MESSAGE", "its prefix is wrong"));
+        // A flag that is none, or that says of a message that it is compressed where the call does
+        // not say how.
+        return invalid(FieldViolation::new(
+            "(message)",
+            "MALFORMED_MESSAGE",
+            "its prefix is wrong",
+        ));
     }
     if !text.contains("message length too large") {
         let (reason, text) = match (status.code(), text) {
@@ -337,7 +395,12 @@ pub(super) fn of_transport(status: Status, limit: usize) -> Status {
     let description = format!("the message has {size} bytes, over the limit of {limit}");
     let values = vec![("limit", limit.to_string()), ("size", size.to_string())];
     // The message as a whole: no field of it has been looked at.
-    invalid(FieldViolation { field: "(message)".to_owned(), description, reason: "MESSAGE_TOO_LARGE", values })
+    invalid(FieldViolation {
+        field: "(message)".to_owned(),
+        description,
+        reason: "MESSAGE_TOO_LARGE",
+        values,
+    })
 }
 
 #[cfg(test)]
@@ -380,7 +443,11 @@ mod tests {
                 let size = metadata_bytes(status(error));
                 assert!(size < 7 << 10, "{text:?}: {size}");
             }
-            for error in [internal(&long()), service_not_found(&long()), of_transport(Status::unimplemented(long()), 1)] {
+            for error in [
+                internal(&long()),
+                service_not_found(&long()),
+                of_transport(Status::unimplemented(long()), 1),
+            ] {
                 let size = metadata_bytes(error);
                 assert!(size < 7 << 10, "{text:?}: {size}");
             }
@@ -390,13 +457,19 @@ mod tests {
     #[test]
     fn of_several_violations_the_first_says_why_and_all_are_listed() {
         let violation = |field: &str, reason| FieldViolation::new(field, reason, "is wrong");
-        let error = ServiceError::InvalidFields(vec![violation("a", "FIRST"), violation("b", "SECOND")]);
+        let error =
+            ServiceError::InvalidFields(vec![violation("a", "FIRST"), violation("b", "SECOND")]);
         let status = status(error);
         assert_eq!(status.message(), "a: is wrong; and 1 more");
         let details = status.get_error_details();
         let info = details.error_info().expect("a reason");
-        assert_eq!((info.reason.as_str(), info.metadata["violation_count"].as_str()), ("FIRST", "2"));
-        let fields = details.bad_request().map(|bad| bad.field_violations.iter().map(|one| one.field.as_str()).collect());
+        assert_eq!(
+            (info.reason.as_str(), info.metadata["violation_count"].as_str()),
+            ("FIRST", "2")
+        );
+        let fields = details
+            .bad_request()
+            .map(|bad| bad.field_violations.iter().map(|one| one.field.as_str()).collect());
         assert_eq!(fields, Some(vec!["a", "b"]));
     }
 
@@ -404,7 +477,10 @@ mod tests {
     fn the_longest_id_is_repeated_whole() {
         let id = "日".repeat(85);
         let error = status(ServiceError::ArticleNotFound { id: id.clone() });
-        assert_eq!(error.get_error_details().resource_info().map(|info| info.resource_name.clone()), Some(id));
+        assert_eq!(
+            error.get_error_details().resource_info().map(|info| info.resource_name.clone()),
+            Some(id)
+        );
     }
 
     #[test]
@@ -419,7 +495,8 @@ mod tests {
     #[test]
     fn a_message_is_measured_as_it_is_sent() {
         // Two plain ones, then three bytes each: "%20" and "%C3%A9".
-        let lengths = ["a/", " ", "\u{1}", "é", "日"].map(|text| text.chars().map(percent_encoded_len).sum::<usize>());
+        let lengths = ["a/", " ", "\u{1}", "é", "日"]
+            .map(|text| text.chars().map(percent_encoded_len).sum::<usize>());
         assert_eq!(lengths, [2, 3, 3, 6, 9]);
         assert_eq!(cut("日日日", 24, percent_encoded_len), "日日...");
     }

@@ -59,8 +59,8 @@ pub(super) struct ShownPage {
 }
 
 /// Reads a page of up to `page_size` articles from behind `after` on. `read` has the next articles
-/// after an id, so many at most, and no more than [`Limits::PAGE_BYTES`] need. The page ends with the
-/// article that takes it to as many bytes.
+/// after an id, so many at most, and no more than [`Limits::PAGE_BYTES`] need. The page ends with
+/// the article that takes it to as many bytes.
 pub(super) fn page(
     view: View,
     page_size: usize,
@@ -87,11 +87,16 @@ pub(super) fn page(
         if !is_cut {
             after = last.or(after);
         }
-        shown.unreadable.extend(unreadable.into_iter().filter(|id| !is_cut || Some(id) <= after.as_ref()));
+        shown
+            .unreadable
+            .extend(unreadable.into_iter().filter(|id| !is_cut || Some(id) <= after.as_ref()));
         if !is_cut && !is_more {
             return Ok(shown);
         }
-        if is_cut || bytes >= Limits::PAGE_BYTES || shown.articles.len() + shown.unreadable.len() >= page_size {
+        if is_cut
+            || bytes >= Limits::PAGE_BYTES
+            || shown.articles.len() + shown.unreadable.len() >= page_size
+        {
             break;
         }
     }

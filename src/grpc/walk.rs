@@ -1,7 +1,8 @@
 //! A pass over an encoded message that counts what it holds before any of it is decoded.
 //!
-//! Two bytes of a message can be an empty article of 300 bytes in memory: eight megabytes of them took one. So elements are counted
-//! in the wire form, which takes next to no time, since texts are skipped as a whole.
+//! Two bytes of a message can be an empty article of 300 bytes in memory: eight megabytes of them
+//! took one. So elements are counted in the wire form, which takes next to no time, since texts are
+//! skipped as a whole.
 
 use std::fmt;
 
@@ -18,8 +19,8 @@ const MAX_DEPTH: usize = 100;
 /// Checks an encoded message against its bounds.
 ///
 /// # Errors
-/// The violations: of the wire format (MALFORMED_MESSAGE) or of a bound on lists, which end the pass, and of bounds on strings,
-/// up to [`MAX_VIOLATIONS`].
+/// The violations: of the wire format (MALFORMED_MESSAGE) or of a bound on lists, which end the
+/// pass, and of bounds on strings, up to [`MAX_VIOLATIONS`].
 pub(super) fn check(shape: &Shape, bytes: &[u8]) -> Result<(), ServiceError> {
     let mut walk = Walk { parts: 0, counts: [0; COUNTED], violations: Vec::new() };
     if let Err(end) = walk.message(shape, bytes, &Path { parent: None, field: "", index: None }) {
@@ -56,15 +57,20 @@ impl fmt::Display for Path<'_> {
 /// What was counted so far.
 struct Walk {
     parts: usize,
-    /// Elements of each counted list of the message at hand. A message that comes twice where one may be is merged, so its lists are
-    /// counted on; those of an element of a list are its own.
+    /// Elements of each counted list of the message at hand. A message that comes twice where one
+    /// may be is merged, so its lists are counted on; those of an element of a list are its own.
     counts: [usize; COUNTED],
     /// Strings that are too long.
     violations: Vec<FieldViolation>,
 }
 
 impl Walk {
-    fn message(&mut self, shape: &Shape, bytes: &[u8], path: &Path<'_>) -> Result<(), FieldViolation> {
+    fn message(
+        &mut self,
+        shape: &Shape,
+        bytes: &[u8],
+        path: &Path<'_>,
+    ) -> Result<(), FieldViolation> {
         let mut rest = Reader(bytes);
         while !rest.0.is_empty() {
             let (number, wire_type) = rest.key()?;
@@ -86,8 +92,14 @@ impl Walk {
         Ok(())
     }
 
-    /// Counts an element of a list, and a message. `more` says how many elements are to come; None for very many.
-    fn count(&mut self, field: &Field, path: &Path<'_>, more: impl Fn() -> Option<usize>) -> Result<(), FieldViolation> {
+    /// Counts an element of a list, and a message. `more` says how many elements are to come; None
+    /// for very many.
+    fn count(
+        &mut self,
+        field: &Field,
+        path: &Path<'_>,
+        more: impl Fn() -> Option<usize>,
+    ) -> Result<(), FieldViolation> {
         if field.is_list || field.message.is_some() {
             self.count_parts(1)?;
         }
@@ -100,8 +112,13 @@ impl Walk {
         match more() {
             Some(more) => Err(over(bound, path, "elements", self.counts[place] + more)),
             None => {
-                let description = format!("has more than {} elements, over the limit of {}", Limits::MESSAGE_PARTS, bound.most);
-                let mut violation = FieldViolation::new(path.to_string(), bound.reason(), description);
+                let description = format!(
+                    "has more than {} elements, over the limit of {}",
+                    Limits::MESSAGE_PARTS,
+                    bound.most
+                );
+                let mut violation =
+                    FieldViolation::new(path.to_string(), bound.reason(), description);
                 violation.values.push(("limit", bound.most.to_string()));
                 Err(violation)
             }
@@ -133,8 +150,9 @@ impl Walk {
         if self.parts <= most {
             return Ok(());
         }
-        let description =
-            format!("the message has more than {most} parts (elements, entries, nested messages, unknown fields)");
+        let description = format!(
+            "the message has more than {most} parts (elements, entries, nested messages, unknown fields)"
+        );
         let mut violation = FieldViolation::new("(message)", "TOO_MANY_PARTS", description);
         violation.values.push(("limit", most.to_string()));
         Err(violation)
@@ -184,7 +202,10 @@ impl<'a> Reader<'a> {
     }
 
     fn bytes(&mut self, length: usize) -> Result<&'a [u8], FieldViolation> {
-        let (part, rest) = self.0.split_at_checked(length).ok_or_else(|| malformed("a field is longer than its message"))?;
+        let (part, rest) = self
+            .0
+            .split_at_checked(length)
+            .ok_or_else(|| malformed("a field is longer than its message"))?;
         self.0 = rest;
         Ok(part)
     }
@@ -201,7 +222,11 @@ impl<'a> Reader<'a> {
                 loop {
                     let (inner, wire_type) = self.key()?;
                     if wire_type == END_GROUP {
-                        break if inner == number { Ok(count) } else { Err(malformed("a group ends as another one")) };
+                        break if inner == number {
+                            Ok(count)
+                        } else {
+                            Err(malformed("a group ends as another one"))
+                        };
                     }
                     count += 1 + self.skip(wire_type, inner, depth - 1)?;
                     if count > Limits::MESSAGE_PARTS {
@@ -242,7 +267,9 @@ mod tests {
 
     fn checked<M: Name>(bytes: &[u8]) -> Result<(), (String, &'static str)> {
         let root = root(M::PACKAGE, M::NAME).expect("a request");
-        check(&root.message, bytes).map_err(only).map_err(|violation| (violation.field, violation.reason))
+        check(&root.message, bytes)
+            .map_err(only)
+            .map_err(|violation| (violation.field, violation.reason))
     }
 
     fn only(error: ServiceError) -> FieldViolation {
@@ -257,7 +284,8 @@ mod tests {
     #[test]
     fn of_very_many_elements_it_is_only_said_that_they_are_many() {
         let many = [0x0a, 0].repeat(2 * Limits::MESSAGE_PARTS);
-        let root = root(pb::BatchClassifyRequest::PACKAGE, pb::BatchClassifyRequest::NAME).expect("a request");
+        let root = root(pb::BatchClassifyRequest::PACKAGE, pb::BatchClassifyRequest::NAME)
+            .expect("a request");
         let violation = only(check(&root.message, &many).expect_err("too many"));
         assert_eq!((violation.field.as_str(), violation.reason), ("articles", "TOO_MANY_ARTICLES"));
         assert_eq!(violation.description, "has more than 100000 elements, over the limit of 1000");
@@ -269,7 +297,10 @@ mod tests {
     fn elements_are_counted_up_to_the_bound() {
         let batch = |count| [0x0a, 0].repeat(count);
         assert_eq!(checked::<pb::BatchClassifyRequest>(&batch(1_000)), Ok(()));
-        assert_eq!(checked::<pb::BatchClassifyRequest>(&batch(1_001)), refused("articles", "TOO_MANY_ARTICLES"));
+        assert_eq!(
+            checked::<pb::BatchClassifyRequest>(&batch(1_001)),
+            refused("articles", "TOO_MANY_ARTICLES")
+        );
     }
 
     #[test]
@@ -279,8 +310,11 @@ mod tests {
             sources: vec!["x".repeat(10_000); 40],
             ..Default::default()
         };
-        let request =
-            pb::FindSimilarArticlesRequest { filter: Some(filter), page_token: "x".repeat(100_000), ..Default::default() };
+        let request = pb::FindSimilarArticlesRequest {
+            filter: Some(filter),
+            page_token: "x".repeat(100_000),
+            ..Default::default()
+        };
         let root = root("slugline.v1", "FindSimilarArticlesRequest").expect("a request");
         let refused = |request: &pb::FindSimilarArticlesRequest| {
             let error = check(&root.message, &request.encode_to_vec()).expect_err("too long");
@@ -307,40 +341,72 @@ mod tests {
 
     #[test]
     fn a_message_that_is_merged_is_counted_on() {
-        let half = pb::SimilarityFilter { topics: vec!["sport".to_owned(); 51], ..Default::default() };
-        let request = pb::FindSimilarArticlesRequest { filter: Some(half), ..Default::default() }.encode_to_vec();
+        let half =
+            pb::SimilarityFilter { topics: vec!["sport".to_owned(); 51], ..Default::default() };
+        let request = pb::FindSimilarArticlesRequest { filter: Some(half), ..Default::default() }
+            .encode_to_vec();
         assert_eq!(checked::<pb::FindSimilarArticlesRequest>(&request), Ok(()));
         let twice = request.repeat(2);
-        assert_eq!(checked::<pb::FindSimilarArticlesRequest>(&twice), refused("filter.topics", "TOO_MANY_VALUES"));
+        assert_eq!(
+            checked::<pb::FindSimilarArticlesRequest>(&twice),
+            refused("filter.topics", "TOO_MANY_VALUES")
+        );
     }
 
     #[test]
     fn the_lists_of_each_element_are_its_own() {
         let topics = vec![pb::ArticleTopic::default(); 200];
         let mut articles = vec![pb::ArchivedArticle { topics, ..Default::default() }; 3];
-        let bytes = pb::BatchPutArticlesRequest { articles: articles.clone(), ..pb::BatchPutArticlesRequest::default() }
-            .encode_to_vec();
+        let bytes = pb::BatchPutArticlesRequest {
+            articles: articles.clone(),
+            ..pb::BatchPutArticlesRequest::default()
+        }
+        .encode_to_vec();
         assert_eq!(checked::<pb::BatchPutArticlesRequest>(&bytes), Ok(()));
         articles[2].topics.resize(257, pb::ArticleTopic::default());
-        let bytes = pb::BatchPutArticlesRequest { articles: articles.clone(), ..pb::BatchPutArticlesRequest::default() }
-            .encode_to_vec();
-        assert_eq!(checked::<pb::BatchPutArticlesRequest>(&bytes), refused("articles[2].topics", "TOO_MANY_VALUES"));
+        let bytes = pb::BatchPutArticlesRequest {
+            articles: articles.clone(),
+            ..pb::BatchPutArticlesRequest::default()
+        }
+        .encode_to_vec();
+        assert_eq!(
+            checked::<pb::BatchPutArticlesRequest>(&bytes),
+            refused("articles[2].topics", "TOO_MANY_VALUES")
+        );
         articles[2].topics.truncate(8);
         articles[2].topics[7].name = "x".repeat(201);
-        let bytes = pb::BatchPutArticlesRequest { articles, ..pb::BatchPutArticlesRequest::default() }.encode_to_vec();
-        assert_eq!(checked::<pb::BatchPutArticlesRequest>(&bytes), refused("articles[2].topics[7].name", "VALUE_TOO_LONG"));
+        let bytes =
+            pb::BatchPutArticlesRequest { articles, ..pb::BatchPutArticlesRequest::default() }
+                .encode_to_vec();
+        assert_eq!(
+            checked::<pb::BatchPutArticlesRequest>(&bytes),
+            refused("articles[2].topics[7].name", "VALUE_TOO_LONG")
+        );
     }
 
     #[test]
     fn what_the_use_case_judges_is_bounded_in_its_number_alone() {
         let labels = |count: usize| (0..count).map(|at| (at.to_string(), String::new())).collect();
-        let article = |count| pb::ArchivedArticle { labels: labels(count), source: "x".repeat(10_000), ..Default::default() };
-        let bytes =
-            pb::PutArticleRequest { article: Some(article(99_999)), ..pb::PutArticleRequest::default() }.encode_to_vec();
+        let article = |count| pb::ArchivedArticle {
+            labels: labels(count),
+            source: "x".repeat(10_000),
+            ..Default::default()
+        };
+        let bytes = pb::PutArticleRequest {
+            article: Some(article(99_999)),
+            ..pb::PutArticleRequest::default()
+        }
+        .encode_to_vec();
         assert_eq!(checked::<pb::PutArticleRequest>(&bytes), Ok(()));
-        let bytes =
-            pb::PutArticleRequest { article: Some(article(100_000)), ..pb::PutArticleRequest::default() }.encode_to_vec();
-        assert_eq!(checked::<pb::PutArticleRequest>(&bytes), refused("(message)", "TOO_MANY_PARTS"));
+        let bytes = pb::PutArticleRequest {
+            article: Some(article(100_000)),
+            ..pb::PutArticleRequest::default()
+        }
+        .encode_to_vec();
+        assert_eq!(
+            checked::<pb::PutArticleRequest>(&bytes),
+            refused("(message)", "TOO_MANY_PARTS")
+        );
     }
 
     #[test]
@@ -358,7 +424,10 @@ mod tests {
         assert_eq!(pb::GetModelRequest::decode(&*bytes), Ok(pb::GetModelRequest::default()));
         // Six of them are counted.
         assert_eq!(checked::<pb::GetModelRequest>(&bytes.repeat(16_666)), Ok(()));
-        assert_eq!(checked::<pb::GetModelRequest>(&bytes.repeat(16_667)), refused("(message)", "TOO_MANY_PARTS"));
+        assert_eq!(
+            checked::<pb::GetModelRequest>(&bytes.repeat(16_667)),
+            refused("(message)", "TOO_MANY_PARTS")
+        );
     }
 
     #[test]
@@ -376,7 +445,11 @@ mod tests {
             &deep,
         ];
         for bytes in wrong {
-            assert_eq!(checked::<pb::ClassifyRequest>(bytes), refused("(message)", "MALFORMED_MESSAGE"), "{bytes:x?}");
+            assert_eq!(
+                checked::<pb::ClassifyRequest>(bytes),
+                refused("(message)", "MALFORMED_MESSAGE"),
+                "{bytes:x?}"
+            );
             assert!(pb::ClassifyRequest::decode(bytes).is_err(), "{bytes:x?}");
         }
     }

@@ -10,22 +10,34 @@ use crate::article::Limits;
 use crate::index::{IndexError, Precondition, SimilarityIndex, Write, WriteOutcome};
 use crate::service::{FieldViolation, ServiceError};
 
-/// The condition of a write. `path` is where the article stands in the request; it is empty for a deletion.
+/// The condition of a write. `path` is where the article stands in the request; it is empty for a
+/// deletion.
 ///
 /// # Errors
 /// [`ServiceError::Invalid`] for two conditions that cannot both hold.
-pub(super) fn precondition(create_only: bool, etag: String, path: &str) -> Result<Precondition, ServiceError> {
+pub(super) fn precondition(
+    create_only: bool,
+    etag: String,
+    path: &str,
+) -> Result<Precondition, ServiceError> {
     let field = if path.is_empty() { "etag".to_owned() } else { format!("{path}.etag") };
     let (size, most) = (etag.len(), Limits::ETAG_BYTES);
     if size > most {
-        return Err(ServiceError::Invalid(FieldViolation::over_limit(field, "VALUE_TOO_LONG", "bytes", size, most)));
+        return Err(ServiceError::Invalid(FieldViolation::over_limit(
+            field,
+            "VALUE_TOO_LONG",
+            "bytes",
+            size,
+            most,
+        )));
     }
     match (create_only, etag.is_empty()) {
         (false, true) => Ok(Precondition::None),
         (false, false) => Ok(Precondition::Unchanged(etag)),
         (true, true) => Ok(Precondition::Absent),
         (true, false) => {
-            let description = "must be empty with create_only: an article that has an etag is there already";
+            let description =
+                "must be empty with create_only: an article that has an etag is there already";
             let violation = FieldViolation::new(field, "CONFLICTING_PRECONDITIONS", description);
             Err(ServiceError::Invalid(violation))
         }
@@ -50,19 +62,26 @@ pub(super) fn done(outcome: WriteOutcome, id: &str) -> Result<WriteOutcome, Serv
 ///
 /// # Errors
 /// [`ServiceError::ArchiveBusy`] while too much is waiting to be stored.
-pub(super) fn submit(index: &dyn SimilarityIndex, writes: Vec<Write>) -> Result<Submitted, ServiceError> {
+pub(super) fn submit(
+    index: &dyn SimilarityIndex,
+    writes: Vec<Write>,
+) -> Result<Submitted, ServiceError> {
     try_submit(index, writes).map_err(|_| ServiceError::ArchiveBusy)
 }
 
 /// The same; where there is no room, the writes come back.
-pub(super) fn try_submit(index: &dyn SimilarityIndex, writes: Vec<Write>) -> Result<Submitted, Vec<Write>> {
+pub(super) fn try_submit(
+    index: &dyn SimilarityIndex,
+    writes: Vec<Write>,
+) -> Result<Submitted, Vec<Write>> {
     let (sender, receiver) = oneshot::channel();
     // That nobody waits any more takes nothing back.
     let given = index.write(writes, Box::new(move |outcome| drop(sender.send(outcome))));
     given.map(|()| Submitted(receiver)).map_err(|refused| refused.writes)
 }
 
-/// Gives writes to the archive when there is room: an import is read no faster than it is stored, and holds no thread meanwhile.
+/// Gives writes to the archive when there is room: an import is read no faster than it is stored,
+/// and holds no thread meanwhile.
 pub(super) async fn submit_in_turn(
     index: &Arc<dyn SimilarityIndex>,
     mut writes: Vec<Write>,
@@ -87,12 +106,18 @@ impl Submitted {
     /// What became of the only one.
     pub(super) async fn outcome(self) -> Result<WriteOutcome, ServiceError> {
         let outcomes = self.outcomes().await?;
-        outcomes.first().copied().ok_or_else(|| ServiceError::Internal("the archive gave no outcome".to_owned()))
+        outcomes
+            .first()
+            .copied()
+            .ok_or_else(|| ServiceError::Internal("the archive gave no outcome".to_owned()))
     }
 
     /// What became of them, once they are durable.
     pub(super) async fn outcomes(self) -> Result<Vec<WriteOutcome>, ServiceError> {
-        let outcomes = self.0.await.map_err(|_| ServiceError::Internal("the archive dropped a write".to_owned()))?;
+        let outcomes = self
+            .0
+            .await
+            .map_err(|_| ServiceError::Internal("the archive dropped a write".to_owned()))?;
         Ok(outcomes?)
     }
 }

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::record;
 use crate::article::{ArticleText, topic_levels};
 
-/// The caller's name for an article: not empty, no control characters, no white space at either end, at most
-/// [`ArticleId::MAX_BYTES`] long.
+/// The caller's name for an article: not empty, no control characters, no white space at either
+/// end, at most [`ArticleId::MAX_BYTES`] long.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ArticleId(String);
@@ -100,8 +100,8 @@ pub struct StoredTopic {
     pub name: String,
     /// Its probability.
     pub probability: f64,
-    /// Whether it is the article's topic: the first one, or, where an article may have several, one that was assigned. A record
-    /// keeps it behind the article (`record`).
+    /// Whether it is the article's topic: the first one, or, where an article may have several, one
+    /// that was assigned. A record keeps it behind the article (`record`).
     #[serde(skip)]
     pub is_assigned: bool,
 }
@@ -148,17 +148,23 @@ impl ArchivedArticle {
         }
     }
 
-    /// What tells it from any other state of the article: the first 16 bytes of SHA-256 over all that is stored, in hexadecimal.
-    /// The same article has the same one in every archive.
+    /// What tells it from any other state of the article: the first 16 bytes of SHA-256 over all
+    /// that is stored, in hexadecimal. The same article has the same one in every archive.
     pub fn etag(&self) -> String {
         record::etag(self)
     }
 
     /// About how much memory it takes, in bytes.
     pub fn size_bytes(&self) -> usize {
-        let labels: usize = self.labels.iter().map(|(key, value)| key.len() + value.len() + 64).sum();
+        let labels: usize =
+            self.labels.iter().map(|(key, value)| key.len() + value.len() + 64).sum();
         let topics: usize = self.topics.iter().map(|topic| topic.name.len() + 48).sum();
-        self.text().size_bytes() + self.source.len() + self.language_code.len() + labels + topics + 256
+        self.text().size_bytes()
+            + self.source.len()
+            + self.language_code.len()
+            + labels
+            + topics
+            + 256
     }
 
     /// Whether one of its topics is this one, or lies below it.

@@ -1,4 +1,5 @@
-//! The reference: every article in memory, and every one compared with. Plainly right, and forgotten at the end.
+//! The reference: every article in memory, and every one compared with. Plainly right, and
+//! forgotten at the end.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -7,8 +8,9 @@ use std::sync::{PoisonError, RwLock};
 use super::query::{Candidate, Read, Source, page, read};
 use super::vector::{Vector, of_text};
 use super::{
-    ArchivedArticle, ArticleId, ArticlePage, Change, Condition, IndexError, IndexStatus, ListQuery, NoRoom, SimilarPage,
-    SimilarQuery, SimilarSource, SimilarityIndex, Write, WriteDone, WriteOutcome,
+    ArchivedArticle, ArticleId, ArticlePage, Change, Condition, IndexError, IndexStatus, ListQuery,
+    NoRoom, SimilarPage, SimilarQuery, SimilarSource, SimilarityIndex, Write, WriteDone,
+    WriteOutcome,
 };
 use crate::article::ArticleText;
 
@@ -77,19 +79,24 @@ impl SimilarityIndex for MemoryIndex {
                 Source::new(text, &of_text(text), None)
             }
             SimilarSource::Id(id) => {
-                let (article, vector) = articles.get(id).ok_or_else(|| IndexError::UnknownSource { id: id.clone() })?;
+                let (article, vector) =
+                    articles.get(id).ok_or_else(|| IndexError::UnknownSource { id: id.clone() })?;
                 Source::new(article.text(), vector, Some(id.clone()))
             }
         };
         let candidates = articles
             .iter()
-            .filter(|(id, (article, _))| Some(*id) != source.id.as_ref() && query.filter.accepts(article))
+            .filter(|(id, (article, _))| {
+                Some(*id) != source.id.as_ref() && query.filter.accepts(article)
+            })
             .map(|(id, (article, vector))| Candidate {
                 similarity: source.vector.similarity(&vector.entries, vector.squared_length),
                 id: id.clone(),
                 handle: (article, vector),
             });
-        let read_one = |(article, vector): &(&ArchivedArticle, &Vector)| Ok(((*article).clone(), (*vector).clone()));
+        let read_one = |(article, vector): &(&ArchivedArticle, &Vector)| {
+            Ok(((*article).clone(), (*vector).clone()))
+        };
         let groups = page(candidates.collect(), query, read_one)?;
         let Read { found, next, unreadable } = read(groups, query, read_one)?;
         Ok(SimilarPage { hits: source.hits(found), next, unreadable })
@@ -111,7 +118,10 @@ impl SimilarityIndex for MemoryIndex {
             last_failure: None,
             unreadable_count: 0,
             article_count: articles.len() as u64,
-            size_bytes: articles.values().map(|(article, _)| article.text().size_bytes() as u64).sum(),
+            size_bytes: articles
+                .values()
+                .map(|(article, _)| article.text().size_bytes() as u64)
+                .sum(),
         }
     }
 }

@@ -1,4 +1,5 @@
-//! What is asked of the archive, and how candidates become a page: filter, order, near-duplicates, matched terms.
+//! What is asked of the archive, and how candidates become a page: filter, order, near-duplicates,
+//! matched terms.
 //!
 //! Shared by the backends that hold their vectors at hand, so that they cannot disagree.
 
@@ -17,7 +18,8 @@ pub const MAX_RESULTS: usize = 1_000;
 pub(super) const MAX_COLLAPSED: usize = 200;
 /// A page without bodies is made of texts of at most so many times [`SimilarQuery::page_bytes`].
 const READ_PER_PAGE: usize = 16;
-/// Two results whose bodies are too short to tell by are near-duplicates if they are this similar to each other, or more.
+/// Two results whose bodies are too short to tell by are near-duplicates if they are this similar
+/// to each other, or more.
 pub const NEAR_DUPLICATE_SIMILARITY: f64 = 0.85;
 /// How many near-duplicates of a result are named.
 pub const MAX_NEAR_DUPLICATE_IDS: usize = 20;
@@ -56,7 +58,8 @@ pub enum SimilarSource {
 /// Which articles may be results: all that is set must hold.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Filter {
-    /// One of these topics, or one below it, as [`Self::min_topic_probability`] says; empty means any.
+    /// One of these topics, or one below it, as [`Self::min_topic_probability`] says; empty means
+    /// any.
     pub topics: BTreeSet<String>,
     /// The least probability of that topic. With 0 it is one that was assigned.
     pub min_topic_probability: f64,
@@ -85,10 +88,9 @@ impl Filter {
             && self.accepts_time(article.publish_time)
             && is_in(&self.sources, &article.source)
             && (self.language_codes.is_empty()
-                || self
-                    .language_codes
-                    .iter()
-                    .any(|code| languages(&article.language_code).contains(&code.to_ascii_lowercase())))
+                || self.language_codes.iter().any(|code| {
+                    languages(&article.language_code).contains(&code.to_ascii_lowercase())
+                }))
             && self.labels.iter().all(|(key, value)| article.labels.get(key) == Some(value))
     }
 
@@ -97,7 +99,9 @@ impl Filter {
             0.0 => topic.is_assigned,
             least => topic.probability >= least,
         };
-        let is_asked = |topic: &StoredTopic| topic_levels(&topic.name).any(|level| self.topics.contains(level));
+        let is_asked = |topic: &StoredTopic| {
+            topic_levels(&topic.name).any(|level| self.topics.contains(level))
+        };
         self.topics.is_empty() || filed_topics(article).iter().filter(counts).any(is_asked)
     }
 
@@ -105,7 +109,8 @@ impl Filter {
     pub(super) fn accepts_time(&self, time: Option<PublishTime>) -> bool {
         match time {
             Some(time) => {
-                self.published_from.is_none_or(|from| from <= time) && self.published_until.is_none_or(|until| time < until)
+                self.published_from.is_none_or(|from| from <= time)
+                    && self.published_until.is_none_or(|until| time < until)
             }
             None => self.published_from.is_none() && self.published_until.is_none(),
         }
@@ -123,8 +128,9 @@ pub(super) fn filed_topics(article: &ArchivedArticle) -> &[StoredTopic] {
 /// The longest language code that is taken apart, in bytes; RFC 5646, section 4.4.1, asks for 35.
 const MAX_LANGUAGE_BYTES: usize = 64;
 
-/// A language and those it is a region of, in lower case: "en-gb" and "en" for "en-GB". None for what is too long to be one,
-/// whatever an archive may hold: all of them together are as long as the square of it.
+/// A language and those it is a region of, in lower case: "en-gb" and "en" for "en-GB". None for
+/// what is too long to be one, whatever an archive may hold: all of them together are as long as
+/// the square of it.
 pub(super) fn languages(code: &str) -> Vec<String> {
     if code.len() > MAX_LANGUAGE_BYTES {
         return Vec::new();
@@ -152,7 +158,13 @@ pub struct ListQuery {
 impl Default for ListQuery {
     /// Asks for all.
     fn default() -> Self {
-        Self { after: None, filter: Filter::default(), count: usize::MAX, bytes: usize::MAX, deadline: Deadline::default() }
+        Self {
+            after: None,
+            filter: Filter::default(),
+            count: usize::MAX,
+            bytes: usize::MAX,
+            deadline: Deadline::default(),
+        }
     }
 }
 
@@ -178,9 +190,11 @@ pub struct SimilarQuery {
     pub min_similarity: f64,
     /// The most results on the page.
     pub page_size: usize,
-    /// The page ends with the article that takes its text to so many bytes, without bodies of what is shown of it.
+    /// The page ends with the article that takes its text to so many bytes, without bodies of what
+    /// is shown of it.
     pub page_bytes: usize,
-    /// Whether the results have their bodies. Without them sixteen times as much is read for a page.
+    /// Whether the results have their bodies. Without them sixteen times as much is read for a
+    /// page.
     pub with_bodies: bool,
     /// Where the page before ended; None for the first page.
     pub after: Option<PageKey>,
@@ -275,13 +289,16 @@ pub(super) struct Group<H> {
     pub(super) near_duplicates: Vec<ArticleId>,
 }
 
-/// The results of the query's page, out of candidates that pass its filter; and where the next page goes on.
+/// The results of the query's page, out of candidates that pass its filter; and where the next page
+/// goes on.
 pub(super) fn page<H>(
     mut candidates: Vec<Candidate<H>>,
     query: &SimilarQuery,
     read_one: impl Fn(&H) -> Result<(ArchivedArticle, Vector), IndexError>,
 ) -> Result<(Vec<Group<H>>, Option<PageKey>), IndexError> {
-    candidates.retain(|candidate| candidate.similarity > 0.0 && candidate.similarity >= query.min_similarity);
+    candidates.retain(|candidate| {
+        candidate.similarity > 0.0 && candidate.similarity >= query.min_similarity
+    });
     candidates.sort_by(|a, b| a.order(b.similarity, &b.id));
     candidates.truncate(query.depth());
     let groups = if query.collapse_near_duplicates {
@@ -305,7 +322,8 @@ pub(super) fn page<H>(
     Ok((rest, next))
 }
 
-/// Reads the results of a page one after the other, until it has the text that it may have; with where the next page goes on then.
+/// Reads the results of a page one after the other, until it has the text that it may have; with
+/// where the next page goes on then.
 pub(super) fn read<H>(
     (groups, mut next): (Vec<Group<H>>, Option<PageKey>),
     query: &SimilarQuery,
@@ -377,34 +395,41 @@ impl<'a> Source<'a> {
     pub(super) fn hits<H>(&self, found: Vec<FoundHit<H>>) -> Vec<SimilarHit> {
         let parts: Vec<Vec<(TermKey, u64)>> = found.iter().map(|found| self.parts(found)).collect();
         let matched = |parts: &Vec<(TermKey, u64)>| parts.len().min(MAX_MATCHED_TERMS);
-        let mut terms: Vec<TermKey> =
-            parts.iter().flat_map(|parts| parts[..matched(parts)].iter().map(|(term, _)| *term)).collect();
+        let mut terms: Vec<TermKey> = parts
+            .iter()
+            .flat_map(|parts| parts[..matched(parts)].iter().map(|(term, _)| *term))
+            .collect();
         terms.sort_unstable();
         terms.dedup();
         let forms = super::vector::forms(self.text, &terms);
-        let form = |term: &TermKey| terms.binary_search(term).map_or_else(|_| String::new(), |place| forms[place].clone());
-        let hit = |(FoundHit { group, article, etag, .. }, parts): (FoundHit<H>, Vec<(TermKey, u64)>)| {
-            let whole: u64 = parts.iter().map(|(_, part)| part).sum();
-            let share = |part: u64| part as f64 / whole as f64;
-            let (matched, others) = parts.split_at(matched(&parts));
-            SimilarHit {
-                article,
-                etag,
-                similarity: group.leader.similarity,
-                matched_terms: matched
-                    .iter()
-                    .map(|(term, part)| MatchedTerm { term: form(term), share: share(*part) })
-                    .collect(),
-                other_share: share(others.iter().map(|(_, part)| part).sum()),
-                near_duplicates: group.near_duplicates,
-            }
+        let form = |term: &TermKey| {
+            terms.binary_search(term).map_or_else(|_| String::new(), |place| forms[place].clone())
         };
+        let hit =
+            |(FoundHit { group, article, etag, .. }, parts): (FoundHit<H>, Vec<(TermKey, u64)>)| {
+                let whole: u64 = parts.iter().map(|(_, part)| part).sum();
+                let share = |part: u64| part as f64 / whole as f64;
+                let (matched, others) = parts.split_at(matched(&parts));
+                SimilarHit {
+                    article,
+                    etag,
+                    similarity: group.leader.similarity,
+                    matched_terms: matched
+                        .iter()
+                        .map(|(term, part)| MatchedTerm { term: form(term), share: share(*part) })
+                        .collect(),
+                    other_share: share(others.iter().map(|(_, part)| part).sum()),
+                    near_duplicates: group.near_duplicates,
+                }
+            };
         found.into_iter().zip(parts).map(hit).collect()
     }
 
-    /// What each common term adds to the inner product: those to be named in front, the largest first, the others in no order.
+    /// What each common term adds to the inner product: those to be named in front, the largest
+    /// first, the others in no order.
     fn parts<H>(&self, found: &FoundHit<H>) -> Vec<(TermKey, u64)> {
-        let may_be_common = found.vector.entries.iter().filter(|entry| self.vector.may_have(entry.term()));
+        let may_be_common =
+            found.vector.entries.iter().filter(|entry| self.vector.may_have(entry.term()));
         let parts = may_be_common.map(|entry| (entry.term(), self.vector.product(*entry)));
         let mut parts: Vec<(TermKey, u64)> = parts.filter(|(_, part)| *part > 0).collect();
         let order = |a: &(TermKey, u64), b: &(TermKey, u64)| b.1.cmp(&a.1).then(a.0.cmp(&b.0));
@@ -415,7 +440,11 @@ impl<'a> Source<'a> {
         parts[..matched].sort_unstable_by(order);
         debug_assert_eq!(
             found.group.leader.similarity,
-            cosine(parts.iter().map(|(_, part)| part).sum(), self.vector.squared_length(), found.vector.squared_length)
+            cosine(
+                parts.iter().map(|(_, part)| part).sum(),
+                self.vector.squared_length(),
+                found.vector.squared_length
+            )
         );
         parts
     }
@@ -434,9 +463,13 @@ mod tests {
 
     #[test]
     fn a_time_range_has_its_start_and_not_its_end() {
-        let filter =
-            Filter { published_from: Some(PublishTime(10)), published_until: Some(PublishTime(20)), ..Filter::default() };
-        let accepted = [None, Some(9), Some(10), Some(19), Some(20)].map(|time| filter.accepts_time(time.map(PublishTime)));
+        let filter = Filter {
+            published_from: Some(PublishTime(10)),
+            published_until: Some(PublishTime(20)),
+            ..Filter::default()
+        };
+        let accepted = [None, Some(9), Some(10), Some(19), Some(20)]
+            .map(|time| filter.accepts_time(time.map(PublishTime)));
         assert_eq!(accepted, [false, false, true, true, false]);
         assert!(Filter::default().accepts_time(None));
     }

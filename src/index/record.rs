@@ -1,8 +1,9 @@
 //! An article as bytes, with its checksum.
 //!
-//! `[the first 16 bytes of SHA-256 over kind and payload][payload]`; the kind is known from the frame around the record, and the
-//! payload is `[size of the article in postcard u32][the same in zstd]`, little-endian. Behind the article stands, in postcard
-//! too, a list of which of its topics are assigned; records that were written before that have none, and their first topic is it.
+//! `[the first 16 bytes of SHA-256 over kind and payload][payload]`; the kind is known from the
+//! frame around the record, and the payload is `[size of the article in postcard u32][the same in
+//! zstd]`, little-endian. Behind the article stands, in postcard too, a list of which of its topics
+//! are assigned; records that were written before that have none, and their first topic is it.
 
 use std::io;
 use std::sync::{Mutex, PoisonError};
@@ -50,7 +51,9 @@ pub enum RecordError {
     #[error("the journal is damaged where it lies")]
     Lost,
     /// Something is lost whose id cannot be read.
-    #[error("it is not among what can be read, and the archive lost articles whose ids cannot be read")]
+    #[error(
+        "it is not among what can be read, and the archive lost articles whose ids cannot be read"
+    )]
     MayBeLost,
 }
 
@@ -77,7 +80,11 @@ impl<T> Pool<T> {
     /// So many are kept: more are only in use at a time when many threads happen to write.
     const KEPT: usize = 8;
 
-    fn with<R>(&self, make: impl FnOnce() -> io::Result<T>, work: impl FnOnce(&mut T) -> io::Result<R>) -> io::Result<R> {
+    fn with<R>(
+        &self,
+        make: impl FnOnce() -> io::Result<T>,
+        work: impl FnOnce(&mut T) -> io::Result<R>,
+    ) -> io::Result<R> {
         let free = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let mut taken = free.map_or_else(make, Ok)?;
         let done = work(&mut taken);
@@ -94,7 +101,8 @@ static DECOMPRESSORS: Pool<Decompressor<'static>> = Pool(Mutex::new(Vec::new()))
 
 /// An article as bytes.
 fn plain(article: &ArchivedArticle) -> Vec<u8> {
-    // Its fields are strings, numbers and lists of known length: there is nothing that postcard cannot write.
+    // Its fields are strings, numbers and lists of known length: there is nothing that postcard
+    // cannot write.
     let plain = postcard::to_stdvec(article).expect("an article can be written");
     let assigned: Vec<bool> = article.topics.iter().map(|topic| topic.is_assigned).collect();
     postcard::to_extend(&assigned, plain).expect("a list can be written")
@@ -108,7 +116,8 @@ pub(super) fn etag(article: &ArchivedArticle) -> String {
 /// An article as a record.
 pub(super) fn of_article(article: &ArchivedArticle) -> Vec<u8> {
     let plain = plain(article);
-    let compressed = COMPRESSORS.with(|| Compressor::new(COMPRESSION_LEVEL), |compressor| compressor.compress(&plain));
+    let compressed = COMPRESSORS
+        .with(|| Compressor::new(COMPRESSION_LEVEL), |compressor| compressor.compress(&plain));
     // It gets as much memory as it asks for.
     let compressed = compressed.expect("memory is compressed into");
     let mut record = vec![0; CHECKSUM_BYTES];
@@ -124,12 +133,15 @@ pub(super) fn of_article(article: &ArchivedArticle) -> Vec<u8> {
 /// # Errors
 /// [`RecordError`].
 pub(super) fn to_article(record: &[u8]) -> Result<ArchivedArticle, RecordError> {
-    let (size, compressed) = open(Kind::Article, record)?.split_first_chunk::<SIZE_BYTES>().ok_or(RecordError::Format)?;
+    let (size, compressed) = open(Kind::Article, record)?
+        .split_first_chunk::<SIZE_BYTES>()
+        .ok_or(RecordError::Format)?;
     let size = u32::from_le_bytes(*size) as usize;
     if size > MAX_ARTICLE_BYTES {
         return Err(RecordError::Format);
     }
-    let plain = DECOMPRESSORS.with(Decompressor::new, |decompressor| decompressor.decompress(compressed, size));
+    let plain = DECOMPRESSORS
+        .with(Decompressor::new, |decompressor| decompressor.decompress(compressed, size));
     plain.ok().and_then(|plain| parse(&plain)).ok_or(RecordError::Format)
 }
 
@@ -142,7 +154,11 @@ fn parse(plain: &[u8]) -> Option<ArchivedArticle> {
     if assigned.len() != article.topics.len() {
         return None;
     }
-    article.topics.iter_mut().zip(assigned).for_each(|(topic, is_assigned)| topic.is_assigned = is_assigned);
+    article
+        .topics
+        .iter_mut()
+        .zip(assigned)
+        .for_each(|(topic, is_assigned)| topic.is_assigned = is_assigned);
     Some(article)
 }
 
@@ -163,7 +179,11 @@ mod tests {
     }
 
     fn with_topics() -> ArchivedArticle {
-        let topic = |name: &str, is_assigned| StoredTopic { name: name.to_owned(), probability: 0.4, is_assigned };
+        let topic = |name: &str, is_assigned| StoredTopic {
+            name: name.to_owned(),
+            probability: 0.4,
+            is_assigned,
+        };
         ArchivedArticle { topics: vec![topic("sport", false), topic("world", true)], ..article() }
     }
 
@@ -175,7 +195,8 @@ mod tests {
     #[test]
     fn in_a_record_of_an_earlier_version_the_first_topic_is_assigned() {
         let plain = postcard::to_stdvec(&with_topics()).expect("an article can be written");
-        let assigned = parse(&plain).map(|article| article.topics.iter().map(|topic| topic.is_assigned).collect());
+        let assigned = parse(&plain)
+            .map(|article| article.topics.iter().map(|topic| topic.is_assigned).collect());
         assert_eq!(assigned, Some(vec![true, false]));
         // A list of another article.
         assert_eq!(parse(&[plain, vec![1, 1]].concat()), None);

@@ -1,6 +1,7 @@
 //! The vector of an article: its terms with their counts, and the cosine between two of them.
 //!
-//! Everything is whole numbers up to the last division: the cosine is the same on every machine and in any order of terms.
+//! Everything is whole numbers up to the last division: the cosine is the same on every machine and
+//! in any order of terms.
 
 use std::cell::RefCell;
 use std::sync::LazyLock;
@@ -58,10 +59,14 @@ impl Entry {
 }
 
 /// `1 + ln(count)` by count, in units of 1 / 2^16.
-static LOG_COUNTS: LazyLock<[u64; MAX_COUNT as usize + 1]> =
-    LazyLock::new(|| std::array::from_fn(|count| ((1.0 + libm::log(f64::max(1.0, count as f64))) * 65_536.0).round() as u64));
+static LOG_COUNTS: LazyLock<[u64; MAX_COUNT as usize + 1]> = LazyLock::new(|| {
+    std::array::from_fn(|count| {
+        ((1.0 + libm::log(f64::max(1.0, count as f64))) * 65_536.0).round() as u64
+    })
+});
 
-/// The weight of a term in an article: `(1 + ln count) * idf`, in units of 1 / [`WEIGHT_ONE`]. Fits 16 bits.
+/// The weight of a term in an article: `(1 + ln count) * idf`, in units of 1 / [`WEIGHT_ONE`]. Fits
+/// 16 bits.
 #[inline]
 pub(super) fn weight(count: u8, idf: u16) -> u32 {
     // Units: 2^16 * IDF_ONE, down to WEIGHT_ONE.
@@ -85,8 +90,8 @@ impl Vector {
     }
 }
 
-/// The cosine of two vectors from their inner product. Exactly 1 for a vector and itself: the root of a rounded square is
-/// exact.
+/// The cosine of two vectors from their inner product. Exactly 1 for a vector and itself: the root
+/// of a rounded square is exact.
 pub(super) fn cosine(product: u64, squared_length: u64, other_squared_length: u64) -> f64 {
     if product == 0 {
         return 0.0;
@@ -108,7 +113,8 @@ pub(super) struct QueryVector {
     /// Open addressing by the term's lowest bits; a weight of 0 marks a free place.
     table: Vec<QueryTerm>,
     mask: u64,
-    /// A bit for each of the terms' lowest 15 bits: nearly all terms of another article that are not here are told by it.
+    /// A bit for each of the terms' lowest 15 bits: nearly all terms of another article that are
+    /// not here are told by it.
     present: Box<[u64; 512]>,
     squared_length: u64,
     by_worth: Vec<QueryTerm>,
@@ -135,7 +141,8 @@ impl QueryVector {
             }
             table[place as usize] = *term;
         }
-        // By weight * idf^0.5: the weight is sure, and the rarer term has the heavier counterparts and the fewer postings.
+        // By weight * idf^0.5: the weight is sure, and the rarer term has the heavier counterparts
+        // and the fewer postings.
         let worth = |term: &QueryTerm| u64::from(term.weight).pow(2) * u64::from(term.idf);
         by_worth.sort_unstable_by(|a, b| worth(b).cmp(&worth(a)).then(a.term.cmp(&b.term)));
         Self { table, mask, present, squared_length: vector.squared_length, by_worth }
@@ -174,12 +181,14 @@ impl QueryVector {
     /// What a term of another article adds to the inner product.
     #[inline]
     pub(super) fn product(&self, entry: Entry) -> u64 {
-        self.find(entry.term()).map_or(0, |term| u64::from(term.weight) * u64::from(weight(entry.count(), term.idf)))
+        self.find(entry.term())
+            .map_or(0, |term| u64::from(term.weight) * u64::from(weight(entry.count(), term.idf)))
     }
 
     /// The inner product with the vector of these entries.
     pub(super) fn inner_product(&self, entries: impl Iterator<Item = Entry>) -> u64 {
-        // Those that may be here are set aside first: to go two ways by turns is what a processor is slow at.
+        // Those that may be here are set aside first: to go two ways by turns is what a processor
+        // is slow at.
         let mut common = [Entry(0); 64];
         let (mut count, mut product) = (0, 0);
         for entry in entries {
@@ -212,8 +221,8 @@ pub struct Analyzer {
 
 const KNOWN_WORDS: usize = 1 << 14;
 
-/// A term with its inverse document frequency in the lowest 16 of 56 bits: to look that up for each term of an article waits for
-/// memory.
+/// A term with its inverse document frequency in the lowest 16 of 56 bits: to look that up for each
+/// term of an article waits for memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct KnownTerm(u64);
 
@@ -225,7 +234,12 @@ impl KnownTerm {
 
     /// That of a word, from those seen lately where it is among them.
     #[inline]
-    fn of_word(known: &mut [(TermHash, Self)], stemmer: &Stemmer, hash: TermHash, text: WordText<'_>) -> Self {
+    fn of_word(
+        known: &mut [(TermHash, Self)],
+        stemmer: &Stemmer,
+        hash: TermHash,
+        text: WordText<'_>,
+    ) -> Self {
         let place = &mut known[hash.0 as usize % KNOWN_WORDS];
         if place.0 != hash {
             *place = (hash, Self::of_stem(&stemmer.stem(&text.to_string())));
@@ -265,7 +279,8 @@ impl Analyzer {
         self.vector(text).entries.iter().map(|entry| entry.term()).collect()
     }
 
-    /// How an article writes these terms, which ascend: each one's first form, in their order; empty for one that it has not.
+    /// How an article writes these terms, which ascend: each one's first form, in their order;
+    /// empty for one that it has not.
     pub(super) fn forms(&mut self, text: ArticleText<'_>, terms: &[TermKey]) -> Vec<String> {
         let mut forms = vec![String::new(); terms.len()];
         // Most words are told not to be asked for by a bit.
@@ -293,7 +308,11 @@ impl Analyzer {
     }
 
     /// Calls `on_word` with each word's term and the word, and returns the vector.
-    fn scan(&mut self, text: ArticleText<'_>, mut on_word: impl FnMut(TermKey, WordText<'_>)) -> Vector {
+    fn scan(
+        &mut self,
+        text: ArticleText<'_>,
+        mut on_word: impl FnMut(TermKey, WordText<'_>),
+    ) -> Vector {
         let Self { scanner, stemmer, known, occurrences } = self;
         occurrences.clear();
         for (field, times) in [(text.title, TITLE_WEIGHT), (text.body, 1)] {
@@ -306,10 +325,12 @@ impl Analyzer {
             }
         }
         occurrences.sort_unstable();
-        let mut vector = Vector { entries: Vec::with_capacity(occurrences.len()), squared_length: 0 };
+        let mut vector =
+            Vector { entries: Vec::with_capacity(occurrences.len()), squared_length: 0 };
         for occurrences in occurrences.chunk_by(|a, b| a >> 8 == b >> 8) {
             let known = KnownTerm(occurrences[0] >> 8);
-            let count = occurrences.iter().map(|occurrence| occurrence & 0xff).sum::<u64>().min(MAX_COUNT);
+            let count =
+                occurrences.iter().map(|occurrence| occurrence & 0xff).sum::<u64>().min(MAX_COUNT);
             vector.entries.push(Entry(known.term().0 << 8 | count));
             vector.squared_length += u64::from(weight(count as u8, known.idf())).pow(2);
         }
@@ -322,7 +343,8 @@ impl Analyzer {
     }
 }
 
-/// The memory of a text of more words than these is given back: some megabytes on each of hundreds of threads are many.
+/// The memory of a text of more words than these is given back: some megabytes on each of hundreds
+/// of threads are many.
 const KEPT_WORDS: usize = 1 << 16;
 
 thread_local! {
@@ -360,7 +382,11 @@ mod tests {
         let counts: Vec<u8> = ["flood", "the", "end"]
             .map(|stem| {
                 let key = TermKey::of_stem(stem);
-                vector.entries.iter().find(|entry| entry.term() == key).map_or(0, |entry| entry.count())
+                vector
+                    .entries
+                    .iter()
+                    .find(|entry| entry.term() == key)
+                    .map_or(0, |entry| entry.count())
             })
             .to_vec();
         assert_eq!((counts, vector.entries.len()), (vec![6, 1, 1], 3));
@@ -378,7 +404,8 @@ mod tests {
 
     #[test]
     fn the_similarity_is_the_cosine_by_hand() {
-        // a: x once, y twice; b: x once, z once; all three unknown to the background, so that idf cancels out.
+        // a: x once, y twice; b: x once, z once; all three unknown to the background, so that idf
+        // cancels out.
         let (a, b) = (vector("", "qzx qzy qzy"), vector("", "qzx qzz"));
         // 1 / (sqrt(1 + (1 + ln 2)^2) * sqrt(2))
         let expected = 0.359_594;
@@ -406,7 +433,9 @@ mod tests {
         let mut terms = ["flood", "river", "town"].map(TermKey::of_stem);
         terms.sort();
         let forms = Analyzer::default().forms(text, &terms);
-        let form = |stem: &str| forms[terms.binary_search(&TermKey::of_stem(stem)).expect("asked for")].as_str();
+        let form = |stem: &str| {
+            forms[terms.binary_search(&TermKey::of_stem(stem)).expect("asked for")].as_str()
+        };
         assert_eq!(["flood", "river", "town"].map(form), ["floods", "", "towns"]);
     }
 

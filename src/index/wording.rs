@@ -151,7 +151,8 @@ impl Wording {
         let of_long = long.common(short, short.body.len());
         let supports = [self, other].into_iter().filter_map(|one| one.support(&of_short.terms));
         let support = supports.reduce(f64::max);
-        let titles = [(self, other), (other, self)].map(|(one, other)| one.support(&other.title_terms()).unwrap_or(0.0));
+        let titles = [(self, other), (other, self)]
+            .map(|(one, other)| one.support(&other.title_terms()).unwrap_or(0.0));
         let is_same_headline = titles[0].min(titles[1]) >= SAME_HEADLINE;
         Overlap {
             of_shorter: of_short.share,
@@ -237,7 +238,9 @@ fn rarity(words: &[RatedTerm]) -> u64 {
 
 /// A hash of some terms, one after the other.
 fn hash(words: &[RatedTerm]) -> u64 {
-    words.iter().fold(0, |hash, word| (hash ^ word.term.bits()).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29))
+    words.iter().fold(0, |hash, word| {
+        (hash ^ word.term.bits()).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29)
+    })
 }
 
 #[cfg(test)]
@@ -259,17 +262,23 @@ mod tests {
     #[test]
     fn one_body_under_two_headlines_is_a_near_duplicate() {
         for other in ["Hundreds rescued from stranded ship", "Mayor opens the new library", ""] {
-            assert_eq!(is_near_duplicate(("Ferry runs aground in fog", WIRE), (other, WIRE)), Some(true), "{other:?}");
+            assert_eq!(
+                is_near_duplicate(("Ferry runs aground in fog", WIRE), (other, WIRE)),
+                Some(true),
+                "{other:?}"
+            );
         }
     }
 
     #[test]
     fn a_copy_that_is_shorter_or_edited_is_one_if_a_headline_is_about_it() {
-        let longer =
-            format!("{WIRE} Tugs were to pull the vessel free at high tide, and all sailings were cancelled for the day.");
+        let longer = format!(
+            "{WIRE} Tugs were to pull the vessel free at high tide, and all sailings were cancelled for the day."
+        );
         let edited = WIRE.replace("badly", "seriously").replace("thick ", "");
         for copy in [&longer, &edited] {
-            let found = is_near_duplicate(("Ferry runs aground in fog", WIRE), ("Passengers safe", copy));
+            let found =
+                is_near_duplicate(("Ferry runs aground in fog", WIRE), ("Passengers safe", copy));
             assert_eq!(found, Some(true), "{copy}");
         }
     }
@@ -325,19 +334,29 @@ mod tests {
     #[test]
     fn stories_with_the_text_of_a_paywall_are_their_own() {
         let stub = |start: &str| format!("{start} {PAYWALL}");
-        let ferry = stub("A ferry with 212 passengers ran aground near the harbour early on Tuesday.");
+        let ferry =
+            stub("A ferry with 212 passengers ran aground near the harbour early on Tuesday.");
         let bank = stub("Shareholders of the bank voted against the merger by a narrow margin.");
-        assert_eq!(is_near_duplicate(("Ferry runs aground", &ferry), ("Bank merger fails", &bank)), Some(false));
+        assert_eq!(
+            is_near_duplicate(("Ferry runs aground", &ferry), ("Bank merger fails", &bank)),
+            Some(false)
+        );
         assert_eq!(is_near_duplicate(("", &ferry), ("", &bank)), Some(false));
         // The same teaser under two headlines is one story all the same.
-        assert_eq!(is_near_duplicate(("Ferry runs aground", &ferry), ("Passengers saved", &ferry)), Some(true));
+        assert_eq!(
+            is_near_duplicate(("Ferry runs aground", &ferry), ("Passengers saved", &ferry)),
+            Some(true)
+        );
     }
 
     #[test]
     fn a_story_far_down_in_a_digest_is_not_a_copy_of_it() {
         let words: Vec<String> = (0..200).map(|word| format!("other{word}")).collect();
         let digest = format!("{} {WIRE}", words.join(" "));
-        assert_eq!(is_near_duplicate(("Ferry runs aground", WIRE), ("The day in brief", &digest)), Some(false));
+        assert_eq!(
+            is_near_duplicate(("Ferry runs aground", WIRE), ("The day in brief", &digest)),
+            Some(false)
+        );
     }
 
     #[test]
@@ -351,7 +370,12 @@ mod tests {
 
     #[test]
     fn tiny_bodies_tell_nothing() {
-        for (a, b) in [("", ""), ("More soon.", "More soon."), ("", WIRE), ("one two three four five six seven", WIRE)] {
+        for (a, b) in [
+            ("", ""),
+            ("More soon.", "More soon."),
+            ("", WIRE),
+            ("one two three four five six seven", WIRE),
+        ] {
             assert_eq!(is_near_duplicate(("Ferry", a), ("Bank", b)), None, "{a:?}");
         }
     }

@@ -64,8 +64,8 @@ impl Write {
 }
 
 impl Precondition {
-    /// What becomes of a change: `is_put` says which, `found` what is there. The article is only asked for where the condition
-    /// is about it; None is one that cannot be read.
+    /// What becomes of a change: `is_put` says which, `found` what is there. The article is only
+    /// asked for where the condition is about it; None is one that cannot be read.
     ///
     /// # Errors
     /// That of `found`.
@@ -79,7 +79,11 @@ impl Precondition {
             (_, false, false) => WriteOutcome::Absent,
             (Self::Absent, _, true) => WriteOutcome::Exists,
             (Self::Unchanged(_), true, false) => WriteOutcome::Changed,
-            (Self::Unchanged(etag), _, true) if found()?.is_none_or(|article| article.etag() != *etag) => WriteOutcome::Changed,
+            (Self::Unchanged(etag), _, true)
+                if found()?.is_none_or(|article| article.etag() != *etag) =>
+            {
+                WriteOutcome::Changed
+            }
             (_, true, true) => WriteOutcome::Replaced,
             (_, true, false) => WriteOutcome::Created,
             (_, false, true) => WriteOutcome::Deleted,
@@ -100,7 +104,8 @@ pub enum WriteOutcome {
     Absent,
     /// Nothing: there is an article, and [`Precondition::Absent`] was the condition.
     Exists,
-    /// Nothing: the article is not the one of [`Precondition::Unchanged`], or there is none to replace.
+    /// Nothing: the article is not the one of [`Precondition::Unchanged`], or there is none to
+    /// replace.
     Changed,
 }
 
@@ -114,7 +119,8 @@ impl WriteOutcome {
     }
 }
 
-/// Is told what became of a batch of writes: an outcome each, in their order, or why none can be relied on to be stored.
+/// Is told what became of a batch of writes: an outcome each, in their order, or why none can be
+/// relied on to be stored.
 pub type WriteDone = Box<dyn FnOnce(Result<Vec<WriteOutcome>, IndexError>) + Send>;
 
 /// A batch of writes that is given back: too much is waiting to be stored already.

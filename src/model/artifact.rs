@@ -1,4 +1,5 @@
-//! The artefact: a directory with `manifest.json` and `model.safetensors`, written whole or not at all, checked when read.
+//! The artefact: a directory with `manifest.json` and `model.safetensors`, written whole or not at
+//! all, checked when read.
 
 mod store;
 
@@ -37,7 +38,8 @@ pub struct LoadedModel {
     pub model: TopicModel,
 }
 
-/// Why an artefact was refused or could not be written. Each says what to do where there is something to do.
+/// Why an artefact was refused or could not be written. Each says what to do where there is
+/// something to do.
 #[derive(Debug, thiserror::Error)]
 pub enum ArtifactError {
     /// A file could not be read.
@@ -57,7 +59,9 @@ pub enum ArtifactError {
         source: io::Error,
     },
     /// A file larger than any that is read.
-    #[error("{what} has {size} bytes, more than the {limit} that are read: it is no model of this program")]
+    #[error(
+        "{what} has {size} bytes, more than the {limit} that are read: it is no model of this program"
+    )]
     Oversized {
         /// Which file.
         what: &'static str,
@@ -108,7 +112,9 @@ pub enum ArtifactError {
     )]
     WeightsChecksum,
     /// The weights have the right checksum and yet make no model.
-    #[error("the file of weights holds no model ({reason}): restore the artefact or train the model again")]
+    #[error(
+        "the file of weights holds no model ({reason}): restore the artefact or train the model again"
+    )]
     Weights {
         /// What is wrong.
         reason: String,
@@ -154,7 +160,9 @@ impl From<TopicNameError> for ArtifactError {
 /// # Errors
 /// [`ArtifactError::Path`] if they are none.
 pub fn id_of_directory(directory: &Path) -> Result<ModelId, ArtifactError> {
-    let last = |path: Option<&Path>| path.and_then(Path::file_name).and_then(|name| name.to_str()).unwrap_or("").to_owned();
+    let last = |path: Option<&Path>| {
+        path.and_then(Path::file_name).and_then(|name| name.to_str()).unwrap_or("").to_owned()
+    };
     ModelId::new(&last(directory.parent()), &last(Some(directory)))
         .map_err(|reason| ArtifactError::Path { path: directory.to_owned(), reason })
 }
@@ -164,17 +172,20 @@ pub fn id_of_directory(directory: &Path) -> Result<ModelId, ArtifactError> {
 /// # Errors
 /// [`ArtifactError`] for anything but a whole artefact of a format this program knows.
 pub fn read(directory: &Path) -> Result<LoadedModel, ArtifactError> {
-    let manifest = read_limited(&directory.join(Manifest::FILE), "the manifest", MAX_MANIFEST_BYTES)?;
+    let manifest =
+        read_limited(&directory.join(Manifest::FILE), "the manifest", MAX_MANIFEST_BYTES)?;
     // The manifest first: it may say better what is wrong than the weights can.
     let manifest = parse_manifest(&manifest)?;
-    let weights = read_limited(&directory.join(WEIGHTS_FILE), "the file of weights", MAX_WEIGHTS_BYTES)?;
+    let weights =
+        read_limited(&directory.join(WEIGHTS_FILE), "the file of weights", MAX_WEIGHTS_BYTES)?;
     assemble(manifest, &weights)
 }
 
 /// Reads an artefact from memory.
 ///
 /// # Errors
-/// [`ArtifactError`] for anything but a whole artefact of a format this program knows; no bytes make it panic.
+/// [`ArtifactError`] for anything but a whole artefact of a format this program knows; no bytes
+/// make it panic.
 pub fn parse(manifest: &[u8], weights: &[u8]) -> Result<LoadedModel, ArtifactError> {
     assemble(parse_manifest(manifest)?, weights)
 }
@@ -202,7 +213,9 @@ fn parse_manifest(bytes: &[u8]) -> Result<Manifest, ArtifactError> {
         return Err(ArtifactError::FutureVersion { found, known: Manifest::FORMAT_VERSION });
     }
     if found == 0 {
-        return Err(ArtifactError::Manifest { reason: format!("there is no format version {found}") });
+        return Err(ArtifactError::Manifest {
+            reason: format!("there is no format version {found}"),
+        });
     }
     if found < Manifest::FORMAT_VERSION {
         return Err(ArtifactError::PastVersion { found, known: Manifest::FORMAT_VERSION });
@@ -211,20 +224,30 @@ fn parse_manifest(bytes: &[u8]) -> Result<Manifest, ArtifactError> {
     ModelId::new(&manifest.name, &manifest.version.to_string())
         .map_err(|error| ArtifactError::Manifest { reason: error.to_string() })?;
     let rule = &manifest.decision;
-    let mut shares = rule.known_share.iter().map(|step| step.min_share).chain([rule.confident_probability]);
+    let mut shares =
+        rule.known_share.iter().map(|step| step.min_share).chain([rule.confident_probability]);
     if !shares.all(|share| (0.0..=1.0).contains(&share)) {
-        return Err(ArtifactError::Manifest { reason: "the decision's thresholds are not in [0, 1]".to_owned() });
+        return Err(ArtifactError::Manifest {
+            reason: "the decision's thresholds are not in [0, 1]".to_owned(),
+        });
     }
     if !rule.known_share.is_sorted_by(|a, b| a.min_tokens < b.min_tokens) {
-        return Err(ArtifactError::Manifest { reason: "the decision's steps are not ascending".to_owned() });
+        return Err(ArtifactError::Manifest {
+            reason: "the decision's steps are not ascending".to_owned(),
+        });
     }
     for topic in &manifest.topics {
         let fits = match (manifest.labels, topic.threshold) {
             (Labels::Single, threshold) => threshold.is_none(),
-            (Labels::Multiple, threshold) => threshold.is_some_and(|threshold| (0.0..=1.0).contains(&threshold)),
+            (Labels::Multiple, threshold) => {
+                threshold.is_some_and(|threshold| (0.0..=1.0).contains(&threshold))
+            }
         };
         if !fits {
-            let reason = format!("the threshold of the topic {:?} does not fit a model of such labels", topic.name);
+            let reason = format!(
+                "the threshold of the topic {:?} does not fit a model of such labels",
+                topic.name
+            );
             return Err(ArtifactError::Manifest { reason });
         }
     }
@@ -244,10 +267,12 @@ fn assemble(manifest: Manifest, weights: &[u8]) -> Result<LoadedModel, ArtifactE
 
 /// The model of weights that are those of the manifest.
 fn build(manifest: Manifest, weights: &[u8]) -> Result<LoadedModel, ArtifactError> {
-    let tensors = SafeTensors::deserialize(weights).map_err(|error| ArtifactError::Weights { reason: error.to_string() })?;
+    let tensors = SafeTensors::deserialize(weights)
+        .map_err(|error| ArtifactError::Weights { reason: error.to_string() })?;
     let (term_count, topic_count) = (manifest.term_count, manifest.topics.len());
     let terms = tensor(&tensors, "terms", Dtype::U8, None)?;
-    let terms = std::str::from_utf8(terms).map_err(|error| ArtifactError::Weights { reason: format!("terms: {error}") })?;
+    let terms = std::str::from_utf8(terms)
+        .map_err(|error| ArtifactError::Weights { reason: format!("terms: {error}") })?;
     let vocabulary = Vocabulary::new(terms.split_terminator('\n'))?;
     if vocabulary.len() != term_count {
         let reason = format!("{} terms where the manifest says {term_count}", vocabulary.len());
@@ -255,13 +280,18 @@ fn build(manifest: Manifest, weights: &[u8]) -> Result<LoadedModel, ArtifactErro
     }
     let idf = floats(tensor(&tensors, "idf", Dtype::F32, Some(&[term_count]))?);
     let bias = floats(tensor(&tensors, "bias", Dtype::F32, Some(&[topic_count]))?);
-    let weights: Vec<f16> = tensor(&tensors, "weights", Dtype::F16, Some(&[term_count, topic_count]))?
-        .as_chunks::<2>()
-        .0
+    let weights: Vec<f16> =
+        tensor(&tensors, "weights", Dtype::F16, Some(&[term_count, topic_count]))?
+            .as_chunks::<2>()
+            .0
+            .iter()
+            .map(|&bytes| f16::from_le_bytes(bytes))
+            .collect();
+    let topics = manifest
+        .topics
         .iter()
-        .map(|&bytes| f16::from_le_bytes(bytes))
-        .collect();
-    let topics = manifest.topics.iter().map(|topic| TopicName::new(&topic.name)).collect::<Result<_, _>>()?;
+        .map(|topic| TopicName::new(&topic.name))
+        .collect::<Result<_, _>>()?;
     let rule = AnswerRule {
         decision: manifest.decision.clone(),
         thresholds: manifest.topics.iter().filter_map(|topic| topic.threshold).collect(),
@@ -271,22 +301,39 @@ fn build(manifest: Manifest, weights: &[u8]) -> Result<LoadedModel, ArtifactErro
     Ok(LoadedModel { manifest, model })
 }
 
-/// The share of documents that carry each topic; half a document more, and half a one without it, keep it above 0 and below 1.
+/// The share of documents that carry each topic; half a document more, and half a one without it,
+/// keep it above 0 and below 1.
 fn shares(manifest: &Manifest) -> Vec<f64> {
     let all = manifest.corpus.document_count as f64 + 1.0;
     // A manifest may say anything.
-    let count = |topic: &TopicRecord| topic.document_count.min(manifest.corpus.document_count) as f64;
-    manifest.topics.iter().map(|topic| ((count(topic) + 0.5) / all).clamp(1e-9, 1.0 - 1e-9)).collect()
+    let count =
+        |topic: &TopicRecord| topic.document_count.min(manifest.corpus.document_count) as f64;
+    manifest
+        .topics
+        .iter()
+        .map(|topic| ((count(topic) + 0.5) / all).clamp(1e-9, 1.0 - 1e-9))
+        .collect()
 }
 
 /// The bytes of a tensor; a shape of None may be any.
-fn tensor<'a>(tensors: &SafeTensors<'a>, name: &str, dtype: Dtype, shape: Option<&[usize]>) -> Result<&'a [u8], ArtifactError> {
-    let view = tensors.tensor(name).map_err(|error| ArtifactError::Weights { reason: error.to_string() })?;
+fn tensor<'a>(
+    tensors: &SafeTensors<'a>,
+    name: &str,
+    dtype: Dtype,
+    shape: Option<&[usize]>,
+) -> Result<&'a [u8], ArtifactError> {
+    let view = tensors
+        .tensor(name)
+        .map_err(|error| ArtifactError::Weights { reason: error.to_string() })?;
     if view.dtype() != dtype {
-        return Err(ArtifactError::Weights { reason: format!("{name} is of type {:?}, not {dtype:?}", view.dtype()) });
+        return Err(ArtifactError::Weights {
+            reason: format!("{name} is of type {:?}, not {dtype:?}", view.dtype()),
+        });
     }
     if let Some(shape) = shape.filter(|shape| view.shape() != *shape) {
-        return Err(ArtifactError::Weights { reason: format!("{name} has the shape {:?}, not {shape:?}", view.shape()) });
+        return Err(ArtifactError::Weights {
+            reason: format!("{name} has the shape {:?}, not {shape:?}", view.shape()),
+        });
     }
     Ok(view.data())
 }
@@ -328,10 +375,12 @@ pub fn encode(mut draft: Draft) -> Result<Encoded, ArtifactError> {
     let bias = little_endian(&draft.bias, |value| value.to_le_bytes());
     let weights = little_endian(&draft.weights, |value| value.to_le_bytes());
     let is_ended = draft.terms.is_empty() || draft.terms.ends_with('\n');
-    let term_count = draft.terms.bytes().filter(|&byte| byte == b'\n').count() + usize::from(!is_ended);
+    let term_count =
+        draft.terms.bytes().filter(|&byte| byte == b'\n').count() + usize::from(!is_ended);
     let topic_count = draft.bias.len();
     let view = |dtype, shape: Vec<usize>, data| {
-        TensorView::new(dtype, shape, data).map_err(|error| ArtifactError::Weights { reason: error.to_string() })
+        TensorView::new(dtype, shape, data)
+            .map_err(|error| ArtifactError::Weights { reason: error.to_string() })
     };
     let tensors = [
         ("terms", view(Dtype::U8, vec![draft.terms.len()], draft.terms.as_bytes())?),
@@ -339,12 +388,12 @@ pub fn encode(mut draft: Draft) -> Result<Encoded, ArtifactError> {
         ("weights", view(Dtype::F16, vec![term_count, topic_count], &weights)?),
         ("bias", view(Dtype::F32, vec![topic_count], &bias)?),
     ];
-    let weights =
-        safetensors::serialize(tensors, None).map_err(|error| ArtifactError::Weights { reason: error.to_string() })?;
+    let weights = safetensors::serialize(tensors, None)
+        .map_err(|error| ArtifactError::Weights { reason: error.to_string() })?;
     draft.manifest.weights.size_bytes = weights.len() as u64;
     draft.manifest.weights.sha256 = hexadecimal(&Sha256::digest(&weights));
-    let mut manifest =
-        serde_json::to_vec_pretty(&draft.manifest).map_err(|error| ArtifactError::Manifest { reason: error.to_string() })?;
+    let mut manifest = serde_json::to_vec_pretty(&draft.manifest)
+        .map_err(|error| ArtifactError::Manifest { reason: error.to_string() })?;
     manifest.push(b'\n');
     Ok(Encoded { manifest, weights })
 }
@@ -358,7 +407,8 @@ impl Encoded {
         parse_manifest(&self.manifest)
     }
 
-    /// Whether these bytes can be read: so that no model is stored that cannot be used. (But for the checksum, which [`encode`] took of them.)
+    /// Whether these bytes can be read: so that no model is stored that cannot be used. (But for
+    /// the checksum, which [`encode`] took of them.)
     ///
     /// # Errors
     /// As those of [`parse`].
@@ -368,9 +418,17 @@ impl Encoded {
 }
 
 /// The bytes of numbers, one behind the other.
-fn little_endian<T: Copy, const N: usize>(numbers: &[T], bytes_of: impl Fn(T) -> [u8; N]) -> Vec<u8> {
+fn little_endian<T: Copy, const N: usize>(
+    numbers: &[T],
+    bytes_of: impl Fn(T) -> [u8; N],
+) -> Vec<u8> {
     let mut bytes = vec![0; numbers.len() * N];
-    bytes.as_chunks_mut().0.iter_mut().zip(numbers).for_each(|(bytes, &number)| *bytes = bytes_of(number));
+    bytes
+        .as_chunks_mut()
+        .0
+        .iter_mut()
+        .zip(numbers)
+        .for_each(|(bytes, &number)| *bytes = bytes_of(number));
     bytes
 }
 

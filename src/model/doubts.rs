@@ -1,4 +1,5 @@
-//! What makes a corpus doubtful: copies, topics that are one in disguise or several in one, and too few documents.
+//! What makes a corpus doubtful: copies, topics that are one in disguise or several in one, and too
+//! few documents.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +8,8 @@ use crate::text::spelling_key;
 
 /// So many names, or groups of names, are given one by one.
 const NAMED: usize = 10;
-/// Figures that rest on fewer documents may be off by five points by chance alone: two standard errors are at most 1 / sqrt(n).
+/// Figures that rest on fewer documents may be off by five points by chance alone: two standard
+/// errors are at most 1 / sqrt(n).
 const FEW_DOCUMENTS: u64 = 400;
 /// The figures of a topic of fewer documents say little.
 const FEW_OF_A_TOPIC: u64 = 10;
@@ -27,7 +29,8 @@ impl Copies {
         self.documents.push((text, topics));
     }
 
-    /// How many repeat the text of another one, and how many of them have topics that no document of that text had before.
+    /// How many repeat the text of another one, and how many of them have topics that no document
+    /// of that text had before.
     fn count(mut self) -> (usize, usize) {
         self.documents.sort_unstable();
         let (mut copies, mut differing) = (0, 0);
@@ -46,7 +49,9 @@ impl Copies {
             0 => String::new(),
             count => format!(" ({count} of them with other topics)"),
         };
-        (copies > 0).then(|| format!("{copies} {subject} the text of another one{differing}: {consequence}"))
+        (copies > 0).then(|| {
+            format!("{copies} {subject} the text of another one{differing}: {consequence}")
+        })
     }
 }
 
@@ -57,26 +62,40 @@ pub fn of_names<'a>(names: impl Iterator<Item = &'a str> + Clone, labels: Labels
     for name in names.clone() {
         by_key.entry(spelling_key(name)).or_default().push(name);
     }
-    let quoted = |names: &[&str]| names.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(" and ");
-    let alike: Vec<String> = by_key.values().filter(|names| names.len() > 1).map(|names| quoted(names)).collect();
+    let quoted = |names: &[&str]| {
+        names.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(" and ")
+    };
+    let alike: Vec<String> =
+        by_key.values().filter(|names| names.len() > 1).map(|names| quoted(names)).collect();
     if !alike.is_empty() {
         let alike = listed(&alike, "; ");
-        doubts.push(format!("topics that differ in case, blanks or invisible characters only: {alike}"));
+        doubts.push(format!(
+            "topics that differ in case, blanks or invisible characters only: {alike}"
+        ));
     }
     let lists: Vec<String> = lists(names, &by_key.keys().map(String::as_str).collect(), labels);
     if !lists.is_empty() {
         let advice = match labels {
-            Labels::Single => "each is one topic here; give several as a list, and train with --multi-label",
+            Labels::Single => {
+                "each is one topic here; give several as a list, and train with --multi-label"
+            }
             Labels::Multiple => "each is one topic here; give several as a list",
         };
-        doubts.push(format!("topics that look like lists of topics: {}: {advice}", listed(&lists, ", ")));
+        doubts.push(format!(
+            "topics that look like lists of topics: {}: {advice}",
+            listed(&lists, ", ")
+        ));
     }
     doubts
 }
 
-/// The names whose parts are topics themselves. Where a document has one topic, also those that share a part with another
-/// such name, and those that are parted as people part no name.
-fn lists<'a>(names: impl Iterator<Item = &'a str>, keys: &BTreeSet<&str>, labels: Labels) -> Vec<String> {
+/// The names whose parts are topics themselves. Where a document has one topic, also those that
+/// share a part with another such name, and those that are parted as people part no name.
+fn lists<'a>(
+    names: impl Iterator<Item = &'a str>,
+    keys: &BTreeSet<&str>,
+    labels: Labels,
+) -> Vec<String> {
     let parted: Vec<(&str, Vec<String>)> = names
         .map(|name| {
             let parts = name.split(SEPARATORS).map(spelling_key).filter(|part| !part.is_empty());
@@ -85,7 +104,10 @@ fn lists<'a>(names: impl Iterator<Item = &'a str>, keys: &BTreeSet<&str>, labels
         .filter(|(_, parts)| parts.len() > 1)
         .collect();
     let mut uses: BTreeMap<&str, usize> = BTreeMap::new();
-    for part in parted.iter().flat_map(|(_, parts)| parts.iter().map(String::as_str).collect::<BTreeSet<_>>()) {
+    for part in parted
+        .iter()
+        .flat_map(|(_, parts)| parts.iter().map(String::as_str).collect::<BTreeSet<_>>())
+    {
         *uses.entry(part).or_default() += 1;
     }
     let is_topic = |part: &String| keys.contains(part.as_str());
@@ -93,16 +115,25 @@ fn lists<'a>(names: impl Iterator<Item = &'a str>, keys: &BTreeSet<&str>, labels
         Labels::Multiple => parts.iter().all(is_topic),
         // "Arts, Culture" may be a name; "arts,culture" is none that people write.
         Labels::Single => {
-            let is_tight = name.contains([';', '|']) || name.split(',').skip(1).any(|part| !part.starts_with(' '));
+            let is_tight = name.contains([';', '|'])
+                || name.split(',').skip(1).any(|part| !part.starts_with(' '));
             is_tight || parts.iter().any(|part| is_topic(part) || uses[part.as_str()] > 1)
         }
     };
-    parted.iter().filter(|(name, parts)| is_list(name, parts)).map(|(name, _)| format!("{name:?}")).collect()
+    parted
+        .iter()
+        .filter(|(name, parts)| is_list(name, parts))
+        .map(|(name, _)| format!("{name:?}"))
+        .collect()
 }
 
-/// What is to be said where figures rest on few documents. `figures` names them: "the held-out figures". Topics have their
-/// numbers of documents.
-pub fn of_few<'a>(figures: &str, documents: u64, topics: impl Iterator<Item = (&'a str, u64)>) -> Vec<String> {
+/// What is to be said where figures rest on few documents. `figures` names them: "the held-out
+/// figures". Topics have their numbers of documents.
+pub fn of_few<'a>(
+    figures: &str,
+    documents: u64,
+    topics: impl Iterator<Item = (&'a str, u64)>,
+) -> Vec<String> {
     let mut doubts = Vec::new();
     if documents < FEW_DOCUMENTS {
         let noun = if documents == 1 { "document" } else { "documents" };
@@ -114,8 +145,10 @@ pub fn of_few<'a>(figures: &str, documents: u64, topics: impl Iterator<Item = (&
         .map(|(name, count)| format!("{name} ({count})"))
         .collect();
     if !few.is_empty() {
-        doubts
-            .push(format!("topics of fewer than {FEW_OF_A_TOPIC} documents, whose figures say little: {}", listed(&few, ", ")));
+        doubts.push(format!(
+            "topics of fewer than {FEW_OF_A_TOPIC} documents, whose figures say little: {}",
+            listed(&few, ", ")
+        ));
     }
     doubts
 }
@@ -146,7 +179,10 @@ mod tests {
         }
         assert_eq!(copies.clone().count(), (3, 1));
         let doubt = copies.doubt("so what").expect("something to say");
-        assert_eq!(doubt, "3 documents repeat the text of another one (1 of them with other topics): so what");
+        assert_eq!(
+            doubt,
+            "3 documents repeat the text of another one (1 of them with other topics): so what"
+        );
         assert_eq!(Copies::default().doubt("so what"), None);
     }
 
@@ -163,9 +199,15 @@ mod tests {
             ("STRASSE", "straße"),
         ] {
             let doubts = of(&[one, "other", other], Labels::Single);
-            assert!(matches!(&doubts[..], [doubt] if doubt.contains(&format!("{one:?} and {other:?}"))), "{doubts:?}");
+            assert!(
+                matches!(&doubts[..], [doubt] if doubt.contains(&format!("{one:?} and {other:?}"))),
+                "{doubts:?}"
+            );
         }
-        assert_eq!(of(&["sport", "sports", "spórt", "world_news", "world-news"], Labels::Single), Vec::<String>::new());
+        assert_eq!(
+            of(&["sport", "sports", "spórt", "world_news", "world-news"], Labels::Single),
+            Vec::<String>::new()
+        );
     }
 
     #[test]
@@ -173,7 +215,11 @@ mod tests {
         fn lists<'a>(names: &[&'a str], labels: Labels) -> Vec<&'a str> {
             match &of(names, labels)[..] {
                 [] => Vec::new(),
-                [doubt] => names.iter().copied().filter(|name| doubt.contains(&format!("{name:?}"))).collect(),
+                [doubt] => names
+                    .iter()
+                    .copied()
+                    .filter(|name| doubt.contains(&format!("{name:?}")))
+                    .collect(),
                 more => panic!("{more:?}"),
             }
         }

@@ -1,12 +1,15 @@
-//! Exponential and logarithm of many numbers: the same bits on every machine, and several at a time.
+//! Exponential and logarithm of many numbers: the same bits on every machine, and several at a
+//! time.
 //!
-//! The standard library calls the system's functions, which differ in the last bit from machine to machine; the crate `libm` does not,
-//! but computes one number after the other, through tables and branches. These are straight lines of additions and multiplications,
-//! which the compiler makes into vector instructions, and Rust never fuses the two.
+//! The standard library calls the system's functions, which differ in the last bit from machine to
+//! machine; the crate `libm` does not, but computes one number after the other, through tables and
+//! branches. These are straight lines of additions and multiplications, which the compiler makes
+//! into vector instructions, and Rust never fuses the two.
 
 /// `e^x`, to two units in the last place; 0 below -708, and `x` at most 709.
 ///
-/// `x = n ln 2 + r` with a whole `n`; `e^r` by its Taylor series to the 13th power, whose rest is below 2^-57 for `|r| <= ln 2 / 2`.
+/// `x = n ln 2 + r` with a whole `n`; `e^r` by its Taylor series to the 13th power, whose rest is
+/// below 2^-57 for `|r| <= ln 2 / 2`.
 #[inline(always)]
 pub(crate) fn exp(x: f64) -> f64 {
     /// Added to a number of moderate size it leaves the nearest whole number in the last bits.
@@ -36,14 +39,16 @@ pub(crate) fn exp(x: f64) -> f64 {
         sum = sum * r + coefficient;
     }
     // 2^n, whose exponent is in the last bits of `rounded`.
-    let power = f64::from_bits((rounded.to_bits().wrapping_sub(ROUND.to_bits()).wrapping_add(1_023)) << 52);
+    let power =
+        f64::from_bits((rounded.to_bits().wrapping_sub(ROUND.to_bits()).wrapping_add(1_023)) << 52);
     if x < -708.0 { 0.0 } else { sum * power }
 }
 
-/// The natural logarithm of a positive normal number, to two units in the last place or 1e-7, whichever is more.
+/// The natural logarithm of a positive normal number, to two units in the last place or 1e-7,
+/// whichever is more.
 ///
-/// The exponent times ln 2, and a polynomial for what is left, between the roots of 1/2 and 2. (Coefficients: Moshier's Cephes library,
-/// `logf`.)
+/// The exponent times ln 2, and a polynomial for what is left, between the roots of 1/2 and 2.
+/// (Coefficients: Moshier's Cephes library, `logf`.)
 #[inline(always)]
 pub(crate) fn ln(x: f32) -> f32 {
     /// The bits of the root of 1/2.
@@ -66,7 +71,9 @@ pub(crate) fn ln(x: f32) -> f32 {
     for coefficient in POLYNOMIAL {
         sum = sum * fraction + coefficient;
     }
-    sum * fraction * square - 2.121_944_4e-4 * exponent - 0.5 * square + fraction + 0.693_359_4 * exponent
+    sum * fraction * square - 2.121_944_4e-4 * exponent - 0.5 * square
+        + fraction
+        + 0.693_359_4 * exponent
 }
 
 #[cfg(test)]
@@ -81,7 +88,10 @@ mod tests {
             let error = (exp(x.clamp(-708.0, 709.0)) / expected - 1.0).abs();
             assert!(error < 5e-16, "{x}: {error:e}");
         }
-        assert_eq!([exp(0.0), exp(-708.1), exp(-1e300), exp(f64::NEG_INFINITY)], [1.0, 0.0, 0.0, 0.0]);
+        assert_eq!(
+            [exp(0.0), exp(-708.1), exp(-1e300), exp(f64::NEG_INFINITY)],
+            [1.0, 0.0, 0.0, 0.0]
+        );
     }
 
     #[test]

@@ -27,9 +27,10 @@ const LEAST_PROBABILITY: f64 = f64::EPSILON;
 
 /// Gathers answers and the truth, one document at a time.
 ///
-/// A document with several topics is right if the model's first topic is one of them, and else counts as the most probable
-/// one of them. A topic that the model does not have can never be right, and counts. Nor is an answer right where a document
-/// has no topic: the probabilities and decisions are measured on it, too, but there is no first topic to find.
+/// A document with several topics is right if the model's first topic is one of them, and else
+/// counts as the most probable one of them. A topic that the model does not have can never be
+/// right, and counts. Nor is an answer right where a document has no topic: the probabilities and
+/// decisions are measured on it, too, but there is no first topic to find.
 #[derive(Debug, Clone)]
 pub struct Evaluation {
     labels: Vec<String>,
@@ -75,36 +76,43 @@ pub struct DecisionCount {
 pub struct Report {
     /// Documents measured.
     pub documents: u64,
-    /// Those of them without a topic, which models of several topics a document are measured on, too.
+    /// Those of them without a topic, which models of several topics a document are measured on,
+    /// too.
     pub without_topic: u64,
     /// The share whose first topic is right; of the documents with a topic.
     pub accuracy: f64,
-    /// F1 over all decisions together; with one topic a document it equals the accuracy. With several, over the topics that the
-    /// model has and that occur in the documents measured.
+    /// F1 over all decisions together; with one topic a document it equals the accuracy. With
+    /// several, over the topics that the model has and that occur in the documents measured.
     pub micro_f1: f64,
-    /// F1 averaged over the topics that occur, as truth or as prediction; with several topics a document, over those of `micro_f1`.
+    /// F1 averaged over the topics that occur, as truth or as prediction; with several topics a
+    /// document, over those of `micro_f1`.
     pub macro_f1: f64,
-    /// Mean negative natural logarithm of the right topic's probability; over the documents with a topic.
+    /// Mean negative natural logarithm of the right topic's probability; over the documents with a
+    /// topic.
     pub log_loss: f64,
-    /// Mean over the documents with a topic of the sum over the topics of (probability - truth) squared; in [0, 2].
+    /// Mean over the documents with a topic of the sum over the topics of (probability - truth)
+    /// squared; in [0, 2].
     pub brier: f64,
-    /// Expected calibration error: over 15 equal bins of the top probability, the mean distance of accuracy and mean probability,
-    /// weighted by documents.
+    /// Expected calibration error: over 15 equal bins of the top probability, the mean distance of
+    /// accuracy and mean probability, weighted by documents.
     pub ece: f64,
     /// By topic: the model's topics in their order, then those it does not have.
     pub topics: Vec<TopicReport>,
-    /// Documents by truth (row) and prediction (column), in the order of `topics`; empty for several topics a document.
+    /// Documents by truth (row) and prediction (column), in the order of `topics`; empty for
+    /// several topics a document.
     pub confusion_matrix: Vec<Vec<u64>>,
-    /// For several topics a document: documents by a topic of theirs (row) and a topic that was assigned (column), in the order
-    /// of `topics` and behind them "none". On the diagonal the topic was assigned where it is right. Elsewhere the row's topic
-    /// was missed in a document to which the column's was wrongly assigned: in the last column a document to which nothing was,
-    /// in the last row one of which nothing was missed. The last of both are documents of no topic that were left alone. Empty
-    /// for one topic a document.
+    /// For several topics a document: documents by a topic of theirs (row) and a topic that was
+    /// assigned (column), in the order of `topics` and behind them "none". On the diagonal the
+    /// topic was assigned where it is right. Elsewhere the row's topic was missed in a document to
+    /// which the column's was wrongly assigned: in the last column a document to which nothing was,
+    /// in the last row one of which nothing was missed. The last of both are documents of no topic
+    /// that were left alone. Empty for one topic a document.
     pub assignment_matrix: Vec<Vec<u64>>,
     /// The bins of the calibration error, from low to high.
     pub calibration: Vec<Bin>,
-    /// How precise the answers are that a threshold of the top probability lets through, and their share of all documents: from
-    /// the highest threshold to the lowest, at most one point a hundredth of the documents. Unknown text is no answer.
+    /// How precise the answers are that a threshold of the top probability lets through, and their
+    /// share of all documents: from the highest threshold to the lowest, at most one point a
+    /// hundredth of the documents. Unknown text is no answer.
     pub precision_coverage: Vec<CoveragePoint>,
     /// Answers the model called confident.
     pub confident: DecisionCount,
@@ -179,9 +187,12 @@ impl Evaluation {
         }
     }
 
-    /// The number that stands for a topic in [`Self::add`]; one that the model does not have gets a number of its own.
+    /// The number that stands for a topic in [`Self::add`]; one that the model does not have gets a
+    /// number of its own.
     pub fn label(&mut self, topic: &str) -> usize {
-        if let Ok(place) = self.labels[..self.model_topics].binary_search_by(|label| label.as_str().cmp(topic)) {
+        if let Ok(place) =
+            self.labels[..self.model_topics].binary_search_by(|label| label.as_str().cmp(topic))
+        {
             return place;
         }
         if let Some(&place) = self.unknown.get(topic) {
@@ -192,8 +203,8 @@ impl Evaluation {
         self.labels.len() - 1
     }
 
-    /// Adds a document: the model's probabilities, its right topics ([`Self::label`]), and the model's decision.
-    /// Returns the predicted topic: the most probable, of equal ones the first.
+    /// Adds a document: the model's probabilities, its right topics ([`Self::label`]), and the
+    /// model's decision. Returns the predicted topic: the most probable, of equal ones the first.
     pub fn add(&mut self, probabilities: &[f64], truth: &[usize], decision: Decision) -> usize {
         let mut predicted = 0;
         for (topic, probability) in probabilities.iter().enumerate() {
@@ -203,7 +214,11 @@ impl Evaluation {
         }
         let probability_of = |topic: usize| probabilities.get(topic).copied().unwrap_or(0.0);
         let counted = truth.iter().copied().reduce(|best, topic| {
-            if probability_of(topic) > probability_of(best) || topic == predicted { topic } else { best }
+            if probability_of(topic) > probability_of(best) || topic == predicted {
+                topic
+            } else {
+                best
+            }
         });
         let right = counted == Some(predicted);
         self.documents += 1;
@@ -211,7 +226,8 @@ impl Evaluation {
             self.right += u64::from(right);
             *self.confusion.entry((counted, predicted)).or_default() += 1;
             self.log_loss -= probability_of(counted).max(LEAST_PROBABILITY).ln();
-            let squares: f64 = probabilities.iter().map(|probability| probability * probability).sum();
+            let squares: f64 =
+                probabilities.iter().map(|probability| probability * probability).sum();
             let hit = probability_of(counted);
             self.brier += squares - hit * hit + (1.0 - hit) * (1.0 - hit);
         } else {
@@ -231,7 +247,8 @@ impl Evaluation {
         predicted
     }
 
-    /// Adds which topics a model of several topics a document assigned to it; both may be empty. Of no effect for other models.
+    /// Adds which topics a model of several topics a document assigned to it; both may be empty. Of
+    /// no effect for other models.
     pub fn add_assigned(&mut self, assigned: &[usize], truth: &[usize]) {
         if let Some(sums) = &mut self.assigned {
             sums.add(assigned, truth);
@@ -276,7 +293,13 @@ impl Evaluation {
         let occurring: Vec<f64> = topics
             .iter()
             .enumerate()
-            .filter(|(label, topic)| if is_multi_label { *label < model_topics && topic.support > 0 } else { topic.occurs() })
+            .filter(|(label, topic)| {
+                if is_multi_label {
+                    *label < model_topics && topic.support > 0
+                } else {
+                    topic.occurs()
+                }
+            })
             .map(|(_, topic)| topic.f1)
             .collect();
         let mean = |sum: f64| sum / with_topic.max(1) as f64;
@@ -286,7 +309,11 @@ impl Evaluation {
             .iter()
             .map(|bin| {
                 let count = bin.documents.max(1) as f64;
-                Bin { documents: bin.documents, accuracy: bin.accuracy / count, mean_probability: bin.mean_probability / count }
+                Bin {
+                    documents: bin.documents,
+                    accuracy: bin.accuracy / count,
+                    mean_probability: bin.mean_probability / count,
+                }
             })
             .collect();
         let [confident, uncertain, unknown_text] = self.decisions;
@@ -300,11 +327,15 @@ impl Evaluation {
             brier: mean(self.brier),
             ece: calibration
                 .iter()
-                .map(|bin| bin.documents as f64 / documents * (bin.accuracy - bin.mean_probability).abs())
+                .map(|bin| {
+                    bin.documents as f64 / documents * (bin.accuracy - bin.mean_probability).abs()
+                })
                 .sum(),
             topics,
             confusion_matrix: matrix,
-            assignment_matrix: self.assigned.map_or_else(Vec::new, |assigned| assigned.matrix(labels)),
+            assignment_matrix: self
+                .assigned
+                .map_or_else(Vec::new, |assigned| assigned.matrix(labels)),
             calibration,
             precision_coverage: self.curve.points(self.documents),
             confident,
@@ -340,7 +371,11 @@ mod tests {
         evaluation.add(&[0.2, 0.8, 0.0], &[0], Decision::Confident);
         let report = evaluation.finish();
         assert!(report.assignment_matrix.is_empty());
-        let found: Vec<_> = report.topics.iter().map(|topic| (topic.support, topic.predicted, topic.occurs())).collect();
+        let found: Vec<_> = report
+            .topics
+            .iter()
+            .map(|topic| (topic.support, topic.predicted, topic.occurs()))
+            .collect();
         assert_eq!(found, [(1, 0, true), (0, 1, true), (0, 0, false)]);
     }
 
@@ -357,6 +392,9 @@ mod tests {
         // By hand: half of two are right where 0.95 was said, none of one where 0.05 was.
         assert!((report.ece - (2.0 * 0.45 + 0.05) / 3.0).abs() < 1e-12, "{}", report.ece);
         // The loss is that of the one document that has a topic to find.
-        assert!((report.log_loss + f64::ln(0.95)).abs() < 1e-12 && (report.brier - (0.05 * 0.05 + 0.1 * 0.1)).abs() < 1e-12);
+        assert!(
+            (report.log_loss + f64::ln(0.95)).abs() < 1e-12
+                && (report.brier - (0.05 * 0.05 + 0.1 * 0.1)).abs() < 1e-12
+        );
     }
 }

@@ -1,13 +1,16 @@
-//! Reads hierarchical topics at broader levels: "sport/football" and "sport/tennis" are both "sport".
+//! Reads hierarchical topics at broader levels: "sport/football" and "sport/tennis" are both
+//! "sport".
 
 use super::manifest::Labels;
 use crate::article::{TopicName, topic_to_depth};
 
-/// The broader levels of a model's topics: none for flat names, else one for each depth less than the deepest name's.
+/// The broader levels of a model's topics: none for flat names, else one for each depth less than
+/// the deepest name's.
 ///
-/// At depth `d` each name is cut to its first `d` levels, and a name that is no deeper stands for itself: so every level says
-/// something of every article, as the topics themselves do. A name that is both a topic and the parent of others ("sport" beside
-/// "sport/football") is all of them at its own depth, and only itself at greater ones.
+/// At depth `d` each name is cut to its first `d` levels, and a name that is no deeper stands for
+/// itself: so every level says something of every article, as the topics themselves do. A name that
+/// is both a topic and the parent of others ("sport" beside "sport/football") is all of them at its
+/// own depth, and only itself at greater ones.
 ///
 /// ```
 /// use slugline::article::TopicName;
@@ -50,7 +53,8 @@ impl Hierarchy {
 
 impl Level {
     fn of(topics: &[TopicName], depth: usize, labels: Labels) -> Self {
-        let cut: Vec<&str> = topics.iter().map(|topic| topic_to_depth(topic.as_str(), depth)).collect();
+        let cut: Vec<&str> =
+            topics.iter().map(|topic| topic_to_depth(topic.as_str(), depth)).collect();
         let mut names = cut.clone();
         names.sort_unstable();
         names.dedup();
@@ -68,7 +72,8 @@ impl Level {
         &self.names
     }
 
-    /// The names (places in [`Self::names`], ascending, each once) that stand for any of these topics of the model.
+    /// The names (places in [`Self::names`], ascending, each once) that stand for any of these
+    /// topics of the model.
     ///
     /// ```
     /// use slugline::article::TopicName;
@@ -85,9 +90,11 @@ impl Level {
         places
     }
 
-    /// The probability of each name, from those of the model's topics. Where these exclude each other it is the sum over those that the
-    /// name stands for, and the probabilities sum to 1. Where an article may have several it is the greatest of them: the article has
-    /// the broader topic if it has any of the narrower ones, at least as probably as the most probable one. In [0, 1].
+    /// The probability of each name, from those of the model's topics. Where these exclude each
+    /// other it is the sum over those that the name stands for, and the probabilities sum to 1.
+    /// Where an article may have several it is the greatest of them: the article has the broader
+    /// topic if it has any of the narrower ones, at least as probably as the most probable one. In
+    /// [0, 1].
     pub fn probabilities(&self, topics: &[f64]) -> Vec<f64> {
         let mut sums = vec![0.0; self.names.len()];
         for (&place, &probability) in self.places.iter().zip(topics) {
@@ -106,13 +113,15 @@ mod tests {
     use super::*;
 
     fn hierarchy(names: &[&str]) -> Hierarchy {
-        let topics: Vec<TopicName> = names.iter().map(|name| TopicName::new(name).expect("a name")).collect();
+        let topics: Vec<TopicName> =
+            names.iter().map(|name| TopicName::new(name).expect("a name")).collect();
         Hierarchy::of(&topics, Labels::Single)
     }
 
     #[test]
     fn of_topics_that_do_not_exclude_each_other_the_most_probable_counts() {
-        let topics = ["sport/football", "sport/tennis", "weather"].map(|name| TopicName::new(name).expect("a name"));
+        let topics = ["sport/football", "sport/tennis", "weather"]
+            .map(|name| TopicName::new(name).expect("a name"));
         let hierarchy = Hierarchy::of(&topics, Labels::Multiple);
         assert_eq!(hierarchy.levels()[0].probabilities(&[0.75, 0.5, 0.25]), [0.75, 0.25]);
     }
@@ -124,8 +133,10 @@ mod tests {
 
     #[test]
     fn each_depth_but_the_deepest_is_a_level() {
-        let hierarchy = hierarchy(&["arts", "sport/football/cup", "sport/football/league", "sport/tennis"]);
-        let levels: Vec<_> = hierarchy.levels().iter().map(|level| (level.depth(), level.names())).collect();
+        let hierarchy =
+            hierarchy(&["arts", "sport/football/cup", "sport/football/league", "sport/tennis"]);
+        let levels: Vec<_> =
+            hierarchy.levels().iter().map(|level| (level.depth(), level.names())).collect();
         let expected = [vec!["arts", "sport"], vec!["arts", "sport/football", "sport/tennis"]]
             .map(|names| names.into_iter().map(str::to_owned).collect::<Vec<_>>());
         assert_eq!(levels, [(1, &expected[0][..]), (2, &expected[1][..])]);
@@ -133,7 +144,8 @@ mod tests {
 
     #[test]
     fn the_probability_of_a_parent_is_the_sum_of_its_topics() {
-        let hierarchy = hierarchy(&["arts", "sport/football/cup", "sport/football/league", "sport/tennis"]);
+        let hierarchy =
+            hierarchy(&["arts", "sport/football/cup", "sport/football/league", "sport/tennis"]);
         let of = |level: usize| hierarchy.levels()[level].probabilities(&[0.125, 0.25, 0.5, 0.125]);
         assert_eq!(of(0), [0.125, 0.875]);
         assert_eq!(of(1), [0.125, 0.75, 0.125]);

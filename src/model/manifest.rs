@@ -47,7 +47,9 @@ impl ModelId {
     /// # Errors
     /// [`ModelIdError::Name`].
     pub fn check_name(name: &str) -> Result<(), ModelIdError> {
-        let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'_';
+        let allowed = |byte: u8| {
+            byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'_'
+        };
         if name.is_empty() || name.len() > 64 || !name.bytes().all(allowed) {
             return Err(ModelIdError::Name);
         }
@@ -70,7 +72,8 @@ impl fmt::Display for ModelId {
     }
 }
 
-/// The manifest of an artefact. It holds no time and no path: the same corpus and options give the same bytes.
+/// The manifest of an artefact. It holds no time and no path: the same corpus and options give the
+/// same bytes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
@@ -122,23 +125,27 @@ impl Manifest {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RecipeRecord {
-    /// "multinomial", "complement", or "linked": both, and a logistic link over their scores; "one-against-rest" for several topics a
-    /// document, with a link of its own.
+    /// "multinomial", "complement", or "linked": both, and a logistic link over their scores;
+    /// "one-against-rest" for several topics a document, with a link of its own.
     pub kind: String,
-    /// The pseudo-count that the multinomial estimate adds to every term of every topic, where there is one.
+    /// The pseudo-count that the multinomial estimate adds to every term of every topic, where
+    /// there is one.
     pub multinomial_alpha: Option<f64>,
     /// The same of the complement estimate.
     pub complement_alpha: Option<f64>,
-    /// The share of the whole collection's distribution in each estimate (Jelinek-Mercer smoothing), where there is one.
+    /// The share of the whole collection's distribution in each estimate (Jelinek-Mercer
+    /// smoothing), where there is one.
     pub interpolation: Option<f64>,
-    /// Whether the link also looks at the scores of weights that keep a wide margin between each topic and the rest (a linear support
-    /// vector machine; Hsieh, Chang, Lin, Keerthi and Sundararajan, ICML 2008).
+    /// Whether the link also looks at the scores of weights that keep a wide margin between each
+    /// topic and the rest (a linear support vector machine; Hsieh, Chang, Lin, Keerthi and
+    /// Sundararajan, ICML 2008).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub margin: bool,
-    /// How far the link's parameters may stray from those shared by all topics (the variance of their prior), where there is a link.
+    /// How far the link's parameters may stray from those shared by all topics (the variance of
+    /// their prior), where there is a link.
     pub link_variance: Option<f64>,
-    /// What the scores were multiplied by so that the probabilities are calibrated (temperature scaling; Guo, Pleiss, Sun and
-    /// Weinberger, ICML 2017); 1 when they were left alone.
+    /// What the scores were multiplied by so that the probabilities are calibrated (temperature
+    /// scaling; Guo, Pleiss, Sun and Weinberger, ICML 2017); 1 when they were left alone.
     pub scale: f64,
     /// The seed of the folds.
     pub seed: u64,
@@ -184,7 +191,8 @@ pub struct TrialRecord {
     pub metrics: MetricsRecord,
 }
 
-/// How well a link with this smoothing and variance did on the documents of one fold, fitted to those of the others.
+/// How well a link with this smoothing and variance did on the documents of one fold, fitted to
+/// those of the others.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LinkTrialRecord {
@@ -236,12 +244,14 @@ pub struct CorpusRecord {
     pub document_count: u64,
     /// Bad lines left out.
     pub skipped_count: u64,
-    /// The fingerprint of the decompressed inputs in their order, in hexadecimal: of one, its SHA-256; of several, from the second on,
-    /// the SHA-256 over the fingerprint so far and that of the next.
+    /// The fingerprint of the decompressed inputs in their order, in hexadecimal: of one, its
+    /// SHA-256; of several, from the second on, the SHA-256 over the fingerprint so far and that of
+    /// the next.
     pub sha256: String,
 }
 
-/// How good a model was measured to be on documents of its corpus, each scored by a model of the same kind that was trained without it.
+/// How good a model was measured to be on documents of its corpus, each scored by a model of the
+/// same kind that was trained without it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MetricsRecord {
@@ -283,7 +293,12 @@ pub struct KnownShare {
 
 impl DecisionRule {
     /// Applies the rule. A text without a known word is always unknown.
-    pub fn decide(&self, probabilities: &[f64], token_count: u32, known_token_count: u32) -> Decision {
+    pub fn decide(
+        &self,
+        probabilities: &[f64],
+        token_count: u32,
+        known_token_count: u32,
+    ) -> Decision {
         let known_share = f64::from(known_token_count) / f64::from(token_count.max(1));
         let step = self.known_share.iter().rev().find(|step| step.min_tokens <= token_count);
         if known_token_count == 0 || step.is_some_and(|step| known_share < step.min_share) {
@@ -311,7 +326,9 @@ mod tests {
     #[test]
     fn model_ids_are_written_one_way() {
         assert_eq!("news/1".parse::<ModelId>().map(|id| id.to_string()), Ok("news/1".to_owned()));
-        for wrong in ["news", "news/", "news/0", "news/01", "news/+1", "/1", "News/1", "../1", "a/b/1"] {
+        for wrong in
+            ["news", "news/", "news/0", "news/01", "news/+1", "/1", "News/1", "../1", "a/b/1"]
+        {
             assert!(wrong.parse::<ModelId>().is_err(), "{wrong}");
         }
     }
@@ -319,7 +336,10 @@ mod tests {
     #[test]
     fn a_text_without_known_words_is_unknown() {
         let step = |min_tokens, min_share| KnownShare { min_tokens, min_share };
-        let rule = DecisionRule { confident_probability: 0.8, known_share: vec![step(2, 0.2), step(20, 0.5)] };
+        let rule = DecisionRule {
+            confident_probability: 0.8,
+            known_share: vec![step(2, 0.2), step(20, 0.5)],
+        };
         assert_eq!(rule.decide(&[0.9, 0.1], 0, 0), Decision::UnknownText);
         assert_eq!(rule.decide(&[0.9, 0.1], 10, 1), Decision::UnknownText);
         assert_eq!(rule.decide(&[0.9, 0.1], 10, 2), Decision::Confident);

@@ -6,10 +6,11 @@
 //! probability  = softmax(score), or 1 / (1 + e^-score) where a document may have several topics
 //! ```
 //!
-//! Where topics exclude each other, rows of weights are centred (they sum to 0 over the topics), and so are the biases: a score is then the natural
-//! logarithm of a topic's odds against the geometric mean of all topics (the centred log-ratio), and a term's part in it
-//! says what the term speaks for and against. Centring changes no probability, for softmax does not see what is added to
-//! all topics alike.
+//! Where topics exclude each other, rows of weights are centred (they sum to 0 over the topics),
+//! and so are the biases: a score is then the natural logarithm of a topic's odds against the
+//! geometric mean of all topics (the centred log-ratio), and a term's part in it says what the term
+//! speaks for and against. Centring changes no probability, for softmax does not see what is added
+//! to all topics alike.
 
 pub mod artifact;
 pub mod doubts;
@@ -26,8 +27,8 @@ pub use artifact::{ArtifactError, LoadedModel};
 pub use explain::{Contribution, TopicEvidence};
 pub use hierarchy::{Hierarchy, Level};
 pub use manifest::{
-    CorpusRecord, DecisionRule, KnownShare, Labels, LinkTrialRecord, Manifest, MetricsRecord, ModelId, ModelIdError,
-    RecipeRecord, TopicRecord, TrialRecord, WeightsRecord,
+    CorpusRecord, DecisionRule, KnownShare, Labels, LinkTrialRecord, Manifest, MetricsRecord,
+    ModelId, ModelIdError, RecipeRecord, TopicRecord, TrialRecord, WeightsRecord,
 };
 pub use score::{Decision, Scorer, Scores, length_scale, log_tf, logistic, softmax};
 
@@ -41,8 +42,8 @@ use crate::text::{TermId, TextOptions, Vocabulary};
 /// The largest inverse document frequency: that of a word in one of `e^99` documents.
 const MAX_IDF: f32 = 100.0;
 
-/// The largest weight or bias, either way: what half precision holds. No sum over an article's terms then leaves the range of
-/// single precision.
+/// The largest weight or bias, either way: what half precision holds. No sum over an article's
+/// terms then leaves the range of single precision.
 const MAX_BIAS: f32 = 65_504.0;
 
 /// A topic model, ready to score. Built by [`train`], read by [`artifact`]; never changed.
@@ -55,7 +56,8 @@ pub struct TopicModel {
     rows: Rows,
     /// By topic.
     bias: Vec<f32>,
-    /// By topic, the score that gives its probability the share of documents that carried it in training.
+    /// By topic, the score that gives its probability the share of documents that carried it in
+    /// training.
     prior: Vec<f32>,
     decision: DecisionRule,
     /// By topic, from what probability on it is assigned; empty where a document has one topic.
@@ -67,9 +69,11 @@ pub struct TopicModel {
 pub struct AnswerRule {
     /// What makes it confident, uncertain, or none.
     pub decision: DecisionRule,
-    /// By topic, from what probability on it is assigned, for models of several topics a document; empty for others.
+    /// By topic, from what probability on it is assigned, for models of several topics a document;
+    /// empty for others.
     pub thresholds: Vec<f64>,
-    /// By topic, the share of documents that carried it in training, in (0, 1): what is answered where nothing is known.
+    /// By topic, the share of documents that carried it in training, in (0, 1): what is answered
+    /// where nothing is known.
     pub shares: Vec<f64>,
 }
 
@@ -101,7 +105,8 @@ pub enum ModelShapeError {
 }
 
 impl TopicModel {
-    /// Puts a model together. `weights` has a row a term and a column a topic, row after row; the topics ascend by name.
+    /// Puts a model together. `weights` has a row a term and a column a topic, row after row; the
+    /// topics ascend by name.
     ///
     /// # Errors
     /// [`ModelShapeError`] if the parts do not fit each other.
@@ -129,7 +134,11 @@ impl TopicModel {
             ("the table of weights", weights.len(), term_count * topic_count),
             ("the table of biases", bias.len(), topic_count),
             ("the list of shares", rule.shares.len(), topic_count),
-            ("the list of thresholds", rule.thresholds.len(), if rule.thresholds.is_empty() { 0 } else { topic_count }),
+            (
+                "the list of thresholds",
+                rule.thresholds.len(),
+                if rule.thresholds.is_empty() { 0 } else { topic_count },
+            ),
         ] {
             if found != expected {
                 return Err(ModelShapeError::Size { what, found, expected });
@@ -200,7 +209,10 @@ impl TopicModel {
     /// one topic.
     fn assigned(&self, probabilities: &[f64]) -> Vec<usize> {
         let thresholds = self.thresholds.iter().zip(probabilities).enumerate();
-        thresholds.filter(|(_, (threshold, probability))| probability >= threshold).map(|(topic, _)| topic).collect()
+        thresholds
+            .filter(|(_, (threshold, probability))| probability >= threshold)
+            .map(|(topic, _)| topic)
+            .collect()
     }
 
     /// What each topic has before any word is read, centred.
@@ -208,30 +220,41 @@ impl TopicModel {
         &self.bias
     }
 
-    /// What a term that occurs once adds to each topic's score, before the article's vector is scaled.
+    /// What a term that occurs once adds to each topic's score, before the article's vector is
+    /// scaled.
     pub fn term_weights(&self, term: TermId) -> Vec<f32> {
         self.rows.weights(term)
     }
 
-    /// The terms that speak most for a topic (`topic` counts from 0), the strongest first: terms and what
-    /// [`Self::term_weights`] gives for them. Empty for a topic that is not there.
+    /// The terms that speak most for a topic (`topic` counts from 0), the strongest first: terms
+    /// and what [`Self::term_weights`] gives for them. Empty for a topic that is not there.
     pub fn strongest_terms(&self, topic: usize, count: usize) -> Vec<(&str, f32)> {
         self.extreme_terms(topic, count, |weight| -weight)
     }
 
-    /// The terms that speak most against a topic, the strongest first, as [`Self::strongest_terms`] gives them.
+    /// The terms that speak most against a topic, the strongest first, as [`Self::strongest_terms`]
+    /// gives them.
     pub fn strongest_terms_against(&self, topic: usize, count: usize) -> Vec<(&str, f32)> {
         self.extreme_terms(topic, count, |weight| weight)
     }
 
-    /// The terms of the lowest keys, equal ones in the order of the vocabulary. A key is made of the term's weight.
-    fn extreme_terms(&self, topic: usize, count: usize, key: impl Fn(f32) -> f32) -> Vec<(&str, f32)> {
+    /// The terms of the lowest keys, equal ones in the order of the vocabulary. A key is made of
+    /// the term's weight.
+    fn extreme_terms(
+        &self,
+        topic: usize,
+        count: usize,
+        key: impl Fn(f32) -> f32,
+    ) -> Vec<(&str, f32)> {
         if topic >= self.topics.len() || count == 0 {
             return Vec::new();
         }
-        let compare = |a: &(TermId, f32), b: &(TermId, f32)| key(a.1).total_cmp(&key(b.1)).then(a.0.cmp(&b.0));
-        let mut terms: Vec<(TermId, f32)> =
-            (0..self.vocabulary.len() as TermId).map(|term| (term, self.term_weights(term)[topic])).collect();
+        let compare = |a: &(TermId, f32), b: &(TermId, f32)| {
+            key(a.1).total_cmp(&key(b.1)).then(a.0.cmp(&b.0))
+        };
+        let mut terms: Vec<(TermId, f32)> = (0..self.vocabulary.len() as TermId)
+            .map(|term| (term, self.term_weights(term)[topic]))
+            .collect();
         if count < terms.len() {
             terms.select_nth_unstable_by(count - 1, compare);
             terms.truncate(count);
@@ -241,9 +264,11 @@ impl TopicModel {
     }
 }
 
-/// The scores of topics that have these shares: their logarithms, or log-odds where a document may have several topics.
+/// The scores of topics that have these shares: their logarithms, or log-odds where a document may
+/// have several topics.
 fn prior(shares: &[f64], is_single: bool) -> Vec<f32> {
-    let score = |share: &f64| libm::log(*share) - if is_single { 0.0 } else { libm::log(1.0 - share) };
+    let score =
+        |share: &f64| libm::log(*share) - if is_single { 0.0 } else { libm::log(1.0 - share) };
     shares.iter().map(|share| score(share) as f32).collect()
 }
 
@@ -278,6 +303,9 @@ mod tests {
         assert_eq!(model.strongest_terms(0, 9), [("x", 1.0), ("y", -2.0)]);
         assert_eq!(model.strongest_terms_against(0, 1), [("y", -2.0)]);
         assert_eq!(model.strongest_terms(1, 1), [("y", 2.0)]);
-        assert!(model.strongest_terms_against(2, 1).is_empty() && model.strongest_terms(0, 0).is_empty());
+        assert!(
+            model.strongest_terms_against(2, 1).is_empty()
+                && model.strongest_terms(0, 0).is_empty()
+        );
     }
 }

@@ -1,7 +1,8 @@
 //! The table of weights as it is scored from, and the sum over its rows.
 //!
-//! The weights stay in the half precision they are stored in. A row is read from anywhere in the table, so what counts is how
-//! much of the table the caches hold: in single precision the default model took 5.2 MB, and a row came from memory.
+//! The weights stay in the half precision they are stored in. A row is read from anywhere in the
+//! table, so what counts is how much of the table the caches hold: in single precision the default
+//! model took 5.2 MB, and a row came from memory.
 
 use half::f16;
 use prefetch_index::prefetch_index;
@@ -9,13 +10,16 @@ use prefetch_index::prefetch_index;
 use super::score::log_tf_table;
 use crate::text::{TermCount, TermId};
 
-/// Rows are padded to a multiple of this many numbers: adding one is then whole vector instructions.
+/// Rows are padded to a multiple of this many numbers: adding one is then whole vector
+/// instructions.
 const LANES: usize = 8;
 
-/// Where a row has the term's inverse document frequency, as single precision in two halves: behind the topics.
+/// Where a row has the term's inverse document frequency, as single precision in two halves: behind
+/// the topics.
 const IDF_LANES: usize = 2;
 
-/// A row a term: its weight for each topic, as the bits of half precision, then its idf, then zeros.
+/// A row a term: its weight for each topic, as the bits of half precision, then its idf, then
+/// zeros.
 #[derive(Debug, Clone)]
 pub(super) struct Rows {
     bits: Vec<u16>,
@@ -25,12 +29,14 @@ pub(super) struct Rows {
 }
 
 impl Rows {
-    /// The rows of `weights` (a row a term, a column a topic). Where `is_centred`, what comes out of them is centred: each row's mean is
-    /// taken away.
+    /// The rows of `weights` (a row a term, a column a topic). Where `is_centred`, what comes out
+    /// of them is centred: each row's mean is taken away.
     pub(super) fn new(weights: &[f16], idf: &[f32], topic_count: usize, is_centred: bool) -> Self {
         let stride = (topic_count + IDF_LANES).next_multiple_of(LANES);
         let mut bits = vec![0; idf.len() * stride];
-        for ((row, weights), idf) in bits.chunks_exact_mut(stride).zip(weights.chunks_exact(topic_count)).zip(idf) {
+        for ((row, weights), idf) in
+            bits.chunks_exact_mut(stride).zip(weights.chunks_exact(topic_count)).zip(idf)
+        {
             for (lane, &weight) in row.iter_mut().zip(weights) {
                 *lane = weight.to_bits();
             }
@@ -40,20 +46,25 @@ impl Rows {
         Self { bits, topic_count, stride, is_centred }
     }
 
-    /// What a single occurrence of the term, alone, adds to each topic's score before the vector is scaled: weight times idf.
+    /// What a single occurrence of the term, alone, adds to each topic's score before the vector is
+    /// scaled: weight times idf.
     pub(super) fn weights(&self, term: TermId) -> Vec<f32> {
         let start = term as usize * self.stride;
         let row = &self.bits[start..start + self.stride];
         let idf = idf_of(row, self.topic_count);
-        let mut weights: Vec<f32> = row[..self.topic_count].iter().map(|&bits| f16::from_bits(bits).to_f32() * idf).collect();
+        let mut weights: Vec<f32> = row[..self.topic_count]
+            .iter()
+            .map(|&bits| f16::from_bits(bits).to_f32() * idf)
+            .collect();
         if self.is_centred {
             centre(&mut weights);
         }
         weights
     }
 
-    /// Sets `scores` to the sum over the terms of their logarithmic frequency times their [`Self::weights`], by topic, and returns
-    /// the sum of the squares of the vector `log_tf(count) * idf`.
+    /// Sets `scores` to the sum over the terms of their logarithmic frequency times their
+    /// [`Self::weights`], by topic, and returns the sum of the squares of the vector `log_tf(count)
+    /// * idf`.
     #[inline(always)]
     pub(super) fn sum(&self, terms: &[TermCount], scores: &mut Vec<f32>) -> f32 {
         // The sums of the common sizes stay in registers.
@@ -121,8 +132,9 @@ fn idf_of(row: &[u16], topic_count: usize) -> f32 {
 /// What [`scaled_down`] leaves out: the difference of the two precisions' exponents, 127 - 15.
 const HALF_SCALE: f32 = f32::from_bits((127 + 127 - 15) << 23);
 
-/// A finite half-precision number divided by [`HALF_SCALE`], without a look at its kind: the same sign, exponent and fraction in
-/// single precision's places. Exact, and a few instructions for a whole vector of them.
+/// A finite half-precision number divided by [`HALF_SCALE`], without a look at its kind: the same
+/// sign, exponent and fraction in single precision's places. Exact, and a few instructions for a
+/// whole vector of them.
 #[inline(always)]
 const fn scaled_down(bits: u16) -> f32 {
     f32::from_bits(((bits as i16 as i32) << 13) as u32 & 0x8fff_e000)
@@ -146,15 +158,23 @@ mod tests {
         for bits in 0..=u16::MAX {
             let half = f16::from_bits(bits);
             if half.is_finite() {
-                assert_eq!((scaled_down(bits) * HALF_SCALE).to_bits(), half.to_f32().to_bits(), "{half}");
+                assert_eq!(
+                    (scaled_down(bits) * HALF_SCALE).to_bits(),
+                    half.to_f32().to_bits(),
+                    "{half}"
+                );
             }
         }
     }
 
     #[test]
     fn a_table_of_any_width_is_summed_alike() {
-        for (topic_count, is_centred) in [2, 6, 7, 13, 14, 15, 22, 23, 90].into_iter().flat_map(|k| [(k, true), (k, false)]) {
-            let weights: Vec<f32> = (0..3 * topic_count).map(|place| f16::from_f64(libm::sin(place as f64)).to_f32()).collect();
+        for (topic_count, is_centred) in
+            [2, 6, 7, 13, 14, 15, 22, 23, 90].into_iter().flat_map(|k| [(k, true), (k, false)])
+        {
+            let weights: Vec<f32> = (0..3 * topic_count)
+                .map(|place| f16::from_f64(libm::sin(place as f64)).to_f32())
+                .collect();
             let halves: Vec<f16> = weights.iter().map(|&weight| f16::from_f32(weight)).collect();
             let idf = [1.5, 2.7, 3.25];
             let rows = Rows::new(&halves, &idf, topic_count, is_centred);
@@ -165,7 +185,8 @@ mod tests {
             let mut expected_squares = 0.0;
             for TermCount { term, count } in terms {
                 let row = &weights[term as usize * topic_count..][..topic_count];
-                let mean = row.iter().map(|&weight| f64::from(weight)).sum::<f64>() / topic_count as f64;
+                let mean =
+                    row.iter().map(|&weight| f64::from(weight)).sum::<f64>() / topic_count as f64;
                 let offset = if is_centred { mean } else { 0.0 };
                 let x = f64::from(log_tf(count)) * f64::from(idf[term as usize]);
                 expected_squares += x * x;
@@ -173,13 +194,19 @@ mod tests {
                 for (topic, sum) in expected.iter_mut().enumerate() {
                     let weight = f64::from(row[topic]) - offset;
                     *sum += x * weight;
-                    assert!((f64::from(single[topic]) - weight * f64::from(idf[term as usize])).abs() < 1e-6);
+                    assert!(
+                        (f64::from(single[topic]) - weight * f64::from(idf[term as usize])).abs()
+                            < 1e-6
+                    );
                 }
             }
             assert_eq!(scores.len(), topic_count);
             assert!((f64::from(squares) / expected_squares - 1.0).abs() < 1e-6);
             for (score, expected) in scores.iter().zip(&expected) {
-                assert!((f64::from(*score) - expected).abs() < 1e-5 * expected.abs().max(1.0), "{score} {expected}");
+                assert!(
+                    (f64::from(*score) - expected).abs() < 1e-5 * expected.abs().max(1.0),
+                    "{score} {expected}"
+                );
             }
         }
     }

@@ -28,7 +28,9 @@ impl LogTfTable {
 }
 
 static LOG_TF: LazyLock<LogTfTable> = LazyLock::new(|| {
-    LogTfTable(std::array::from_fn(|count| if count == 0 { 0.0 } else { (1.0 + libm::log(count as f64)) as f32 }))
+    LogTfTable(std::array::from_fn(|count| {
+        if count == 0 { 0.0 } else { (1.0 + libm::log(count as f64)) as f32 }
+    }))
 });
 
 /// The table, for whoever looks up many.
@@ -43,11 +45,13 @@ pub fn log_tf(count: u32) -> f32 {
     if count == 1 { 1.0 } else { log_tf_table().log_tf(count) }
 }
 
-/// What the vector of an article is multiplied by, from the sum of its squares: `1 / length^1.25`, and 0 for an empty one.
+/// What the vector of an article is multiplied by, from the sum of its squares: `1 / length^1.25`,
+/// and 0 for an empty one.
 ///
-/// A power above 1 keeps long articles from being answered too surely: scaled to length 1, by cross-validation on six corpora the
-/// longest tenth of newsroom was right less often than its probabilities said, and the shortest more often. 1.25 has three square
-/// roots, which are the same on every machine. (Pivoted normalisation, Singhal, Buckley and Mitra, SIGIR 1996, corrects the
+/// A power above 1 keeps long articles from being answered too surely: scaled to length 1, by
+/// cross-validation on six corpora the longest tenth of newsroom was right less often than its
+/// probabilities said, and the shortest more often. 1.25 has three square roots, which are the same
+/// on every machine. (Pivoted normalisation, Singhal, Buckley and Mitra, SIGIR 1996, corrects the
 /// same fault of the cosine in retrieval.) See docs/adr/0005.
 #[inline]
 pub fn length_scale(squares: f64) -> f64 {
@@ -59,7 +63,8 @@ pub fn length_scale(squares: f64) -> f64 {
     }
 }
 
-/// Turns scores into probabilities that sum to 1, with the greatest subtracted first so that nothing overflows.
+/// Turns scores into probabilities that sum to 1, with the greatest subtracted first so that
+/// nothing overflows.
 ///
 /// `probabilities[i] = exp(scores[i]) / sum of exp(scores)`; finite for any finite scores.
 #[inline(always)]
@@ -80,14 +85,17 @@ pub fn softmax(scores: &[f32], probabilities: &mut Vec<f64>) {
 /// So many exponentials are computed together where the machine can.
 const EXPONENTIALS: usize = 8;
 
-/// What [`exp`] is given at the most: the probability is 0 from there on, within what the format can tell.
+/// What [`exp`] is given at the most: the probability is 0 from there on, within what the format
+/// can tell.
 const MAX_EXPONENT: f64 = 700.0;
 
 /// Turns scores that are log-odds into probabilities, each for itself: `1 / (1 + exp(-score))`.
 #[inline(always)]
 pub fn logistic(scores: &[f32], probabilities: &mut Vec<f64>) {
     probabilities.clear();
-    probabilities.extend(scores.iter().map(|&score| 1.0 / (1.0 + exp((-f64::from(score)).min(MAX_EXPONENT)))));
+    probabilities.extend(
+        scores.iter().map(|&score| 1.0 / (1.0 + exp((-f64::from(score)).min(MAX_EXPONENT)))),
+    );
 }
 
 /// How far the most probable topic can be relied on.
@@ -104,8 +112,8 @@ pub enum Decision {
 /// What a model makes of one article. The slices are in the order of [`TopicModel::topics`].
 #[derive(Debug, Clone, Copy)]
 pub struct Scores<'a> {
-    /// The score of each topic: the natural logarithm of its odds, against the geometric mean of all topics or, where a document
-    /// may have several topics, against not having it.
+    /// The score of each topic: the natural logarithm of its odds, against the geometric mean of
+    /// all topics or, where a document may have several topics, against not having it.
     pub scores: &'a [f32],
     /// The probability of each topic; they sum to 1 where a document has one topic.
     pub probabilities: &'a [f64],
@@ -114,7 +122,8 @@ pub struct Scores<'a> {
     pub decision: Decision,
     /// The known terms with their counts.
     pub bag: &'a Bag,
-    /// What each term's weight is multiplied by besides its logarithmic count: [`length_scale`] of the article's vector.
+    /// What each term's weight is multiplied by besides its logarithmic count: [`length_scale`] of
+    /// the article's vector.
     pub scale: f32,
 }
 
@@ -129,7 +138,8 @@ pub struct Scorer {
 impl Scorer {
     /// Scores an article. The answer is good until the next call; a scorer serves one model only.
     ///
-    /// Time: linear in the text, and in the number of its different known terms times the number of topics.
+    /// Time: linear in the text, and in the number of its different known terms times the number of
+    /// topics.
     pub fn score(&mut self, model: &TopicModel, article: ArticleText<'_>) -> Scores<'_> {
         let Self { counter, scores, probabilities } = self;
         let bag = counter.count(article, model.text, &model.vocabulary);
@@ -143,8 +153,8 @@ impl Scorer {
     }
 }
 
-/// Sets the scores and probabilities of a bag of terms, and returns what its vector is scaled by. In the machine's widest vector
-/// instructions, which change no bit.
+/// Sets the scores and probabilities of a bag of terms, and returns what its vector is scaled by.
+/// In the machine's widest vector instructions, which change no bit.
 #[inline(always)]
 fn score_terms(
     _: impl Simd,
@@ -219,7 +229,9 @@ mod tests {
         let known_share = vec![KnownShare { min_tokens: 1, min_share: 0.5 }];
         let several = TopicModel::new(
             TextOptions::default(),
-            ["common", "rare"].map(|name| crate::article::TopicName::new(name).expect("a name")).to_vec(),
+            ["common", "rare"]
+                .map(|name| crate::article::TopicName::new(name).expect("a name"))
+                .to_vec(),
             Vocabulary::new(["x"]).expect("distinct terms"),
             vec![1.0],
             &[-4.0, 4.0].map(half::f16::from_f32),
@@ -236,14 +248,23 @@ mod tests {
         assert_eq!((known.scores, known.assigned(&several)), (&[-2.0, 2.0][..], vec![1]));
         let unknown = scorer.score(&several, ArticleText { title: "x", body: "no word of it" });
         assert_eq!(unknown.decision, Decision::UnknownText);
-        assert!((unknown.probabilities[0] - 0.75).abs() < 1e-6 && (unknown.probabilities[1] - 0.2).abs() < 1e-6);
+        assert!(
+            (unknown.probabilities[0] - 0.75).abs() < 1e-6
+                && (unknown.probabilities[1] - 0.2).abs() < 1e-6
+        );
         // So common a topic reaches its threshold.
         assert!(unknown.assigned(&several).is_empty());
         let evidence = several.explain(&unknown, &[0, 1], 9);
-        assert!(evidence.iter().all(|topic| topic.contributions.is_empty() && topic.other == 0.0), "{evidence:?}");
+        assert!(
+            evidence.iter().all(|topic| topic.contributions.is_empty() && topic.other == 0.0),
+            "{evidence:?}"
+        );
         // ln 3 and ln 1/4.
         let bias: Vec<f64> = evidence.iter().map(|topic| topic.bias).collect();
-        assert!((bias[0] - 1.098_612).abs() < 1e-6 && (bias[1] + 1.386_294).abs() < 1e-6, "{bias:?}");
+        assert!(
+            (bias[0] - 1.098_612).abs() < 1e-6 && (bias[1] + 1.386_294).abs() < 1e-6,
+            "{bias:?}"
+        );
     }
 
     #[test]

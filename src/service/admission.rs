@@ -29,7 +29,9 @@ impl Admission {
     /// [`ServiceError::Busy`] when there is none left.
     pub fn enter(&self) -> Result<Permit, ServiceError> {
         self.taken
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |taken| (taken < self.limit).then_some(taken + 1))
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |taken| {
+                (taken < self.limit).then_some(taken + 1)
+            })
             .map(|_| Permit(Arc::clone(&self.taken)))
             .map_err(|_| ServiceError::Busy { what: self.what, limit: self.limit })
     }
@@ -50,7 +52,10 @@ mod tests {
         let admission = Admission::new("batches", 2);
         let first = admission.enter().expect("one of two");
         let _second = admission.enter().expect("two of two");
-        assert_eq!(admission.enter().expect_err("none left"), ServiceError::Busy { what: "batches", limit: 2 });
+        assert_eq!(
+            admission.enter().expect_err("none left"),
+            ServiceError::Busy { what: "batches", limit: 2 }
+        );
         drop(first);
         assert!(admission.enter().is_ok());
     }

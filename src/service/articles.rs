@@ -5,12 +5,16 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-use super::{ClassifyOptions, ClassifyQuery, FieldViolation, ModelEntry, ServiceError, Violations, check_text, classify};
+use super::{
+    ClassifyOptions, ClassifyQuery, FieldViolation, ModelEntry, ServiceError, Violations,
+    check_text, classify,
+};
 use crate::article::{ArticleText, Limits};
 use crate::index::{ArchivedArticle, ArticleId, IndexError, PublishTime, Reliance, StoredTopic};
 use crate::model::Decision;
 
-/// A topic of this probability or more is stored with its article, besides the first one and those that are assigned.
+/// A topic of this probability or more is stored with its article, besides the first one and those
+/// that are assigned.
 const STORED_PROBABILITY: f64 = 0.05;
 
 /// An article as a caller sends it to be archived.
@@ -32,15 +36,23 @@ pub struct ArticleDraft {
     pub labels: BTreeMap<String, String>,
 }
 
-/// Checks an article and classifies it by a model. `path` is where it stands in the request: "article".
+/// Checks an article and classifies it by a model. `path` is where it stands in the request:
+/// "article".
 ///
 /// # Errors
 /// [`ServiceError::Invalid`] names the field that is wrong; otherwise as [`classify()`].
-pub fn admit(entry: &ModelEntry, draft: ArticleDraft, limits: &Limits, path: &str) -> Result<ArchivedArticle, ServiceError> {
+pub fn admit(
+    entry: &ModelEntry,
+    draft: ArticleDraft,
+    limits: &Limits,
+    path: &str,
+) -> Result<ArchivedArticle, ServiceError> {
     let text = ArticleText { title: &draft.title, body: &draft.body };
     let id = article_id(&draft.id, &format!("{path}.id"));
-    let publish_time =
-        draft.publish_time.map(|(seconds, nanos)| publish_time(seconds, nanos, &format!("{path}.publish_time"))).transpose();
+    let publish_time = draft
+        .publish_time
+        .map(|(seconds, nanos)| publish_time(seconds, nanos, &format!("{path}.publish_time")))
+        .transpose();
     let mut violations = Violations::default();
     violations.note(&id);
     violations.note(&check_value(&draft.source, Limits::SOURCE_BYTES, || format!("{path}.source")));
@@ -49,7 +61,11 @@ pub fn admit(entry: &ModelEntry, draft: ArticleDraft, limits: &Limits, path: &st
     violations.note(&check_text(text, &draft.language_code, limits, path));
     violations.finish()?;
     let (id, publish_time) = (id?, publish_time?);
-    let query = ClassifyQuery { text, language_code: &draft.language_code, options: ClassifyOptions::default() };
+    let query = ClassifyQuery {
+        text,
+        language_code: &draft.language_code,
+        options: ClassifyOptions::default(),
+    };
     let classification = classify(entry, &query, limits, path)?;
     let reliance = match classification.decision {
         Decision::Confident => Reliance::Confident,
@@ -64,16 +80,29 @@ pub fn admit(entry: &ModelEntry, draft: ArticleDraft, limits: &Limits, path: &st
             probability: topic.probability,
         })
         .zip(0..)
-        .filter(|(topic, place)| *place == 0 || topic.is_assigned || topic.probability >= STORED_PROBABILITY)
+        .filter(|(topic, place)| {
+            *place == 0 || topic.is_assigned || topic.probability >= STORED_PROBABILITY
+        })
         .map(|(topic, _)| topic);
     let topics = if reliance == Reliance::UnknownText { Vec::new() } else { topics.collect() };
     let model = classification.model.to_string();
     let ArticleDraft { title, body, language_code, source, labels, .. } = draft;
-    Ok(ArchivedArticle { id, title, body, language_code, publish_time, source, labels, topics, model, reliance })
+    Ok(ArchivedArticle {
+        id,
+        title,
+        body,
+        language_code,
+        publish_time,
+        source,
+        labels,
+        topics,
+        model,
+        reliance,
+    })
 }
 
-/// [`admit`]s many articles on up to `threads` threads, in their order. `path` says where an article stands in the request.
-/// When `cancelled` is set from outside, the rest is left undone.
+/// [`admit`]s many articles on up to `threads` threads, in their order. `path` says where an
+/// article stands in the request. When `cancelled` is set from outside, the rest is left undone.
 ///
 /// # Errors
 /// [`ServiceError::DeadlineExceeded`] when cancelled.
@@ -120,24 +149,32 @@ pub fn admit_all(
 /// # Errors
 /// [`ServiceError::Invalid`] if it cannot be one.
 pub fn article_id(id: &str, field: &str) -> Result<ArticleId, ServiceError> {
-    id.parse().map_err(|error: crate::index::ArticleIdError| invalid(field, "INVALID_ARTICLE_ID", error.to_string()))
+    id.parse().map_err(|error: crate::index::ArticleIdError| {
+        invalid(field, "INVALID_ARTICLE_ID", error.to_string())
+    })
 }
 
 /// A time of a request's field, to the microsecond: what is finer is cut off.
 ///
 /// # Errors
-/// [`ServiceError::Invalid`] for one that a Timestamp cannot be: before the year 1, after 9999, or of odd nanoseconds.
+/// [`ServiceError::Invalid`] for one that a Timestamp cannot be: before the year 1, after 9999, or
+/// of odd nanoseconds.
 pub fn publish_time(seconds: i64, nanos: i32, field: &str) -> Result<PublishTime, ServiceError> {
     let nanos = checked_nanos(seconds, nanos, field)?;
     Ok(PublishTime(seconds * 1_000_000 + nanos / 1_000))
 }
 
-/// A time of a request's field that stored times are compared with, as "before" or as "at or after". Stored times are whole
-/// microseconds: what is finer moves the bound to the next one, which parts them as the bound itself would.
+/// A time of a request's field that stored times are compared with, as "before" or as "at or
+/// after". Stored times are whole microseconds: what is finer moves the bound to the next one,
+/// which parts them as the bound itself would.
 ///
 /// # Errors
 /// As [`publish_time`].
-pub(super) fn time_bound(seconds: i64, nanos: i32, field: &str) -> Result<PublishTime, ServiceError> {
+pub(super) fn time_bound(
+    seconds: i64,
+    nanos: i32,
+    field: &str,
+) -> Result<PublishTime, ServiceError> {
     let nanos = checked_nanos(seconds, nanos, field)?;
     Ok(PublishTime(seconds * 1_000_000 + (nanos + 999) / 1_000))
 }
@@ -153,27 +190,45 @@ fn checked_nanos(seconds: i64, nanos: i32, field: &str) -> Result<i64, ServiceEr
     Ok(i64::from(nanos))
 }
 
-fn check_labels(labels: &BTreeMap<String, String>, limits: &Limits, path: &str) -> Result<(), ServiceError> {
+fn check_labels(
+    labels: &BTreeMap<String, String>,
+    limits: &Limits,
+    path: &str,
+) -> Result<(), ServiceError> {
     let field = || format!("{path}.labels");
     if labels.len() > limits.article_labels {
-        let violation = FieldViolation::over_limit(field(), "TOO_MANY_LABELS", "labels", labels.len(), limits.article_labels);
+        let violation = FieldViolation::over_limit(
+            field(),
+            "TOO_MANY_LABELS",
+            "labels",
+            labels.len(),
+            limits.article_labels,
+        );
         return Err(ServiceError::Invalid(violation));
     }
     let mut violations = Violations::default();
     for (key, value) in labels {
         let most = Limits::LABEL_KEY_BYTES;
         if key.is_empty() || key.len() > most || key.chars().any(char::is_control) {
-            let description = format!("a key must have 1 to {most} bytes and no control characters");
+            let description =
+                format!("a key must have 1 to {most} bytes and no control characters");
             violations.note::<()>(&Err(invalid(field(), "INVALID_LABEL_KEY", description)));
         }
-        violations.note(&check_value(value, Limits::LABEL_VALUE_BYTES, || format!("{path}.labels[{key:?}]")));
+        violations.note(&check_value(value, Limits::LABEL_VALUE_BYTES, || {
+            format!("{path}.labels[{key:?}]")
+        }));
     }
     violations.finish()
 }
 
-fn check_value(value: &str, most_bytes: usize, field: impl Fn() -> String) -> Result<(), ServiceError> {
+fn check_value(
+    value: &str,
+    most_bytes: usize,
+    field: impl Fn() -> String,
+) -> Result<(), ServiceError> {
     if value.len() > most_bytes {
-        let violation = FieldViolation::over_limit(field(), "VALUE_TOO_LONG", "bytes", value.len(), most_bytes);
+        let violation =
+            FieldViolation::over_limit(field(), "VALUE_TOO_LONG", "bytes", value.len(), most_bytes);
         return Err(ServiceError::Invalid(violation));
     }
     if value.chars().any(char::is_control) {
@@ -182,7 +237,11 @@ fn check_value(value: &str, most_bytes: usize, field: impl Fn() -> String) -> Re
     Ok(())
 }
 
-pub(super) fn invalid(field: impl Into<String>, reason: &'static str, description: impl Into<String>) -> ServiceError {
+pub(super) fn invalid(
+    field: impl Into<String>,
+    reason: &'static str,
+    description: impl Into<String>,
+) -> ServiceError {
     ServiceError::Invalid(FieldViolation::new(field, reason, description))
 }
 
@@ -193,7 +252,9 @@ impl From<IndexError> for ServiceError {
             IndexError::Full { reason } => Self::ArchiveFull { reason },
             IndexError::ReadOnly { reason } => Self::ArchiveReadOnly { reason },
             IndexError::Damaged { reason } => Self::ArchiveDamaged { reason },
-            IndexError::Corrupt { id, source } => Self::ArticleCorrupt { id, reason: source.to_string() },
+            IndexError::Corrupt { id, source } => {
+                Self::ArticleCorrupt { id, reason: source.to_string() }
+            }
             IndexError::Storage { .. } => Self::Internal(error.to_string()),
             IndexError::Late => Self::DeadlineExceeded,
             IndexError::Closed => Self::Draining,

@@ -12,7 +12,9 @@ use std::thread;
 use super::models::{ModelEntry, ModelState};
 use super::{FieldViolation, ModelSet, ServiceError};
 use crate::article::{ArticleText, Limits, TextSpan, is_language_code};
-use crate::model::{Contribution, Decision, Labels, Level, LoadedModel, Scorer, Scores, TopicModel};
+use crate::model::{
+    Contribution, Decision, Labels, Level, LoadedModel, Scorer, Scores, TopicModel,
+};
 use crate::text::{Occurrences, TermId};
 
 /// How to classify.
@@ -55,16 +57,27 @@ impl RequestedOptions {
         let mut violations = Vec::new();
         let mut count = |field: &'static str, reason, value: i32| {
             usize::try_from(value).unwrap_or_else(|_| {
-                violations.push(FieldViolation::new(field, reason, format!("must not be negative, but is {value}")));
+                violations.push(FieldViolation::new(
+                    field,
+                    reason,
+                    format!("must not be negative, but is {value}"),
+                ));
                 0
             })
         };
         let max_topics = count("max_topics", "NEGATIVE_MAX_TOPICS", self.max_topics);
-        let terms = count("max_evidence_terms", "NEGATIVE_MAX_EVIDENCE_TERMS", self.max_evidence_terms);
-        let spans = self.max_evidence_spans.map(|most| count("max_evidence_spans", "NEGATIVE_MAX_EVIDENCE_SPANS", most));
+        let terms =
+            count("max_evidence_terms", "NEGATIVE_MAX_EVIDENCE_TERMS", self.max_evidence_terms);
+        let spans = self
+            .max_evidence_spans
+            .map(|most| count("max_evidence_spans", "NEGATIVE_MAX_EVIDENCE_SPANS", most));
         if !(0.0..=1.0).contains(&self.min_probability) {
             let description = format!("must lie in [0, 1], but is {}", self.min_probability);
-            violations.push(FieldViolation::new("min_probability", "PROBABILITY_OUT_OF_RANGE", description));
+            violations.push(FieldViolation::new(
+                "min_probability",
+                "PROBABILITY_OUT_OF_RANGE",
+                description,
+            ));
         }
         ServiceError::of(violations)?;
         Ok(ClassifyOptions {
@@ -93,7 +106,8 @@ pub struct ClassifyQuery<'a> {
 pub struct Classification {
     /// The topics, the most probable first.
     pub topics: Vec<TopicResult>,
-    /// The same at each broader level of the topics' names, the broadest first; none where the names are flat.
+    /// The same at each broader level of the topics' names, the broadest first; none where the
+    /// names are flat.
     pub levels: Vec<LevelResult>,
     /// How far the first one can be relied on.
     pub decision: Decision,
@@ -123,7 +137,8 @@ pub struct BroadTopicResult {
     pub name: String,
     /// Its probability.
     pub probability: f64,
-    /// Whether any of the topics that it stands for is assigned; None where an article has one topic.
+    /// Whether any of the topics that it stands for is assigned; None where an article has one
+    /// topic.
     pub assigned: Option<bool>,
 }
 
@@ -178,7 +193,8 @@ pub enum ModelWarning {
     },
 }
 
-/// The memory of an article of more words than these is given back: some megabytes on each of hundreds of threads are many.
+/// The memory of an article of more words than these is given back: some megabytes on each of
+/// hundreds of threads are many.
 const KEPT_WORDS: u32 = 1 << 16;
 
 thread_local! {
@@ -186,7 +202,8 @@ thread_local! {
     static SCORER: RefCell<Scorer> = RefCell::default();
 }
 
-/// Classifies one article. `path` is where the article stands in the request, for errors: "article".
+/// Classifies one article. `path` is where the article stands in the request, for errors:
+/// "article".
 ///
 /// # Errors
 /// [`ServiceError::Invalid`] for an empty or oversized article or a malformed language code,
@@ -217,8 +234,9 @@ pub fn classify(
     })
 }
 
-/// Classifies many articles on up to `threads` threads, each as [`classify`] does; the answers are in the order of the queries.
-/// Articles are named `articles[{first}]` and so on in errors: a batch may be classified in parts. When `cancelled` is set from outside, the rest is left undone.
+/// Classifies many articles on up to `threads` threads, each as [`classify`] does; the answers are
+/// in the order of the queries. Articles are named `articles[{first}]` and so on in errors: a batch
+/// may be classified in parts. When `cancelled` is set from outside, the rest is left undone.
 ///
 /// # Errors
 /// [`ServiceError::DeadlineExceeded`] when cancelled.
@@ -240,7 +258,10 @@ pub fn classify_batch(
         while !cancelled.load(Ordering::Relaxed) {
             let place = next.fetch_add(1, Ordering::Relaxed);
             let Some(query) = queries.get(place) else { break };
-            own.push((place, classify(entry, query, limits, &format!("articles[{}]", first + place))));
+            own.push((
+                place,
+                classify(entry, query, limits, &format!("articles[{}]", first + place)),
+            ));
         }
         answers.lock().unwrap_or_else(PoisonError::into_inner).append(&mut own);
     };
@@ -262,7 +283,8 @@ impl ModelSet {
     /// The model of a request's `model` field.
     ///
     /// # Errors
-    /// [`ServiceError::Invalid`] or [`ServiceError::ModelNotFound`]; [`ServiceError::ModelFailed`] if it did not load.
+    /// [`ServiceError::Invalid`] or [`ServiceError::ModelNotFound`]; [`ServiceError::ModelFailed`]
+    /// if it did not load.
     pub fn find_serving(&self, name: &str) -> Result<&ModelEntry, ServiceError> {
         let entry = self.find(name, "model")?;
         loaded(entry).map(|_| entry)
@@ -272,9 +294,10 @@ impl ModelSet {
 fn loaded(entry: &ModelEntry) -> Result<&LoadedModel, ServiceError> {
     match &entry.state {
         ModelState::Serving(loaded) => Ok(loaded),
-        ModelState::Failed(error) => {
-            Err(ServiceError::ModelFailed { name: entry.label.to_string(), reason: error.to_string() })
-        }
+        ModelState::Failed(error) => Err(ServiceError::ModelFailed {
+            name: entry.label.to_string(),
+            reason: error.to_string(),
+        }),
     }
 }
 
@@ -283,7 +306,12 @@ fn loaded(entry: &ModelEntry) -> Result<&LoadedModel, ServiceError> {
 /// # Errors
 /// [`ServiceError::Invalid`] names the field that is wrong, and [`ServiceError::InvalidFields`]
 /// both.
-pub fn check_text(text: ArticleText<'_>, language_code: &str, limits: &Limits, path: &str) -> Result<(), ServiceError> {
+pub fn check_text(
+    text: ArticleText<'_>,
+    language_code: &str,
+    limits: &Limits,
+    path: &str,
+) -> Result<(), ServiceError> {
     let mut violations = Vec::new();
     if text.size_bytes() > limits.article_bytes {
         let (size, most) = (text.size_bytes(), limits.article_bytes);
@@ -304,7 +332,12 @@ pub fn check_text(text: ArticleText<'_>, language_code: &str, limits: &Limits, p
     ServiceError::of(violations)
 }
 
-fn topics(loaded: &LoadedModel, scores: &Scores<'_>, query: &ClassifyQuery<'_>, limits: &Limits) -> Vec<TopicResult> {
+fn topics(
+    loaded: &LoadedModel,
+    scores: &Scores<'_>,
+    query: &ClassifyQuery<'_>,
+    limits: &Limits,
+) -> Vec<TopicResult> {
     let (model, options) = (&loaded.model, query.options);
     let has_several = model.labels() == Labels::Multiple;
     let assigned = scores.assigned(model);
@@ -325,22 +358,39 @@ fn topics(loaded: &LoadedModel, scores: &Scores<'_>, query: &ClassifyQuery<'_>, 
         })
         .collect();
     if options.explain {
-        let terms = options.max_evidence_terms.map_or(limits.evidence_terms, |most| limits.evidence_terms.min(most.get()));
-        let spans = options.max_evidence_spans.map_or(limits.evidence_spans, |most| limits.evidence_spans.min(most));
+        let terms = options
+            .max_evidence_terms
+            .map_or(limits.evidence_terms, |most| limits.evidence_terms.min(most.get()));
+        let spans = options
+            .max_evidence_spans
+            .map_or(limits.evidence_spans, |most| limits.evidence_spans.min(most));
         let evidence = model.explain(scores, &ranking, terms);
         let places = model.locate(query.text, &evidence, spans);
         for (result, evidence) in results.iter_mut().zip(evidence) {
             result.bias = evidence.bias;
             result.other_evidence_weight = evidence.other;
-            result.evidence = evidence.contributions.into_iter().map(|part| evidence_term(model, part, &places)).collect();
+            result.evidence = evidence
+                .contributions
+                .into_iter()
+                .map(|part| evidence_term(model, part, &places))
+                .collect();
         }
     }
     results
 }
 
-fn evidence_term(model: &TopicModel, part: Contribution, places: &BTreeMap<TermId, Occurrences>) -> EvidenceTerm {
+fn evidence_term(
+    model: &TopicModel,
+    part: Contribution,
+    places: &BTreeMap<TermId, Occurrences>,
+) -> EvidenceTerm {
     let Occurrences { count, spans } = places.get(&part.term).cloned().unwrap_or_default();
-    EvidenceTerm { term: model.vocabulary().term(part.term).to_owned(), weight: part.weight, count, spans }
+    EvidenceTerm {
+        term: model.vocabulary().term(part.term).to_owned(),
+        weight: part.weight,
+        count,
+        spans,
+    }
 }
 
 /// The most and the least that is asked for hold for each level by itself.
@@ -354,10 +404,17 @@ fn levels(model: &TopicModel, scores: &Scores<'_>, options: ClassifyOptions) -> 
             probability,
             assigned: has_several.then(|| broad_assigned.contains(&place)),
         };
-        let mut topics: Vec<BroadTopicResult> =
-            level.names().iter().zip(level.probabilities(scores.probabilities)).enumerate().map(topic).collect();
+        let mut topics: Vec<BroadTopicResult> = level
+            .names()
+            .iter()
+            .zip(level.probabilities(scores.probabilities))
+            .enumerate()
+            .map(topic)
+            .collect();
         topics.retain(|topic| topic.probability >= options.min_probability);
-        topics.sort_by(|a, b| b.probability.total_cmp(&a.probability).then_with(|| a.name.cmp(&b.name)));
+        topics.sort_by(|a, b| {
+            b.probability.total_cmp(&a.probability).then_with(|| a.name.cmp(&b.name))
+        });
         topics.truncate(options.max_topics.map_or(usize::MAX, NonZeroUsize::get));
         LevelResult { depth: level.depth(), topics }
     };
@@ -368,8 +425,14 @@ fn warnings(loaded: &LoadedModel, scores: &Scores<'_>, language_code: &str) -> V
     let mut warnings = Vec::new();
     let primary = |tag: &str| tag.split('-').next().unwrap_or("").to_ascii_lowercase();
     let trained = &loaded.manifest.language_code;
-    if !language_code.is_empty() && !trained.is_empty() && primary(language_code) != primary(trained) {
-        warnings.push(ModelWarning::LanguageMismatch { article: language_code.to_owned(), model: trained.clone() });
+    if !language_code.is_empty()
+        && !trained.is_empty()
+        && primary(language_code) != primary(trained)
+    {
+        warnings.push(ModelWarning::LanguageMismatch {
+            article: language_code.to_owned(),
+            model: trained.clone(),
+        });
     }
     let (known, all) = (scores.bag.known_token_count, scores.bag.token_count);
     if known < all.div_ceil(2) {

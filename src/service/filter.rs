@@ -29,15 +29,16 @@ pub struct RequestedFilter {
 /// The filter of a request's field `filter`.
 ///
 /// # Errors
-/// [`ServiceError::Invalid`] names the part of it that is wrong, [`ServiceError::InvalidFields`] all
-/// that are.
+/// [`ServiceError::Invalid`] names the part of it that is wrong, [`ServiceError::InvalidFields`]
+/// all that are.
 pub(super) fn checked_filter(
     filter: RequestedFilter,
     index: &dyn SimilarityIndex,
     models: &ModelSet,
 ) -> Result<Filter, ServiceError> {
     let time = |time: Option<(i64, i32)>, field: &str| {
-        time.map(|(seconds, nanos)| time_bound(seconds, nanos, &format!("filter.{field}"))).transpose()
+        time.map(|(seconds, nanos)| time_bound(seconds, nanos, &format!("filter.{field}")))
+            .transpose()
     };
     let published_from = time(filter.publish_time_from, "publish_time_from");
     let published_until = time(filter.publish_time_until, "publish_time_until");
@@ -78,9 +79,13 @@ pub(super) fn checked_filter(
 }
 
 fn checked_least(probability: f64, topics: &[String]) -> Result<f64, ServiceError> {
-    let refused = |reason, description| Err(invalid("filter.min_topic_probability", reason, description));
+    let refused =
+        |reason, description| Err(invalid("filter.min_topic_probability", reason, description));
     if !(0.0..=1.0).contains(&probability) {
-        return refused("PROBABILITY_OUT_OF_RANGE", format!("must lie in [0, 1], but is {probability}"));
+        return refused(
+            "PROBABILITY_OUT_OF_RANGE",
+            format!("must lie in [0, 1], but is {probability}"),
+        );
     }
     if probability > 0.0 && topics.is_empty() {
         let description = "says how probable one of filter.topics must be, but there is none";
@@ -92,9 +97,11 @@ fn checked_least(probability: f64, topics: &[String]) -> Result<f64, ServiceErro
 
 fn knows_topic(models: &ModelSet, topic: &str) -> bool {
     models.entries().iter().any(|entry| match &entry.state {
-        ModelState::Serving(loaded) => {
-            loaded.model.topics().iter().any(|known| topic_levels(known.as_str()).any(|level| level == topic))
-        }
+        ModelState::Serving(loaded) => loaded
+            .model
+            .topics()
+            .iter()
+            .any(|known| topic_levels(known.as_str()).any(|level| level == topic)),
         ModelState::Failed(_) => false,
     })
 }

@@ -27,7 +27,11 @@ pub struct ListRequest {
 /// # Errors
 /// [`ServiceError::Invalid`] names the field that is wrong, [`ServiceError::InvalidFields`] all
 /// that are.
-pub fn checked_list(index: &dyn SimilarityIndex, models: &ModelSet, request: ListRequest) -> Result<ListQuery, ServiceError> {
+pub fn checked_list(
+    index: &dyn SimilarityIndex,
+    models: &ModelSet,
+    request: ListRequest,
+) -> Result<ListQuery, ServiceError> {
     let ListRequest { filter, page_size, deadline } = request;
     let count = match usize::try_from(page_size) {
         Ok(0) => Ok(DEFAULT_PAGE_SIZE),

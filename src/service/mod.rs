@@ -11,12 +11,14 @@ mod similar;
 pub use admission::{Admission, Permit};
 pub use articles::{ArticleDraft, admit, admit_all, article_id, publish_time};
 pub use classify::{
-    BroadTopicResult, Classification, ClassifyOptions, ClassifyQuery, EvidenceTerm, LevelResult, ModelWarning,
-    RequestedOptions, TopicResult, check_text, classify, classify_batch,
+    BroadTopicResult, Classification, ClassifyOptions, ClassifyQuery, EvidenceTerm, LevelResult,
+    ModelWarning, RequestedOptions, TopicResult, check_text, classify, classify_batch,
 };
 pub use filter::RequestedFilter;
 pub use list::{ListRequest, checked_list};
-pub use models::{ModelEntry, ModelSet, ModelSource, ModelState, Models, OpenError, embedded_model};
+pub use models::{
+    ModelEntry, ModelSet, ModelSource, ModelState, Models, OpenError, embedded_model,
+};
 pub use similar::{RequestedSource, SimilarRequest, checked_similar, find_similar};
 
 /// A field of a request that is not as it should be.
@@ -34,12 +36,22 @@ pub struct FieldViolation {
 
 impl FieldViolation {
     /// A violation without numbers.
-    pub fn new(field: impl Into<String>, reason: &'static str, description: impl Into<String>) -> Self {
+    pub fn new(
+        field: impl Into<String>,
+        reason: &'static str,
+        description: impl Into<String>,
+    ) -> Self {
         Self { field: field.into(), description: description.into(), reason, values: Vec::new() }
     }
 
     /// A violation of a limit; `what` is counted: "bytes".
-    pub fn over_limit(field: impl Into<String>, reason: &'static str, what: &str, size: usize, limit: usize) -> Self {
+    pub fn over_limit(
+        field: impl Into<String>,
+        reason: &'static str,
+        what: &str,
+        size: usize,
+        limit: usize,
+    ) -> Self {
         Self {
             field: field.into(),
             description: format!("has {size} {what}, over the limit of {limit}"),

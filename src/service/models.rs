@@ -20,11 +20,14 @@ struct EmbeddedModel {
 /// None in a binary that was built before the default model was first trained.
 const EMBEDDED: Option<EmbeddedModel> = include!(concat!(env!("OUT_DIR"), "/embedded_model.rs"));
 
-/// The model that is part of the binary, if that is what `name` says: "news", or "news/2". It may not load.
+/// The model that is part of the binary, if that is what `name` says: "news", or "news/2". It may
+/// not load.
 pub fn embedded_model(name: &str) -> Option<Result<LoadedModel, ArtifactError>> {
     let EmbeddedModel { manifest, weights } = EMBEDDED?;
     match artifact::parse(manifest, weights) {
-        Ok(loaded) if loaded.manifest.name == name || loaded.manifest.id().to_string() == name => Some(Ok(loaded)),
+        Ok(loaded) if loaded.manifest.name == name || loaded.manifest.id().to_string() == name => {
+            Some(Ok(loaded))
+        }
         Ok(_) => None,
         Err(error) => Some(Err(error)),
     }
@@ -97,15 +100,18 @@ pub struct ModelSet {
 }
 
 impl ModelSet {
-    /// Loads every model that is found. The embedded model stands in where the directory has none of its name.
+    /// Loads every model that is found. The embedded model stands in where the directory has none
+    /// of its name.
     ///
     /// # Errors
-    /// [`OpenError`] if the directory cannot be listed, or the default model is missing or does not load. Another model that
-    /// does not load is part of the set, as failed.
+    /// [`OpenError`] if the directory cannot be listed, or the default model is missing or does not
+    /// load. Another model that does not load is part of the set, as failed.
     pub fn open(source: &ModelSource) -> Result<Self, OpenError> {
         let mut found: BTreeMap<ModelId, ModelState> = BTreeMap::new();
         if let Some(directory) = &source.directory {
-            for (id, path) in list(directory).map_err(|error| OpenError::List { path: directory.clone(), source: error })? {
+            for (id, path) in list(directory)
+                .map_err(|error| OpenError::List { path: directory.clone(), source: error })?
+            {
                 found.insert(id, state(artifact::read(&path)));
             }
         }
@@ -125,8 +131,10 @@ impl ModelSet {
     }
 
     fn of(found: BTreeMap<ModelId, ModelState>, default_model: &str) -> Result<Self, OpenError> {
-        let mut entries: Vec<ModelEntry> =
-            found.into_iter().map(|(id, state)| ModelEntry { label: id.to_string().into(), id, state }).collect();
+        let mut entries: Vec<ModelEntry> = found
+            .into_iter()
+            .map(|(id, state)| ModelEntry { label: id.to_string().into(), id, state })
+            .collect();
         entries.sort_by(|a, b| a.id.name.cmp(&b.id.name).then(b.id.version.cmp(&a.id.version)));
         let Some(default) = position(&entries, default_model) else {
             let labels: Vec<&str> = entries.iter().map(|entry| &*entry.label).collect();
@@ -134,9 +142,10 @@ impl ModelSet {
             return Err(OpenError::NoDefault { name: default_model.to_owned(), present });
         };
         match &entries[default].state {
-            ModelState::Failed(error) => {
-                Err(OpenError::DefaultFailed { id: entries[default].id.clone(), source: Arc::clone(error) })
-            }
+            ModelState::Failed(error) => Err(OpenError::DefaultFailed {
+                id: entries[default].id.clone(),
+                source: Arc::clone(error),
+            }),
             ModelState::Serving(_) => Ok(Self { entries, default }),
         }
     }
@@ -156,18 +165,28 @@ impl ModelSet {
         self.entries.iter().filter(|entry| matches!(entry.state, ModelState::Serving(_))).count()
     }
 
-    /// The model of a name as requests give it: "" is the default, "news" the newest version that can be used (or else the
-    /// newest), "news/1" that version. `field` is where the name stood in the request.
+    /// The model of a name as requests give it: "" is the default, "news" the newest version that
+    /// can be used (or else the newest), "news/1" that version. `field` is where the name stood in
+    /// the request.
     ///
     /// # Errors
-    /// [`ServiceError::Invalid`] if the name is not of that form, [`ServiceError::ModelNotFound`] if there is none.
+    /// [`ServiceError::Invalid`] if the name is not of that form, [`ServiceError::ModelNotFound`]
+    /// if there is none.
     pub fn find(&self, name: &str, field: &str) -> Result<&ModelEntry, ServiceError> {
         if name.is_empty() {
             return Ok(self.default_entry());
         }
-        let well_formed = if name.contains('/') { name.parse::<ModelId>().map(|_| ()) } else { ModelId::check_name(name) };
+        let well_formed = if name.contains('/') {
+            name.parse::<ModelId>().map(|_| ())
+        } else {
+            ModelId::check_name(name)
+        };
         if let Err(error) = well_formed {
-            return Err(ServiceError::Invalid(FieldViolation::new(field, "INVALID_MODEL_NAME", error.to_string())));
+            return Err(ServiceError::Invalid(FieldViolation::new(
+                field,
+                "INVALID_MODEL_NAME",
+                error.to_string(),
+            )));
         }
         position(&self.entries, name)
             .map(|place| &self.entries[place])
@@ -179,8 +198,12 @@ fn position(entries: &[ModelEntry], name: &str) -> Option<usize> {
     if name.contains('/') {
         return entries.iter().position(|entry| &*entry.label == name);
     }
-    let serving = |entry: &ModelEntry| entry.id.name == name && matches!(entry.state, ModelState::Serving(_));
-    entries.iter().position(serving).or_else(|| entries.iter().position(|entry| entry.id.name == name))
+    let serving =
+        |entry: &ModelEntry| entry.id.name == name && matches!(entry.state, ModelState::Serving(_));
+    entries
+        .iter()
+        .position(serving)
+        .or_else(|| entries.iter().position(|entry| entry.id.name == name))
 }
 
 fn state(outcome: Result<LoadedModel, ArtifactError>) -> ModelState {
@@ -210,8 +233,8 @@ fn list(directory: &Path) -> io::Result<Vec<(ModelId, PathBuf)>> {
     Ok(found)
 }
 
-/// The server's current set of models: empty until one is published, then swapped whole. A request holds on to the set it
-/// started with.
+/// The server's current set of models: empty until one is published, then swapped whole. A request
+/// holds on to the set it started with.
 #[derive(Debug, Default)]
 pub struct Models {
     current: ArcSwap<Option<ModelSet>>,
@@ -232,7 +255,10 @@ impl Models {
     ///
     /// # Errors
     /// [`ServiceError::NotReady`] while nothing is loaded; else what `use_set` returns.
-    pub fn with<T>(&self, use_set: impl FnOnce(&ModelSet) -> Result<T, ServiceError>) -> Result<T, ServiceError> {
+    pub fn with<T>(
+        &self,
+        use_set: impl FnOnce(&ModelSet) -> Result<T, ServiceError>,
+    ) -> Result<T, ServiceError> {
         match &**self.current.load() {
             Some(set) => use_set(set),
             None => Err(ServiceError::NotReady),

@@ -80,7 +80,11 @@ pub fn checked_similar(
     violations.note(&page_size);
     if !(0.0..=1.0).contains(&min_similarity) {
         let description = format!("must lie in [0, 1], but is {min_similarity}");
-        violations.note::<()>(&Err(invalid("min_similarity", "SIMILARITY_OUT_OF_RANGE", description)));
+        violations.note::<()>(&Err(invalid(
+            "min_similarity",
+            "SIMILARITY_OUT_OF_RANGE",
+            description,
+        )));
     }
     violations.note(&source);
     violations.note(&filter);
@@ -104,13 +108,22 @@ fn checked_page_size(requested: i32) -> Result<usize, ServiceError> {
     match usize::try_from(requested) {
         Ok(0) => Ok(DEFAULT_PAGE_SIZE),
         Ok(size) => Ok(size.min(MAX_PAGE_SIZE)),
-        Err(_) => Err(invalid("page_size", "NEGATIVE_PAGE_SIZE", format!("must not be negative, but is {requested}"))),
+        Err(_) => Err(invalid(
+            "page_size",
+            "NEGATIVE_PAGE_SIZE",
+            format!("must not be negative, but is {requested}"),
+        )),
     }
 }
 
-fn checked_source(source: Option<RequestedSource>, limits: &Limits) -> Result<SimilarSource, ServiceError> {
+fn checked_source(
+    source: Option<RequestedSource>,
+    limits: &Limits,
+) -> Result<SimilarSource, ServiceError> {
     match source {
-        None => Err(invalid("source", "FIELD_REQUIRED", "one of article_id and article is required")),
+        None => {
+            Err(invalid("source", "FIELD_REQUIRED", "one of article_id and article is required"))
+        }
         Some(RequestedSource::Id(id)) => Ok(SimilarSource::Id(article_id(&id, "article_id")?)),
         Some(RequestedSource::Text { title, body, language_code }) => {
             let text = ArticleText { title: &title, body: &body };

@@ -1,7 +1,8 @@
 //! The fast path: finds the words of ASCII text in lower case as UAX #29 does, 64 bytes at a time.
 //!
-//! Each byte's class (Word_Break) becomes one bit of a 64-bit mask a class; what joins what is then a few operations on masks,
-//! and the words are the runs of ones in the last of them. A word costs a branch, a byte none.
+//! Each byte's class (Word_Break) becomes one bit of a 64-bit mask a class; what joins what is then
+//! a few operations on masks, and the words are the runs of ones in the last of them. A word costs
+//! a branch, a byte none.
 
 use std::hint::black_box;
 use std::ops::Range;
@@ -33,8 +34,9 @@ impl Classes {
         let bytes = u8x64::simd_from(simd, *block);
         let is = |byte: u8| bytes.simd_eq(byte);
         let is_from = |first: u8, count: u8| (bytes - first).simd_lt(count);
-        // Left to itself, LLVM 22 carries masks through the loop as vectors of bits, and without AVX-512 takes those apart and together again
-        // bit by bit: that takes three times as long as all else here.
+        // Left to itself, LLVM 22 carries masks through the loop as vectors of bits, and without
+        // AVX-512 takes those apart and together again bit by bit: that takes three times as long
+        // as all else here.
         let bits = |matches: mask8x64<S>| black_box(matches.to_bitmask());
         Self {
             letter: bits(is_from(b'a', 26)),
@@ -46,8 +48,8 @@ impl Classes {
         }
     }
 
-    /// The bytes of words: letters, digits, underscores, and (WB6, WB7, WB11, WB12) a separator that has the same kind on both
-    /// sides. `before` and `after` are the bytes around the block.
+    /// The bytes of words: letters, digits, underscores, and (WB6, WB7, WB11, WB12) a separator
+    /// that has the same kind on both sides. `before` and `after` are the bytes around the block.
     #[inline(always)]
     fn words(&self, before: Neighbour, after: Neighbour) -> u64 {
         let between = |this: u64, before: bool, after: bool| {
@@ -55,7 +57,9 @@ impl Classes {
         };
         let letters = between(self.letter, before.is_letter, after.is_letter);
         let digits = between(self.digit, before.is_digit, after.is_digit);
-        let joining = self.mid_letter & letters | self.mid_number & digits | self.mid_both & (letters | digits);
+        let joining = self.mid_letter & letters
+            | self.mid_number & digits
+            | self.mid_both & (letters | digits);
         self.letter | self.digit | self.underscore | joining
     }
 }
@@ -87,9 +91,11 @@ fn classes_at(simd: impl Simd, text: &[u8], at: usize) -> Classes {
     Classes::of(simd, block)
 }
 
-/// Appends the place of each word from `from` on to `words`, in the order of the text. From there on `text` is ASCII in lower case.
+/// Appends the place of each word from `from` on to `words`, in the order of the text. From there
+/// on `text` is ASCII in lower case.
 ///
-/// A word is a segment between UAX #29 boundaries that holds a letter or a digit; here a segment of underscores alone is one too.
+/// A word is a segment between UAX #29 boundaries that holds a letter or a digit; here a segment of
+/// underscores alone is one too.
 pub(super) fn find_words(text: &[u8], from: usize, words: &mut Vec<Range<usize>>) {
     dispatch!(Level::new(), simd => find_words_with(simd, text, from, words));
 }
@@ -100,7 +106,8 @@ fn find_words_with(simd: impl Simd, text: &[u8], from: usize, words: &mut Vec<Ra
     let (mut is_open, mut start) = (0, 0);
     for at in (from..text.len()).step_by(BLOCK) {
         let before = if at > from { text.get(at - 1) } else { None };
-        let inside = classes_at(simd, text, at).words(Neighbour::of(before), Neighbour::of(text.get(at + BLOCK)));
+        let inside = classes_at(simd, text, at)
+            .words(Neighbour::of(before), Neighbour::of(text.get(at + BLOCK)));
         let follows = inside << 1 | is_open;
         let (mut starts, mut ends) = (inside & !follows, !inside & follows);
         if is_open == 0 {

@@ -41,8 +41,14 @@ pub struct BagCounter {
 impl BagCounter {
     /// The bag of an article. Its memory is the counter's: it is good until the next call.
     ///
-    /// The steps follow each other over the whole article, and not term by term: no look-up then waits for the one before it.
-    pub fn count(&mut self, article: ArticleText<'_>, options: TextOptions, vocabulary: &Vocabulary) -> &Bag {
+    /// The steps follow each other over the whole article, and not term by term: no look-up then
+    /// waits for the one before it.
+    pub fn count(
+        &mut self,
+        article: ArticleText<'_>,
+        options: TextOptions,
+        vocabulary: &Vocabulary,
+    ) -> &Bag {
         let Self { scanner, hashes, lookups, places, bag } = self;
         hashes.clear();
         bag.token_count = 0;
@@ -68,8 +74,9 @@ impl BagCounter {
     }
 }
 
-/// Appends the terms that [`super::scan_terms`] gives of words that follow each other: each word, then the pair it makes with the word
-/// before it. What their look-up reads is on its way when it begins.
+/// Appends the terms that [`super::scan_terms`] gives of words that follow each other: each word,
+/// then the pair it makes with the word before it. What their look-up reads is on its way when it
+/// begins.
 fn push_terms(words: &[TermHash], pairs: bool, vocabulary: &Vocabulary, terms: &mut Vec<TermHash>) {
     words.iter().for_each(|&word| vocabulary.prefetch(word));
     if !pairs {
@@ -86,10 +93,12 @@ fn push_terms(words: &[TermHash], pairs: bool, vocabulary: &Vocabulary, terms: &
     }
 }
 
-/// Says which place of a bag a term has: a small hash table, which stays in the nearest cache however large the vocabulary is.
+/// Says which place of a bag a term has: a small hash table, which stays in the nearest cache
+/// however large the vocabulary is.
 #[derive(Debug, Default)]
 struct Places {
-    /// By the low bits of a term: its place in the list, 0 in a free slot. A power of 2 of them, half or less in use.
+    /// By the low bits of a term: its place in the list, 0 in a free slot. A power of 2 of them,
+    /// half or less in use.
     slots: Vec<u32>,
 }
 
@@ -105,7 +114,8 @@ impl Places {
     fn of_at_most<'a>(&'a mut self, count: usize, entries: &'a mut Vec<TermCount>) -> Terms<'a> {
         self.slots.clear();
         self.slots.resize((2 * count).next_power_of_two(), 0);
-        // One more than there can be, besides the first: an entry is read before it is known to be a new one.
+        // One more than there can be, besides the first: an entry is read before it is known to be
+        // a new one.
         entries.resize(count + 2, TermCount { term: 0, count: 0 });
         Terms { slots: &mut self.slots, entries, len: 1 }
     }
@@ -148,10 +158,14 @@ mod tests {
         let vocabulary = Vocabulary::new(["a", "b", "a b", "b c"]).expect("distinct terms");
         let mut counter = BagCounter::default();
         let article = ArticleText { title: "b A", body: "b c, a b" };
-        let options = TextOptions { title_weight: NonZeroU8::new(2).expect("not zero"), ..TextOptions::default() };
+        let options = TextOptions {
+            title_weight: NonZeroU8::new(2).expect("not zero"),
+            ..TextOptions::default()
+        };
         for _ in 0..2 {
             let bag = counter.count(article, options, &vocabulary);
-            let counts: Vec<_> = bag.terms.iter().map(|entry| (vocabulary.term(entry.term), entry.count)).collect();
+            let counts: Vec<_> =
+                bag.terms.iter().map(|entry| (vocabulary.term(entry.term), entry.count)).collect();
             // "a" of the title and "b" of the body make no pair.
             assert_eq!(counts, [("b", 4), ("a", 3), ("b c", 1), ("a b", 1)]);
             assert_eq!((bag.token_count, bag.known_token_count), (6, 5));
@@ -160,18 +174,24 @@ mod tests {
 
     #[test]
     fn numbers_are_terms_and_no_words() {
-        let vocabulary = Vocabulary::new(["profit", "2013", "2013 profit", "q3"]).expect("distinct terms");
+        let vocabulary =
+            Vocabulary::new(["profit", "2013", "2013 profit", "q3"]).expect("distinct terms");
         let article = ArticleText { title: "2013 profit", body: "rose 12.5% to $3.2bn in Q3 2013" };
         let mut counter = BagCounter::default();
         let bag = counter.count(article, TextOptions::default(), &vocabulary);
-        let terms: Vec<_> = bag.terms.iter().map(|entry| (vocabulary.term(entry.term), entry.count)).collect();
+        let terms: Vec<_> =
+            bag.terms.iter().map(|entry| (vocabulary.term(entry.term), entry.count)).collect();
         assert_eq!(terms, [("2013", 2), ("profit", 1), ("2013 profit", 1), ("q3", 1)]);
         // profit, rose, to, in, q3; of them profit and q3.
         assert_eq!((bag.token_count, bag.known_token_count), (5, 2));
     }
 
     /// The bag, term after term.
-    fn counted_one_by_one(article: ArticleText<'_>, options: TextOptions, vocabulary: &Vocabulary) -> Bag {
+    fn counted_one_by_one(
+        article: ArticleText<'_>,
+        options: TextOptions,
+        vocabulary: &Vocabulary,
+    ) -> Bag {
         let mut bag = Bag::default();
         scan_terms(&mut WordScanner::default(), article, options, |term, times| {
             bag.token_count += u32::from(match term {
@@ -179,7 +199,9 @@ mod tests {
                 TermOccurrence::Overlong => true,
                 TermOccurrence::Pair { .. } => false,
             });
-            let (TermOccurrence::Word { hash, .. } | TermOccurrence::Pair { hash }) = term else { return };
+            let (TermOccurrence::Word { hash, .. } | TermOccurrence::Pair { hash }) = term else {
+                return;
+            };
             let Some(found) = vocabulary.find(hash) else { return };
             bag.known_token_count += u32::from(found.is_word);
             match bag.terms.iter_mut().find(|entry| entry.term == found.id) {

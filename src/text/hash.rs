@@ -1,11 +1,12 @@
 //! The 64-bit hash that stands for a term.
 //!
-//! A term is looked up by its hash alone: among a million terms two share one with a probability of 3e-8, and a word that
-//! no model knows is taken for a known one with 6e-12 (a [`super::Vocabulary`] of 100,000 compares 54 of the bits). A [`super::Vocabulary`] refuses to be built
-//! of terms whose hashes collide, so what is known is told apart for certain.
+//! A term is looked up by its hash alone: among a million terms two share one with a probability of
+//! 3e-8, and a word that no model knows is taken for a known one with 6e-12 (a
+//! [`super::Vocabulary`] of 100,000 compares 54 of the bits). A [`super::Vocabulary`] refuses to be
+//! built of terms whose hashes collide, so what is known is told apart for certain.
 //!
-//! The mixing step is the folded 64 x 64 -> 128 bit multiplication of wyhash (Wang Yi, 2019). The same on every machine:
-//! bytes are taken in little-endian order.
+//! The mixing step is the folded 64 x 64 -> 128 bit multiplication of wyhash (Wang Yi, 2019). The
+//! same on every machine: bytes are taken in little-endian order.
 
 use std::ops::Range;
 
@@ -55,7 +56,8 @@ impl TermHash {
         Self(fold(state ^ LENGTH, word.len() as u64 ^ STEP))
     }
 
-    /// Hashes the word at a place of a longer text, as [`Self::of_word`] does, without a copy of its last bytes.
+    /// Hashes the word at a place of a longer text, as [`Self::of_word`] does, without a copy of
+    /// its last bytes.
     #[inline]
     pub(super) fn at(text: &[u8], place: Range<usize>) -> Self {
         let length = place.len();
@@ -77,7 +79,8 @@ impl TermHash {
         Self(fold(self.0 ^ PAIR, next.0 ^ STEP))
     }
 
-    /// Hashes a term as a vocabulary writes it: a word, or two words with a space between; and says whether it is a pair.
+    /// Hashes a term as a vocabulary writes it: a word, or two words with a space between; and says
+    /// whether it is a pair.
     pub fn of_term(term: &str) -> (Self, bool) {
         Self::of_term_at(term.as_bytes(), 0..term.len())
     }
@@ -88,7 +91,11 @@ impl TermHash {
             None => (Self::at(text, place), false),
             Some(length) => {
                 let blank = place.start + length;
-                (Self::at(text, place.start..blank).followed_by(Self::at(text, blank + 1..place.end)), true)
+                (
+                    Self::at(text, place.start..blank)
+                        .followed_by(Self::at(text, blank + 1..place.end)),
+                    true,
+                )
             }
         }
     }
@@ -115,7 +122,11 @@ mod tests {
         let text: Vec<u8> = (0..200u8).collect();
         for start in 0..130 {
             for end in start..text.len() {
-                assert_eq!(TermHash::at(&text, start..end), TermHash::of_word(&text[start..end]), "{start}..{end}");
+                assert_eq!(
+                    TermHash::at(&text, start..end),
+                    TermHash::of_word(&text[start..end]),
+                    "{start}..{end}"
+                );
             }
         }
     }

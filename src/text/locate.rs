@@ -1,7 +1,7 @@
 //! Finds where terms stand in an article, as the article was written.
 //!
-//! A second way through the text, for the few terms that someone wants to see: counting ([`super::BagCounter`]) keeps no
-//! places, and does not pay for them.
+//! A second way through the text, for the few terms that someone wants to see: counting
+//! ([`super::BagCounter`]) keeps no places, and does not pay for them.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -24,8 +24,9 @@ pub struct Occurrences {
 
 /// Finds the occurrences of the `wanted` terms, with at most `max_spans` places a term.
 ///
-/// A word's span is the word as it is written, a final "'s" included; a pair's reaches from the start of its first word to the
-/// end of its second. Where one code point makes several words ("㎧" is "m" and "s"), the span of each has it whole.
+/// A word's span is the word as it is written, a final "'s" included; a pair's reaches from the
+/// start of its first word to the end of its second. Where one code point makes several words ("㎧"
+/// is "m" and "s"), the span of each has it whole.
 ///
 /// ```
 /// use slugline::article::{ArticleField, ArticleText, TextSpan};
@@ -45,10 +46,14 @@ pub fn locate_terms(
     wanted: impl IntoIterator<Item = TermId>,
     max_spans: usize,
 ) -> BTreeMap<TermId, Occurrences> {
-    let mut found: BTreeMap<TermId, Occurrences> = wanted.into_iter().map(|term| (term, Occurrences::default())).collect();
-    for (field, text) in [(ArticleField::Title, article.title), (ArticleField::Body, article.body)] {
+    let mut found: BTreeMap<TermId, Occurrences> =
+        wanted.into_iter().map(|term| (term, Occurrences::default())).collect();
+    for (field, text) in [(ArticleField::Title, article.title), (ArticleField::Body, article.body)]
+    {
         let mut note = |hash: TermHash, start: u32, end: u32| {
-            if let Some(occurrences) = vocabulary.find(hash).and_then(|term| found.get_mut(&term.id)) {
+            if let Some(occurrences) =
+                vocabulary.find(hash).and_then(|term| found.get_mut(&term.id))
+            {
                 occurrences.count += 1;
                 if occurrences.spans.len() < max_spans {
                     occurrences.spans.push(TextSpan { field, start, end });
@@ -96,8 +101,8 @@ impl CodePoints<'_> {
     }
 }
 
-/// Calls `on_word(word, place)` for each word of `text`, in order, with its bytes there. The words are those of
-/// [`super::WordScanner::scan`], and held equal to them by tests.
+/// Calls `on_word(word, place)` for each word of `text`, in order, with its bytes there. The words
+/// are those of [`super::WordScanner::scan`], and held equal to them by tests.
 fn for_each_word(text: &str, numbers: Numbers, mut on_word: impl FnMut(Word<'_>, Range<usize>)) {
     let (mut found, mut places) = (FoundWords::default(), Vec::new());
     let (mut normal, mut stretches) = (String::new(), Vec::new());
@@ -166,7 +171,10 @@ mod tests {
     }
 
     fn in_body(body: &str, term: &str) -> Vec<(u32, u32)> {
-        places(ArticleText { title: "", body }, term).into_iter().map(|(_, start, end)| (start, end)).collect()
+        places(ArticleText { title: "", body }, term)
+            .into_iter()
+            .map(|(_, start, end)| (start, end))
+            .collect()
     }
 
     #[test]
@@ -208,7 +216,10 @@ mod tests {
     #[test]
     fn each_field_counts_from_its_own_start() {
         let article = ArticleText { title: "Cup final", body: "The cup" };
-        assert_eq!(places(article, "cup"), [(ArticleField::Title, 0, 3), (ArticleField::Body, 4, 7)]);
+        assert_eq!(
+            places(article, "cup"),
+            [(ArticleField::Title, 0, 3), (ArticleField::Body, 4, 7)]
+        );
     }
 
     #[test]
@@ -236,7 +247,8 @@ mod tests {
         assert_eq!(in_body("goal", "cup"), []);
     }
 
-    /// Letters in many spellings, what joins and parts words, marks that fold to letters, jamo, ligatures, squares.
+    /// Letters in many spellings, what joins and parts words, marks that fold to letters, jamo,
+    /// ligatures, squares.
     const ODD: &str = "[a-cS'’.:_,0-9\u{301}\u{345}\u{327}\u{ad}\u{200d}\u{200b}\u{ae2}\u{fe0f}\u{a8}\u{1100}\u{1161}\u{11a8}\
                        가ßİŉéﬁﬃΣςάᾳ㎧½℡㍿日本と\u{3099}カｶﾞ\u{5d0}\"\u{661}１😀🏽\u{1f1e6}\u{3000}\u{a0}\u{feff} \n]{0,30}";
 
@@ -255,14 +267,18 @@ mod tests {
                 Word::Overlong => None,
             });
         }
-        let found: Vec<Option<String>> = words.iter().map(|word| word.as_ref().map(|(word, _)| word.clone())).collect();
+        let found: Vec<Option<String>> =
+            words.iter().map(|word| word.as_ref().map(|(word, _)| word.clone())).collect();
         prop_assert_eq!(found, scanned, "the words are those that are counted");
         let mut last = 0;
         for (word, place) in words.into_iter().flatten() {
             prop_assert!(place.start >= last, "places ascend");
             last = place.start;
             let again = reference_words(&text[place.clone()], Numbers::Shape);
-            prop_assert!(again.contains(&Some(word.clone())), "{word:?} at {place:?} gives {again:?}");
+            prop_assert!(
+                again.contains(&Some(word.clone())),
+                "{word:?} at {place:?} gives {again:?}"
+            );
         }
         Ok(())
     }

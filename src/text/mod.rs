@@ -26,7 +26,9 @@ pub use normalize::spelling_key;
 pub use number::{Numbers, is_number};
 pub use stem::Stemmer;
 pub use vocabulary::{Found, TermId, Vocabulary, VocabularyError};
-pub use words::{MAX_WORD_BYTES, MAX_WORD_CHARACTERS, Word, WordScanner, WordText, Words, reference_words};
+pub use words::{
+    MAX_WORD_BYTES, MAX_WORD_CHARACTERS, Word, WordScanner, WordText, Words, reference_words,
+};
 
 use std::num::NonZeroU8;
 
@@ -34,7 +36,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::article::ArticleText;
 
-/// How text becomes terms. A model carries the options it was trained with, and serving follows them.
+/// How text becomes terms. A model carries the options it was trained with, and serving follows
+/// them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TextOptions {
@@ -62,7 +65,8 @@ pub enum TermOccurrence<'a> {
         /// The word.
         text: WordText<'a>,
     },
-    /// A word too long to be a term ([`MAX_WORD_CHARACTERS`]): it counts as a word of the text, and that is all.
+    /// A word too long to be a term ([`MAX_WORD_CHARACTERS`]): it counts as a word of the text, and
+    /// that is all.
     Overlong,
     /// The word just reported, with the one before it.
     Pair {
@@ -71,8 +75,9 @@ pub enum TermOccurrence<'a> {
     },
 }
 
-/// Calls `on_term(occurrence, times)` for each term of the article in the order of the text: each word, then the pair it
-/// makes with the word before it. Pairs do not reach from the title into the body. `times` is the title's weight or 1.
+/// Calls `on_term(occurrence, times)` for each term of the article in the order of the text: each
+/// word, then the pair it makes with the word before it. Pairs do not reach from the title into the
+/// body. `times` is the title's weight or 1.
 ///
 /// ```
 /// use slugline::article::ArticleText;
@@ -94,7 +99,9 @@ pub fn scan_terms(
     options: TextOptions,
     mut on_term: impl FnMut(TermOccurrence<'_>, u32),
 ) {
-    for (field, times) in [(article.title, u32::from(options.title_weight.get())), (article.body, 1)] {
+    for (field, times) in
+        [(article.title, u32::from(options.title_weight.get())), (article.body, 1)]
+    {
         let mut previous: Option<TermHash> = None;
         for word in scanner.scan(field, options.numbers).iter() {
             let Word::Term { hash, text } = word else {

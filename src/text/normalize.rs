@@ -3,15 +3,20 @@
 use std::iter;
 
 use caseless::Caseless as _;
-use unicode_normalization::{IsNormalized, UnicodeNormalization as _, char::canonical_combining_class, is_nfc_quick};
+use unicode_normalization::{
+    IsNormalized, UnicodeNormalization as _, char::canonical_combining_class, is_nfc_quick,
+};
 
 /// Appends the normal form of `text` to `out`.
 ///
-/// Compatibility decomposition (a ligature becomes its letters, a full-width letter the ordinary one), full case folding
-/// (CaseFolding.txt, so that the German sharp s becomes "ss"), canonical composition. The typographic apostrophe U+2019
-/// becomes the ASCII one: "don’t" and "don't" are one word. ASCII text is only lower-cased.
+/// Compatibility decomposition (a ligature becomes its letters, a full-width letter the ordinary
+/// one), full case folding (CaseFolding.txt, so that the German sharp s becomes "ss"), canonical
+/// composition. The typographic apostrophe U+2019 becomes the ASCII one: "don’t" and "don't" are
+/// one word. ASCII text is only lower-cased.
 pub(super) fn normalize_into(text: &str, out: &mut String) {
-    out.extend(text.nfkd().default_case_fold().nfkc().map(|c| if c == '\u{2019}' { '\'' } else { c }));
+    out.extend(
+        text.nfkd().default_case_fold().nfkc().map(|c| if c == '\u{2019}' { '\'' } else { c }),
+    );
 }
 
 /// A stretch of a text that is normalised by itself, whatever stands around it.
@@ -23,8 +28,9 @@ pub(super) struct Stretch {
     pub(super) normal_end: usize,
 }
 
-/// Appends the normal form of `text` to `normal`, which is empty, and its stretches to `stretches`: what became of what. The
-/// normal form is the one that [`normalize_into`] makes, from a text cut where neither ordering nor composition reaches across.
+/// Appends the normal form of `text` to `normal`, which is empty, and its stretches to `stretches`:
+/// what became of what. The normal form is the one that [`normalize_into`] makes, from a text cut
+/// where neither ordering nor composition reaches across.
 pub(super) fn normalize_aligned(text: &str, normal: &mut String, stretches: &mut Vec<Stretch>) {
     let mut start = 0;
     let ends = text.char_indices().skip(1).filter(|&(_, c)| starts_stretch(c)).map(|(at, _)| at);
@@ -35,20 +41,23 @@ pub(super) fn normalize_aligned(text: &str, normal: &mut String, stretches: &mut
     }
 }
 
-/// Whether nothing before the code point can change what becomes of it, nor the other way round: a normalisation boundary
-/// (UAX #15, section 9.1) before and after case folding, which turns a mark into a letter (U+0345).
+/// Whether nothing before the code point can change what becomes of it, nor the other way round: a
+/// normalisation boundary (UAX #15, section 9.1) before and after case folding, which turns a mark
+/// into a letter (U+0345).
 fn starts_stretch(c: char) -> bool {
     if c.is_ascii() {
         return true;
     }
-    let is_boundary = |c: char| canonical_combining_class(c) == 0 && is_nfc_quick(iter::once(c)) == IsNormalized::Yes;
+    let is_boundary = |c: char| {
+        canonical_combining_class(c) == 0 && is_nfc_quick(iter::once(c)) == IsNormalized::Yes
+    };
     let first = iter::once(c).nfkd().next();
     let first_folded = iter::once(c).nfkd().default_case_fold().nfkd().next();
     first.is_some_and(is_boundary) && first_folded.is_some_and(is_boundary)
 }
 
-/// What is left of a name without what no reader sees, or means: its case, blanks, invisible characters. Two names that differ
-/// in those alone have the same.
+/// What is left of a name without what no reader sees, or means: its case, blanks, invisible
+/// characters. Two names that differ in those alone have the same.
 pub fn spelling_key(name: &str) -> String {
     let mut normal = String::with_capacity(name.len());
     normalize_into(name, &mut normal);
@@ -56,8 +65,9 @@ pub fn spelling_key(name: &str) -> String {
     normal
 }
 
-/// Whether Unicode calls the code point default-ignorable (DerivedCoreProperties.txt, Unicode 16): soft hyphens, joiners,
-/// variation selectors. They are dropped from words, after the words were found, for some of them separate words.
+/// Whether Unicode calls the code point default-ignorable (DerivedCoreProperties.txt, Unicode 16):
+/// soft hyphens, joiners, variation selectors. They are dropped from words, after the words were
+/// found, for some of them separate words.
 pub(super) const fn is_default_ignorable(c: char) -> bool {
     matches!(c,
         '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'

@@ -3,16 +3,17 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The rule for words that are numbers: ASCII digits, perhaps with the separators that UAX #29 allows inside a number.
-/// Words that mix letters and digits ("g20", "covid19") are no numbers and stay.
+/// The rule for words that are numbers: ASCII digits, perhaps with the separators that UAX #29
+/// allows inside a number. Words that mix letters and digits ("g20", "covid19") are no numbers and
+/// stay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Numbers {
     /// Numbers stay as they are written.
     #[default]
     Verbatim,
-    /// Whole numbers of up to four digits stay (years, model numbers, short counts). Others keep their shape: each digit
-    /// becomes a 0 ("1,250" -> "0,000", "27.5" -> "00.0").
+    /// Whole numbers of up to four digits stay (years, model numbers, short counts). Others keep
+    /// their shape: each digit becomes a 0 ("1,250" -> "0,000", "27.5" -> "00.0").
     Shape,
 }
 
@@ -70,13 +71,14 @@ mod tests {
 
     #[test]
     fn numbers_begin_with_a_digit() {
-        let text =
-            "12 1,234.5 12% $3.2bn 3rd 2013 2013-14 1990s 10:30 12/31/2013 \u{0664}\u{0665} \u{ff11}\u{ff12} \u{bd} 5pc 0x1f";
+        let text = "12 1,234.5 12% $3.2bn 3rd 2013 2013-14 1990s 10:30 12/31/2013 \u{0664}\u{0665} \u{ff11}\u{ff12} \u{bd} 5pc 0x1f";
         let mut scanner = WordScanner::default();
         let words = scanner.scan(text, Numbers::Verbatim);
         assert!(words.len() > 15);
         assert_eq!(words.number_count(), words.len(), "{text}");
-        for text in ["q3", "g20", "covid19", "fy2013", "b2b", "ten", "x", "\u{4e09}", "caf\u{e9}", "_1"] {
+        for text in
+            ["q3", "g20", "covid19", "fy2013", "b2b", "ten", "x", "\u{4e09}", "caf\u{e9}", "_1"]
+        {
             let words = scanner.scan(text, Numbers::Shape);
             assert_eq!((words.len(), words.number_count()), (1, 0), "{text}");
             let Some(Word::Term { text: word, .. }) = words.get(0) else { panic!("{text}") };

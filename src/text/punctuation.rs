@@ -1,20 +1,24 @@
 //! Typographic punctuation, which separates words or joins them just as an ASCII character does.
 //!
-//! News is written with it; each of these characters would otherwise send the words beside it the slow way.
+//! News is written with it; each of these characters would otherwise send the words beside it the
+//! slow way.
 
 /// An ASCII character that separates words and is no white space.
 const SEPARATOR: u8 = b'(';
 
-/// The ASCII character that has the same effect on the words around it in a text of ASCII and such punctuation alone, after this
-/// byte (None at the start); None for what has no such twin.
+/// The ASCII character that has the same effect on the words around it in a text of ASCII and such
+/// punctuation alone, after this byte (None at the start); None for what has no such twin.
 pub(super) fn ascii_twin(c: char, before: Option<u8>) -> Option<u8> {
     match c {
         // Normalisation makes it the apostrophe itself.
         '\u{2019}' => Some(b'\''),
-        // It may join the letters on both of its sides (MidNumLet); opening a quotation, it has none before it.
-        '\u{2018}' if !before.is_some_and(|byte| byte.is_ascii_alphanumeric() || byte == b'_') => Some(SEPARATOR),
-        // No-break space, currencies, section and paragraph, guillemets, dashes, quotation marks, bullet, ellipsis (which becomes three
-        // full stops, and these join nothing).
+        // It may join the letters on both of its sides (MidNumLet); opening a quotation, it has
+        // none before it.
+        '\u{2018}' if !before.is_some_and(|byte| byte.is_ascii_alphanumeric() || byte == b'_') => {
+            Some(SEPARATOR)
+        }
+        // No-break space, currencies, section and paragraph, guillemets, dashes, quotation marks,
+        // bullet, ellipsis (which becomes three full stops, and these join nothing).
         '\u{a0}'
         | '\u{a3}'
         | '\u{a7}'

@@ -34,7 +34,12 @@ mod tests {
     fn the_forms_of_a_word_share_a_stem() {
         let stemmer = Stemmer::default();
         // From Snowball's own vocabulary for English.
-        for (word, stem) in [("generously", "generous"), ("knitting", "knit"), ("consolations", "consol"), ("news", "news")] {
+        for (word, stem) in [
+            ("generously", "generous"),
+            ("knitting", "knit"),
+            ("consolations", "consol"),
+            ("news", "news"),
+        ] {
             assert_eq!(stemmer.stem(word), stem);
         }
         for word in ["naïves", "日本", "2007", ""] {

@@ -56,7 +56,8 @@ const MAX_TERMS: usize = 1 << Slot::ID_BITS;
 /// The most terms of a bucket.
 const BUCKET: usize = 8;
 
-/// The tags of a bucket's terms, a byte each, then zeros. A tag is the high byte of a term's hash, and odd.
+/// The tags of a bucket's terms, a byte each, then zeros. A tag is the high byte of a term's hash,
+/// and odd.
 #[derive(Debug, Clone, Copy, Default)]
 struct Tags(u64);
 
@@ -77,7 +78,8 @@ impl Tags {
         !(((difference & !Self::HIGH) + !Self::HIGH) | difference | !Self::HIGH)
     }
 
-    /// As [`Self::matches`] in fewer steps: none where that is none, and the same first one; what follows that may be wrong.
+    /// As [`Self::matches`] in fewer steps: none where that is none, and the same first one; what
+    /// follows that may be wrong.
     #[inline]
     const fn first_match(self, tag: u8) -> u64 {
         let difference = self.0 ^ (tag as u64 * Self::ONES);
@@ -109,13 +111,16 @@ pub struct Vocabulary {
     /// All terms, one after the other; term `i` ends at `ends[i]`.
     text: String,
     ends: Vec<u32>,
-    /// A bucket is chosen by the hash's low bits; what finds it full goes on to the next one. There are at least two places a term.
+    /// A bucket is chosen by the hash's low bits; what finds it full goes on to the next one. There
+    /// are at least two places a term.
     ///
-    /// Most terms of a text are pairs that no model knows, and for nearly all of these this small table is all that is read.
+    /// Most terms of a text are pairs that no model knows, and for nearly all of these this small
+    /// table is all that is read.
     tags: Vec<Tags>,
     /// By bucket: where its terms begin in `slots`.
     starts: Vec<u32>,
-    /// Bucket after bucket without a gap: what is not here is not in the way of what is, in the caches near the processor.
+    /// Bucket after bucket without a gap: what is not here is not in the way of what is, in the
+    /// caches near the processor.
     slots: Vec<Slot>,
 }
 
@@ -148,7 +153,8 @@ impl Vocabulary {
     fn indexed(mut self) -> Result<Self, VocabularyError> {
         let bucket_count = (self.len() * 2).div_ceil(BUCKET).next_power_of_two();
         self.tags = vec![Tags::default(); bucket_count];
-        let (mut hashes, mut are_words) = (Vec::with_capacity(self.len()), Vec::with_capacity(self.len()));
+        let (mut hashes, mut are_words) =
+            (Vec::with_capacity(self.len()), Vec::with_capacity(self.len()));
         // By term: its bucket, and its place there.
         let mut places = Vec::with_capacity(self.len());
         let mut start = 0;
@@ -174,10 +180,14 @@ impl Vocabulary {
                 start - tags.len() as u32
             })
             .collect();
-        // With room for what lies behind the last bucket when it is full and has no match: a look-up reads it before it knows.
+        // With room for what lies behind the last bucket when it is full and has no match: a
+        // look-up reads it before it knows.
         self.slots = vec![Slot(0); self.len() + 1];
-        for (id, ((&hash, is_word), (bucket, place))) in (0..).zip(hashes.iter().zip(are_words).zip(places)) {
-            self.slots[self.starts[bucket] as usize + place] = Slot::new(hash, Found { id, is_word });
+        for (id, ((&hash, is_word), (bucket, place))) in
+            (0..).zip(hashes.iter().zip(are_words).zip(places))
+        {
+            self.slots[self.starts[bucket] as usize + place] =
+                Slot::new(hash, Found { id, is_word });
         }
         // Each term finds itself, or the one that it cannot be told from.
         for (id, &hash) in (0..).zip(&hashes) {
@@ -207,7 +217,8 @@ impl Vocabulary {
             let tags = self.tags[bucket];
             let mut matches = tags.matches(tag);
             while matches != 0 {
-                let slot = self.slots[self.starts[bucket] as usize + matches.trailing_zeros() as usize / 8];
+                let slot = self.slots
+                    [self.starts[bucket] as usize + matches.trailing_zeros() as usize / 8];
                 if slot.is_of(hash) {
                     return Some(slot.found());
                 }
@@ -228,12 +239,19 @@ impl Vocabulary {
         prefetch_index(&self.starts, bucket);
     }
 
-    /// Finds each of `hashes`, and calls `on_found(place, term)` with those that are terms, in their order.
+    /// Finds each of `hashes`, and calls `on_found(place, term)` with those that are terms, in
+    /// their order.
     ///
-    /// Tables that are larger than the nearest caches make a look-up wait. Here each step is taken for all hashes before the next
-    /// one, in loops of few instructions and no branch that is hard to guess: so many look-ups wait together. (Bags of articles of
-    /// 2.3 KB: 85 MB/s one by one, 139 this way.)
-    pub(super) fn find_each(&self, hashes: &[TermHash], memory: &mut Lookups, mut on_found: impl FnMut(usize, Found)) {
+    /// Tables that are larger than the nearest caches make a look-up wait. Here each step is taken
+    /// for all hashes before the next one, in loops of few instructions and no branch that is hard
+    /// to guess: so many look-ups wait together. (Bags of articles of 2.3 KB: 85 MB/s one by one,
+    /// 139 this way.)
+    pub(super) fn find_each(
+        &self,
+        hashes: &[TermHash],
+        memory: &mut Lookups,
+        mut on_found: impl FnMut(usize, Found),
+    ) {
         let Lookups { candidates, slots } = memory;
         // Many are no terms. Each is written whether it may be one or not, and kept if it may.
         candidates.resize(hashes.len(), 0);
@@ -310,7 +328,8 @@ mod tests {
         // Half full at 4,096: of 1,024 buckets of 8 about twenty then hold more than they can.
         for count in [1, 8, 100, 4_096, 10_000] {
             let terms: Vec<String> = (0..count).map(|number| format!("word{number}")).collect();
-            let vocabulary = Vocabulary::new(terms.iter().map(String::as_str)).expect("distinct terms");
+            let vocabulary =
+                Vocabulary::new(terms.iter().map(String::as_str)).expect("distinct terms");
             for (id, term) in terms.iter().enumerate() {
                 let (hash, _) = TermHash::of_term(term);
                 assert_eq!(vocabulary.find(hash).map(|found| found.id), Some(id as TermId));
@@ -321,7 +340,9 @@ mod tests {
                 .map(|term| TermHash::of_term(&term).0)
                 .collect();
             let mut found = Vec::new();
-            vocabulary.find_each(&hashes, &mut Lookups::default(), |place, term| found.push((place, term.id)));
+            vocabulary.find_each(&hashes, &mut Lookups::default(), |place, term| {
+                found.push((place, term.id))
+            });
             let expected: Vec<_> = (0..terms.len()).map(|id| (2 * id, id as TermId)).collect();
             assert_eq!(found, expected);
             for number in 0..100_000 {
@@ -335,14 +356,24 @@ mod tests {
         for tag in [1, 3, 0x81, 0xff] {
             for taken in 0..=BUCKET {
                 let tags = (0..taken).fold(0, |tags, place| tags | u64::from(tag) << (8 * place));
-                assert_eq!(Tags(tags).matches(tag), (0..taken).fold(0, |bits, place| bits | 0x80 << (8 * place)));
+                assert_eq!(
+                    Tags(tags).matches(tag),
+                    (0..taken).fold(0, |bits, place| bits | 0x80 << (8 * place))
+                );
                 let first = Tags(tags).first_match(tag);
-                assert_eq!((first & first.wrapping_neg(), first == 0), (if taken > 0 { 0x80 } else { 0 }, taken == 0));
+                assert_eq!(
+                    (first & first.wrapping_neg(), first == 0),
+                    (if taken > 0 { 0x80 } else { 0 }, taken == 0)
+                );
             }
         }
-        // Of two words of the lowest tag one is known: the other one is looked for beside it, and not beyond the table's end.
-        let mut words = (0..).map(|number| format!("word{number}")).filter(|word| TermHash::of_term(word).0.0 >> 56 <= 1);
-        let [known, unknown] = [words.next(), words.next()].map(|word| word.expect("there is no end of words"));
+        // Of two words of the lowest tag one is known: the other one is looked for beside it, and
+        // not beyond the table's end.
+        let mut words = (0..)
+            .map(|number| format!("word{number}"))
+            .filter(|word| TermHash::of_term(word).0.0 >> 56 <= 1);
+        let [known, unknown] =
+            [words.next(), words.next()].map(|word| word.expect("there is no end of words"));
         let vocabulary = Vocabulary::new([known.as_str()]).expect("one term");
         assert_eq!(vocabulary.find(TermHash::of_term(&unknown).0), None);
     }
@@ -356,6 +387,9 @@ mod tests {
     #[test]
     fn a_repeated_term_is_refused() {
         let error = Vocabulary::new(["a", "b", "a"]).expect_err("a twice");
-        assert_eq!(error, VocabularyError::Collision { first: "a".to_owned(), second: "a".to_owned() });
+        assert_eq!(
+            error,
+            VocabularyError::Collision { first: "a".to_owned(), second: "a".to_owned() }
+        );
     }
 }

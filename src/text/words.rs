@@ -1,4 +1,5 @@
-//! Finds the words of a text: the reference, which is plainly right, and the scanner, which is fast and equal to it.
+//! Finds the words of a text: the reference, which is plainly right, and the scanner, which is fast
+//! and equal to it.
 
 use std::fmt;
 use std::ops::Range;
@@ -11,9 +12,10 @@ use super::normalize::{is_default_ignorable, normalize_into};
 use super::number::{Numbers, is_number};
 use super::punctuation::ascii_twin;
 
-/// The longest word that can be a term, in code points after normalisation: as many as Lucene's standard tokenizer allows. Words
-/// that are compounded or inflected have 80 and more, in scripts whose letters take three bytes each as well as in ASCII. What is
-/// longer is not language: encoded data, addresses.
+/// The longest word that can be a term, in code points after normalisation: as many as Lucene's
+/// standard tokenizer allows. Words that are compounded or inflected have 80 and more, in scripts
+/// whose letters take three bytes each as well as in ASCII. What is longer is not language: encoded
+/// data, addresses.
 pub const MAX_WORD_CHARACTERS: usize = 255;
 /// The most bytes that such a word has.
 pub const MAX_WORD_BYTES: usize = 4 * MAX_WORD_CHARACTERS;
@@ -32,8 +34,8 @@ pub enum Word<'a> {
     Overlong,
 }
 
-/// The text of a word, normalised and case-folded, numbers as [`Numbers`] says. It is UTF-8; whoever needs it as such, for a new word,
-/// has it checked.
+/// The text of a word, normalised and case-folded, numbers as [`Numbers`] says. It is UTF-8;
+/// whoever needs it as such, for a new word, has it checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WordText<'a>(&'a [u8]);
 
@@ -56,17 +58,20 @@ impl fmt::Display for WordText<'_> {
     }
 }
 
-/// The words of `text` by the plain definition. [`WordScanner::scan`] gives the same, and is held equal by tests.
+/// The words of `text` by the plain definition. [`WordScanner::scan`] gives the same, and is held
+/// equal by tests.
 ///
-/// Normalise the whole text; split it at UAX #29 word boundaries; keep the segments with a letter or a digit; drop
-/// default-ignorable code points, and white space that a combining mark clings to; cut a final "'s"; apply the rule for numbers. None stands for an overlong word.
+/// Normalise the whole text; split it at UAX #29 word boundaries; keep the segments with a letter
+/// or a digit; drop default-ignorable code points, and white space that a combining mark clings to;
+/// cut a final "'s"; apply the rule for numbers. None stands for an overlong word.
 pub fn reference_words(text: &str, numbers: Numbers) -> Vec<Option<String>> {
     let mut normal = String::new();
     normalize_into(text, &mut normal);
     normal
         .unicode_words()
         .filter_map(|segment| {
-            let kept: String = trim_separators(segment).chars().filter(|&c| !is_default_ignorable(c)).collect();
+            let kept: String =
+                trim_separators(segment).chars().filter(|&c| !is_default_ignorable(c)).collect();
             let stem = kept.strip_suffix("'s").unwrap_or(&kept);
             if stem.is_empty() {
                 return None;
@@ -106,7 +111,8 @@ impl<'a> Words<'a> {
         self.hashes
     }
 
-    /// The hashes of the words that follow each other without an overlong one between: run after run.
+    /// The hashes of the words that follow each other without an overlong one between: run after
+    /// run.
     #[inline]
     pub(super) fn runs(self) -> impl Iterator<Item = &'a [TermHash]> {
         let mut start = 0;
@@ -141,7 +147,9 @@ impl<'a> Words<'a> {
     fn word(self, hash: TermHash, place: &WordAt) -> Word<'a> {
         match place.length {
             0 => Word::Overlong,
-            length => Word::Term { hash, text: WordText(&self.text[place.start..place.start + length]) },
+            length => {
+                Word::Term { hash, text: WordText(&self.text[place.start..place.start + length]) }
+            }
         }
     }
 }
@@ -164,9 +172,9 @@ pub struct WordScanner {
 impl WordScanner {
     /// The words of `text`. Their memory is the scanner's: they are good until the next call.
     ///
-    /// ASCII white space is a word boundary to UAX #29 whatever stands beside it, and normalisation never reaches across
-    /// it: so the pieces between may take different ways. Those of ASCII, and of punctuation that has a twin in ASCII, take the fast
-    /// one.
+    /// ASCII white space is a word boundary to UAX #29 whatever stands beside it, and normalisation
+    /// never reaches across it: so the pieces between may take different ways. Those of ASCII, and
+    /// of punctuation that has a twin in ASCII, take the fast one.
     pub fn scan(&mut self, text: &str, numbers: Numbers) -> Words<'_> {
         self.found.clear();
         if text.is_ascii() {
@@ -192,11 +200,13 @@ impl WordScanner {
                 done += c.len_utf8();
                 continue;
             }
-            let whole = self.found.text[waiting..].iter().rposition(is_separator).map_or(0, |at| at + 1);
+            let whole =
+                self.found.text[waiting..].iter().rposition(is_separator).map_or(0, |at| at + 1);
             self.found.text.truncate(waiting + whole);
             self.take_ascii(waiting, numbers);
             let start = bytes[..done].iter().rposition(is_separator).map_or(0, |at| at + 1);
-            let end = bytes[done..].iter().position(is_separator).map_or(bytes.len(), |at| done + at);
+            let end =
+                bytes[done..].iter().position(is_separator).map_or(bytes.len(), |at| done + at);
             self.take_unicode(&text[start..end], numbers);
             (done, waiting) = (end, self.found.text.len());
         }
@@ -255,7 +265,8 @@ impl FoundWords {
         self.push(start..self.text.len(), numbers);
     }
 
-    /// Takes the segment at a place of the buffer, normalised, less its final "'s", its numbers rewritten: if that is a word.
+    /// Takes the segment at a place of the buffer, normalised, less its final "'s", its numbers
+    /// rewritten: if that is a word.
     #[inline(always)]
     pub(super) fn push(&mut self, place: Range<usize>, numbers: Numbers) {
         let segment = &mut self.text[place.clone()];
@@ -305,11 +316,13 @@ fn count_characters(text: &[u8]) -> usize {
 fn ascii_prefix(text: &[u8]) -> &[u8] {
     let (chunks, _) = text.as_chunks::<32>();
     let whole = 32 * chunks.iter().take_while(|chunk| chunk.is_ascii()).count();
-    let end = text[whole..].iter().position(|byte| !byte.is_ascii()).map_or(text.len(), |at| whole + at);
+    let end =
+        text[whole..].iter().position(|byte| !byte.is_ascii()).map_or(text.len(), |at| whole + at);
     &text[..end]
 }
 
-/// A vowel sign that follows a space makes one segment with it (WB4): the space is no part of the word.
+/// A vowel sign that follows a space makes one segment with it (WB4): the space is no part of the
+/// word.
 pub(super) fn trim_separators(segment: &str) -> &str {
     segment.trim_start_matches([' ', '\n', '\t', '\r'])
 }
@@ -347,7 +360,10 @@ mod tests {
 
     #[test]
     fn punctuation_separates_words_and_is_no_word() {
-        assert_eq!(words("Hello, world -- it is (now) 5 p.m.!"), ["hello", "world", "it", "is", "now", "5", "p.m"]);
+        assert_eq!(
+            words("Hello, world -- it is (now) 5 p.m.!"),
+            ["hello", "world", "it", "is", "now", "5", "p.m"]
+        );
     }
 
     #[test]
@@ -383,7 +399,10 @@ mod tests {
     #[test]
     fn overlong_words_are_told_apart() {
         let longest = "x".repeat(MAX_WORD_CHARACTERS);
-        assert_eq!(scanned(&format!("{longest}'s {longest}y"), Numbers::Verbatim), [Some(longest), None]);
+        assert_eq!(
+            scanned(&format!("{longest}'s {longest}y"), Numbers::Verbatim),
+            [Some(longest), None]
+        );
         assert_eq!(scanned(&"x".repeat(1 << 20), Numbers::Verbatim), [None]);
         assert_eq!(scanned(&"é".repeat(1 << 19), Numbers::Verbatim), [None]);
     }
@@ -397,14 +416,22 @@ mod tests {
             for (count, is_word) in [(20, true), (80, true), (count, true), (count + 1, false)] {
                 let found = scanned(&letter.repeat(count), Numbers::Verbatim);
                 assert_eq!(found, reference_words(&letter.repeat(count), Numbers::Verbatim));
-                assert_eq!((found.len(), found[0].is_some()), (1, is_word), "{count} times {letter}");
+                assert_eq!(
+                    (found.len(), found[0].is_some()),
+                    (1, is_word),
+                    "{count} times {letter}"
+                );
             }
         }
-        // Combining marks that compose are counted as what they make; of a number the separators count.
+        // Combining marks that compose are counted as what they make; of a number the separators
+        // count.
         let composed = scanned(&"e\u{301}".repeat(MAX_WORD_CHARACTERS), Numbers::Verbatim);
         assert_eq!(composed, [Some("\u{e9}".repeat(MAX_WORD_CHARACTERS))]);
         let number = format!("{}1", "1,".repeat(127));
-        assert_eq!(scanned(&format!("{number} {number}1"), Numbers::Verbatim), [Some(number), None]);
+        assert_eq!(
+            scanned(&format!("{number} {number}1"), Numbers::Verbatim),
+            [Some(number), None]
+        );
     }
 
     #[test]

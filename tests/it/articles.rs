@@ -16,7 +16,8 @@ use tonic::transport::Channel;
 use tonic::{Code, Status};
 
 use crate::support::{
-    NARROW, TestServer, article, config, details, full, item_violation, models, narrow, refusal, says_when_to_retry, violation,
+    NARROW, TestServer, article, config, details, full, item_violation, models, narrow, refusal,
+    says_when_to_retry, violation,
 };
 
 /// A server with an archive of its own on disk.
@@ -50,7 +51,8 @@ impl Archive {
     }
 
     async fn put(&self, article: pb::ArchivedArticle) -> Result<pb::PutArticleResponse, Status> {
-        let request = pb::PutArticleRequest { article: Some(article), ..pb::PutArticleRequest::default() };
+        let request =
+            pb::PutArticleRequest { article: Some(article), ..pb::PutArticleRequest::default() };
         self.articles().await.put_article(request).await.map(tonic::Response::into_inner)
     }
 
@@ -60,7 +62,10 @@ impl Archive {
         Ok(found.article.expect("the article"))
     }
 
-    async fn find(&self, request: pb::FindSimilarArticlesRequest) -> Result<pb::FindSimilarArticlesResponse, Status> {
+    async fn find(
+        &self,
+        request: pb::FindSimilarArticlesRequest,
+    ) -> Result<pb::FindSimilarArticlesResponse, Status> {
         self.similar().await.find_similar_articles(request).await.map(tonic::Response::into_inner)
     }
 }
@@ -68,7 +73,12 @@ impl Archive {
 const FULL: i32 = pb::ArticleView::Full as i32;
 
 fn draft(id: &str, title: &str, body: &str) -> pb::ArchivedArticle {
-    pb::ArchivedArticle { id: id.to_owned(), title: title.to_owned(), body: body.to_owned(), ..pb::ArchivedArticle::default() }
+    pb::ArchivedArticle {
+        id: id.to_owned(),
+        title: title.to_owned(),
+        body: body.to_owned(),
+        ..pb::ArchivedArticle::default()
+    }
 }
 
 /// An article of which everything is stated.
@@ -78,7 +88,11 @@ fn whole(id: &str) -> pb::ArchivedArticle {
         publish_time: Some(prost_types::Timestamp { seconds: 1_700_000_000, nanos: 123_456_789 }),
         source: "Reuters".to_owned(),
         labels: BTreeMap::from([("desk".to_owned(), "sport".to_owned())]),
-        ..draft(id, "Striker scores twice as United win the cup final", "The coach praised the players after the match.")
+        ..draft(
+            id,
+            "Striker scores twice as United win the cup final",
+            "The coach praised the players after the match.",
+        )
     }
 }
 
@@ -90,7 +104,12 @@ fn like(id: &str) -> pb::FindSimilarArticlesRequest {
 }
 
 fn ids(response: &pb::FindSimilarArticlesResponse) -> Vec<&str> {
-    response.articles.iter().filter_map(|found| found.article.as_ref()).map(|article| article.id.as_str()).collect()
+    response
+        .articles
+        .iter()
+        .filter_map(|found| found.article.as_ref())
+        .map(|article| article.id.as_str())
+        .collect()
 }
 
 #[tokio::test]
@@ -106,16 +125,23 @@ async fn a_put_article_is_classified_kept_and_found_after_a_restart() {
     expected.decision = stored.decision;
     expected.etag = stored.etag;
     // Kept to the microsecond.
-    expected.publish_time = Some(prost_types::Timestamp { seconds: 1_700_000_000, nanos: 123_456_000 });
+    expected.publish_time =
+        Some(prost_types::Timestamp { seconds: 1_700_000_000, nanos: 123_456_000 });
     assert_eq!(archive.get("a").await.expect("it is there"), expected);
-    assert_eq!(archive.put(whole("a")).await.expect("it is stored").outcome(), pb::PutOutcome::Replaced);
+    assert_eq!(
+        archive.put(whole("a")).await.expect("it is stored").outcome(),
+        pb::PutOutcome::Replaced
+    );
 
     archive.server.stop().await.expect("a clean end");
     let server = Archive::serve(&archive.directory, Limits::default()).await;
     let archive = Archive { server, directory: archive.directory };
     assert_eq!(archive.get("a").await.expect("it is there"), expected);
     let info = archive.server.info().await.archive.expect("an archive");
-    assert_eq!((info.state(), info.article_count, info.failure.as_str()), (pb::ArchiveState::Ready, 1, ""));
+    assert_eq!(
+        (info.state(), info.article_count, info.failure.as_str()),
+        (pb::ArchiveState::Ready, 1, "")
+    );
     assert!(info.size_bytes > 0);
 }
 
@@ -123,7 +149,10 @@ async fn a_put_article_is_classified_kept_and_found_after_a_restart() {
 async fn a_deleted_article_is_not_found() {
     let archive = Archive::start().await;
     archive.put(whole("a")).await.expect("it is stored");
-    let delete = |id: &str| pb::DeleteArticleRequest { id: id.to_owned(), ..pb::DeleteArticleRequest::default() };
+    let delete = |id: &str| pb::DeleteArticleRequest {
+        id: id.to_owned(),
+        ..pb::DeleteArticleRequest::default()
+    };
     archive.articles().await.delete_article(delete("a")).await.expect("it is deleted");
     let mut client = archive.articles().await;
     for status in [
@@ -132,7 +161,9 @@ async fn a_deleted_article_is_not_found() {
         archive.find(like("a")).await.expect_err("no source"),
     ] {
         assert_eq!(refusal(&status), (Code::NotFound, "ARTICLE_NOT_FOUND".to_owned()));
-        let resource = details(&status).resource_info().map(|info| (info.resource_type.clone(), info.resource_name.clone()));
+        let resource = details(&status)
+            .resource_info()
+            .map(|info| (info.resource_type.clone(), info.resource_name.clone()));
         assert_eq!(resource, Some(("slugline.v1.ArchivedArticle".to_owned(), "a".to_owned())));
     }
 }
@@ -154,18 +185,43 @@ async fn bad_articles_are_named_by_their_field() {
             "article.language_code",
             "INVALID_LANGUAGE_CODE",
         ),
-        (pb::ArchivedArticle { publish_time: time(0, -1), ..whole("a") }, "article.publish_time", "INVALID_TIMESTAMP"),
-        (pb::ArchivedArticle { publish_time: time(i64::MAX, 0), ..whole("a") }, "article.publish_time", "INVALID_TIMESTAMP"),
-        (pb::ArchivedArticle { source: "x".repeat(201), ..whole("a") }, "article.source", "VALUE_TOO_LONG"),
-        (pb::ArchivedArticle { labels: labels("", "x"), ..whole("a") }, "article.labels", "INVALID_LABEL_KEY"),
-        (pb::ArchivedArticle { labels: labels("k", "a\nb"), ..whole("a") }, "article.labels[\"k\"]", "INVALID_VALUE"),
+        (
+            pb::ArchivedArticle { publish_time: time(0, -1), ..whole("a") },
+            "article.publish_time",
+            "INVALID_TIMESTAMP",
+        ),
+        (
+            pb::ArchivedArticle { publish_time: time(i64::MAX, 0), ..whole("a") },
+            "article.publish_time",
+            "INVALID_TIMESTAMP",
+        ),
+        (
+            pb::ArchivedArticle { source: "x".repeat(201), ..whole("a") },
+            "article.source",
+            "VALUE_TOO_LONG",
+        ),
+        (
+            pb::ArchivedArticle { labels: labels("", "x"), ..whole("a") },
+            "article.labels",
+            "INVALID_LABEL_KEY",
+        ),
+        (
+            pb::ArchivedArticle { labels: labels("k", "a\nb"), ..whole("a") },
+            "article.labels[\"k\"]",
+            "INVALID_VALUE",
+        ),
         (pb::ArchivedArticle { labels: three, ..whole("a") }, "article.labels", "TOO_MANY_LABELS"),
     ];
     for (article, field, reason) in cases {
         let status = archive.put(article).await.expect_err(reason);
         assert_eq!(violation(&status), (field.to_owned(), reason.to_owned()));
     }
-    let none = archive.articles().await.put_article(pb::PutArticleRequest::default()).await.expect_err("no article");
+    let none = archive
+        .articles()
+        .await
+        .put_article(pb::PutArticleRequest::default())
+        .await
+        .expect_err("no article");
     assert_eq!(violation(&none), ("article".to_owned(), "FIELD_REQUIRED".to_owned()));
     assert_eq!(archive.server.info().await.archive.expect("an archive").article_count, 0);
 }
@@ -174,7 +230,10 @@ async fn bad_articles_are_named_by_their_field() {
 async fn one_bad_article_of_a_batch_fails_alone() {
     let archive = Archive::with_limits(NARROW).await;
     let mut client = archive.articles().await;
-    let batch = |articles| pb::BatchPutArticlesRequest { articles, ..pb::BatchPutArticlesRequest::default() };
+    let batch = |articles| pb::BatchPutArticlesRequest {
+        articles,
+        ..pb::BatchPutArticlesRequest::default()
+    };
     let results = client
         .batch_put_articles(batch(vec![whole("a"), draft("b", "", ""), whole("a")]))
         .await
@@ -199,7 +258,10 @@ async fn one_bad_article_of_a_batch_fails_alone() {
 
     let ids = ["a", "b", ""].map(str::to_owned).to_vec();
     let results = client
-        .batch_delete_articles(pb::BatchDeleteArticlesRequest { ids, ..pb::BatchDeleteArticlesRequest::default() })
+        .batch_delete_articles(pb::BatchDeleteArticlesRequest {
+            ids,
+            ..pb::BatchDeleteArticlesRequest::default()
+        })
         .await
         .expect("a batch")
         .into_inner()
@@ -220,15 +282,24 @@ async fn an_import_accounts_for_every_article_and_may_be_run_again() {
     let archive = Archive::start().await;
     let articles = |numbers: std::ops::Range<usize>| pb::ImportArticlesRequest {
         articles: numbers
-            .map(|number| if number % 10 == 7 { draft(&number.to_string(), "", "") } else { whole(&number.to_string()) })
+            .map(|number| {
+                if number % 10 == 7 {
+                    draft(&number.to_string(), "", "")
+                } else {
+                    whole(&number.to_string())
+                }
+            })
             .collect(),
         ..pb::ImportArticlesRequest::default()
     };
-    let stream = || tokio_stream::iter([articles(0..50), articles(50..60), articles(0..5), articles(60..60)]);
+    let stream = || {
+        tokio_stream::iter([articles(0..50), articles(50..60), articles(0..5), articles(60..60)])
+    };
     let mut client = archive.articles().await;
     let answer = client.import_articles(stream()).await.expect("an import").into_inner();
     assert_eq!((answer.accepted_count, answer.replaced_count, answer.rejected_count), (59, 5, 6));
-    let rejected: Vec<(i64, &str)> = answer.rejections.iter().map(|rejected| (rejected.index, rejected.id.as_str())).collect();
+    let rejected: Vec<(i64, &str)> =
+        answer.rejections.iter().map(|rejected| (rejected.index, rejected.id.as_str())).collect();
     assert_eq!(rejected, [(7, "7"), (17, "17"), (27, "27"), (37, "37"), (47, "47"), (57, "57")]);
     let error = answer.rejections[1].error.as_ref().expect("a reason");
     assert_eq!(item_violation(error), ("articles[17]".to_owned(), "EMPTY_ARTICLE".to_owned()));
@@ -244,7 +315,10 @@ async fn articles_are_listed_in_pages() {
     archive
         .articles()
         .await
-        .batch_put_articles(pb::BatchPutArticlesRequest { articles, ..pb::BatchPutArticlesRequest::default() })
+        .batch_put_articles(pb::BatchPutArticlesRequest {
+            articles,
+            ..pb::BatchPutArticlesRequest::default()
+        })
         .await
         .expect("a batch");
     let mut client = archive.articles().await;
@@ -273,9 +347,13 @@ async fn a_page_of_long_articles_fits_what_clients_take() {
     let archive = Archive::start().await;
     let mut client = archive.articles().await;
     for number in 0..5 {
-        let article = draft(&number.to_string(), "Volcano erupts", &"volcano erupts ".repeat(130_000));
+        let article =
+            draft(&number.to_string(), "Volcano erupts", &"volcano erupts ".repeat(130_000));
         client
-            .put_article(pb::PutArticleRequest { article: Some(article), ..pb::PutArticleRequest::default() })
+            .put_article(pb::PutArticleRequest {
+                article: Some(article),
+                ..pb::PutArticleRequest::default()
+            })
             .await
             .expect("it is stored");
     }
@@ -292,7 +370,9 @@ async fn a_page_of_long_articles_fits_what_clients_take() {
 #[tokio::test]
 async fn similar_articles_are_found_by_id_and_by_text_alike() {
     let archive = Archive::start().await;
-    for (id, title) in [("v1", "Volcano erupts"), ("v2", "The volcano erupted again"), ("b", "Bank merger fails")] {
+    for (id, title) in
+        [("v1", "Volcano erupts"), ("v2", "The volcano erupted again"), ("b", "Bank merger fails")]
+    {
         archive.put(draft(id, title, "It was the talk of the day.")).await.expect("it is stored");
     }
     let by_id = archive.find(like("v1")).await.expect("results");
@@ -305,7 +385,8 @@ async fn similar_articles_are_found_by_id_and_by_text_alike() {
     assert_eq!((ids(&by_text)[0], by_text.articles[0].similarity), ("v1", 1.0));
     assert_eq!(by_text.articles[1..], by_id.articles);
     let first = &by_id.articles[0];
-    let sum: f64 = first.matched_terms.iter().map(|matched| matched.share).sum::<f64>() + first.other_share;
+    let sum: f64 =
+        first.matched_terms.iter().map(|matched| matched.share).sum::<f64>() + first.other_share;
     assert!((sum - 1.0).abs() < 1e-9 && first.matched_terms[0].term == "volcano", "{first:?}");
     assert_eq!(archive.find(like("v1")).await.expect("results"), by_id);
 }
@@ -314,17 +395,35 @@ async fn similar_articles_are_found_by_id_and_by_text_alike() {
 async fn pages_of_similar_articles_are_bound_to_their_request() {
     let archive = Archive::start().await;
     for number in 0..5 {
-        archive.put(draft(&format!("v{number}"), "Volcano erupts", &format!("Number {number}."))).await.expect("it is stored");
+        archive
+            .put(draft(&format!("v{number}"), "Volcano erupts", &format!("Number {number}.")))
+            .await
+            .expect("it is stored");
     }
     let request = pb::FindSimilarArticlesRequest { page_size: 3, ..like("v0") };
     let first = archive.find(request.clone()).await.expect("a page");
-    let next = pb::FindSimilarArticlesRequest { page_token: first.next_page_token.clone(), ..request.clone() };
-    let second = archive.find(pb::FindSimilarArticlesRequest { page_size: 1, ..next.clone() }).await.expect("a page");
-    assert_eq!((ids(&first).len(), ids(&second).len(), second.next_page_token.is_empty()), (3, 1, true));
-    let all = archive.find(pb::FindSimilarArticlesRequest { page_size: 100, ..request }).await.expect("a page");
+    let next = pb::FindSimilarArticlesRequest {
+        page_token: first.next_page_token.clone(),
+        ..request.clone()
+    };
+    let second = archive
+        .find(pb::FindSimilarArticlesRequest { page_size: 1, ..next.clone() })
+        .await
+        .expect("a page");
+    assert_eq!(
+        (ids(&first).len(), ids(&second).len(), second.next_page_token.is_empty()),
+        (3, 1, true)
+    );
+    let all = archive
+        .find(pb::FindSimilarArticlesRequest { page_size: 100, ..request })
+        .await
+        .expect("a page");
     assert_eq!(ids(&all), [ids(&first), ids(&second)].concat());
     let other = [
-        pb::FindSimilarArticlesRequest { source: Some(Source::ArticleId("v1".to_owned())), ..next.clone() },
+        pb::FindSimilarArticlesRequest {
+            source: Some(Source::ArticleId("v1".to_owned())),
+            ..next.clone()
+        },
         pb::FindSimilarArticlesRequest { min_similarity: 0.1, ..next.clone() },
         pb::FindSimilarArticlesRequest { collapse_near_duplicates: true, ..next.clone() },
         pb::FindSimilarArticlesRequest { page_token: format!("{}00", next.page_token), ..next },
@@ -366,15 +465,33 @@ async fn bad_searches_are_named_by_their_field() {
         (pb::FindSimilarArticlesRequest { source: None, ..like("a") }, "source", "FIELD_REQUIRED"),
         (like(""), "article_id", "INVALID_ARTICLE_ID"),
         (
-            pb::FindSimilarArticlesRequest { source: Some(Source::Article(article(" ", ""))), ..like("") },
+            pb::FindSimilarArticlesRequest {
+                source: Some(Source::Article(article(" ", ""))),
+                ..like("")
+            },
             "article",
             "EMPTY_ARTICLE",
         ),
-        (pb::FindSimilarArticlesRequest { page_size: -1, ..like("a") }, "page_size", "NEGATIVE_PAGE_SIZE"),
-        (pb::FindSimilarArticlesRequest { min_similarity: 1.5, ..like("a") }, "min_similarity", "SIMILARITY_OUT_OF_RANGE"),
-        (pb::FindSimilarArticlesRequest { min_similarity: f64::NAN, ..like("a") }, "min_similarity", "SIMILARITY_OUT_OF_RANGE"),
         (
-            filter(pb::SimilarityFilter { topics: vec!["sport".to_owned(), "sprot".to_owned()], ..none() }),
+            pb::FindSimilarArticlesRequest { page_size: -1, ..like("a") },
+            "page_size",
+            "NEGATIVE_PAGE_SIZE",
+        ),
+        (
+            pb::FindSimilarArticlesRequest { min_similarity: 1.5, ..like("a") },
+            "min_similarity",
+            "SIMILARITY_OUT_OF_RANGE",
+        ),
+        (
+            pb::FindSimilarArticlesRequest { min_similarity: f64::NAN, ..like("a") },
+            "min_similarity",
+            "SIMILARITY_OUT_OF_RANGE",
+        ),
+        (
+            filter(pb::SimilarityFilter {
+                topics: vec!["sport".to_owned(), "sprot".to_owned()],
+                ..none()
+            }),
             "filter.topics[1]",
             "UNKNOWN_TOPIC",
         ),
@@ -401,12 +518,24 @@ async fn bad_searches_are_named_by_their_field() {
 #[tokio::test]
 async fn searches_are_filtered() {
     let archive = Archive::start().await;
-    for (id, source, language) in [("a", "AP", "en"), ("b", "Reuters", "en-GB"), ("c", "Reuters", "de")] {
-        let article = pb::ArchivedArticle { source: source.to_owned(), language_code: language.to_owned(), ..whole(id) };
+    for (id, source, language) in
+        [("a", "AP", "en"), ("b", "Reuters", "en-GB"), ("c", "Reuters", "de")]
+    {
+        let article = pb::ArchivedArticle {
+            source: source.to_owned(),
+            language_code: language.to_owned(),
+            ..whole(id)
+        };
         archive.put(article).await.expect("it is stored");
     }
     let text = Some(Source::Article(article("United win the cup final", "")));
-    let find = |filter| archive.find(pb::FindSimilarArticlesRequest { source: text.clone(), filter: Some(filter), ..like("") });
+    let find = |filter| {
+        archive.find(pb::FindSimilarArticlesRequest {
+            source: text.clone(),
+            filter: Some(filter),
+            ..like("")
+        })
+    };
     let none = pb::SimilarityFilter::default;
     let strings = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
     let from = Some(prost_types::Timestamp { seconds: 1_700_000_001, nanos: 0 });
@@ -415,7 +544,13 @@ async fn searches_are_filtered() {
         (pb::SimilarityFilter { language_codes: strings(&["en"]), ..none() }, "ab"),
         (pb::SimilarityFilter { topics: strings(&["sport"]), ..none() }, "abc"),
         (pb::SimilarityFilter { topics: strings(&["politics"]), ..none() }, ""),
-        (pb::SimilarityFilter { labels: BTreeMap::from([("desk".to_owned(), "sport".to_owned())]), ..none() }, "abc"),
+        (
+            pb::SimilarityFilter {
+                labels: BTreeMap::from([("desk".to_owned(), "sport".to_owned())]),
+                ..none()
+            },
+            "abc",
+        ),
         (pb::SimilarityFilter { publish_time_from: from, ..none() }, ""),
     ];
     for (filter, expected) in cases {
@@ -439,7 +574,9 @@ async fn an_unknown_text_has_no_topic_and_is_found_by_none() {
         archive.find(pb::FindSimilarArticlesRequest { source: source.clone(), filter, ..like("") })
     };
     assert_eq!(ids(&find(vec![]).await.expect("results")), ["u"]);
-    let every = ["business", "health", "politics", "sport", "science_technology"].map(str::to_owned).to_vec();
+    let every = ["business", "health", "politics", "sport", "science_technology"]
+        .map(str::to_owned)
+        .to_vec();
     assert!(ids(&find(every).await.expect("results")).is_empty());
 }
 
@@ -454,7 +591,10 @@ async fn what_is_over_the_bound_is_refused() {
     let ids = vec!["a".to_owned(); NARROW.batch_articles + 1];
     let mut articles = ArticleServiceClient::new(narrow().await.channel().await);
     let status = articles
-        .batch_delete_articles(pb::BatchDeleteArticlesRequest { ids, ..pb::BatchDeleteArticlesRequest::default() })
+        .batch_delete_articles(pb::BatchDeleteArticlesRequest {
+            ids,
+            ..pb::BatchDeleteArticlesRequest::default()
+        })
         .await
         .expect_err("too many");
     assert_eq!(violation(&status), ("ids".to_owned(), "TOO_MANY_ARTICLES".to_owned()));

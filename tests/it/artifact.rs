@@ -12,7 +12,8 @@ use safetensors::tensor::{Dtype, TensorView};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use slugline::model::artifact::{
-    ArtifactError, Draft, Encoded, WEIGHTS_FILE, encode, hexadecimal, id_of_directory, parse, read, write,
+    ArtifactError, Draft, Encoded, WEIGHTS_FILE, encode, hexadecimal, id_of_directory, parse, read,
+    write,
 };
 use slugline::model::{Manifest, ModelIdError};
 
@@ -62,7 +63,8 @@ fn encoded() -> Encoded {
 
 /// A manifest that vouches for these weights, so that nothing but what is in them can be refused.
 fn sealed(mut manifest: Value, weights: &[u8]) -> Vec<u8> {
-    manifest["weights"] = json!({ "size_bytes": weights.len(), "sha256": hexadecimal(&Sha256::digest(weights)) });
+    manifest["weights"] =
+        json!({ "size_bytes": weights.len(), "sha256": hexadecimal(&Sha256::digest(weights)) });
     serde_json::to_vec(&manifest).expect("JSON")
 }
 
@@ -101,8 +103,9 @@ fn store(directory: &Path, encoded: &Encoded) -> Result<(), ArtifactError> {
 /// What lies in a directory, in order.
 fn names(directory: &Path) -> Vec<String> {
     let entries = fs::read_dir(directory).expect("a directory");
-    let mut names: Vec<String> =
-        entries.map(|entry| entry.expect("it can be listed").file_name().to_string_lossy().into_owned()).collect();
+    let mut names: Vec<String> = entries
+        .map(|entry| entry.expect("it can be listed").file_name().to_string_lossy().into_owned())
+        .collect();
     names.sort();
     names
 }
@@ -117,7 +120,10 @@ fn what_is_written_is_read_back() {
     expected.weights.clone_from(&loaded.manifest.weights);
     assert_eq!(loaded.manifest, expected);
     let model = &loaded.model;
-    assert_eq!(model.topics().iter().map(|topic| topic.as_str()).collect::<Vec<_>>(), ["business", "sport", "world"]);
+    assert_eq!(
+        model.topics().iter().map(|topic| topic.as_str()).collect::<Vec<_>>(),
+        ["business", "sport", "world"]
+    );
     assert_eq!(model.vocabulary().terms().collect::<Vec<_>>(), ["goal", "late goal"]);
     // Weight times idf.
     assert_eq!(model.term_weights(0), [-1.5, 3.0, -1.5]);
@@ -129,12 +135,17 @@ fn what_is_written_is_read_back() {
 
 #[test]
 fn numbers_are_read_back_to_the_last_bit() {
-    // The shortest decimal of each is the number's own, and takes a careful reader to come back to it.
+    // The shortest decimal of each is the number's own, and takes a careful reader to come back to
+    // it.
     for number in [0.999_231_360_491_929_3, 0.1 + 0.2, 1.0 / 3.0, f64::MIN_POSITIVE] {
         let mut draft = draft();
         draft.manifest.decision.confident_probability = number;
         let Encoded { manifest, weights } = encode(draft).expect("the tables fit");
-        let read = parse(&manifest, &weights).expect("a whole artefact").manifest.decision.confident_probability;
+        let read = parse(&manifest, &weights)
+            .expect("a whole artefact")
+            .manifest
+            .decision
+            .confident_probability;
         assert_eq!(read.to_bits(), number.to_bits(), "{number} was read as {read}");
     }
 }
@@ -166,7 +177,11 @@ fn a_draft_whose_tables_do_not_fit_is_not_encoded() {
 
 fn a_directory_says_name_and_version_with_its_last_two_names() {
     for path in ["models/mine/1", "mine/1", "mine/1/", "./mine/1", "/mine/1", "a/../mine/1/."] {
-        assert_eq!(id_of_directory(Path::new(path)).map(|id| id.to_string()).ok().as_deref(), Some("mine/1"), "{path}");
+        assert_eq!(
+            id_of_directory(Path::new(path)).map(|id| id.to_string()).ok().as_deref(),
+            Some("mine/1"),
+            "{path}"
+        );
     }
     for (path, expected) in [
         ("", ModelIdError::Name),
@@ -185,7 +200,9 @@ fn a_directory_says_name_and_version_with_its_last_two_names() {
         ("mine/4294967296", ModelIdError::Version),
     ] {
         let error = id_of_directory(Path::new(path)).expect_err(path);
-        let ArtifactError::Path { path: named, reason } = &error else { panic!("{path}: {error:?}") };
+        let ArtifactError::Path { path: named, reason } = &error else {
+            panic!("{path}: {error:?}")
+        };
         assert_eq!((named.as_path(), *reason), (Path::new(path), expected));
         assert!(error.to_string().contains("such as models/mine/1"), "{error}");
     }

@@ -1,9 +1,12 @@
-//! Every string, list and map of every request has a bound, which is published and holds: shown over the descriptors.
+//! Every string, list and map of every request has a bound, which is published and holds: shown
+//! over the descriptors.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use prost_reflect::prost::Message as _;
-use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MapKey, MethodDescriptor, ReflectMessage as _, Value};
+use prost_reflect::{
+    DynamicMessage, FieldDescriptor, Kind, MapKey, MethodDescriptor, ReflectMessage as _, Value,
+};
 use slugline::article::Limits;
 use slugline::grpc::bounds::{BOUNDS, Bound, Keeper, Measure};
 use slugline::grpc::pb;
@@ -11,7 +14,9 @@ use tonic::Code;
 use tonic::transport::Channel;
 
 use crate::support::{TestServer, item_violation, shared, values, violation};
-use crate::wire::{Answer, FieldPath, bounded_fields, bytes_of, call, methods, plausible, set, text, uri};
+use crate::wire::{
+    Answer, FieldPath, bounded_fields, bytes_of, call, methods, plausible, set, text, uri,
+};
 
 /// What is counted of a field.
 fn measures(field: &FieldDescriptor) -> Vec<Measure> {
@@ -44,7 +49,11 @@ fn the_table_has_every_string_list_and_map_of_every_request() {
     for path in methods().iter().flat_map(|method| bounded_fields(&method.input())) {
         let field = path.last().expect("a field");
         let counted = matches!(field.kind(), Kind::String | Kind::Message(_));
-        assert!(counted, "{}: the decoder counts no packed numbers, and looks into no bytes", field.full_name());
+        assert!(
+            counted,
+            "{}: the decoder counts no packed numbers, and looks into no bytes",
+            field.full_name()
+        );
         fields.extend(measures(field).into_iter().map(|measure| key(field, measure)));
     }
     let rows: BTreeSet<_> = BOUNDS.iter().map(key_of).collect();
@@ -55,10 +64,13 @@ fn the_table_has_every_string_list_and_map_of_every_request() {
 #[tokio::test]
 async fn every_bound_is_published() {
     let limits = shared().await.info().await.limits.expect("limits");
-    let descriptor = methods()[0].parent_pool().get_message_by_name("slugline.v1.Limits").expect("the message");
-    let limits = DynamicMessage::decode(descriptor, &*limits.encode_to_vec()).expect("the same message");
+    let descriptor =
+        methods()[0].parent_pool().get_message_by_name("slugline.v1.Limits").expect("the message");
+    let limits =
+        DynamicMessage::decode(descriptor, &*limits.encode_to_vec()).expect("the same message");
     for bound in BOUNDS {
-        let published = limits.get_field_by_name(bound.published).unwrap_or_else(|| panic!("{bound:?}"));
+        let published =
+            limits.get_field_by_name(bound.published).unwrap_or_else(|| panic!("{bound:?}"));
         let published = published.as_i64().or(published.as_i32().map(i64::from));
         assert_eq!(published, Some(bound.most as i64), "{bound:?}");
     }
@@ -79,15 +91,18 @@ fn string(bound: &Bound, bytes: usize) -> String {
 fn value(field: &FieldDescriptor, bound: &Bound, size: usize) -> Value {
     match (bound.measure, field.kind()) {
         (Measure::Bytes, _) => text(string(bound, size)),
-        (Measure::Items, _) if field.is_map() => {
-            Value::Map((0..size).map(|at| (MapKey::String(format!("key-{at}")), text("value"))).collect())
+        (Measure::Items, _) if field.is_map() => Value::Map(
+            (0..size).map(|at| (MapKey::String(format!("key-{at}")), text("value"))).collect(),
+        ),
+        (Measure::Items, Kind::Message(part)) => {
+            Value::List(vec![Value::Message(plausible(&part)); size])
         }
-        (Measure::Items, Kind::Message(part)) => Value::List(vec![Value::Message(plausible(&part)); size]),
         (Measure::Items, _) => Value::List(vec![text("en"); size]),
     }
 }
 
-/// The path of a field in errors: up to the map where it stands in one, up to the article for its texts.
+/// The path of a field in errors: up to the map where it stands in one, up to the article for its
+/// texts.
 fn path_in_errors(path: &FieldPath, measure: Measure) -> String {
     let mut parts = Vec::new();
     for (at, field) in path.iter().enumerate() {
@@ -112,7 +127,8 @@ pub(crate) fn refusal(answer: &Answer, method: &MethodDescriptor) -> Option<(Str
         Code::InvalidArgument => return Some(violation(&answer.status)),
         _ => return None,
     }
-    let message = DynamicMessage::decode(method.output(), answer.data.slice(5..)).expect("the answer");
+    let message =
+        DynamicMessage::decode(method.output(), answer.data.slice(5..)).expect("the answer");
     item_error(&message).map(|error| error.encode_to_vec()).and_then(|bytes| {
         let error = tonic_types::Status::decode(&*bytes).expect("a status");
         (error.code == Code::InvalidArgument as i32).then(|| item_violation(&error))
@@ -130,7 +146,12 @@ fn item_error(message: &DynamicMessage) -> Option<DynamicMessage> {
     })
 }
 
-async fn send(channel: &Channel, method: &MethodDescriptor, path: &FieldPath, value: Value) -> Answer {
+async fn send(
+    channel: &Channel,
+    method: &MethodDescriptor,
+    path: &FieldPath,
+    value: Value,
+) -> Answer {
     let mut request = plausible(&method.input());
     set(&mut request, path, value);
     call(channel, &uri(method), &[bytes_of(&request)]).await
@@ -146,15 +167,20 @@ async fn every_bound_holds_in_every_method() {
             let field = path.last().expect("a field");
             for bound in measures(field).into_iter().map(|measure| bound(field, measure)) {
                 let at = format!("{}, {}.{}", method.full_name(), bound.message, bound.field);
-                let above = send(&channel, &method, &path, value(field, bound, bound.most + 1)).await;
-                let Some((place, reason)) = refusal(&above, &method) else { panic!("{at}: {above:?}") };
+                let above =
+                    send(&channel, &method, &path, value(field, bound, bound.most + 1)).await;
+                let Some((place, reason)) = refusal(&above, &method) else {
+                    panic!("{at}: {above:?}")
+                };
                 let expected = path_in_errors(&path, bound.measure);
                 assert!(place.starts_with(&expected), "{at}: {place}, not {expected}");
                 if bound.keeper == Keeper::Decoder {
                     let (size, most) = (bound.most + 1, bound.most);
                     assert_eq!(
                         values(&above.status),
-                        [("size", size), ("limit", most)].map(|(name, value)| (name.to_owned(), value.to_string())).into()
+                        [("size", size), ("limit", most)]
+                            .map(|(name, value)| (name.to_owned(), value.to_string()))
+                            .into()
                     );
                 }
                 let within = send(&channel, &method, &path, value(field, bound, bound.most)).await;
@@ -176,7 +202,12 @@ async fn no_method_takes_a_message_of_too_many_parts_or_one_that_is_none() {
         let too_many = if is_small { "MESSAGE_TOO_LARGE" } else { "TOO_MANY_PARTS" };
         for (message, reason) in [(unknown, too_many), (vec![0xff], "MALFORMED_MESSAGE")] {
             let answer = call(&channel, &uri(&method), &[message]).await;
-            assert_eq!(violation(&answer.status), ("(message)".to_owned(), reason.to_owned()), "{}", method.full_name());
+            assert_eq!(
+                violation(&answer.status),
+                ("(message)".to_owned(), reason.to_owned()),
+                "{}",
+                method.full_name()
+            );
         }
     }
 }
@@ -184,11 +215,20 @@ async fn no_method_takes_a_message_of_too_many_parts_or_one_that_is_none() {
 #[tokio::test]
 async fn one_article_of_a_batch_with_too_many_labels_fails_alone() {
     let many = (0..10_000).map(|at| (format!("key-{at}"), String::new())).collect();
-    let article = |id: &str| pb::ArchivedArticle { id: id.to_owned(), title: "goal".to_owned(), ..Default::default() };
-    let articles = vec![article("a"), pb::ArchivedArticle { labels: many, ..article("b") }, article("c")];
-    let mut client = slugline::grpc::server::client::ArticleServiceClient::new(shared().await.channel().await);
+    let article = |id: &str| pb::ArchivedArticle {
+        id: id.to_owned(),
+        title: "goal".to_owned(),
+        ..Default::default()
+    };
+    let articles =
+        vec![article("a"), pb::ArchivedArticle { labels: many, ..article("b") }, article("c")];
+    let mut client =
+        slugline::grpc::server::client::ArticleServiceClient::new(shared().await.channel().await);
     let answer = client
-        .batch_put_articles(pb::BatchPutArticlesRequest { articles, ..pb::BatchPutArticlesRequest::default() })
+        .batch_put_articles(pb::BatchPutArticlesRequest {
+            articles,
+            ..pb::BatchPutArticlesRequest::default()
+        })
         .await
         .expect("an answer")
         .into_inner();
@@ -200,5 +240,8 @@ async fn one_article_of_a_batch_with_too_many_labels_fails_alone() {
             pb::batch_put_articles_result::Result::Error(error) => Some(item_violation(&error)),
         })
         .collect();
-    assert_eq!(errors, [None, Some(("articles[1].labels".to_owned(), "TOO_MANY_LABELS".to_owned())), None]);
+    assert_eq!(
+        errors,
+        [None, Some(("articles[1].labels".to_owned(), "TOO_MANY_LABELS".to_owned())), None]
+    );
 }

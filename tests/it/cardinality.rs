@@ -12,8 +12,11 @@ use crate::wire::{bytes_of, call, call_with_body, framed, methods, plausible, ur
 
 /// A body that comes in these pieces.
 fn in_pieces(pieces: Vec<Vec<u8>>) -> Body {
-    let frame = |piece| Ok::<_, std::convert::Infallible>(http_body::Frame::data(Bytes::from(piece)));
-    Body::new(StreamBody::new(tokio_stream::iter(pieces.into_iter().map(frame).collect::<Vec<_>>())))
+    let frame =
+        |piece| Ok::<_, std::convert::Infallible>(http_body::Frame::data(Bytes::from(piece)));
+    Body::new(StreamBody::new(tokio_stream::iter(
+        pieces.into_iter().map(frame).collect::<Vec<_>>(),
+    )))
 }
 
 #[tokio::test]
@@ -24,12 +27,17 @@ async fn a_method_of_one_message_takes_exactly_one() {
         let answers = [
             call(&channel, &uri, &[]).await,
             call(&channel, &uri, &[message.clone(), message.clone()]).await,
-            call_with_body(&channel, &uri, in_pieces(vec![framed(&message), framed(&message)])).await,
+            call_with_body(&channel, &uri, in_pieces(vec![framed(&message), framed(&message)]))
+                .await,
             // What follows is not even looked at.
             call(&channel, &uri, &[message.clone(), vec![0xff]]).await,
         ];
         for answer in answers {
-            assert_eq!(refusal(&answer.status), (Code::Unimplemented, "NOT_ONE_MESSAGE".to_owned()), "{uri}");
+            assert_eq!(
+                refusal(&answer.status),
+                (Code::Unimplemented, "NOT_ONE_MESSAGE".to_owned()),
+                "{uri}"
+            );
         }
     }
 }
@@ -52,8 +60,13 @@ async fn a_call_that_ends_within_a_message_is_refused() {
         let (uri, whole) = (uri(&method), framed(&bytes_of(&plausible(&method.input()))));
         // A part of one, and one with the beginning of another behind it.
         for body in [vec![0, 0, 0], [&whole[..], &[0, 0, 0, 0, 9, 1]].concat()] {
-            let answer = call_with_body(&channel, &uri, Body::new(Full::new(Bytes::from(body)))).await;
-            assert_eq!(violation(&answer.status), ("(message)".to_owned(), "INCOMPLETE_MESSAGE".to_owned()), "{uri}");
+            let answer =
+                call_with_body(&channel, &uri, Body::new(Full::new(Bytes::from(body)))).await;
+            assert_eq!(
+                violation(&answer.status),
+                ("(message)".to_owned(), "INCOMPLETE_MESSAGE".to_owned()),
+                "{uri}"
+            );
         }
     }
 }
@@ -61,18 +74,27 @@ async fn a_call_that_ends_within_a_message_is_refused() {
 #[tokio::test]
 async fn what_is_not_exactly_one_message_changes_nothing() {
     let channel = shared().await.channel().await;
-    let article = |id: &str| pb::ArchivedArticle { id: id.to_owned(), title: "goal".to_owned(), ..Default::default() };
+    let article = |id: &str| pb::ArchivedArticle {
+        id: id.to_owned(),
+        title: "goal".to_owned(),
+        ..Default::default()
+    };
     let put = |id| {
         prost_reflect::prost::Message::encode_to_vec(&pb::PutArticleRequest {
             article: Some(article(id)),
             ..pb::PutArticleRequest::default()
         })
     };
-    let answer = call(&channel, "/slugline.v1.ArticleService/PutArticle", &[put("first"), put("second")]).await;
+    let answer =
+        call(&channel, "/slugline.v1.ArticleService/PutArticle", &[put("first"), put("second")])
+            .await;
     assert_eq!(answer.status.code(), Code::Unimplemented);
     for id in ["first", "second"] {
         let request = pb::GetArticleRequest { id: id.to_owned(), ..Default::default() };
-        let status = ArticleServiceClient::new(channel.clone()).get_article(request).await.expect_err("it is not stored");
+        let status = ArticleServiceClient::new(channel.clone())
+            .get_article(request)
+            .await
+            .expect_err("it is not stored");
         assert_eq!(status.code(), Code::NotFound, "{id}");
     }
 }

@@ -7,14 +7,16 @@ use proptest::prelude::*;
 use proptest::test_runner::{RngSeed, TestRunner};
 use prost::Message as _;
 use slugline::article::Limits;
-use slugline::grpc::pb::{self, ArticleField, ClassifyRequest, ClassifyResponse, Decision, WarningCode};
+use slugline::grpc::pb::{
+    self, ArticleField, ClassifyRequest, ClassifyResponse, Decision, WarningCode,
+};
 use slugline::grpc::server::client::ClassificationServiceClient;
 use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
 
 use crate::support::{
-    HIDDEN_TIMEOUT, RUNTIME, TOPIC_COUNT, TestServer, article, channel, details, explained, narrow, proxy_of_hidden_timeouts,
-    refusal, shared, sport, values, violation,
+    HIDDEN_TIMEOUT, RUNTIME, TOPIC_COUNT, TestServer, article, channel, details, explained, narrow,
+    proxy_of_hidden_timeouts, refusal, shared, sport, values, violation,
 };
 
 type Client = ClassificationServiceClient<Channel>;
@@ -91,8 +93,12 @@ async fn probabilities_of_odd_texts_sum_to_one() {
 #[test]
 fn probabilities_of_any_text_sum_to_one() {
     let client = RUNTIME.block_on(async { shared().await.classification().await });
-    let config =
-        ProptestConfig { cases: 64, failure_persistence: None, rng_seed: RngSeed::Fixed(1), ..ProptestConfig::default() };
+    let config = ProptestConfig {
+        cases: 64,
+        failure_persistence: None,
+        rng_seed: RngSeed::Fixed(1),
+        ..ProptestConfig::default()
+    };
     let texts = (any::<String>(), any::<String>())
         .prop_filter("blank", |(title, body)| !(title.trim().is_empty() && body.trim().is_empty()));
     let outcome = TestRunner::new(config).run(&texts, |(title, body)| {
@@ -171,7 +177,8 @@ async fn the_strongest_evidence_comes_first() {
 #[tokio::test]
 async fn evidence_counts_title_and_body_together() {
     let topic = classify(explained(article("Match", "match, MATCH"))).await.topics.remove(0);
-    let counts: Vec<_> = topic.evidence.iter().map(|evidence| (evidence.term.as_str(), evidence.count)).collect();
+    let counts: Vec<_> =
+        topic.evidence.iter().map(|evidence| (evidence.term.as_str(), evidence.count)).collect();
     assert_eq!(counts, [("match", 3)]);
 }
 
@@ -201,7 +208,8 @@ async fn evidence_says_where_it_stands_in_the_text_as_it_was_sent() {
 #[tokio::test]
 async fn spans_count_code_points_from_the_start_of_their_field() {
     let topic = classify(explained(article("👍🏽 match", "é match"))).await.topics.remove(0);
-    let spans: Vec<_> = topic.evidence[0].spans.iter().map(|span| (span.field(), span.start, span.end)).collect();
+    let spans: Vec<_> =
+        topic.evidence[0].spans.iter().map(|span| (span.field(), span.start, span.end)).collect();
     // The thumb and its skin tone are two code points.
     assert_eq!(
         (topic.evidence[0].term.as_str(), spans),
@@ -214,7 +222,11 @@ async fn spans_are_cut_at_the_published_limit_and_the_count_is_not() {
     let limit = narrow().await.info().await.limits.expect("limits").max_evidence_spans;
     let request = explained(article("", "match match match"));
     let topic = answer(&mut narrow().await.classification().await, request).await.topics.remove(0);
-    let evidence = topic.evidence.iter().find(|evidence| evidence.term == "match").expect("the word of the text");
+    let evidence = topic
+        .evidence
+        .iter()
+        .find(|evidence| evidence.term == "match")
+        .expect("the word of the text");
     assert_eq!((evidence.spans.len() as i32, evidence.count), (limit, 3));
 }
 
@@ -228,7 +240,9 @@ async fn evidence_is_cut_at_the_published_limit() {
 #[tokio::test]
 async fn evidence_is_given_only_when_asked_for() {
     let topics = classify(plain(sport())).await.topics;
-    assert!(topics.iter().all(|topic| topic.evidence.is_empty() && topic.bias == 0.0 && topic.other_evidence_weight == 0.0));
+    assert!(topics.iter().all(|topic| topic.evidence.is_empty()
+        && topic.bias == 0.0
+        && topic.other_evidence_weight == 0.0));
 }
 
 #[tokio::test]
@@ -240,7 +254,10 @@ async fn a_text_without_a_known_word_is_unknown() {
 async fn a_text_without_a_known_word_leaves_the_topics_as_likely_as_before() {
     let topics = classify(plain(article("qwxyz", "zzyzx"))).await.topics;
     // The corpus has as many documents of each.
-    assert!(topics.iter().all(|topic| (topic.probability - 1.0 / TOPIC_COUNT as f64).abs() < 1e-6), "{topics:?}");
+    assert!(
+        topics.iter().all(|topic| (topic.probability - 1.0 / TOPIC_COUNT as f64).abs() < 1e-6),
+        "{topics:?}"
+    );
 }
 
 #[tokio::test]
@@ -248,7 +265,13 @@ async fn a_text_with_hardly_a_known_word_is_unknown_whatever_the_word_says() {
     let answer = classify(plain(article("match", &"qwxyz ".repeat(20)))).await;
     assert_eq!((answer.decision(), answer.known_token_count), (Decision::UnknownText, 1));
     // The first topic is no trap: the corpus has as many documents of each.
-    assert!(answer.topics.iter().all(|topic| (topic.probability - 1.0 / TOPIC_COUNT as f64).abs() < 1e-6), "{answer:?}");
+    assert!(
+        answer
+            .topics
+            .iter()
+            .all(|topic| (topic.probability - 1.0 / TOPIC_COUNT as f64).abs() < 1e-6),
+        "{answer:?}"
+    );
 }
 
 #[tokio::test]
@@ -279,14 +302,20 @@ async fn a_text_of_numbers_alone_is_unknown() {
 #[tokio::test]
 async fn mostly_unknown_words_are_answered_with_a_warning() {
     let answer = classify(plain(article("match", "qwxyz zzyzx"))).await;
-    assert_eq!(answer.warnings.iter().map(|warning| warning.code()).collect::<Vec<_>>(), [WarningCode::MostlyUnknownWords]);
+    assert_eq!(
+        answer.warnings.iter().map(|warning| warning.code()).collect::<Vec<_>>(),
+        [WarningCode::MostlyUnknownWords]
+    );
 }
 
 #[tokio::test]
 async fn a_language_of_another_name_is_answered_with_a_warning() {
     let article = pb::Article { language_code: "de-CH".to_owned(), ..sport() };
     let answer = classify(plain(article)).await;
-    assert_eq!(answer.warnings.iter().map(|warning| warning.code()).collect::<Vec<_>>(), [WarningCode::LanguageMismatch]);
+    assert_eq!(
+        answer.warnings.iter().map(|warning| warning.code()).collect::<Vec<_>>(),
+        [WarningCode::LanguageMismatch]
+    );
 }
 
 #[tokio::test]
@@ -299,7 +328,10 @@ async fn a_region_of_the_models_language_is_no_mismatch() {
 async fn a_malformed_language_code_is_refused() {
     let article = pb::Article { language_code: "en_US".to_owned(), ..sport() };
     let status = refused(plain(article)).await;
-    assert_eq!(violation(&status), ("article.language_code".to_owned(), "INVALID_LANGUAGE_CODE".to_owned()));
+    assert_eq!(
+        violation(&status),
+        ("article.language_code".to_owned(), "INVALID_LANGUAGE_CODE".to_owned())
+    );
 }
 
 #[tokio::test]
@@ -317,23 +349,29 @@ async fn an_article_of_white_space_is_refused() {
 #[tokio::test]
 async fn an_article_of_the_largest_size_is_classified() {
     let body = "é".repeat(500);
-    assert_eq!(fault(&answer(&mut narrow().await.classification().await, plain(article("", &body))).await), None);
+    assert_eq!(
+        fault(&answer(&mut narrow().await.classification().await, plain(article("", &body))).await),
+        None
+    );
 }
 
 #[tokio::test]
 async fn an_article_over_the_limit_is_refused_with_limit_and_size() {
     // 1 byte and 500 times 2 bytes.
     let request = plain(article("x", &"é".repeat(500)));
-    let status = narrow().await.classification().await.classify(request).await.expect_err("refused");
+    let status =
+        narrow().await.classification().await.classify(request).await.expect_err("refused");
     assert_eq!(violation(&status), ("article".to_owned(), "ARTICLE_TOO_LARGE".to_owned()));
-    let expected = [("limit", "1000"), ("size", "1001")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let expected = [("limit", "1000"), ("size", "1001")]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()));
     assert_eq!(values(&status), expected.into());
 }
 
 #[tokio::test]
 async fn a_message_over_the_limit_is_refused_with_the_limit() {
     let mut client = narrow().await.classification().await.max_encoding_message_size(1 << 20);
-    let status = client.classify(plain(article("", &"x".repeat(100_000)))).await.expect_err("refused");
+    let status =
+        client.classify(plain(article("", &"x".repeat(100_000)))).await.expect_err("refused");
     assert_eq!(violation(&status), ("(message)".to_owned(), "MESSAGE_TOO_LARGE".to_owned()));
     assert_eq!(values(&status).get("limit").map(String::as_str), Some("65536"));
 }
@@ -341,7 +379,8 @@ async fn a_message_over_the_limit_is_refused_with_the_limit() {
 #[tokio::test]
 async fn a_message_over_the_default_limit_is_refused() {
     let mut client = shared().await.classification().await.max_encoding_message_size(16 << 20);
-    let status = client.classify(plain(article("", &"x".repeat(9 << 20)))).await.expect_err("refused");
+    let status =
+        client.classify(plain(article("", &"x".repeat(9 << 20)))).await.expect_err("refused");
     assert_eq!(violation(&status).1, "MESSAGE_TOO_LARGE");
 }
 
@@ -356,14 +395,23 @@ async fn an_unknown_version_is_named_as_the_missing_resource() {
     let status = refused(ClassifyRequest { model: "mini/7".to_owned(), ..plain(sport()) }).await;
     let details = details(&status);
     let resource = details.resource_info().expect("which resource");
-    assert_eq!((resource.resource_type.as_str(), resource.resource_name.as_str()), ("slugline.v1.Model", "mini/7"));
+    assert_eq!(
+        (resource.resource_type.as_str(), resource.resource_name.as_str()),
+        ("slugline.v1.Model", "mini/7")
+    );
 }
 
 #[tokio::test]
 async fn a_malformed_model_is_refused() {
-    for model in ["Mini", "../mini", "mini/", "mini/01", "mini/0", "mini/1/1", "/1", "mini ", "новости"] {
+    for model in
+        ["Mini", "../mini", "mini/", "mini/01", "mini/0", "mini/1/1", "/1", "mini ", "новости"]
+    {
         let status = refused(ClassifyRequest { model: model.to_owned(), ..plain(sport()) }).await;
-        assert_eq!(violation(&status), ("model".to_owned(), "INVALID_MODEL_NAME".to_owned()), "{model:?}");
+        assert_eq!(
+            violation(&status),
+            ("model".to_owned(), "INVALID_MODEL_NAME".to_owned()),
+            "{model:?}"
+        );
     }
 }
 
@@ -389,7 +437,10 @@ async fn classify_within(timeout: &'static str) -> Result<ClassifyResponse, Stat
     let proxy = proxy_of_hidden_timeouts(shared().await.address).await;
     let mut request = Request::new(plain(sport()));
     request.metadata_mut().insert(HIDDEN_TIMEOUT, timeout.parse().expect("ASCII"));
-    ClassificationServiceClient::new(channel(proxy).await).classify(request).await.map(tonic::Response::into_inner)
+    ClassificationServiceClient::new(channel(proxy).await)
+        .classify(request)
+        .await
+        .map(tonic::Response::into_inner)
 }
 
 #[tokio::test]

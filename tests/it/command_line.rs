@@ -1,4 +1,5 @@
-//! The `slugline` command as its users see it: what all commands have in common, and a file a command.
+//! The `slugline` command as its users see it: what all commands have in common, and a file a
+//! command.
 
 mod addresses;
 mod archive;
@@ -48,7 +49,10 @@ fn every_command_has_help_with_examples() {
 
 #[test]
 fn the_version_is_that_of_the_crate() {
-    assert_eq!(slugline(&["--version"]).succeeded().stdout, format!("slugline {}\n", env!("CARGO_PKG_VERSION")));
+    assert_eq!(
+        slugline(&["--version"]).succeeded().stdout,
+        format!("slugline {}\n", env!("CARGO_PKG_VERSION"))
+    );
 }
 
 #[test]
@@ -97,12 +101,18 @@ fn wrong_usage_exits_with_2() {
         (vec!["similar", "--id", "a", "--min-similarity", "2"], "from 0 to 1"),
         (vec!["similar", "--id", "a", "--min-similarity=-0.1"], "from 0 to 1"),
         (vec!["articles", "list", "--limit=-1"], "--limit"),
-        (vec!["evaluate-similar", "--input", missing, "--relevant", "story", "--queries=-1"], "--queries"),
+        (
+            vec!["evaluate-similar", "--input", missing, "--relevant", "story", "--queries=-1"],
+            "--queries",
+        ),
         (vec!["model", "show", "mine/1", "--terms=-1"], "--terms"),
         (vec!["serve", "--listen", "127.0.0.1:65536"], "--listen"),
         (vec!["serve", "--drain-seconds=-1"], "--drain-seconds"),
         (vec!["serve", "--drain-seconds", "86401"], "--drain-seconds"),
-        ([&train[..], &["mine/1", "--multi-label", "--recipe", "complement"]].concat(), "leave out --recipe"),
+        (
+            [&train[..], &["mine/1", "--multi-label", "--recipe", "complement"]].concat(),
+            "leave out --recipe",
+        ),
         ([&train[..], &["mine/1", "--budget", "1ms"]].concat(), "seconds"),
         ([&train[..], &["mine/1", "--budget=-1"]].concat(), "seconds"),
         ([&train[..], &["mine/1", "--min-df", "0"]].concat(), "document frequency"),
@@ -116,7 +126,11 @@ fn wrong_usage_exits_with_2() {
     ] {
         let outcome = slugline(&arguments);
         assert_eq!(outcome.status.code(), Some(2), "{arguments:?}: {}", outcome.stderr);
-        assert!(outcome.stderr.contains(words), "{arguments:?}: {words:?} is not in: {}", outcome.stderr);
+        assert!(
+            outcome.stderr.contains(words),
+            "{arguments:?}: {words:?} is not in: {}",
+            outcome.stderr
+        );
         assert_eq!(outcome.stdout, "", "{arguments:?}");
     }
 }
@@ -126,7 +140,16 @@ fn numbers_that_are_allowed_are_never_too_large() {
     let directory = with_example_model();
     let labelled = example("labelled.jsonl");
     let most = u64::MAX.to_string();
-    let train = ["train", "--input", &labelled, "--output", "other/1", "--recipe", "multinomial", "--no-documents"];
+    let train = [
+        "train",
+        "--input",
+        &labelled,
+        "--output",
+        "other/1",
+        "--recipe",
+        "multinomial",
+        "--no-documents",
+    ];
     for more in [
         &["--threads", "100000"][..],
         &["--threads", &most, "--recipe", "auto"],
@@ -140,18 +163,35 @@ fn numbers_that_are_allowed_are_never_too_large() {
         &["--target-precision", "0.9999999999999999"],
     ] {
         let arguments: Vec<&str> = match more {
-            [.., "--recipe", _] => {
-                train.iter().filter(|part| !["--recipe", "multinomial"].contains(part)).chain(more).copied().collect()
-            }
+            [.., "--recipe", _] => train
+                .iter()
+                .filter(|part| !["--recipe", "multinomial"].contains(part))
+                .chain(more)
+                .copied()
+                .collect(),
             _ => [&train, more].concat(),
         };
         slugline_in(directory.path(), &arguments).succeeded();
     }
     let least = u32::MAX.to_string();
-    slugline_in(directory.path(), &[&train[..], &["--min-df", &least]].concat()).failed(1, "lower --min-df");
+    slugline_in(directory.path(), &[&train[..], &["--min-df", &least]].concat())
+        .failed(1, "lower --min-df");
     slugline_in(directory.path(), &["model", "show", "mine/1", "--terms", &most]).succeeded();
-    slugline_in(directory.path(), &["classify", "--model", "mine/1", "--max-topics", "65535", &labelled]).succeeded();
-    slugline(&["evaluate-similar", "--input", &labelled, "--relevant", "topics", "--queries", &most]).succeeded();
+    slugline_in(
+        directory.path(),
+        &["classify", "--model", "mine/1", "--max-topics", "65535", &labelled],
+    )
+    .succeeded();
+    slugline(&[
+        "evaluate-similar",
+        "--input",
+        &labelled,
+        "--relevant",
+        "topics",
+        "--queries",
+        &most,
+    ])
+    .succeeded();
 }
 
 #[test]
@@ -166,7 +206,8 @@ fn a_corpus_without_a_word_is_not_told_to_lower_what_is_lowest() {
 fn what_cannot_be_read_is_not_said_to_end_after_line_0() {
     let directory = tempfile::tempdir().expect("a directory");
     fs::write(directory.path().join("a.jsonl.gz"), b"\x1f\x8b\x08 no gzip").expect("a file");
-    let ended = slugline_in(directory.path(), &["train", "--input", "a.jsonl.gz", "--output", "mine/1"]);
+    let ended =
+        slugline_in(directory.path(), &["train", "--input", "a.jsonl.gz", "--output", "mine/1"]);
     assert!(!ended.stderr.contains("line 0"), "{}", ended.stderr);
     ended.failed(1, "cannot read a.jsonl.gz: ");
 }
@@ -194,10 +235,15 @@ fn what_is_not_there_is_named_and_exits_with_1() {
     ] {
         let outcome = slugline(arguments);
         assert_eq!(outcome.status.code(), Some(1), "{arguments:?}: {}", outcome.stderr);
-        assert!(outcome.stderr.contains("error: ") && outcome.stderr.contains("no/such/thing"), "{}", outcome.stderr);
+        assert!(
+            outcome.stderr.contains("error: ") && outcome.stderr.contains("no/such/thing"),
+            "{}",
+            outcome.stderr
+        );
     }
     let model = with_example_model();
-    slugline_in(model.path(), &["evaluate", "--model", "mine/1", "--input", "no/such/thing"]).failed(1, "no/such/thing");
+    slugline_in(model.path(), &["evaluate", "--model", "mine/1", "--input", "no/such/thing"])
+        .failed(1, "no/such/thing");
 }
 
 #[test]
@@ -216,7 +262,11 @@ fn a_reader_who_leaves_early_is_no_error() {
         let (reader, writer) = io::pipe().expect("a pipe");
         drop(reader);
         let ended = Running::start(command(directory.path(), arguments).stdout(writer)).wait();
-        assert_eq!((ended.status.code(), ended.without_warnings().as_str()), (Some(0), ""), "{arguments:?}");
+        assert_eq!(
+            (ended.status.code(), ended.without_warnings().as_str()),
+            (Some(0), ""),
+            "{arguments:?}"
+        );
     }
     assert!(directory.path().join("other/2").join(WEIGHTS_FILE).is_file());
 }

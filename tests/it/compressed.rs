@@ -36,10 +36,18 @@ fn request(number: usize, words: usize) -> Vec<u8> {
 
 /// Calls with a body that comes in pieces of so many bytes.
 async fn call_in_pieces(body: &[u8], size: usize) -> Answer {
-    let pieces: Vec<_> =
-        body.chunks(size).map(|piece| Ok::<_, tonic::Status>(Frame::data(Bytes::copy_from_slice(piece)))).collect();
+    let pieces: Vec<_> = body
+        .chunks(size)
+        .map(|piece| Ok::<_, tonic::Status>(Frame::data(Bytes::copy_from_slice(piece))))
+        .collect();
     let body = Body::new(StreamBody::new(tokio_stream::iter(pieces)));
-    wire::call_with_body_and_header(&shared().await.channel().await, STREAM, ("grpc-encoding", "gzip"), body).await
+    wire::call_with_body_and_header(
+        &shared().await.channel().await,
+        STREAM,
+        ("grpc-encoding", "gzip"),
+        body,
+    )
+    .await
 }
 
 /// The ids of a stream's answers, and how many words each has.
@@ -47,7 +55,9 @@ fn answers(data: &[u8]) -> Vec<(String, i32)> {
     wire::messages(data)
         .map(|message| {
             let answer = pb::StreamClassifyResponse::decode(message).expect("an answer");
-            let Some(Item::Classification(classification)) = answer.result else { panic!("{answer:?}") };
+            let Some(Item::Classification(classification)) = answer.result else {
+                panic!("{answer:?}")
+            };
             (answer.id, classification.token_count)
         })
         .collect()
@@ -60,7 +70,11 @@ async fn a_message_is_answered_like_a_plain_one_whatever_its_size() {
         let mut plain = shared().await.classification().await;
         let expected = plain.classify(request.clone()).await.expect("an answer").into_inner();
         let mut client = plain.send_compressed(CompressionEncoding::Gzip);
-        assert_eq!(client.classify(request).await.expect("an answer").into_inner(), expected, "{words} words");
+        assert_eq!(
+            client.classify(request).await.expect("an answer").into_inner(),
+            expected,
+            "{words} words"
+        );
     }
 }
 
@@ -69,13 +83,22 @@ async fn compressed_and_plain_messages_of_a_stream_are_answered_in_their_order()
     // Small, plain, one that is decompressed in the background, plain, small.
     let words = [10_usize, 20, 50_000, 30, 40];
     let messages = (0..).zip(words).map(|(number, words)| (number, request(number, words)));
-    let body: Vec<u8> =
-        messages.flat_map(|(number, message)| if number % 2 == 0 { gzip(&message) } else { framed(&message) }).collect();
-    let expected: Vec<_> =
-        (0..).zip(words).map(|(number, words): (usize, usize)| (number.to_string(), words as i32 + 1)).collect();
+    let body: Vec<u8> = messages
+        .flat_map(
+            |(number, message)| if number % 2 == 0 { gzip(&message) } else { framed(&message) },
+        )
+        .collect();
+    let expected: Vec<_> = (0..)
+        .zip(words)
+        .map(|(number, words): (usize, usize)| (number.to_string(), words as i32 + 1))
+        .collect();
     for size in [1, 4, 7, 1_000, body.len()] {
         let answer = call_in_pieces(&body, size).await;
-        assert_eq!((answer.status.code(), answers(&answer.data)), (Code::Ok, expected.clone()), "pieces of {size} bytes");
+        assert_eq!(
+            (answer.status.code(), answers(&answer.data)),
+            (Code::Ok, expected.clone()),
+            "pieces of {size} bytes"
+        );
     }
 }
 
@@ -84,7 +107,11 @@ async fn a_call_that_ends_within_a_compressed_message_is_refused() {
     let body = gzip(&request(0, 10));
     for end in [1, 4, 5, 6, body.len() - 1] {
         let answer = call_in_pieces(&body[..end], body.len()).await;
-        assert_eq!(violation(&answer.status), ("(message)".to_owned(), "INCOMPLETE_MESSAGE".to_owned()), "{end} bytes");
+        assert_eq!(
+            violation(&answer.status),
+            ("(message)".to_owned(), "INCOMPLETE_MESSAGE".to_owned()),
+            "{end} bytes"
+        );
     }
 }
 
@@ -97,7 +124,10 @@ async fn what_cannot_be_decompressed_is_refused() {
     no_gzip[0] = 1;
     for body in [torn, no_gzip] {
         let answer = call_in_pieces(&body, body.len()).await;
-        assert_eq!(violation(&answer.status), ("(message)".to_owned(), "MALFORMED_MESSAGE".to_owned()));
+        assert_eq!(
+            violation(&answer.status),
+            ("(message)".to_owned(), "MALFORMED_MESSAGE".to_owned())
+        );
     }
 }
 
@@ -119,14 +149,25 @@ async fn a_prefix_that_is_wrong_is_a_malformed_message() {
     for flag in [1, 7] {
         let mut body = framed(&explained(sport()).encode_to_vec());
         body[0] = flag;
-        let answer = wire::call_with_body(&channel, path, Body::new(http_body_util::Full::new(body.into()))).await;
-        assert_eq!(violation(&answer.status), ("(message)".to_owned(), "MALFORMED_MESSAGE".to_owned()), "flag {flag}");
+        let answer =
+            wire::call_with_body(&channel, path, Body::new(http_body_util::Full::new(body.into())))
+                .await;
+        assert_eq!(
+            violation(&answer.status),
+            ("(message)".to_owned(), "MALFORMED_MESSAGE".to_owned()),
+            "flag {flag}"
+        );
     }
 }
 
 #[tokio::test]
 async fn a_method_that_is_not_there_is_named() {
-    let answer = wire::call(&shared().await.channel().await, "/slugline.v1.ClassificationService/Guess", &[vec![]]).await;
+    let answer = wire::call(
+        &shared().await.channel().await,
+        "/slugline.v1.ClassificationService/Guess",
+        &[vec![]],
+    )
+    .await;
     assert_eq!(refusal(&answer.status), (Code::Unimplemented, "METHOD_NOT_FOUND".to_owned()));
 }
 
@@ -146,14 +187,17 @@ async fn a_compressed_message_of_nothing_is_refused_before_it_is_read_through() 
 
 #[tokio::test]
 async fn a_gzip_bomb_is_refused() {
-    let mut client = narrow().await.classification().await.send_compressed(CompressionEncoding::Gzip);
+    let mut client =
+        narrow().await.classification().await.send_compressed(CompressionEncoding::Gzip);
     let bomb = article("", &"x".repeat(1 << 20));
     let status = client.classify(explained(bomb)).await.expect_err("refused");
     assert_eq!(violation(&status), ("(message)".to_owned(), "MESSAGE_TOO_LARGE".to_owned()));
     // Server info takes less, compressed or not.
     let channel = narrow().await.channel().await;
     let path = "/slugline.v1.ServerService/GetServerInfo";
-    let answer = wire::call_with_header(&channel, path, ("grpc-encoding", "gzip"), gzip(&vec![0; 1 << 20])).await;
+    let answer =
+        wire::call_with_header(&channel, path, ("grpc-encoding", "gzip"), gzip(&vec![0; 1 << 20]))
+            .await;
     assert_eq!(refusal(&answer.status), (Code::InvalidArgument, "MESSAGE_TOO_LARGE".to_owned()));
 }
 
@@ -161,7 +205,8 @@ async fn a_gzip_bomb_is_refused() {
 async fn a_message_over_the_limit_is_refused_in_one_way_by_every_method() {
     let channel = narrow().await.channel().await;
     let limits = narrow().await.info().await.limits.expect("limits");
-    let ours = methods().iter().map(|method| (uri(method), limits.max_message_bytes)).collect::<Vec<_>>();
+    let ours =
+        methods().iter().map(|method| (uri(method), limits.max_message_bytes)).collect::<Vec<_>>();
     let names = i64::from(limits.max_name_message_bytes);
     let of_names = [
         "/grpc.health.v1.Health/Check",
@@ -173,7 +218,13 @@ async fn a_message_over_the_limit_is_refused_in_one_way_by_every_method() {
         // A field that nobody knows, of many bytes.
         let size = usize::try_from(limit).expect("a size") + 1;
         let message = [
-            &[0xa2, 0x06, 0x80 | (size & 0x7f) as u8, 0x80 | (size >> 7 & 0x7f) as u8, (size >> 14) as u8][..],
+            &[
+                0xa2,
+                0x06,
+                0x80 | (size & 0x7f) as u8,
+                0x80 | (size >> 7 & 0x7f) as u8,
+                (size >> 14) as u8,
+            ][..],
             &vec![0; size],
         ];
         let message = message.concat();
@@ -182,7 +233,11 @@ async fn a_message_over_the_limit_is_refused_in_one_way_by_every_method() {
             wire::call_with_header(&channel, &uri, ("grpc-encoding", "gzip"), gzip(&message)).await,
         ];
         for answer in answers {
-            assert_eq!(violation(&answer.status), ("(message)".to_owned(), "MESSAGE_TOO_LARGE".to_owned()), "{uri}");
+            assert_eq!(
+                violation(&answer.status),
+                ("(message)".to_owned(), "MESSAGE_TOO_LARGE".to_owned()),
+                "{uri}"
+            );
         }
     }
 }
@@ -215,14 +270,25 @@ async fn large_answers_are_compressed_for_those_who_take_it() {
     let path = "/slugline.v1.ClassificationService/BatchClassify";
     // Small; compressed where it is made; compressed in the background.
     for (count, flag) in [(1, 0), (150, 1), (1_000, 1)] {
-        let plain = wire::call_with_header(&channel, path, ("grpc-accept-encoding", "identity"), batch(count)).await;
+        let plain = wire::call_with_header(
+            &channel,
+            path,
+            ("grpc-accept-encoding", "identity"),
+            batch(count),
+        )
+        .await;
         let [(0, expected)] = &inflated(&plain.data)[..] else { panic!("one plain message") };
         let accepted = ("grpc-accept-encoding", "identity, deflate, gzip");
         let answer = wire::call_with_header(&channel, path, accepted, batch(count)).await;
         assert_eq!(answer.status.code(), Code::Ok);
         let [(found, message)] = &inflated(&answer.data)[..] else { panic!("one message") };
         assert_eq!((*found, message), (flag, expected), "{count} articles");
-        assert!(flag == 0 || answer.data.len() < plain.data.len() / 2, "{} of {}", answer.data.len(), plain.data.len());
+        assert!(
+            flag == 0 || answer.data.len() < plain.data.len() / 2,
+            "{} of {}",
+            answer.data.len(),
+            plain.data.len()
+        );
     }
 }
 
@@ -230,18 +296,29 @@ async fn large_answers_are_compressed_for_those_who_take_it() {
 async fn a_client_that_takes_gzip_gets_the_same_answers() {
     let request = pb::BatchClassifyRequest { articles: vec![sport(); 1_000], ..Default::default() };
     let mut plain = shared().await.classification().await;
-    let mut client = shared().await.classification().await.accept_compressed(CompressionEncoding::Gzip);
+    let mut client =
+        shared().await.classification().await.accept_compressed(CompressionEncoding::Gzip);
     let expected = plain.batch_classify(request.clone()).await.expect("an answer").into_inner();
     assert_eq!(client.batch_classify(request).await.expect("an answer").into_inner(), expected);
-    let status = client.batch_classify(pb::BatchClassifyRequest::default()).await.expect_err("no article");
+    let status =
+        client.batch_classify(pb::BatchClassifyRequest::default()).await.expect_err("no article");
     assert_eq!(violation(&status), ("articles".to_owned(), "FIELD_REQUIRED".to_owned()));
-    let long = explained(article("", &(0..3_000).map(|number| format!("goal{number} match ")).collect::<String>()));
+    let long = explained(article(
+        "",
+        &(0..3_000).map(|number| format!("goal{number} match ")).collect::<String>(),
+    ));
     let requests = [explained(sport()), long, explained(sport())];
-    let requests = requests.map(|request| pb::StreamClassifyRequest { id: String::new(), request: Some(request) });
+    let requests = requests
+        .map(|request| pb::StreamClassifyRequest { id: String::new(), request: Some(request) });
     let stream = |requests: Vec<_>| tokio_stream::iter(requests);
-    let mut found = client.stream_classify(stream(requests.to_vec())).await.expect("a stream").into_inner();
-    let mut expected = plain.stream_classify(stream(requests.to_vec())).await.expect("a stream").into_inner();
+    let mut found =
+        client.stream_classify(stream(requests.to_vec())).await.expect("a stream").into_inner();
+    let mut expected =
+        plain.stream_classify(stream(requests.to_vec())).await.expect("a stream").into_inner();
     for _ in 0..4 {
-        assert_eq!(found.message().await.expect("an answer"), expected.message().await.expect("an answer"));
+        assert_eq!(
+            found.message().await.expect("an answer"),
+            expected.message().await.expect("an answer")
+        );
     }
 }

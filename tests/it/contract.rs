@@ -13,7 +13,9 @@ use tonic::Code;
 
 use crate::bounds::refusal;
 use crate::support::{TestServer, shared, violation};
-use crate::wire::{FieldPath, bytes_of, call, call_with_header, clear, framed, methods, plausible, uri};
+use crate::wire::{
+    FieldPath, bytes_of, call, call_with_header, clear, framed, methods, plausible, uri,
+};
 
 const REQUIRED: &str = "REQUIRED";
 const OPTIONAL: &str = "OPTIONAL";
@@ -27,7 +29,12 @@ fn behaviors(field: &FieldDescriptor) -> BTreeSet<String> {
     let name = |number| name_of(&names, number);
     let options = field.options();
     let values = options.get_extension(&extension);
-    values.as_list().expect("a list").iter().map(|value| name(value.as_enum_number().expect("a number"))).collect()
+    values
+        .as_list()
+        .expect("a list")
+        .iter()
+        .map(|value| name(value.as_enum_number().expect("a number")))
+        .collect()
 }
 
 fn name_of(names: &EnumDescriptor, number: i32) -> String {
@@ -43,7 +50,9 @@ fn our_fields(message: &MessageDescriptor) -> Vec<FieldPath> {
     for field in message.fields() {
         found.push(vec![field.clone()]);
         if let Kind::Message(part) = field.kind() {
-            found.extend(our_fields(&part).into_iter().map(|rest| [vec![field.clone()], rest].concat()));
+            found.extend(
+                our_fields(&part).into_iter().map(|rest| [vec![field.clone()], rest].concat()),
+            );
         }
     }
     found
@@ -58,7 +67,8 @@ fn every_field_of_every_request_says_who_sets_it() {
     let mut seen = 0;
     for path in methods().iter().flat_map(|method| our_fields(&method.input())) {
         let behaviors = behaviors(last(&path));
-        let setters = [REQUIRED, OPTIONAL, OUTPUT_ONLY].into_iter().filter(|name| behaviors.contains(*name));
+        let setters =
+            [REQUIRED, OPTIONAL, OUTPUT_ONLY].into_iter().filter(|name| behaviors.contains(*name));
         assert_eq!(setters.count(), 1, "{}: {behaviors:?}", last(&path).full_name());
         seen += 1;
     }
@@ -73,7 +83,12 @@ fn what_a_caller_cannot_set_says_so_down_to_the_last_field() {
             let behaviors = behaviors(last(&path));
             let is_name = last(&path).full_name() == "slugline.v1.Model.name";
             let expected = if is_name { "IDENTIFIER" } else { OUTPUT_ONLY };
-            assert_eq!(behaviors, BTreeSet::from([expected.to_owned()]), "{}", last(&path).full_name());
+            assert_eq!(
+                behaviors,
+                BTreeSet::from([expected.to_owned()]),
+                "{}",
+                last(&path).full_name()
+            );
         }
     }
 }
@@ -102,7 +117,9 @@ fn every_method_that_reads_says_that_it_has_no_side_effects() {
 /// The place of a field in errors. In the answer of a stream stands what Classify would have said.
 fn path_in_errors(path: &FieldPath) -> String {
     let (field, way) = path.split_last().expect("a way has a field");
-    let part = |part: &FieldDescriptor| format!("{}{}.", part.name(), if part.is_list() { "[0]" } else { "" });
+    let part = |part: &FieldDescriptor| {
+        format!("{}{}.", part.name(), if part.is_list() { "[0]" } else { "" })
+    };
     let whole = way.iter().map(part).collect::<String>() + field.name();
     whole.trim_start_matches("request.").to_owned()
 }
@@ -113,13 +130,17 @@ async fn a_request_without_a_required_field_is_refused_with_its_place() {
     let channel = server.channel().await;
     let mut refused = BTreeMap::new();
     for method in methods() {
-        let required = our_fields(&method.input()).into_iter().filter(|path| behaviors(last(path)).contains(REQUIRED));
+        let required = our_fields(&method.input())
+            .into_iter()
+            .filter(|path| behaviors(last(path)).contains(REQUIRED));
         for path in required {
             let mut request = plausible(&method.input());
             clear(&mut request, &path);
             let answer = call(&channel, &uri(&method), &[bytes_of(&request)]).await;
             let at = format!("{} without {}", method.full_name(), last(&path).full_name());
-            let Some((place, reason)) = refusal(&answer, &method) else { panic!("{at}: {answer:?}") };
+            let Some((place, reason)) = refusal(&answer, &method) else {
+                panic!("{at}: {answer:?}")
+            };
             assert_eq!(place, path_in_errors(&path), "{at}: {reason}");
             *refused.entry(last(&path).full_name().to_owned()).or_insert(0) += 1;
         }
@@ -130,7 +151,11 @@ async fn a_request_without_a_required_field_is_refused_with_its_place() {
 #[tokio::test]
 async fn what_is_output_only_is_ignored_in_a_put() {
     let mut client = ArticleServiceClient::new(shared().await.channel().await);
-    let bare = pb::ArchivedArticle { id: "of-the-server".to_owned(), title: "goal".to_owned(), ..Default::default() };
+    let bare = pb::ArchivedArticle {
+        id: "of-the-server".to_owned(),
+        title: "goal".to_owned(),
+        ..Default::default()
+    };
     let claimed = pb::ArchivedArticle {
         topics: vec![pb::ArticleTopic { name: "claimed".to_owned(), probability: 1.0 }],
         model: "claimed/1".to_owned(),
@@ -140,8 +165,17 @@ async fn what_is_output_only_is_ignored_in_a_put() {
     let mut stored = Vec::new();
     for article in [bare, claimed] {
         let id = article.id.clone();
-        client.put_article(pb::PutArticleRequest { article: Some(article), ..Default::default() }).await.expect("stored");
-        stored.push(client.get_article(pb::GetArticleRequest { id, ..Default::default() }).await.expect("found").into_inner());
+        client
+            .put_article(pb::PutArticleRequest { article: Some(article), ..Default::default() })
+            .await
+            .expect("stored");
+        stored.push(
+            client
+                .get_article(pb::GetArticleRequest { id, ..Default::default() })
+                .await
+                .expect("found")
+                .into_inner(),
+        );
     }
     assert_eq!(stored[0], stored[1]);
 }
@@ -157,14 +191,16 @@ fn gzipped(message: &[u8]) -> Vec<u8> {
 #[tokio::test]
 async fn every_method_takes_gzip() {
     let channel = shared().await.channel().await;
-    let ours = methods().into_iter().map(|method| (uri(&method), bytes_of(&plausible(&method.input()))));
+    let ours =
+        methods().into_iter().map(|method| (uri(&method), bytes_of(&plausible(&method.input()))));
     let others = [
         "grpc.health.v1.Health/Check",
         "grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
         "grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
     ];
     for (method, message) in ours.chain(others.map(|method| (format!("/{method}"), Vec::new()))) {
-        let answer = call_with_header(&channel, &method, ("grpc-encoding", "gzip"), gzipped(&message)).await;
+        let answer =
+            call_with_header(&channel, &method, ("grpc-encoding", "gzip"), gzipped(&message)).await;
         assert_ne!(answer.status.code(), Code::Unimplemented, "{method}: {:?}", answer.status);
     }
 }
@@ -173,6 +209,8 @@ async fn every_method_takes_gzip() {
 async fn what_is_long_once_it_is_decompressed_is_refused_by_health() {
     let channel = shared().await.channel().await;
     let long = gzipped(&[&[0x0a, 0x80, 0x20][..], &[b'a'; 4096]].concat());
-    let answer = call_with_header(&channel, "/grpc.health.v1.Health/Check", ("grpc-encoding", "gzip"), long).await;
+    let answer =
+        call_with_header(&channel, "/grpc.health.v1.Health/Check", ("grpc-encoding", "gzip"), long)
+            .await;
     assert_eq!(violation(&answer.status).1, "MESSAGE_TOO_LARGE");
 }

@@ -1,4 +1,5 @@
-//! The archive under what machines do to it: full disks, damaged files, directories that cannot be written; and the server.
+//! The archive under what machines do to it: full disks, damaged files, directories that cannot be
+//! written; and the server.
 
 mod damage;
 mod server;
@@ -10,8 +11,8 @@ use std::process::Command;
 
 use slugline::article::ArticleText;
 use slugline::index::{
-    ArchiveOptions, ArchivedArticle, ArticleId, Condition, EmbeddedArchive, IndexError, ListQuery, OpenArchiveError,
-    SimilarQuery, SimilarSource, SimilarityIndex, Write, WriteOutcome,
+    ArchiveOptions, ArchivedArticle, ArticleId, Condition, EmbeddedArchive, IndexError, ListQuery,
+    OpenArchiveError, SimilarQuery, SimilarSource, SimilarityIndex, Write, WriteOutcome,
 };
 
 /// A number of the environment, for the long form of a test; `usual` where it is not set.
@@ -26,11 +27,19 @@ impl Mount {
     /// None, with a printed reason, where that is not allowed.
     fn tmpfs(options: &str) -> Option<(Self, tempfile::TempDir)> {
         let directory = tempfile::tempdir().expect("a directory");
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(directory.path()).output();
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", options, "tmpfs"])
+            .arg(directory.path())
+            .output();
         match mounted {
-            Ok(output) if output.status.success() => Some((Self(directory.path().to_owned()), directory)),
+            Ok(output) if output.status.success() => {
+                Some((Self(directory.path().to_owned()), directory))
+            }
             Ok(output) => {
-                println!("skipped: a file system cannot be mounted: {}", String::from_utf8_lossy(&output.stderr).trim());
+                println!(
+                    "skipped: a file system cannot be mounted: {}",
+                    String::from_utf8_lossy(&output.stderr).trim()
+                );
                 None
             }
             Err(error) => {
@@ -41,7 +50,8 @@ impl Mount {
     }
 
     fn remount(&self, options: &str) {
-        let status = Command::new("mount").args(["-o", &format!("remount,{options}")]).arg(&self.0).status();
+        let status =
+            Command::new("mount").args(["-o", &format!("remount,{options}")]).arg(&self.0).status();
         assert!(status.expect("there is a mount").success(), "remount,{options}");
     }
 }
@@ -55,8 +65,12 @@ impl Drop for Mount {
 
 fn put(number: usize) -> Write {
     let id: ArticleId = format!("{number:06}").parse().expect("an id");
-    let body = (0..400).map(|word| format!("w{} ", (number * 31 + word * 7) % 5_000)).collect::<String>();
-    Write::put(ArchivedArticle::new(id, ArticleText { title: &format!("Article {number}"), body: &body }))
+    let body =
+        (0..400).map(|word| format!("w{} ", (number * 31 + word * 7) % 5_000)).collect::<String>();
+    Write::put(ArchivedArticle::new(
+        id,
+        ArticleText { title: &format!("Article {number}"), body: &body },
+    ))
 }
 
 fn write(archive: &EmbeddedArchive, batch: Vec<Write>) -> Result<Vec<WriteOutcome>, IndexError> {
@@ -94,12 +108,23 @@ fn a_full_disk_loses_nothing_and_lets_writes_in_again_when_there_is_room() {
             }
         }
     }
-    assert!(refused.len() == 20 && acknowledged.len() > 400, "{} refused, {} stored", refused.len(), acknowledged.len());
+    assert!(
+        refused.len() == 20 && acknowledged.len() > 400,
+        "{} refused, {} stored",
+        refused.len(),
+        acknowledged.len()
+    );
     assert!(archive.status().last_failure.is_some());
     // What is there can be read and searched, and what was refused is not there.
     assert_eq!(ids(&archive).into_iter().collect::<BTreeSet<_>>(), acknowledged);
     let first: ArticleId = "000000".parse().expect("an id");
-    assert!(!archive.find_similar(&SimilarQuery::new(SimilarSource::Id(first))).expect("results").hits.is_empty());
+    assert!(
+        !archive
+            .find_similar(&SimilarQuery::new(SimilarSource::Id(first)))
+            .expect("results")
+            .hits
+            .is_empty()
+    );
     // With room again it goes on.
     mount.remount("size=64m");
     for number in 30_000..30_500 {
@@ -120,7 +145,8 @@ fn a_disk_full_at_the_end_opens_with_all_that_was_acknowledged() {
     let Some((mount, _directory)) = Mount::tmpfs("size=8m") else { return };
     let path = mount.0.join("archive");
     let archive = EmbeddedArchive::open(&path, ArchiveOptions::default()).expect("an archive");
-    let acknowledged = (0..20_000).take_while(|number| write(&archive, vec![put(*number)]).is_ok()).count();
+    let acknowledged =
+        (0..20_000).take_while(|number| write(&archive, vec![put(*number)]).is_ok()).count();
     assert!(acknowledged > 400);
     drop(archive);
     let archive = EmbeddedArchive::open(&path, ArchiveOptions::default()).expect("an archive");
@@ -152,13 +178,21 @@ fn a_directory_that_cannot_be_written_is_read() {
 fn an_archive_that_a_full_disk_has_no_room_to_make_opens_and_takes_no_writes() {
     // Room for the root alone, and for a directory in it without a lock.
     for inodes in [1, 2] {
-        let Some((mount, _directory)) = Mount::tmpfs(&format!("nr_inodes={inodes}")) else { return };
+        let Some((mount, _directory)) = Mount::tmpfs(&format!("nr_inodes={inodes}")) else {
+            return;
+        };
         let path = mount.0.join("archive");
         let archive = EmbeddedArchive::open(&path, ArchiveOptions::default()).expect("it opens");
         let condition = archive.condition();
         let is_full = |reason: &str| reason.contains("No space left") && reason.contains("archive");
-        assert!(matches!(&condition, Condition::ReadOnly(reason) if is_full(reason)), "{inodes}: {condition:?}");
-        assert!(matches!(write(&archive, vec![put(1)]), Err(IndexError::ReadOnly { .. })), "{inodes}");
+        assert!(
+            matches!(&condition, Condition::ReadOnly(reason) if is_full(reason)),
+            "{inodes}: {condition:?}"
+        );
+        assert!(
+            matches!(write(&archive, vec![put(1)]), Err(IndexError::ReadOnly { .. })),
+            "{inodes}"
+        );
         assert!(!path.exists(), "{inodes}");
     }
 }
@@ -174,8 +208,10 @@ fn archive_of_two_segments(path: &Path) {
 }
 
 fn files_ending(path: &Path, ending: &str) -> Vec<PathBuf> {
-    let entries = fs::read_dir(path).expect("a directory").map(|entry| entry.expect("an entry").path());
-    let mut files: Vec<PathBuf> = entries.filter(|path| path.to_string_lossy().ends_with(ending)).collect();
+    let entries =
+        fs::read_dir(path).expect("a directory").map(|entry| entry.expect("an entry").path());
+    let mut files: Vec<PathBuf> =
+        entries.filter(|path| path.to_string_lossy().ends_with(ending)).collect();
     files.sort();
     files
 }
@@ -194,12 +230,17 @@ fn flip(file: &Path, byte: usize, bit: u32) {
 #[test]
 fn a_second_one_does_not_get_an_archive_that_is_open() {
     let directory = tempfile::tempdir().expect("a directory");
-    let archive = EmbeddedArchive::open(directory.path(), ArchiveOptions::default()).expect("an archive");
+    let archive =
+        EmbeddedArchive::open(directory.path(), ArchiveOptions::default()).expect("an archive");
     write(&archive, vec![put(1)]).expect("room");
-    let second = EmbeddedArchive::open(directory.path(), ArchiveOptions::default()).expect_err("it is in use");
+    let second = EmbeddedArchive::open(directory.path(), ArchiveOptions::default())
+        .expect_err("it is in use");
     assert!(matches!(second, OpenArchiveError::InUse { .. }));
     assert!(second.to_string().contains("in use by another process"), "{second}");
-    assert!(matches!(EmbeddedArchive::verify(directory.path()), Err(OpenArchiveError::InUse { .. })));
+    assert!(matches!(
+        EmbeddedArchive::verify(directory.path()),
+        Err(OpenArchiveError::InUse { .. })
+    ));
     drop(archive);
     assert!(EmbeddedArchive::open(directory.path(), ArchiveOptions::default()).is_ok());
 }
@@ -208,10 +249,12 @@ fn a_second_one_does_not_get_an_archive_that_is_open() {
 fn what_is_no_archive_of_this_version_is_refused() {
     let directory = tempfile::tempdir().expect("a directory");
     fs::write(directory.path().join("letter.txt"), "Dear Sir").expect("a file");
-    let error = EmbeddedArchive::open(directory.path(), ArchiveOptions::default()).expect_err("no archive");
+    let error =
+        EmbeddedArchive::open(directory.path(), ArchiveOptions::default()).expect_err("no archive");
     assert!(matches!(error, OpenArchiveError::NotAnArchive { .. }), "{error}");
     fs::write(directory.path().join("archive.json"), r#"{"format": 5}"#).expect("a file");
-    let error = EmbeddedArchive::open(directory.path(), ArchiveOptions::default()).expect_err("a later one");
+    let error = EmbeddedArchive::open(directory.path(), ArchiveOptions::default())
+        .expect_err("a later one");
     assert!(matches!(error, OpenArchiveError::Format { found: 5, .. }), "{error}");
 }
 
@@ -220,7 +263,9 @@ fn deletions_give_their_space_back() {
     let directory = tempfile::tempdir().expect("a directory");
     let options = ArchiveOptions { compact_bytes: 0, ..ArchiveOptions::default() };
     let size = || {
-        let files = fs::read_dir(directory.path()).expect("an archive").map(|entry| entry.expect("an entry"));
+        let files = fs::read_dir(directory.path())
+            .expect("an archive")
+            .map(|entry| entry.expect("an entry"));
         files.map(|file| file.metadata().map_or(0, |metadata| metadata.len())).sum::<u64>()
     };
     let archive = EmbeddedArchive::open(directory.path(), options).expect("an archive");
@@ -246,7 +291,8 @@ fn deletions_give_their_space_back() {
 #[test]
 fn an_archive_whose_articles_are_replaced_again_and_again_does_not_grow() {
     let directory = tempfile::tempdir().expect("a directory");
-    let options = ArchiveOptions { fold_changes: 100, compact_bytes: 0, ..ArchiveOptions::default() };
+    let options =
+        ArchiveOptions { fold_changes: 100, compact_bytes: 0, ..ArchiveOptions::default() };
     let archive = EmbeddedArchive::open(directory.path(), options).expect("an archive");
     write(&archive, (0..200).map(put).collect()).expect("room");
     archive.fold().expect("room");
@@ -265,7 +311,10 @@ fn an_archive_whose_articles_are_replaced_again_and_again_does_not_grow() {
     assert_eq!(ids(&archive).len(), 200);
     drop(archive);
     let report = EmbeddedArchive::verify(directory.path()).expect("it opens");
-    assert!(report.is_sound() && report.remarks.is_empty() && report.good_articles == 200, "{report:?}");
+    assert!(
+        report.is_sound() && report.remarks.is_empty() && report.good_articles == 200,
+        "{report:?}"
+    );
 }
 
 #[test]
@@ -274,7 +323,9 @@ fn starts_do_not_leave_journals_without_end() {
     let options = ArchiveOptions { small_journals: 6, ..ArchiveOptions::default() };
     let open = || EmbeddedArchive::open(directory.path(), options).expect("an archive");
     let journals = || {
-        let names = fs::read_dir(directory.path()).expect("an archive").map(|entry| entry.expect("an entry").file_name());
+        let names = fs::read_dir(directory.path())
+            .expect("an archive")
+            .map(|entry| entry.expect("an entry").file_name());
         names.filter(|name| name.to_string_lossy().starts_with("journal-")).count()
     };
     for number in 0..15 {

@@ -6,7 +6,9 @@ use tonic::Code;
 use tonic_health::pb::HealthCheckRequest;
 
 use crate::support::shared;
-use crate::wire::{self, bounded_fields, bytes_of, call, is_the_callers_fault, methods, plausible, text, uri};
+use crate::wire::{
+    self, bounded_fields, bytes_of, call, is_the_callers_fault, methods, plausible, text, uri,
+};
 
 /// What gRPC's C core takes of metadata by default.
 const METADATA_BYTES: usize = 8 << 10;
@@ -14,9 +16,17 @@ const METADATA_BYTES: usize = 8 << 10;
 /// Values that are long, or become long when they are quoted, percent-encoded or put into base64.
 fn hostile() -> Vec<String> {
     let invisible = "\u{202e}\u{200b}";
-    [("x", 3_000), ("x", 20_000), ("\u{1}", 3_000), (invisible, 200), (invisible, 3_000), ("日", 1_000), ("\"%\\", 1_000)]
-        .map(|(text, times)| text.repeat(times))
-        .into()
+    [
+        ("x", 3_000),
+        ("x", 20_000),
+        ("\u{1}", 3_000),
+        (invisible, 200),
+        (invisible, 3_000),
+        ("日", 1_000),
+        ("\"%\\", 1_000),
+    ]
+    .map(|(text, times)| text.repeat(times))
+    .into()
 }
 
 #[tokio::test]
@@ -25,7 +35,8 @@ async fn whatever_a_string_of_a_request_holds_the_answer_arrives() {
     let mut errors = 0;
     for method in methods() {
         for path in bounded_fields(&method.input()) {
-            if !matches!(path.last().map(prost_reflect::FieldDescriptor::kind), Some(Kind::String)) {
+            if !matches!(path.last().map(prost_reflect::FieldDescriptor::kind), Some(Kind::String))
+            {
                 continue;
             }
             for value in hostile() {
@@ -33,9 +44,17 @@ async fn whatever_a_string_of_a_request_holds_the_answer_arrives() {
                 wire::set(&mut request, &path, text(value));
                 let answer = call(&channel, &uri(&method), &[bytes_of(&request)]).await;
                 let at = format!("{} {path:?}: {}", method.full_name(), answer.status.code());
-                assert!(answer.metadata_bytes < METADATA_BYTES, "{at}: {} bytes of metadata", answer.metadata_bytes);
+                assert!(
+                    answer.metadata_bytes < METADATA_BYTES,
+                    "{at}: {} bytes of metadata",
+                    answer.metadata_bytes
+                );
                 // The errors of a batch stand in its answer.
-                assert!(answer.data.len() < METADATA_BYTES, "{at}: {} bytes of data", answer.data.len());
+                assert!(
+                    answer.data.len() < METADATA_BYTES,
+                    "{at}: {} bytes of data",
+                    answer.data.len()
+                );
                 let code = answer.status.code();
                 assert!(code == Code::Ok || is_the_callers_fault(code), "{at}");
                 errors += usize::from(code != Code::Ok);
@@ -59,14 +78,21 @@ async fn whatever_health_and_reflection_are_asked_for_the_answer_arrives() {
         (tonic_reflection::pb::v1alpha::FILE_DESCRIPTOR_SET, "grpc.reflection.v1alpha"),
     ] {
         let pool = DescriptorPool::decode(set).expect("descriptors");
-        let input = pool.get_message_by_name(&format!("{package}.ServerReflectionRequest")).expect("the request");
-        for (path, value) in
-            bounded_fields(&input).iter().flat_map(|path| hostile().into_iter().map(move |value| (path, value)))
+        let input = pool
+            .get_message_by_name(&format!("{package}.ServerReflectionRequest"))
+            .expect("the request");
+        for (path, value) in bounded_fields(&input)
+            .iter()
+            .flat_map(|path| hostile().into_iter().map(move |value| (path, value)))
         {
             let mut request = plausible(&input);
             wire::set(&mut request, path, text(value));
-            let answer =
-                call(&channel, &format!("/{package}.ServerReflection/ServerReflectionInfo"), &[bytes_of(&request)]).await;
+            let answer = call(
+                &channel,
+                &format!("/{package}.ServerReflection/ServerReflectionInfo"),
+                &[bytes_of(&request)],
+            )
+            .await;
             assert!(answer.metadata_bytes < METADATA_BYTES, "{path:?}: {:?}", answer.status);
         }
     }

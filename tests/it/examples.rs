@@ -23,15 +23,23 @@ fn cyber_defence() -> (String, String) {
 fn the_article_on_cyber_defence_is_about_the_world_for_reasons_a_reader_accepts() {
     let (title, body) = cyber_defence();
     // The model in the binary, whatever else there is.
-    let models = ModelSet::open(&ModelSource { directory: None, default_model: "news".to_owned() }).expect("a model");
+    let models = ModelSet::open(&ModelSource { directory: None, default_model: "news".to_owned() })
+        .expect("a model");
     let query = ClassifyQuery {
         text: ArticleText { title: &title, body: &body },
         language_code: "en",
-        options: RequestedOptions { max_topics: 2, explain: true, ..Default::default() }.checked().expect("options in range"),
+        options: RequestedOptions { max_topics: 2, explain: true, ..Default::default() }
+            .checked()
+            .expect("options in range"),
     };
-    let answer = classify(models.default_entry(), &query, &Limits::default(), "article").expect("an answer");
+    let answer =
+        classify(models.default_entry(), &query, &Limits::default(), "article").expect("an answer");
     assert_eq!(answer.warnings, []);
-    let world = answer.topics.iter().find(|topic| topic.name == "world").expect("world among the first two topics");
+    let world = answer
+        .topics
+        .iter()
+        .find(|topic| topic.name == "world")
+        .expect("world among the first two topics");
     let sensible = [
         "military",
         "defence",
@@ -68,6 +76,9 @@ fn each_example_is_named_in_their_readme() {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
     for entry in fs::read_dir(directory).expect("examples") {
         let name = entry.expect("it can be listed").file_name().to_string_lossy().into_owned();
-        assert!(name == "README.md" || readme.contains(&format!("`{name}`")), "{name} is not in examples/README.md");
+        assert!(
+            name == "README.md" || readme.contains(&format!("`{name}`")),
+            "{name} is not in examples/README.md"
+        );
     }
 }

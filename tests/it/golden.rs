@@ -1,4 +1,5 @@
-//! Holds models, their estimator and their measurements to the numbers of scikit-learn: see `tests/golden/make.py`.
+//! Holds models, their estimator and their measurements to the numbers of scikit-learn: see
+//! `tests/golden/make.py`.
 
 use std::fs;
 use std::path::Path;
@@ -121,7 +122,11 @@ fn golden<T: DeserializeOwned>(file: &str) -> T {
 impl TrainedNumbers {
     /// The same documents, through our training.
     fn train(&self, estimator: Estimator) -> Trained {
-        let lines: Vec<String> = self.documents.iter().map(|document| line(&document.body, &[&document.topic])).collect();
+        let lines: Vec<String> = self
+            .documents
+            .iter()
+            .map(|document| line(&document.body, &[&document.topic]))
+            .collect();
         let alpha = Some(self.of(estimator).alpha);
         trained(&lines, &slugline::model::train::TrainOptions { alpha, ..all_terms(estimator) })
     }
@@ -135,7 +140,10 @@ impl TrainedNumbers {
 
     /// The texts that `joint_log_proba` has a row for.
     fn texts(&self) -> impl Iterator<Item = &str> {
-        self.documents.iter().map(|document| document.body.as_str()).chain(self.probes.iter().map(String::as_str))
+        self.documents
+            .iter()
+            .map(|document| document.body.as_str())
+            .chain(self.probes.iter().map(String::as_str))
     }
 }
 
@@ -167,7 +175,10 @@ fn first_of_greatest(values: &[f64]) -> usize {
 fn assert_close(found: &[f64], expected: &[f64], tolerance: f64, what: &str) {
     assert_eq!(found.len(), expected.len(), "{what}");
     for (place, (found, expected)) in found.iter().zip(expected).enumerate() {
-        assert!((found - expected).abs() <= tolerance, "{what}, value {place}: {found}, not {expected}");
+        assert!(
+            (found - expected).abs() <= tolerance,
+            "{what}, value {place}: {found}, not {expected}"
+        );
     }
 }
 
@@ -189,8 +200,9 @@ fn terms_and_their_idf_are_those_of_tfidf_vectorizer() {
 fn vectors_are_those_of_tfidf_vectorizer() {
     let numbers: VectorNumbers = golden("tfidf.json");
     // The topics do not matter to the vectors, but a model needs two.
-    let lines: Vec<String> =
-        (numbers.documents.iter().zip(["a", "b"].iter().cycle())).map(|(document, topic)| line(document, &[topic])).collect();
+    let lines: Vec<String> = (numbers.documents.iter().zip(["a", "b"].iter().cycle()))
+        .map(|(document, topic)| line(document, &[topic]))
+        .collect();
     let trained = trained(&lines, &all_terms(Estimator::Multinomial));
     let loaded = loaded(&trained);
     assert_eq!(loaded.model.vocabulary().terms().collect::<Vec<_>>(), numbers.vocabulary);
@@ -219,14 +231,28 @@ fn weights_are_those_of_multinomial_nb_and_complement_nb() {
         let topics: Vec<&str> = loaded.model.topics().iter().map(TopicName::as_str).collect();
         assert_eq!(topics, numbers.topics);
         for (term, text) in numbers.vocabulary.iter().enumerate() {
-            let column: Vec<f64> =
-                numbers.of(estimator).feature_log_prob.iter().map(|row| row[term] * numbers.length_factor).collect();
+            let column: Vec<f64> = numbers
+                .of(estimator)
+                .feature_log_prob
+                .iter()
+                .map(|row| row[term] * numbers.length_factor)
+                .collect();
             let expected = centred(&column);
-            let found: Vec<f64> =
-                loaded.model.term_weights(term as TermId).iter().map(|&weight| f64::from(weight) / idf[term] / scale).collect();
+            let found: Vec<f64> = loaded
+                .model
+                .term_weights(term as TermId)
+                .iter()
+                .map(|&weight| f64::from(weight) / idf[term] / scale)
+                .collect();
             // Half precision rounds to 11 bits, each weight and then their mean.
-            let greatest = expected.iter().fold(0.0, |greatest: f64, value| greatest.max(value.abs()));
-            assert_close(&found, &expected, greatest / 1_024.0 + 1e-6, &format!("{}: {text}", estimator.name()));
+            let greatest =
+                expected.iter().fold(0.0, |greatest: f64, value| greatest.max(value.abs()));
+            assert_close(
+                &found,
+                &expected,
+                greatest / 1_024.0 + 1e-6,
+                &format!("{}: {text}", estimator.name()),
+            );
         }
     }
 }
@@ -239,7 +265,12 @@ fn the_bias_is_the_centred_log_prior_and_complement_models_have_none() {
         let scale = loaded.manifest.recipe.scale;
         loaded.model.bias().iter().map(|&bias| f64::from(bias) / scale).collect::<Vec<f64>>()
     };
-    assert_close(&bias(Estimator::Multinomial), &centred(&numbers.multinomial.class_log_prior), 1e-6, "multinomial");
+    assert_close(
+        &bias(Estimator::Multinomial),
+        &centred(&numbers.multinomial.class_log_prior),
+        1e-6,
+        "multinomial",
+    );
     assert_eq!(bias(Estimator::Complement), [0.0; 3]);
 }
 
@@ -252,8 +283,14 @@ fn scores_are_the_scaled_and_centred_joint_log_likelihoods() {
         assert_eq!(expected.len(), numbers.texts().count());
         for (text, expected) in numbers.texts().zip(expected) {
             let found = scores(&loaded, text);
-            assert_eq!(first_of_greatest(&found), first_of_greatest(expected), "{}: {text}", estimator.name());
-            let unscaled: Vec<f64> = found.iter().map(|score| score / loaded.manifest.recipe.scale).collect();
+            assert_eq!(
+                first_of_greatest(&found),
+                first_of_greatest(expected),
+                "{}: {text}",
+                estimator.name()
+            );
+            let unscaled: Vec<f64> =
+                found.iter().map(|score| score / loaded.manifest.recipe.scale).collect();
             // The weights were rounded to 11 bits, some of them up, some down.
             assert_close(&unscaled, &centred(expected), 0.005, text);
         }
@@ -263,8 +300,10 @@ fn scores_are_the_scaled_and_centred_joint_log_likelihoods() {
 #[test]
 fn a_model_of_sums_answers_as_linfa_does_on_whole_documents() {
     let numbers: TrainedNumbers = golden("trained.json");
-    let topic = |document: &LabelledText| numbers.topics.iter().position(|topic| *topic == document.topic);
-    let topics: Array1<usize> = numbers.documents.iter().map(|document| topic(document).expect("a known topic")).collect();
+    let topic =
+        |document: &LabelledText| numbers.topics.iter().position(|topic| *topic == document.topic);
+    let topics: Array1<usize> =
+        numbers.documents.iter().map(|document| topic(document).expect("a known topic")).collect();
     let matrix = array(&numbers.matrix);
     let linfa = MultinomialNb::params()
         .alpha(numbers.multinomial.alpha)
@@ -276,14 +315,16 @@ fn a_model_of_sums_answers_as_linfa_does_on_whole_documents() {
     for (place, document) in numbers.documents.iter().enumerate() {
         let found = scores(&ours, &document.body);
         assert_eq!(first_of_greatest(&found), predicted[place], "{}", document.body);
-        let expected: Vec<f64> = (0..numbers.topics.len()).map(|topic| likelihoods[&topic][place]).collect();
-        let unscaled: Vec<f64> = found.iter().map(|score| score / ours.manifest.recipe.scale).collect();
+        let expected: Vec<f64> =
+            (0..numbers.topics.len()).map(|topic| likelihoods[&topic][place]).collect();
+        let unscaled: Vec<f64> =
+            found.iter().map(|score| score / ours.manifest.recipe.scale).collect();
         assert_close(&unscaled, &centred(&expected), 0.005, &document.body);
     }
 }
 
-/// The logarithm of each feature's probability in each class (a row), out of linfa: what a vector with a single 1 adds to
-/// the prior.
+/// The logarithm of each feature's probability in each class (a row), out of linfa: what a vector
+/// with a single 1 adds to the prior.
 fn feature_log_probabilities(records: &Matrix, classes: &[usize], alpha: f64) -> Matrix {
     let records = array(records);
     let features = records.ncols();
@@ -294,15 +335,19 @@ fn feature_log_probabilities(records: &Matrix, classes: &[usize], alpha: f64) ->
     let prior = model.joint_log_likelihood(Array2::zeros((1, features)).view());
     let each = model.joint_log_likelihood(Array2::eye(features).view());
     let class_count = 1 + classes.iter().max().expect("a class");
-    (0..class_count).map(|class| each[&class].iter().map(|sum| sum - prior[&class][0]).collect()).collect()
+    (0..class_count)
+        .map(|class| each[&class].iter().map(|sum| sum - prior[&class][0]).collect())
+        .collect()
 }
 
 #[test]
 fn linfa_estimates_the_same_from_one_row_a_topic_as_from_every_document() {
     let numbers: BayesNumbers = golden("naive_bayes.json");
     for expected in &numbers.multinomial {
-        let of_documents = feature_log_probabilities(&numbers.documents, &numbers.document_topics, expected.alpha);
-        let of_sums = feature_log_probabilities(&numbers.topic_term_sums, &[0, 1, 2], expected.alpha);
+        let of_documents =
+            feature_log_probabilities(&numbers.documents, &numbers.document_topics, expected.alpha);
+        let of_sums =
+            feature_log_probabilities(&numbers.topic_term_sums, &[0, 1, 2], expected.alpha);
         for (topic, expected) in expected.feature_log_prob.iter().enumerate() {
             assert_close(&of_documents[topic], expected, 1e-12, "of documents");
             assert_close(&of_sums[topic], expected, 1e-12, "of sums");
@@ -317,8 +362,9 @@ fn a_complement_is_linfas_fit_on_the_sums_over_all_other_topics_negated() {
     let others = |topic: usize, term: usize| -> f64 {
         (0..sums.len()).filter(|&other| other != topic).map(|other| sums[other][term]).sum()
     };
-    let complements: Matrix =
-        (0..sums.len()).map(|topic| (0..sums[topic].len()).map(|term| others(topic, term)).collect()).collect();
+    let complements: Matrix = (0..sums.len())
+        .map(|topic| (0..sums[topic].len()).map(|term| others(topic, term)).collect())
+        .collect();
     let unnormalised = numbers.complement.iter().filter(|numbers| !numbers.norm);
     assert_eq!(unnormalised.clone().count(), 2);
     for expected in unnormalised {
@@ -346,29 +392,46 @@ fn softmax_of_the_sums_gives_the_probabilities_of_scikit_learn() {
     for expected in numbers.multinomial.iter().flat_map(|expected| &expected.predict_log_proba) {
         let scores: Vec<f32> = centred(expected).iter().map(|&score| score as f32).collect();
         softmax(&scores, &mut probabilities);
-        assert_close(&probabilities, &expected.iter().map(|log| log.exp()).collect::<Vec<_>>(), 1e-6, "multinomial");
+        assert_close(
+            &probabilities,
+            &expected.iter().map(|log| log.exp()).collect::<Vec<_>>(),
+            1e-6,
+            "multinomial",
+        );
     }
 }
 
 #[test]
 fn measurements_are_those_of_scikit_learn() {
     let numbers: MetricNumbers = golden("metrics.json");
-    let topics: Vec<TopicName> = numbers.topics.iter().map(|topic| TopicName::new(topic).expect("a name")).collect();
+    let topics: Vec<TopicName> =
+        numbers.topics.iter().map(|topic| TopicName::new(topic).expect("a name")).collect();
     let mut evaluation = Evaluation::new(&topics, Labels::Single);
     for (prediction, predicted) in numbers.predictions.iter().zip(&numbers.predicted) {
         assert_eq!(evaluation.label(&numbers.topics[prediction.topic]), prediction.topic);
-        assert_eq!(evaluation.add(&prediction.probabilities, &[prediction.topic], Decision::Uncertain), *predicted);
+        assert_eq!(
+            evaluation.add(&prediction.probabilities, &[prediction.topic], Decision::Uncertain),
+            *predicted
+        );
     }
     let report = evaluation.finish();
     assert_eq!(report.documents, numbers.predictions.len() as u64);
     assert_eq!(report.calibration.len(), numbers.calibration_bins);
     assert_eq!(report.confusion_matrix, numbers.confusion);
-    for (number, bin) in report.calibration.iter().enumerate().filter(|(_, bin)| bin.documents > 0) {
+    for (number, bin) in report.calibration.iter().enumerate().filter(|(_, bin)| bin.documents > 0)
+    {
         let edges = [number, number + 1].map(|edge| edge as f64 / numbers.calibration_bins as f64);
         let is_inside = edges[0] < bin.mean_probability && bin.mean_probability <= edges[1];
         assert!(is_inside, "bin {number} has {bin:?}");
     }
-    let found = [report.accuracy, report.micro_f1, report.macro_f1, report.log_loss, report.brier, report.ece];
+    let found = [
+        report.accuracy,
+        report.micro_f1,
+        report.macro_f1,
+        report.log_loss,
+        report.brier,
+        report.ece,
+    ];
     let expected = [
         numbers.accuracy,
         numbers.micro_f1,
@@ -377,8 +440,15 @@ fn measurements_are_those_of_scikit_learn() {
         numbers.brier_score,
         numbers.expected_calibration_error,
     ];
-    assert_close(&found, &expected, 1e-12, "accuracy, micro-F1, macro-F1, log loss, Brier score, calibration error");
-    for ((found, expected), name) in report.topics.iter().zip(&numbers.per_topic).zip(&numbers.topics) {
+    assert_close(
+        &found,
+        &expected,
+        1e-12,
+        "accuracy, micro-F1, macro-F1, log loss, Brier score, calibration error",
+    );
+    for ((found, expected), name) in
+        report.topics.iter().zip(&numbers.per_topic).zip(&numbers.topics)
+    {
         assert_eq!((&found.name, found.support), (name, expected.support));
         let found = [found.precision, found.recall, found.f1];
         assert_close(&found, &[expected.precision, expected.recall, expected.f1], 1e-12, name);

@@ -9,7 +9,8 @@ use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 
 use crate::support::{NARROW, PATIENCE, TestServer, config, models, narrow, shared};
 
-const SERVICES: [&str; 3] = ["slugline.v1.ClassificationService", "slugline.v1.ModelService", "slugline.v1.ServerService"];
+const SERVICES: [&str; 3] =
+    ["slugline.v1.ClassificationService", "slugline.v1.ModelService", "slugline.v1.ServerService"];
 
 async fn check(service: &str) -> Result<ServingStatus, Status> {
     let request = HealthCheckRequest { service: service.to_owned() };
@@ -53,7 +54,10 @@ async fn a_watch_on_an_unknown_service_says_so_and_stays_open() {
 
 #[tokio::test]
 async fn a_watch_begins_with_what_is() {
-    assert_eq!(next(&mut watch(shared().await, SERVICES[0]).await).await, Some(ServingStatus::Serving));
+    assert_eq!(
+        next(&mut watch(shared().await, SERVICES[0]).await).await,
+        Some(ServingStatus::Serving)
+    );
 }
 
 #[tokio::test]
@@ -64,7 +68,10 @@ async fn a_watch_sees_the_draining_and_ends() {
     let before = next(&mut watch).await;
     let stopped = server.begin_to_stop();
     let (then, end) = (next(&mut watch).await, next(&mut watch).await);
-    assert_eq!([before, then, end], [Some(ServingStatus::Serving), Some(ServingStatus::NotServing), None]);
+    assert_eq!(
+        [before, then, end],
+        [Some(ServingStatus::Serving), Some(ServingStatus::NotServing), None]
+    );
     assert!(stopped.await.expect("the task ends well").is_ok());
 }
 

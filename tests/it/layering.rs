@@ -15,7 +15,8 @@ struct Unit {
     imports: &'static [&'static str],
 }
 
-/// The table of the floors. Where it and the source disagree, one of them is wrong, and it need not be the source.
+/// The table of the floors. Where it and the source disagree, one of them is wrong, and it need not
+/// be the source.
 const UNITS: &[Unit] = &[
     Unit { path: "article", height: 0, imports: &[] },
     Unit { path: "text", height: 1, imports: &["article"] },
@@ -25,7 +26,11 @@ const UNITS: &[Unit] = &[
     Unit { path: "index", height: 2, imports: &["article", "text"] },
     Unit { path: "service", height: 3, imports: &["article", "text", "model", "index"] },
     Unit { path: "grpc", height: 4, imports: &["article", "model", "index", "service"] },
-    Unit { path: "cli", height: 5, imports: &["article", "text", "corpus", "model", "index", "service", "grpc"] },
+    Unit {
+        path: "cli",
+        height: 5,
+        imports: &["article", "text", "corpus", "model", "index", "service", "grpc"],
+    },
     Unit { path: "lib", height: 6, imports: &[] },
     Unit { path: "main", height: 6, imports: &["cli"] },
 ];
@@ -101,11 +106,16 @@ const TEST_TOOLS: &[&str] = &["criterion", "proptest", "tempfile"];
 /// Each breach of the table in a file, as `file:line: what`. `file` is its path in `src`.
 fn breaches(file: &str, source: &str) -> Vec<String> {
     let place = file.trim_end_matches(".rs").trim_end_matches("/mod");
-    let Some(unit) = UNITS.iter().filter(|unit| is_within(place, unit.path)).max_by_key(|unit| unit.path.len()) else {
+    let Some(unit) =
+        UNITS.iter().filter(|unit| is_within(place, unit.path)).max_by_key(|unit| unit.path.len())
+    else {
         return vec![format!("{file}: belongs to no floor of the table")];
     };
-    let module: Vec<String> =
-        if unit.path == "lib" || unit.path == "main" { Vec::new() } else { place.split('/').map(str::to_owned).collect() };
+    let module: Vec<String> = if unit.path == "lib" || unit.path == "main" {
+        Vec::new()
+    } else {
+        place.split('/').map(str::to_owned).collect()
+    };
     references(source, &module)
         .into_iter()
         .filter_map(|reference| {
@@ -123,24 +133,35 @@ fn floor_breach(unit: &Unit, floor: &str, in_tests: bool) -> Option<String> {
     let Some(target) = UNITS.iter().find(|unit| unit.path == floor) else {
         return Some(format!("{floor} is no floor of the table"));
     };
-    let allowed = floor == own || unit.imports.contains(&floor) || (in_tests && target.height < unit.height);
+    let allowed =
+        floor == own || unit.imports.contains(&floor) || (in_tests && target.height < unit.height);
     (!allowed).then(|| format!("{} must not import {floor}", unit.path))
 }
 
 fn crate_breach(unit: &Unit, place: &str, path: &str, in_tests: bool) -> Option<String> {
     let name = path.split("::").next().unwrap_or_default();
-    let mut homes = HOMES.iter().filter(|(part, _)| *part == name || part.starts_with(&format!("{name}::"))).peekable();
+    let mut homes = HOMES
+        .iter()
+        .filter(|(part, _)| *part == name || part.starts_with(&format!("{name}::")))
+        .peekable();
     // Not a crate: a type, or a module of the same file.
     homes.peek()?;
-    let is_at_home = |home: &&str| is_within(place, home) || (in_tests && height_of(home) < unit.height);
-    let allowed =
-        homes.any(|(part, homes)| (path == *part || path.starts_with(&format!("{part}::"))) && homes.iter().any(&is_at_home));
+    let is_at_home =
+        |home: &&str| is_within(place, home) || (in_tests && height_of(home) < unit.height);
+    let allowed = homes.any(|(part, homes)| {
+        (path == *part || path.starts_with(&format!("{part}::"))) && homes.iter().any(&is_at_home)
+    });
     let is_tool = in_tests && TEST_TOOLS.contains(&name);
     (!allowed && !is_tool).then(|| format!("{path} is not at home in {place}"))
 }
 
 fn height_of(place: &str) -> u8 {
-    UNITS.iter().filter(|unit| is_within(place, unit.path)).map(|unit| unit.height).max().unwrap_or(u8::MAX)
+    UNITS
+        .iter()
+        .filter(|unit| is_within(place, unit.path))
+        .map(|unit| unit.height)
+        .max()
+        .unwrap_or(u8::MAX)
 }
 
 fn is_within(place: &str, unit: &str) -> bool {
@@ -164,7 +185,8 @@ enum Target {
     Foreign(String),
 }
 
-/// The paths of a module's source, in `use` lines and elsewhere. `module` is where it lies below the crate's root.
+/// The paths of a module's source, in `use` lines and elsewhere. `module` is where it lies below
+/// the crate's root.
 fn references(source: &str, module: &[String]) -> Vec<Reference> {
     let tokens = tokens(source);
     let tests = test_ranges(&tokens);
@@ -181,12 +203,17 @@ fn references(source: &str, module: &[String]) -> Vec<Reference> {
                 depth -= 1;
                 at_depth.pop_if(|(opened, _)| *opened == depth);
             }
-            "mod" if text(&tokens, start + 2) == "{" => at_depth.push((depth, tokens[start + 1].text.clone())),
+            "mod" if text(&tokens, start + 2) == "{" => {
+                at_depth.push((depth, tokens[start + 1].text.clone()))
+            }
             "use" if text(&tokens, start + 1) != "<" => {
                 let first = start + 1 + usize::from(text(&tokens, start + 1) == "::");
                 next = use_tree(&tokens, first, &[], &mut paths);
             }
-            word if is_name(word) && text(&tokens, start + 1) == "::" && !continues_a_path(&tokens, start) => {
+            word if is_name(word)
+                && text(&tokens, start + 1) == "::"
+                && !continues_a_path(&tokens, start) =>
+            {
                 let mut path = vec![word.to_owned()];
                 while text(&tokens, next + 1) == "::" && is_name(text(&tokens, next + 2)) {
                     next += 2;
@@ -197,7 +224,11 @@ fn references(source: &str, module: &[String]) -> Vec<Reference> {
             _ => {}
         }
         next = next.max(start + 1);
-        let here: Vec<&str> = module.iter().chain(at_depth.iter().map(|(_, name)| name)).map(String::as_str).collect();
+        let here: Vec<&str> = module
+            .iter()
+            .chain(at_depth.iter().map(|(_, name)| name))
+            .map(String::as_str)
+            .collect();
         found.extend(paths.iter().filter_map(|path| target(path, &here)).map(|target| Reference {
             line: tokens[start].line,
             target,
@@ -207,7 +238,8 @@ fn references(source: &str, module: &[String]) -> Vec<Reference> {
     found
 }
 
-/// What a path leads to, seen from the module `here`; None for one that only names a place on the way, such as `super`.
+/// What a path leads to, seen from the module `here`; None for one that only names a place on the
+/// way, such as `super`.
 fn target(path: &[String], here: &[&str]) -> Option<Target> {
     let mut from: Option<Vec<&str>> = None;
     for (place, name) in path.iter().enumerate() {
@@ -216,14 +248,21 @@ fn target(path: &[String], here: &[&str]) -> Option<Target> {
             ("self", from) => drop(from.get_or_insert_with(|| here.to_vec())),
             ("super", from) => drop(from.get_or_insert_with(|| here.to_vec()).pop()),
             (_, None) => return Some(Target::Foreign(path[place..].join("::"))),
-            (name, Some(from)) => return Some(Target::Own((*from.first().unwrap_or(&name)).to_owned())),
+            (name, Some(from)) => {
+                return Some(Target::Own((*from.first().unwrap_or(&name)).to_owned()));
+            }
         }
     }
     None
 }
 
 /// Reads what follows `use` from `next` on, down to each name; returns where it ends.
-fn use_tree(tokens: &[Token], mut next: usize, prefix: &[String], paths: &mut Vec<Vec<String>>) -> usize {
+fn use_tree(
+    tokens: &[Token],
+    mut next: usize,
+    prefix: &[String],
+    paths: &mut Vec<Vec<String>>,
+) -> usize {
     let mut path = prefix.to_vec();
     loop {
         match text(tokens, next) {
@@ -251,29 +290,38 @@ fn use_tree(tokens: &[Token], mut next: usize, prefix: &[String], paths: &mut Ve
 
 fn continues_a_path(tokens: &[Token], at: usize) -> bool {
     let before = |count: usize| at.checked_sub(count).map_or("", |at| text(tokens, at));
-    let goes_on =
-        |word: &str| word == ">" || (is_name(word) && !matches!(word, "as" | "dyn" | "impl" | "in" | "mut" | "return"));
+    let goes_on = |word: &str| {
+        word == ">"
+            || (is_name(word) && !matches!(word, "as" | "dyn" | "impl" | "in" | "mut" | "return"))
+    };
     before(1) == "." || (before(1) == "::" && goes_on(before(2)))
 }
 
 /// Where the items under `#[cfg(test)]` stand.
 fn test_ranges(tokens: &[Token]) -> Vec<Range<usize>> {
     let is_marked = |at: &usize| {
-        ["#", "[", "cfg", "(", "test", ")", "]"].iter().enumerate().all(|(offset, word)| text(tokens, at + offset) == *word)
+        ["#", "[", "cfg", "(", "test", ")", "]"]
+            .iter()
+            .enumerate()
+            .all(|(offset, word)| text(tokens, at + offset) == *word)
     };
     (0..tokens.len()).filter(is_marked).map(|at| at..end_of_item(tokens, at + 7)).collect()
 }
 
 fn end_of_item(tokens: &[Token], start: usize) -> usize {
     let mut depth = 0;
-    let is_import = tokens[start..].iter().take_while(|token| token.text != ";").any(|token| token.text == "use");
+    let is_import = tokens[start..]
+        .iter()
+        .take_while(|token| token.text != ";")
+        .any(|token| token.text == "use");
     for (at, token) in tokens.iter().enumerate().skip(start) {
         match token.text.as_str() {
             "{" | "[" | "(" => depth += 1,
             "}" | "]" | ")" => depth -= 1,
             _ => {}
         }
-        let is_end = token.text == ";" || (token.text == "}" && !(is_import && text(tokens, at + 1) == ";"));
+        let is_end =
+            token.text == ";" || (token.text == "}" && !(is_import && text(tokens, at + 1) == ";"));
         if depth == 0 && is_end {
             return at + 1;
         }
@@ -295,7 +343,8 @@ fn is_name(text: &str) -> bool {
     text.starts_with(|c: char| c.is_alphabetic() || c == '_')
 }
 
-/// Cuts a source into names, numbers and punctuation, `::` as one; comments, strings and characters are left out.
+/// Cuts a source into names, numbers and punctuation, `::` as one; comments, strings and characters
+/// are left out.
 fn tokens(source: &str) -> Vec<Token> {
     let mut tokens = Vec::new();
     let mut rest = source;
@@ -310,9 +359,15 @@ fn tokens(source: &str) -> Vec<Token> {
             block_comment(rest)
         } else if first == '\'' {
             // A lifetime: its name means nothing here.
-            1 + rest[1..].find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(rest.len() - 1)
+            1 + rest[1..]
+                .find(|c: char| !(c.is_alphanumeric() || c == '_'))
+                .unwrap_or(rest.len() - 1)
         } else {
-            let length = if name > 0 { name } else { 1.max(2 * usize::from(rest.starts_with("::"))).max(first.len_utf8()) };
+            let length = if name > 0 {
+                name
+            } else {
+                1.max(2 * usize::from(rest.starts_with("::"))).max(first.len_utf8())
+            };
             if !first.is_whitespace() {
                 tokens.push(Token { line, text: rest[..length].to_owned() });
             }
@@ -389,7 +444,11 @@ fn sources() -> Vec<(String, String)> {
             if path.is_dir() {
                 open.push(path);
             } else if path.extension().is_some_and(|extension| extension == "rs") {
-                let name = path.strip_prefix(&root).expect("it lies in src").to_string_lossy().replace('\\', "/");
+                let name = path
+                    .strip_prefix(&root)
+                    .expect("it lies in src")
+                    .to_string_lossy()
+                    .replace('\\', "/");
                 found.push((name, fs::read_to_string(&path).expect("a source file is text")));
             }
         }
@@ -400,11 +459,13 @@ fn sources() -> Vec<(String, String)> {
 #[test]
 fn each_floor_imports_only_what_lies_below_it() {
     let sources = sources();
-    let found: Vec<String> = sources.iter().flat_map(|(file, source)| breaches(file, source)).collect();
+    let found: Vec<String> =
+        sources.iter().flat_map(|(file, source)| breaches(file, source)).collect();
     assert!(found.is_empty(), "the floors are broken:\n  {}", found.join("\n  "));
     // Not because nothing was seen: every floor but the lowest imports another one.
     for unit in UNITS.iter().filter(|unit| !unit.imports.is_empty()) {
-        let files = sources.iter().filter(|(file, _)| is_within(file.trim_end_matches(".rs"), unit.path));
+        let files =
+            sources.iter().filter(|(file, _)| is_within(file.trim_end_matches(".rs"), unit.path));
         let sees_another = files
             .flat_map(|(_, source)| references(source, &["none".to_owned()]))
             .any(|reference| matches!(&reference.target, Target::Own(floor) if unit.imports.contains(&floor.as_str())));
@@ -415,11 +476,20 @@ fn each_floor_imports_only_what_lies_below_it() {
 #[test]
 fn each_dependency_has_a_home() {
     let manifest = fs::read_to_string(root().join("Cargo.toml")).expect("the crate has a manifest");
-    let section = manifest.split("\n[dependencies]\n").nth(1).and_then(|rest| rest.split("\n[").next()).expect("dependencies");
-    let names = section.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once(" = "));
+    let section = manifest
+        .split("\n[dependencies]\n")
+        .nth(1)
+        .and_then(|rest| rest.split("\n[").next())
+        .expect("dependencies");
+    let names = section
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(|line| line.split_once(" = "));
     let dependencies: BTreeSet<String> = names.map(|(name, _)| name.replace('-', "_")).collect();
-    let with_a_home: BTreeSet<String> =
-        HOMES.iter().map(|(part, _)| part.split("::").next().unwrap_or_default().to_owned()).collect();
+    let with_a_home: BTreeSet<String> = HOMES
+        .iter()
+        .map(|(part, _)| part.split("::").next().unwrap_or_default().to_owned())
+        .collect();
     assert_eq!(dependencies, with_a_home);
 }
 
@@ -427,15 +497,31 @@ fn each_dependency_has_a_home() {
 fn a_breach_is_found_wherever_it_hides() {
     for (file, source, expected) in [
         ("text/bag.rs", "use crate::model::TopicModel;", "text must not import model"),
-        ("text/bag.rs", "use crate::{article::Limits, corpus::{self, Input}};", "text must not import corpus"),
+        (
+            "text/bag.rs",
+            "use crate::{article::Limits, corpus::{self, Input}};",
+            "text must not import corpus",
+        ),
         ("corpus/mod.rs", "fn f() -> crate::text::Bag { todo() }", "corpus must not import text"),
         ("corpus/mod.rs", "use super::text::Bag;", "corpus must not import text"),
         ("corpus/input.rs", "use super::super::text;", "corpus must not import text"),
-        ("corpus/input.rs", "mod deep { use super::super::super::{text as t}; }", "corpus must not import text"),
+        (
+            "corpus/input.rs",
+            "mod deep { use super::super::super::{text as t}; }",
+            "corpus must not import text",
+        ),
         ("model/score.rs", "use crate::corpus::Input;", "model must not import corpus"),
         ("model/score.rs", "const N: usize = slugline::grpc::SIZE;", "model must not import grpc"),
-        ("service/mod.rs", "#[cfg(test)] mod tests {} use crate::grpc::pb;", "service must not import grpc"),
-        ("service/mod.rs", "#[cfg(test)] mod tests { use crate::cli::run; }", "service must not import cli"),
+        (
+            "service/mod.rs",
+            "#[cfg(test)] mod tests {} use crate::grpc::pb;",
+            "service must not import grpc",
+        ),
+        (
+            "service/mod.rs",
+            "#[cfg(test)] mod tests { use crate::cli::run; }",
+            "service must not import cli",
+        ),
         ("text/mod.rs", "#[cfg(test)] use crate::corpus::Input;", "text must not import corpus"),
         ("main.rs", "fn main() { slugline::grpc::serve() }", "main must not import grpc"),
         ("extra/mod.rs", "", "belongs to no floor"),
@@ -444,11 +530,27 @@ fn a_breach_is_found_wherever_it_hides() {
         ("service/mod.rs", "fn f(_: &::tonic::Status) {}", "tonic::Status is not at home"),
         ("service/mod.rs", "use tonic;", "tonic is not at home"),
         ("model/mod.rs", "#[derive(clap::Args)] struct A;", "clap::Args is not at home"),
-        ("model/mod.rs", "fn f<'a>(c: char) -> bool { c == '\"' && ndarray::f('\\'', c) }", "ndarray::f is not at home"),
-        ("model/mod.rs", "const A: &str = r#\"\"#; const B: X = linfa::Y;", "linfa::Y is not at home"),
+        (
+            "model/mod.rs",
+            "fn f<'a>(c: char) -> bool { c == '\"' && ndarray::f('\\'', c) }",
+            "ndarray::f is not at home",
+        ),
+        (
+            "model/mod.rs",
+            "const A: &str = r#\"\"#; const B: X = linfa::Y;",
+            "linfa::Y is not at home",
+        ),
         ("cli/remote.rs", "use tonic::{Code, transport::Channel};", "tonic::Code is not at home"),
-        ("cli/serve.rs", "use tonic::transport::Server;", "tonic::transport::Server is not at home"),
-        ("text/mod.rs", "#[cfg(test)] mod tests { use tonic::Status; }", "tonic::Status is not at home"),
+        (
+            "cli/serve.rs",
+            "use tonic::transport::Server;",
+            "tonic::transport::Server is not at home",
+        ),
+        (
+            "text/mod.rs",
+            "#[cfg(test)] mod tests { use tonic::Status; }",
+            "tonic::Status is not at home",
+        ),
     ] {
         let found = breaches(file, source);
         let is_found = !found.is_empty() && found.iter().all(|breach| breach.contains(expected));
@@ -458,7 +560,10 @@ fn a_breach_is_found_wherever_it_hides() {
 
 #[test]
 fn a_breach_is_named_with_its_line() {
-    let found = breaches("text/bag.rs", "//! Text.\n\nuse crate::article::{\n    Limits,\n};\nuse crate::grpc::pb;\n");
+    let found = breaches(
+        "text/bag.rs",
+        "//! Text.\n\nuse crate::article::{\n    Limits,\n};\nuse crate::grpc::pb;\n",
+    );
     assert_eq!(found, ["text/bag.rs:6: text must not import grpc"]);
 }
 
@@ -466,17 +571,44 @@ fn a_breach_is_named_with_its_line() {
 fn what_is_allowed_is_no_breach() {
     for (file, source) in [
         ("article.rs", "use std::fmt; use self::inner::X;"),
-        ("text/bag.rs", "use super::words::WordScanner; use crate::article::ArticleText; use super::*;"),
-        ("text/bag.rs", "//! See [`crate::grpc`].\n/// use crate::model::X;\n/* use tonic; /* use clap; */ */"),
+        (
+            "text/bag.rs",
+            "use super::words::WordScanner; use crate::article::ArticleText; use super::*;",
+        ),
+        (
+            "text/bag.rs",
+            "//! See [`crate::grpc`].\n/// use crate::model::X;\n/* use tonic; /* use clap; */ */",
+        ),
         ("text/bag.rs", "const A: &str = \"use crate::model::X; \\\" tonic::Status\";"),
-        ("text/bag.rs", "const A: &str = r#\"a \" use crate::model::X;\"#; const B: &[u8] = b\"tonic::Status\";"),
+        (
+            "text/bag.rs",
+            "const A: &str = r#\"a \" use crate::model::X;\"#; const B: &[u8] = b\"tonic::Status\";",
+        ),
         ("text/bag.rs", "fn f<'tonic>(x: &'tonic str) -> char { 'a' }"),
-        ("text/bag.rs", "#[cfg(test)] mod tests { use crate::article::X; use tempfile::tempdir; proptest::proptest! {} }"),
-        ("model/train/mod.rs", "use crate::corpus::{self, Input}; use super::artifact; use linfa::traits::Fit as _;"),
-        ("model/score.rs", "#[cfg(test)] mod tests { use crate::corpus::Input; use zstd::encode_all; }"),
-        ("corpus/block.rs", "fn f(format: Format) -> bool { format == Format::Csv || Records::Csv::http == X::tonic::y }"),
-        ("grpc/server.rs", "mod inner { use super::super::layers; use super::super::super::service::Models; }"),
-        ("cli/remote.rs", "use tonic::transport::Channel; use crate::grpc::pb; pub(in crate::cli) fn f() {}"),
+        (
+            "text/bag.rs",
+            "#[cfg(test)] mod tests { use crate::article::X; use tempfile::tempdir; proptest::proptest! {} }",
+        ),
+        (
+            "model/train/mod.rs",
+            "use crate::corpus::{self, Input}; use super::artifact; use linfa::traits::Fit as _;",
+        ),
+        (
+            "model/score.rs",
+            "#[cfg(test)] mod tests { use crate::corpus::Input; use zstd::encode_all; }",
+        ),
+        (
+            "corpus/block.rs",
+            "fn f(format: Format) -> bool { format == Format::Csv || Records::Csv::http == X::tonic::y }",
+        ),
+        (
+            "grpc/server.rs",
+            "mod inner { use super::super::layers; use super::super::super::service::Models; }",
+        ),
+        (
+            "cli/remote.rs",
+            "use tonic::transport::Channel; use crate::grpc::pb; pub(in crate::cli) fn f() {}",
+        ),
         ("cli/mod.rs", "mod model; fn f() { model::run() }"),
         ("main.rs", "fn main() { slugline::cli::main() }"),
     ] {

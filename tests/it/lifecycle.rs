@@ -22,7 +22,9 @@ use tonic_reflection::pb::v1::ServerReflectionRequest;
 use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
 use tower::Service as _;
 
-use crate::support::{PATIENCE, TestServer, config, explained, mixed_articles, models, refusal, sport};
+use crate::support::{
+    PATIENCE, TestServer, config, explained, mixed_articles, models, refusal, sport,
+};
 use crate::wire::framed;
 
 /// Longer than any test waits.
@@ -59,17 +61,19 @@ async fn narrow_channel(server: &TestServer) -> Channel {
 
 /// A call whose answer is on its way: it lasts until that is read, or the drain ends.
 async fn unread_call(mut channel: Channel) -> http::Response<Body> {
-    let batch = BatchClassifyRequest { articles: mixed_articles(50), explain: true, ..Default::default() };
-    let request = http::Request::post("http://localhost/slugline.v1.ClassificationService/BatchClassify")
-        .header("content-type", "application/grpc")
-        .header("te", "trailers")
-        .body(Body::new(Full::new(Bytes::from(framed(&batch.encode_to_vec())))));
+    let batch =
+        BatchClassifyRequest { articles: mixed_articles(50), explain: true, ..Default::default() };
+    let request =
+        http::Request::post("http://localhost/slugline.v1.ClassificationService/BatchClassify")
+            .header("content-type", "application/grpc")
+            .header("te", "trailers")
+            .body(Body::new(Full::new(Bytes::from(framed(&batch.encode_to_vec())))));
     std::future::poll_fn(|context| channel.poll_ready(context)).await.expect("a connection");
     channel.call(request.expect("a request")).await.expect("an answer")
 }
 
-/// UNAVAILABLE, from the server or for want of one; tonic's client says CANCELLED where the connection closes as a call is
-/// about to be sent.
+/// UNAVAILABLE, from the server or for want of one; tonic's client says CANCELLED where the
+/// connection closes as a call is about to be sent.
 fn says_nobody_answers(status: &Status) -> bool {
     let is_of_the_client = status.source().is_some();
     status.code() == Code::Unavailable || (status.code() == Code::Cancelled && is_of_the_client)
@@ -80,7 +84,12 @@ async fn open_watches_and_streams_do_not_hold_up_a_shutdown() {
     let server = start(ENDLESS).await;
     let _watch = watch(server.channel().await).await;
     let (_sender, requests) = mpsc::channel::<StreamClassifyRequest>(1);
-    let _stream = server.classification().await.stream_classify(ReceiverStream::new(requests)).await.expect("a stream");
+    let _stream = server
+        .classification()
+        .await
+        .stream_classify(ReceiverStream::new(requests))
+        .await
+        .expect("a stream");
     assert!(server.stop().await.is_ok());
 }
 
@@ -88,7 +97,12 @@ async fn open_watches_and_streams_do_not_hold_up_a_shutdown() {
 async fn an_open_stream_is_told_of_the_shutdown() {
     let server = start(ENDLESS).await;
     let (_sender, requests) = mpsc::channel::<StreamClassifyRequest>(1);
-    let answers = server.classification().await.stream_classify(ReceiverStream::new(requests)).await.expect("a stream");
+    let answers = server
+        .classification()
+        .await
+        .stream_classify(ReceiverStream::new(requests))
+        .await
+        .expect("a stream");
     let stopped = server.begin_to_stop();
     let end = tokio::time::timeout(PATIENCE, answers.into_inner().message()).await.expect("soon");
     assert_eq!(refusal(&end.expect_err("cut")), (Code::Unavailable, "DRAINING".to_owned()));
@@ -100,7 +114,8 @@ async fn an_open_reflection_stream_does_not_hold_up_a_shutdown() {
     let server = start(ENDLESS).await;
     let (_sender, requests) = mpsc::channel::<ServerReflectionRequest>(1);
     let mut client = ServerReflectionClient::new(server.channel().await);
-    let answers = client.server_reflection_info(ReceiverStream::new(requests)).await.expect("a stream");
+    let answers =
+        client.server_reflection_info(ReceiverStream::new(requests)).await.expect("a stream");
     let stopped = server.begin_to_stop();
     let end = tokio::time::timeout(PATIENCE, answers.into_inner().message()).await.expect("soon");
     assert_eq!(refusal(&end.expect_err("cut")), (Code::Unavailable, "DRAINING".to_owned()));
@@ -126,11 +141,18 @@ async fn the_drains_limit_ends_a_server_that_a_call_holds_up() {
 #[tokio::test]
 async fn a_draining_server_waits_for_a_call_in_flight() {
     let server = start(ENDLESS).await;
-    let (watch, call) = (watch(server.channel().await).await, unread_call(narrow_channel(&server).await).await);
+    let (watch, call) =
+        (watch(server.channel().await).await, unread_call(narrow_channel(&server).await).await);
     let stopped = server.begin_to_stop();
     until_draining(watch).await;
-    let rest = tokio::time::timeout(PATIENCE, call.into_body().collect()).await.expect("soon").expect("an answer");
-    assert_eq!(Status::from_header_map(rest.trailers().expect("trailers")).expect("a status").code(), Code::Ok);
+    let rest = tokio::time::timeout(PATIENCE, call.into_body().collect())
+        .await
+        .expect("soon")
+        .expect("an answer");
+    assert_eq!(
+        Status::from_header_map(rest.trailers().expect("trailers")).expect("a status").code(),
+        Code::Ok
+    );
     assert!(stopped.await.expect("the task ends well").is_ok());
 }
 
@@ -145,7 +167,8 @@ async fn a_new_call_while_draining_is_refused() {
     let stopped = server.begin_to_stop();
     until_draining(watch).await;
     let status = client.classify(explained(sport())).await.expect_err("refused");
-    // By the server, or by the client's own transport, which has been told that the connection takes no more calls.
+    // By the server, or by the client's own transport, which has been told that the connection
+    // takes no more calls.
     assert!(matches!(status.code(), Code::Unavailable | Code::Cancelled), "{status:?}");
     drop(call);
     assert!(stopped.await.expect("the task ends well").is_ok());
@@ -163,8 +186,14 @@ async fn a_call_after_the_end_finds_nobody() {
 #[tokio::test]
 async fn a_port_that_is_taken_is_an_error_that_names_the_address() {
     let (models, first) = (models(&["mini/1"]), start(ENDLESS).await);
-    let error = BoundServer::bind(ServerConfig { listen: first.address, ..config(&models, "mini") }).await.expect_err("taken");
-    assert!(matches!(error, ServerError::Listen { address, .. } if address == first.address), "{error:?}");
+    let error =
+        BoundServer::bind(ServerConfig { listen: first.address, ..config(&models, "mini") })
+            .await
+            .expect_err("taken");
+    assert!(
+        matches!(error, ServerError::Listen { address, .. } if address == first.address),
+        "{error:?}"
+    );
 }
 
 #[tokio::test]
@@ -181,7 +210,8 @@ async fn a_server_that_cannot_start_lets_its_port_go() {
     assert!(tokio::time::timeout(PATIENCE, port).await.is_ok());
 }
 
-/// A server that is still reading its model: the weights come through a pipe, and nobody has written them yet.
+/// A server that is still reading its model: the weights come through a pipe, and nobody has
+/// written them yet.
 #[cfg(target_os = "linux")]
 mod while_loading {
     use super::*;
@@ -208,14 +238,20 @@ mod while_loading {
         let weights = fs::read(&pipe).expect("weights");
         fs::remove_file(&pipe).expect("a file");
         mknodat(CWD, &pipe, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).expect("a pipe");
-        let (server, is_serving) = TestServer::launch(ServerConfig { drain: ENDLESS, ..config(&models, "mini") }).await;
+        let (server, is_serving) =
+            TestServer::launch(ServerConfig { drain: ENDLESS, ..config(&models, "mini") }).await;
         Loading { server, is_serving, pipe, weights, _models: models }
     }
 
     impl Loading {
         /// Lets the weights through, or ends the reading without them.
         async fn write(pipe: PathBuf, weights: Vec<u8>) {
-            let write = move || OpenOptions::new().write(true).open(pipe).and_then(|mut pipe| pipe.write_all(&weights));
+            let write = move || {
+                OpenOptions::new()
+                    .write(true)
+                    .open(pipe)
+                    .and_then(|mut pipe| pipe.write_all(&weights))
+            };
             RUNTIME.spawn_blocking(write).await.expect("a task").expect("somebody who reads");
         }
 
@@ -245,13 +281,22 @@ mod while_loading {
         let before = watch.message().await.expect("no error").map(|response| response.status());
         let _server = loading.finish().await;
         let after = watch.message().await.expect("no error").map(|response| response.status());
-        assert_eq!([before, after], [Some(ServingStatus::NotServing), Some(ServingStatus::Serving)]);
+        assert_eq!(
+            [before, after],
+            [Some(ServingStatus::NotServing), Some(ServingStatus::Serving)]
+        );
     }
 
     #[tokio::test]
     async fn classify_asks_to_try_again() {
         let loading = loading().await;
-        let status = loading.server.classification().await.classify(explained(sport())).await.expect_err("refused");
+        let status = loading
+            .server
+            .classification()
+            .await
+            .classify(explained(sport()))
+            .await
+            .expect_err("refused");
         assert_eq!(refusal(&status), (Code::Unavailable, "NO_MODEL_LOADED".to_owned()));
         assert!(says_when_to_retry(&status));
         loading.finish().await;

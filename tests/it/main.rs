@@ -1,4 +1,5 @@
-//! Integration tests, in one binary: a real client talks to a real server, and the real command does its work.
+//! Integration tests, in one binary: a real client talks to a real server, and the real command
+//! does its work.
 
 mod answer_size;
 mod articles;

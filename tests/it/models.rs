@@ -1,15 +1,20 @@
 //! ModelService over the wire, and which model a name stands for.
 
-use slugline::grpc::pb::{self, ClassifyRequest, GetModelRequest, ListModelsRequest, ListModelsResponse, Model, ModelState};
+use slugline::grpc::pb::{
+    self, ClassifyRequest, GetModelRequest, ListModelsRequest, ListModelsResponse, Model,
+    ModelState,
+};
 use slugline::grpc::server::{BoundServer, ServerConfig, ServerError};
 use slugline::service::OpenError;
 use tokio::sync::OnceCell;
 use tonic::{Code, Status};
 
-use crate::support::{TestServer, config, details, explained, models, refusal, shared, sport, violation, weights_file};
+use crate::support::{
+    TestServer, config, details, explained, models, refusal, shared, sport, violation, weights_file,
+};
 
-/// A server of two versions of one model, of another, and of one whose weights are cut short. "news" is among them so that
-/// the embedded model of that name is not.
+/// A server of two versions of one model, of another, and of one whose weights are cut short.
+/// "news" is among them so that the embedded model of that name is not.
 async fn server() -> &'static TestServer {
     static SERVER: OnceCell<TestServer> = OnceCell::const_new();
     let start = || async {
@@ -93,28 +98,50 @@ async fn a_negative_page_size_is_refused() {
 async fn a_page_token_of_another_list_is_refused() {
     for token in ["mini/2", "2", "00000000000000000000000000000000", "日本"] {
         let status = list(0, token).await.expect_err("refused");
-        assert_eq!(violation(&status), ("page_token".to_owned(), "INVALID_PAGE_TOKEN".to_owned()), "{token:?}");
+        assert_eq!(
+            violation(&status),
+            ("page_token".to_owned(), "INVALID_PAGE_TOKEN".to_owned()),
+            "{token:?}"
+        );
     }
 }
 
 #[tokio::test]
 async fn a_model_describes_itself() {
     let model = model("mini/2").await.expect("a model");
-    assert_eq!((model.state(), &*model.recipe, &*model.language_code), (ModelState::Serving, "multinomial", "en"));
+    assert_eq!(
+        (model.state(), &*model.recipe, &*model.language_code),
+        (ModelState::Serving, "multinomial", "en")
+    );
 }
 
 #[tokio::test]
 async fn a_model_lists_its_topics_with_their_documents() {
     let model = model("mini/2").await.expect("a model");
-    let topics: Vec<_> = model.topics.iter().map(|topic| (topic.name.as_str(), topic.document_count)).collect();
+    let topics: Vec<_> =
+        model.topics.iter().map(|topic| (topic.name.as_str(), topic.document_count)).collect();
     // Counted in examples/labelled.jsonl.
-    assert_eq!(topics, [("business", 12), ("health", 12), ("politics", 12), ("science_technology", 12), ("sport", 12)]);
+    assert_eq!(
+        topics,
+        [
+            ("business", 12),
+            ("health", 12),
+            ("politics", 12),
+            ("science_technology", 12),
+            ("sport", 12)
+        ]
+    );
 }
 
 #[tokio::test]
 async fn one_model_is_the_default() {
     let page = list(0, "").await.expect("a page");
-    let defaults: Vec<_> = page.models.iter().filter(|model| model.is_default).map(|model| model.name.as_str()).collect();
+    let defaults: Vec<_> = page
+        .models
+        .iter()
+        .filter(|model| model.is_default)
+        .map(|model| model.name.as_str())
+        .collect();
     assert_eq!(defaults, ["mini/2"]);
 }
 
@@ -149,7 +176,11 @@ async fn an_unknown_model_is_named_as_the_missing_resource() {
 async fn a_malformed_name_is_refused() {
     for name in ["Mini", "mini/", "mini/x", "../../etc"] {
         let status = model(name).await.expect_err("refused");
-        assert_eq!(violation(&status), ("name".to_owned(), "INVALID_MODEL_NAME".to_owned()), "{name:?}");
+        assert_eq!(
+            violation(&status),
+            ("name".to_owned(), "INVALID_MODEL_NAME".to_owned()),
+            "{name:?}"
+        );
     }
 }
 
@@ -179,10 +210,19 @@ async fn only_models_that_can_be_used_are_counted() {
 #[tokio::test]
 async fn metrics_lie_in_their_ranges() {
     let metrics = model("mini/2").await.expect("a model").metrics.expect("measured");
-    let pb::ModelMetrics { document_count, accuracy, macro_f1, micro_f1, log_loss, expected_calibration_error } = metrics;
+    let pb::ModelMetrics {
+        document_count,
+        accuracy,
+        macro_f1,
+        micro_f1,
+        log_loss,
+        expected_calibration_error,
+    } = metrics;
     assert_eq!(document_count, 60);
     assert!(
-        [accuracy, micro_f1, macro_f1, expected_calibration_error].iter().all(|share| (0.0..=1.0).contains(share)),
+        [accuracy, micro_f1, macro_f1, expected_calibration_error]
+            .iter()
+            .all(|share| (0.0..=1.0).contains(share)),
         "{metrics:?}"
     );
     assert!(log_loss > 0.0 && log_loss.is_finite(), "{metrics:?}");
@@ -191,7 +231,14 @@ async fn metrics_lie_in_their_ranges() {
 #[tokio::test]
 async fn the_shared_model_serves_beside_the_embedded_one() {
     let request = GetModelRequest { name: "mini/1".to_owned() };
-    let answer = shared().await.model_service().await.get_model(request).await.expect("a model").into_inner();
+    let answer = shared()
+        .await
+        .model_service()
+        .await
+        .get_model(request)
+        .await
+        .expect("a model")
+        .into_inner();
     assert_eq!(answer.model.map(|model| model.state()), Some(ModelState::Serving));
 }
 
@@ -204,7 +251,10 @@ async fn failure_to_run(config: ServerConfig) -> ServerError {
 async fn a_server_without_its_default_model_says_what_there_is() {
     let models = models(&["mini/2", "news/1"]);
     let error = failure_to_run(config(&models, "mini/1")).await.to_string();
-    assert_eq!(error, "there is no model \"mini/1\" to be the default one; there are: mini/2, news/1");
+    assert_eq!(
+        error,
+        "there is no model \"mini/1\" to be the default one; there are: mini/2, news/1"
+    );
 }
 
 #[tokio::test]

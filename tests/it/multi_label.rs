@@ -36,13 +36,16 @@ pub(crate) fn corpus(directory: &Path) -> PathBuf {
 /// The same in "corpus.jsonl" with hierarchical names: grain and money are goods.
 pub(crate) fn hierarchical_corpus(directory: &Path) {
     let lines = fs::read_to_string(corpus(directory)).expect("a file");
-    let named = lines.replace("\"grain\"", "\"goods/grain\"").replace("\"money\"", "\"goods/money\"");
+    let named =
+        lines.replace("\"grain\"", "\"goods/grain\"").replace("\"money\"", "\"goods/money\"");
     fs::write(directory.join("corpus.jsonl"), named).expect("a file");
 }
 
 fn trained(path: PathBuf, threads: usize) -> Trained {
-    let mut options =
-        TrainOptions { labels: Labels::Multiple, ..TrainOptions::new("several/1".parse().expect("a model's id")) };
+    let mut options = TrainOptions {
+        labels: Labels::Multiple,
+        ..TrainOptions::new("several/1".parse().expect("a model's id"))
+    };
     options.corpus.threads = threads;
     train(&[Input::File(path)], &options, &Progress::default()).expect("the corpus makes a model")
 }
@@ -52,8 +55,12 @@ fn a_corpus_without_a_topic_is_refused() {
     let root = tempfile::tempdir().expect("a temporary directory");
     let path = root.path().join("corpus.jsonl");
     fs::write(&path, "{\"body\": \"meeting agenda\"}\n".repeat(10)).expect("a file");
-    let options = TrainOptions { labels: Labels::Multiple, ..TrainOptions::new("several/1".parse().expect("a model's id")) };
-    let error = train(&[Input::File(path)], &options, &Progress::default()).expect_err("nothing to learn");
+    let options = TrainOptions {
+        labels: Labels::Multiple,
+        ..TrainOptions::new("several/1".parse().expect("a model's id"))
+    };
+    let error =
+        train(&[Input::File(path)], &options, &Progress::default()).expect_err("nothing to learn");
     assert!(matches!(error, TrainError::NoTopic), "{error:?}");
 }
 
@@ -61,17 +68,24 @@ fn a_corpus_without_a_topic_is_refused() {
 fn a_directory_that_documents_cannot_be_made_in_is_named_before_any_work() {
     let root = tempfile::tempdir().expect("a temporary directory");
     let missing = root.path().join("missing");
-    let options =
-        TrainOptions { documents: Some(missing.clone()), ..TrainOptions::new("several/1".parse().expect("a model's id")) };
-    let error = train(&[Input::File("no-such-corpus".into())], &options, &Progress::default()).expect_err("no directory");
-    assert!(matches!(&error, TrainError::Store { directory, .. } if *directory == missing), "{error:?}");
+    let options = TrainOptions {
+        documents: Some(missing.clone()),
+        ..TrainOptions::new("several/1".parse().expect("a model's id"))
+    };
+    let error = train(&[Input::File("no-such-corpus".into())], &options, &Progress::default())
+        .expect_err("no directory");
+    assert!(
+        matches!(&error, TrainError::Store { directory, .. } if *directory == missing),
+        "{error:?}"
+    );
 }
 
 /// A directory with the corpus, and its model as "several/1".
 fn several_model() -> TempDir {
     let root = tempfile::tempdir().expect("a temporary directory");
     let artifact = trained(corpus(root.path()), 1).artifact;
-    let files: [(&str, &[u8]); 2] = [(Manifest::FILE, &artifact.manifest), (WEIGHTS_FILE, &artifact.weights)];
+    let files: [(&str, &[u8]); 2] =
+        [(Manifest::FILE, &artifact.manifest), (WEIGHTS_FILE, &artifact.weights)];
     artifact::write(&root.path().join("several/1"), &files).expect("a model on disk");
     root
 }
@@ -88,11 +102,23 @@ async fn several() -> &'static TestServer {
 
 /// The topics assigned to a text, in the order of their names.
 async fn assigned(body: &str) -> Vec<String> {
-    let request = ClassifyRequest { article: Some(article("", body)), ..ClassifyRequest::default() };
-    let answer = several().await.classification().await.classify(request).await.expect("an answer").into_inner();
+    let request =
+        ClassifyRequest { article: Some(article("", body)), ..ClassifyRequest::default() };
+    let answer = several()
+        .await
+        .classification()
+        .await
+        .classify(request)
+        .await
+        .expect("an answer")
+        .into_inner();
     assert_eq!(answer.topics.len(), 3, "every topic has a probability, assigned or not");
-    let mut names: Vec<String> =
-        answer.topics.into_iter().filter(|topic| topic.assigned.expect("said of each topic")).map(|topic| topic.name).collect();
+    let mut names: Vec<String> = answer
+        .topics
+        .into_iter()
+        .filter(|topic| topic.assigned.expect("said of each topic"))
+        .map(|topic| topic.name)
+        .collect();
     names.sort();
     names
 }
@@ -100,20 +126,38 @@ async fn assigned(body: &str) -> Vec<String> {
 #[tokio::test]
 async fn an_article_gets_all_of_its_topics_and_one_of_none_gets_none() {
     assert_eq!(assigned("wheat harvest tonnes crop").await, ["grain"]);
-    assert_eq!(assigned("tanker freight port cargo, wheat harvest tonnes crop").await, ["grain", "ship"]);
+    assert_eq!(
+        assigned("tanker freight port cargo, wheat harvest tonnes crop").await,
+        ["grain", "ship"]
+    );
     assert_eq!(assigned("meeting agenda minutes chairman").await, [""; 0]);
 }
 
 #[tokio::test]
 async fn probabilities_stand_for_themselves_and_log_odds_are_theirs() {
     let body = "tanker freight port cargo, wheat harvest tonnes crop";
-    let request = ClassifyRequest { article: Some(article("", body)), explain: true, ..ClassifyRequest::default() };
-    let answer = several().await.classification().await.classify(request).await.expect("an answer").into_inner();
+    let request = ClassifyRequest {
+        article: Some(article("", body)),
+        explain: true,
+        ..ClassifyRequest::default()
+    };
+    let answer = several()
+        .await
+        .classification()
+        .await
+        .classify(request)
+        .await
+        .expect("an answer")
+        .into_inner();
     let sum: f64 = answer.topics.iter().map(|topic| topic.probability).sum();
     assert!(sum > 1.2, "two topics of one article: {sum}");
-    for pb::TopicScore { name, probability, log_odds, bias, evidence, other_evidence_weight, .. } in answer.topics {
+    for pb::TopicScore {
+        name, probability, log_odds, bias, evidence, other_evidence_weight, ..
+    } in answer.topics
+    {
         assert!((probability.ln() - (1.0 - probability).ln() - log_odds).abs() < 1e-6, "{name}");
-        let explained = bias + evidence.iter().map(|term| term.weight).sum::<f64>() + other_evidence_weight;
+        let explained =
+            bias + evidence.iter().map(|term| term.weight).sum::<f64>() + other_evidence_weight;
         assert!((explained - log_odds).abs() < 1e-9, "{name}");
     }
 }
@@ -121,12 +165,23 @@ async fn probabilities_stand_for_themselves_and_log_odds_are_theirs() {
 #[tokio::test]
 async fn the_model_says_that_it_is_one_and_where_its_thresholds_lie() {
     let request = GetModelRequest { name: "several/1".to_owned() };
-    let answer = several().await.model_service().await.get_model(request).await.expect("an answer").into_inner();
+    let answer = several()
+        .await
+        .model_service()
+        .await
+        .get_model(request)
+        .await
+        .expect("an answer")
+        .into_inner();
     let model = answer.model.expect("a model");
     assert!(model.multi_label);
     assert_eq!(model.recipe, "one-against-rest");
     for topic in model.topics {
-        assert!((0.0..=1.0).contains(&topic.threshold.expect("a threshold a topic")), "{}", topic.name);
+        assert!(
+            (0.0..=1.0).contains(&topic.threshold.expect("a threshold a topic")),
+            "{}",
+            topic.name
+        );
     }
 }
 

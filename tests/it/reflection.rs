@@ -6,7 +6,9 @@ use prost_reflect::prost::Message as _;
 use tonic::Code;
 use tonic_reflection::pb::v1::server_reflection_request::MessageRequest as Question;
 use tonic_reflection::pb::v1::server_reflection_response::MessageResponse as Wire;
-use tonic_reflection::pb::v1::{ExtensionRequest, ServerReflectionRequest, ServerReflectionResponse};
+use tonic_reflection::pb::v1::{
+    ExtensionRequest, ServerReflectionRequest, ServerReflectionResponse,
+};
 
 use crate::support::{shared, violation};
 use crate::wire::{call, messages};
@@ -17,13 +19,16 @@ const VERSIONS: [&str; 2] = ["v1", "v1alpha"];
 /// Asks these questions in one stream.
 async fn ask(version: &str, questions: &[Option<Question>]) -> Vec<ServerReflectionResponse> {
     let request = |question: &Option<Question>| {
-        ServerReflectionRequest { host: "host".to_owned(), message_request: question.clone() }.encode_to_vec()
+        ServerReflectionRequest { host: "host".to_owned(), message_request: question.clone() }
+            .encode_to_vec()
     };
     let requests: Vec<_> = questions.iter().map(request).collect();
     let method = format!("/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo");
     let answer = call(&shared().await.channel().await, &method, &requests).await;
     assert_eq!(answer.status.code(), Code::Ok, "{version}: {:?}", answer.status);
-    messages(&answer.data).map(|message| ServerReflectionResponse::decode(message).expect("a message")).collect()
+    messages(&answer.data)
+        .map(|message| ServerReflectionResponse::decode(message).expect("a message"))
+        .collect()
 }
 
 /// What a question is answered with, or the error that it is.
@@ -40,7 +45,10 @@ fn symbol(name: &str) -> Question {
 }
 
 fn extension(containing_type: &str, extension_number: i32) -> Question {
-    Question::FileContainingExtension(ExtensionRequest { containing_type: containing_type.to_owned(), extension_number })
+    Question::FileContainingExtension(ExtensionRequest {
+        containing_type: containing_type.to_owned(),
+        extension_number,
+    })
 }
 
 #[tokio::test]
@@ -56,7 +64,9 @@ async fn the_services_are_listed() {
         "slugline.v1.SimilarityService",
     ];
     for version in VERSIONS {
-        let Ok(Wire::ListServicesResponse(list)) = answer(version, Question::ListServices("*".to_owned())).await else {
+        let Ok(Wire::ListServicesResponse(list)) =
+            answer(version, Question::ListServices("*".to_owned())).await
+        else {
             panic!("{version}: no list")
         };
         let names: Vec<_> = list.service.into_iter().map(|service| service.name).collect();
@@ -81,15 +91,21 @@ async fn a_question_without_an_answer_fails_alone() {
     ];
     let count = unanswerable.len();
     for version in VERSIONS {
-        let questions: Vec<_> = unanswerable.iter().cloned().chain([Some(symbol("slugline.v1.Article"))]).collect();
+        let questions: Vec<_> =
+            unanswerable.iter().cloned().chain([Some(symbol("slugline.v1.Article"))]).collect();
         let answers = ask(version, &questions).await;
         assert_eq!(answers.len(), questions.len(), "{version}");
         for (place, answer) in answers.into_iter().enumerate() {
             let question = &questions[place];
-            assert_eq!(answer.original_request.map(|request| request.message_request), Some(question.clone()), "{version}");
+            assert_eq!(
+                answer.original_request.map(|request| request.message_request),
+                Some(question.clone()),
+                "{version}"
+            );
             match answer.message_response {
                 Some(Wire::ErrorResponse(error)) if place < count => {
-                    let expected = if question.is_none() { Code::InvalidArgument } else { Code::NotFound };
+                    let expected =
+                        if question.is_none() { Code::InvalidArgument } else { Code::NotFound };
                     assert_eq!(Code::from(error.error_code), expected, "{version}: {question:?}");
                     assert!(!error.error_message.is_empty(), "{version}: {question:?}");
                 }
@@ -104,7 +120,11 @@ async fn a_question_without_an_answer_fails_alone() {
 async fn an_error_names_what_was_asked_for() {
     for version in VERSIONS {
         let error = answer(version, symbol("no.Such")).await.expect_err("there is none");
-        assert_eq!(error, (Code::NotFound, "there is no symbol \"no.Such\"".to_owned()), "{version}");
+        assert_eq!(
+            error,
+            (Code::NotFound, "there is no symbol \"no.Such\"".to_owned()),
+            "{version}"
+        );
     }
 }
 
@@ -126,7 +146,8 @@ async fn everything_declared_leads_to_its_file() {
     for version in VERSIONS {
         for (name, expected) in declared {
             for question in [symbol(name), Question::FileByFilename(expected.to_owned())] {
-                let Ok(Wire::FileDescriptorResponse(files)) = answer(version, question).await else {
+                let Ok(Wire::FileDescriptorResponse(files)) = answer(version, question).await
+                else {
                     panic!("{version}: {name}: no file")
                 };
                 let [file] = &files.file_descriptor_proto[..] else { panic!("one file") };
@@ -141,7 +162,9 @@ async fn everything_declared_leads_to_its_file() {
 async fn the_extensions_of_a_message_are_those_of_the_descriptors() {
     let pool = DescriptorPool::decode(slugline::grpc::DESCRIPTORS).expect("descriptors");
     let of = |name: &str| -> Vec<i32> {
-        let extensions = pool.all_extensions().filter(|extension| extension.containing_message().full_name() == name);
+        let extensions = pool
+            .all_extensions()
+            .filter(|extension| extension.containing_message().full_name() == name);
         extensions.map(|extension| extension.number() as i32).collect()
     };
     for version in VERSIONS {
@@ -151,7 +174,11 @@ async fn the_extensions_of_a_message_are_those_of_the_descriptors() {
             else {
                 panic!("{version}: {name}: no numbers")
             };
-            assert_eq!((numbers.base_type_name.as_str(), numbers.extension_number), (name, of(name)), "{version}");
+            assert_eq!(
+                (numbers.base_type_name.as_str(), numbers.extension_number),
+                (name, of(name)),
+                "{version}"
+            );
         }
     }
 }
@@ -161,9 +188,15 @@ async fn a_message_that_cannot_be_read_ends_the_stream_with_its_reason() {
     let channel = shared().await.channel().await;
     for version in VERSIONS {
         let method = format!("/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo");
-        for (message, reason) in [(vec![0xff], "MALFORMED_MESSAGE"), (vec![0; 2_000], "MESSAGE_TOO_LARGE")] {
+        for (message, reason) in
+            [(vec![0xff], "MALFORMED_MESSAGE"), (vec![0; 2_000], "MESSAGE_TOO_LARGE")]
+        {
             let answer = call(&channel, &method, &[message]).await;
-            assert_eq!(violation(&answer.status), ("(message)".to_owned(), reason.to_owned()), "{version}");
+            assert_eq!(
+                violation(&answer.status),
+                ("(message)".to_owned(), reason.to_owned()),
+                "{version}"
+            );
         }
     }
 }

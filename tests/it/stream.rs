@@ -1,4 +1,5 @@
-//! StreamClassify over the wire: answers in order, each as Classify gives it, and how a stream ends.
+//! StreamClassify over the wire: answers in order, each as Classify gives it, and how a stream
+//! ends.
 
 use std::net::SocketAddr;
 
@@ -13,8 +14,8 @@ use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status, Streaming};
 
 use crate::support::{
-    HIDDEN_TIMEOUT, NARROW, PATIENCE, TestServer, article, explained, item_violation, mixed_articles, narrow,
-    proxy_of_hidden_timeouts, refusal, shared, sport, violation,
+    HIDDEN_TIMEOUT, NARROW, PATIENCE, TestServer, article, explained, item_violation,
+    mixed_articles, narrow, proxy_of_hidden_timeouts, refusal, shared, sport, violation,
 };
 
 type Client = ClassificationServiceClient<Channel>;
@@ -24,7 +25,10 @@ fn numbered(number: usize, request: ClassifyRequest) -> StreamClassifyRequest {
 }
 
 /// Sends all the requests, then reads all the answers.
-async fn answers(client: &mut Client, requests: Vec<StreamClassifyRequest>) -> Result<Vec<StreamClassifyResponse>, Status> {
+async fn answers(
+    client: &mut Client,
+    requests: Vec<StreamClassifyRequest>,
+) -> Result<Vec<StreamClassifyResponse>, Status> {
     let mut stream = client.stream_classify(tokio_stream::iter(requests)).await?.into_inner();
     let mut answers = Vec::new();
     while let Some(answer) = stream.message().await? {
@@ -34,7 +38,9 @@ async fn answers(client: &mut Client, requests: Vec<StreamClassifyRequest>) -> R
 }
 
 /// A stream that stays open as long as the sender lives.
-async fn open(client: &mut Client) -> Result<(mpsc::Sender<StreamClassifyRequest>, Streaming<StreamClassifyResponse>), Status> {
+async fn open(
+    client: &mut Client,
+) -> Result<(mpsc::Sender<StreamClassifyRequest>, Streaming<StreamClassifyResponse>), Status> {
     let (sender, requests) = mpsc::channel(1);
     let stream = client.stream_classify(ReceiverStream::new(requests)).await?.into_inner();
     Ok((sender, stream))
@@ -47,7 +53,8 @@ async fn one_at_a_time() -> TestServer {
 #[tokio::test]
 async fn ids_come_back_in_order() {
     let requests = (0..200).map(|number| numbered(number, explained(sport()))).collect();
-    let answers = answers(&mut shared().await.classification().await, requests).await.expect("answers");
+    let answers =
+        answers(&mut shared().await.classification().await, requests).await.expect("answers");
     let ids: Vec<_> = answers.into_iter().map(|answer| answer.id).collect();
     assert_eq!(ids, (0..200).map(|number| format!("id-{number}")).collect::<Vec<_>>());
 }
@@ -55,18 +62,38 @@ async fn ids_come_back_in_order() {
 #[tokio::test]
 async fn each_answer_has_the_bytes_that_classify_gives() {
     let articles = mixed_articles(200);
-    let requests = articles.iter().cloned().enumerate().map(|(number, article)| numbered(number, explained(article))).collect();
+    let requests = articles
+        .iter()
+        .cloned()
+        .enumerate()
+        .map(|(number, article)| numbered(number, explained(article)))
+        .collect();
     let mut client = shared().await.classification().await;
-    for (answer, article) in answers(&mut client, requests).await.expect("answers").into_iter().zip(articles) {
+    for (answer, article) in
+        answers(&mut client, requests).await.expect("answers").into_iter().zip(articles)
+    {
         let place = answer.id;
-        match (answer.result.expect("an answer or an error"), client.classify(explained(article)).await) {
+        match (
+            answer.result.expect("an answer or an error"),
+            client.classify(explained(article)).await,
+        ) {
             (Outcome::Classification(in_stream), Ok(alone)) => {
-                assert_eq!(in_stream.encode_to_vec(), alone.into_inner().encode_to_vec(), "{place}");
+                assert_eq!(
+                    in_stream.encode_to_vec(),
+                    alone.into_inner().encode_to_vec(),
+                    "{place}"
+                );
             }
             (Outcome::Error(in_stream), Err(alone)) => {
-                // The details of a status are the same google.rpc.Status, encoded; its map of values has no order.
-                let alone = tonic_types::Status::decode(alone.details()).expect("a google.rpc.Status");
-                assert_eq!((in_stream.code, in_stream.message), (alone.code, alone.message), "{place}");
+                // The details of a status are the same google.rpc.Status, encoded; its map of
+                // values has no order.
+                let alone =
+                    tonic_types::Status::decode(alone.details()).expect("a google.rpc.Status");
+                assert_eq!(
+                    (in_stream.code, in_stream.message),
+                    (alone.code, alone.message),
+                    "{place}"
+                );
             }
             (in_stream, alone) => panic!("{place}: {in_stream:?} in the stream, {alone:?} alone"),
         }
@@ -75,10 +102,14 @@ async fn each_answer_has_the_bytes_that_classify_gives() {
 
 #[tokio::test]
 async fn an_answer_comes_before_the_next_request_is_sent() {
-    let (sender, mut stream) = open(&mut shared().await.classification().await).await.expect("a stream");
+    let (sender, mut stream) =
+        open(&mut shared().await.classification().await).await.expect("a stream");
     for number in 0..3 {
         sender.send(numbered(number, explained(sport()))).await.expect("an open stream");
-        let answer = tokio::time::timeout(PATIENCE, stream.message()).await.expect("soon").expect("no error");
+        let answer = tokio::time::timeout(PATIENCE, stream.message())
+            .await
+            .expect("soon")
+            .expect("no error");
         assert_eq!(answer.expect("an answer").id, format!("id-{number}"));
     }
 }
@@ -86,14 +117,26 @@ async fn an_answer_comes_before_the_next_request_is_sent() {
 #[tokio::test]
 async fn a_bad_request_fails_alone() {
     let requests = [sport(), article("", " "), sport()].map(explained);
-    let requests = requests.into_iter().enumerate().map(|(number, request)| numbered(number, request)).collect();
-    let answers = answers(&mut shared().await.classification().await, requests).await.expect("answers");
-    let is_good: Vec<_> = answers.iter().map(|answer| matches!(answer.result, Some(Outcome::Classification(_)))).collect();
+    let requests = requests
+        .into_iter()
+        .enumerate()
+        .map(|(number, request)| numbered(number, request))
+        .collect();
+    let answers =
+        answers(&mut shared().await.classification().await, requests).await.expect("answers");
+    let is_good: Vec<_> = answers
+        .iter()
+        .map(|answer| matches!(answer.result, Some(Outcome::Classification(_))))
+        .collect();
     assert_eq!(is_good, [true, false, true]);
 }
 
-async fn only_error(server: &TestServer, request: StreamClassifyRequest) -> (String, tonic_types::Status) {
-    let mut answers = answers(&mut server.classification().await, vec![request]).await.expect("answers");
+async fn only_error(
+    server: &TestServer,
+    request: StreamClassifyRequest,
+) -> (String, tonic_types::Status) {
+    let mut answers =
+        answers(&mut server.classification().await, vec![request]).await.expect("answers");
     match answers.pop() {
         Some(StreamClassifyResponse { id, result: Some(Outcome::Error(error)) }) => (id, error),
         other => panic!("no error: {other:?}"),
@@ -104,12 +147,18 @@ async fn only_error(server: &TestServer, request: StreamClassifyRequest) -> (Str
 async fn a_missing_request_is_refused_by_its_id() {
     let request = StreamClassifyRequest { id: "lost".to_owned(), request: None };
     let (id, error) = only_error(shared().await, request).await;
-    assert_eq!((id, item_violation(&error)), ("lost".to_owned(), ("request".to_owned(), "FIELD_REQUIRED".to_owned())));
+    assert_eq!(
+        (id, item_violation(&error)),
+        ("lost".to_owned(), ("request".to_owned(), "FIELD_REQUIRED".to_owned()))
+    );
 }
 
 #[tokio::test]
 async fn an_id_that_is_too_long_is_refused() {
-    let request = StreamClassifyRequest { id: "x".repeat(NARROW.request_id_bytes + 1), request: Some(explained(sport())) };
+    let request = StreamClassifyRequest {
+        id: "x".repeat(NARROW.request_id_bytes + 1),
+        request: Some(explained(sport())),
+    };
     let (_, error) = only_error(narrow().await, request).await;
     assert_eq!(item_violation(&error), ("id".to_owned(), "ID_TOO_LONG".to_owned()));
 }
@@ -125,8 +174,11 @@ async fn an_id_that_is_too_long_is_cut_between_characters() {
 async fn an_unknown_model_fails_one_request_only() {
     let unknown = ClassifyRequest { model: "nothing".to_owned(), ..explained(sport()) };
     let requests = vec![numbered(0, unknown), numbered(1, explained(sport()))];
-    let answers = answers(&mut shared().await.classification().await, requests).await.expect("answers");
-    let [Some(Outcome::Error(error)), Some(Outcome::Classification(_))] = [&answers[0].result, &answers[1].result] else {
+    let answers =
+        answers(&mut shared().await.classification().await, requests).await.expect("answers");
+    let [Some(Outcome::Error(error)), Some(Outcome::Classification(_))] =
+        [&answers[0].result, &answers[1].result]
+    else {
         panic!("{answers:?}")
     };
     assert_eq!(Code::from(error.code), Code::NotFound);
@@ -140,7 +192,8 @@ async fn a_stream_without_a_request_ends_well() {
 
 #[tokio::test]
 async fn a_half_closed_stream_ends_well() {
-    let (sender, mut stream) = open(&mut shared().await.classification().await).await.expect("a stream");
+    let (sender, mut stream) =
+        open(&mut shared().await.classification().await).await.expect("a stream");
     drop(sender);
     let end = tokio::time::timeout(PATIENCE, stream.message()).await.expect("soon");
     assert_eq!(end.expect("no error"), None);
@@ -150,7 +203,8 @@ async fn a_half_closed_stream_ends_well() {
 async fn a_message_over_the_limit_ends_the_stream() {
     let large = explained(article("", &"x".repeat(NARROW.message_bytes)));
     let requests = vec![numbered(0, large), numbered(1, explained(sport()))];
-    let status = answers(&mut narrow().await.classification().await, requests).await.expect_err("refused");
+    let status =
+        answers(&mut narrow().await.classification().await, requests).await.expect_err("refused");
     assert_eq!(violation(&status), ("(message)".to_owned(), "MESSAGE_TOO_LARGE".to_owned()));
 }
 
@@ -163,7 +217,10 @@ async fn open_streams_that_send_nothing_take_no_place() {
         idle.push(open(&mut client).await.expect("a stream"));
     }
     let answers = answers(&mut client, vec![numbered(0, explained(sport()))]);
-    assert_eq!(tokio::time::timeout(PATIENCE, answers).await.expect("soon").expect("answers").len(), 1);
+    assert_eq!(
+        tokio::time::timeout(PATIENCE, answers).await.expect("soon").expect("answers").len(),
+        1
+    );
 }
 
 #[tokio::test]
@@ -172,7 +229,8 @@ async fn streams_share_the_places_message_by_message() {
     let mut client = server.classification().await;
     let (mut first, mut second) = (client.clone(), client.clone());
     let requests = || (0..50).map(|number| numbered(number, explained(sport()))).collect();
-    let both = async { tokio::join!(answers(&mut first, requests()), answers(&mut second, requests())) };
+    let both =
+        async { tokio::join!(answers(&mut first, requests()), answers(&mut second, requests())) };
     let (one, other) = tokio::time::timeout(PATIENCE, both).await.expect("soon");
     assert_eq!((one.expect("answers").len(), other.expect("answers").len()), (50, 50));
     assert!(client.classify(explained(sport())).await.is_ok());
@@ -180,7 +238,9 @@ async fn streams_share_the_places_message_by_message() {
 
 /// A client that takes no more than 1 KiB of answers before they are read.
 async fn slow_reader(address: SocketAddr) -> Client {
-    let endpoint = Endpoint::from_shared(format!("http://{address}")).expect("a URI").initial_stream_window_size(1 << 10);
+    let endpoint = Endpoint::from_shared(format!("http://{address}"))
+        .expect("a URI")
+        .initial_stream_window_size(1 << 10);
     ClassificationServiceClient::new(endpoint.connect().await.expect("a server that listens"))
 }
 
@@ -199,7 +259,10 @@ async fn open_within(
 async fn an_open_stream_ends_at_its_deadline() {
     let (_sender, mut stream) = open_within(shared().await, "200m").await;
     let end = tokio::time::timeout(PATIENCE, stream.message()).await.expect("soon");
-    assert_eq!(refusal(&end.expect_err("too late")), (Code::DeadlineExceeded, "DEADLINE_EXCEEDED".to_owned()));
+    assert_eq!(
+        refusal(&end.expect_err("too late")),
+        (Code::DeadlineExceeded, "DEADLINE_EXCEEDED".to_owned())
+    );
 }
 
 #[tokio::test]
@@ -217,16 +280,22 @@ async fn a_stream_whose_answers_nobody_reads_holds_no_place() {
         sender.closed().await;
     });
     let others = answers(&mut client, vec![numbered(0, explained(sport()))]);
-    assert_eq!(tokio::time::timeout(PATIENCE, others).await.expect("soon").expect("answers").len(), 1);
+    assert_eq!(
+        tokio::time::timeout(PATIENCE, others).await.expect("soon").expect("answers").len(),
+        1
+    );
 }
 
 #[tokio::test]
 async fn short_requests_sent_faster_than_they_are_answered_are_held_back() {
-    // Frames of few bytes weigh more in memory than flow control counts, and h2 closes a connection on which too many of them
-    // wait to be read (GOAWAY, ENHANCE_YOUR_CALM, "too_many_data_frames"): the stream's window must be too small for that.
+    // Frames of few bytes weigh more in memory than flow control counts, and h2 closes a connection
+    // on which too many of them wait to be read (GOAWAY, ENHANCE_YOUR_CALM,
+    // "too_many_data_frames"): the stream's window must be too small for that.
     const COUNT: usize = 8_000;
-    let (sender, mut stream) = open(&mut slow_reader(shared().await.address).await).await.expect("a stream");
-    let headline = ClassifyRequest { article: Some(article("goal", "")), ..ClassifyRequest::default() };
+    let (sender, mut stream) =
+        open(&mut slow_reader(shared().await.address).await).await.expect("a stream");
+    let headline =
+        ClassifyRequest { article: Some(article("goal", "")), ..ClassifyRequest::default() };
     tokio::spawn(async move {
         for number in 0..COUNT {
             // Fails once the stream has ended.

@@ -9,7 +9,9 @@ use std::time::Duration;
 use slugline::article::{Limits, Timeouts};
 use slugline::corpus::{Input, Progress};
 use slugline::grpc::pb;
-use slugline::grpc::server::client::{ClassificationServiceClient, ModelServiceClient, ServerServiceClient};
+use slugline::grpc::server::client::{
+    ClassificationServiceClient, ModelServiceClient, ServerServiceClient,
+};
 use slugline::grpc::server::{ArchiveLocation, BoundServer, ServerConfig, ServerError};
 use slugline::model::artifact::{self, Encoded, WEIGHTS_FILE};
 use slugline::model::train::{Estimator, Recipe, TrainOptions, train};
@@ -27,12 +29,13 @@ use tonic_types::{ErrorDetails, RpcStatusExt as _, StatusExt as _};
 /// What a test waits for at most: far more than anything takes, so that only a hang runs into it.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
-/// How many topics the model tells apart. `examples/labelled.jsonl` has as many documents of each, so that they are all
-/// equally likely before a word is read.
+/// How many topics the model tells apart. `examples/labelled.jsonl` has as many documents of each,
+/// so that they are all equally likely before a word is read.
 pub(crate) const TOPIC_COUNT: usize = 5;
 
 /// Servers outlive the runtime of the test that happens to start them.
-pub(crate) static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("threads for the servers"));
+pub(crate) static RUNTIME: LazyLock<Runtime> =
+    LazyLock::new(|| Runtime::new().expect("threads for the servers"));
 
 static MINI: LazyLock<Encoded> = LazyLock::new(|| {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/labelled.jsonl");
@@ -41,7 +44,9 @@ static MINI: LazyLock<Encoded> = LazyLock::new(|| {
         language_code: "en".to_owned(),
         ..TrainOptions::new("mini/1".parse().expect("a model's id"))
     };
-    train(&[Input::File(corpus)], &options, &Progress::default()).expect("the example corpus trains").artifact
+    train(&[Input::File(corpus)], &options, &Progress::default())
+        .expect("the example corpus trains")
+        .artifact
 });
 
 /// A directory that holds the same small model under each of these names.
@@ -52,7 +57,8 @@ pub(crate) fn models(ids: &[&str]) -> TempDir {
         let mut manifest: Manifest = serde_json::from_slice(&MINI.manifest).expect("a manifest");
         (manifest.name, manifest.version) = (name, version);
         let manifest = serde_json::to_vec(&manifest).expect("a manifest");
-        let files: [(&str, &[u8]); 2] = [(Manifest::FILE, &manifest), (WEIGHTS_FILE, &MINI.weights)];
+        let files: [(&str, &[u8]); 2] =
+            [(Manifest::FILE, &manifest), (WEIGHTS_FILE, &MINI.weights)];
         artifact::write(&root.path().join(id), &files).expect("a model on disk");
     }
     root
@@ -67,7 +73,10 @@ pub(crate) fn weights_file(models: &TempDir, id: &str) -> PathBuf {
 pub(crate) fn config(models: &TempDir, default_model: &str) -> ServerConfig {
     ServerConfig {
         listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-        models: ModelSource { directory: Some(models.path().to_owned()), default_model: default_model.to_owned() },
+        models: ModelSource {
+            directory: Some(models.path().to_owned()),
+            default_model: default_model.to_owned(),
+        },
         archive: ArchiveLocation::Memory,
         limits: Limits::default(),
         drain: PATIENCE,
@@ -84,7 +93,8 @@ pub(crate) struct TestServer {
 impl TestServer {
     /// Starts a server that may still be loading its models, and what comes back when it has.
     pub(crate) async fn launch(config: ServerConfig) -> (Self, oneshot::Receiver<()>) {
-        let bound = RUNTIME.spawn(BoundServer::bind(config)).await.expect("a task").expect("a free port");
+        let bound =
+            RUNTIME.spawn(BoundServer::bind(config)).await.expect("a task").expect("a free port");
         let address = bound.address();
         let (shutdown, told) = oneshot::channel();
         let (serving, is_serving) = oneshot::channel();
@@ -126,13 +136,20 @@ impl TestServer {
 
     pub(crate) async fn info(&self) -> pb::GetServerInfoResponse {
         let mut client = ServerServiceClient::new(self.channel().await);
-        client.get_server_info(pb::GetServerInfoRequest {}).await.expect("it always answers").into_inner()
+        client
+            .get_server_info(pb::GetServerInfoRequest {})
+            .await
+            .expect("it always answers")
+            .into_inner()
     }
 
     /// Tells the server to stop, and returns how [`BoundServer::run`] ended.
     pub(crate) async fn stop(self) -> Result<(), ServerError> {
         drop(self.shutdown);
-        tokio::time::timeout(PATIENCE, self.outcome).await.expect("the server ends").expect("the task ends well")
+        tokio::time::timeout(PATIENCE, self.outcome)
+            .await
+            .expect("the server ends")
+            .expect("the task ends well")
     }
 
     /// Tells the server to stop, and returns what comes back when it has.
@@ -190,7 +207,11 @@ pub(crate) async fn full() -> &'static TestServer {
 
 /// Connects to a server.
 pub(crate) async fn channel(address: SocketAddr) -> Channel {
-    Endpoint::from_shared(format!("http://{address}")).expect("a URI").connect().await.expect("a server that listens")
+    Endpoint::from_shared(format!("http://{address}"))
+        .expect("a URI")
+        .connect()
+        .await
+        .expect("a server that listens")
 }
 
 pub(crate) fn article(title: &str, body: &str) -> pb::Article {
@@ -199,7 +220,10 @@ pub(crate) fn article(title: &str, body: &str) -> pb::Article {
 
 /// An article that the small model has no doubt about.
 pub(crate) fn sport() -> pb::Article {
-    article("Striker scores twice as United win the cup final", "The coach praised the players after the match.")
+    article(
+        "Striker scores twice as United win the cup final",
+        "The coach praised the players after the match.",
+    )
 }
 
 /// Asks for all that there is to say of an article.
@@ -207,12 +231,15 @@ pub(crate) fn explained(article: pb::Article) -> pb::ClassifyRequest {
     pb::ClassifyRequest { article: Some(article), explain: true, ..pb::ClassifyRequest::default() }
 }
 
-/// Articles that differ: of each topic, unknown, in several scripts, long, and every tenth of them bad.
+/// Articles that differ: of each topic, unknown, in several scripts, long, and every tenth of them
+/// bad.
 pub(crate) fn mixed_articles(count: usize) -> Vec<pb::Article> {
     let of = |number: usize| match number % 10 {
         0 => article(" ", "\n"),
         1 => sport(),
-        2 => article("Bank raises rates", &format!("Shares fell {number} points, the company said.")),
+        2 => {
+            article("Bank raises rates", &format!("Shares fell {number} points, the company said."))
+        }
         3 => article("Minister resigns", "Parliament votes on the election law."),
         4 => article("Flu season", "Hospitals and patients: the vaccine."),
         5 => article("Scientists train a model", "The data are free."),
@@ -227,7 +254,11 @@ pub(crate) fn mixed_articles(count: usize) -> Vec<pb::Article> {
 /// The details of an error, which are to name us as its source.
 pub(crate) fn details(status: &tonic::Status) -> ErrorDetails {
     let details = status.get_error_details();
-    assert_eq!(details.error_info().map(|info| info.domain.as_str()), Some("slugline.dev"), "{status:?}");
+    assert_eq!(
+        details.error_info().map(|info| info.domain.as_str()),
+        Some("slugline.dev"),
+        "{status:?}"
+    );
     details
 }
 
@@ -254,7 +285,8 @@ pub(crate) fn item_violation(status: &tonic_types::Status) -> (String, String) {
 }
 
 fn violated_field(details: &ErrorDetails) -> String {
-    let fields = details.bad_request().map(|bad| bad.field_violations.as_slice()).unwrap_or_default();
+    let fields =
+        details.bad_request().map(|bad| bad.field_violations.as_slice()).unwrap_or_default();
     assert!(!fields.is_empty(), "{details:?}");
     fields[0].field.clone()
 }
@@ -272,10 +304,12 @@ pub(crate) fn says_when_to_retry(status: &tonic::Status) -> bool {
 /// The header of a timeout for [`proxy_of_hidden_timeouts`].
 pub(crate) const HIDDEN_TIMEOUT: &str = "grpc-timeous";
 
-/// Passes one connection on to a server, and the header [`HIDDEN_TIMEOUT`] of its first call as `grpc-timeout`.
+/// Passes one connection on to a server, and the header [`HIDDEN_TIMEOUT`] of its first call as
+/// `grpc-timeout`.
 ///
-/// tonic's client measures the time of a call itself, and would answer before the server could: the name is changed behind
-/// its back, on the wire. The last byte is all that differs between the names there (Huffman code, RFC 7541, appendix B).
+/// tonic's client measures the time of a call itself, and would answer before the server could: the
+/// name is changed behind its back, on the wire. The last byte is all that differs between the
+/// names there (Huffman code, RFC 7541, appendix B).
 pub(crate) async fn proxy_of_hidden_timeouts(server: SocketAddr) -> SocketAddr {
     const HIDDEN: [u8; 9] = [0x9a, 0xca, 0xc8, 0xb2, 0x4d, 0x49, 0x4f, 0x6a, 0x3f];
     const LAST_OF_TIMEOUT: u8 = 0x7f;
@@ -284,8 +318,10 @@ pub(crate) async fn proxy_of_hidden_timeouts(server: SocketAddr) -> SocketAddr {
     tokio::spawn(async move {
         let (client, _) = listener.accept().await.expect("one connection");
         let server = TcpStream::connect(server).await.expect("a server that listens");
-        let ((mut from_client, mut to_client), (mut from_server, mut to_server)) = (client.into_split(), server.into_split());
-        let back = tokio::spawn(async move { tokio::io::copy(&mut from_server, &mut to_client).await });
+        let ((mut from_client, mut to_client), (mut from_server, mut to_server)) =
+            (client.into_split(), server.into_split());
+        let back =
+            tokio::spawn(async move { tokio::io::copy(&mut from_server, &mut to_client).await });
         let mut buffer = vec![0; 1 << 16];
         // The name may come in two pieces: the server gets nothing of it until it is whole.
         let mut pending = Vec::new();

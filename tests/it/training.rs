@@ -80,7 +80,8 @@ fn documents(trained: &mut Trained) -> Vec<u8> {
 
 /// The model, as a server reads it.
 pub(crate) fn loaded(trained: &Trained) -> LoadedModel {
-    artifact::parse(&trained.artifact.manifest, &trained.artifact.weights).expect("what was trained can be read")
+    artifact::parse(&trained.artifact.manifest, &trained.artifact.weights)
+        .expect("what was trained can be read")
 }
 
 /// A corpus that two topics can be learned from.
@@ -99,8 +100,8 @@ fn refusal(lines: &[String], options: &TrainOptions) -> TrainError {
     train(&corpus.inputs, options, &Progress::default()).expect_err("no model can be made of it")
 }
 
-/// More bytes than are handed to one worker at a time, of words that tell their topic now and then. Some documents have two
-/// topics, one has no known term, one topic has one document.
+/// More bytes than are handed to one worker at a time, of words that tell their topic now and then.
+/// Some documents have two topics, one has no known term, one topic has one document.
 fn newsroom() -> Vec<String> {
     const TOPICS: [&str; 4] = ["business", "health", "sport", "world"];
     let mut below = pseudorandom();
@@ -114,7 +115,8 @@ fn newsroom() -> Vec<String> {
                 })
                 .collect();
             let second = TOPICS[(topic + 1) % 4];
-            let topics = if number % 50 == 0 { vec![TOPICS[topic], second] } else { vec![TOPICS[topic]] };
+            let topics =
+                if number % 50 == 0 { vec![TOPICS[topic], second] } else { vec![TOPICS[topic]] };
             line(&words.join(" "), &topics)
         })
         .collect();
@@ -123,11 +125,13 @@ fn newsroom() -> Vec<String> {
     lines
 }
 
-/// Whole numbers below a limit, the same on every machine: a linear congruential generator (Knuth's MMIX).
+/// Whole numbers below a limit, the same on every machine: a linear congruential generator (Knuth's
+/// MMIX).
 fn pseudorandom() -> impl FnMut(u64) -> u64 {
     let mut state = 1u64;
     move |limit| {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (state >> 33) % limit
     }
 }
@@ -144,7 +148,12 @@ fn newsroom_options(threads: usize) -> TrainOptions {
 
 /// One tensor of a file of weights.
 fn tensor(weights: &[u8], name: &str) -> Vec<u8> {
-    SafeTensors::deserialize(weights).expect("our own file").tensor(name).expect("a tensor").data().to_vec()
+    SafeTensors::deserialize(weights)
+        .expect("our own file")
+        .tensor(name)
+        .expect("a tensor")
+        .data()
+        .to_vec()
 }
 
 /// The manifest, less what the folds of the cross-validation have a say in.
@@ -164,7 +173,9 @@ fn the_same_corpus_gives_the_same_bytes_with_any_number_of_threads() {
     let corpus = Corpus::of(&newsroom());
     let bytes = fs::metadata(corpus.file()).expect("a file").len();
     assert!(bytes > 256 << 10, "{bytes} bytes are one block of work");
-    let train_on = |threads| train(&corpus.inputs, &newsroom_options(threads), &Progress::default()).expect("a model");
+    let train_on = |threads| {
+        train(&corpus.inputs, &newsroom_options(threads), &Progress::default()).expect("a model")
+    };
     let mut first = train_on(1);
     for threads in [1, 2, 5] {
         let mut again = train_on(threads);
@@ -176,7 +187,8 @@ fn the_same_corpus_gives_the_same_bytes_with_any_number_of_threads() {
 
 #[test]
 fn the_link_of_a_large_corpus_does_not_depend_on_the_number_of_threads() {
-    // The link's sums are taken over 2,048 documents at a time. Three such parts can be added up in orders that differ.
+    // The link's sums are taken over 2,048 documents at a time. Three such parts can be added up in
+    // orders that differ.
     let mut below = pseudorandom();
     let lines: Vec<String> = (0..4_200)
         .map(|_| {
@@ -185,9 +197,12 @@ fn the_link_of_a_large_corpus_does_not_depend_on_the_number_of_threads() {
         })
         .collect();
     let corpus = Corpus::of(&lines);
-    let options =
-        |threads| TrainOptions { text: TextOptions { pairs: false, ..TextOptions::default() }, ..newsroom_options(threads) };
-    let train_on = |threads| train(&corpus.inputs, &options(threads), &Progress::default()).expect("a model");
+    let options = |threads| TrainOptions {
+        text: TextOptions { pairs: false, ..TextOptions::default() },
+        ..newsroom_options(threads)
+    };
+    let train_on =
+        |threads| train(&corpus.inputs, &options(threads), &Progress::default()).expect("a model");
     let first = train_on(1);
     assert!(first.manifest.trials.iter().any(|trial| trial.recipe.kind == "linked"));
     let again = train_on(3);
@@ -195,13 +210,15 @@ fn the_link_of_a_large_corpus_does_not_depend_on_the_number_of_threads() {
     assert_eq!(again.artifact, first.artifact);
 }
 
-/// What a document counts does not depend on its place. What does is the fingerprint, which is that of the bytes in their
-/// order, and the fold a document falls into: so the scale, and with it the stored weights, and the thresholds may move.
+/// What a document counts does not depend on its place. What does is the fingerprint, which is that
+/// of the bytes in their order, and the fold a document falls into: so the scale, and with it the
+/// stored weights, and the thresholds may move.
 #[test]
 fn the_order_of_the_files_changes_the_fingerprint_and_the_folds_alone() {
     let lines = newsroom();
     let (head, tail) = lines.split_at(300);
-    let options = TrainOptions { recipe: Recipe::Fixed(Estimator::Multinomial), ..newsroom_options(2) };
+    let options =
+        TrainOptions { recipe: Recipe::Fixed(Estimator::Multinomial), ..newsroom_options(2) };
     let [one_way, other_way] = [[head, tail], [tail, head]].map(|files| {
         let corpus = Corpus::of_files(&files);
         train(&corpus.inputs, &options, &Progress::default()).expect("a model")
@@ -211,16 +228,24 @@ fn the_order_of_the_files_changes_the_fingerprint_and_the_folds_alone() {
     one_manifest.corpus.sha256.clone_from(&other_manifest.corpus.sha256);
     assert_eq!(one_manifest, other_manifest);
     for name in ["terms", "idf"] {
-        assert_eq!(tensor(&one_way.artifact.weights, name), tensor(&other_way.artifact.weights, name), "{name}");
+        assert_eq!(
+            tensor(&one_way.artifact.weights, name),
+            tensor(&other_way.artifact.weights, name),
+            "{name}"
+        );
     }
-    // The weights are the same but for their common scale, to half precision (11 bits, and one more for the mean).
+    // The weights are the same but for their common scale, to half precision (11 bits, and one more
+    // for the mean).
     let [one, other] = [loaded(&one_way), loaded(&other_way)];
     let ratio = (one.manifest.recipe.scale / other.manifest.recipe.scale) as f32;
     for term in 0..one.model.vocabulary().len() as u32 {
         let (one, other) = (one.model.term_weights(term), other.model.term_weights(term));
         let largest = one.iter().map(|weight| weight.abs()).fold(0.0, f32::max);
         for (one, other) in one.iter().zip(other) {
-            assert!((one - other * ratio).abs() <= largest / 512.0, "{term}: {one} and {other} times {ratio}");
+            assert!(
+                (one - other * ratio).abs() <= largest / 512.0,
+                "{term}: {one} and {other} times {ratio}"
+            );
         }
     }
 }
@@ -229,14 +254,22 @@ fn the_order_of_the_files_changes_the_fingerprint_and_the_folds_alone() {
 fn the_seed_changes_only_what_the_folds_decide() {
     let lines = newsroom();
     let [mut one, mut other] = [1, 2].map(|seed| {
-        let options = TrainOptions { recipe: Recipe::Fixed(Estimator::Complement), seed, ..newsroom_options(2) };
+        let options = TrainOptions {
+            recipe: Recipe::Fixed(Estimator::Complement),
+            seed,
+            ..newsroom_options(2)
+        };
         trained(&lines, &options)
     });
     assert_ne!(one.manifest.metrics, other.manifest.metrics, "the folds are the same");
     assert_eq!(without_what_folds_decide(&one), without_what_folds_decide(&other));
     assert!(documents(&mut one) == documents(&mut other));
     for name in ["terms", "idf", "bias"] {
-        assert_eq!(tensor(&one.artifact.weights, name), tensor(&other.artifact.weights, name), "{name}");
+        assert_eq!(
+            tensor(&one.artifact.weights, name),
+            tensor(&other.artifact.weights, name),
+            "{name}"
+        );
     }
 }
 
@@ -251,7 +284,9 @@ fn the_name_of_the_model_does_not_change_its_weights() {
 
 /// The warnings, but those of how few the documents are: in tests they are few.
 fn surprises(trained: &Trained) -> Vec<&str> {
-    let is_of_few = |warning: &&str| warning.starts_with("the held-out figures rest on") || warning.contains("fewer than 10");
+    let is_of_few = |warning: &&str| {
+        warning.starts_with("the held-out figures rest on") || warning.contains("fewer than 10")
+    };
     trained.warnings.iter().map(String::as_str).filter(|warning| !is_of_few(warning)).collect()
 }
 
@@ -261,10 +296,16 @@ fn a_topic_of_one_document_is_learned_with_a_warning() {
     lines.push(line("flu vaccine", &["health"]));
     for estimator in [Estimator::Multinomial, Estimator::Complement] {
         let trained = trained(&lines, &all_terms(estimator));
-        assert!(matches!(surprises(&trained)[..], [warning] if warning.contains("health")), "{:?}", trained.warnings);
+        assert!(
+            matches!(surprises(&trained)[..], [warning] if warning.contains("health")),
+            "{:?}",
+            trained.warnings
+        );
         let loaded = loaded(&trained);
         let mut scorer = Scorer::default();
-        let first = scorer.score(&loaded.model, ArticleText { title: "", body: "flu vaccine" }).first_topic();
+        let first = scorer
+            .score(&loaded.model, ArticleText { title: "", body: "flu vaccine" })
+            .first_topic();
         assert_eq!(loaded.model.topics()[first].as_str(), "health");
     }
 }
@@ -279,8 +320,12 @@ fn documents_of_several_topics_count_for_each_with_a_warning() {
         "{:?}",
         trained.warnings
     );
-    let counts: Vec<(&str, u64)> =
-        trained.manifest.topics.iter().map(|topic| (topic.name.as_str(), topic.document_count)).collect();
+    let counts: Vec<(&str, u64)> = trained
+        .manifest
+        .topics
+        .iter()
+        .map(|topic| (topic.name.as_str(), topic.document_count))
+        .collect();
     assert_eq!(counts, [("business", 3), ("sport", 3)]);
     assert_eq!(trained.manifest.corpus.document_count, 5);
 }
@@ -296,43 +341,60 @@ fn skipped_lines_are_counted_and_teach_nothing() {
     lines.insert(0, "no JSON".to_owned());
     lines.insert(2, line("a topic of no other document", &[]));
     lines.push(line("", &["health"]));
-    let corpus = corpus::Options { on_error: OnError::Skip, threads: 2, ..corpus::Options::default() };
-    let with_bad_lines = trained(&lines, &TrainOptions { corpus, ..all_terms(Estimator::Multinomial) });
+    let corpus =
+        corpus::Options { on_error: OnError::Skip, threads: 2, ..corpus::Options::default() };
+    let with_bad_lines =
+        trained(&lines, &TrainOptions { corpus, ..all_terms(Estimator::Multinomial) });
     let without = trained(&two_topics(), &all_terms(Estimator::Multinomial));
     for name in ["terms", "idf"] {
-        let [one, other] = [&with_bad_lines, &without].map(|trained| tensor(&trained.artifact.weights, name));
+        let [one, other] =
+            [&with_bad_lines, &without].map(|trained| tensor(&trained.artifact.weights, name));
         assert_eq!(one, other, "{name}");
     }
     assert_eq!(with_bad_lines.manifest.topics, without.manifest.topics);
     assert_eq!((with_bad_lines.corpus.documents, with_bad_lines.corpus.skipped), (4, 3));
     assert_eq!(with_bad_lines.manifest.corpus.skipped_count, 3);
-    let skipped: Vec<u64> = with_bad_lines.corpus.skipped_examples.iter().map(|line| line.line).collect();
+    let skipped: Vec<u64> =
+        with_bad_lines.corpus.skipped_examples.iter().map(|line| line.line).collect();
     assert_eq!(skipped, [1, 3, 7]);
 }
 
 #[test]
 fn cross_validation_tries_both_estimators_and_their_link_and_keeps_the_best() {
     let trained = trained(&newsroom(), &newsroom_options(2));
-    let tried: BTreeSet<&str> = trained.manifest.trials.iter().map(|trial| trial.recipe.kind.as_str()).collect();
+    let tried: BTreeSet<&str> =
+        trained.manifest.trials.iter().map(|trial| trial.recipe.kind.as_str()).collect();
     assert_eq!(tried, BTreeSet::from(["complement", "linked", "multinomial"]));
     let best = &trained.manifest.trials[0];
-    assert_eq!((&best.recipe, Some(&best.metrics)), (&trained.manifest.recipe, trained.manifest.metrics.as_ref()));
-    let linked = trained.manifest.trials.iter().find(|trial| trial.recipe.kind == "linked").expect("there was time for it");
-    // One alpha is given: what is left are the two variances, with pairs and without, with the widest margin and without.
+    assert_eq!(
+        (&best.recipe, Some(&best.metrics)),
+        (&trained.manifest.recipe, trained.manifest.metrics.as_ref())
+    );
+    let linked = trained
+        .manifest
+        .trials
+        .iter()
+        .find(|trial| trial.recipe.kind == "linked")
+        .expect("there was time for it");
+    // One alpha is given: what is left are the two variances, with pairs and without, with the
+    // widest margin and without.
     let tried: BTreeSet<(bool, bool, String)> = (trained.manifest.link_trials.iter())
         .map(|trial| (trial.words_alone, trial.margin, trial.link_variance.to_string()))
         .collect();
     assert_eq!((tried.len(), trained.manifest.link_trials.len()), (8, 8));
     let by_loss = |a: &&LinkTrialRecord, b: &&LinkTrialRecord| a.log_loss.total_cmp(&b.log_loss);
     let chosen = trained.manifest.link_trials.iter().min_by(by_loss).expect("eight trials");
-    assert_eq!((linked.recipe.words_alone, linked.recipe.margin), (chosen.words_alone, chosen.margin));
+    assert_eq!(
+        (linked.recipe.words_alone, linked.recipe.margin),
+        (chosen.words_alone, chosen.margin)
+    );
     assert_eq!(linked.recipe.link_variance, Some(chosen.link_variance));
     assert_eq!(linked.recipe.multinomial_alpha, Some(chosen.multinomial_alpha));
     assert_eq!(linked.recipe.complement_alpha, Some(chosen.complement_alpha));
     for pair in trained.manifest.trials[1..].windows(2) {
         let [better, worse] = [&pair[0].metrics, &pair[1].metrics];
-        let is_ranked =
-            better.accuracy > worse.accuracy || (better.accuracy == worse.accuracy && better.log_loss <= worse.log_loss);
+        let is_ranked = better.accuracy > worse.accuracy
+            || (better.accuracy == worse.accuracy && better.log_loss <= worse.log_loss);
         assert!(is_ranked, "{better:?} before {worse:?}");
     }
 }
@@ -346,9 +408,14 @@ fn a_model_of_words_alone_says_that_it_has_no_pairs() {
             line(&format!("filler{n} {word} other{n} {word}"), &[["sport", "business"][n % 2]])
         })
         .collect();
-    let options = TrainOptions { recipe: Recipe::Auto, min_document_frequency: None, ..all_terms(Estimator::Multinomial) };
+    let options = TrainOptions {
+        recipe: Recipe::Auto,
+        min_document_frequency: None,
+        ..all_terms(Estimator::Multinomial)
+    };
     let trained = trained(&lines, &options);
-    let kinds: BTreeSet<bool> = trained.manifest.trials.iter().map(|trial| trial.recipe.words_alone).collect();
+    let kinds: BTreeSet<bool> =
+        trained.manifest.trials.iter().map(|trial| trial.recipe.words_alone).collect();
     assert_eq!(kinds, BTreeSet::from([false, true]));
     let recipe = &trained.manifest.recipe;
     assert_eq!(trained.manifest.text.pairs, !recipe.words_alone);
@@ -360,30 +427,43 @@ fn a_model_of_words_alone_says_that_it_has_no_pairs() {
 #[test]
 fn of_documents_without_a_common_word_only_words_alone_are_tried() {
     let lines = [line("late goal", &["sport"]), line("bank rate", &["business"])];
-    let options = TrainOptions { min_document_frequency: None, ..all_terms(Estimator::Multinomial) };
-    let manifest = trained(&lines, &TrainOptions { recipe: Recipe::Auto, ..options.clone() }).manifest;
+    let options =
+        TrainOptions { min_document_frequency: None, ..all_terms(Estimator::Multinomial) };
+    let manifest =
+        trained(&lines, &TrainOptions { recipe: Recipe::Auto, ..options.clone() }).manifest;
     assert!(manifest.trials.iter().all(|trial| trial.recipe.words_alone), "{:?}", manifest.trials);
     assert_eq!((manifest.text.pairs, manifest.term_count), (false, 4));
     // Who does not search has no other terms to turn to.
     let refused = |options: &TrainOptions| refusal(&lines, options);
     assert!(matches!(refused(&options), TrainError::NoTerms(2)));
     assert!(matches!(
-        refused(&TrainOptions { recipe: Recipe::Auto, labels: Labels::Multiple, ..options.clone() }),
+        refused(&TrainOptions {
+            recipe: Recipe::Auto,
+            labels: Labels::Multiple,
+            ..options.clone()
+        }),
         TrainError::NoTerms(2)
     ));
 }
 
 #[test]
 fn without_time_the_search_tries_the_least_it_can_and_says_so() {
-    let options = |budget| TrainOptions { recipe: Recipe::Auto, budget, ..all_terms(Estimator::Multinomial) };
+    let options =
+        |budget| TrainOptions { recipe: Recipe::Auto, budget, ..all_terms(Estimator::Multinomial) };
     let cut_short = trained(&two_topics(), &options(Some(Duration::ZERO)));
-    let kinds: BTreeSet<&str> = cut_short.manifest.trials.iter().map(|trial| trial.recipe.kind.as_str()).collect();
+    let kinds: BTreeSet<&str> =
+        cut_short.manifest.trials.iter().map(|trial| trial.recipe.kind.as_str()).collect();
     assert_eq!(kinds, BTreeSet::from(["complement", "multinomial"]));
     assert!(cut_short.manifest.link_trials.is_empty());
     assert!(cut_short.manifest.trials.iter().all(|trial| !trial.recipe.words_alone));
-    assert!(cut_short.warnings.iter().any(|warning| warning.starts_with("the budget ended")), "{:?}", cut_short.warnings);
+    assert!(
+        cut_short.warnings.iter().any(|warning| warning.starts_with("the budget ended")),
+        "{:?}",
+        cut_short.warnings
+    );
     // The clock cannot count so far: it is as good as no budget.
-    let [endless, unbounded] = [Some(Duration::MAX), None].map(|budget| trained(&two_topics(), &options(budget)));
+    let [endless, unbounded] =
+        [Some(Duration::MAX), None].map(|budget| trained(&two_topics(), &options(budget)));
     assert_eq!(endless.artifact, unbounded.artifact);
     assert_eq!(surprises(&endless), [""; 0]);
 }
@@ -396,14 +476,18 @@ fn nothing_is_tried_twice() {
     let recipes: Vec<String> = trials.iter().map(|trial| trial.recipe.to_string()).collect();
     let distinct: BTreeSet<&String> = recipes.iter().collect();
     assert_eq!(distinct.len(), recipes.len(), "{recipes:#?}");
-    // With pairs and without: four multinomial estimates and three complement ones; and the best link of all.
+    // With pairs and without: four multinomial estimates and three complement ones; and the best
+    // link of all.
     assert_eq!(recipes.len(), 2 * (4 + 3) + 1);
 }
 
 #[test]
 fn an_alpha_that_was_asked_for_holds_for_every_recipe() {
-    for recipe in [Recipe::Auto, Recipe::Fixed(Estimator::Multinomial), Recipe::Fixed(Estimator::Complement)] {
-        let options = TrainOptions { recipe, alpha: Some(0.07), ..all_terms(Estimator::Multinomial) };
+    for recipe in
+        [Recipe::Auto, Recipe::Fixed(Estimator::Multinomial), Recipe::Fixed(Estimator::Complement)]
+    {
+        let options =
+            TrainOptions { recipe, alpha: Some(0.07), ..all_terms(Estimator::Multinomial) };
         for trial in trained(&two_topics(), &options).manifest.trials {
             let alphas = [trial.recipe.multinomial_alpha, trial.recipe.complement_alpha];
             let expected: &[_] = match trial.recipe.kind.as_str() {
@@ -419,14 +503,19 @@ fn an_alpha_that_was_asked_for_holds_for_every_recipe() {
 #[test]
 fn the_smallest_corpora_make_a_model_by_any_recipe() {
     let lines = two_topics();
-    for recipe in [Recipe::Auto, Recipe::Fixed(Estimator::Multinomial), Recipe::Fixed(Estimator::Complement)] {
+    for recipe in
+        [Recipe::Auto, Recipe::Fixed(Estimator::Multinomial), Recipe::Fixed(Estimator::Complement)]
+    {
         for count in 2..=lines.len() {
             let options = TrainOptions { recipe, ..all_terms(Estimator::Multinomial) };
             let loaded = loaded(&trained(&lines[..count], &options));
             let mut scorer = Scorer::default();
             let article = ArticleText { title: "", body: "late goal wins the match" };
             let probabilities = scorer.score(&loaded.model, article).probabilities;
-            assert!(probabilities.iter().all(|probability| probability.is_finite()), "{recipe:?}, {count}: {probabilities:?}");
+            assert!(
+                probabilities.iter().all(|probability| probability.is_finite()),
+                "{recipe:?}, {count}: {probabilities:?}"
+            );
         }
     }
 }
@@ -438,10 +527,14 @@ fn the_terms_kept_are_all_words_and_the_best_pairs() {
     let terms = |options: TrainOptions| -> Vec<String> {
         loaded(&trained(&lines, &options)).model.vocabulary().terms().map(str::to_owned).collect()
     };
-    let options = || TrainOptions { min_document_frequency: Some(2), ..all_terms(Estimator::Multinomial) };
-    assert_eq!(terms(options()), ["bank", "goal", "late", "match", "rate", "the", "the match", "the rate"]);
-    // Presence against three and two documents, chi-square: bank, rate and "the rate" 3, match and "the match" 2, goal 4/3,
-    // late 4/3, the 0. Of equals the first by text counts.
+    let options =
+        || TrainOptions { min_document_frequency: Some(2), ..all_terms(Estimator::Multinomial) };
+    assert_eq!(
+        terms(options()),
+        ["bank", "goal", "late", "match", "rate", "the", "the match", "the rate"]
+    );
+    // Presence against three and two documents, chi-square: bank, rate and "the rate" 3, match and
+    // "the match" 2, goal 4/3, late 4/3, the 0. Of equals the first by text counts.
     let keep = |count| terms(TrainOptions { keep_terms: Some(count), ..options() });
     assert_eq!(keep(0), ["bank", "goal", "late", "match", "rate", "the"]);
     assert_eq!(keep(3), ["bank", "goal", "late", "match", "rate", "the", "the rate"]);

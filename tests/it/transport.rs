@@ -1,4 +1,5 @@
-//! The transport: what a connection, a caller and an answer may cost, and that others are answered meanwhile.
+//! The transport: what a connection, a caller and an answer may cost, and that others are answered
+//! meanwhile.
 
 mod raw;
 
@@ -7,7 +8,9 @@ use std::time::Duration;
 use slugline::article::{Limits, Timeouts};
 use slugline::grpc::pb;
 use slugline::grpc::server::ServerConfig;
-use slugline::grpc::server::client::{ArticleServiceClient, ClassificationServiceClient, ServerServiceClient};
+use slugline::grpc::server::client::{
+    ArticleServiceClient, ClassificationServiceClient, ServerServiceClient,
+};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
@@ -18,7 +21,8 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 
 use crate::support::{
-    PATIENCE, TestServer, article, config, explained, mixed_articles, models, refusal, says_when_to_retry, shared, sport,
+    PATIENCE, TestServer, article, config, explained, mixed_articles, models, refusal,
+    says_when_to_retry, shared, sport,
 };
 use raw::{Begun, Raw, framed, prefix, pushes_back, reason, request, send_filler};
 
@@ -37,7 +41,8 @@ async fn with_timeouts(timeouts: Timeouts) -> TestServer {
 }
 
 async fn check(channel: Channel) -> Result<(), Status> {
-    let check = async { HealthClient::new(channel).check(HealthCheckRequest::default()).await.map(|_| ()) };
+    let check =
+        async { HealthClient::new(channel).check(HealthCheckRequest::default()).await.map(|_| ()) };
     tokio::time::timeout(PATIENCE, check).await.expect("an answer soon")
 }
 
@@ -47,7 +52,11 @@ fn of_stream(id: &str) -> pb::StreamClassifyRequest {
 
 /// A batch whose answer is larger than any window of these tests.
 fn large_answer() -> pb::BatchClassifyRequest {
-    pb::BatchClassifyRequest { articles: mixed_articles(400), explain: true, ..pb::BatchClassifyRequest::default() }
+    pb::BatchClassifyRequest {
+        articles: mixed_articles(400),
+        explain: true,
+        ..pb::BatchClassifyRequest::default()
+    }
 }
 
 #[tokio::test]
@@ -56,7 +65,11 @@ async fn calls_that_are_cancelled_leave_the_others_of_their_connection_alone() {
     let raw = Raw::connect(server.address, WINDOW).await;
     let mut stream = raw.begin(STREAM).await;
     stream.request.send_data(framed(&of_stream("before")), false).expect("it is taken");
-    let mut body = tokio::time::timeout(PATIENCE, stream.answer).await.expect("soon").expect("an answer").into_body();
+    let mut body = tokio::time::timeout(PATIENCE, stream.answer)
+        .await
+        .expect("soon")
+        .expect("an answer")
+        .into_body();
     assert!(body.data().await.expect("an answer").is_ok());
     for _ in 0..5 {
         let mut calls = Vec::new();
@@ -82,7 +95,10 @@ async fn bodies_of_refused_calls_leave_the_others_of_their_connection_alone() {
         call.request.send_data(prefix(1_000), false).expect("it is taken");
         assert_eq!(call.end().await.expect("an answer").code(), Code::Unimplemented);
     }
-    assert_eq!(raw.call(CLASSIFY, &explained(sport())).await.end().await.expect("an answer").code(), Code::Ok);
+    assert_eq!(
+        raw.call(CLASSIFY, &explained(sport())).await.end().await.expect("an answer").code(),
+        Code::Ok
+    );
 }
 
 async fn refused_by_http(method: &str, content_type: Option<&str>) -> u16 {
@@ -99,7 +115,12 @@ async fn refused_by_http(method: &str, content_type: Option<&str>) -> u16 {
 
 #[tokio::test]
 async fn what_is_not_grpc_is_refused_in_the_words_of_http() {
-    for other in [None, Some("application/json"), Some("application/grpc+json"), Some("application/grpc-web+proto")] {
+    for other in [
+        None,
+        Some("application/json"),
+        Some("application/grpc+json"),
+        Some("application/grpc-web+proto"),
+    ] {
         assert_eq!(refused_by_http("POST", other).await, 415, "{other:?}");
     }
     assert_eq!(refused_by_http("GET", Some("application/grpc")).await, 405);
@@ -125,14 +146,26 @@ async fn an_answer_that_nobody_takes_is_reset_and_the_others_of_its_connection_g
     let end = tokio::time::timeout(PATIENCE, body.data()).await.expect("an end soon");
     let error = end.expect("it ends with an error").expect_err("a reset");
     assert_eq!(error.reason(), Some(h2::Reason::CANCEL), "{error:?}");
-    assert_eq!(raw.call(CHECK, &HealthCheckRequest::default()).await.end().await.expect("an answer").code(), Code::Ok);
+    assert_eq!(
+        raw.call(CHECK, &HealthCheckRequest::default())
+            .await
+            .end()
+            .await
+            .expect("an answer")
+            .code(),
+        Code::Ok
+    );
 }
 
 #[tokio::test]
 async fn an_answer_that_is_taken_slowly_comes_whole() {
-    let server = with_timeouts(Timeouts { answer: Duration::from_secs(2), ..Timeouts::default() }).await;
+    let server =
+        with_timeouts(Timeouts { answer: Duration::from_secs(2), ..Timeouts::default() }).await;
     let raw = Raw::connect(server.address, 1_000).await;
-    assert_eq!(raw.call(BATCH, &large_answer()).await.end().await.expect("an answer").code(), Code::Ok);
+    assert_eq!(
+        raw.call(BATCH, &large_answer()).await.end().await.expect("an answer").code(),
+        Code::Ok
+    );
 }
 
 #[tokio::test]
@@ -168,7 +201,8 @@ async fn end_of_idle_stream(path: &str) -> Status {
     if let Some(status) = Status::from_header_map(response.headers()) {
         return status;
     }
-    let trailers = tokio::time::timeout(PATIENCE, response.into_body().trailers()).await.expect("an end soon");
+    let trailers =
+        tokio::time::timeout(PATIENCE, response.into_body().trailers()).await.expect("an end soon");
     Status::from_header_map(&trailers.expect("trailers").unwrap_or_default()).expect("a status")
 }
 
@@ -183,16 +217,22 @@ async fn streams_on_which_no_whole_message_comes_are_ended() {
 
 #[tokio::test]
 async fn imports_that_send_nothing_take_no_place() {
-    let server = TestServer::with_limits(Limits { concurrent_imports: 1, ..Limits::default() }).await;
+    let server =
+        TestServer::with_limits(Limits { concurrent_imports: 1, ..Limits::default() }).await;
     let raw = Raw::connect(server.address, WINDOW).await;
     let mut idle = Vec::new();
     for _ in 0..20 {
         idle.push(raw.begin(IMPORT).await);
     }
-    let article = pb::ArchivedArticle { id: "a".to_owned(), body: "goal".to_owned(), ..Default::default() };
-    let message = pb::ImportArticlesRequest { articles: vec![article], ..pb::ImportArticlesRequest::default() };
+    let article =
+        pb::ArchivedArticle { id: "a".to_owned(), body: "goal".to_owned(), ..Default::default() };
+    let message = pb::ImportArticlesRequest {
+        articles: vec![article],
+        ..pb::ImportArticlesRequest::default()
+    };
     let mut client = ArticleServiceClient::new(server.channel().await);
-    let answer = tokio::time::timeout(PATIENCE, client.import_articles(tokio_stream::iter([message]))).await;
+    let answer =
+        tokio::time::timeout(PATIENCE, client.import_articles(tokio_stream::iter([message]))).await;
     assert_eq!(answer.expect("soon").expect("an import").into_inner().accepted_count, 1);
 }
 
@@ -201,7 +241,8 @@ async fn a_full_budget_refuses_large_calls_and_answers_small_ones_health_and_inf
     let limits = Limits { budget_bytes: 30 << 20, connection_bytes: 30 << 20, ..Limits::default() };
     let server = TestServer::with_limits(limits).await;
     let raw = Raw::connect(server.address, WINDOW).await;
-    // Messages that do not end, at three times 2 MiB each: the fourth is beyond three quarters of the budget.
+    // Messages that do not end, at three times 2 MiB each: the fourth is beyond three quarters of
+    // the budget.
     let mut open = Vec::new();
     let refused = loop {
         assert!(open.len() < 10, "nothing is refused");
@@ -244,7 +285,8 @@ async fn one_connection_cannot_use_up_the_budget_of_all() {
     let mut greedy = raw.begin(CLASSIFY).await;
     greedy.request.send_data(prefix(1 << 20), false).expect("it is taken");
     send_filler(&mut greedy.request, 300_000).await.expect("it is sent");
-    // The share has no room for both: the later one is refused, and which that is depends on when the server reads them.
+    // The share has no room for both: the later one is refused, and which that is depends on when
+    // the server reads them.
     let refused = async {
         tokio::select! {
             response = &mut greedy.answer => Status::from_header_map(response.expect("an answer").headers()).expect("a status"),
@@ -267,7 +309,8 @@ async fn one_connection_cannot_use_up_the_budget_of_all() {
 async fn a_compressed_message_costs_what_it_is_decompressed_to() {
     let limits = Limits { budget_bytes: 64 << 20, connection_bytes: 1 << 20, ..Limits::default() };
     let server = TestServer::with_limits(limits).await;
-    let mut client = server.classification().await.send_compressed(tonic::codec::CompressionEncoding::Gzip);
+    let mut client =
+        server.classification().await.send_compressed(tonic::codec::CompressionEncoding::Gzip);
     // Half a megabyte, and a few hundred bytes on the wire.
     let request = |words: usize| explained(article("", &"goal ".repeat(words)));
     let status = client.classify(request(100_000)).await.expect_err("refused");
@@ -282,7 +325,11 @@ async fn a_compressed_message_costs_what_it_is_decompressed_to() {
 async fn an_answer_larger_than_the_budget_is_refused_as_it_grows() {
     let limits = Limits { budget_bytes: 64 << 20, connection_bytes: 1 << 20, ..Limits::default() };
     let server = TestServer::with_limits(limits).await;
-    let batch = pb::BatchClassifyRequest { articles: vec![sport(); 500], explain: true, ..Default::default() };
+    let batch = pb::BatchClassifyRequest {
+        articles: vec![sport(); 500],
+        explain: true,
+        ..Default::default()
+    };
     let status = server.classification().await.batch_classify(batch).await.expect_err("refused");
     assert_eq!(refusal(&status), (Code::ResourceExhausted, "BUDGET_EXHAUSTED".to_owned()));
 }
@@ -294,20 +341,25 @@ async fn connections_beyond_the_limit_answer_health_and_then_none_is_taken() {
     let crowd = async {
         loop {
             let channel = server.channel().await;
-            match ClassificationServiceClient::new(channel.clone()).classify(explained(sport())).await {
+            match ClassificationServiceClient::new(channel.clone())
+                .classify(explained(sport()))
+                .await
+            {
                 Ok(_) => std::mem::forget(channel),
                 Err(status) => return (channel, status),
             }
         }
     };
-    let (spare, status) = tokio::time::timeout(PATIENCE, crowd).await.expect("the limit is reached");
+    let (spare, status) =
+        tokio::time::timeout(PATIENCE, crowd).await.expect("the limit is reached");
     assert_eq!(refusal(&status), (Code::ResourceExhausted, "TOO_MANY_CONNECTIONS".to_owned()));
     check(spare).await.expect("health");
     let mut open = Vec::new();
     let closed = async {
         loop {
             let mut socket = TcpStream::connect(server.address).await.expect("it listens");
-            let read = tokio::time::timeout(Duration::from_millis(50), socket.read(&mut [0; 64])).await;
+            let read =
+                tokio::time::timeout(Duration::from_millis(50), socket.read(&mut [0; 64])).await;
             if matches!(read, Ok(Ok(0) | Err(_))) {
                 return;
             }
@@ -319,9 +371,12 @@ async fn connections_beyond_the_limit_answer_health_and_then_none_is_taken() {
     // Whoever looks after the server learns of it, as soon as there is a place again.
     let counted = async {
         loop {
-            let endpoint = Endpoint::from_shared(format!("http://{}", server.address)).expect("a URI");
+            let endpoint =
+                Endpoint::from_shared(format!("http://{}", server.address)).expect("a URI");
             let Ok(channel) = endpoint.connect().await else { continue };
-            let info = ServerServiceClient::new(channel).get_server_info(pb::GetServerInfoRequest {}).await;
+            let info = ServerServiceClient::new(channel)
+                .get_server_info(pb::GetServerInfoRequest {})
+                .await;
             if let Ok(info) = info {
                 return info.into_inner().untaken_connection_count;
             }
@@ -333,7 +388,8 @@ async fn connections_beyond_the_limit_answer_health_and_then_none_is_taken() {
 #[tokio::test]
 async fn a_connection_that_says_nothing_is_closed() {
     let server = with_timeouts(Timeouts { hello: SOON, ..Timeouts::default() }).await;
-    let (mut silent, used) = (TcpStream::connect(server.address).await.expect("it listens"), server.channel().await);
+    let (mut silent, used) =
+        (TcpStream::connect(server.address).await.expect("it listens"), server.channel().await);
     let read = async {
         let mut all = Vec::new();
         // The server's own settings, perhaps; then the end.
@@ -362,7 +418,11 @@ async fn watches_are_bounded_per_connection_and_in_all() {
     }
     drop(open);
     let again = async {
-        while HealthClient::new(channels[0].clone()).watch(HealthCheckRequest::default()).await.is_err() {
+        while HealthClient::new(channels[0].clone())
+            .watch(HealthCheckRequest::default())
+            .await
+            .is_err()
+        {
             tokio::task::yield_now().await;
         }
     };
@@ -373,13 +433,19 @@ async fn watches_are_bounded_per_connection_and_in_all() {
 async fn a_caller_who_does_not_read_does_not_hold_up_a_shutdown() {
     let models = models(&["mini/1"]);
     let endless = Duration::from_secs(3_600);
-    let server = TestServer::start(ServerConfig { drain: endless, ..config(&models, "mini") }).await;
+    let server =
+        TestServer::start(ServerConfig { drain: endless, ..config(&models, "mini") }).await;
     let raw = Raw::connect(server.address, 100).await;
     let _large = raw.call(BATCH, &large_answer()).await.head().await;
     let _small = raw.call(CLASSIFY, &explained(sport())).await.head().await;
     let mut partial = raw.begin(CLASSIFY).await;
     partial.request.send_data(prefix(1_000), false).expect("it is taken");
     let (_sender, requests) = mpsc::channel::<pb::StreamClassifyRequest>(1);
-    let _stream = server.classification().await.stream_classify(ReceiverStream::new(requests)).await.expect("a stream");
+    let _stream = server
+        .classification()
+        .await
+        .stream_classify(ReceiverStream::new(requests))
+        .await
+        .expect("a stream");
     assert!(server.stop().await.is_ok());
 }

@@ -12,7 +12,13 @@ use crate::support::{article, details, refusal, shared};
 use crate::wire::{call, methods, uri};
 
 fn fields(details: &ErrorDetails) -> Vec<String> {
-    details.bad_request().expect("violations").field_violations.iter().map(|one| one.field.clone()).collect()
+    details
+        .bad_request()
+        .expect("violations")
+        .field_violations
+        .iter()
+        .map(|one| one.field.clone())
+        .collect()
 }
 
 /// The fields that are named; the reason of the error is that of the first.
@@ -28,14 +34,18 @@ fn bad_article(id: &str) -> pb::ArchivedArticle {
         language_code: "en_US".to_owned(),
         publish_time: Some(prost_types::Timestamp { seconds: 0, nanos: -1 }),
         source: "a\nb".to_owned(),
-        labels: BTreeMap::from([(String::new(), String::new()), ("desk".to_owned(), "\t".to_owned())]),
+        labels: BTreeMap::from([
+            (String::new(), String::new()),
+            ("desk".to_owned(), "\t".to_owned()),
+        ]),
         ..pb::ArchivedArticle::default()
     }
 }
 
 /// Where they stand in an article of [`bad_article`].
 fn of_article(path: &str) -> Vec<String> {
-    let fields = ["id", "source", "labels", "labels[\"desk\"]", "publish_time"].map(|field| format!("{path}.{field}"));
+    let fields = ["id", "source", "labels", "labels[\"desk\"]", "publish_time"]
+        .map(|field| format!("{path}.{field}"));
     fields.into_iter().chain([path.to_owned(), format!("{path}.language_code")]).collect()
 }
 
@@ -52,7 +62,8 @@ async fn of_a_classification() {
         max_evidence_terms: -1,
         max_evidence_spans: Some(-2),
     };
-    let options = ["max_topics", "max_evidence_terms", "max_evidence_spans", "min_probability", "model"];
+    let options =
+        ["max_topics", "max_evidence_terms", "max_evidence_spans", "min_probability", "model"];
     let status = client.classify(request.clone()).await.expect_err("refused");
     let expected = [&["article", "article.language_code"][..], &options].concat();
     assert_eq!(violated(&status, "EMPTY_ARTICLE"), expected);
@@ -71,10 +82,20 @@ async fn of_a_classification() {
 
 #[tokio::test]
 async fn of_an_article_of_a_batch_which_fails_alone() {
-    let articles = vec![article("goal", ""), pb::Article { language_code: "?".to_owned(), ..article("", "") }];
+    let articles =
+        vec![article("goal", ""), pb::Article { language_code: "?".to_owned(), ..article("", "") }];
     let batch = pb::BatchClassifyRequest { articles, ..Default::default() };
-    let answer = shared().await.classification().await.batch_classify(batch).await.expect("an answer").into_inner();
-    let Some(pb::batch_classify_result::Result::Error(error)) = &answer.results[1].result else { panic!("{answer:?}") };
+    let answer = shared()
+        .await
+        .classification()
+        .await
+        .batch_classify(batch)
+        .await
+        .expect("an answer")
+        .into_inner();
+    let Some(pb::batch_classify_result::Result::Error(error)) = &answer.results[1].result else {
+        panic!("{answer:?}")
+    };
     assert_eq!(fields(&error.get_error_details()), ["articles[1]", "articles[1].language_code"]);
 }
 
@@ -85,12 +106,18 @@ async fn of_articles_that_are_stored() {
     let status = client.put_article(put).await.expect_err("refused");
     assert_eq!(violated(&status, "INVALID_ARTICLE_ID"), of_article("article"));
     assert_eq!(status.message().split("; ").last(), Some("and 6 more"));
-    let batch = pb::BatchPutArticlesRequest { articles: vec![bad_article("")], ..Default::default() };
+    let batch =
+        pb::BatchPutArticlesRequest { articles: vec![bad_article("")], ..Default::default() };
     let answer = client.batch_put_articles(batch).await.expect("an answer").into_inner();
-    let Some(pb::batch_put_articles_result::Result::Error(error)) = &answer.results[0].result else { panic!("{answer:?}") };
+    let Some(pb::batch_put_articles_result::Result::Error(error)) = &answer.results[0].result
+    else {
+        panic!("{answer:?}")
+    };
     assert_eq!(fields(&error.get_error_details()), of_article("articles[0]"));
-    let message = pb::ImportArticlesRequest { articles: vec![bad_article("")], ..Default::default() };
-    let answer = client.import_articles(tokio_stream::once(message)).await.expect("an answer").into_inner();
+    let message =
+        pb::ImportArticlesRequest { articles: vec![bad_article("")], ..Default::default() };
+    let answer =
+        client.import_articles(tokio_stream::once(message)).await.expect("an answer").into_inner();
     let error = answer.rejections[0].error.as_ref().expect("an error");
     assert_eq!(fields(&error.get_error_details()), of_article("articles[0]"));
 }
@@ -98,7 +125,12 @@ async fn of_articles_that_are_stored() {
 #[tokio::test]
 async fn of_pages_and_searches() {
     let mut client = ArticleServiceClient::new(shared().await.channel().await);
-    let list = pb::ListArticlesRequest { page_size: -1, page_token: "x".to_owned(), view: 9, filter: None };
+    let list = pb::ListArticlesRequest {
+        page_size: -1,
+        page_token: "x".to_owned(),
+        view: 9,
+        filter: None,
+    };
     let status = client.list_articles(list).await.expect_err("refused");
     assert_eq!(violated(&status, "NEGATIVE_PAGE_SIZE"), ["page_size", "page_token", "view"]);
     let get = pb::GetArticleRequest { id: String::new(), view: 9 };
@@ -148,7 +180,10 @@ async fn of_very_many_there_is_a_bound() {
     let status = client.find_similar_articles(search).await.expect_err("refused");
     let fields = violated(&status, "FIELD_REQUIRED");
     assert!(fields.len() > 2 && fields.len() <= 16, "{fields:?}");
-    assert_eq!(details(&status).error_info().map(|info| info.metadata["violation_count"].as_str()), Some("101"));
+    assert_eq!(
+        details(&status).error_info().map(|info| info.metadata["violation_count"].as_str()),
+        Some("101")
+    );
 }
 
 #[tokio::test]

@@ -4,7 +4,8 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use prost_reflect::prost::Message as _;
 use prost_reflect::{
-    DescriptorPool, DynamicMessage, FieldDescriptor, Kind, MapKey, MessageDescriptor, MethodDescriptor, Value,
+    DescriptorPool, DynamicMessage, FieldDescriptor, Kind, MapKey, MessageDescriptor,
+    MethodDescriptor, Value,
 };
 use tonic::body::Body;
 use tonic::transport::Channel;
@@ -36,17 +37,30 @@ pub(crate) async fn call_with_body(channel: &Channel, method: &str, body: Body) 
 }
 
 /// The same with a header more.
-pub(crate) async fn call_with_header(channel: &Channel, method: &str, header: (&str, &str), body: Vec<u8>) -> Answer {
-    call_with_body_and_header(channel, method, header, Body::new(Full::new(Bytes::from(body)))).await
+pub(crate) async fn call_with_header(
+    channel: &Channel,
+    method: &str,
+    header: (&str, &str),
+    body: Vec<u8>,
+) -> Answer {
+    call_with_body_and_header(channel, method, header, Body::new(Full::new(Bytes::from(body))))
+        .await
 }
 
 /// The same with a body as it is.
-pub(crate) async fn call_with_body_and_header(channel: &Channel, method: &str, header: (&str, &str), body: Body) -> Answer {
+pub(crate) async fn call_with_body_and_header(
+    channel: &Channel,
+    method: &str,
+    header: (&str, &str),
+    body: Body,
+) -> Answer {
     send(channel, request(method).header(header.0, header.1).body(body).expect("a request")).await
 }
 
 fn request(method: &str) -> http::request::Builder {
-    http::Request::post(format!("http://localhost{method}")).header("content-type", "application/grpc").header("te", "trailers")
+    http::Request::post(format!("http://localhost{method}"))
+        .header("content-type", "application/grpc")
+        .header("te", "trailers")
 }
 
 async fn send(channel: &Channel, request: http::Request<Body>) -> Answer {
@@ -61,8 +75,13 @@ async fn send(channel: &Channel, request: http::Request<Body>) -> Answer {
         (metadata, body.to_bytes())
     };
     let (metadata, data) = tokio::time::timeout(PATIENCE, answer).await.expect("an answer soon");
-    let metadata_bytes = metadata.iter().map(|(name, value)| name.as_str().len() + value.len() + 32).sum();
-    Answer { status: Status::from_header_map(&metadata).expect("a grpc-status"), metadata_bytes, data }
+    let metadata_bytes =
+        metadata.iter().map(|(name, value)| name.as_str().len() + value.len() + 32).sum();
+    Answer {
+        status: Status::from_header_map(&metadata).expect("a grpc-status"),
+        metadata_bytes,
+        data,
+    }
 }
 
 /// A message as it stands in a body.
@@ -105,7 +124,9 @@ pub(crate) fn bounded_fields(message: &MessageDescriptor) -> Vec<FieldPath> {
             found.push(vec![field.clone()]);
         }
         if let Kind::Message(part) = field.kind() {
-            found.extend(bounded_fields(&part).into_iter().map(|rest| [vec![field.clone()], rest].concat()));
+            found.extend(
+                bounded_fields(&part).into_iter().map(|rest| [vec![field.clone()], rest].concat()),
+            );
         }
     }
     found
@@ -135,7 +156,11 @@ pub(crate) fn plausible(message: &MessageDescriptor) -> DynamicMessage {
 pub(crate) fn set(message: &mut DynamicMessage, path: &[FieldDescriptor], value: Value) {
     let [field, rest @ ..] = path else { unreachable!("a path has a field") };
     if rest.is_empty() {
-        let value = if field.is_list() && !matches!(value, Value::List(_)) { Value::List(vec![value]) } else { value };
+        let value = if field.is_list() && !matches!(value, Value::List(_)) {
+            Value::List(vec![value])
+        } else {
+            value
+        };
         return message.set_field(field, value);
     }
     if field.is_map() {

@@ -85,20 +85,38 @@ fn draw(area: &Area<'_>, bins: &[Bin]) -> Outcome {
     let edge = |number: usize| number as f64 / bins.len() as f64;
 
     // What lies along it stands below the counts.
-    let frame = Frame { font: FONT, top: 12, bottom: 26, floor: 0.0, labels: 6, left: "right", below: None };
+    let frame = Frame {
+        font: FONT,
+        top: 12,
+        bottom: 26,
+        floor: 0.0,
+        labels: 6,
+        left: "right",
+        below: None,
+    };
     let mut chart = frame.draw(&upper)?;
-    let filled: Vec<(usize, &Bin)> = bins.iter().enumerate().filter(|(_, bin)| bin.documents > 0).collect();
+    let filled: Vec<(usize, &Bin)> =
+        bins.iter().enumerate().filter(|(_, bin)| bin.documents > 0).collect();
     chart.draw_series(filled.iter().map(|&(number, bin)| {
-        Rectangle::new([(edge(number), 0.0), (edge(number + 1), bin.accuracy)], Ink::First.at(0.25).filled())
+        Rectangle::new(
+            [(edge(number), 0.0), (edge(number + 1), bin.accuracy)],
+            Ink::First.at(0.25).filled(),
+        )
     }))?;
     chart.draw_series((0..25).map(|dash| {
         let at = |place: f64| (place / 25.0, place / 25.0);
-        PathElement::new([at(f64::from(dash)), at(f64::from(dash) + 0.5)], Ink::Text.at(0.6).stroke_width(2))
+        PathElement::new(
+            [at(f64::from(dash)), at(f64::from(dash) + 0.5)],
+            Ink::Text.at(0.6).stroke_width(2),
+        )
     }))?;
     let points = filled.iter().map(|&(_, bin)| (bin.mean_probability, bin.accuracy));
     // There is no line through one point.
     if filled.len() > 1 {
-        chart.draw_series([PathElement::new(points.clone().collect::<Vec<_>>(), Ink::First.opaque().stroke_width(2))])?;
+        chart.draw_series([PathElement::new(
+            points.clone().collect::<Vec<_>>(),
+            Ink::First.opaque().stroke_width(2),
+        )])?;
     }
     chart.draw_series(points.map(|point| Circle::new(point, 5, Ink::First.opaque().filled())))?;
 
@@ -130,8 +148,13 @@ fn draw(area: &Area<'_>, bins: &[Bin]) -> Outcome {
     }))?;
     let plane = chart.plotting_area();
     for &(number, bin) in &filled {
-        let (x, y) = plane.map_coordinate(&((edge(number) + edge(number + 1)) / 2.0, bin.documents as f64));
-        area.draw_text(&short(bin.documents), &text(10, Anchor::Middle, Ink::Text.opaque()), (x, y - 7))?;
+        let (x, y) =
+            plane.map_coordinate(&((edge(number) + edge(number + 1)) / 2.0, bin.documents as f64));
+        area.draw_text(
+            &short(bin.documents),
+            &text(10, Anchor::Middle, Ink::Text.opaque()),
+            (x, y - 7),
+        )?;
     }
     let middle = (UPPER + (SIZE.1 - UPPER - 44) / 2) as i32;
     area.draw_text("answers", &upwards(FONT, Anchor::Middle, Ink::Text.opaque()), (14, middle))

@@ -1,5 +1,6 @@
-//! The section on what was taken for what: the confusion matrix as a heat map, and the pairs most often confused. Where
-//! documents may have several topics it is what was assigned in place of what was missed.
+//! The section on what was taken for what: the confusion matrix as a heat map, and the pairs most
+//! often confused. Where documents may have several topics it is what was assigned in place of what
+//! was missed.
 
 use std::cmp::Reverse;
 
@@ -14,7 +15,8 @@ use crate::model::evaluate::Report;
 
 /// Up to so many topics the fields carry their counts.
 pub(in crate::cli) const NUMBERED: usize = 26;
-/// Up to so many topics are drawn. Of more there are the pairs alone: nobody finds anything in a million fields.
+/// Up to so many topics are drawn. Of more there are the pairs alone: nobody finds anything in a
+/// million fields.
 pub(in crate::cli) const DRAWN: usize = 120;
 /// So many pairs are listed.
 const PAIRS: usize = 20;
@@ -97,10 +99,16 @@ pub(super) fn section(names: &[String], report: &Report) -> anyhow::Result<Secti
     let mut names = names.to_vec();
     let confusion = if report.assignment_matrix.is_empty() {
         let matrix = &report.confusion_matrix;
-        Confusion { names, matrix, documents: matrix.iter().map(|row| row.iter().sum()).collect(), words: &CALLED }
+        Confusion {
+            names,
+            matrix,
+            documents: matrix.iter().map(|row| row.iter().sum()).collect(),
+            words: &CALLED,
+        }
     } else {
         let matrix = &report.assignment_matrix;
-        // A document stands in a row as often as something was assigned in place of the topic: it is one document all the same.
+        // A document stands in a row as often as something was assigned in place of the topic: it
+        // is one document all the same.
         let rest = matrix.last().map_or(0, |row| row.iter().sum());
         let documents = report.topics.iter().map(|topic| topic.support).chain([rest]).collect();
         names.push(NONE.to_owned());
@@ -119,7 +127,8 @@ impl Confusion<'_> {
         let Self { matrix, words, .. } = self;
         let drawn = occurring(matrix);
         let pairs = most_confused(matrix);
-        let (topics, all) = (drawn.iter().filter(|&&row| row < self.topic_count()).count(), self.topic_count());
+        let (topics, all) =
+            (drawn.iter().filter(|&&row| row < self.topic_count()).count(), self.topic_count());
         let content = html! {
             @if !words.introduction.is_empty() { p { (words.introduction) } }
             @if drawn.len() > DRAWN {
@@ -158,7 +167,8 @@ impl Confusion<'_> {
                             td { bdi { (names[truth]) } }
                             td { bdi { (names[called]) } }
                             td.number { (thousands(count)) }
-                            // Where nothing was missed there is nothing that the wrong ones are a share of.
+                            // Where nothing was missed there is nothing that the wrong ones are a
+                            // share of.
                             td.number {
                                 @if truth < self.topic_count() { (percent(count as f64 / documents[truth] as f64)) } @else { "–" }
                             }
@@ -171,7 +181,8 @@ impl Confusion<'_> {
 
     fn heat_map(&self, drawn: &[usize]) -> anyhow::Result<Markup> {
         let Self { names, matrix, words, .. } = self;
-        let labels: Vec<String> = drawn.iter().map(|&topic| fit(&names[topic], NAME_HALVES)).collect();
+        let labels: Vec<String> =
+            drawn.iter().map(|&topic| fit(&names[topic], NAME_HALVES)).collect();
         let greatest = matrix.iter().flatten().copied().max().unwrap_or(0);
         let layout = Layout::new(&labels, greatest);
         let (width, height) = layout.size(drawn.len());
@@ -194,17 +205,31 @@ impl Confusion<'_> {
         figure.draw(|area| self.draw(area, &layout, &labels, drawn))
     }
 
-    fn draw(&self, area: &Area<'_>, layout: &Layout, labels: &[String], drawn: &[usize]) -> Outcome {
+    fn draw(
+        &self,
+        area: &Area<'_>,
+        layout: &Layout,
+        labels: &[String],
+        drawn: &[usize],
+    ) -> Outcome {
         let Self { matrix, documents, words, .. } = self;
         let (width, height) = layout.field;
         let name = |anchor| text(layout.font, anchor, Ink::Text.opaque());
         let axis = |anchor| text(12, anchor, Ink::Text.opaque());
-        area.draw(&Text::new(TRUTH, (10, layout.top), upwards(12, Anchor::Right, Ink::Text.opaque())))?;
+        area.draw(&Text::new(
+            TRUTH,
+            (10, layout.top),
+            upwards(12, Anchor::Right, Ink::Text.opaque()),
+        ))?;
         area.draw(&Text::new(words.called, (layout.left, 10), axis(Anchor::Left)))?;
         for (place, label) in labels.iter().enumerate() {
             let (x, _) = layout.corner(0, place);
             let (_, y) = layout.corner(place, 0);
-            area.draw(&Text::new(label.clone(), (layout.left - 6, y + height / 2), name(Anchor::Right)))?;
+            area.draw(&Text::new(
+                label.clone(),
+                (layout.left - 6, y + height / 2),
+                name(Anchor::Right),
+            ))?;
             let turned = upwards(layout.font, Anchor::Left, Ink::Text.opaque());
             area.draw(&Text::new(label.clone(), (x + width / 2, layout.top - 6), turned))?;
         }
@@ -217,28 +242,47 @@ impl Confusion<'_> {
                 area.draw(&PathElement::new([(layout.left, y), (end.0, y)], faint))?;
             }
         }
-        area.draw(&Rectangle::new([(layout.left, layout.top), end], Ink::Faint.opaque().stroke_width(1)))?;
+        area.draw(&Rectangle::new(
+            [(layout.left, layout.top), end],
+            Ink::Faint.opaque().stroke_width(1),
+        ))?;
         for (row, &truth) in drawn.iter().enumerate() {
-            for (column, &called) in drawn.iter().enumerate().filter(|&(_, &called)| matrix[truth][called] > 0) {
+            for (column, &called) in
+                drawn.iter().enumerate().filter(|&(_, &called)| matrix[truth][called] > 0)
+            {
                 let count = matrix[truth][called];
                 let opacity = opacity(count as f64 / documents[truth] as f64);
                 let ink = if truth == called { Ink::Right } else { Ink::Wrong };
                 let (x, y) = layout.corner(row, column);
-                area.draw(&Rectangle::new([(x, y), (x + width, y + height)], ink.at(opacity).filled()))?;
+                area.draw(&Rectangle::new(
+                    [(x, y), (x + width, y + height)],
+                    ink.at(opacity).filled(),
+                ))?;
                 if layout.numbered {
                     let ink = if opacity >= STRONG { Ink::OnStrong } else { Ink::Text };
                     let style = text(12, Anchor::Middle, ink.opaque());
-                    area.draw(&Text::new(count.to_string(), (x + width / 2, y + height / 2), style))?;
+                    area.draw(&Text::new(
+                        count.to_string(),
+                        (x + width / 2, y + height / 2),
+                        style,
+                    ))?;
                 }
             }
         }
         let (mut x, y) = (layout.left, end.1 + 16);
         for share in [0.01, 0.1, 0.25, 0.5, 1.0] {
             for (ink, left) in [(Ink::Right, x), (Ink::Wrong, x + 20)] {
-                area.draw(&Rectangle::new([(left, y), (left + 20, y + 10)], ink.at(opacity(share)).filled()))?;
+                area.draw(&Rectangle::new(
+                    [(left, y), (left + 20, y + 10)],
+                    ink.at(opacity(share)).filled(),
+                ))?;
             }
             let label = format!("{} %", (100.0 * share) as u32);
-            area.draw(&Text::new(label, (x + 20, y + 19), text(10, Anchor::Middle, Ink::Text.opaque())))?;
+            area.draw(&Text::new(
+                label,
+                (x + 20, y + 19),
+                text(10, Anchor::Middle, Ink::Text.opaque()),
+            ))?;
             x += 46;
         }
         Ok(())
@@ -247,7 +291,9 @@ impl Confusion<'_> {
 
 /// The topics that have documents, as truth or as prediction.
 fn occurring(matrix: &[Vec<u64>]) -> Vec<usize> {
-    let occurs = |topic: &usize| matrix[*topic].iter().chain(matrix.iter().map(|row| &row[*topic])).any(|&count| count > 0);
+    let occurs = |topic: &usize| {
+        matrix[*topic].iter().chain(matrix.iter().map(|row| &row[*topic])).any(|&count| count > 0)
+    };
     (0..matrix.len()).filter(occurs).collect()
 }
 
@@ -255,7 +301,8 @@ fn occurring(matrix: &[Vec<u64>]) -> Vec<usize> {
 pub(in crate::cli) fn most_confused(matrix: &[Vec<u64>]) -> Vec<(usize, usize)> {
     let mut pairs: Vec<(Reverse<u64>, usize, usize)> = Vec::new();
     for (truth, row) in matrix.iter().enumerate() {
-        let mistakes = row.iter().enumerate().filter(|&(called, &count)| called != truth && count > 0);
+        let mistakes =
+            row.iter().enumerate().filter(|&(called, &count)| called != truth && count > 0);
         pairs.extend(mistakes.map(|(called, &count)| (Reverse(count), truth, called)));
     }
     pairs.sort_unstable();
@@ -300,7 +347,8 @@ impl Layout {
     }
 }
 
-/// A field's opacity: the square root of its share, so that a mistake in a hundred can still be seen.
+/// A field's opacity: the square root of its share, so that a mistake in a hundred can still be
+/// seen.
 fn opacity(share: f64) -> f64 {
     share.sqrt().max(0.05)
 }
@@ -317,20 +365,35 @@ mod tests {
         let names = ["grain".to_owned(), "ship".to_owned()];
         let topics = names.each_ref().map(|name| TopicName::new(name).expect("a name"));
         let mut evaluation = Evaluation::new(&topics, Labels::Multiple);
-        for (assigned, truth, times) in [(&[0][..], &[0][..], 4), (&[1], &[0], 3), (&[], &[0], 1), (&[0, 1], &[0], 2)] {
+        for (assigned, truth, times) in
+            [(&[0][..], &[0][..], 4), (&[1], &[0], 3), (&[], &[0], 1), (&[0, 1], &[0], 2)]
+        {
             (0..times).for_each(|_| evaluation.add_assigned(assigned, truth));
         }
-        let content = section(&names, &evaluation.finish()).expect("a section").content.into_string().replace('\u{a0}', " ");
+        let content = section(&names, &evaluation.finish())
+            .expect("a section")
+            .content
+            .into_string()
+            .replace('\u{a0}', " ");
         let row = |cells: [&str; 4]| {
             let [truth, called, count, share] = cells;
-            let numbers = [count, share].map(|number| format!("<td class=\"number\">{number}</td>")).concat();
+            let numbers =
+                [count, share].map(|number| format!("<td class=\"number\">{number}</td>")).concat();
             format!("<tr><td><bdi>{truth}</bdi></td><td><bdi>{called}</bdi></td>{numbers}</tr>")
         };
         // Of ten documents of grain.
-        let rows =
-            [["grain", "ship", "3", "30.0 %"], ["(none)", "ship", "2", "–"], ["grain", "(none)", "1", "10.0 %"]].map(row);
+        let rows = [
+            ["grain", "ship", "3", "30.0 %"],
+            ["(none)", "ship", "2", "–"],
+            ["grain", "(none)", "1", "10.0 %"],
+        ]
+        .map(row);
         assert!(content.contains(&rows.concat()), "{content}");
-        assert!(content.contains("figure-confusion") && content.contains("6 of 12 decisions lie on the diagonal"), "{content}");
+        assert!(
+            content.contains("figure-confusion")
+                && content.contains("6 of 12 decisions lie on the diagonal"),
+            "{content}"
+        );
     }
 
     #[test]
@@ -350,15 +413,20 @@ mod tests {
     #[test]
     fn of_a_thousand_topics_there_are_the_worst_confusions_and_no_matrix() {
         let names: Vec<String> = (0..1_000).map(|number| format!("topic{number:03}")).collect();
-        let topics: Vec<TopicName> = names.iter().map(|name| TopicName::new(name).expect("a name")).collect();
+        let topics: Vec<TopicName> =
+            names.iter().map(|name| TopicName::new(name).expect("a name")).collect();
         let mut evaluation = Evaluation::new(&topics, Labels::Single);
         for topic in 0..1_000 {
             let mut probabilities = vec![0.0; 1_000];
             probabilities[topic / 2] = 1.0;
             evaluation.add(&probabilities, &[topic], crate::model::Decision::Confident);
         }
-        let content = section(&names, &evaluation.finish()).expect("a section").content.into_string();
+        let content =
+            section(&names, &evaluation.finish()).expect("a section").content.into_string();
         assert!(content.contains("There are 1,000 topics, too many for a matrix"), "{content}");
-        assert!(!content.contains("<svg") && content.matches("<tr>").count() == 1 + PAIRS, "{content}");
+        assert!(
+            !content.contains("<svg") && content.matches("<tr>").count() == 1 + PAIRS,
+            "{content}"
+        );
     }
 }

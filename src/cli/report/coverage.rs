@@ -39,7 +39,9 @@ impl Confident {
                 percent(self.coverage),
                 percent(precision)
             ),
-            None => format!("No document reaches the model’s own threshold, {:.4}.", self.threshold),
+            None => {
+                format!("No document reaches the model’s own threshold, {:.4}.", self.threshold)
+            }
         }
     }
 }
@@ -77,7 +79,8 @@ pub(super) fn section(points: &[CoveragePoint], confident: Confident) -> anyhow:
 
 fn table(points: &[CoveragePoint]) -> Markup {
     let step = |point: &CoveragePoint| (point.coverage * ROWS).floor() as u64;
-    let is_first_of_step = |place: usize| place == 0 || step(&points[place]) > step(&points[place - 1]);
+    let is_first_of_step =
+        |place: usize| place == 0 || step(&points[place]) > step(&points[place - 1]);
     let is_shown = |place: usize| is_first_of_step(place) || place + 1 == points.len();
     html! {
         table {
@@ -103,7 +106,8 @@ fn table(points: &[CoveragePoint]) -> Markup {
 }
 
 fn draw(area: &Area<'_>, points: &[CoveragePoint], confident: Confident) -> Outcome {
-    let lowest = points.iter().map(|point| point.precision).chain(confident.precision).fold(0.9, f64::min);
+    let lowest =
+        points.iter().map(|point| point.precision).chain(confident.precision).fold(0.9, f64::min);
     // To the next tenth below, and never so near that the curve touches the axis.
     let floor = (((lowest - 0.02) * 10.0).floor() / 10.0).max(0.0);
     let frame = Frame {
@@ -116,11 +120,14 @@ fn draw(area: &Area<'_>, points: &[CoveragePoint], confident: Confident) -> Outc
         below: Some("coverage: share of the documents answered"),
     };
     let mut chart = frame.draw(area)?;
-    let curve: Vec<(f64, f64)> = points.iter().map(|point| (point.coverage, point.precision)).collect();
+    let curve: Vec<(f64, f64)> =
+        points.iter().map(|point| (point.coverage, point.precision)).collect();
     match curve[..] {
         // There is no line through one point.
         [only] => drop(chart.draw_series([Circle::new(only, 3, Ink::First.opaque().filled())])?),
-        _ => drop(chart.draw_series([PathElement::new(curve, Ink::First.opaque().stroke_width(3))])?),
+        _ => drop(
+            chart.draw_series([PathElement::new(curve, Ink::First.opaque().stroke_width(3))])?,
+        ),
     }
     let Some(precision) = confident.precision else { return Ok(()) };
     let mark = (confident.coverage, precision);
@@ -132,7 +139,8 @@ fn draw(area: &Area<'_>, points: &[CoveragePoint], confident: Confident) -> Outc
     ];
     let width = lines.iter().map(|line| text_width(line, FONT)).max().unwrap_or(0) as i32;
     // Below the curve, which falls to the right: to the left of the mark if there is room for it.
-    let (anchor, x) = if x - width - 12 > 70 { (Anchor::Right, x - 12) } else { (Anchor::Left, x + 12) };
+    let (anchor, x) =
+        if x - width - 12 > 70 { (Anchor::Right, x - 12) } else { (Anchor::Left, x + 12) };
     let bottom = SIZE.1 as i32 - 46 - 32;
     for (line, y) in lines.into_iter().zip([(y + 20).min(bottom), (y + 36).min(bottom + 16)]) {
         area.draw(&Text::new(line, (x, y), text(FONT, anchor, Ink::Text.opaque())))?;

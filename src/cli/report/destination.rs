@@ -31,8 +31,7 @@ impl Destination {
         if place.exists() && !place.is_file() {
             anyhow::bail!("{}: it is there, and is no file", failed(named));
         }
-        let is_place =
-            |input: &Input| matches!(input, Input::File(path) if fs::canonicalize(path).is_ok_and(|path| path == place));
+        let is_place = |input: &Input| matches!(input, Input::File(path) if fs::canonicalize(path).is_ok_and(|path| path == place));
         if inputs.iter().any(is_place) {
             anyhow::bail!("{}: it is an input", failed(named));
         }
@@ -61,7 +60,11 @@ impl Destination {
         if self.place.file_name().is_none() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no file's name"));
         }
-        let parent = self.place.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let parent = self
+            .place
+            .parent()
+            .filter(|parent| !parent.as_os_str().is_empty())
+            .unwrap_or(Path::new("."));
         let mut builder = tempfile::Builder::new();
         builder.prefix(".slugline-").suffix(".html");
         #[cfg(unix)]
@@ -80,8 +83,9 @@ mod tests {
 
     fn names(directory: &Path) -> Vec<String> {
         let entries = fs::read_dir(directory).expect("a directory");
-        let mut names: Vec<String> =
-            entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
+        let mut names: Vec<String> = entries
+            .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
+            .collect();
         names.sort();
         names
     }
@@ -104,7 +108,8 @@ mod tests {
         let input = directory.path().join("corpus.jsonl");
         fs::write(&input, "{}").expect("a file");
         let refusal = |path: &Path| {
-            let error = Destination::check(path, &[Input::Stdin, Input::File(input.clone())]).expect_err("no place for it");
+            let error = Destination::check(path, &[Input::Stdin, Input::File(input.clone())])
+                .expect_err("no place for it");
             format!("{error:#}")
         };
         for (path, reason) in [
@@ -115,7 +120,10 @@ mod tests {
             (PathBuf::from(""), "cannot write the report"),
         ] {
             let error = refusal(&path);
-            assert!(error.contains(reason) && error.contains(&path.display().to_string()), "{path:?}: {error}");
+            assert!(
+                error.contains(reason) && error.contains(&path.display().to_string()),
+                "{path:?}: {error}"
+            );
         }
         assert_eq!(names(directory.path()), ["corpus.jsonl"]);
     }
@@ -127,7 +135,9 @@ mod tests {
         let [link, target] = ["link.html", "target.html"].map(|name| directory.path().join(name));
         fs::write(&target, "old").expect("a file");
         std::os::unix::fs::symlink("target.html", &link).expect("a link");
-        Destination::check(&link, &[]).and_then(|destination| destination.write("new")).expect("a file behind a link");
+        Destination::check(&link, &[])
+            .and_then(|destination| destination.write("new"))
+            .expect("a file behind a link");
         assert!(link.is_symlink());
         assert_eq!(fs::read_to_string(&target).expect("the report"), "new");
     }

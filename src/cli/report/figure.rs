@@ -1,4 +1,5 @@
-//! Draws figures as SVG that stands inside the page, with a name and a description for those who do not see them.
+//! Draws figures as SVG that stands inside the page, with a name and a description for those who do
+//! not see them.
 
 use std::io;
 
@@ -6,7 +7,9 @@ use maud::{Markup, PreEscaped, html};
 use plotters::chart::{ChartBuilder, ChartContext};
 use plotters::coord::Shift;
 use plotters::coord::types::RangedCoordf64;
-use plotters::prelude::{Cartesian2d, DrawingArea, IntoDrawingArea as _, RGBColor, SVGBackend, TextStyle};
+use plotters::prelude::{
+    Cartesian2d, DrawingArea, IntoDrawingArea as _, RGBColor, SVGBackend, TextStyle,
+};
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color as _, FontFamily, FontTransform, RGBAColor};
 
@@ -14,9 +17,11 @@ pub(super) type Backend<'a> = SVGBackend<'a>;
 pub(super) type Area<'a> = DrawingArea<Backend<'a>, Shift>;
 pub(super) type Outcome<T = ()> = Result<T, plotters::drawing::DrawingAreaErrorKind<io::Error>>;
 /// What is drawn on with numbers for coordinates.
-pub(super) type Chart<'a, 'b> = ChartContext<'a, Backend<'b>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
+pub(super) type Chart<'a, 'b> =
+    ChartContext<'a, Backend<'b>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
 
-/// A colour of the figures. The page's style replaces it by what suits a light or a dark screen: see [`palette`].
+/// A colour of the figures. The page's style replaces it by what suits a light or a dark screen:
+/// see [`palette`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ink {
     /// Text.
@@ -27,7 +32,8 @@ pub(super) enum Ink {
     Faint,
     /// What the figure is about: blue.
     First,
-    /// What stands beside it: vermilion, which differs from the blue for every kind of colour vision (Okabe and Ito, 2008).
+    /// What stands beside it: vermilion, which differs from the blue for every kind of colour
+    /// vision (Okabe and Ito, 2008).
     Second,
     /// The strongest blue of a field of the heat map.
     Right,
@@ -36,7 +42,15 @@ pub(super) enum Ink {
 }
 
 impl Ink {
-    const ALL: [Self; 7] = [Self::Text, Self::OnStrong, Self::Faint, Self::First, Self::Second, Self::Right, Self::Wrong];
+    const ALL: [Self; 7] = [
+        Self::Text,
+        Self::OnStrong,
+        Self::Faint,
+        Self::First,
+        Self::Second,
+        Self::Right,
+        Self::Wrong,
+    ];
 
     /// As it stands in the SVG: on light paper, where no style is applied.
     fn rgb(self) -> (u8, u8, u8) {
@@ -117,8 +131,12 @@ impl Figure<'_> {
             draw(&area).map_err(failed)?;
             area.present().map_err(failed)?;
         }
-        // The element is ours, with what the crate knows nothing of; its content is the crate's, which escapes text.
-        let content = svg.split_once('>').and_then(|(_, rest)| rest.rsplit_once("</svg>")).map_or("", |(content, _)| content);
+        // The element is ours, with what the crate knows nothing of; its content is the crate's,
+        // which escapes text.
+        let content = svg
+            .split_once('>')
+            .and_then(|(_, rest)| rest.rsplit_once("</svg>"))
+            .map_or("", |(content, _)| content);
         Ok(html! {
             // As wide as it is drawn, but where it has to share a line or the page is narrower.
             figure id=(id) style={ "flex-basis:" (width) "px" } {
@@ -137,7 +155,8 @@ impl Figure<'_> {
     }
 }
 
-/// The frame of a figure that shows one share against another: both axes in per cent, lines across at the height of the labels.
+/// The frame of a figure that shows one share against another: both axes in per cent, lines across
+/// at the height of the labels.
 pub(super) struct Frame<'a> {
     /// The size of its text, in pixels.
     pub(super) font: u32,
@@ -219,7 +238,8 @@ pub(super) fn text_width(text: &str, pixels: u32) -> u32 {
     (halves * pixels * 32).div_ceil(100)
 }
 
-/// A name cut in its middle so that it is no wider than this many halves of a square: its ends tell most.
+/// A name cut in its middle so that it is no wider than this many halves of a square: its ends tell
+/// most.
 pub(super) fn fit(name: &str, most_halves: u32) -> String {
     if name.chars().map(half_widths).sum::<u32>() <= most_halves {
         return name.to_owned();

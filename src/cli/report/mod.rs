@@ -1,7 +1,9 @@
-//! Shows an evaluation as one HTML page that needs nothing else: no script, no font, no image from elsewhere.
+//! Shows an evaluation as one HTML page that needs nothing else: no script, no font, no image from
+//! elsewhere.
 //!
-//! A file a section; each takes only what it shows, so that a kind of model can have sections of its own. The page holds
-//! headlines of the corpus: it goes where its user asked for it, and nowhere else.
+//! A file a section; each takes only what it shows, so that a kind of model can have sections of
+//! its own. The page holds headlines of the corpus: it goes where its user asked for it, and
+//! nowhere else.
 
 mod calibration;
 mod confusion;
@@ -56,12 +58,18 @@ struct Section {
 pub(super) fn page(contents: &Contents<'_>) -> anyhow::Result<String> {
     let Contents { subject, report, warnings, trials, levels, terms, mistakes } = contents;
     let names: Vec<String> = report.topics.iter().map(|topic| shown(&topic.name)).collect();
-    let mut sections = vec![overview::section(subject, report, warnings), topics::section(&names, &report.topics)?];
+    let mut sections = vec![
+        overview::section(subject, report, warnings),
+        topics::section(&names, &report.topics)?,
+    ];
     sections.extend(levels::section(levels));
     sections.extend([
         confusion::section(&names, report)?,
         calibration::section(&report.calibration, report.ece)?,
-        coverage::section(&report.precision_coverage, coverage::Confident::of(report, subject.confident_probability))?,
+        coverage::section(
+            &report.precision_coverage,
+            coverage::Confident::of(report, subject.confident_probability),
+        )?,
         terms::section(terms),
         mistakes::section(mistakes),
     ]);

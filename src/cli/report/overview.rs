@@ -63,7 +63,11 @@ fn measures(report: &Report) -> Markup {
         ("Micro-F1", report.micro_f1, "F1 over all decisions together"),
         ("Macro-F1", report.macro_f1, "F1 averaged over the topics, each counting alike"),
         ("Log loss", report.log_loss, "mean −ln of the right topic’s probability; 0 is best"),
-        ("Brier score", report.brier, "mean squared error of the probabilities; 0 is best, 2 worst"),
+        (
+            "Brier score",
+            report.brier,
+            "mean squared error of the probabilities; 0 is best, 2 worst",
+        ),
         ("Calibration error", report.ece, "mean distance of probability and accuracy; 0 is best"),
     ];
     html! {
@@ -108,7 +112,8 @@ fn decisions(report: &Report, confident_probability: f64) -> Markup {
 
 fn provenance(subject: &Subject<'_>, report: &Report) -> Markup {
     let foreign = report.topics.len() - subject.topic_count;
-    let language = if subject.language_code.is_empty() { "not stated" } else { subject.language_code };
+    let language =
+        if subject.language_code.is_empty() { "not stated" } else { subject.language_code };
     html! {
         dl.facts {
             div { dt { "Model" } dd { (subject.model) ": " (subject.recipe) } }

@@ -1,4 +1,5 @@
-//! The section on what the model has learned: the terms that speak most for each topic, and most against it.
+//! The section on what the model has learned: the terms that speak most for each topic, and most
+//! against it.
 
 use maud::{Markup, html};
 

@@ -5,12 +5,14 @@ use crate::article::TopicName;
 use crate::model::evaluate::{Case, Evaluation, Suspect};
 use crate::model::{Decision, Labels};
 
-/// What a corpus may hold and a page must not: an element, ends of attributes, comments and strings, a control character, text
-/// that runs backwards, and a lone noncharacter.
-const HOSTILE: &str = "</title><script>alert('1')</script>\" onload=\"x --> & &amp; \u{0}\u{1b}\u{202e}\u{ffff}é";
+/// What a corpus may hold and a page must not: an element, ends of attributes, comments and
+/// strings, a control character, text that runs backwards, and a lone noncharacter.
+const HOSTILE: &str =
+    "</title><script>alert('1')</script>\" onload=\"x --> & &amp; \u{0}\u{1b}\u{202e}\u{ffff}é";
 
 fn report(topics: &[&str], answers: &[([f64; 2], &str, Decision)]) -> Report {
-    let names: Vec<TopicName> = topics.iter().map(|name| TopicName::new(name).expect("a name")).collect();
+    let names: Vec<TopicName> =
+        topics.iter().map(|name| TopicName::new(name).expect("a name")).collect();
     let mut evaluation = Evaluation::new(&names, Labels::Single);
     for (probabilities, truth, decision) in answers {
         let truth = evaluation.label(truth);
@@ -37,7 +39,11 @@ fn rendered(report: &Report, text: &str, terms: &[(&str, f32)], mistakes: &[Mist
         warnings: &[text.to_owned()],
         trials: &[],
         levels: &[],
-        terms: vec![TopicTerms { topic: "arts", speak_for: terms.to_vec(), speak_against: terms.to_vec() }],
+        terms: vec![TopicTerms {
+            topic: "arts",
+            speak_for: terms.to_vec(),
+            speak_against: terms.to_vec(),
+        }],
         mistakes,
     })
     .expect("a page")
@@ -77,7 +83,9 @@ fn text_of_a_corpus_stays_text() {
 #[test]
 fn nothing_is_loaded_from_elsewhere() {
     let page = usual("plain").replace("http://www.w3.org/2000/svg", "");
-    for link in ["http:", "https:", "src=", "url(", "@import", "<link", "<script", "<iframe", "<img"] {
+    for link in
+        ["http:", "https:", "src=", "url(", "@import", "<link", "<script", "<iframe", "<img"]
+    {
         assert!(!page.contains(link), "{link}");
     }
     assert!(page.contains("default-src 'none'"));
@@ -91,9 +99,14 @@ fn the_same_evaluation_gives_the_same_bytes() {
 #[test]
 fn every_figure_is_there_and_named() {
     let page = usual("plain");
-    for figure in ["topics", "confusion", "reliability", "coverage"].map(|name| format!("figure-{name}")) {
+    for figure in
+        ["topics", "confusion", "reliability", "coverage"].map(|name| format!("figure-{name}"))
+    {
         assert_eq!(page.matches(&format!("<figure id=\"{figure}\"")).count(), 1, "{figure}");
-        assert!(page.contains(&format!("aria-labelledby=\"{figure}-title {figure}-desc\"")), "{figure}");
+        assert!(
+            page.contains(&format!("aria-labelledby=\"{figure}-title {figure}-desc\"")),
+            "{figure}"
+        );
     }
     assert_eq!(page.matches("<svg ").count(), 4);
 }
@@ -102,7 +115,12 @@ fn every_figure_is_there_and_named() {
 fn the_models_own_threshold_stands_in_words() {
     // By hand: two of four answers are confident, one of them right.
     let page = usual("plain").replace('\u{a0}', " ");
-    assert!(page.contains("0.8000, 50.0 % of the documents are answered with confidence, and 50.0 % of these"), "{page}");
+    assert!(
+        page.contains(
+            "0.8000, 50.0 % of the documents are answered with confidence, and 50.0 % of these"
+        ),
+        "{page}"
+    );
 }
 
 #[test]
@@ -115,7 +133,8 @@ fn a_page_of_nothing_but_unknown_text_has_no_curve() {
 
 #[test]
 fn no_probability_is_rounded_to_certainty() {
-    let found = [0.000_4, 0.001, 0.25, 0.999, 0.999_6].map(|value| probability(value).replace('\u{a0}', " "));
+    let found = [0.000_4, 0.001, 0.25, 0.999, 0.999_6]
+        .map(|value| probability(value).replace('\u{a0}', " "));
     assert_eq!(found, ["under 0.1 %", "0.1 %", "25.0 %", "99.9 %", "over 99.9 %"]);
 }
 
@@ -123,9 +142,15 @@ fn no_probability_is_rounded_to_certainty() {
 fn levels_and_trials_have_sections_where_there_are_any() {
     assert!(levels::section(&[]).is_none() && recipe::section(&[]).is_none());
     let level = |depth, accuracy| LevelReport { depth, accuracy, micro_f1: 0.625, macro_f1: 0.25 };
-    let section = levels::section(&[level(1, 0.9375), level(2, 0.875)]).expect("two levels").content.into_string();
+    let section = levels::section(&[level(1, 0.9375), level(2, 0.875)])
+        .expect("two levels")
+        .content
+        .into_string();
     assert!(
-        section.contains("0.9375") && section.contains("0.8750") && section.contains("0.6250") && section.contains("0.2500"),
+        section.contains("0.9375")
+            && section.contains("0.8750")
+            && section.contains("0.6250")
+            && section.contains("0.2500"),
         "{section}"
     );
 
@@ -145,7 +170,12 @@ fn levels_and_trials_have_sections_where_there_are_any() {
     let trials: Vec<TrialRecord> = serde_json::from_value(trials).expect("two trials");
     assert!(recipe::section(&trials[..1]).is_none(), "nothing was chosen");
     let section = recipe::section(&trials).expect("a choice").content.into_string();
-    let places = ["linked naive Bayes, multinomial alpha 0.03", "0.9000", "multinomial naive Bayes", "0.8000"]
-        .map(|text| section.find(text).unwrap_or_else(|| panic!("{text}: {section}")));
+    let places = [
+        "linked naive Bayes, multinomial alpha 0.03",
+        "0.9000",
+        "multinomial naive Bayes",
+        "0.8000",
+    ]
+    .map(|text| section.find(text).unwrap_or_else(|| panic!("{text}: {section}")));
     assert!(places.is_sorted());
 }

@@ -22,8 +22,12 @@ const NAME_HALVES: u32 = 48;
 pub(super) fn section(names: &[String], topics: &[TopicReport]) -> anyhow::Result<Section> {
     let occurring: Vec<(&str, &TopicReport)> =
         names.iter().map(String::as_str).zip(topics).filter(|(_, topic)| topic.occurs()).collect();
-    let absent: Vec<&str> =
-        names.iter().zip(topics).filter(|(_, topic)| !topic.occurs()).map(|(name, _)| name.as_str()).collect();
+    let absent: Vec<&str> = names
+        .iter()
+        .zip(topics)
+        .filter(|(_, topic)| !topic.occurs())
+        .map(|(name, _)| name.as_str())
+        .collect();
     let content = html! {
         p { "Precision: of the documents that were called a topic, the share that is of it. Recall: of the documents of a topic, "
             "the share that was called so. F1 is the harmonic mean of the two." }
@@ -40,7 +44,8 @@ pub(super) fn section(names: &[String], topics: &[TopicReport]) -> anyhow::Resul
 }
 
 fn table(topics: &[(&str, &TopicReport)]) -> Markup {
-    let share = |value: f64, of: u64| if of == 0 { "–".to_owned() } else { format!("{value:.3}") };
+    let share =
+        |value: f64, of: u64| if of == 0 { "–".to_owned() } else { format!("{value:.3}") };
     html! {
         table {
             caption { "Measures of each topic" }
@@ -90,7 +95,12 @@ fn bars(topics: &[(&str, &TopicReport)]) -> anyhow::Result<Markup> {
     figure.draw(|area| draw_bars(area, left as i32, &labels, topics))
 }
 
-fn draw_bars(area: &Area<'_>, left: i32, labels: &[String], topics: &[(&str, &TopicReport)]) -> Outcome {
+fn draw_bars(
+    area: &Area<'_>,
+    left: i32,
+    labels: &[String],
+    topics: &[(&str, &TopicReport)],
+) -> Outcome {
     let bottom = TOP + ROW * topics.len() as i32;
     let full = WIDTH as i32 - left - 24;
     let across = |share: f64| left + (share * f64::from(full)).round() as i32;
@@ -107,9 +117,18 @@ fn draw_bars(area: &Area<'_>, left: i32, labels: &[String], topics: &[(&str, &To
         area.draw(&Text::new(format!("{} %", 25 * quarter), (x, TOP - 16), small(Anchor::Middle)))?;
     }
     for ((label, (_, topic)), top) in labels.iter().zip(topics).zip((TOP..).step_by(ROW as usize)) {
-        area.draw(&Text::new(label.clone(), (left - 8, top + ROW / 2), text(FONT, Anchor::Right, Ink::Text.opaque())))?;
-        for (share, ink, y) in [(topic.precision, Ink::First, top + 3), (topic.recall, Ink::Second, top + 3 + BAR + 1)] {
-            area.draw(&Rectangle::new([(left, y), (across(share).max(left + 1), y + BAR)], ink.opaque().filled()))?;
+        area.draw(&Text::new(
+            label.clone(),
+            (left - 8, top + ROW / 2),
+            text(FONT, Anchor::Right, Ink::Text.opaque()),
+        ))?;
+        for (share, ink, y) in
+            [(topic.precision, Ink::First, top + 3), (topic.recall, Ink::Second, top + 3 + BAR + 1)]
+        {
+            area.draw(&Rectangle::new(
+                [(left, y), (across(share).max(left + 1), y + BAR)],
+                ink.opaque().filled(),
+            ))?;
         }
     }
     Ok(())

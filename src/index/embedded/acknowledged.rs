@@ -1,10 +1,11 @@
 //! How far the last journal was acknowledged, in a file of its own.
 //!
-//! It is written after a group of writes is synced and before anybody is told, and is not synced itself: after a crash of the
-//! machine it may say too little, and never too much. So it tells a write that was cut off from one that was damaged.
+//! It is written after a group of writes is synced and before anybody is told, and is not synced
+//! itself: after a crash of the machine it may say too little, and never too much. So it tells a
+//! write that was cut off from one that was damaged.
 //!
-//! The file has two places, written in turn: `[number u64][bytes u64][turn u64][the first 8 bytes of SHA-256 over them]`,
-//! little-endian.
+//! The file has two places, written in turn: `[number u64][bytes u64][turn u64][the first 8 bytes
+//! of SHA-256 over them]`, little-endian.
 
 use std::fs::{self, File};
 use std::io;
@@ -52,7 +53,8 @@ impl Acknowledged {
     pub(super) fn create(directory: &Path, mark: Mark) -> io::Result<Self> {
         let mut content = vec![0; FILE_BYTES];
         for turn in [0, 1] {
-            content[turn * PLACE_STRIDE..turn * PLACE_STRIDE + PLACE_BYTES].copy_from_slice(&place(mark, turn as u64));
+            content[turn * PLACE_STRIDE..turn * PLACE_STRIDE + PLACE_BYTES]
+                .copy_from_slice(&place(mark, turn as u64));
         }
         Ok(Self { file: files::replace(directory, FILE, &content)?, turn: 2 })
     }
@@ -77,7 +79,8 @@ pub(super) fn read(directory: &Path) -> io::Result<Option<Mark>> {
     };
     let mark = |start: usize| {
         let found: [u8; PLACE_BYTES] = *content.get(start..)?.first_chunk()?;
-        let number = |at: usize| u64::from_le_bytes(std::array::from_fn(|byte| found[8 * at + byte]));
+        let number =
+            |at: usize| u64::from_le_bytes(std::array::from_fn(|byte| found[8 * at + byte]));
         let (mark, turn) = (Mark { journal: number(0), bytes: number(1) }, number(2));
         (place(mark, turn) == found).then_some((turn, mark))
     };
@@ -92,7 +95,8 @@ mod tests {
     fn the_last_mark_counts_and_a_damaged_one_leaves_the_one_before() {
         let directory = tempfile::tempdir().expect("a directory");
         assert_eq!(read(directory.path()).expect("readable"), None);
-        let marks = [(1, 40), (1, 90), (1, 120), (2, 40)].map(|(journal, bytes)| Mark { journal, bytes });
+        let marks =
+            [(1, 40), (1, 90), (1, 120), (2, 40)].map(|(journal, bytes)| Mark { journal, bytes });
         let mut file = Acknowledged::create(directory.path(), marks[0]).expect("room");
         for mark in marks {
             file.advance(mark);

@@ -23,12 +23,19 @@ impl<T: Copy + Ord> Best<T> {
         }
     }
 
-    /// Pushes the articles whose parts, their sums over their lengths, are large enough, and that `place` gives a place by their
-    /// numbers.
-    pub(super) fn push_all(&mut self, sums: &[f32], inverse_lengths: &[f32], place: impl Fn(u32) -> Option<T>) {
+    /// Pushes the articles whose parts, their sums over their lengths, are large enough, and that
+    /// `place` gives a place by their numbers.
+    pub(super) fn push_all(
+        &mut self,
+        sums: &[f32],
+        inverse_lengths: &[f32],
+        place: impl Fn(u32) -> Option<T>,
+    ) {
         let (sum_chunks, last_sums) = sums.as_chunks();
         let (inverse_length_chunks, last_inverse_lengths) = inverse_lengths.as_chunks();
-        for (first, (sums, inverse_lengths)) in (0..).step_by(AT_ONCE).zip(sum_chunks.iter().zip(inverse_length_chunks)) {
+        for (first, (sums, inverse_lengths)) in
+            (0..).step_by(AT_ONCE).zip(sum_chunks.iter().zip(inverse_length_chunks))
+        {
             self.push_chunk(first, sums, inverse_lengths, &place);
         }
         let (mut sums, mut inverse_lengths) = ([0.0; AT_ONCE], [0.0; AT_ONCE]);
@@ -45,10 +52,12 @@ impl<T: Copy + Ord> Best<T> {
         inverse_lengths: &[f32; AT_ONCE],
         place: impl Fn(u32) -> Option<T>,
     ) {
-        let parts: [f32; AT_ONCE] = std::array::from_fn(|number| sums[number] * inverse_lengths[number]);
+        let parts: [f32; AT_ONCE] =
+            std::array::from_fn(|number| sums[number] * inverse_lengths[number]);
         let least = self.least;
         // A bit for each that is large enough: few are.
-        let mut large = (0..AT_ONCE).fold(0_u32, |large, number| large | u32::from(parts[number] > least) << number);
+        let mut large = (0..AT_ONCE)
+            .fold(0_u32, |large, number| large | u32::from(parts[number] > least) << number);
         while large > 0 {
             let number = large.trailing_zeros();
             large &= large - 1;
@@ -63,7 +72,9 @@ impl<T: Copy + Ord> Best<T> {
 
     fn cut(&mut self) {
         if self.found.len() > self.count {
-            self.found.select_nth_unstable_by(self.count - 1, |a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+            self.found.select_nth_unstable_by(self.count - 1, |a, b| {
+                b.0.total_cmp(&a.0).then(a.1.cmp(&b.1))
+            });
             self.found.truncate(self.count);
             self.least = self.found[self.count - 1].0;
         }
@@ -95,7 +106,8 @@ mod tests {
         let mut best = Best::new(2);
         let sums: Vec<f32> = (0..40_u8).map(f32::from).collect();
         // Of an even number: 1; of an odd one: none.
-        let inverse_lengths: Vec<f32> = (0..40_u8).map(|number| f32::from(1 - number % 2)).collect();
+        let inverse_lengths: Vec<f32> =
+            (0..40_u8).map(|number| f32::from(1 - number % 2)).collect();
         best.push_all(&sums, &inverse_lengths, |number| (number != 36).then_some(number));
         let mut kept = best.into_vec();
         kept.sort_by_key(|(_, number)| *number);

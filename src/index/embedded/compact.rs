@@ -1,8 +1,9 @@
-//! Gives back the space of what is superseded: what still counts of the oldest journals is written to the current one, as if it
-//! had just been put again.
+//! Gives back the space of what is superseded: what still counts of the oldest journals is written
+//! to the current one, as if it had just been put again.
 //!
-//! Only the oldest journal is ever emptied: nothing before it can need its deletions. So each round moves no more than it gives
-//! back over a whole turn of the journals, and a journal goes once no article of the index lies in it.
+//! Only the oldest journal is ever emptied: nothing before it can need its deletions. So each round
+//! moves no more than it gives back over a whole turn of the journals, and a journal goes once no
+//! article of the index lies in it.
 
 use std::fs;
 use std::io;
@@ -39,9 +40,11 @@ pub(super) struct Compaction {
 pub(super) type Move = (Applied, Option<Place>);
 
 impl Compaction {
-    /// Begins with the oldest journal; those from `end` on stay. `goal` is how much is to be given back, in bytes.
+    /// Begins with the oldest journal; those from `end` on stay. `goal` is how much is to be given
+    /// back, in bytes.
     pub(super) fn start(directory: &Path, oldest: u64, end: u64, goal: u64) -> io::Result<Self> {
-        let mut compaction = Self { journal: oldest, bytes: Vec::new(), at: 0, counted: 0, end, goal, freed: 0 };
+        let mut compaction =
+            Self { journal: oldest, bytes: Vec::new(), at: 0, counted: 0, end, goal, freed: 0 };
         compaction.open(directory, oldest)?;
         Ok(compaction)
     }
@@ -54,12 +57,13 @@ impl Compaction {
         Ok(())
     }
 
-    /// Puts the next articles that still count into a group, and says where they go; none where there were none among those that
-    /// were looked at, None at the end. `first` is the first journal that is still there.
+    /// Puts the next articles that still count into a group, and says where they go; none where
+    /// there were none among those that were looked at, None at the end. `first` is the first
+    /// journal that is still there.
     ///
     /// # Errors
-    /// [`IndexError::Corrupt`] for an article that counts and cannot be read, [`IndexError::Damaged`] for a stretch that cannot;
-    /// [`IndexError::Storage`].
+    /// [`IndexError::Corrupt`] for an article that counts and cannot be read,
+    /// [`IndexError::Damaged`] for a stretch that cannot; [`IndexError::Storage`].
     pub(super) fn step(
         &mut self,
         directory: &Path,
@@ -72,11 +76,14 @@ impl Compaction {
             if next >= self.end || self.freed >= self.goal {
                 return Ok(None);
             }
-            self.open(directory, next).map_err(|error| super::writer::failure("cannot read a journal", &error))?;
+            self.open(directory, next)
+                .map_err(|error| super::writer::failure("cannot read a journal", &error))?;
         }
         let mut moves = Vec::new();
         let until = self.counted.min(self.at + LOOKED_AT_ONCE);
-        for found in Frames::new(&self.bytes, self.journal, self.at).take_while(|found| found.range.start < until) {
+        for found in Frames::new(&self.bytes, self.journal, self.at)
+            .take_while(|found| found.range.start < until)
+        {
             self.at = found.range.end;
             let size = (found.range.end - found.range.start) as u32;
             let extent = Extent { journal: self.journal, offset: found.range.start as u32, size };
@@ -90,13 +97,22 @@ impl Compaction {
                     let article = Arc::new(to_article(record).map_err(corrupt)?);
                     let vector = Arc::new(state.segments.vector(place));
                     let extent = group.push(Kind::Article, &head.id, record);
-                    moves.push((Applied::Put(Arc::new(RecentArticle { article, vector, extent })), Some(place)));
+                    moves.push((
+                        Applied::Put(Arc::new(RecentArticle { article, vector, extent })),
+                        Some(place),
+                    ));
                 }
                 Content::BadRecord(head) if current(state, &head.id, extent)?.is_some() => {
-                    return Err(IndexError::Corrupt { id: head.id.to_string(), source: RecordError::Checksum });
+                    return Err(IndexError::Corrupt {
+                        id: head.id.to_string(),
+                        source: RecordError::Checksum,
+                    });
                 }
                 Content::BadRecord(_) | Content::Unreadable => {
-                    let reason = format!("journal {}: {size} bytes at {} cannot be read", self.journal, extent.offset);
+                    let reason = format!(
+                        "journal {}: {size} bytes at {} cannot be read",
+                        self.journal, extent.offset
+                    );
                     return Err(IndexError::Damaged { reason });
                 }
                 Content::Deletion(_) => self.freed += u64::from(size),
@@ -104,7 +120,12 @@ impl Compaction {
         }
         // A journal that is shorter than it should be has nothing more to give.
         if moves.is_empty() && self.at < until {
-            let reason = format!("journal {}: {} bytes at {} are missing", self.journal, self.counted - self.at, self.at);
+            let reason = format!(
+                "journal {}: {} bytes at {} are missing",
+                self.journal,
+                self.counted - self.at,
+                self.at
+            );
             return Err(IndexError::Damaged { reason });
         }
         Ok(Some(moves))

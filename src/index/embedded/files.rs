@@ -1,4 +1,5 @@
-//! Files and directories of the archive: readable by their owner alone, and durable when they say so.
+//! Files and directories of the archive: readable by their owner alone, and durable when they say
+//! so.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
@@ -15,8 +16,8 @@ pub(super) fn private() -> OpenOptions {
     options
 }
 
-/// Makes a directory, and those above it, durably, where they do not exist. Returns whether this call
-/// made the directory; where its name cannot be made durable, it is removed again.
+/// Makes a directory, and those above it, durably, where they do not exist. Returns whether this
+/// call made the directory; where its name cannot be made durable, it is removed again.
 pub(super) fn create_directory(directory: &Path) -> io::Result<bool> {
     let parent = directory.parent().filter(|parent| !parent.as_os_str().is_empty());
     let create = || DirBuilder::new().mode(DIRECTORY_MODE).create(directory);
@@ -57,8 +58,8 @@ pub(super) fn sync_directory(directory: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()
 }
 
-/// Gives a file this content in one step, durably: a crash leaves the old content or the new one. Returns the new file, open for
-/// writing behind the content.
+/// Gives a file this content in one step, durably: a crash leaves the old content or the new one.
+/// Returns the new file, open for writing behind the content.
 pub(super) fn replace(directory: &Path, name: &str, content: &[u8]) -> io::Result<File> {
     let temporary = directory.join(format!("{name}{TEMPORARY}"));
     let written = || {
@@ -85,7 +86,8 @@ pub(super) fn is_leftover(name: &str) -> bool {
     name.ends_with(TEMPORARY) || name == super::lock::FILE
 }
 
-/// Removes what crashes left half written in a directory: our own temporary files and those of tantivy.
+/// Removes what crashes left half written in a directory: our own temporary files and those of
+/// tantivy.
 pub(super) fn sweep(directory: &Path) {
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
         let name = entry.file_name();
@@ -111,7 +113,11 @@ pub(super) fn is_at(file: &File, path: &Path) -> io::Result<bool> {
     let identity = |found: fs::Metadata| (found.dev(), found.ino());
     match fs::metadata(path) {
         Ok(found) => Ok(identity(found) == identity(file.metadata()?)),
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(false),
+        Err(error)
+            if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) =>
+        {
+            Ok(false)
+        }
         Err(error) => Err(error),
     }
 }
@@ -125,7 +131,8 @@ mod tests {
     #[test]
     fn only_their_owner_reads_what_is_written() {
         let directory = tempfile::tempdir().expect("a directory");
-        let mode = |path: &Path| fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
+        let mode =
+            |path: &Path| fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
         let archive = directory.path().join("a/b");
         assert!(create_directory(&archive).expect("room"));
         assert!(!create_directory(&archive).expect("it is there"));

@@ -1,4 +1,5 @@
-//! The journals of an archive that is written to: which one is next, and how far they are acknowledged.
+//! The journals of an archive that is written to: which one is next, and how far they are
+//! acknowledged.
 
 use std::fs;
 use std::io;
@@ -29,7 +30,8 @@ pub(super) struct Journals {
     /// None until something is written: nothing is appended to a journal of an earlier process.
     open: Option<(Journal, Acknowledged)>,
     next: Next,
-    /// Journals in which nothing counts, each with the segments that searches may still look at it by.
+    /// Journals in which nothing counts, each with the segments that searches may still look at it
+    /// by.
     emptied: Vec<(u64, Vec<Weak<Segments>>)>,
 }
 
@@ -44,8 +46,8 @@ impl Journals {
         self.first
     }
 
-    /// Parts with a journal whose end nobody knows: what was refused there is not to come back. Before that, nothing may be said
-    /// to be absent.
+    /// Parts with a journal whose end nobody knows: what was refused there is not to come back.
+    /// Before that, nothing may be said to be absent.
     pub(super) fn settle(&mut self) -> io::Result<()> {
         if self.open.is_some() { self.writable().map(drop) } else { Ok(()) }
     }
@@ -55,7 +57,8 @@ impl Journals {
         Ok(self.writable()?.0.group())
     }
 
-    /// Appends a group; when it comes back, it is on the disk. It is to be acknowledged or refused next.
+    /// Appends a group; when it comes back, it is on the disk. It is to be acknowledged or refused
+    /// next.
     pub(super) fn append(&mut self, group: &Group) -> io::Result<()> {
         self.writable()?.0.append(group)
     }
@@ -84,12 +87,13 @@ impl Journals {
         if is_there.map_err(|error| super::writer::failure("cannot look at the journal", &error))? {
             return Ok(());
         }
-        let reason = format!("journal {} was removed or replaced while it was open", journal.number);
+        let reason =
+            format!("journal {} was removed or replaced while it was open", journal.number);
         Err(IndexError::ReadOnly { reason })
     }
 
-    /// The first of the journals before the one that is written to that is not there, if any; one that cannot be
-    /// looked for is not missing.
+    /// The first of the journals before the one that is written to that is not there, if any; one
+    /// that cannot be looked for is not missing.
     pub(super) fn missing(&self) -> Option<u64> {
         let end = self.open.as_ref().map_or(self.next.number, |(journal, _)| journal.number);
         let is_missing = |number: &u64| match journal::path(&self.directory, *number).try_exists() {
@@ -106,7 +110,8 @@ impl Journals {
     /// Starts the next journal; returns its number.
     pub(super) fn rotate(&mut self) -> io::Result<u64> {
         if let Some((journal, _)) = &self.open {
-            let next = Next { number: journal.number + 1, acknowledged_before: journal.size_bytes() };
+            let next =
+                Next { number: journal.number + 1, acknowledged_before: journal.size_bytes() };
             let created = Journal::create(&self.directory, next.number, next.acknowledged_before)?;
             self.follow(created);
         }
@@ -132,7 +137,13 @@ impl Journals {
             None => {
                 let Next { number, acknowledged_before } = self.next;
                 let journal = Journal::create(&self.directory, number, acknowledged_before)?;
-                (journal, Acknowledged::create(&self.directory, Mark { journal: number, bytes: HEADER_BYTES })?)
+                (
+                    journal,
+                    Acknowledged::create(
+                        &self.directory,
+                        Mark { journal: number, bytes: HEADER_BYTES },
+                    )?,
+                )
             }
         };
         Ok(self.open.insert((journal, acknowledged)))
@@ -140,13 +151,19 @@ impl Journals {
 
     /// How much the journals up to `end` take, in bytes; 0 for what cannot be looked at.
     pub(super) fn size_before(&self, end: u64) -> u64 {
-        let size = |number| fs::metadata(journal::path(&self.directory, number)).map_or(0, |found| found.len());
+        let size = |number| {
+            fs::metadata(journal::path(&self.directory, number)).map_or(0, |found| found.len())
+        };
         (self.first..end).map(size).sum()
     }
 
-    /// Lets go of the journals before `first`: no article that counts lies in them, and the index has all of them. Searches that
-    /// began with the segments of before may still read them.
-    pub(super) fn empty_before(&mut self, first: u64, readers: &[Weak<Segments>]) -> io::Result<()> {
+    /// Lets go of the journals before `first`: no article that counts lies in them, and the index
+    /// has all of them. Searches that began with the segments of before may still read them.
+    pub(super) fn empty_before(
+        &mut self,
+        first: u64,
+        readers: &[Weak<Segments>],
+    ) -> io::Result<()> {
         if first <= self.first {
             return Ok(());
         }
@@ -163,7 +180,10 @@ impl Journals {
 
     /// Removes the emptied journals that nobody reads any more.
     pub(super) fn remove_emptied(&mut self, records: &Records) {
-        for (number, _) in self.emptied.extract_if(.., |(_, readers)| readers.iter().all(|reader| reader.strong_count() == 0)) {
+        for (number, _) in self
+            .emptied
+            .extract_if(.., |(_, readers)| readers.iter().all(|reader| reader.strong_count() == 0))
+        {
             records.forget(number);
             // One that stays is removed at the next start.
             let _ = fs::remove_file(journal::path(&self.directory, number));
@@ -180,7 +200,8 @@ mod tests {
     #[test]
     fn a_journal_of_before_that_is_removed_is_missed() {
         let directory = tempfile::tempdir().expect("a directory");
-        let mut journals = Journals::resume(directory.path(), 1, Next { number: 1, acknowledged_before: 0 });
+        let mut journals =
+            Journals::resume(directory.path(), 1, Next { number: 1, acknowledged_before: 0 });
         assert_eq!(journals.missing(), None);
         journals.group().expect("room");
         assert_eq!((journals.rotate().expect("room"), journals.missing()), (2, None));

@@ -35,8 +35,9 @@ pub(super) enum IfMissing {
 impl Lock {
     /// Takes the lock of a directory; None if another process holds it and keeps it.
     ///
-    /// A lock may outlive its holder's file for a moment: a program that the holder was just starting has a copy of it until
-    /// its own code begins, and a server that was told to stop makes room for the next one.
+    /// A lock may outlive its holder's file for a moment: a program that the holder was just
+    /// starting has a copy of it until its own code begins, and a server that was told to stop
+    /// makes room for the next one.
     pub(super) fn take(directory: &Path, if_missing: IfMissing) -> io::Result<Option<Self>> {
         let mut has_made_directory = false;
         let taken = wait_for(directory, if_missing, &mut has_made_directory);
@@ -48,25 +49,34 @@ impl Lock {
         Ok(file.map(|file| Self { file, directory: directory.to_owned(), has_made_directory }))
     }
 
-    /// Whether the directory still is the one that was locked, and no other process can have locked it since.
+    /// Whether the directory still is the one that was locked, and no other process can have locked
+    /// it since.
     ///
     /// # Errors
-    /// [`IndexError::ReadOnly`] if not: what is written would go where nobody finds it, or between another process's writes.
+    /// [`IndexError::ReadOnly`] if not: what is written would go where nobody finds it, or between
+    /// another process's writes.
     pub(super) fn check(&self) -> Result<(), IndexError> {
         let is_there = files::is_at(&self.file, &self.directory.join(FILE));
-        if is_there.map_err(|error| super::writer::failure("cannot look at the lock of the archive", &error))? {
+        if is_there.map_err(|error| {
+            super::writer::failure("cannot look at the lock of the archive", &error)
+        })? {
             return Ok(());
         }
         let directory = self.directory.display();
         let reason = if self.directory.is_dir() {
-            format!("{directory} was replaced, or the lock in it removed, while it was open: start the server again")
+            format!(
+                "{directory} was replaced, or the lock in it removed, while it was open: start the server again"
+            )
         } else {
-            format!("{directory} was removed or moved while it was open: bring it back and start the server again")
+            format!(
+                "{directory} was removed or moved while it was open: bring it back and start the server again"
+            )
         };
         Err(IndexError::ReadOnly { reason })
     }
 
-    /// Removes the lock of an archive that nothing was written to, and the directory if it was made for it.
+    /// Removes the lock of an archive that nothing was written to, and the directory if it was made
+    /// for it.
     pub(super) fn leave_no_trace(self) {
         if self.check().is_ok() {
             // What is in use otherwise, or cannot be removed, does no harm.
@@ -78,9 +88,13 @@ impl Lock {
     }
 }
 
-/// The lock's file, locked; None if another process keeps it. `has_made` says whether the directory was made
-/// for it, also where it cannot be locked.
-fn wait_for(directory: &Path, if_missing: IfMissing, has_made: &mut bool) -> io::Result<Option<File>> {
+/// The lock's file, locked; None if another process keeps it. `has_made` says whether the directory
+/// was made for it, also where it cannot be locked.
+fn wait_for(
+    directory: &Path,
+    if_missing: IfMissing,
+    has_made: &mut bool,
+) -> io::Result<Option<File>> {
     let path = directory.join(FILE);
     let deadline = Instant::now() + PATIENCE;
     loop {
@@ -89,7 +103,9 @@ fn wait_for(directory: &Path, if_missing: IfMissing, has_made: &mut bool) -> io:
         }
         let file = match files::private().truncate(false).open(&path) {
             Err(error)
-                if error.kind() == io::ErrorKind::NotFound && if_missing == IfMissing::Make && Instant::now() < deadline =>
+                if error.kind() == io::ErrorKind::NotFound
+                    && if_missing == IfMissing::Make
+                    && Instant::now() < deadline =>
             {
                 // Whoever held the lock has just removed the directory as it left.
                 *has_made = false;
@@ -166,9 +182,18 @@ mod tests {
             }
         };
         let elsewhere = base.path().join("elsewhere");
-        assert!(reason(&|| fs::remove_dir_all(&archive).expect("it is there")).contains("removed or moved"));
-        assert!(reason(&|| fs::rename(&archive, &elsewhere).expect("it is there")).contains("removed or moved"));
-        assert!(reason(&|| fs::remove_file(archive.join(FILE)).expect("it is there")).contains("the lock in it removed"));
+        assert!(
+            reason(&|| fs::remove_dir_all(&archive).expect("it is there"))
+                .contains("removed or moved")
+        );
+        assert!(
+            reason(&|| fs::rename(&archive, &elsewhere).expect("it is there"))
+                .contains("removed or moved")
+        );
+        assert!(
+            reason(&|| fs::remove_file(archive.join(FILE)).expect("it is there"))
+                .contains("the lock in it removed")
+        );
         let replaced = || {
             fs::rename(&archive, base.path().join("aside")).expect("it is there");
             fs::create_dir(&archive).expect("room");

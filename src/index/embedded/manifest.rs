@@ -1,4 +1,5 @@
-//! What an archive is: its format, and its first journal. It lies in the directory twice, so that damage to one does no harm.
+//! What an archive is: its format, and its first journal. It lies in the directory twice, so that
+//! damage to one does no harm.
 
 use std::fs;
 use std::io;
@@ -18,7 +19,8 @@ const COPY: &str = "archive.json.copy";
 /// What an archive is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Manifest {
-    /// The number of the first journal that has anything that is not superseded: those before it are gone.
+    /// The number of the first journal that has anything that is not superseded: those before it
+    /// are gone.
     pub(super) first_journal: u64,
 }
 
@@ -52,7 +54,8 @@ impl Manifest {
     /// Writes both files, durably.
     pub(super) fn write(self, directory: &Path) -> io::Result<()> {
         let Self { first_journal } = self;
-        let stored = Stored { format: FORMAT, first_journal, checksum: checksum(FORMAT, first_journal) };
+        let stored =
+            Stored { format: FORMAT, first_journal, checksum: checksum(FORMAT, first_journal) };
         let content = serde_json::to_vec(&stored)?;
         for name in [FILE, COPY] {
             files::replace(directory, name, &content)?;
@@ -105,8 +108,14 @@ fn parse(content: &[u8]) -> Result<Manifest, Option<u32>> {
         format: u32,
     }
     match serde_json::from_slice::<Stored>(content) {
-        Ok(Stored { format, first_journal, checksum: found }) if found == checksum(format, first_journal) => {
-            if format == FORMAT { Ok(Manifest { first_journal }) } else { Err(Some(format)) }
+        Ok(Stored { format, first_journal, checksum: found })
+            if found == checksum(format, first_journal) =>
+        {
+            if format == FORMAT {
+                Ok(Manifest { first_journal })
+            } else {
+                Err(Some(format))
+            }
         }
         Ok(_) => Err(None),
         Err(_) => {
@@ -133,7 +142,11 @@ mod tests {
             let mut damaged = whole.clone();
             damaged[bit / 8] ^= 1 << (bit % 8);
             fs::write(directory.path().join(FILE), &damaged).expect("room");
-            assert_eq!(find(), FoundManifest::Sound(manifest, Some("archive.json is damaged".to_owned())), "bit {bit}");
+            assert_eq!(
+                find(),
+                FoundManifest::Sound(manifest, Some("archive.json is damaged".to_owned())),
+                "bit {bit}"
+            );
         }
         fs::write(directory.path().join(COPY), "{").expect("room");
         assert!(matches!(find(), FoundManifest::Damaged(_)));

@@ -8,10 +8,11 @@
 //! DIR/index/             what the articles are found by: made from the journals, and anew where it is damaged
 //! ```
 //!
-//! One thread makes all changes ([`writer`]). A group of writes is appended to the journal with one sync, put into memory
-//! ([`recent`]), and acknowledged. When enough has come together, it is frozen and folded into the index on a thread of its
-//! own, whose commit names the first journal that is not in it. Articles stay where the journal has them. A search looks at the
-//! index, at what is frozen and at what is recent, as they were at one moment.
+//! One thread makes all changes ([`writer`]). A group of writes is appended to the journal with one
+//! sync, put into memory ([`recent`]), and acknowledged. When enough has come together, it is
+//! frozen and folded into the index on a thread of its own, whose commit names the first journal
+//! that is not in it. Articles stay where the journal has them. A search looks at the index, at
+//! what is frozen and at what is recent, as they were at one moment.
 
 mod acknowledged;
 mod best;
@@ -47,8 +48,8 @@ use self::segments::{Access, Store};
 use self::state::Shared;
 use self::writer::Writer;
 use super::{
-    ArchivedArticle, ArticleId, ArticlePage, Condition, IndexError, IndexStatus, ListQuery, NoRoom, SimilarPage, SimilarQuery,
-    SimilarityIndex, Write, WriteDone,
+    ArchivedArticle, ArticleId, ArticlePage, Condition, IndexError, IndexStatus, ListQuery, NoRoom,
+    SimilarPage, SimilarQuery, SimilarityIndex, Write, WriteDone,
 };
 
 const INDEX_DIRECTORY: &str = "index";
@@ -60,15 +61,22 @@ pub struct ArchiveOptions {
     pub fold_changes: usize,
     /// So much memory is taken by changes until they are folded, in bytes.
     pub fold_bytes: usize,
-    /// Journals are compacted when they hold more than this that is superseded, in bytes, and more than counts.
+    /// Journals are compacted when they hold more than this that is superseded, in bytes, and more
+    /// than counts.
     pub compact_bytes: u64,
-    /// Half of the journals are written anew when there are more than this and they are small: each start leaves one behind.
+    /// Half of the journals are written anew when there are more than this and they are small: each
+    /// start leaves one behind.
     pub small_journals: u64,
 }
 
 impl Default for ArchiveOptions {
     fn default() -> Self {
-        Self { fold_changes: 4_096, fold_bytes: 32 << 20, compact_bytes: 64 << 20, small_journals: 1_024 }
+        Self {
+            fold_changes: 4_096,
+            fold_bytes: 32 << 20,
+            compact_bytes: 64 << 20,
+            small_journals: 1_024,
+        }
     }
 }
 
@@ -142,27 +150,33 @@ pub struct EmbeddedArchive {
 }
 
 impl EmbeddedArchive {
-    /// Opens the archive in a directory. One that is not there yet, or is empty, is made by the first write; what its lock
-    /// lies in until then goes again if there is none.
+    /// Opens the archive in a directory. One that is not there yet, or is empty, is made by the
+    /// first write; what its lock lies in until then goes again if there is none.
     ///
-    /// All of it is read, and compared with its checksums. Where the directory cannot be written, or something that was
-    /// acknowledged cannot be read, the archive opens for reading what there is ([`IndexStatus::condition`]).
+    /// All of it is read, and compared with its checksums. Where the directory cannot be written,
+    /// or something that was acknowledged cannot be read, the archive opens for reading what there
+    /// is ([`IndexStatus::condition`]).
     ///
     /// # Errors
     /// [`OpenArchiveError`].
     pub fn open(directory: &Path, options: ArchiveOptions) -> Result<Self, OpenArchiveError> {
-        let Opened { state, records, lock, files, temporary, .. } = Opened::read(directory, Access::Write, options)?;
+        let Opened { state, records, lock, files, temporary, .. } =
+            Opened::read(directory, Access::Write, options)?;
         let shared = Arc::new(Shared::new(state, records));
         let (queue, inbox) = Queue::new();
-        let writer = Writer::new(directory.to_owned(), options, Arc::clone(&shared), (lock, files), inbox);
-        let thread = std::thread::Builder::new().name("archive-writer".to_owned()).spawn(move || writer.run());
-        let thread = thread.map_err(|source| OpenArchiveError::Io { path: directory.to_owned(), source })?;
+        let writer =
+            Writer::new(directory.to_owned(), options, Arc::clone(&shared), (lock, files), inbox);
+        let thread = std::thread::Builder::new()
+            .name("archive-writer".to_owned())
+            .spawn(move || writer.run());
+        let thread =
+            thread.map_err(|source| OpenArchiveError::Io { path: directory.to_owned(), source })?;
         let writer = Mutex::new(Some(thread));
         Ok(Self { directory: directory.to_owned(), shared, queue, writer, _temporary: temporary })
     }
 
-    /// Folds all that is in the journal into the index, merges and compacts what is to be, and waits until that is done. An
-    /// archive does all of it by itself, in its own time.
+    /// Folds all that is in the journal into the index, merges and compacts what is to be, and
+    /// waits until that is done. An archive does all of it by itself, in its own time.
     ///
     /// # Errors
     /// [`IndexError`] if it cannot be written: the journal still has it then.

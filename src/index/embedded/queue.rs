@@ -4,7 +4,9 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::super::vector::{Vector, of_text};
-use super::super::{ArchivedArticle, ArticleId, Change, IndexError, NoRoom, Precondition, Write, WriteDone, record};
+use super::super::{
+    ArchivedArticle, ArticleId, Change, IndexError, NoRoom, Precondition, Write, WriteDone, record,
+};
 use super::segments::{Segments, Store};
 
 /// So much may wait for the writer, in bytes of memory.
@@ -26,7 +28,11 @@ impl Prepared {
         let change = match change {
             Change::Put(article) => {
                 let (record, vector) = (record::of_article(&article), of_text(article.text()));
-                PreparedChange::Put { article: Arc::from(article), vector: Arc::new(vector), record }
+                PreparedChange::Put {
+                    article: Arc::from(article),
+                    vector: Arc::new(vector),
+                    record,
+                }
             }
             Change::Delete(id) => PreparedChange::Delete(id),
         };
@@ -132,8 +138,7 @@ impl Queue {
     }
 
     pub(super) fn write(&self, writes: Vec<Write>, done: WriteDone) -> Result<(), NoRoom> {
-        let is_too_large =
-            |write: &Write| matches!(&write.change, Change::Put(article) if article.size_bytes() > record::MAX_ARTICLE_BYTES);
+        let is_too_large = |write: &Write| matches!(&write.change, Change::Put(article) if article.size_bytes() > record::MAX_ARTICLE_BYTES);
         if writes.iter().any(is_too_large) {
             let reason = format!("an article takes more than {} bytes", record::MAX_ARTICLE_BYTES);
             done(Err(IndexError::Storage { action: "cannot store it", reason }));
@@ -182,7 +187,10 @@ mod tests {
         // Nobody takes what is queued: the disk is slow.
         let (queue, inbox) = Queue::new();
         let body = "word ".repeat(1 << 20);
-        let article = ArchivedArticle::new("a".parse().expect("an id"), ArticleText { title: "", body: &body });
+        let article = ArchivedArticle::new(
+            "a".parse().expect("an id"),
+            ArticleText { title: "", body: &body },
+        );
         let writes = || vec![Write::put(article.clone())];
         let done = || -> WriteDone { Box::new(|_| panic!("nothing is carried out")) };
         queue.write(writes(), done()).expect("there is room");

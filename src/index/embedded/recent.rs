@@ -1,4 +1,5 @@
-//! The newest part of the archive: what the journal has and the segments have not, in memory, with postings of its own.
+//! The newest part of the archive: what the journal has and the segments have not, in memory, with
+//! postings of its own.
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasherDefault, Hasher};
@@ -119,25 +120,34 @@ impl Recent {
     }
 
     /// The same, after an id.
-    pub(super) fn entries_after(&self, after: Option<&ArticleId>) -> impl Iterator<Item = (&ArticleId, &RecentEntry)> {
+    pub(super) fn entries_after(
+        &self,
+        after: Option<&ArticleId>,
+    ) -> impl Iterator<Item = (&ArticleId, &RecentEntry)> {
         let start = after.map_or(Bound::Unbounded, Bound::Excluded);
         self.entries.range::<ArticleId, _>((start, Bound::Unbounded))
     }
 
-    /// The articles whose parts of the cosine by `terms` are the largest, at most `count`; with that part, less the factor that
-    /// all share.
+    /// The articles whose parts of the cosine by `terms` are the largest, at most `count`; with
+    /// that part, less the factor that all share.
     pub(super) fn best(&self, terms: &[QueryTerm], count: usize) -> Vec<(f32, Arc<RecentArticle>)> {
         let article = |slot: u32| self.articles[slot as usize].as_ref();
         let mut best = Best::new(count);
         best.push_all(&self.sums(terms), &self.inverse_lengths, |slot| article(slot).map(|_| slot));
         let found = best.into_vec().into_iter();
-        found.filter_map(|(part, slot)| article(slot).map(|article| (part, Arc::clone(article)))).collect()
+        found
+            .filter_map(|(part, slot)| article(slot).map(|article| (part, Arc::clone(article))))
+            .collect()
     }
 
-    /// All the articles that have one of these terms, with the same part: for a filter to choose from.
+    /// All the articles that have one of these terms, with the same part: for a filter to choose
+    /// from.
     pub(super) fn all(&self, terms: &[QueryTerm]) -> Vec<(f32, Arc<RecentArticle>)> {
         let sums = self.sums(terms);
-        let parts = sums.iter().zip(&self.inverse_lengths).map(|(sum, inverse_length)| sum * inverse_length);
+        let parts = sums
+            .iter()
+            .zip(&self.inverse_lengths)
+            .map(|(sum, inverse_length)| sum * inverse_length);
         let found = parts.zip(&self.articles).filter(|(part, _)| *part > 0.0);
         found.filter_map(|(part, article)| Some((part, Arc::clone(article.as_ref()?)))).collect()
     }
@@ -145,7 +155,8 @@ impl Recent {
     fn sums(&self, terms: &[QueryTerm]) -> Vec<f32> {
         let mut sums = vec![0.0_f32; self.articles.len()];
         for term in terms {
-            for (slot, times) in self.postings.get(&term.term.bits()).map_or(&[][..], Vec::as_slice) {
+            for (slot, times) in self.postings.get(&term.term.bits()).map_or(&[][..], Vec::as_slice)
+            {
                 sums[*slot as usize] += (term.weight * weight(*times, term.idf)) as f32;
             }
         }

@@ -1,6 +1,7 @@
 //! Reads articles from the journals they lie in.
 //!
-//! Files are read with `pread` and not mapped: a journal that is cut short while the server runs is an error, and no SIGBUS.
+//! Files are read with `pread` and not mapped: a journal that is cut short while the server runs is
+//! an error, and no SIGBUS.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -33,12 +34,15 @@ impl Records {
     /// The article that lies there.
     ///
     /// # Errors
-    /// [`IndexError::Corrupt`] if what lies there is not the article of this id as it was stored; [`IndexError::Storage`].
+    /// [`IndexError::Corrupt`] if what lies there is not the article of this id as it was stored;
+    /// [`IndexError::Storage`].
     pub(super) fn article(&self, extent: Extent, id: &str) -> Result<ArchivedArticle, IndexError> {
         let corrupt = |source| IndexError::Corrupt { id: id.to_owned(), source };
         let frame = self.read(extent).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::UnexpectedEof => corrupt(RecordError::Missing),
-            _ => IndexError::Storage { action: "cannot read an article", reason: error.to_string() },
+            _ => {
+                IndexError::Storage { action: "cannot read an article", reason: error.to_string() }
+            }
         })?;
         journal::record_at(&frame, extent, id).and_then(to_article).map_err(corrupt)
     }
@@ -63,6 +67,9 @@ impl Records {
 
     /// Lets go of a journal that is to be removed.
     pub(super) fn forget(&self, journal: u64) {
-        self.files.lock().unwrap_or_else(PoisonError::into_inner).retain(|(number, _)| *number != journal);
+        self.files
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .retain(|(number, _)| *number != journal);
     }
 }

@@ -1,7 +1,8 @@
 //! How an archive is found again: what it is, what its journals hold, and the index over them.
 //!
-//! The journals are the archive. They are looked over first; what they lost is damage, and an archive that has any is read and
-//! not written. The index is derived from them: one that is damaged, or not of these journals, is made anew.
+//! The journals are the archive. They are looked over first; what they lost is damage, and an
+//! archive that has any is read and not written. The index is derived from them: one that is
+//! damaged, or not of these journals, is made anew.
 
 use std::fs;
 use std::io;
@@ -37,12 +38,17 @@ pub(super) struct Opened {
     pub(super) damage: Vec<String>,
     /// What else there is to say.
     pub(super) remarks: Vec<String>,
-    /// An index that was made for this process alone, where the archive's own is damaged and cannot be written.
+    /// An index that was made for this process alone, where the archive's own is damaged and cannot
+    /// be written.
     pub(super) temporary: Option<tempfile::TempDir>,
 }
 
 impl Opened {
-    pub(super) fn read(directory: &Path, access: Access, options: ArchiveOptions) -> Result<Self, OpenArchiveError> {
+    pub(super) fn read(
+        directory: &Path,
+        access: Access,
+        options: ArchiveOptions,
+    ) -> Result<Self, OpenArchiveError> {
         let io = |source| OpenArchiveError::Io { path: directory.to_owned(), source };
         // Nothing is put into a directory of something else.
         let is_made = FoundArchive::find(directory)?.is_some();
@@ -51,19 +57,23 @@ impl Opened {
         }
         let (lock, mut read_only) = locked(directory, is_made)?;
         // Whoever had the lock before may have made it, or changed it.
-        let Some(FoundArchive { manifest, is_whole, mut damage, mut remarks }) = FoundArchive::find(directory)? else {
+        let Some(FoundArchive { manifest, is_whole, mut damage, mut remarks }) =
+            FoundArchive::find(directory)?
+        else {
             let condition = read_only.map_or(Condition::Ready, Condition::ReadOnly);
             return Ok(Self::new_archive(directory, lock, condition));
         };
         if access == Access::Write && lock.is_some() {
-            // A process that was killed may have left what only memory holds. What is believed from here on is to stay.
+            // A process that was killed may have left what only memory holds. What is believed from
+            // here on is to stay.
             read_only = made_durable(directory, manifest, is_whole).err();
         }
         let mut found = survey(directory, manifest.first_journal).map_err(io)?;
         damage.append(&mut found.damage);
         remarks.append(&mut found.remarks);
         remarks.iter().for_each(|remark| tracing::warn!(%remark, "the archive"));
-        let may_write = access == Access::Write && lock.is_some() && read_only.is_none() && damage.is_empty();
+        let may_write =
+            access == Access::Write && lock.is_some() && read_only.is_none() && damage.is_empty();
         let access = if may_write { Access::Write } else { Access::Read };
         let mut recovery = Recovery {
             directory,
@@ -91,7 +101,10 @@ impl Opened {
         let lock = lock.filter(|_| may_write);
         let files = lock.is_some().then(|| {
             tidy(directory, manifest);
-            Files { store, journals: Journals::resume(directory, manifest.first_journal, found.next) }
+            Files {
+                store,
+                journals: Journals::resume(directory, manifest.first_journal, found.next),
+            }
         });
         Ok(Self { state, records, lock, files, damage, remarks, temporary })
     }
@@ -109,13 +122,19 @@ impl Opened {
     }
 }
 
-/// Takes the lock of an archive, whose directory is made where there is none; or says why it can only be read.
-fn locked(directory: &Path, is_made: bool) -> Result<(Option<Lock>, Option<String>), OpenArchiveError> {
+/// Takes the lock of an archive, whose directory is made where there is none; or says why it can
+/// only be read.
+fn locked(
+    directory: &Path,
+    is_made: bool,
+) -> Result<(Option<Lock>, Option<String>), OpenArchiveError> {
     let if_missing = if is_made { IfMissing::Fail } else { IfMissing::Make };
     match Lock::take(directory, if_missing) {
         Ok(Some(lock)) => Ok((Some(lock), None)),
         Ok(None) => Err(OpenArchiveError::InUse { path: directory.to_owned() }),
-        Err(error) if forbids_writing(&error) => Ok((None, Some(format!("{}: {error}", directory.display())))),
+        Err(error) if forbids_writing(&error) => {
+            Ok((None, Some(format!("{}: {error}", directory.display()))))
+        }
         Err(source) => Err(OpenArchiveError::Io { path: directory.to_owned(), source }),
     }
 }
@@ -144,7 +163,9 @@ impl FoundArchive {
             FoundManifest::Damaged(wrong) => wrong,
             FoundManifest::Absent => match traces(directory).or_else(nothing_there).map_err(io)? {
                 Traces::None => return Ok(None),
-                Traces::Foreign => return Err(OpenArchiveError::NotAnArchive { path: directory.to_owned() }),
+                Traces::Foreign => {
+                    return Err(OpenArchiveError::NotAnArchive { path: directory.to_owned() });
+                }
                 Traces::Archive => format!("{} and its copy are missing", manifest::FILE),
             },
         };
@@ -153,7 +174,8 @@ impl FoundArchive {
     }
 }
 
-/// Syncs the last journal, and writes the manifest anew where one of its files is not as it should be.
+/// Syncs the last journal, and writes the manifest anew where one of its files is not as it should
+/// be.
 fn made_durable(directory: &Path, manifest: Manifest, is_whole: bool) -> Result<(), String> {
     if let Some(last) = journal::list(directory).map_err(|error| error.to_string())?.last() {
         let synced = files::sync(&journal::path(directory, *last));
@@ -171,7 +193,10 @@ fn say(damage: &[String]) {
         tracing::error!(damage = %place, "the archive is damaged");
     }
     if damage.len() > LOGGED_DAMAGE {
-        tracing::error!(more = damage.len() - LOGGED_DAMAGE, "the archive is damaged in further places");
+        tracing::error!(
+            more = damage.len() - LOGGED_DAMAGE,
+            "the archive is damaged in further places"
+        );
     }
 }
 
@@ -220,9 +245,11 @@ fn traces(directory: &Path) -> io::Result<Traces> {
         }
     }
     // The manifest is written last when an archive is made, and before the first article.
-    let mut has_content = acknowledged::read(directory)?.is_some_and(|mark| mark.bytes > HEADER_BYTES || mark.journal > 1);
+    let mut has_content = acknowledged::read(directory)?
+        .is_some_and(|mark| mark.bytes > HEADER_BYTES || mark.journal > 1);
     for number in journal::list(directory)? {
-        has_content |= number > 1 || fs::metadata(journal::path(directory, number))?.len() > HEADER_BYTES;
+        has_content |=
+            number > 1 || fs::metadata(journal::path(directory, number))?.len() > HEADER_BYTES;
     }
     Ok(if has_content { Traces::Archive } else { Traces::None })
 }
@@ -283,7 +310,8 @@ impl Recovery<'_> {
 
     /// An empty index in place of one that is not sound.
     fn new_index(&mut self, index: &Path, error: &IndexError) -> Result<Store, IndexError> {
-        let failed = |error: io::Error| super::writer::failure("cannot make the index anew", &error);
+        let failed =
+            |error: io::Error| super::writer::failure("cannot make the index anew", &error);
         self.remarks.push(format!("the index is made anew from the journals: {error}"));
         tracing::warn!(%error, "the index is made anew from the journals");
         if self.access == Access::Write {
@@ -301,24 +329,38 @@ impl Recovery<'_> {
         store
     }
 
-    fn replay(&mut self, journal: &Surveyed, store: &mut Store, may_fold: bool) -> Result<(), IndexError> {
+    fn replay(
+        &mut self,
+        journal: &Surveyed,
+        store: &mut Store,
+        may_fold: bool,
+    ) -> Result<(), IndexError> {
         let Surveyed { number, end, ref losses, .. } = *journal;
         let failed = |error: io::Error| super::writer::failure("cannot read a journal", &error);
         let bytes = fs::read(journal::path(self.directory, number)).map_err(failed)?;
-        for found in Frames::new(&bytes, number, HEADER_BYTES).take_while(|found| found.range.start < end) {
+        for found in
+            Frames::new(&bytes, number, HEADER_BYTES).take_while(|found| found.range.start < end)
+        {
             let start = found.range.start;
             match found.content {
                 Content::Article(head, record) => {
-                    let extent =
-                        journal::Extent { journal: number, offset: start as u32, size: (found.range.end - start) as u32 };
+                    let extent = journal::Extent {
+                        journal: number,
+                        offset: start as u32,
+                        size: (found.range.end - start) as u32,
+                    };
                     match to_article(record) {
                         Ok(article) => {
                             let vector = Arc::new(of_text(article.text()));
-                            let article = RecentArticle { article: Arc::new(article), vector, extent };
+                            let article =
+                                RecentArticle { article: Arc::new(article), vector, extent };
                             self.state.replay(Applied::Put(Arc::new(article)))?;
                         }
                         Err(error) => {
-                            self.damage.push(format!("journal {number}: the article {} at {start}: {error}", head.id));
+                            self.damage.push(format!(
+                                "journal {number}: the article {} at {start}: {error}",
+                                head.id
+                            ));
                             self.state.lose(&head.id)?;
                         }
                     }
@@ -336,7 +378,8 @@ impl Recovery<'_> {
         Ok(())
     }
 
-    /// Puts what was replayed into the index, which then has all before journal `until`, and maybe some of that one.
+    /// Puts what was replayed into the index, which then has all before journal `until`, and maybe
+    /// some of that one.
     fn fold(&mut self, store: &mut Store, until: u64) -> Result<(), IndexError> {
         store.fold(&self.state.recent, until, &self.state.segments)?;
         let folded = std::mem::take(&mut self.state.recent);
@@ -346,8 +389,12 @@ impl Recovery<'_> {
 }
 
 /// An index knows of journals that are there.
-fn check_journal(segments: &Segments, journals: &std::ops::RangeInclusive<u64>) -> Result<(), IndexError> {
-    let is_known = segments.journal == 0 && *journals.start() == 1 || journals.contains(&segments.journal);
+fn check_journal(
+    segments: &Segments,
+    journals: &std::ops::RangeInclusive<u64>,
+) -> Result<(), IndexError> {
+    let is_known =
+        segments.journal == 0 && *journals.start() == 1 || journals.contains(&segments.journal);
     let oldest = segments.oldest_journal().is_none_or(|oldest| oldest >= *journals.start());
     if is_known && oldest {
         return Ok(());
@@ -360,7 +407,10 @@ fn check_journal(segments: &Segments, journals: &std::ops::RangeInclusive<u64>) 
 pub(super) fn create(directory: &Path, records: Arc<Records>) -> Result<Files, IndexError> {
     let failed = |source: io::Error| super::writer::failure("cannot create the archive", &source);
     if directory.join(manifest::FILE).try_exists().map_err(failed)? {
-        let reason = format!("an archive was put into {} since it was opened: start again", directory.display());
+        let reason = format!(
+            "an archive was put into {} since it was opened: start again",
+            directory.display()
+        );
         return Err(IndexError::ReadOnly { reason });
     }
     let index = directory.join(INDEX_DIRECTORY);

@@ -1,5 +1,5 @@
-//! The search for similar articles: candidates by some of the source's terms, the likeliest first, compared exactly until the next
-//! ones will not come to be results.
+//! The search for similar articles: candidates by some of the source's terms, the likeliest first,
+//! compared exactly until the next ones will not come to be results.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -10,45 +10,57 @@ use super::super::{ArticleId, IndexError, SimilarPage, SimilarQuery, SimilarSour
 use super::state::{Handle, Shared, Snapshot};
 use crate::article::ArticleText;
 
-/// How many candidates there are at the least. Most are not compared: on senate-press 156 of 600 are, in the mean.
+/// How many candidates there are at the least. Most are not compared: on senate-press 156 of 600
+/// are, in the mean.
 const CANDIDATES: usize = 600;
 /// So many candidates are compared before the others are judged by them.
 const MIN_COMPARED: usize = 32;
 /// After so many comparisons the deadline is looked at again.
 const COMPARED_AT_ONCE: usize = 64;
-/// By so many standard deviations a candidate's rest may lie above the mean: docs/ranking.md has what was measured.
+/// By so many standard deviations a candidate's rest may lie above the mean: docs/ranking.md has
+/// what was measured.
 const DEVIATIONS: f64 = 3.5;
 /// The parts of candidates are sums in single precision: they may be this much too small.
 const ROUNDING: f64 = 1e-5;
 
 /// Finds the articles most similar to the query's source.
-pub(super) fn find_similar(shared: &Shared, query: &SimilarQuery) -> Result<SimilarPage, IndexError> {
+pub(super) fn find_similar(
+    shared: &Shared,
+    query: &SimilarQuery,
+) -> Result<SimilarPage, IndexError> {
     match &query.source {
         SimilarSource::Text { title, body } => {
             let text = ArticleText { title, body };
             find(shared, query, &Source::new(text, &of_text(text), None))
         }
         SimilarSource::Id(id) => {
-            let (article, vector) = shared.source(id)?.ok_or_else(|| IndexError::UnknownSource { id: id.clone() })?;
+            let (article, vector) =
+                shared.source(id)?.ok_or_else(|| IndexError::UnknownSource { id: id.clone() })?;
             find(shared, query, &Source::new(article.text(), &vector, Some(id.clone())))
         }
     }
 }
 
-fn find(shared: &Shared, query: &SimilarQuery, source: &Source<'_>) -> Result<SimilarPage, IndexError> {
+fn find(
+    shared: &Shared,
+    query: &SimilarQuery,
+    source: &Source<'_>,
+) -> Result<SimilarPage, IndexError> {
     let depth = query.depth();
-    let count = (2 * if query.collapse_near_duplicates { MAX_COLLAPSED } else { depth }).max(CANDIDATES);
+    let count =
+        (2 * if query.collapse_near_duplicates { MAX_COLLAPSED } else { depth }).max(CANDIDATES);
     let (candidates, snapshot) = shared.candidates(source.vector.by_worth(), query, count)?;
     let candidates = compare(candidates, &snapshot, source, query)?;
-    let read_one = |handle: &Handle| Ok((shared.article(&snapshot, handle)?, snapshot.vector(handle)));
+    let read_one =
+        |handle: &Handle| Ok((shared.article(&snapshot, handle)?, snapshot.vector(handle)));
     let groups = page(candidates, query, read_one)?;
     let Read { found, next, unreadable } = read(groups, query, read_one)?;
     let hits = source.hits(found);
     Ok(SimilarPage { hits, next, unreadable })
 }
 
-/// Compares candidates exactly, those of the largest parts first, until the next ones will not be among the results: those that
-/// could be are returned.
+/// Compares candidates exactly, those of the largest parts first, until the next ones will not be
+/// among the results: those that could be are returned.
 fn compare(
     candidates: Vec<(f32, Handle)>,
     snapshot: &Snapshot,
@@ -71,8 +83,11 @@ fn compare(
             break;
         }
         let similarity = snapshot.similarity(&handle, &source.vector);
-        // The source itself is no result. To look at the id of every candidate would take a tenth of the time.
-        if similarity == 1.0 && source.id.as_ref().is_some_and(|id| snapshot.id(&handle) == id.as_str()) {
+        // The source itself is no result. To look at the id of every candidate would take a tenth
+        // of the time.
+        if similarity == 1.0
+            && source.id.as_ref().is_some_and(|id| snapshot.id(&handle) == id.as_str())
+        {
             continue;
         }
         rests.add(similarity - part);
@@ -88,9 +103,11 @@ fn compare(
     let could_be = compared.into_iter().filter(|(similarity, _)| *similarity >= least);
     could_be
         .map(|(similarity, handle)| {
-            let id = ArticleId::try_from(snapshot.id(&handle).to_owned()).map_err(|error| IndexError::Storage {
-                action: "cannot read the id of an article",
-                reason: error.to_string(),
+            let id = ArticleId::try_from(snapshot.id(&handle).to_owned()).map_err(|error| {
+                IndexError::Storage {
+                    action: "cannot read the id of an article",
+                    reason: error.to_string(),
+                }
             })?;
             Ok(Candidate { similarity, id, handle })
         })

@@ -7,7 +7,8 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use super::super::query::Filter;
 use super::super::vector::{QueryTerm, QueryVector, Vector};
 use super::super::{
-    ArchivedArticle, ArticleId, ArticlePage, Condition, Deadline, IndexError, IndexStatus, ListQuery, RecordError, SimilarQuery,
+    ArchivedArticle, ArticleId, ArticlePage, Condition, Deadline, IndexError, IndexStatus,
+    ListQuery, RecordError, SimilarQuery,
 };
 use super::recent::{Recent, RecentArticle, RecentEntry};
 use super::records::Records;
@@ -15,7 +16,8 @@ use super::segments::{Hidden, Place, Segments};
 
 /// After so many articles in memory a filter looks at the deadline again.
 const FILTERED_AT_ONCE: usize = 256;
-/// Candidates come from as many of the source's terms as have about so many postings: docs/ranking.md has what was measured.
+/// Candidates come from as many of the source's terms as have about so many postings:
+/// docs/ranking.md has what was measured.
 const ENOUGH_POSTINGS: usize = 150_000;
 
 /// Only the writer's thread changes it.
@@ -113,7 +115,11 @@ impl State {
     }
 
     /// Takes new segments, and finds in them what is superseded. On an error all is as it was.
-    pub(super) fn take_segments(&mut self, segments: Segments, is_folded: bool) -> Result<(), IndexError> {
+    pub(super) fn take_segments(
+        &mut self,
+        segments: Segments,
+        is_folded: bool,
+    ) -> Result<(), IndexError> {
         let frozen = self.frozen.iter().filter(|_| !is_folded).flat_map(|frozen| frozen.entries());
         let mut hidden = Hidden::new();
         for (id, _) in self.recent.entries().chain(frozen) {
@@ -142,7 +148,8 @@ impl State {
             || frozen.any(|(id, entry)| is_such(entry) && self.recent.get(id).is_none())
     }
 
-    /// The ids in memory after an id with their articles, in no order, at most `count` of each layer. What is lost has none.
+    /// The ids in memory after an id with their articles, in no order, at most `count` of each
+    /// layer. What is lost has none.
     fn in_memory_after(&self, after: Option<&ArticleId>, count: usize) -> Vec<(ArticleId, Found)> {
         let article = |(id, entry): (&ArticleId, &RecentEntry)| match entry {
             RecentEntry::Article(article) => Some((id.clone(), Found::Memory(Arc::clone(article)))),
@@ -150,7 +157,11 @@ impl State {
         };
         let recent = self.recent.entries_after(after).filter_map(article).take(count);
         let frozen = self.frozen.iter().flat_map(|frozen| {
-            frozen.entries_after(after).filter(|(id, _)| self.recent.get(id).is_none()).filter_map(article).take(count)
+            frozen
+                .entries_after(after)
+                .filter(|(id, _)| self.recent.get(id).is_none())
+                .filter_map(article)
+                .take(count)
         });
         let start = after.map_or(Bound::Unbounded, Bound::Excluded);
         let lost = self.lost.range::<ArticleId, _>((start, Bound::Unbounded)).take(count);
@@ -198,7 +209,9 @@ impl Snapshot {
 
     pub(super) fn similarity(&self, handle: &Handle, query: &QueryVector) -> f64 {
         match handle {
-            Handle::Memory(article) => query.similarity(&article.vector.entries, article.vector.squared_length),
+            Handle::Memory(article) => {
+                query.similarity(&article.vector.entries, article.vector.squared_length)
+            }
             Handle::Segment(place) => self.segments.similarity(*place, query),
         }
     }
@@ -249,7 +262,9 @@ impl Shared {
             Found::Memory(article) => Handle::Memory(article),
             Found::Segment(place) => Handle::Segment(place),
             Found::Lost => return Err(corrupt(RecordError::Lost)),
-            Found::Nowhere if state.nameless_losses > 0 => return Err(corrupt(RecordError::MayBeLost)),
+            Found::Nowhere if state.nameless_losses > 0 => {
+                return Err(corrupt(RecordError::MayBeLost));
+            }
             Found::Nowhere => return Ok(None),
         };
         Ok(Some((handle, state.snapshot())))
@@ -262,13 +277,23 @@ impl Shared {
     }
 
     /// The article of an id with its vector. The disk is read without the lock.
-    pub(super) fn source(&self, id: &ArticleId) -> Result<Option<(ArchivedArticle, Vector)>, IndexError> {
+    pub(super) fn source(
+        &self,
+        id: &ArticleId,
+    ) -> Result<Option<(ArchivedArticle, Vector)>, IndexError> {
         let found = self.find(id)?;
-        found.map(|(handle, snapshot)| Ok((self.article(&snapshot, &handle)?, snapshot.vector(&handle)))).transpose()
+        found
+            .map(|(handle, snapshot)| {
+                Ok((self.article(&snapshot, &handle)?, snapshot.vector(&handle)))
+            })
+            .transpose()
     }
 
     /// The article that was found; None for one that is lost. The disk is read without the lock.
-    pub(super) fn found_article(&self, found: Found) -> Result<Option<Arc<ArchivedArticle>>, IndexError> {
+    pub(super) fn found_article(
+        &self,
+        found: Found,
+    ) -> Result<Option<Arc<ArchivedArticle>>, IndexError> {
         match found {
             Found::Nowhere | Found::Lost => Ok(None),
             Found::Memory(article) => Ok(Some(Arc::clone(&article.article))),
@@ -280,7 +305,11 @@ impl Shared {
     }
 
     /// An article of a snapshot, read from the disk where it is there.
-    pub(super) fn article(&self, snapshot: &Snapshot, handle: &Handle) -> Result<ArchivedArticle, IndexError> {
+    pub(super) fn article(
+        &self,
+        snapshot: &Snapshot,
+        handle: &Handle,
+    ) -> Result<ArchivedArticle, IndexError> {
         match handle {
             Handle::Memory(article) => Ok(ArchivedArticle::clone(&article.article)),
             Handle::Segment(place) => snapshot.segments.article(*place, &self.records),
@@ -296,7 +325,11 @@ impl Shared {
             let state = self.read();
             // A filter is looked at without the lock: it may be long.
             let most = if filter.is_empty() { most } else { usize::MAX };
-            (state.in_memory_after(after.as_ref(), most), state.snapshot(), state.nameless_losses > 0)
+            (
+                state.in_memory_after(after.as_ref(), most),
+                state.snapshot(),
+                state.nameless_losses > 0,
+            )
         };
         if !filter.is_empty() {
             found = listed(found, filter, *deadline)?;
@@ -332,8 +365,8 @@ impl Shared {
         Ok(page)
     }
 
-    /// The articles that may be results: `count` of all layers together, and what stays as it is for looking at them. `terms` are
-    /// those of the source, the ones to look at first in front.
+    /// The articles that may be results: `count` of all layers together, and what stays as it is
+    /// for looking at them. `terms` are those of the source, the ones to look at first in front.
     pub(super) fn candidates(
         &self,
         terms: &[QueryTerm],
@@ -356,7 +389,8 @@ impl Shared {
         count: usize,
     ) -> Result<(Vec<(f32, Handle)>, Snapshot), IndexError> {
         let SimilarQuery { filter, deadline, .. } = query;
-        // The plan is made without the lock: should the segments be others by then, it is made again.
+        // The plan is made without the lock: should the segments be others by then, it is made
+        // again.
         let mut segments = Arc::clone(&self.read().segments);
         let (plan, recent, snapshot) = loop {
             let plan = segments.plan(terms, postings);
@@ -367,17 +401,24 @@ impl Shared {
             }
             // A filter is looked at without the lock: it may be long.
             let candidates = |recent: &Recent| {
-                if filter.is_empty() { recent.best(plan.terms, count) } else { recent.all(plan.terms) }
+                if filter.is_empty() {
+                    recent.best(plan.terms, count)
+                } else {
+                    recent.all(plan.terms)
+                }
             };
             let mut recent = candidates(&state.recent);
             if let Some(frozen) = &state.frozen {
                 let frozen = candidates(frozen).into_iter();
-                recent.extend(frozen.filter(|(_, article)| state.recent.get(&article.article.id).is_none()));
+                recent.extend(
+                    frozen.filter(|(_, article)| state.recent.get(&article.article.id).is_none()),
+                );
             }
             break (plan, recent, state.snapshot());
         };
         let recent = accepted(recent, filter, *deadline)?;
-        let folded = snapshot.segments.candidates(&plan, filter, &snapshot.hidden, count, *deadline)?;
+        let folded =
+            snapshot.segments.candidates(&plan, filter, &snapshot.hidden, count, *deadline)?;
         let recent = recent.into_iter().map(|(part, article)| (part, Handle::Memory(article)));
         let folded = folded.into_iter().map(|(part, place)| (part, Handle::Segment(place)));
         Ok((largest(recent.chain(folded).collect(), count), snapshot))
@@ -395,14 +436,29 @@ impl Shared {
     pub(super) fn status(&self, size_bytes: impl FnOnce() -> u64) -> IndexStatus {
         let (condition, last_failure, article_count, unreadable_count) = {
             let state = self.read();
-            (state.condition.clone(), state.last_failure.clone(), state.article_count, state.unreadable_count)
+            (
+                state.condition.clone(),
+                state.last_failure.clone(),
+                state.article_count,
+                state.unreadable_count,
+            )
         };
-        IndexStatus { condition, last_failure, article_count, unreadable_count, size_bytes: size_bytes() }
+        IndexStatus {
+            condition,
+            last_failure,
+            article_count,
+            unreadable_count,
+            size_bytes: size_bytes(),
+        }
     }
 }
 
 /// The articles in memory that pass a filter, and what is lost, which may have passed.
-fn listed(found: Vec<(ArticleId, Found)>, filter: &Filter, deadline: Deadline) -> Result<Vec<(ArticleId, Found)>, IndexError> {
+fn listed(
+    found: Vec<(ArticleId, Found)>,
+    filter: &Filter,
+    deadline: Deadline,
+) -> Result<Vec<(ArticleId, Found)>, IndexError> {
     let mut listed = Vec::new();
     for (number, (id, found)) in found.into_iter().enumerate() {
         if number % FILTERED_AT_ONCE == 0 {
@@ -447,7 +503,8 @@ mod tests {
     #[test]
     fn the_largest_candidates_come_first() {
         let handle = |document| Handle::Segment(Place { segment: 0, document });
-        let candidates = [(0.2, 0), (0.9, 1), (0.5, 2), (0.7, 3)].map(|(part, document)| (part, handle(document)));
+        let candidates = [(0.2, 0), (0.9, 1), (0.5, 2), (0.7, 3)]
+            .map(|(part, document)| (part, handle(document)));
         let parts: Vec<f32> = largest(candidates.into(), 3).iter().map(|(part, _)| *part).collect();
         assert_eq!(parts, [0.9, 0.7, 0.5]);
     }

@@ -1,4 +1,5 @@
-//! Looks over the journals of an archive before anything of it is believed: whether all are there, and what they lost.
+//! Looks over the journals of an archive before anything of it is believed: whether all are there,
+//! and what they lost.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _};
@@ -35,7 +36,8 @@ pub(super) struct Survey {
 
 /// The journals from `first` on.
 pub(super) fn survey(directory: &Path, first: u64) -> io::Result<Survey> {
-    let numbers: Vec<u64> = journal::list(directory)?.into_iter().filter(|number| *number >= first).collect();
+    let numbers: Vec<u64> =
+        journal::list(directory)?.into_iter().filter(|number| *number >= first).collect();
     let mut survey = Survey {
         journals: Vec::new(),
         next: Next { number: first, acknowledged_before: 0 },
@@ -44,7 +46,9 @@ pub(super) fn survey(directory: &Path, first: u64) -> io::Result<Survey> {
     };
     let mark = read(directory)?;
     if mark.is_none() {
-        survey.remarks.push(format!("the file {FILE} is missing or damaged: a write that was cut off counts as damage"));
+        survey.remarks.push(format!(
+            "the file {FILE} is missing or damaged: a write that was cut off counts as damage"
+        ));
     }
     let last = numbers.last().copied().max(mark.map(|mark| mark.journal)).unwrap_or(first);
     for number in first..=last {
@@ -56,7 +60,9 @@ pub(super) fn survey(directory: &Path, first: u64) -> io::Result<Survey> {
         let assured = if number < last {
             // The next journal may have been begun and not used, while this one went on.
             let counted = acknowledged(directory, number);
-            counted.map_or(Assured::Unknown, |counted| Assured::Exactly(noted.map_or(counted, |noted| noted.max(counted))))
+            counted.map_or(Assured::Unknown, |counted| {
+                Assured::Exactly(noted.map_or(counted, |noted| noted.max(counted)))
+            })
         } else if mark.is_some() {
             // One of which nothing is noted was begun after that.
             Assured::AtLeast(noted.unwrap_or(HEADER_BYTES))
@@ -68,7 +74,8 @@ pub(super) fn survey(directory: &Path, first: u64) -> io::Result<Survey> {
     Ok(survey)
 }
 
-/// How much of a journal was acknowledged, by the header of the next one; None where that cannot be read.
+/// How much of a journal was acknowledged, by the header of the next one; None where that cannot be
+/// read.
 pub(super) fn acknowledged(directory: &Path, number: u64) -> Option<u64> {
     let mut header = Vec::new();
     let file = File::open(journal::path(directory, number + 1)).ok()?;
@@ -100,16 +107,23 @@ impl Survey {
             let size = loss.range.end - loss.range.start;
             let what = if loss.is_missing { "are missing" } else { "cannot be read" };
             let id = loss.id.as_ref().map_or_else(String::new, |id| format!(": the article {id}"));
-            self.damage.push(format!("journal {number}: {size} bytes at {} {what}{id}", loss.range.start));
+            self.damage
+                .push(format!("journal {number}: {size} bytes at {} {what}{id}", loss.range.start));
         }
         if scan.torn_bytes > 0 {
             // A write that nobody was told is stored: whatever it was, it is not there.
-            self.remarks.push(format!("journal {number}: {} bytes are of a write that was cut off", scan.torn_bytes));
+            self.remarks.push(format!(
+                "journal {number}: {} bytes are of a write that was cut off",
+                scan.torn_bytes
+            ));
         }
-        let before = self.journals.last().map_or(scan.acknowledged_before, |before| Some(before.end));
+        let before =
+            self.journals.last().map_or(scan.acknowledged_before, |before| Some(before.end));
         self.next = match before {
             // A journal that nothing was written to is written anew.
-            Some(acknowledged_before) if scan.end <= HEADER_BYTES => Next { number, acknowledged_before },
+            Some(acknowledged_before) if scan.end <= HEADER_BYTES => {
+                Next { number, acknowledged_before }
+            }
             _ => Next { number: number + 1, acknowledged_before: scan.end },
         };
         self.journals.push(Surveyed { number, losses: scan.losses, end: scan.end, is_there: true });

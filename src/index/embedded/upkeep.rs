@@ -1,4 +1,5 @@
-//! Looks over an archive that no server has open: checks every article, reads all of them out, brings back what can be.
+//! Looks over an archive that no server has open: checks every article, reads all of them out,
+//! brings back what can be.
 
 use std::path::Path;
 use std::sync::mpsc;
@@ -7,7 +8,9 @@ use super::recovery::Opened;
 use super::segments::Access;
 use super::state::Shared;
 use super::{ArchiveOptions, EmbeddedArchive, OpenArchiveError};
-use crate::index::{ArchivedArticle, ArticleId, Condition, IndexError, ListQuery, SimilarityIndex as _, Write};
+use crate::index::{
+    ArchivedArticle, ArticleId, Condition, IndexError, ListQuery, SimilarityIndex as _, Write,
+};
 
 /// How many articles are read at a time.
 const PAGE: usize = 256;
@@ -19,8 +22,8 @@ pub struct ArchiveReport {
     pub good_articles: u64,
     /// The ids of articles that are there and cannot be read.
     pub unreadable_articles: Vec<String>,
-    /// What was acknowledged and cannot be read, and where. A write that was cut off by a crash is not damage: it is in
-    /// `remarks`.
+    /// What was acknowledged and cannot be read, and where. A write that was cut off by a crash is
+    /// not damage: it is in `remarks`.
     pub damage: Vec<String>,
     /// What else there is to say.
     pub remarks: Vec<String>,
@@ -51,8 +54,8 @@ impl EmbeddedArchive {
         Self::export(directory, |_| Ok(()))
     }
 
-    /// Calls `on_article` with every article that can be read, in the order of their ids, until it fails; changes nothing.
-    /// Returns what was read and what could not be.
+    /// Calls `on_article` with every article that can be read, in the order of their ids, until it
+    /// fails; changes nothing. Returns what was read and what could not be.
     ///
     /// # Errors
     /// As [`Self::verify`]; what `on_article` fails with.
@@ -61,7 +64,11 @@ impl EmbeddedArchive {
         mut on_article: impl FnMut(ArchivedArticle) -> Result<(), E>,
     ) -> Result<ArchiveReport, E> {
         let opened = Opened::read(directory, Access::Read, ArchiveOptions::default())?;
-        let mut report = ArchiveReport { damage: opened.damage, remarks: opened.remarks, ..ArchiveReport::default() };
+        let mut report = ArchiveReport {
+            damage: opened.damage,
+            remarks: opened.remarks,
+            ..ArchiveReport::default()
+        };
         let shared = Shared::new(opened.state, opened.records);
         let mut after: Option<ArticleId> = None;
         loop {
@@ -77,10 +84,12 @@ impl EmbeddedArchive {
         }
     }
 
-    /// Makes a new archive in `to` of all articles that can be read of the one in `directory`, which stays as it is.
+    /// Makes a new archive in `to` of all articles that can be read of the one in `directory`,
+    /// which stays as it is.
     ///
     /// # Errors
-    /// [`OpenArchiveError`] if the one cannot be opened at all, or the other one is there already or cannot be written.
+    /// [`OpenArchiveError`] if the one cannot be opened at all, or the other one is there already
+    /// or cannot be written.
     pub fn repair(directory: &Path, to: &Path) -> Result<RepairReport, OpenArchiveError> {
         let repaired = Self::open(to, ArchiveOptions::default())?;
         if repaired.status().article_count > 0 || repaired.status().condition != Condition::Ready {
@@ -92,7 +101,9 @@ impl EmbeddedArchive {
             let done = Box::new(move |stored| drop(sender.send(stored)));
             // Nothing else is waiting: there is room.
             let given = repaired.write(std::mem::take(batch), done);
-            let stored = given.map_or(Err(IndexError::Closed), |()| outcome.recv().unwrap_or(Err(IndexError::Closed)));
+            let stored = given.map_or(Err(IndexError::Closed), |()| {
+                outcome.recv().unwrap_or(Err(IndexError::Closed))
+            });
             stored.map(drop).map_err(|source| failed(to, source))
         };
         let lost = Self::export(directory, |article| {

@@ -1,4 +1,5 @@
-//! The one thread that changes an archive: groups of writes into the journal, and full journals into the index.
+//! The one thread that changes an archive: groups of writes into the journal, and full journals
+//! into the index.
 
 mod folding;
 
@@ -154,17 +155,21 @@ impl Writer {
         let _ = self.check_place();
         let missing = self.files.as_ref().and_then(|files| files.journals.missing());
         if let Some(number) = missing {
-            self.give_up(Condition::Damaged(format!("journal {number} was removed while it was open")));
+            self.give_up(Condition::Damaged(format!(
+                "journal {number} was removed while it was open"
+            )));
         }
     }
 
-    /// Whether what is written goes where the next start looks for it. If not, nothing is written from here on.
+    /// Whether what is written goes where the next start looks for it. If not, nothing is written
+    /// from here on.
     ///
     /// # Errors
     /// [`IndexError::ReadOnly`] if not; [`IndexError::Storage`] if that cannot be told now.
     fn check_place(&self) -> Result<(), IndexError> {
         let lock = self.lock.as_ref().map_or(Ok(()), Lock::check);
-        let outcome = lock.and_then(|()| self.files.as_ref().map_or(Ok(()), |files| files.journals.check_open()));
+        let outcome = lock
+            .and_then(|()| self.files.as_ref().map_or(Ok(()), |files| files.journals.check_open()));
         if let Err(IndexError::ReadOnly { reason }) = &outcome {
             self.give_up(Condition::ReadOnly(reason.clone()));
         }
@@ -193,7 +198,8 @@ impl Writer {
     /// Whether no more may be put into memory before some of it is folded.
     fn is_full(&self) -> bool {
         let state = self.shared.read();
-        // Where nothing is folded any more, nothing is to be waited for: whoever writes is told why not.
+        // Where nothing is folded any more, nothing is to be waited for: whoever writes is told why
+        // not.
         state.condition == Condition::Ready && self.options.is_full(&state.recent)
     }
 
@@ -260,7 +266,9 @@ impl Writer {
         }
         let files = match self.files.take() {
             Some(files) => files,
-            None => self.watched(recovery::create(&self.directory, Arc::clone(&self.shared.records))?),
+            None => {
+                self.watched(recovery::create(&self.directory, Arc::clone(&self.shared.records))?)
+            }
         };
         let files = self.files.insert(files);
         let written = |error: io::Error| failure("cannot write the journal", &error);
@@ -280,7 +288,8 @@ impl Writer {
         }
         files.journals.append(&frames).map_err(written)?;
         self.confirm(&frames).map_err(Failed::Place)?;
-        let count = |outcome| outcomes.iter().flatten().filter(|found| **found == outcome).count() as u64;
+        let count =
+            |outcome| outcomes.iter().flatten().filter(|found| **found == outcome).count() as u64;
         let (created, deleted) = (count(WriteOutcome::Created), count(WriteOutcome::Deleted));
         self.apply(moves);
         let mut state = self.shared.write();
@@ -289,7 +298,8 @@ impl Writer {
         Ok(outcomes)
     }
 
-    /// Acknowledges what was appended, unless that went where nobody finds it: then it is taken back.
+    /// Acknowledges what was appended, unless that went where nobody finds it: then it is taken
+    /// back.
     fn confirm(&mut self, appended: &Group) -> Result<(), IndexError> {
         let in_place = self.check_place();
         if let Some(files) = &mut self.files {
@@ -312,9 +322,14 @@ impl Writer {
         }
     }
 
-    /// The writes of a group that change something, each with where the segments have its id; and what is to be answered.
-    fn plan<'a>(&self, group: &'a [Batch]) -> Result<(Plan<'a>, Vec<Vec<WriteOutcome>>), IndexError> {
-        // None but this thread changes the state: what is found stays true until the group is stored.
+    /// The writes of a group that change something, each with where the segments have its id; and
+    /// what is to be answered.
+    fn plan<'a>(
+        &self,
+        group: &'a [Batch],
+    ) -> Result<(Plan<'a>, Vec<Vec<WriteOutcome>>), IndexError> {
+        // None but this thread changes the state: what is found stays true until the group is
+        // stored.
         let mut after = HashMap::new();
         let mut plan = Vec::new();
         let mut outcomes = Vec::with_capacity(group.len());
@@ -333,12 +348,20 @@ impl Writer {
         Ok((plan, outcomes))
     }
 
-    /// What becomes of a write after those of its group so far, and where the segments have what it supersedes.
-    fn outcome(&self, write: &Prepared, after: &After<'_>) -> Result<(WriteOutcome, Option<Place>), IndexError> {
+    /// What becomes of a write after those of its group so far, and where the segments have what it
+    /// supersedes.
+    fn outcome(
+        &self,
+        write: &Prepared,
+        after: &After<'_>,
+    ) -> Result<(WriteOutcome, Option<Place>), IndexError> {
         let Prepared { change, precondition } = write;
         let is_put = change.article().is_some();
         if let Some(article) = after.get(change.id()) {
-            return Ok((precondition.outcome(is_put, article.is_some(), || Ok(article.map(Arc::as_ref)))?, None));
+            return Ok((
+                precondition.outcome(is_put, article.is_some(), || Ok(article.map(Arc::as_ref)))?,
+                None,
+            ));
         }
         let found = self.shared.read().find(change.id())?;
         let superseded = match &found {
@@ -346,7 +369,8 @@ impl Writer {
             Found::Nowhere | Found::Memory(_) | Found::Lost => None,
         };
         let is_there = !matches!(found, Found::Nowhere);
-        let outcome = precondition.outcome(is_put, is_there, || self.shared.found_article(found))?;
+        let outcome =
+            precondition.outcome(is_put, is_there, || self.shared.found_article(found))?;
         Ok((outcome, superseded))
     }
 }
@@ -376,7 +400,9 @@ pub(super) fn failure(action: &'static str, error: &io::Error) -> IndexError {
     let reason = error.to_string();
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => IndexError::Full { reason },
-        io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => IndexError::ReadOnly { reason },
+        io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
+            IndexError::ReadOnly { reason }
+        }
         _ => IndexError::Storage { action, reason },
     }
 }
@@ -402,7 +428,8 @@ mod tests {
         let shared = Arc::new(Shared::new(State::default(), records));
         let (_queue, inbox) = Queue::new();
         let options = ArchiveOptions::default();
-        let mut writer = Writer::new(path.to_owned(), options, shared, (Some(lock), Some(files)), inbox);
+        let mut writer =
+            Writer::new(path.to_owned(), options, shared, (Some(lock), Some(files)), inbox);
         let append = |writer: &mut Writer| {
             let journals = &mut writer.files.as_mut().expect("they are open").journals;
             let mut group = journals.group().expect("room");

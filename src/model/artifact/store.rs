@@ -10,10 +10,12 @@ use std::thread;
 use super::{ArtifactError, DOCUMENTS_FILE, OLD_COUNTS_FILE, WEIGHTS_FILE};
 use crate::model::Manifest;
 
-/// Checks that an artefact may be written to a directory: it is not there, or there is nothing in it but an artefact.
+/// Checks that an artefact may be written to a directory: it is not there, or there is nothing in
+/// it but an artefact.
 ///
 /// # Errors
-/// [`ArtifactError::Foreign`] for anything else; [`ArtifactError::Read`] if it cannot be looked into.
+/// [`ArtifactError::Foreign`] for anything else; [`ArtifactError::Read`] if it cannot be looked
+/// into.
 pub fn check_replaceable(directory: &Path) -> Result<(), ArtifactError> {
     let failed = |source| ArtifactError::Read { path: directory.to_owned(), source };
     let entries = match fs::read_dir(directory) {
@@ -22,7 +24,10 @@ pub fn check_replaceable(directory: &Path) -> Result<(), ArtifactError> {
     };
     for entry in entries {
         let name = entry.map_err(failed)?.file_name();
-        if ![Manifest::FILE, WEIGHTS_FILE, DOCUMENTS_FILE, OLD_COUNTS_FILE].iter().any(|file| name == *file) {
+        if ![Manifest::FILE, WEIGHTS_FILE, DOCUMENTS_FILE, OLD_COUNTS_FILE]
+            .iter()
+            .any(|file| name == *file)
+        {
             let found = name.to_string_lossy().into_owned();
             return Err(ArtifactError::Foreign { path: directory.to_owned(), found });
         }
@@ -30,8 +35,8 @@ pub fn check_replaceable(directory: &Path) -> Result<(), ArtifactError> {
     Ok(())
 }
 
-/// Writes the files of an artefact into a directory of their own, in one step: what was there before stays, whole, until
-/// the new files are on disk, and then gives way to them, whole.
+/// Writes the files of an artefact into a directory of their own, in one step: what was there
+/// before stays, whole, until the new files are on disk, and then gives way to them, whole.
 ///
 /// # Errors
 /// [`ArtifactError::Write`], or those of [`check_replaceable`]; the directory is then as it was.
@@ -39,8 +44,9 @@ pub fn write(directory: &Path, files: &[(&str, &[u8])]) -> Result<(), ArtifactEr
     write_with(directory, files, None, || Ok(()))
 }
 
-/// As [`write()`], with one more file, which has no name so far: it gets one where it is in the same file system, and is copied elsewhere.
-/// And they take their place only if `check` has nothing against it, which is called while they are brought to the disk.
+/// As [`write()`], with one more file, which has no name so far: it gets one where it is in the
+/// same file system, and is copied elsewhere. And they take their place only if `check` has nothing
+/// against it, which is called while they are brought to the disk.
 ///
 /// # Errors
 /// As [`write()`], and that of `check`.
@@ -57,8 +63,10 @@ pub fn write_with(
         move |source| ArtifactError::Write { path, source }
     };
     fs::create_dir_all(parent).map_err(failed(parent))?;
-    // Removed with all that is in it when this function returns early, and holds the old artefact when it does not.
-    let beside = tempfile::Builder::new().prefix(".slugline-").tempdir_in(parent).map_err(failed(parent))?;
+    // Removed with all that is in it when this function returns early, and holds the old artefact
+    // when it does not.
+    let beside =
+        tempfile::Builder::new().prefix(".slugline-").tempdir_in(parent).map_err(failed(parent))?;
     let fresh = beside.path().join("new");
     fs::create_dir(&fresh).map_err(failed(&fresh))?;
     thread::scope(|scope| {
@@ -94,7 +102,8 @@ fn parent(directory: &Path) -> &Path {
     directory.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Gives a file without a name one, or a copy of it where that cannot be. It is on disk then, but for its name.
+/// Gives a file without a name one, or a copy of it where that cannot be. It is on disk then, but
+/// for its name.
 fn give_name(mut file: File, path: &Path) -> io::Result<()> {
     #[cfg(target_os = "linux")]
     {
@@ -120,8 +129,8 @@ fn replace(fresh: &Path, place: &Path, _old: &Path) -> io::Result<()> {
     }
 }
 
-/// Puts `fresh` where `place` is. Between its two steps there is nothing at `place`: a crash there leaves the old artefact
-/// whole, under the name of `old`.
+/// Puts `fresh` where `place` is. Between its two steps there is nothing at `place`: a crash there
+/// leaves the old artefact whole, under the name of `old`.
 #[cfg(not(target_os = "linux"))]
 fn replace(fresh: &Path, place: &Path, old: &Path) -> io::Result<()> {
     match fs::rename(place, old) {
@@ -145,14 +154,18 @@ mod tests {
         let unnamed = tempfile::tempfile_in(&directory).expect("a file");
         // One that had a name and lost it cannot have another one.
         let lost = directory.path().join("lost");
-        let without = File::options().read(true).write(true).create_new(true).open(&lost).expect("a file");
+        let without =
+            File::options().read(true).write(true).create_new(true).open(&lost).expect("a file");
         fs::remove_file(&lost).expect("it is there");
-        let expected =
-            File::create(directory.path().join("other")).and_then(|file| file.metadata()).expect("a file").permissions();
+        let expected = File::create(directory.path().join("other"))
+            .and_then(|file| file.metadata())
+            .expect("a file")
+            .permissions();
         for (mut file, version) in [(unnamed, "1"), (without, "2")] {
             file.write_all(b"some documents").expect("room");
             let model = directory.path().join("mine").join(version);
-            write_with(&model, &[(Manifest::FILE, b"{}")], Some((DOCUMENTS_FILE, file)), || Ok(())).expect("a model on disk");
+            write_with(&model, &[(Manifest::FILE, b"{}")], Some((DOCUMENTS_FILE, file)), || Ok(()))
+                .expect("a model on disk");
             let documents = model.join(DOCUMENTS_FILE);
             assert_eq!(fs::read(&documents).expect("a file"), b"some documents");
             assert_eq!(documents.metadata().expect("a file").permissions(), expected);
@@ -165,7 +178,9 @@ mod tests {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let model = directory.path().join("mine/1");
         write(&model, &[(Manifest::FILE, b"{}")]).expect("a model on disk");
-        let outcome = write_with(&model, &[(Manifest::FILE, b"other")], None, || Err(ArtifactError::WeightsChecksum));
+        let outcome = write_with(&model, &[(Manifest::FILE, b"other")], None, || {
+            Err(ArtifactError::WeightsChecksum)
+        });
         assert!(matches!(outcome, Err(ArtifactError::WeightsChecksum)));
         assert_eq!(fs::read(model.join(Manifest::FILE)).expect("a file"), b"{}");
         // Nor does anything else stay.

@@ -9,7 +9,8 @@ use super::{TopicReport, ratio};
 pub(super) struct Assigned {
     /// By label.
     counts: BTreeMap<usize, AssignedCount>,
-    /// (truth, assigned) -> documents, as in [`super::Report::assignment_matrix`]; None for no topic.
+    /// (truth, assigned) -> documents, as in [`super::Report::assignment_matrix`]; None for no
+    /// topic.
     pairs: BTreeMap<(Option<usize>, Option<usize>), u64>,
 }
 
@@ -27,12 +28,14 @@ impl Assigned {
         let without = |topics: &[usize], others: &[usize]| -> Vec<Option<usize>> {
             topics.iter().filter(|topic| !others.contains(topic)).copied().map(Some).collect()
         };
-        let or_none = |topics: Vec<Option<usize>>| if topics.is_empty() { vec![None] } else { topics };
+        let or_none =
+            |topics: Vec<Option<usize>>| if topics.is_empty() { vec![None] } else { topics };
         let (missed, wrong) = (without(truth, assigned), without(assigned, truth));
         for &topic in truth.iter().filter(|topic| assigned.contains(topic)) {
             *self.pairs.entry((Some(topic), Some(topic))).or_default() += 1;
         }
-        // Where nothing was missed and nothing wrong only a document of no topic says something more: that it was left alone.
+        // Where nothing was missed and nothing wrong only a document of no topic says something
+        // more: that it was left alone.
         if !(missed.is_empty() && wrong.is_empty()) || truth.is_empty() {
             let wrong = or_none(wrong);
             for missed in or_none(missed) {
@@ -52,14 +55,20 @@ impl Assigned {
         matrix
     }
 
-    /// What the topics are like by what was assigned, and F1 over the decisions on the topics that the model has and that occur.
-    pub(super) fn measure(&self, topics: Vec<TopicReport>, model_topics: usize) -> (Vec<TopicReport>, f64) {
+    /// What the topics are like by what was assigned, and F1 over the decisions on the topics that
+    /// the model has and that occur.
+    pub(super) fn measure(
+        &self,
+        topics: Vec<TopicReport>,
+        model_topics: usize,
+    ) -> (Vec<TopicReport>, f64) {
         let mut total = AssignedCount::default();
         let topics = topics
             .into_iter()
             .enumerate()
             .map(|(label, topic)| {
-                let AssignedCount { predicted, support, right } = self.counts.get(&label).copied().unwrap_or_default();
+                let AssignedCount { predicted, support, right } =
+                    self.counts.get(&label).copied().unwrap_or_default();
                 if label < model_topics && support > 0 {
                     total.predicted += predicted;
                     total.support += support;
@@ -112,7 +121,10 @@ mod tests {
             evaluation.add_assigned(assigned, truth);
         }
         let report = evaluation.finish();
-        assert_eq!(report.assignment_matrix, [[2, 0, 0, 0], [0, 1, 1, 1], [0, 0, 0, 0], [0, 0, 2, 1]]);
+        assert_eq!(
+            report.assignment_matrix,
+            [[2, 0, 0, 0], [0, 1, 1, 1], [0, 0, 0, 0], [0, 0, 2, 1]]
+        );
     }
 
     #[test]
@@ -125,7 +137,8 @@ mod tests {
         evaluation.add_assigned(&[0, 2], &[]);
         evaluation.add_assigned(&[], &[unknown]);
         let report = evaluation.finish();
-        // Topic 0: one of two right, none missed: 2/3. Topic 1: missed: 0. Topic 2 does not occur, and the fourth is not the model's.
+        // Topic 0: one of two right, none missed: 2/3. Topic 1: missed: 0. Topic 2 does not occur,
+        // and the fourth is not the model's.
         assert!((report.macro_f1 - (2.0 / 3.0) / 2.0).abs() < 1e-12);
         assert!((report.micro_f1 - 2.0 / 4.0).abs() < 1e-12);
         assert_eq!((report.topics[2].predicted, report.topics[3].support), (1, 1));

@@ -1,4 +1,5 @@
-//! How precise a model's answers are, and how many it gives, at each threshold of the top probability.
+//! How precise a model's answers are, and how many it gives, at each threshold of the top
+//! probability.
 
 use serde::Serialize;
 
@@ -45,8 +46,8 @@ impl CoverageCurve {
         self.bins[bin].right += u64::from(right);
     }
 
-    /// The curve over this many documents, from the highest threshold to the lowest. Documents without an answer count, so
-    /// that it ends below a coverage of 1 where there were some.
+    /// The curve over this many documents, from the highest threshold to the lowest. Documents
+    /// without an answer count, so that it ends below a coverage of 1 where there were some.
     pub(super) fn points(&self, documents: u64) -> Vec<CoveragePoint> {
         let all: u64 = self.bins.iter().map(|bin| bin.given).sum();
         let (mut points, mut sum, mut last_step) = (Vec::new(), Answers::default(), 0);
@@ -77,7 +78,11 @@ mod tests {
         for &(probability, right) in answers {
             curve.add(probability, right);
         }
-        curve.points(documents).iter().map(|point| (point.threshold, point.answers, point.coverage, point.precision)).collect()
+        curve
+            .points(documents)
+            .iter()
+            .map(|point| (point.threshold, point.answers, point.coverage, point.precision))
+            .collect()
     }
 
     #[test]
@@ -89,7 +94,8 @@ mod tests {
 
     #[test]
     fn the_curve_stays_short_whatever_the_number_of_answers() {
-        let answers: Vec<(f64, bool)> = (0..9_999).map(|number| (f64::from(number) / 10_000.0, number >= 5_000)).collect();
+        let answers: Vec<(f64, bool)> =
+            (0..9_999).map(|number| (f64::from(number) / 10_000.0, number >= 5_000)).collect();
         let found = points(&answers, 9_999);
         assert_eq!(found.len(), 100);
         assert_eq!(found.last(), Some(&(0.0, 9_999, 1.0, 4_999.0 / 9_999.0)));

@@ -9,9 +9,10 @@ use crate::model::{Hierarchy, Labels, Level};
 
 /// Gathers answers and the truth at each level that [`Hierarchy`] has, one document at a time.
 ///
-/// The prediction at a level is its most probable topic, which need not be the parent of the model's most probable topic. Right
-/// topics are cut to the level's depth as the model's are. Where a document may have several topics, F1 is that of what was
-/// assigned: a broader topic is where any of its narrower ones is.
+/// The prediction at a level is its most probable topic, which need not be the parent of the
+/// model's most probable topic. Right topics are cut to the level's depth as the model's are. Where
+/// a document may have several topics, F1 is that of what was assigned: a broader topic is where
+/// any of its narrower ones is.
 #[derive(Debug, Clone)]
 pub struct LevelEvaluations {
     levels: Vec<(Level, Evaluation)>,
@@ -36,17 +37,25 @@ impl LevelEvaluations {
     /// For a model with these topics; of no effect where their names are flat.
     pub fn new(topics: &[TopicName], labels: Labels) -> Self {
         let hierarchy = Hierarchy::of(topics, labels);
-        let evaluation = |level: &Level| (level.clone(), Evaluation::with_names(level.names().to_vec(), labels));
+        let evaluation =
+            |level: &Level| (level.clone(), Evaluation::with_names(level.names().to_vec(), labels));
         let deepest = topics.iter().map(TopicName::depth).max().unwrap_or(1);
         Self { levels: hierarchy.levels().iter().map(evaluation).collect(), deepest }
     }
 
-    /// Adds a document: the probabilities of the model's topics, those that were assigned (of models of several topics a
-    /// document), and its right topics.
-    pub fn add<'a>(&mut self, probabilities: &[f64], assigned: &[usize], topics: impl Iterator<Item = &'a str> + Clone) {
+    /// Adds a document: the probabilities of the model's topics, those that were assigned (of
+    /// models of several topics a document), and its right topics.
+    pub fn add<'a>(
+        &mut self,
+        probabilities: &[f64],
+        assigned: &[usize],
+        topics: impl Iterator<Item = &'a str> + Clone,
+    ) {
         for (level, evaluation) in &mut self.levels {
-            let mut truth: Vec<usize> =
-                topics.clone().map(|topic| evaluation.label(topic_to_depth(topic, level.depth()))).collect();
+            let mut truth: Vec<usize> = topics
+                .clone()
+                .map(|topic| evaluation.label(topic_to_depth(topic, level.depth())))
+                .collect();
             // Football and tennis are sport once.
             truth.sort_unstable();
             truth.dedup();
@@ -56,7 +65,8 @@ impl LevelEvaluations {
         }
     }
 
-    /// What was measured: a report a depth, the broadest first, with `topics` for the deepest; none where the names are flat.
+    /// What was measured: a report a depth, the broadest first, with `topics` for the deepest; none
+    /// where the names are flat.
     pub fn finish(self, topics: &Report) -> Vec<LevelReport> {
         if self.levels.is_empty() {
             return Vec::new();
@@ -67,8 +77,11 @@ impl LevelEvaluations {
             micro_f1: report.micro_f1,
             macro_f1: report.macro_f1,
         };
-        let mut reports: Vec<LevelReport> =
-            self.levels.into_iter().map(|(level, evaluation)| of(level.depth(), &evaluation.finish())).collect();
+        let mut reports: Vec<LevelReport> = self
+            .levels
+            .into_iter()
+            .map(|(level, evaluation)| of(level.depth(), &evaluation.finish()))
+            .collect();
         reports.push(of(self.deepest, topics));
         reports
     }
@@ -79,7 +92,8 @@ mod tests {
     use super::*;
 
     fn evaluations(names: &[&str]) -> (LevelEvaluations, Evaluation) {
-        let topics: Vec<TopicName> = names.iter().map(|name| TopicName::new(name).expect("a name")).collect();
+        let topics: Vec<TopicName> =
+            names.iter().map(|name| TopicName::new(name).expect("a name")).collect();
         (LevelEvaluations::new(&topics, Labels::Single), Evaluation::new(&topics, Labels::Single))
     }
 
@@ -112,7 +126,8 @@ mod tests {
             ],
         );
         // By hand. Depth 1: called sport, sport, sport, sport; F1 of sport 2*3/(3+4), of weather 0.
-        // Depth 2: called weather, football, football, football; F1 of football 2*1/(1+3), of tennis 0, of weather 0.
+        // Depth 2: called weather, football, football, football; F1 of football 2*1/(1+3), of
+        // tennis 0, of weather 0.
         let expected = [(1, 0.75, 6.0 / 7.0 / 2.0), (2, 0.25, 0.5 / 3.0)];
         for (report, (depth, accuracy, macro_f1)) in found.iter().zip(expected) {
             assert_eq!((report.depth, report.accuracy), (depth, accuracy));
@@ -123,14 +138,21 @@ mod tests {
 
     #[test]
     fn of_several_topics_a_document_a_broader_one_is_assigned_where_any_of_its_narrower_ones_is() {
-        let topics = ["sport/football", "sport/tennis", "weather"].map(|name| TopicName::new(name).expect("a name"));
+        let topics = ["sport/football", "sport/tennis", "weather"]
+            .map(|name| TopicName::new(name).expect("a name"));
         let mut levels = LevelEvaluations::new(&topics, Labels::Multiple);
-        // Football is assigned where it is tennis: as sport both are right. Both of them are sport once.
+        // Football is assigned where it is tennis: as sport both are right. Both of them are sport
+        // once.
         levels.add(&[0.6, 0.4, 0.1], &[0], ["sport/tennis"].into_iter());
-        levels.add(&[0.9, 0.8, 0.1], &[0, 1], ["sport/football", "sport/tennis", "weather"].into_iter());
+        levels.add(
+            &[0.9, 0.8, 0.1],
+            &[0, 1],
+            ["sport/football", "sport/tennis", "weather"].into_iter(),
+        );
         levels.add(&[0.1, 0.1, 0.7], &[2], [].into_iter());
         let found = levels.finish(&Evaluation::new(&topics, Labels::Multiple).finish());
-        // By hand, at depth 1. Sport: two right, none else: 1. Weather: one missed, one wrong: 0. Together 2*2/(3+3).
+        // By hand, at depth 1. Sport: two right, none else: 1. Weather: one missed, one wrong: 0.
+        // Together 2*2/(3+3).
         assert_eq!((found[0].depth, found[0].micro_f1, found[0].macro_f1), (1, 2.0 / 3.0, 0.5));
     }
 

@@ -23,8 +23,8 @@ pub struct Labelled<'a> {
 /// A wrong answer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Mistake {
-    /// The document's title, or how its body begins where it has none; cut to 200 characters. As it stands in the corpus: it
-    /// may hold anything.
+    /// The document's title, or how its body begins where it has none; cut to 200 characters. As it
+    /// stands in the corpus: it may hold anything.
     pub headline: String,
     /// The caller's name for the document; empty where there is none.
     pub document_id: String,
@@ -48,8 +48,8 @@ pub struct Suspect {
 pub struct Case {
     /// The probability.
     pub probability: f64,
-    /// The terms that moved the topic's score most, for or against, the strongest first: each with what all its occurrences
-    /// add to the log-odds.
+    /// The terms that moved the topic's score most, for or against, the strongest first: each with
+    /// what all its occurrences add to the log-odds.
     pub evidence: Vec<(String, f64)>,
 }
 
@@ -68,10 +68,11 @@ impl Mistake {
                     .collect(),
             }),
         };
-        let named = |name: &str| match model.topics().binary_search_by(|topic| topic.as_str().cmp(name)) {
-            Ok(topic) => suspect(topic),
-            Err(_) => Suspect { topic: name.to_owned(), case: None },
-        };
+        let named =
+            |name: &str| match model.topics().binary_search_by(|topic| topic.as_str().cmp(name)) {
+                Ok(topic) => suspect(topic),
+                Err(_) => Suspect { topic: name.to_owned(), case: None },
+            };
         let ArticleText { title, body } = document.article;
         let headline = if title.trim().is_empty() { body } else { title };
         Self {
@@ -90,7 +91,8 @@ fn cut(text: &str, chars: usize) -> String {
     }
 }
 
-/// The few of many things that have the highest probability; equal ones by their place in the corpus.
+/// The few of many things that have the highest probability; equal ones by their place in the
+/// corpus.
 #[derive(Debug, Clone)]
 pub struct MostProbable<T> {
     limit: usize,
@@ -131,14 +133,22 @@ mod tests {
         let (model, mut scorer) = (two_terms(), Scorer::default());
         let article = ArticleText { title: " ", body: " x and more " };
         let scores = scorer.score(&model, article);
-        let found = Mistake::new(&model, &scores, Labelled { id: "7", article, topics: &["second", "elsewhere"] });
+        let found = Mistake::new(
+            &model,
+            &scores,
+            Labelled { id: "7", article, topics: &["second", "elsewhere"] },
+        );
         assert_eq!((found.headline.as_str(), found.document_id.as_str()), ("x and more", "7"));
         // By hand: the scores are 1 and -1, for the only known term has all of the vector's length.
         let probability = 1.0 / (1.0 + (-2.0f64).exp());
-        let case = |suspect: &Suspect| suspect.case.clone().map(|case| (case.probability, case.evidence));
+        let case =
+            |suspect: &Suspect| suspect.case.clone().map(|case| (case.probability, case.evidence));
         let (first, evidence) = case(&found.predicted).expect("a topic of the model");
         assert!((first - probability).abs() < 1e-12, "{first}");
-        assert_eq!((found.predicted.topic.as_str(), evidence), ("first", vec![("x".to_owned(), 1.0)]));
+        assert_eq!(
+            (found.predicted.topic.as_str(), evidence),
+            ("first", vec![("x".to_owned(), 1.0)])
+        );
         let (second, evidence) = case(&found.truth[0]).expect("a topic of the model");
         assert!((second - (1.0 - probability)).abs() < 1e-12, "{second}");
         assert_eq!(evidence, [("x".to_owned(), -1.0)]);
@@ -150,7 +160,9 @@ mod tests {
         let things = [(0.5, 1), (0.9, 4), (0.9, 2), (0.1, 0), (0.7, 3)];
         for start in 0..things.len() {
             let mut kept = MostProbable::new(3);
-            for (probability, place) in things.iter().cycle().skip(start).take(things.len()).copied() {
+            for (probability, place) in
+                things.iter().cycle().skip(start).take(things.len()).copied()
+            {
                 kept.offer(probability, place, || place);
             }
             assert_eq!(kept.into_vec(), [2, 4, 3], "beginning with {start}");

@@ -18,20 +18,24 @@ use super::{DEFAULT_MIN_DOCUMENT_FREQUENCY, Recipe, TrainError, TrainOptions, th
 use crate::corpus::Progress;
 use crate::model::manifest::{Labels, LinkTrialRecord, RecipeRecord, TrialRecord};
 
-/// The pseudo-counts that `auto` tries, of the multinomial and the complement estimate: light and strong smoothing.
+/// The pseudo-counts that `auto` tries, of the multinomial and the complement estimate: light and
+/// strong smoothing.
 const ALPHAS: [[f64; 2]; 2] = [[0.03, 0.1], [0.1, 0.4]];
-/// And what it tries besides where the corpus is small: there smoothing should often be stronger, and trying costs little.
+/// And what it tries besides where the corpus is small: there smoothing should often be stronger,
+/// and trying costs little.
 const SMALL_ALPHAS: [[f64; 2]; 2] = [[0.4, 0.4], [1.0, 1.0]];
 /// Up to so many documents a corpus is small.
 const SMALL: u64 = 16_384;
-/// Up to so many products of documents, inputs and topics a link is chosen on all folds, and not on one.
+/// Up to so many products of documents, inputs and topics a link is chosen on all folds, and not on
+/// one.
 const MAX_ON_ALL_FOLDS: usize = 1 << 23;
 /// How far the link's matrix may stray from nothing: what is tried.
 const LINK_VARIANCES: [f64; 2] = [0.01, 0.1];
-/// The most documents that smoothing and variance are chosen on (they are two numbers), and that the links are fitted to by which
-/// a link is measured.
+/// The most documents that smoothing and variance are chosen on (they are two numbers), and that
+/// the links are fitted to by which a link is measured.
 const MAX_CHOSEN_ON: usize = 12_288;
-/// Where the corpus is small, and where it is not: there steps cost more, and on newsroom fewer came as near (docs/performance.md).
+/// Where the corpus is small, and where it is not: there steps cost more, and on newsroom fewer
+/// came as near (docs/performance.md).
 const STEPS_SMALL: Steps = Steps { choosing: 20, chosen: 60, measuring: 30 };
 const STEPS: Steps = Steps { choosing: 12, chosen: 40, measuring: 20 };
 /// For several topics a document, as measured on reuters21578: see docs/adr/0006.
@@ -43,7 +47,8 @@ const MULTI_LABEL_PRIOR: Prior = Prior { own: 0.3, cross: 0.03 };
 enum Plan {
     /// One estimator.
     Plain(Candidate),
-    /// One or two, perhaps with the weights of the widest margin beside them, and a link over their scores.
+    /// One or two, perhaps with the weights of the widest margin beside them, and a link over their
+    /// scores.
     Linked { candidates: Vec<Candidate>, margin: Option<Linear>, link: Box<Link>, prior: Prior },
 }
 
@@ -86,38 +91,63 @@ pub(super) struct Choice {
 
 impl Choice {
     /// What the manifest says of it.
-    pub(super) fn records(&self, options: &TrainOptions) -> (Vec<TrialRecord>, Vec<LinkTrialRecord>) {
-        let record = |trial: &Trial| TrialRecord { recipe: trial.recipe(options), metrics: trial.calibration.metrics.clone() };
+    pub(super) fn records(
+        &self,
+        options: &TrainOptions,
+    ) -> (Vec<TrialRecord>, Vec<LinkTrialRecord>) {
+        let record = |trial: &Trial| TrialRecord {
+            recipe: trial.recipe(options),
+            metrics: trial.calibration.metrics.clone(),
+        };
         (self.trials.iter().map(record).collect(), self.link_trials.clone())
     }
 }
 
 /// In how many documents terms have to be for what is tried.
 ///
-/// On a small corpus words alone are tried beside words and pairs, words of a single document among them. Counts, and all that is chosen
-/// on them, depend on the terms: to try others costs the whole search again, which a small corpus can afford. It is also where it
-/// matters: see docs/adr/0004.
+/// On a small corpus words alone are tried beside words and pairs, words of a single document among
+/// them. Counts, and all that is chosen on them, depend on the terms: to try others costs the whole
+/// search again, which a small corpus can afford. It is also where it matters: see docs/adr/0004.
 pub(super) fn least_frequencies(options: &TrainOptions, document_count: u64) -> LeastFrequencies {
     let least = options.min_document_frequency.unwrap_or(DEFAULT_MIN_DOCUMENT_FREQUENCY);
     let of_words = options.min_document_frequency.unwrap_or(1);
-    LeastFrequencies { words: if tries_words_alone(options, document_count) { of_words } else { least }, pairs: least }
+    LeastFrequencies {
+        words: if tries_words_alone(options, document_count) { of_words } else { least },
+        pairs: least,
+    }
 }
 
 fn tries_words_alone(options: &TrainOptions, document_count: u64) -> bool {
-    let is_searched = options.recipe == Recipe::Auto && options.labels == Labels::Single && options.text.pairs;
+    let is_searched =
+        options.recipe == Recipe::Auto && options.labels == Labels::Single && options.text.pairs;
     is_searched && document_count <= SMALL
 }
 
 /// Tries what the options leave open, with each selection of terms; the first one in any case.
-pub(super) fn choose(corpus: &mut Inverted, options: &TrainOptions, progress: &Progress) -> Result<Choice, TrainError> {
+pub(super) fn choose(
+    corpus: &mut Inverted,
+    options: &TrainOptions,
+    progress: &Progress,
+) -> Result<Choice, TrainError> {
     // A moment that the clock cannot name does not come.
     let deadline = options.budget.and_then(|budget| Instant::now().checked_add(budget));
     let document_count = corpus.document_count() as u64;
     let least = least_frequencies(options, document_count);
     let folds = Folds::deal(corpus, options.seed, options.recipe);
-    let mut choice = Choice { trials: Vec::new(), vocabularies: Vec::new(), link_trials: Vec::new(), is_cut_short: false };
-    let mut search =
-        Search { options, progress, deadline, is_small: document_count <= SMALL, link_trials: Vec::new(), is_cut_short: false };
+    let mut choice = Choice {
+        trials: Vec::new(),
+        vocabularies: Vec::new(),
+        link_trials: Vec::new(),
+        is_cut_short: false,
+    };
+    let mut search = Search {
+        options,
+        progress,
+        deadline,
+        is_small: document_count <= SMALL,
+        link_trials: Vec::new(),
+        is_cut_short: false,
+    };
     let candidates = search.candidates();
     let mut best: Option<Linkable> = None;
     for words_alone in [false, true] {
@@ -138,7 +168,11 @@ pub(super) fn choose(corpus: &mut Inverted, options: &TrainOptions, progress: &P
         if corpus.terms().all(|term| term.rank < Rank::Selected) {
             continue;
         }
-        progress.enter(if words_alone { "cross-validating words alone" } else { "cross-validating" });
+        progress.enter(if words_alone {
+            "cross-validating words alone"
+        } else {
+            "cross-validating"
+        });
         let lengths = Lengths::of(corpus, &folds)?;
         let (counts, scored) = Counts::of(corpus, &folds, &selection, &lengths, &candidates)?;
         let bench = Bench { corpus, folds: &folds, lengths: &lengths, counts: &counts };
@@ -148,7 +182,11 @@ pub(super) fn choose(corpus: &mut Inverted, options: &TrainOptions, progress: &P
             min_document_frequency: selection.min_document_frequency(),
         };
         let tried = || search.measure(&bench, &candidates, scored, kept);
-        let (terms, tried) = threads::join(options.corpus.threads, || Terms::selected(corpus, &counts.selected), tried);
+        let (terms, tried) = threads::join(
+            options.corpus.threads,
+            || Terms::selected(corpus, &counts.selected),
+            tried,
+        );
         let (trials, linkable): (_, Option<Linkable>) = tried?;
         // Of equals the first.
         if let Some(linkable) = linkable
@@ -226,7 +264,9 @@ impl Search<'_> {
     fn candidates(&self) -> Vec<Candidate> {
         let alpha = self.options.alpha;
         match (self.options.labels, self.options.recipe) {
-            (Labels::Multiple, _) => vec![Candidate::OneAgainstRest { interpolation: INTERPOLATION }],
+            (Labels::Multiple, _) => {
+                vec![Candidate::OneAgainstRest { interpolation: INTERPOLATION }]
+            }
             (Labels::Single, Recipe::Fixed(estimator)) => {
                 vec![Candidate::Smoothed(estimator, alpha.unwrap_or(estimator.default_alpha()))]
             }
@@ -244,14 +284,16 @@ impl Search<'_> {
 
     /// The pseudo-counts of the two estimates that [`Recipe::Auto`] tries together.
     fn alphas(&self) -> Vec<[f64; 2]> {
-        let mut pairs: Vec<[f64; 2]> = self.options.alpha.map_or(ALPHAS.to_vec(), |alpha| vec![[alpha, alpha]]);
+        let mut pairs: Vec<[f64; 2]> =
+            self.options.alpha.map_or(ALPHAS.to_vec(), |alpha| vec![[alpha, alpha]]);
         if self.options.alpha.is_none() && self.is_small {
             pairs.extend(SMALL_ALPHAS);
         }
         pairs
     }
 
-    /// Measures what naive Bayes is tried with, and, for [`Recipe::Auto`], what a link may be made of.
+    /// Measures what naive Bayes is tried with, and, for [`Recipe::Auto`], what a link may be made
+    /// of.
     fn measure(
         &mut self,
         bench: &Bench<'_>,
@@ -277,10 +319,17 @@ impl Search<'_> {
         let pairs = self.alphas();
         let trials = self.plain(candidates, &scored, kept);
         let Scored { documents, tables } = scored;
-        let mut tables: Vec<(ScoreTable, f64)> =
-            tables.into_iter().zip(&trials).map(|(table, trial)| (table, trial.calibration.scale)).collect();
+        let mut tables: Vec<(ScoreTable, f64)> = tables
+            .into_iter()
+            .zip(&trials)
+            .map(|(table, trial)| (table, trial.calibration.scale))
+            .collect();
         let ways: Vec<Scores<'_>> = (pairs.iter().zip(tables.chunks_exact(2)))
-            .map(|(&alphas, tables)| Scores { alphas, margin: false, features: features_of(&documents, tables) })
+            .map(|(&alphas, tables)| Scores {
+                alphas,
+                margin: false,
+                features: features_of(&documents, tables),
+            })
             .collect();
         // Two pairs of pseudo-counts may have one in common: it was tried once.
         let mut distinct: Vec<Trial> = Vec::with_capacity(trials.len());
@@ -290,18 +339,41 @@ impl Search<'_> {
             }
         }
         let trials = distinct;
-        let folds = if ways.first().is_some_and(|first| first.features.products() <= MAX_ON_ALL_FOLDS) { FOLDS } else { 1 };
-        let Some(way) = self.best_link(&ways, &documents, folds, kept)? else { return Ok((trials, None)) };
+        let folds =
+            if ways.first().is_some_and(|first| first.features.products() <= MAX_ON_ALL_FOLDS) {
+                FOLDS
+            } else {
+                1
+            };
+        let Some(way) = self.best_link(&ways, &documents, folds, kept)? else {
+            return Ok((trials, None));
+        };
         let own = 2 * way.place..2 * way.place + 2;
         let tables = tables.drain(own.clone()).collect();
-        let linkable = Linkable { way, kept, candidates: candidates[own].to_vec(), margin: None, documents, tables };
-        let linkable = if self.is_small { self.with_margin(bench, pairs[way.place], linkable)? } else { linkable };
+        let linkable = Linkable {
+            way,
+            kept,
+            candidates: candidates[own].to_vec(),
+            margin: None,
+            documents,
+            tables,
+        };
+        let linkable = if self.is_small {
+            self.with_margin(bench, pairs[way.place], linkable)?
+        } else {
+            linkable
+        };
         Ok((trials, Some(linkable)))
     }
 
-    /// Lets the link look at the widest margin, too, where that lowers the log loss. To fit it takes the documents one by one,
-    /// and often: a small corpus can afford it.
-    fn with_margin(&mut self, bench: &Bench<'_>, alphas: [f64; 2], mut linkable: Linkable) -> Result<Linkable, TrainError> {
+    /// Lets the link look at the widest margin, too, where that lowers the log loss. To fit it
+    /// takes the documents one by one, and often: a small corpus can afford it.
+    fn with_margin(
+        &mut self,
+        bench: &Bench<'_>,
+        alphas: [f64; 2],
+        mut linkable: Linkable,
+    ) -> Result<Linkable, TrainError> {
         if self.is_out_of_time() {
             return Ok(linkable);
         }
@@ -311,7 +383,10 @@ impl Search<'_> {
         let scale = fit_scale(documents, &held_out, self.options.corpus.threads);
         tables.push((held_out, scale));
         let scores = [Scores { alphas, margin: true, features: features_of(documents, tables) }];
-        match self.best_link(&scores, documents, way.folds, *kept)?.filter(|wide| wide.loss < way.loss) {
+        match self
+            .best_link(&scores, documents, way.folds, *kept)?
+            .filter(|wide| wide.loss < way.loss)
+        {
             Some(wide) => {
                 *way = wide;
                 linkable.margin = Some(linear);
@@ -324,11 +399,18 @@ impl Search<'_> {
     /// Fits and measures the best link.
     fn link(&self, linkable: Linkable) -> Result<Trial, TrainError> {
         let Linkable { way, kept, candidates, margin, documents, tables } = linkable;
-        self.linked(candidates, margin, &features_of(&documents, &tables), &documents, way.prior, kept)
+        self.linked(
+            candidates,
+            margin,
+            &features_of(&documents, &tables),
+            &documents,
+            way.prior,
+            kept,
+        )
     }
 
-    /// The scores and the prior whose link does best on the documents of so many folds (of each by a link that did not see it); None where
-    /// there is no time for any.
+    /// The scores and the prior whose link does best on the documents of so many folds (of each by
+    /// a link that did not see it); None where there is no time for any.
     fn best_link(
         &mut self,
         ways: &[Scores<'_>],
@@ -350,8 +432,17 @@ impl Search<'_> {
                     self.progress.step("cross-validating links", step, steps);
                     let (seen, unseen): (Vec<usize>, Vec<usize>) =
                         (0..documents.len()).partition(|&place| documents[place].part != fold);
-                    let link = self.fit(features, &features.thinned(seen, MAX_CHOSEN_ON), prior, self.steps().choosing)?;
-                    loss += log_loss(&link.logits(features, unseen.iter().copied()), &unseen, documents);
+                    let link = self.fit(
+                        features,
+                        &features.thinned(seen, MAX_CHOSEN_ON),
+                        prior,
+                        self.steps().choosing,
+                    )?;
+                    loss += log_loss(
+                        &link.logits(features, unseen.iter().copied()),
+                        &unseen,
+                        documents,
+                    );
                     unseen_count += unseen.len();
                 }
                 let loss = loss / unseen_count as f64;
@@ -374,25 +465,39 @@ impl Search<'_> {
 
     /// Measures estimates by themselves.
     fn plain(&self, candidates: &[Candidate], scored: &Scored, kept: Kept) -> Vec<Trial> {
-        let candidates: Vec<(Candidate, &ScoreTable)> = candidates.iter().copied().zip(&scored.tables).collect();
+        let candidates: Vec<(Candidate, &ScoreTable)> =
+            candidates.iter().copied().zip(&scored.tables).collect();
         let threads = self.options.corpus.threads;
         let threads_of_each = threads / candidates.len().max(1);
         threads::map(&candidates, threads, |&(candidate, table)| {
-            let calibration = self.calibrate(&scored.documents, table, Labels::Single, threads_of_each);
+            let calibration =
+                self.calibrate(&scored.documents, table, Labels::Single, threads_of_each);
             Trial { plan: Plan::Plain(candidate), calibration, kept }
         })
     }
 
-    fn multi_label(&self, candidates: &[Candidate], scored: Scored, kept: Kept) -> Result<Vec<Trial>, TrainError> {
+    fn multi_label(
+        &self,
+        candidates: &[Candidate],
+        scored: Scored,
+        kept: Kept,
+    ) -> Result<Vec<Trial>, TrainError> {
         let Scored { documents, tables } = scored;
         let Some(table) = tables.first() else { return Ok(Vec::new()) };
         let topics = documents.iter().map(|document| document.topics.as_slice()).collect();
         let features = Features::new(Labels::Multiple, &[(table, 2.0 / table.deviation())], topics);
-        Ok(vec![self.linked(candidates.to_vec(), None, &features, &documents, MULTI_LABEL_PRIOR, kept)?])
+        Ok(vec![self.linked(
+            candidates.to_vec(),
+            None,
+            &features,
+            &documents,
+            MULTI_LABEL_PRIOR,
+            kept,
+        )?])
     }
 
-    /// A link over the candidates' scores, and those of the margin. It is measured by two links, each of which did not see the folds it is
-    /// measured on.
+    /// A link over the candidates' scores, and those of the margin. It is measured by two links,
+    /// each of which did not see the folds it is measured on.
     fn linked(
         &self,
         candidates: Vec<Candidate>,
@@ -405,8 +510,14 @@ impl Search<'_> {
         let all = features.thinned((0..features.len()).collect(), usize::MAX);
         let link = self.fit(features, &all, prior, self.steps().chosen)?;
         let halves = [0, 1].map(|half| {
-            let seen = (0..features.len()).filter(|&place| documents[place].part % 2 != half).collect();
-            self.fit(features, &features.thinned(seen, MAX_CHOSEN_ON), prior, self.steps().measuring)
+            let seen =
+                (0..features.len()).filter(|&place| documents[place].part % 2 != half).collect();
+            self.fit(
+                features,
+                &features.thinned(seen, MAX_CHOSEN_ON),
+                prior,
+                self.steps().measuring,
+            )
         });
         let [even, odd] = halves;
         let links = [even?, odd?];
@@ -415,20 +526,42 @@ impl Search<'_> {
             let logits = links[usize::from(document.part % 2)].logits(features, [place]);
             held_out.push(logits.row(0).iter().copied());
         }
-        let calibration = self.calibrate(documents, &held_out, features.labels(), self.options.corpus.threads);
-        Ok(Trial { plan: Plan::Linked { candidates, margin, link: Box::new(link), prior }, calibration, kept })
+        let calibration =
+            self.calibrate(documents, &held_out, features.labels(), self.options.corpus.threads);
+        Ok(Trial {
+            plan: Plan::Linked { candidates, margin, link: Box::new(link), prior },
+            calibration,
+            kept,
+        })
     }
 
     fn steps(&self) -> Steps {
         if self.is_small { STEPS_SMALL } else { STEPS }
     }
 
-    fn fit(&self, features: &Features<'_>, chosen: &[usize], prior: Prior, iterations: u64) -> Result<Link, TrainError> {
-        Link::fit(features, chosen, prior, Effort { iterations, threads: self.options.corpus.threads })
-            .map_err(|error| TrainError::Estimator(error.to_string()))
+    fn fit(
+        &self,
+        features: &Features<'_>,
+        chosen: &[usize],
+        prior: Prior,
+        iterations: u64,
+    ) -> Result<Link, TrainError> {
+        Link::fit(
+            features,
+            chosen,
+            prior,
+            Effort { iterations, threads: self.options.corpus.threads },
+        )
+        .map_err(|error| TrainError::Estimator(error.to_string()))
     }
 
-    fn calibrate(&self, documents: &[HeldOut], table: &ScoreTable, labels: Labels, threads: usize) -> Calibration {
+    fn calibrate(
+        &self,
+        documents: &[HeldOut],
+        table: &ScoreTable,
+        labels: Labels,
+        threads: usize,
+    ) -> Calibration {
         calibrate(documents, table, labels, self.options.target_precision, threads)
     }
 
@@ -486,8 +619,10 @@ impl Trial {
         match &self.plan {
             Plan::Plain(candidate) => record.kind = describe(*candidate).to_owned(),
             Plan::Linked { candidates, margin, prior, .. } => {
-                let names: Vec<&str> = candidates.iter().map(|&candidate| describe(candidate)).collect();
-                record.kind = if let [only] = names[..] { only.to_owned() } else { "linked".to_owned() };
+                let names: Vec<&str> =
+                    candidates.iter().map(|&candidate| describe(candidate)).collect();
+                record.kind =
+                    if let [only] = names[..] { only.to_owned() } else { "linked".to_owned() };
                 record.margin = margin.is_some();
                 record.link_variance = Some(prior.cross);
             }

@@ -1,4 +1,5 @@
-//! Streams of numbers, written side by side: in memory while they are few, in a temporary file when they are many.
+//! Streams of numbers, written side by side: in memory while they are few, in a temporary file when
+//! they are many.
 
 use std::borrow::Cow;
 use std::fs::File;
@@ -16,7 +17,8 @@ const EXTENT_BYTES: usize = 4 << 20;
 /// The most numbers of a record.
 const MAX_RECORD: usize = 3;
 
-/// Streams of numbers. A stream is read back as the chunks that it was put away in, from any number of threads.
+/// Streams of numbers. A stream is read back as the chunks that it was put away in, from any number
+/// of threads.
 #[derive(Debug)]
 pub(super) struct Chunks<T> {
     streams: Vec<Stream>,
@@ -41,8 +43,8 @@ struct Spill {
 #[derive(Debug, Clone, Default)]
 struct Stream {
     chunks: Vec<Chunk>,
-    /// The slot that is written to: in which extent it is, where it begins, where the next number goes, and where it ends. None yet where
-    /// all are 0.
+    /// The slot that is written to: in which extent it is, where it begins, where the next number
+    /// goes, and where it ends. None yet where all are 0.
     extent: usize,
     start: usize,
     next: usize,
@@ -69,10 +71,17 @@ impl<T: Number> Chunks<T> {
     /// So many empty streams, which together keep about so many bytes in memory.
     pub(super) fn new(stream_count: usize, in_memory_bytes: usize) -> Self {
         let room = in_memory_bytes / size_of::<T>();
-        Self { streams: vec![Stream::default(); stream_count], extents: Vec::new(), used: 0, room, file: Spill::default() }
+        Self {
+            streams: vec![Stream::default(); stream_count],
+            extents: Vec::new(),
+            used: 0,
+            room,
+            file: Spill::default(),
+        }
     }
 
-    /// Appends to a stream a record of so many numbers, the first ones of `record`. No record is parted between chunks.
+    /// Appends to a stream a record of so many numbers, the first ones of `record`. No record is
+    /// parted between chunks.
     #[inline(always)]
     pub(super) fn push<const K: usize>(&mut self, stream: usize, record: [T; K], len: usize) {
         const { assert!(K <= MAX_RECORD) };
@@ -85,8 +94,8 @@ impl<T: Number> Chunks<T> {
         *next += len;
     }
 
-    /// Puts away what is in a stream's slot, and gives it another one. Its first one it gets in any case: from there it is written to the file
-    /// when there is no other.
+    /// Puts away what is in a stream's slot, and gives it another one. Its first one it gets in any
+    /// case: from there it is written to the file when there is no other.
     #[cold]
     fn put_slot_away(&mut self, stream: usize) {
         let Stream { extent, start, next, end, .. } = self.streams[stream];
@@ -142,7 +151,11 @@ impl<T: Number> Chunks<T> {
         for stream in &mut self.streams {
             if stream.next > stream.start {
                 let len = stream.next - stream.start;
-                stream.chunks.push(Chunk::Memory { extent: stream.extent, start: stream.start, len });
+                stream.chunks.push(Chunk::Memory {
+                    extent: stream.extent,
+                    start: stream.start,
+                    len,
+                });
                 stream.start = stream.next;
             }
         }
@@ -152,7 +165,9 @@ impl<T: Number> Chunks<T> {
     /// The chunks of a stream in their order; what was not put away is not among them.
     pub(super) fn of(&self, stream: usize) -> impl Iterator<Item = io::Result<Cow<'_, [T]>>> {
         self.streams[stream].chunks.iter().map(|chunk| match *chunk {
-            Chunk::Memory { extent, start, len } => Ok(Cow::Borrowed(&self.extents[extent][start..start + len])),
+            Chunk::Memory { extent, start, len } => {
+                Ok(Cow::Borrowed(&self.extents[extent][start..start + len]))
+            }
             Chunk::File { start, len } => self.read(start, len).map(Cow::Owned),
         })
     }
@@ -163,7 +178,11 @@ impl<T: Number> Chunks<T> {
     }
 
     fn read(&self, start: u64, len: usize) -> io::Result<Vec<T>> {
-        let file = self.file.file.as_ref().ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "no temporary file"))?;
+        let file = self
+            .file
+            .file
+            .as_ref()
+            .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "no temporary file"))?;
         let mut numbers = vec![T::new_zeroed(); len];
         file.read_exact_at(numbers.as_mut_bytes(), start)?;
         Ok(numbers)
@@ -222,7 +241,12 @@ mod tests {
                     while let [length, numbers @ ..] = rest {
                         let (numbers, after) = numbers.split_at(*length as usize);
                         assert_eq!(*length, next % 3);
-                        assert!(numbers.iter().zip(next..).all(|(number, expected)| *number == expected));
+                        assert!(
+                            numbers
+                                .iter()
+                                .zip(next..)
+                                .all(|(number, expected)| *number == expected)
+                        );
                         (rest, next) = (after, next + 4);
                     }
                 }

@@ -1,4 +1,5 @@
-//! The weighted counts that naive Bayes is estimated from: for each topic the sum of its documents' vectors, in all and by fold.
+//! The weighted counts that naive Bayes is estimated from: for each topic the sum of its documents'
+//! vectors, in all and by fold.
 
 mod cells;
 mod lengths;
@@ -21,7 +22,8 @@ pub(super) use cells::{HeldOutPosting, TermCells};
 pub(super) use lengths::{Lengths, SQUARE_UNIT, UNIT, fixed, scale_of, weight};
 pub(super) use sums::Sums;
 
-/// What belongs to the topics is padded with zeros to a multiple of so many numbers, which are worked on together.
+/// What belongs to the topics is padded with zeros to a multiple of so many numbers, which are
+/// worked on together.
 pub(super) const LANES: usize = 8;
 
 /// For so many topics so many numbers.
@@ -34,10 +36,11 @@ pub(super) const fn padded(topic_count: usize) -> usize {
 pub(super) struct Counts {
     /// How many terms the pool has.
     pub(super) pool_size: usize,
-    /// By partition, by term of the pool: a bit a fold whose held-out documents have the term, where it would have been selected
-    /// without them.
+    /// By partition, by term of the pool: a bit a fold whose held-out documents have the term,
+    /// where it would have been selected without them.
     known: Vec<Vec<u8>>,
-    /// By document, in the order of [`Folds::held_out`]: [`crate::model::length_scale`] of what is known of it where it is held out.
+    /// By document, in the order of [`Folds::held_out`]: [`crate::model::length_scale`] of what is
+    /// known of it where it is held out.
     pub(super) known_scales: Vec<f32>,
     /// The counts of the selected terms.
     pub(super) selected: TopicCounts,
@@ -55,10 +58,12 @@ struct Counting {
 }
 
 impl Counts {
-    /// Counts the terms of the pool, and scores each document of the folds by the candidates' models of the other folds.
+    /// Counts the terms of the pool, and scores each document of the folds by the candidates'
+    /// models of the other folds.
     ///
-    /// A model's terms are those that would have been selected without the held-out documents: one that was chosen with the answers in
-    /// sight would look better than it is. The idf is that of the whole corpus; it sees no topic.
+    /// A model's terms are those that would have been selected without the held-out documents: one
+    /// that was chosen with the answers in sight would look better than it is. The idf is that of
+    /// the whole corpus; it sees no topic.
     pub(super) fn of(
         corpus: &Inverted,
         folds: &Folds,
@@ -92,7 +97,8 @@ impl Counts {
             },
             |counting, partition| {
                 let mut known = Vec::with_capacity(partition.terms.len());
-                let selected_count = partition.terms.iter().filter(|term| term.rank == Rank::Selected).count();
+                let selected_count =
+                    partition.terms.iter().filter(|term| term.rank == Rank::Selected).count();
                 counting.rows.push(Rows::with_capacity(selected_count, topic_count));
                 dispatch!(level, simd => counting.take(simd, setting, partition, &mut known));
                 counting.known.push((partition.number, known));
@@ -106,8 +112,11 @@ impl Counts {
         }
         known.sort_unstable_by_key(|(partition, _)| *partition);
         let known = known.into_iter().map(|(_, known)| known).collect();
-        let (selected, (scored, known_scales)) =
-            threads::join(corpus.threads, || TopicCounts::put_together(all, rows), || models.finish(corpus, folds, scorings));
+        let (selected, (scored, known_scales)) = threads::join(
+            corpus.threads,
+            || TopicCounts::put_together(all, rows),
+            || models.finish(corpus, folds, scorings),
+        );
         Ok((Self { pool_size, known, known_scales, selected }, scored))
     }
 
@@ -137,7 +146,13 @@ struct Setting<'a> {
 impl Counting {
     /// Counts the terms of a partition; adds to `known` in which folds each is known.
     #[inline(always)]
-    fn take(&mut self, simd: impl Simd, setting: Setting<'_>, partition: Partition<'_>, known: &mut Vec<u8>) {
+    fn take(
+        &mut self,
+        simd: impl Simd,
+        setting: Setting<'_>,
+        partition: Partition<'_>,
+        known: &mut Vec<u8>,
+    ) {
         let Setting { corpus, lengths, models, .. } = setting;
         for (term, postings) in partition.pool() {
             let postings = postings.with_later().map(|(posting, later)| {
@@ -162,7 +177,9 @@ impl Counting {
         for (fold, rest) in rests.iter().enumerate() {
             if cells.is_in(fold) {
                 let document_frequency = cells.rest_presence(fold, rest_presence);
-                known |= u8::from(selection.would_keep(term, rest, rest_presence, document_frequency)) << fold;
+                known |=
+                    u8::from(selection.would_keep(term, rest, rest_presence, document_frequency))
+                        << fold;
             }
         }
         if term.rank == Rank::Selected
@@ -190,10 +207,16 @@ mod tests {
 
     #[test]
     fn a_row_by_itself_is_that_of_the_fit_to_all_terms() {
-        // Three topics, four terms, a document in five without a topic; by term the collection's sum, then the topics'.
+        // Three topics, four terms, a document in five without a topic; by term the collection's
+        // sum, then the topics'.
         let unit = |x: f64| fixed(x, UNIT);
-        let rows = [[7.5, 1.5, 0.0, 4.0], [3.25, 0.25, 2.0, 0.5], [0.5, 0.0, 0.5, 0.0], [20.0, 9.0, 0.0, 11.0]]
-            .map(|row| row.map(unit));
+        let rows = [
+            [7.5, 1.5, 0.0, 4.0],
+            [3.25, 0.25, 2.0, 0.5],
+            [0.5, 0.0, 0.5, 0.0],
+            [20.0, 9.0, 0.0, 11.0],
+        ]
+        .map(|row| row.map(unit));
         let column = |place: usize| rows.iter().map(|row| row[place]).sum();
         let sums = Sums {
             topics: (1..4).map(column).collect(),
@@ -203,7 +226,10 @@ mod tests {
             log_lengths: unit(25.0 * 1.7),
         };
         let keys = (0..4).map(|term| (term, 0)).collect();
-        let counts = TopicCounts::put_together(&sums, vec![Rows { keys, idf: vec![1.0; 4], sums: rows.concat() }]);
+        let counts = TopicCounts::put_together(
+            &sums,
+            vec![Rows { keys, idf: vec![1.0; 4], sums: rows.concat() }],
+        );
         for candidate in [
             Candidate::Smoothed(Estimator::Multinomial, 0.03),
             Candidate::Smoothed(Estimator::Complement, 0.4),
@@ -217,7 +243,10 @@ mod tests {
                 alone.row(&lanes, row[0], &mut weights);
                 for (topic, weight) in weights.into_iter().enumerate().take(3) {
                     let expected = all.weights[[topic, term]];
-                    assert!((f64::from(weight) - expected).abs() < 1e-5, "{candidate:?} {term} {topic}: {weight} {expected}");
+                    assert!(
+                        (f64::from(weight) - expected).abs() < 1e-5,
+                        "{candidate:?} {term} {topic}: {weight} {expected}"
+                    );
                 }
             }
             for (alone, all) in alone.bias.iter().zip(&all.bias) {
@@ -230,7 +259,13 @@ mod tests {
     fn totals_by_document_are_those_by_term() {
         let mut interner = Interner::new(TextOptions::default(), Labels::Multiple, None);
         for n in 0..300 {
-            let body = format!("a{} b{} c{} some common words and more d{}", n % 7, n % 11, n % 30, n % 90);
+            let body = format!(
+                "a{} b{} c{} some common words and more d{}",
+                n % 7,
+                n % 11,
+                n % 30,
+                n % 90
+            );
             let topics: &[&str] = [&["a"][..], &["b"], &["a", "b"], &[]][n % 4];
             let document = Document::of_text(&body).with_topics(topics);
             interner.add(1 + n as u64, &document).expect("a document");
@@ -252,14 +287,19 @@ mod tests {
                     for (term, postings) in partition.pool() {
                         cells.count(&corpus, &lengths, term, postings);
                         *collection += cells.rest(fold, rest);
-                        sums.iter_mut().zip(&*rest).for_each(|(sum, part): (&mut u64, &u64)| *sum += part);
+                        sums.iter_mut()
+                            .zip(&*rest)
+                            .for_each(|(sum, part): (&mut u64, &u64)| *sum += part);
                     }
                 },
             );
             let totals = lengths.rest(fold);
             for (_, _, sums, collection) in parts.expect("memory") {
-                for (sum, total) in [(collection, totals.collection), (sums[0], totals.topics[0]), (sums[1], totals.topics[1])]
-                {
+                for (sum, total) in [
+                    (collection, totals.collection),
+                    (sums[0], totals.topics[0]),
+                    (sums[1], totals.topics[1]),
+                ] {
                     assert!(total > 100 * UNIT as u64, "{total}");
                     assert!(sum.abs_diff(total) as f64 <= most_off, "{fold}: {sum} {total}");
                 }

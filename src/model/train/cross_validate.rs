@@ -4,7 +4,9 @@ use fearless_simd::prelude::*;
 use fearless_simd::{f32x8, i32x8};
 use prefetch_index::prefetch_index;
 
-use super::counts::{Counts, HeldOutPosting, LANES, Lengths, SQUARE_UNIT, TermCells, fixed, padded, scale_of, weight};
+use super::counts::{
+    Counts, HeldOutPosting, LANES, Lengths, SQUARE_UNIT, TermCells, fixed, padded, scale_of, weight,
+};
 use super::estimate::{Candidate, RowEstimate};
 use super::folds::{FOLDS, Folds};
 use super::inverted::{Inverted, Term};
@@ -54,8 +56,12 @@ impl ScoreTable {
     pub(super) fn deviation(&self) -> f64 {
         let count = self.values.len().max(1) as f64;
         let mean = self.values.iter().map(|&value| f64::from(value)).sum::<f64>() / count;
-        let variance =
-            self.values.iter().map(|&value| (f64::from(value) - mean) * (f64::from(value) - mean)).sum::<f64>() / count;
+        let variance = self
+            .values
+            .iter()
+            .map(|&value| (f64::from(value) - mean) * (f64::from(value) - mean))
+            .sum::<f64>()
+            / count;
         if variance > 0.0 { variance.sqrt() } else { 1.0 }
     }
 
@@ -83,11 +89,15 @@ pub(super) struct Bench<'a> {
     pub(super) counts: &'a Counts,
 }
 
-/// Scores are summed up in whole multiples of this, 2^-15, so that the order of the terms changes no bit of them.
+/// Scores are summed up in whole multiples of this, 2^-15, so that the order of the terms changes
+/// no bit of them.
 const SCORE_UNIT: f32 = 1.0 / 32_768.0;
-/// Added to a number between -128 and 128 it leaves a multiple of [`SCORE_UNIT`] in the last bits: 1.5 * 2^8, whose last bit is that.
+/// Added to a number between -128 and 128 it leaves a multiple of [`SCORE_UNIT`] in the last bits:
+/// 1.5 * 2^8, whose last bit is that.
 const TO_UNITS: f32 = 384.0;
-/// The most, either way, that one term may add to the sum of a vector that is scaled by all of its pool, and so has parts in (0, 1]: about four times the logarithm of the rarest word's probability.
+/// The most, either way, that one term may add to the sum of a vector that is scaled by all of its
+/// pool, and so has parts in (0, 1]: about four times the logarithm of the rarest word's
+/// probability.
 const MAX_PART: f32 = 127.0;
 
 /// The candidates' models of all documents but those of a fold, fold by fold.
@@ -119,7 +129,10 @@ impl<'a> Models<'a> {
         let estimates = (0..FOLDS)
             .map(|fold| {
                 let rest = lengths.rest(fold);
-                candidates.iter().map(|&candidate| RowEstimate::new(candidate, &rest, pool_size)).collect()
+                candidates
+                    .iter()
+                    .map(|&candidate| RowEstimate::new(candidate, &rest, pool_size))
+                    .collect()
             })
             .collect();
         let are_numbers = corpus.words.iter().map(|word| is_number(word.as_bytes())).collect();
@@ -137,10 +150,17 @@ impl<'a> Models<'a> {
         self.estimates[0].len()
     }
 
-    /// What the threads' scores come to; and by document [`crate::model::length_scale`] of what is known of it.
-    pub(super) fn finish(&self, corpus: &Inverted, folds: &Folds, parts: Vec<Scoring>) -> (Scored, Vec<f32>) {
+    /// What the threads' scores come to; and by document [`crate::model::length_scale`] of what is
+    /// known of it.
+    pub(super) fn finish(
+        &self,
+        corpus: &Inverted,
+        folds: &Folds,
+        parts: Vec<Scoring>,
+    ) -> (Scored, Vec<f32>) {
         let mut parts = parts.into_iter();
-        let Scoring { mut scores, mut known, .. } = parts.next().unwrap_or_else(|| Scoring::new(self));
+        let Scoring { mut scores, mut known, .. } =
+            parts.next().unwrap_or_else(|| Scoring::new(self));
         for part in parts {
             scores.iter_mut().zip(part.scores).for_each(|(sum, part)| *sum += part);
             for (sum, part) in known.iter_mut().zip(part.known) {
@@ -148,7 +168,10 @@ impl<'a> Models<'a> {
                 sum.tokens += part.tokens;
             }
         }
-        let mut tables = vec![ScoreTable::with_room_for(self.held_out_count, corpus.topics.len()); self.candidate_count()];
+        let mut tables = vec![
+            ScoreTable::with_room_for(self.held_out_count, corpus.topics.len());
+            self.candidate_count()
+        ];
         let mut documents = Vec::with_capacity(self.held_out_count);
         let mut known_scales = Vec::with_capacity(self.held_out_count);
         let scores = scores.chunks_exact((self.candidate_count() * self.stride).max(1));
@@ -160,11 +183,21 @@ impl<'a> Models<'a> {
             for ((table, scores), estimate) in
                 tables.iter_mut().zip(scores.chunks_exact(self.stride)).zip(&self.estimates[fold])
             {
-                table.push(scores.iter().zip(&estimate.bias).map(|(&score, bias)| bias + score as f32 * unit));
+                table.push(
+                    scores
+                        .iter()
+                        .zip(&estimate.bias)
+                        .map(|(&score, bias)| bias + score as f32 * unit),
+                );
             }
             documents.push(HeldOut {
                 part: folds.part(document),
-                topics: corpus.document_topics.of(document).iter().map(|&topic| topic as usize).collect(),
+                topics: corpus
+                    .document_topics
+                    .of(document)
+                    .iter()
+                    .map(|&topic| topic as usize)
+                    .collect(),
                 token_count: corpus.token_counts[document as usize],
                 known_token_count: known.tokens.min(u32::MAX.into()) as u32,
             });
@@ -179,7 +212,8 @@ pub(super) struct Scoring {
     rest: Vec<u64>,
     /// Of one term: fold by fold and candidate by candidate.
     rows: Vec<f32>,
-    /// In units, of the held-out documents, candidate by candidate: of vectors that are scaled by [`Lengths::pool_scale`].
+    /// In units, of the held-out documents, candidate by candidate: of vectors that are scaled by
+    /// [`Lengths::pool_scale`].
     scores: Vec<i32>,
     /// By held-out document.
     known: Vec<Known>,
@@ -216,9 +250,17 @@ impl Scoring {
         }
     }
 
-    /// Adds what a term, which was counted, adds to the scores of the documents held out with the folds where it is `known`.
+    /// Adds what a term, which was counted, adds to the scores of the documents held out with the
+    /// folds where it is `known`.
     #[inline(always)]
-    pub(super) fn add(&mut self, simd: impl Simd, models: &Models<'_>, term: &Term, cells: &TermCells, known: u8) {
+    pub(super) fn add(
+        &mut self,
+        simd: impl Simd,
+        models: &Models<'_>,
+        term: &Term,
+        cells: &TermCells,
+        known: u8,
+    ) {
         if known == 0 {
             return;
         }
@@ -250,7 +292,9 @@ impl Scoring {
 #[inline(always)]
 fn add_scaled<S: Simd>(simd: S, scores: &mut [i32], row: &[f32], x: f32) {
     let units = i32x8::splat(simd, TO_UNITS.to_bits() as i32);
-    for (scores, weights) in scores.as_chunks_mut::<LANES>().0.iter_mut().zip(row.as_chunks::<LANES>().0) {
+    for (scores, weights) in
+        scores.as_chunks_mut::<LANES>().0.iter_mut().zip(row.as_chunks::<LANES>().0)
+    {
         let parts = (f32x8::simd_from(simd, *weights) * x).max(-MAX_PART).min(MAX_PART);
         let parts: i32x8<S> = (parts + TO_UNITS).bitcast();
         (i32x8::simd_from(simd, *scores) + (parts - units)).store_slice(scores);
@@ -265,7 +309,11 @@ pub(super) fn log_loss(scores: &ScoreTable, places: &[usize], documents: &[HeldO
         .enumerate()
         .map(|(row, &place)| {
             softmax(scores.row(row), &mut probabilities);
-            let right = documents[place].topics.iter().map(|&topic| probabilities[topic]).fold(0.0, f64::max);
+            let right = documents[place]
+                .topics
+                .iter()
+                .map(|&topic| probabilities[topic])
+                .fold(0.0, f64::max);
             -libm::log(right.max(f64::MIN_POSITIVE))
         })
         .sum()
@@ -285,11 +333,15 @@ mod tests {
             let x = 1.0 / (1.0 + term as f32);
             let row = [-MAX_PART, MAX_PART, 0.001 * term as f32, -3.3, 0.0, 1.0, 1e-3, -1e-3];
             dispatch!(Level::new(), simd => add_scaled(simd, &mut scores, &row, x));
-            expected.iter_mut().zip(row).for_each(|(sum, weight)| *sum += f64::from(x) * f64::from(weight));
+            expected
+                .iter_mut()
+                .zip(row)
+                .for_each(|(sum, weight)| *sum += f64::from(x) * f64::from(weight));
         }
         for (score, expected) in scores.into_iter().zip(expected) {
             assert!(
-                (f64::from(score) * f64::from(SCORE_UNIT) - expected).abs() < 1_000.0 * f64::from(SCORE_UNIT) / 2.0,
+                (f64::from(score) * f64::from(SCORE_UNIT) - expected).abs()
+                    < 1_000.0 * f64::from(SCORE_UNIT) / 2.0,
                 "{score} {expected}"
             );
         }

@@ -1,8 +1,9 @@
 //! Estimates the weights with linfa-bayes, on one row a topic, and carries them out of it.
 //!
-//! `MultinomialNb` takes dense rows, and a corpus of dense rows does not fit in memory. Its fit is linear in the rows, though:
-//! one row a topic that holds the sum of the topic's documents gives the same `feature_log_prob` as all the documents, and
-//! the prior is a count that we have. A complement model is the same fit on the sums over all other topics.
+//! `MultinomialNb` takes dense rows, and a corpus of dense rows does not fit in memory. Its fit is
+//! linear in the rows, though: one row a topic that holds the sum of the topic's documents gives
+//! the same `feature_log_prob` as all the documents, and the prior is a count that we have. A
+//! complement model is the same fit on the sums over all other topics.
 
 mod extract;
 
@@ -27,8 +28,9 @@ use crate::model::elementary::ln;
 pub enum Estimator {
     /// Multinomial naive Bayes: the log-probability of a term in a topic, and the topic's prior.
     Multinomial,
-    /// Complement naive Bayes: the negative log-probability of a term in all other topics; no prior. (Rennie, Shih, Teevan and
-    /// Karger, "Tackling the Poor Assumptions of Naive Bayes Text Classifiers", ICML 2003.)
+    /// Complement naive Bayes: the negative log-probability of a term in all other topics; no
+    /// prior. (Rennie, Shih, Teevan and Karger, "Tackling the Poor Assumptions of Naive Bayes Text
+    /// Classifiers", ICML 2003.)
     Complement,
 }
 
@@ -55,9 +57,10 @@ impl Estimator {
 pub(super) enum Candidate {
     /// An estimator with the pseudo-count that every term has beforehand; above 0.
     Smoothed(Estimator, f64),
-    /// Each topic against the documents without it: the log-odds of the two multinomial estimates. Both are drawn to the whole
-    /// collection by the share `interpolation`, in (0, 1), which is kinder to rare topics than a pseudo-count. (Jelinek and Mercer,
-    /// "Interpolated estimation of Markov source parameters from sparse data", 1980; Zhai and Lafferty, TOIS 2004.)
+    /// Each topic against the documents without it: the log-odds of the two multinomial estimates.
+    /// Both are drawn to the whole collection by the share `interpolation`, in (0, 1), which is
+    /// kinder to rare topics than a pseudo-count. (Jelinek and Mercer, "Interpolated estimation of
+    /// Markov source parameters from sparse data", 1980; Zhai and Lafferty, TOIS 2004.)
     OneAgainstRest {
         /// The share of the collection's distribution.
         interpolation: f64,
@@ -78,16 +81,26 @@ pub(super) struct Linear {
 
 impl Linear {
     /// Fits a candidate. The weights are for vectors as [`super::counts`] makes them.
-    pub(super) fn fit(candidate: Candidate, counts: &TopicCounts, threads: usize) -> Result<Self, TrainError> {
+    pub(super) fn fit(
+        candidate: Candidate,
+        counts: &TopicCounts,
+        threads: usize,
+    ) -> Result<Self, TrainError> {
         // As documents are counted, their vectors are scaled to a typical length of 1.
         let factor = counts.length_factor();
         let fitted = |rows, alpha, factor| feature_log_probabilities(rows, alpha, factor, threads);
         let weights = match candidate {
-            Candidate::Smoothed(Estimator::Multinomial, alpha) => fitted(counts.weights(threads), alpha, factor)?,
-            Candidate::Smoothed(Estimator::Complement, alpha) => fitted(counts.complement_weights(threads), alpha, -factor)?,
+            Candidate::Smoothed(Estimator::Multinomial, alpha) => {
+                fitted(counts.weights(threads), alpha, factor)?
+            }
+            Candidate::Smoothed(Estimator::Complement, alpha) => {
+                fitted(counts.complement_weights(threads), alpha, -factor)?
+            }
             Candidate::OneAgainstRest { interpolation } => {
                 let collection = counts.collection_weights();
-                let distribution = |rows: Array2<f64>| fitted(interpolated(rows, &collection, interpolation), NO_ALPHA, factor);
+                let distribution = |rows: Array2<f64>| {
+                    fitted(interpolated(rows, &collection, interpolation), NO_ALPHA, factor)
+                };
                 distribution(counts.weights(threads))? - distribution(counts.rest_weights(threads))?
             }
         };
@@ -101,22 +114,29 @@ impl Candidate {
         match self {
             Self::Smoothed(Estimator::Multinomial, _) => {
                 let total: u64 = documents.iter().sum();
-                // A topic all of whose documents were held out has no prior of its own: half a document keeps it finite.
-                documents.iter().map(|&count| libm::log((count as f64).max(0.5) / total as f64)).collect()
+                // A topic all of whose documents were held out has no prior of its own: half a
+                // document keeps it finite.
+                documents
+                    .iter()
+                    .map(|&count| libm::log((count as f64).max(0.5) / total as f64))
+                    .collect()
             }
             Self::Smoothed(Estimator::Complement, _) => vec![0.0; documents.len()],
             Self::OneAgainstRest { .. } => {
-                let odds = |count: f64| libm::log((count + 0.5) / (document_count as f64 - count + 0.5));
+                let odds =
+                    |count: f64| libm::log((count + 0.5) / (document_count as f64 - count + 0.5));
                 documents.iter().map(|&count| odds(count as f64)).collect()
             }
         }
     }
 }
 
-/// A candidate as it would be fitted to some of the documents, a term at a time: what cross-validation scores the others by.
+/// A candidate as it would be fitted to some of the documents, a term at a time: what
+/// cross-validation scores the others by.
 ///
-/// It makes five models a candidate, of which it needs a row here and there and seven digits. So it does without linfa's dense
-/// matrices, and computes from a term's sums what [`Linear::fit`] computes from all; a test holds the two equal.
+/// It makes five models a candidate, of which it needs a row here and there and seven digits. So it
+/// does without linfa's dense matrices, and computes from a term's sums what [`Linear::fit`]
+/// computes from all; a test holds the two equal.
 #[derive(Debug)]
 pub(super) struct RowEstimate {
     /// What the weights are multiplied by in the end.
@@ -129,11 +149,13 @@ pub(super) struct RowEstimate {
 
 #[derive(Debug)]
 enum Form {
-    /// `ln((sum + alpha) / (topic's sum + alpha * terms))`; by topic the logarithm of what is below.
+    /// `ln((sum + alpha) / (topic's sum + alpha * terms))`; by topic the logarithm of what is
+    /// below.
     Multinomial { alpha: f32, log_totals: Vec<[f32; LANES]> },
     /// The same of the other topics, negated.
     Complement { alpha: f32, log_totals: Vec<[f32; LANES]> },
-    /// By topic, what its own sum, that of the rest, and in both that of the collection are multiplied by.
+    /// By topic, what its own sum, that of the rest, and in both that of the collection are
+    /// multiplied by.
     OneAgainstRest { shares: Vec<[Drawn; 2]> },
 }
 
@@ -149,8 +171,10 @@ impl RowEstimate {
     pub(super) fn new(candidate: Candidate, sums: &Sums, term_count: usize) -> Self {
         let unit = sums.unit();
         let of_topics = |total: &dyn Fn(u64) -> u64, alpha: f64| {
-            let log_total = |&sum: &u64| libm::log(total(sum) as f64 * unit + alpha * term_count as f64) as f32;
-            let lanes = |sums: &[u64]| std::array::from_fn(|lane| sums.get(lane).map_or(0.0, log_total));
+            let log_total =
+                |&sum: &u64| libm::log(total(sum) as f64 * unit + alpha * term_count as f64) as f32;
+            let lanes =
+                |sums: &[u64]| std::array::from_fn(|lane| sums.get(lane).map_or(0.0, log_total));
             sums.topics.chunks(LANES).map(lanes).collect()
         };
         let form = match candidate {
@@ -159,27 +183,40 @@ impl RowEstimate {
             }
             Candidate::Smoothed(Estimator::Complement, alpha) => {
                 let all: u64 = sums.topics.iter().sum();
-                Form::Complement { alpha: alpha as f32, log_totals: of_topics(&|sum| all - sum, alpha) }
+                Form::Complement {
+                    alpha: alpha as f32,
+                    log_totals: of_topics(&|sum| all - sum, alpha),
+                }
             }
             Candidate::OneAgainstRest { interpolation } => {
                 let total = sums.collection as f64 * unit;
                 let drawn = |sum: u64| {
-                    let own = if sum > 0 { (1.0 - interpolation) / (sum as f64 * unit) } else { 0.0 };
+                    let own =
+                        if sum > 0 { (1.0 - interpolation) / (sum as f64 * unit) } else { 0.0 };
                     let collection = if sum > 0 { interpolation / total } else { 1.0 / total };
                     Drawn { own: own as f32, collection: collection as f32 }
                 };
                 Form::OneAgainstRest {
-                    shares: sums.topics.iter().map(|&sum| [drawn(sum), drawn(sums.collection - sum)]).collect(),
+                    shares: sums
+                        .topics
+                        .iter()
+                        .map(|&sum| [drawn(sum), drawn(sums.collection - sum)])
+                        .collect(),
                 }
             }
         };
-        let bias = candidate.bias(&sums.documents, sums.document_count).into_iter().map(|bias| bias as f32).collect();
+        let bias = candidate
+            .bias(&sums.documents, sums.document_count)
+            .into_iter()
+            .map(|bias| bias as f32)
+            .collect();
         Self { factor: sums.length_factor() as f32, unit: unit as f32, form, bias }
     }
 
-    /// The weights of a term by topic, from its sums: by topic, and the collection's. `sums` and `out` are padded, as
-    /// [`super::counts::padded`] says; what stands behind the topics in `out` means nothing. The loops are apart so that the compiler
-    /// can make vector instructions of those that can be.
+    /// The weights of a term by topic, from its sums: by topic, and the collection's. `sums` and
+    /// `out` are padded, as [`super::counts::padded`] says; what stands behind the topics in `out`
+    /// means nothing. The loops are apart so that the compiler can make vector instructions of
+    /// those that can be.
     #[inline(always)]
     pub(super) fn row(&self, sums: &[u64], collection: u64, out: &mut [f32]) {
         match &self.form {
@@ -191,7 +228,9 @@ impl RowEstimate {
             }
             Form::Complement { alpha, log_totals } => {
                 let all: u64 = sums.iter().sum();
-                out.iter_mut().zip(sums).for_each(|(out, &sum)| *out = self.number(all - sum) + alpha);
+                out.iter_mut()
+                    .zip(sums)
+                    .for_each(|(out, &sum)| *out = self.number(all - sum) + alpha);
                 for (out, log_total) in out.iter_mut().zip(log_totals.as_flattened()) {
                     *out = self.factor * (log_total - ln(*out));
                 }
@@ -199,9 +238,12 @@ impl RowEstimate {
             Form::OneAgainstRest { shares } => {
                 for ((out, &sum), [topic, rest]) in out.iter_mut().zip(sums).zip(shares) {
                     let probability = |drawn: &Drawn, sum: u64| {
-                        self.number(sum) * drawn.own + self.number(collection) * drawn.collection + NO_ALPHA as f32
+                        self.number(sum) * drawn.own
+                            + self.number(collection) * drawn.collection
+                            + NO_ALPHA as f32
                     };
-                    *out = self.factor * ln(probability(topic, sum) / probability(rest, collection - sum));
+                    *out = self.factor
+                        * ln(probability(topic, sum) / probability(rest, collection - sum));
                 }
             }
         }
@@ -214,7 +256,8 @@ impl RowEstimate {
     }
 }
 
-/// Each row as a distribution, drawn to that of the collection. A row of nothing is the collection's.
+/// Each row as a distribution, drawn to that of the collection. A row of nothing is the
+/// collection's.
 fn interpolated(mut rows: Array2<f64>, collection: &[f64], interpolation: f64) -> Array2<f64> {
     let total: f64 = collection.iter().sum();
     for mut row in rows.rows_mut() {
@@ -228,7 +271,8 @@ fn interpolated(mut rows: Array2<f64>, collection: &[f64], interpolation: f64) -
     rows
 }
 
-/// How much of the matrix linfa is given at a time, in values: it copies what it is given a few times over.
+/// How much of the matrix linfa is given at a time, in values: it copies what it is given a few
+/// times over.
 const VALUES_AT_A_TIME: usize = 1 << 16;
 
 /// Of counts, the smoothed log-probability of each term (column) in each row, times a factor:
@@ -239,15 +283,17 @@ fn feature_log_probabilities(
     factor: f64,
     threads: usize,
 ) -> Result<Array2<f64>, TrainError> {
-    // What is left of linfa's `dbg!` (see `RowLabel`) is a line a class, which nobody asked for. One gag at a time is all that
-    // a process can have; where there can be none (no standard error), there is nothing to keep quiet.
+    // What is left of linfa's `dbg!` (see `RowLabel`) is a line a class, which nobody asked for.
+    // One gag at a time is all that a process can have; where there can be none (no standard
+    // error), there is nothing to keep quiet.
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let _quiet = gag::Gag::stderr();
     let rows_at_a_time = (VALUES_AT_A_TIME / counts.ncols().max(1)).max(1);
     let parts = counts.axis_chunks_iter_mut(Axis(0), rows_at_a_time);
     let outcomes = threads::map_owned(parts, threads, |mut rows| {
-        let labels: Array1<RowLabel> = (0..rows.nrows()).map(|row| RowLabel { row, generation: 0 }).collect();
+        let labels: Array1<RowLabel> =
+            (0..rows.nrows()).map(|row| RowLabel { row, generation: 0 }).collect();
         for (row, log_probabilities) in fit(&DatasetBase::new(rows.view(), labels), alpha)? {
             let values = rows.row_mut(row as usize);
             values.into_iter().zip(log_probabilities).for_each(|(value, ln)| *value = ln * factor);
@@ -259,26 +305,32 @@ fn feature_log_probabilities(
 }
 
 /// The log-probabilities of each row of the data set, with the number that is its label.
-fn fit(dataset: &DatasetBase<ArrayView2<'_, f64>, Array1<RowLabel>>, alpha: f64) -> Result<Vec<(u64, Vec<f64>)>, TrainError> {
+fn fit(
+    dataset: &DatasetBase<ArrayView2<'_, f64>, Array1<RowLabel>>,
+    alpha: f64,
+) -> Result<Vec<(u64, Vec<f64>)>, TrainError> {
     let failed = |reason: String| TrainError::Estimator(reason);
     let params = MultinomialNb::<f64, RowLabel>::params().alpha(alpha);
     let model = params.fit(dataset).map_err(|error| failed(error.to_string()))?;
     let rows = extract::log_probabilities(&model).map_err(|error| failed(error.to_string()))?;
     let (row_count, term_count) = dataset.records().dim();
     if rows.len() != row_count || rows.iter().any(|(_, numbers)| numbers.len() != term_count) {
-        return Err(failed("the fitted model has not a log-probability of each term in each topic".to_owned()));
+        return Err(failed(
+            "the fitted model has not a log-probability of each term in each topic".to_owned(),
+        ));
     }
     Ok(rows)
 }
 
 /// A topic's row, as a label for linfa.
 ///
-/// The fit of linfa-bayes 0.8.1 leaves a `dbg!` behind, which looks each class up in the fitted map and writes every value of it
-/// to standard error, unbuffered: on 80,000 terms and 13 topics six million system calls, 3.4 seconds around a fit of 0.05.
-/// A gag makes that invisible and not one second shorter. What is looked up is the label whose clone was inserted: so a clone
-/// of this label is not equal to it, nothing is found, and there is nothing to print. Labels straight from the data set (their
-/// generation is 0) equal all of their class, which is what the fit selects rows by. To be a plain `usize` again once a
-/// linfa-bayes without the `dbg!` is released.
+/// The fit of linfa-bayes 0.8.1 leaves a `dbg!` behind, which looks each class up in the fitted map
+/// and writes every value of it to standard error, unbuffered: on 80,000 terms and 13 topics six
+/// million system calls, 3.4 seconds around a fit of 0.05. A gag makes that invisible and not one
+/// second shorter. What is looked up is the label whose clone was inserted: so a clone of this
+/// label is not equal to it, nothing is found, and there is nothing to print. Labels straight from
+/// the data set (their generation is 0) equal all of their class, which is what the fit selects
+/// rows by. To be a plain `usize` again once a linfa-bayes without the `dbg!` is released.
 #[derive(Debug, Default)]
 struct RowLabel {
     row: usize,
@@ -294,7 +346,8 @@ impl Clone for RowLabel {
 
 impl PartialEq for RowLabel {
     fn eq(&self, other: &Self) -> bool {
-        let comparable = self.generation == 0 || other.generation == 0 || self.generation == other.generation;
+        let comparable =
+            self.generation == 0 || other.generation == 0 || self.generation == other.generation;
         self.row == other.row && comparable
     }
 }

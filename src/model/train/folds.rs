@@ -8,11 +8,14 @@ use crate::corpus::Ordinal;
 pub(super) const FOLDS: usize = 5;
 /// The fold of a document that is never held out.
 pub(super) const NEVER: u8 = FOLDS as u8;
-/// The most documents that are held out: of a larger corpus a sample, so that memory does not grow with the corpus.
+/// The most documents that are held out: of a larger corpus a sample, so that memory does not grow
+/// with the corpus.
 const MAX_HELD_OUT: u64 = 100_000;
-/// The same where nothing is to be chosen: what is left to learn are a scale and the thresholds, and how good the model is.
+/// The same where nothing is to be chosen: what is left to learn are a scale and the thresholds,
+/// and how good the model is.
 const MAX_HELD_OUT_FIXED: u64 = 16_384;
-/// There, if a fifth of the corpus is so many documents or more, the folds are one: enough to learn all that from.
+/// There, if a fifth of the corpus is so many documents or more, the folds are one: enough to learn
+/// all that from.
 const ENOUGH_OF_ONE_FOLD: u64 = 8_192;
 /// And the most scores, documents times topics.
 const MAX_SCORES: u64 = 8 << 20;
@@ -29,22 +32,25 @@ pub(super) struct Folds {
 }
 
 impl Folds {
-    /// Deals the documents of each topic (the first one, where a document has several; those without one) to the parts in turn, in an order
-    /// that only the seed decides.
+    /// Deals the documents of each topic (the first one, where a document has several; those
+    /// without one) to the parts in turn, in an order that only the seed decides.
     pub(super) fn deal(corpus: &Inverted, seed: u64, recipe: Recipe) -> Self {
-        let (most, is_one) = extent(corpus.document_count() as u64, corpus.topics.len() as u64, recipe);
+        let (most, is_one) =
+            extent(corpus.document_count() as u64, corpus.topics.len() as u64, recipe);
         let share = most as f64 / corpus.document_count().max(1) as f64;
         let limit = if share >= 1.0 { u64::MAX } else { (share * u64::MAX as f64) as u64 };
         let mut chosen: Vec<(u32, u64, Ordinal, u32)> = (corpus.ordinals.iter().zip(0..))
             .filter_map(|(&ordinal, document)| {
                 let key = shuffled(seed, ordinal);
-                let topic = corpus.document_topics.of(document).first().copied().unwrap_or(u32::MAX);
+                let topic =
+                    corpus.document_topics.of(document).first().copied().unwrap_or(u32::MAX);
                 (key <= limit).then_some((topic, key, ordinal, document))
             })
             .collect();
         chosen.sort_unstable();
         let mut parts = vec![NEVER; corpus.document_count()];
-        // The deal goes on from topic to topic, so that many rare topics do not all start with the first part.
+        // The deal goes on from topic to topic, so that many rare topics do not all start with the
+        // first part.
         for (&(.., document), part) in chosen.iter().zip((0..NEVER).cycle()) {
             parts[document as usize] = part;
         }
@@ -78,7 +84,11 @@ fn extent(document_count: u64, topic_count: u64, recipe: Recipe) -> (u64, bool) 
     let most = if recipe == Recipe::Auto { MAX_HELD_OUT } else { MAX_HELD_OUT_FIXED };
     let most = most.min(MAX_SCORES / topic_count.max(1));
     let in_one = most.min(document_count / FOLDS as u64);
-    if recipe != Recipe::Auto && in_one >= ENOUGH_OF_ONE_FOLD { (in_one, true) } else { (most, false) }
+    if recipe != Recipe::Auto && in_one >= ENOUGH_OF_ONE_FOLD {
+        (in_one, true)
+    } else {
+        (most, false)
+    }
 }
 
 /// A number that looks random and is not (SplitMix64; Steele, Lea and Flood, 2014).

@@ -10,10 +10,13 @@ use super::topic_counts::{TERMS_AT_A_TIME, TERMS_OF_A_PART, TopicCounts};
 use super::topics::Topic;
 use super::{TrainOptions, threads};
 use crate::model::artifact::Draft;
-use crate::model::manifest::{CorpusRecord, Labels, LinkTrialRecord, Manifest, TopicRecord, TrialRecord, WeightsRecord};
+use crate::model::manifest::{
+    CorpusRecord, Labels, LinkTrialRecord, Manifest, TopicRecord, TrialRecord, WeightsRecord,
+};
 use crate::text::TextOptions;
 
-/// The largest weight, either way: what half precision holds. Only a corpus told apart without a single mistake comes near it.
+/// The largest weight, either way: what half precision holds. Only a corpus told apart without a
+/// single mistake comes near it.
 const MAX_WEIGHT: f64 = 65_504.0;
 
 /// The terms of a model, in the order of its rows.
@@ -40,10 +43,11 @@ impl Terms {
 
 /// Puts the artefact's parts together.
 ///
-/// Where topics exclude each other, each term's weights are centred over them, which changes no probability (softmax does not see what is added to all
-/// topics alike) and is what lets half precision hold them: the log-probabilities lie around -10, where half precision
-/// has steps of 0.008, and their differences around 0. The weights come out of the estimator with the system's `ln`, whose
-/// last bit may differ between machines; rounding to 11 bits hides that.
+/// Where topics exclude each other, each term's weights are centred over them, which changes no
+/// probability (softmax does not see what is added to all topics alike) and is what lets half
+/// precision hold them: the log-probabilities lie around -10, where half precision has steps of
+/// 0.008, and their differences around 0. The weights come out of the estimator with the system's
+/// `ln`, whose last bit may differ between machines; rounding to 11 bits hides that.
 pub(super) fn draft(
     options: &TrainOptions,
     record: CorpusRecord,
@@ -70,7 +74,10 @@ pub(super) fn draft(
             trials,
             link_trials,
             labels: options.labels,
-            text: TextOptions { pairs: options.text.pairs && !trial.kept.words_alone, ..options.text },
+            text: TextOptions {
+                pairs: options.text.pairs && !trial.kept.words_alone,
+                ..options.text
+            },
             topics: topics
                 .iter()
                 .enumerate()
@@ -111,7 +118,8 @@ fn frozen(weights: &Array2<f64>, scale: f64, is_centred: bool, threads: usize) -
             }
             for (topic, row) in columns.rows().into_iter().enumerate() {
                 for ((out, weight), mean) in rows.chunks_mut(topic_count).zip(row).zip(means) {
-                    out[topic] = f16::from_f64((weight * scale - mean).clamp(-MAX_WEIGHT, MAX_WEIGHT));
+                    out[topic] =
+                        f16::from_f64((weight * scale - mean).clamp(-MAX_WEIGHT, MAX_WEIGHT));
                 }
             }
         }
@@ -126,7 +134,9 @@ mod tests {
     #[test]
     fn weights_are_frozen_term_by_term_and_centred_where_asked_for() {
         let term_count = TERMS_OF_A_PART + TERMS_AT_A_TIME + 3;
-        let weights = Array2::from_shape_fn((3, term_count), |(topic, term)| (topic * topic) as f64 - (term % 50) as f64);
+        let weights = Array2::from_shape_fn((3, term_count), |(topic, term)| {
+            (topic * topic) as f64 - (term % 50) as f64
+        });
         for threads in [1, 3] {
             let frozen = [false, true].map(|is_centred| frozen(&weights, 0.5, is_centred, threads));
             for term in 0..term_count {
@@ -135,10 +145,16 @@ mod tests {
                     let mean = weights.column(term).sum() / 3.0;
                     let [plain, centred] = frozen.each_ref().map(|frozen| frozen[term * 3 + topic]);
                     assert_eq!(plain, f16::from_f64(weight / 2.0));
-                    assert!((centred.to_f64() - (weight - mean) / 2.0).abs() < 1e-3, "{centred} of {weight}, {mean}");
+                    assert!(
+                        (centred.to_f64() - (weight - mean) / 2.0).abs() < 1e-3,
+                        "{centred} of {weight}, {mean}"
+                    );
                 }
             }
         }
-        assert_eq!(super::frozen(&Array2::from_elem((1, 1), 1e9), 1.0, false, 1), [f16::from_f64(MAX_WEIGHT)]);
+        assert_eq!(
+            super::frozen(&Array2::from_elem((1, 1), 1e9), 1.0, false, 1),
+            [f16::from_f64(MAX_WEIGHT)]
+        );
     }
 }

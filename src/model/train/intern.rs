@@ -1,5 +1,5 @@
-//! Turns documents into numbers: each worker gives its own ids to the words and topics it meets, and hands out each document's terms
-//! to the partitions that they belong to.
+//! Turns documents into numbers: each worker gives its own ids to the words and topics it meets,
+//! and hands out each document's terms to the partitions that they belong to.
 
 mod order;
 
@@ -46,7 +46,8 @@ pub(super) struct CountedPair {
     pub(super) count: u32,
 }
 
-/// The terms of a document, in an order that neither the text nor the worker has a say in: words by their hashes, pairs by their words.
+/// The terms of a document, in an order that neither the text nor the worker has a say in: words by
+/// their hashes, pairs by their words.
 #[derive(Debug, Default)]
 pub(super) struct CountedTerms {
     pub(super) words: Vec<CountedWord>,
@@ -116,7 +117,11 @@ impl Interner {
             self.count_terms(document);
             self.add_taken(ordinal, topics)
         } else {
-            let topics = document.topics.iter().map(|name| self.topic_id(name)).collect::<Result<Vec<_>, _>>()?;
+            let topics = document
+                .topics
+                .iter()
+                .map(|name| self.topic_id(name))
+                .collect::<Result<Vec<_>, _>>()?;
             self.count_terms(document);
             self.add_taken(ordinal, &topics)
         }
@@ -130,8 +135,15 @@ impl Interner {
     }
 
     /// Takes in a document whose topics and terms are counted already, by local ids.
-    pub(super) fn add_counted(&mut self, ordinal: Ordinal, topics: &[u32], terms: &CountedTerms) -> Result<(), String> {
-        if self.heads.len() >= MAX_DOCUMENTS || self.document_topics.len() + topics.len() > u32::MAX as usize {
+    pub(super) fn add_counted(
+        &mut self,
+        ordinal: Ordinal,
+        topics: &[u32],
+        terms: &CountedTerms,
+    ) -> Result<(), String> {
+        if self.heads.len() >= MAX_DOCUMENTS
+            || self.document_topics.len() + topics.len() > u32::MAX as usize
+        {
             return Err("more documents than can be numbered".to_owned());
         }
         if self.word_count() > MAX_WORDS {
@@ -139,7 +151,8 @@ impl Interner {
         }
         let document = self.heads.len() as u32;
         let (mut token_count, mut fingerprint) = (0u32, 0u64);
-        // Apart from what follows, so that more of these numbers are on their way to the caches at a time.
+        // Apart from what follows, so that more of these numbers are on their way to the caches at
+        // a time.
         for word in &terms.words {
             self.document_frequencies[word.id as usize] += 1;
         }
@@ -165,11 +178,16 @@ impl Interner {
             self.topics[topic as usize].1 += 1;
         }
         self.fingerprints.push(fingerprint);
-        self.heads.push(Head { ordinal, token_count, topics_end: self.document_topics.len() as u32 });
+        self.heads.push(Head {
+            ordinal,
+            token_count,
+            topics_end: self.document_topics.len() as u32,
+        });
         Ok(())
     }
 
-    /// The local id of a word; `append_text` appends its text, of at most [`crate::text::MAX_WORD_BYTES`].
+    /// The local id of a word; `append_text` appends its text, of at most
+    /// [`crate::text::MAX_WORD_BYTES`].
     #[inline]
     pub(super) fn word_id(&mut self, hash: TermHash, append_text: impl FnOnce(&mut String)) -> u32 {
         let Self { table, document_frequencies, texts, are_numbers, .. } = self;
@@ -182,7 +200,8 @@ impl Interner {
 
     pub(super) fn topic_id(&mut self, name: &str) -> Result<u32, String> {
         // Most corpora have few topics, and the next document's is likely one of them.
-        if let Some(id) = self.topics.iter().take(16).position(|(known, _)| known.as_str() == name) {
+        if let Some(id) = self.topics.iter().take(16).position(|(known, _)| known.as_str() == name)
+        {
             return Ok(id as u32);
         }
         let name = TopicName::new(name).map_err(|error| error.to_string())?;
@@ -211,7 +230,9 @@ impl Interner {
         order.count_words(title_weight, &mut terms.words);
         for (word, at) in terms.words.iter_mut().zip(&order.first_tokens) {
             word.id = self.word_id(word.hash, |texts| {
-                let word = at.checked_sub(title.len() + 1).map_or_else(|| title.get(*at), |at| body.get(at));
+                let word = at
+                    .checked_sub(title.len() + 1)
+                    .map_or_else(|| title.get(*at), |at| body.get(at));
                 if let Some(Word::Term { text, .. }) = word {
                     text.append_to(texts);
                 }
@@ -249,7 +270,8 @@ impl Interner {
     }
 }
 
-/// The texts of words, one behind the other: a string each would be memory to ask for and to give back as often.
+/// The texts of words, one behind the other: a string each would be memory to ask for and to give
+/// back as often.
 #[derive(Debug, Default)]
 pub(super) struct Texts {
     all: String,

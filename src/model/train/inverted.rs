@@ -1,8 +1,9 @@
 //! The corpus term by term: for each term that occurs in enough documents, which those are.
 //!
-//! What training needs of a term (in how many documents of each topic and fold it occurs, its sums, its weights, what it adds to the
-//! scores of held-out documents) is computed from its postings in one go, in the nearest cache. Terms are dealt to partitions by
-//! their hashes; partitions are worked on by any number of threads, in any order, and all sums are of whole numbers.
+//! What training needs of a term (in how many documents of each topic and fold it occurs, its sums,
+//! its weights, what it adds to the scores of held-out documents) is computed from its postings in
+//! one go, in the nearest cache. Terms are dealt to partitions by their hashes; partitions are
+//! worked on by any number of threads, in any order, and all sums are of whole numbers.
 
 mod build;
 mod words;
@@ -60,7 +61,8 @@ impl Term {
         self.second == NONE
     }
 
-    /// Orders terms as their texts are ordered: the blank between two words is less than any character of a word.
+    /// Orders terms as their texts are ordered: the blank between two words is less than any
+    /// character of a word.
     pub(super) fn key(&self) -> (u32, u32) {
         (self.first, self.second.wrapping_add(1))
     }
@@ -113,8 +115,8 @@ impl<'a> Postings<'a> {
         Some(*number)
     }
 
-    /// The same postings, and with each what is likely the document of one that comes some postings later, of this term or of those that
-    /// follow: what is kept of it can be asked for.
+    /// The same postings, and with each what is likely the document of one that comes some postings
+    /// later, of this term or of those that follow: what is kept of it can be asked for.
     #[inline]
     pub(super) fn with_later(mut self) -> impl Iterator<Item = (Posting, usize)> + use<'a> {
         const AHEAD: usize = 16;
@@ -169,8 +171,9 @@ pub(super) struct Inverted {
 }
 
 impl Inverted {
-    /// Brings together what the workers took in, of each also its postings. Terms in fewer documents than the least are left out; the others
-    /// have their statistic computed `with_statistics`.
+    /// Brings together what the workers took in, of each also its postings. Terms in fewer
+    /// documents than the least are left out; the others have their statistic computed
+    /// `with_statistics`.
     pub(super) fn new(
         workers: &[Interner],
         postings: &[PostingStreams],
@@ -179,7 +182,8 @@ impl Inverted {
     ) -> io::Result<Self> {
         let (topics, document_topics) = DocumentTopics::merge(workers);
         let document_count = document_topics.len();
-        let (mut ordinals, mut token_counts) = (Vec::with_capacity(document_count), Vec::with_capacity(document_count));
+        let (mut ordinals, mut token_counts) =
+            (Vec::with_capacity(document_count), Vec::with_capacity(document_count));
         let mut bases = Vec::with_capacity(workers.len());
         for worker in workers {
             bases.push(ordinals.len() as u32);
@@ -207,7 +211,10 @@ impl Inverted {
             || (Scratch::default(), Vec::new()),
             |(scratch, built), number| {
                 let terms = builder.build(number, scratch)?;
-                postings.lock().unwrap_or_else(PoisonError::into_inner).append(number, &scratch.postings);
+                postings
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .append(number, &scratch.postings);
                 built.push((number, terms));
                 Ok(())
             },
@@ -218,7 +225,16 @@ impl Inverted {
         }
         let mut postings = postings.into_inner().unwrap_or_else(PoisonError::into_inner);
         postings.finish()?;
-        Ok(Self { topics, words: lexicon.texts, ordinals, token_counts, document_topics, threads, partitions, postings })
+        Ok(Self {
+            topics,
+            words: lexicon.texts,
+            ordinals,
+            token_counts,
+            document_topics,
+            threads,
+            partitions,
+            postings,
+        })
     }
 
     pub(super) fn document_count(&self) -> usize {
@@ -234,7 +250,8 @@ impl Inverted {
         self.partitions.iter_mut().flatten()
     }
 
-    /// Calls `each` with every partition, on as many threads as the corpus was read by, and each thread with a state of its own.
+    /// Calls `each` with every partition, on as many threads as the corpus was read by, and each
+    /// thread with a state of its own.
     pub(super) fn for_each<S: Send>(
         &self,
         new_state: impl Fn() -> S + Sync,
@@ -257,10 +274,12 @@ impl Inverted {
     }
 }
 
-/// Inverse document frequency by document frequency, smoothed as scikit-learn does: `ln((1 + documents) / (1 + frequency)) + 1`.
+/// Inverse document frequency by document frequency, smoothed as scikit-learn does: `ln((1 +
+/// documents) / (1 + frequency)) + 1`.
 fn idf_of(document_count: usize) -> impl Fn(u32) -> f32 + Sync {
     let documents = 1.0 + document_count as f64;
-    let of = move |frequency: u32| (libm::log(documents / (1.0 + f64::from(frequency))) + 1.0) as f32;
+    let of =
+        move |frequency: u32| (libm::log(documents / (1.0 + f64::from(frequency))) + 1.0) as f32;
     // Most terms are rare.
     let common: Vec<f32> = (0..1_024).map(of).collect();
     move |frequency| common.get(frequency as usize).copied().unwrap_or_else(|| of(frequency))

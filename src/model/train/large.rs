@@ -17,8 +17,8 @@ impl<T: Copy + FromBytes + IntoBytes + Immutable> Number for T {}
 
 /// A fixed number of numbers, or some more; zeros at first.
 ///
-/// Their memory is only taken up as it is written to, in large pages where the system has those: to be given small pages one by one takes
-/// longer than to fill them.
+/// Their memory is only taken up as it is written to, in large pages where the system has those: to
+/// be given small pages one by one takes longer than to fill them.
 #[derive(Debug)]
 pub(super) struct Large<T> {
     map: MmapMut,
@@ -26,7 +26,8 @@ pub(super) struct Large<T> {
 }
 
 impl<T: Number> Large<T> {
-    /// Where there is no memory for so many, the process ends, as it does when the heap is exhausted.
+    /// Where there is no memory for so many, the process ends, as it does when the heap is
+    /// exhausted.
     pub(super) fn zeros(count: usize) -> Self {
         const { assert!(PAGE.is_multiple_of(size_of::<T>())) };
         let Ok(map) = MmapMut::map_anon((count * size_of::<T>()).next_multiple_of(PAGE)) else {

@@ -1,16 +1,21 @@
-//! The link: a small regularised logistic regression on held-out scores, which folds into the one linear table.
+//! The link: a small regularised logistic regression on held-out scores, which folds into the one
+//! linear table.
 //!
-//! Every kind of score (multinomial, complement, wide margin; or the one-against-rest log-odds) is linear in the document's vector, and so
-//! is `logits = own * z + A' g + b`, where `z` are the document's scores, `g` the scores again and, where topics exclude each
-//! other, the mean of each kind over the topics. Fitted on scores of documents that the estimators did not see, it weighs the
-//! kinds against each other, corrects what one topic takes from another, and comes out calibrated.
+//! Every kind of score (multinomial, complement, wide margin; or the one-against-rest log-odds) is
+//! linear in the document's vector, and so is `logits = own * z + A' g + b`, where `z` are the
+//! document's scores, `g` the scores again and, where topics exclude each other, the mean of each
+//! kind over the topics. Fitted on scores of documents that the estimators did not see, it weighs
+//! the kinds against each other, corrects what one topic takes from another, and comes out
+//! calibrated.
 //!
-//! A prior keeps it honest: the weight that a kind has for all topics alike is nearly free, what a topic weighs for itself may
-//! stray from it a little, and what it takes from other topics is drawn to 0. With few documents a topic little more than the
-//! shared weights is left; with many, the full matrix. (Stacking: Wolpert, 1992; Platt, 1999, for calibrating by a logistic link.)
+//! A prior keeps it honest: the weight that a kind has for all topics alike is nearly free, what a
+//! topic weighs for itself may stray from it a little, and what it takes from other topics is drawn
+//! to 0. With few documents a topic little more than the shared weights is left; with many, the
+//! full matrix. (Stacking: Wolpert, 1992; Platt, 1999, for calibrating by a logistic link.)
 //!
-//! The scores of one document are far from independent, and L-BFGS would take hundreds of steps: the matrix is fitted on
-//! inputs turned by the Cholesky factor of about what the Hessian is (their second moments and the prior).
+//! The scores of one document are far from independent, and L-BFGS would take hundreds of steps:
+//! the matrix is fitted on inputs turned by the Cholesky factor of about what the Hessian is (their
+//! second moments and the prior).
 
 mod features;
 mod objective;
@@ -49,7 +54,8 @@ pub(super) struct Prior {
 /// How much is spent on a fit.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Effort {
-    /// The most steps of the solver. It is stopped long before the last digits: what they would change is lost in half precision.
+    /// The most steps of the solver. It is stopped long before the last digits: what they would
+    /// change is lost in half precision.
     pub(super) iterations: u64,
     pub(super) threads: usize,
 }
@@ -75,7 +81,8 @@ struct Parameters {
 }
 
 impl Parameters {
-    /// `logits[t] = sum over kinds of own[kind][t] * z[kind][t] + sum over inputs of cross[input][t] * g[input] + bias[t]`.
+    /// `logits[t] = sum over kinds of own[kind][t] * z[kind][t] + sum over inputs of
+    /// cross[input][t] * g[input] + bias[t]`.
     fn apply(&self, own: &[f64], cross: &[f64], logits: &mut [f64]) {
         let k = logits.len();
         logits.copy_from_slice(&self.bias);
@@ -98,7 +105,12 @@ impl Link {
     }
 
     /// Fits the link to the documents chosen (places in `features`).
-    pub(super) fn fit(features: &Features<'_>, chosen: &[usize], prior: Prior, search: Effort) -> Result<Self, Error> {
+    pub(super) fn fit(
+        features: &Features<'_>,
+        chosen: &[usize],
+        prior: Prior,
+        search: Effort,
+    ) -> Result<Self, Error> {
         let turn = Turn::new(features, chosen, prior)?;
         let objective = Objective::new(features, chosen, prior, &turn, search.threads);
         let start = objective.start();
@@ -113,13 +125,23 @@ impl Link {
         let mut parameters = layout.read(best, &turn);
         parameters.cross = turn.back(&parameters.cross);
         let normalisers = features.kinds.iter().map(|kind| kind.normaliser).collect();
-        Ok(Self { labels: features.labels, topic_count: features.topic_count, normalisers, parameters })
+        Ok(Self {
+            labels: features.labels,
+            topic_count: features.topic_count,
+            normalisers,
+            parameters,
+        })
     }
 
     /// The logits of all documents.
-    pub(super) fn logits(&self, features: &Features<'_>, documents: impl IntoIterator<Item = usize>) -> ScoreTable {
+    pub(super) fn logits(
+        &self,
+        features: &Features<'_>,
+        documents: impl IntoIterator<Item = usize>,
+    ) -> ScoreTable {
         let mut table = ScoreTable::new(self.topic_count);
-        let (mut own, mut cross) = (vec![0.0; features.own_count()], vec![0.0; features.cross_count()]);
+        let (mut own, mut cross) =
+            (vec![0.0; features.own_count()], vec![0.0; features.cross_count()]);
         let mut logits = vec![0.0; self.topic_count];
         for document in documents {
             features.row(document, &mut own, &mut cross);
@@ -129,13 +151,15 @@ impl Link {
         table
     }
 
-    /// The linear model that gives these logits without a detour over the scores: `kinds` in the order of the features.
+    /// The linear model that gives these logits without a detour over the scores: `kinds` in the
+    /// order of the features.
     pub(super) fn fold(&self, kinds: &[&Linear]) -> Linear {
         let k = self.topic_count;
         let terms = kinds.first().map_or(0, |kind| kind.weights.ncols());
         let crossed = self.parameters.cross.len() >= kinds.len() * k * k;
         let mut weights = Array2::zeros((k, terms));
-        let (mut own, mut cross) = (vec![0.0; kinds.len() * k], vec![0.0; self.parameters.cross.len() / k]);
+        let (mut own, mut cross) =
+            (vec![0.0; kinds.len() * k], vec![0.0; self.parameters.cross.len() / k]);
         let mut outputs = vec![0.0; k];
         // What is linear, alone: the offsets (the means' means, the bias) belong to the bias.
         let linear = Parameters { bias: vec![0.0; k], ..self.parameters.clone() };
@@ -146,7 +170,12 @@ impl Link {
             {
                 let column = kind.weights.column(term);
                 let column_mean = column.sum() / k as f64;
-                *mean = normaliser.linear().apply(self.labels, column.iter().copied(), column_mean, own);
+                *mean = normaliser.linear().apply(
+                    self.labels,
+                    column.iter().copied(),
+                    column_mean,
+                    own,
+                );
             }
             fill_cross(self.labels, crossed, &own, &means[..kinds.len()], &mut cross);
             linear.apply(&own, &cross, &mut outputs);
@@ -168,9 +197,17 @@ impl Link {
 }
 
 /// What a link looks at: tables of the documents, each with what brings it to the scale of logits.
-pub(super) fn features_of<'a>(documents: &'a [HeldOut], tables: &'a [(ScoreTable, f64)]) -> Features<'a> {
-    let tables: Vec<(&ScoreTable, f64)> = tables.iter().map(|(table, scale)| (table, *scale)).collect();
-    Features::new(Labels::Single, &tables, documents.iter().map(|document| document.topics.as_slice()).collect())
+pub(super) fn features_of<'a>(
+    documents: &'a [HeldOut],
+    tables: &'a [(ScoreTable, f64)],
+) -> Features<'a> {
+    let tables: Vec<(&ScoreTable, f64)> =
+        tables.iter().map(|(table, scale)| (table, *scale)).collect();
+    Features::new(
+        Labels::Single,
+        &tables,
+        documents.iter().map(|document| document.topics.as_slice()).collect(),
+    )
 }
 
 #[cfg(test)]
@@ -190,8 +227,8 @@ mod tests {
         table
     }
 
-    /// 600 documents of three topics; the first kind of score leans to the right topic (or, each fifth time, the next one), the
-    /// second knows nothing.
+    /// 600 documents of three topics; the first kind of score leans to the right topic (or, each
+    /// fifth time, the next one), the second knows nothing.
     fn scores() -> [ScoreTable; 2] {
         let lean = |topic: usize, by: f32| {
             let mut row = vec![-1.0, -1.5, -2.0];
@@ -199,7 +236,10 @@ mod tests {
             row
         };
         [
-            table((0..600).map(|n| lean(if n % 5 == 0 { n + 1 } else { n }, 1.0 + (n % 7) as f32 / 7.0))),
+            table(
+                (0..600)
+                    .map(|n| lean(if n % 5 == 0 { n + 1 } else { n }, 1.0 + (n % 7) as f32 / 7.0)),
+            ),
             table((0..600).map(|n| lean(n / 3, 1.0))),
         ]
     }
@@ -219,7 +259,8 @@ mod tests {
             .iter()
             .enumerate()
             .map(|(document, topics)| {
-                let mut row: Vec<f64> = logits.row(document).iter().map(|&logit| f64::from(logit)).collect();
+                let mut row: Vec<f64> =
+                    logits.row(document).iter().map(|&logit| f64::from(logit)).collect();
                 match labels {
                     Labels::Single => one_of(&mut row, topics),
                     Labels::Multiple => each_of(&mut row, topics),
@@ -232,8 +273,11 @@ mod tests {
     fn the_gradient_is_that_of_the_cost() {
         for labels in [Labels::Single, Labels::Multiple] {
             let (scores, topics) = (scores(), topics(labels));
-            let features =
-                Features::new(labels, &[(&scores[0], 1.0), (&scores[1], 0.5)], topics.iter().map(Vec::as_slice).collect());
+            let features = Features::new(
+                labels,
+                &[(&scores[0], 1.0), (&scores[1], 0.5)],
+                topics.iter().map(Vec::as_slice).collect(),
+            );
             let chosen: Vec<usize> = (0..features.len()).collect();
             let turn = Turn::new(&features, &chosen, PRIOR).expect("a positive definite matrix");
             let objective = Objective::new(&features, &chosen, PRIOR, &turn, 2);
@@ -249,7 +293,11 @@ mod tests {
                 moved[at] -= 2.0 * step;
                 let below = objective.evaluate(&moved).0;
                 let difference = (above - below) / (2.0 * step);
-                assert!((gradient[at] - difference).abs() < 1e-4, "{labels:?} {at}: {} {difference}", gradient[at]);
+                assert!(
+                    (gradient[at] - difference).abs() < 1e-4,
+                    "{labels:?} {at}: {} {difference}",
+                    gradient[at]
+                );
             }
         }
     }
@@ -258,21 +306,31 @@ mod tests {
     fn the_link_lowers_the_loss_and_threads_change_nothing() {
         for labels in [Labels::Single, Labels::Multiple] {
             let (scores, topics) = (scores(), topics(labels));
-            let features =
-                Features::new(labels, &[(&scores[0], 1.0), (&scores[1], 1.0)], topics.iter().map(Vec::as_slice).collect());
+            let features = Features::new(
+                labels,
+                &[(&scores[0], 1.0), (&scores[1], 1.0)],
+                topics.iter().map(Vec::as_slice).collect(),
+            );
             let chosen: Vec<usize> = (0..features.len()).collect();
             let link = Link::fit(&features, &chosen, PRIOR, effort(1)).expect("a smooth objective");
             let after = loss_of(labels, &link.logits(&features, chosen.clone()), &topics);
             let before = loss_of(labels, &scores[0], &topics);
             assert!(after < 0.95 * before, "{labels:?}: {after} {before}");
-            assert_eq!(Link::fit(&features, &chosen, PRIOR, effort(3)).expect("a smooth objective"), link);
+            assert_eq!(
+                Link::fit(&features, &chosen, PRIOR, effort(3)).expect("a smooth objective"),
+                link
+            );
         }
     }
 
     #[test]
     fn a_tight_prior_leaves_only_what_all_topics_share() {
         let (scores, topics) = (scores(), topics(Labels::Single));
-        let features = Features::new(Labels::Single, &[(&scores[0], 1.0)], topics.iter().map(Vec::as_slice).collect());
+        let features = Features::new(
+            Labels::Single,
+            &[(&scores[0], 1.0)],
+            topics.iter().map(Vec::as_slice).collect(),
+        );
         let chosen: Vec<usize> = (0..features.len()).collect();
         let prior = Prior { own: 1e-9, cross: 1e-9 };
         let Parameters { own, cross, .. } =
@@ -285,13 +343,19 @@ mod tests {
     fn folding_changes_no_logit() {
         for labels in [Labels::Single, Labels::Multiple] {
             let (scores, topics) = (scores(), topics(labels));
-            let features =
-                Features::new(labels, &[(&scores[0], 1.0), (&scores[1], 0.5)], topics.iter().map(Vec::as_slice).collect());
+            let features = Features::new(
+                labels,
+                &[(&scores[0], 1.0), (&scores[1], 0.5)],
+                topics.iter().map(Vec::as_slice).collect(),
+            );
             let chosen: Vec<usize> = (0..features.len()).collect();
             let link = Link::fit(&features, &chosen, PRIOR, effort(1)).expect("a smooth objective");
-            // A term a document, whose weights are the document's scores: the biases are part of both.
+            // A term a document, whose weights are the document's scores: the biases are part of
+            // both.
             let kind = |table: &ScoreTable| Linear {
-                weights: Array2::from_shape_fn((3, 10), |(topic, term)| f64::from(table.row(term)[topic]) - topic as f64),
+                weights: Array2::from_shape_fn((3, 10), |(topic, term)| {
+                    f64::from(table.row(term)[topic]) - topic as f64
+                }),
                 bias: vec![0.0, 1.0, 2.0],
             };
             let (first, second) = (kind(&scores[0]), kind(&scores[1]));
@@ -300,7 +364,10 @@ mod tests {
             for term in 0..10 {
                 for topic in 0..3 {
                     let value = folded.weights[[topic, term]] + folded.bias[topic];
-                    assert!((value - f64::from(logits.row(term)[topic])).abs() < 1e-4, "{labels:?} {term} {topic}");
+                    assert!(
+                        (value - f64::from(logits.row(term)[topic])).abs() < 1e-4,
+                        "{labels:?} {term} {topic}"
+                    );
                 }
             }
         }

@@ -5,9 +5,10 @@
 //!        -> counts (a row a topic) -> linfa estimators -> cross-validated choice, link, scale and thresholds -> freeze -> artefact
 //! ```
 //!
-//! The text is read and tokenised once; what later passes need of it are its postings, term by term. Sums are taken in fixed point,
-//! so that neither the order of the documents nor the number of threads changes a bit of the result, and what one fold
-//! adds to a sum can be taken away again exactly.
+//! The text is read and tokenised once; what later passes need of it are its postings, term by
+//! term. Sums are taken in fixed point, so that neither the order of the documents nor the number
+//! of threads changes a bit of the result, and what one fold adds to a sum can be taken away again
+//! exactly.
 
 mod calibrate;
 mod choose;
@@ -51,7 +52,8 @@ use inverted::{Inverted, LeastFrequencies};
 use postings::PostingStreams;
 use topics::DocumentTopics;
 
-/// Terms in fewer documents are left out where nothing else is asked for: a word or pair of one document is often a slip.
+/// Terms in fewer documents are left out where nothing else is asked for: a word or pair of one
+/// document is often a slip.
 const DEFAULT_MIN_DOCUMENT_FREQUENCY: u32 = 2;
 /// The least pseudo-count. Below it the logarithm of what was never seen outweighs all that was.
 const MIN_ALPHA: f64 = 1e-6;
@@ -70,14 +72,15 @@ pub struct TrainOptions {
     pub alpha: Option<f64>,
     /// How many topics a document has.
     pub labels: Labels,
-    /// After how long the search for a recipe starts nothing more; None for no bound. With one, the same corpus may give another model on
-    /// another machine.
+    /// After how long the search for a recipe starts nothing more; None for no bound. With one, the
+    /// same corpus may give another model on another machine.
     pub budget: Option<Duration>,
     /// How text becomes terms.
     pub text: TextOptions,
     /// BCP-47 tag of the corpus's language; empty when not stated.
     pub language_code: String,
-    /// Terms in fewer documents are left out; at least 1. None leaves it to the search: 2, and 1 for the words of a small corpus.
+    /// Terms in fewer documents are left out; at least 1. None leaves it to the search: 2, and 1
+    /// for the words of a small corpus.
     pub min_document_frequency: Option<u32>,
     /// Beside the words, how many terms of the highest chi-square are kept; None keeps all.
     pub keep_terms: Option<usize>,
@@ -85,12 +88,14 @@ pub struct TrainOptions {
     pub target_precision: f64,
     /// Decides which document falls into which fold.
     pub seed: u64,
-    /// How to read the corpus; its number of threads holds for all of the training. What it follows is overridden by `from`.
+    /// How to read the corpus; its number of threads holds for all of the training. What it follows
+    /// is overridden by `from`.
     pub corpus: corpus::Options,
-    /// The directory of a model whose documents come before those of the inputs, as if all were read at once. Text options, labels and
-    /// language must be its own ([`Header::read`]).
+    /// The directory of a model whose documents come before those of the inputs, as if all were
+    /// read at once. Text options, labels and language must be its own ([`Header::read`]).
     pub from: Option<PathBuf>,
-    /// In which directory [`Trained::documents`] is made: in the one that the model's will be in, it need not be copied. None: nowhere.
+    /// In which directory [`Trained::documents`] is made: in the one that the model's will be in,
+    /// it need not be copied. None: nowhere.
     pub documents: Option<PathBuf>,
 }
 
@@ -119,7 +124,8 @@ impl TrainOptions {
 /// How the weights are estimated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Recipe {
-    /// Cross-validation on the training corpus chooses: either estimator, or both with a link over their scores.
+    /// Cross-validation on the training corpus chooses: either estimator, or both with a link over
+    /// their scores.
     #[default]
     Auto,
     /// This estimator, with its default alpha where none is given.
@@ -129,13 +135,15 @@ pub enum Recipe {
 /// What training made.
 #[derive(Debug)]
 pub struct Trained {
-    /// The two files of the artefact. ([`Encoded::check`] reads them as those who use the model will.)
+    /// The two files of the artefact. ([`Encoded::check`] reads them as those who use the model
+    /// will.)
     pub artifact: Encoded,
     /// The file that learning goes on from, where it was asked for.
     pub documents: Option<Documents>,
     /// The manifest, as it stands in the artefact.
     pub manifest: Manifest,
-    /// What was read from the inputs; without the documents of the model that learning went on from.
+    /// What was read from the inputs; without the documents of the model that learning went on
+    /// from.
     pub corpus: corpus::Summary,
     /// What the one who trains should know, in sentences.
     pub warnings: Vec<String>,
@@ -189,15 +197,23 @@ pub enum TrainError {
 fn no_terms(least: u32) -> String {
     match least {
         0 | 1 => "no document of the corpus holds a word".to_owned(),
-        _ => format!("no term occurs in {least} documents or more: add documents, or lower --min-df"),
+        _ => {
+            format!("no term occurs in {least} documents or more: add documents, or lower --min-df")
+        }
     }
 }
 
-/// Trains a model. The same corpus, options and seed give the same bytes, with any number of threads.
+/// Trains a model. The same corpus, options and seed give the same bytes, with any number of
+/// threads.
 ///
 /// # Errors
-/// [`TrainError`]; a corpus that is empty, has no topic or one only, or no term that survives pruning is one.
-pub fn train(inputs: &[Input], options: &TrainOptions, progress: &Progress) -> Result<Trained, TrainError> {
+/// [`TrainError`]; a corpus that is empty, has no topic or one only, or no term that survives
+/// pruning is one.
+pub fn train(
+    inputs: &[Input],
+    options: &TrainOptions,
+    progress: &Progress,
+) -> Result<Trained, TrainError> {
     check(options)?;
     let mut options = options.clone();
     options.corpus.threads = options.corpus.workers();
@@ -207,20 +223,37 @@ pub fn train(inputs: &[Input], options: &TrainOptions, progress: &Progress) -> R
         TrainError::Store { directory, source }
     };
     // Where it cannot be made, that is said now, and not after the work is done.
-    let file = options.documents.as_ref().map(tempfile::tempfile_in).transpose().map_err(cannot_store)?;
+    let file =
+        options.documents.as_ref().map(tempfile::tempfile_in).transpose().map_err(cannot_store)?;
     let (mut workers, summary, record) = read_corpus(inputs, options, progress)?;
     let bags: Vec<_> = workers.iter_mut().filter_map(|worker| worker.bags.take()).collect();
     let postings = workers.iter_mut().map(|worker| std::mem::take(&mut worker.postings)).collect();
-    let header = Header::new(options.text, options.labels, options.language_code.clone(), record.clone(), &summary.end);
+    let header = Header::new(
+        options.text,
+        options.labels,
+        options.language_code.clone(),
+        record.clone(),
+        &summary.end,
+    );
     // Both let go of the workers as soon as they can: their memory is large.
     let workers = Arc::new(workers);
     let documents_to_write = file.map(|file| (file, Arc::clone(&workers)));
-    let write = move || documents_to_write.map(|(file, workers)| documents::write(file, &workers, bags, &header)).transpose();
+    let write = move || {
+        documents_to_write
+            .map(|(file, workers)| documents::write(file, &workers, bags, &header))
+            .transpose()
+    };
     // Here and there learning leaves a thread idle: the documents can wait for it.
     let learn = || learn(workers, postings, record, options, progress);
     let (documents, learned) = threads::join(options.corpus.threads, write, learn);
     let Learned { artifact, manifest, warnings } = learned?;
-    Ok(Trained { artifact, documents: documents.map_err(cannot_store)?, manifest, corpus: summary, warnings })
+    Ok(Trained {
+        artifact,
+        documents: documents.map_err(cannot_store)?,
+        manifest,
+        corpus: summary,
+        warnings,
+    })
 }
 
 /// A model, and what is to be said of it.
@@ -247,7 +280,8 @@ fn learn(
     check_corpus(&corpus, least)?;
     let mut choice = choose::choose(&mut corpus, options, progress)?;
     let best = choice.trials.first().ok_or(TrainError::NoTerms(least.pairs))?;
-    let choose::Vocabulary { terms, counts } = choice.vocabularies.swap_remove(best.kept.vocabulary);
+    let choose::Vocabulary { terms, counts } =
+        choice.vocabularies.swap_remove(best.kept.vocabulary);
     progress.enter("estimating the weights");
     let linear = best.fit(&counts, options.corpus.threads)?;
     let mut warnings = warnings(&corpus, copies, options.labels);
@@ -255,7 +289,15 @@ fn learn(
         warnings.push("the budget ended the search for a recipe before all was tried".to_owned());
     }
     progress.enter("putting the model together");
-    let draft = freeze::draft(options, record, &corpus.topics, terms, linear, best, choice.records(options));
+    let draft = freeze::draft(
+        options,
+        record,
+        &corpus.topics,
+        terms,
+        linear,
+        best,
+        choice.records(options),
+    );
     let artifact = super::artifact::encode(draft)?;
     let manifest = artifact.read_manifest()?;
     Ok(Learned { artifact, manifest, warnings })
@@ -277,7 +319,8 @@ fn check_corpus(corpus: &Inverted, least: LeastFrequencies) -> Result<(), TrainE
     Ok(())
 }
 
-/// The documents of `options.from` and those of the inputs behind them, dealt to the workers; and what they are in all.
+/// The documents of `options.from` and those of the inputs behind them, dealt to the workers; and
+/// what they are in all.
 fn read_corpus(
     inputs: &[Input],
     options: &TrainOptions,
@@ -295,7 +338,10 @@ fn read_corpus(
         if (before.text, before.labels, before.language_code.as_str())
             != (options.text, options.labels, options.language_code.as_str())
         {
-            let reason = format!("{} was trained with other text options, labels or language", directory.display());
+            let reason = format!(
+                "{} was trained with other text options, labels or language",
+                directory.display()
+            );
             return Err(TrainError::Option(reason));
         }
         record = before.corpus.clone();
@@ -323,8 +369,12 @@ fn check(options: &TrainOptions) -> Result<(), TrainError> {
              out, and beside a huge one nothing that was seen counts",
         );
     }
-    if options.labels == Labels::Multiple && (options.recipe != Recipe::Auto || options.alpha.is_some()) {
-        return refuse("several topics a document have a recipe of their own: leave out --recipe and --alpha");
+    if options.labels == Labels::Multiple
+        && (options.recipe != Recipe::Auto || options.alpha.is_some())
+    {
+        return refuse(
+            "several topics a document have a recipe of their own: leave out --recipe and --alpha",
+        );
     }
     if options.min_document_frequency == Some(0) {
         return refuse("the minimum document frequency must be at least 1");
@@ -339,14 +389,16 @@ fn check(options: &TrainOptions) -> Result<(), TrainError> {
 fn copies(workers: &[Interner], topics: &DocumentTopics) -> Copies {
     let fingerprints = workers.iter().flat_map(|worker| &worker.fingerprints);
     let mut copies = Copies::default();
-    for (document, &fingerprint) in (0..).zip(fingerprints).filter(|(_, fingerprint)| **fingerprint != 0) {
+    for (document, &fingerprint) in
+        (0..).zip(fingerprints).filter(|(_, fingerprint)| **fingerprint != 0)
+    {
         let mut of_document = topics.of(document).to_vec();
         of_document.sort_unstable();
         of_document.dedup();
         // FNV-1a (Fowler, Noll, Vo) over the numbers: it has to tell sets of a few topics apart.
-        let set = of_document
-            .iter()
-            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, &topic| (hash ^ u64::from(topic)).wrapping_mul(0x0000_0100_0000_01b3));
+        let set = of_document.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, &topic| {
+            (hash ^ u64::from(topic)).wrapping_mul(0x0000_0100_0000_01b3)
+        });
         copies.add(fingerprint, set);
     }
     copies
@@ -362,14 +414,21 @@ fn warnings(corpus: &Inverted, copies: Copies, labels: Labels) -> Vec<String> {
              topic)"
         ));
     }
-    let rare: Vec<&str> =
-        corpus.topics.iter().filter(|topic| topic.document_count == 1).map(|topic| topic.name.as_str()).collect();
+    let rare: Vec<&str> = corpus
+        .topics
+        .iter()
+        .filter(|topic| topic.document_count == 1)
+        .map(|topic| topic.name.as_str())
+        .collect();
     if !rare.is_empty() {
         let rare = doubts::listed(&rare, ", ");
         warnings.push(format!("topics of one document, of which little can be learned: {rare}"));
     }
-    warnings.extend(doubts::of_names(corpus.topics.iter().map(|topic| topic.name.as_str()), labels));
-    warnings.extend(copies.doubt("held out, a copy is known from the other one, which flatters the held-out figures"));
+    warnings
+        .extend(doubts::of_names(corpus.topics.iter().map(|topic| topic.name.as_str()), labels));
+    warnings.extend(copies.doubt(
+        "held out, a copy is known from the other one, which flatters the held-out figures",
+    ));
     let counts = corpus.topics.iter().map(|topic| (topic.name.as_str(), topic.document_count));
     // Those of one document are named above.
     let counts = counts.filter(|(_, count)| *count > 1);

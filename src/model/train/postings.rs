@@ -5,7 +5,8 @@ use std::io;
 use super::chunks::Chunks;
 use crate::text::TermHash;
 
-/// Into how many parts the terms are dealt, by their hashes: one is worked on in memory that the nearer caches hold.
+/// Into how many parts the terms are dealt, by their hashes: one is worked on in memory that the
+/// nearer caches hold.
 pub(super) const PARTITIONS: usize = 64;
 /// How much of a worker's postings of words, and of those of pairs, stays in memory, in bytes.
 const IN_MEMORY_BYTES: [usize; 2] = [32 << 20, 64 << 20];
@@ -15,15 +16,16 @@ pub(super) const fn partition(hash: TermHash) -> usize {
     (hash.0 >> (u64::BITS - PARTITIONS.ilog2())) as usize
 }
 
-/// A posting of a word begins with its id in so many bits (23), then how many documents lie between it and the one before in its
-/// stream (8), then whether a count other than 1 follows (1).
+/// A posting of a word begins with its id in so many bits (23), then how many documents lie between
+/// it and the one before in its stream (8), then whether a count other than 1 follows (1).
 const WORD_ID_BITS: u32 = 23;
 const WORD_STEP_BITS: u32 = u32::BITS - WORD_ID_BITS - 1;
 /// One of a pair with both ids (24 each), the step (15) and whether a count follows (1).
 const PAIR_ID_BITS: u32 = 24;
 const PAIR_STEP_BITS: u32 = u64::BITS - 2 * PAIR_ID_BITS - 1;
 
-/// In place of an id: the step is one from the document that follows, and the posting is the one behind that.
+/// In place of an id: the step is one from the document that follows, and the posting is the one
+/// behind that.
 const FAR: [u32; 2] = [(1 << WORD_ID_BITS) - 1, (1 << PAIR_ID_BITS) - 1];
 /// In place of an id: the id follows, both of them for a pair, before the count.
 const WIDE: [u32; 2] = [FAR[0] - 1, FAR[1] - 1];
@@ -81,7 +83,13 @@ impl PostingStreams {
 
     /// Adds that a document has a pair of words so many times.
     #[inline]
-    pub(super) fn push_pair(&mut self, hash: TermHash, [first, second]: [u32; 2], document: u32, count: u32) {
+    pub(super) fn push_pair(
+        &mut self,
+        hash: TermHash,
+        [first, second]: [u32; 2],
+        document: u32,
+        count: u32,
+    ) {
         let partition = partition(hash);
         let step = document - std::mem::replace(&mut self.last_of_pairs[partition], document);
         if (first >= WIDE[1]) | (second >= WIDE[1]) | (step >> PAIR_STEP_BITS != 0) {
@@ -94,7 +102,13 @@ impl PostingStreams {
     }
 
     #[cold]
-    fn push_long_pair(&mut self, partition: usize, [first, second]: [u32; 2], document: u32, count: u32) {
+    fn push_long_pair(
+        &mut self,
+        partition: usize,
+        [first, second]: [u32; 2],
+        document: u32,
+        count: u32,
+    ) {
         let is_counted = count != 1;
         let record = |first: u32, second: u32| pair_record(first, second) | u64::from(is_counted);
         self.pairs.push(partition, [record(FAR[1], 0), document.into()], 2);
@@ -115,8 +129,8 @@ impl PostingStreams {
         self.words.finish().and(self.pairs.finish())
     }
 
-    /// Calls `each(id, document, count)` for each posting of a word of a partition, in the order in which they were added, and before that,
-    /// as a rule, `ahead` with its id.
+    /// Calls `each(id, document, count)` for each posting of a word of a partition, in the order in
+    /// which they were added, and before that, as a rule, `ahead` with its id.
     ///
     /// # Errors
     /// If a temporary file cannot be read.
@@ -145,15 +159,16 @@ impl PostingStreams {
                     }
                     id = next;
                 }
-                let count = if record & 1 == 0 { 1 } else { numbers.next().copied().unwrap_or_default() };
+                let count =
+                    if record & 1 == 0 { 1 } else { numbers.next().copied().unwrap_or_default() };
                 each(id, document, count);
             }
         }
         Ok(())
     }
 
-    /// Calls `each(ids, document, count)` for each posting of a pair of a partition, in the order in which they were added, and before
-    /// that, as a rule, `ahead` with each of its ids.
+    /// Calls `each(ids, document, count)` for each posting of a pair of a partition, in the order
+    /// in which they were added, and before that, as a rule, `ahead` with each of its ids.
     ///
     /// # Errors
     /// If a temporary file cannot be read.
@@ -182,7 +197,11 @@ impl PostingStreams {
                     }
                     (first, second) = ((next >> 32) as u32, next as u32);
                 }
-                let count = if record & 1 == 0 { 1 } else { numbers.next().copied().unwrap_or_default() as u32 };
+                let count = if record & 1 == 0 {
+                    1
+                } else {
+                    numbers.next().copied().unwrap_or_default() as u32
+                };
                 each([first, second], document, count);
             }
         }
@@ -214,7 +233,19 @@ mod tests {
     #[test]
     fn postings_come_back_as_they_were_added() {
         // Ids and steps on both sides of what is packed, one after the other.
-        let ids = [0, 1, 70_000, WIDE[0] - 1, WIDE[0], FAR[0], FAR[0] + 1, WIDE[1] - 1, WIDE[1], FAR[1], u32::MAX];
+        let ids = [
+            0,
+            1,
+            70_000,
+            WIDE[0] - 1,
+            WIDE[0],
+            FAR[0],
+            FAR[0] + 1,
+            WIDE[1] - 1,
+            WIDE[1],
+            FAR[1],
+            u32::MAX,
+        ];
         let steps = [0, 1, 255, 256, 3, (1 << PAIR_STEP_BITS) - 1, 1 << PAIR_STEP_BITS, 1 << 20];
         let counts = [1, 2, 1, u32::MAX, 7];
         let mut streams = PostingStreams::default();
@@ -222,7 +253,8 @@ mod tests {
         let mut document = 0;
         for n in 0..20_000 {
             document += steps[n % steps.len()] % (1 + n as u32 / 4);
-            let (first, second, count) = (ids[n % ids.len()], ids[n / 3 % ids.len()], counts[n % counts.len()]);
+            let (first, second, count) =
+                (ids[n % ids.len()], ids[n / 3 % ids.len()], counts[n % counts.len()]);
             let hash = TermHash((n as u64 % 2) << 63);
             streams.push_word(hash, first, document, count);
             streams.push_pair(hash, [first, second], document, count);
@@ -234,10 +266,14 @@ mod tests {
         streams.finish().expect("memory");
         let mut found = Vec::new();
         let ahead = |_| ();
-        streams.for_each_word(0, ahead, |id, document, count| found.push((id, document, count))).expect("memory");
+        streams
+            .for_each_word(0, ahead, |id, document, count| found.push((id, document, count)))
+            .expect("memory");
         assert_eq!(found, words);
         let mut found = Vec::new();
-        streams.for_each_pair(0, ahead, |ids, document, count| found.push((ids, document, count))).expect("memory");
+        streams
+            .for_each_pair(0, ahead, |ids, document, count| found.push((ids, document, count)))
+            .expect("memory");
         assert_eq!(found, pairs);
         assert!(streams.pair_count(0) >= pairs.len());
     }

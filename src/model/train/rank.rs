@@ -2,9 +2,10 @@
 
 use crate::model::manifest::MetricsRecord;
 
-/// Puts the best trial first, the others behind it by accuracy. The best has the least log loss of those whose accuracy lies within a
-/// standard error of the highest: on a few thousand documents accuracy cannot tell more, and the log loss also sees the
-/// probabilities. (The one-standard-error rule of Breiman, Friedman, Olshen and Stone, 1984.)
+/// Puts the best trial first, the others behind it by accuracy. The best has the least log loss of
+/// those whose accuracy lies within a standard error of the highest: on a few thousand documents
+/// accuracy cannot tell more, and the log loss also sees the probabilities. (The one-standard-error
+/// rule of Breiman, Friedman, Olshen and Stone, 1984.)
 pub(super) fn rank<T>(trials: &mut [T], metrics: impl Fn(&T) -> &MetricsRecord) {
     // A stable sort: of equals the first tried comes first.
     trials.sort_by(|a, b| {
@@ -12,7 +13,8 @@ pub(super) fn rank<T>(trials: &mut [T], metrics: impl Fn(&T) -> &MetricsRecord) 
         b.accuracy.total_cmp(&a.accuracy).then(a.log_loss.total_cmp(&b.log_loss))
     });
     let Some(highest) = trials.first().map(&metrics) else { return };
-    let variance = highest.accuracy * (1.0 - highest.accuracy) / highest.document_count.max(1) as f64;
+    let variance =
+        highest.accuracy * (1.0 - highest.accuracy) / highest.document_count.max(1) as f64;
     let least = highest.accuracy - variance.sqrt();
     let best = (0..trials.len())
         .filter(|&place| metrics(&trials[place]).accuracy >= least)
@@ -40,8 +42,10 @@ mod tests {
 
     /// The accuracies in the order of the ranking.
     fn ranked(document_count: u64, trials: &[(f64, f64)]) -> Vec<f64> {
-        let mut trials: Vec<MetricsRecord> =
-            trials.iter().map(|&(accuracy, log_loss)| metrics(document_count, accuracy, log_loss)).collect();
+        let mut trials: Vec<MetricsRecord> = trials
+            .iter()
+            .map(|&(accuracy, log_loss)| metrics(document_count, accuracy, log_loss))
+            .collect();
         rank(&mut trials, |metrics| metrics);
         trials.iter().map(|metrics| metrics.accuracy).collect()
     }

@@ -1,4 +1,5 @@
-//! Chooses the terms worth a row in the table: all words, and the terms that say most about the topics.
+//! Chooses the terms worth a row in the table: all words, and the terms that say most about the
+//! topics.
 
 use super::counts::LANES;
 use super::inverted::{Inverted, Rank, Term};
@@ -14,25 +15,37 @@ pub(super) struct Selection {
 /// The most that are ever few.
 const MAX_FEW: u32 = 16;
 
-/// Down to this share of the least statistic pairs stay in the pool: without the documents of one fold they might be selected.
+/// Down to this share of the least statistic pairs stay in the pool: without the documents of one
+/// fold they might be selected.
 const POOL_SHARE: f64 = 0.5;
 
-/// Selects every word, and of all terms the `keep` with the highest chi-square statistic; None keeps all.
+/// Selects every word, and of all terms the `keep` with the highest chi-square statistic; None
+/// keeps all.
 ///
-/// The statistic is that of the contingency table of a term's presence against the topics, with the continuity correction of
-/// Yates: the sum over the topics of `max(|observed - expected| - 1/2, 0)^2 / expected`, where `observed` is the number of the
-/// topic's documents with the term and `expected` what it would be if the term knew no topic. The correction matters: without it
-/// pairs of two documents of one rare topic come out on top, and say nothing of a third. Of equal terms the first by text is
-/// selected. Terms far from selected are dropped. (Yang and Pedersen, "A Comparative Study on Feature Selection in Text Categorization", ICML 1997; Yates, 1934.)
+/// The statistic is that of the contingency table of a term's presence against the topics, with the
+/// continuity correction of Yates: the sum over the topics of `max(|observed - expected| - 1/2,
+/// 0)^2 / expected`, where `observed` is the number of the topic's documents with the term and
+/// `expected` what it would be if the term knew no topic. The correction matters: without it pairs
+/// of two documents of one rare topic come out on top, and say nothing of a third. Of equal terms
+/// the first by text is selected. Terms far from selected are dropped. (Yang and Pedersen, "A
+/// Comparative Study on Feature Selection in Text Categorization", ICML 1997; Yates, 1934.)
 ///
-/// Words in fewer than `min_document_frequency` documents may be there for [`words`], and are dropped.
-pub(super) fn keep_best(corpus: &mut Inverted, keep: Option<usize>, min_document_frequency: u32) -> Selection {
+/// Words in fewer than `min_document_frequency` documents may be there for [`words`], and are
+/// dropped.
+pub(super) fn keep_best(
+    corpus: &mut Inverted,
+    keep: Option<usize>,
+    min_document_frequency: u32,
+) -> Selection {
     let all = Selection { least: None, min_document_frequency };
     let is_frequent = |term: &Term| term.document_frequency >= min_document_frequency;
     let frequent = || corpus.terms().filter(|term| is_frequent(term));
-    let (terms, pairs) = frequent().fold((0, 0), |(terms, pairs), term| (terms + 1, pairs + usize::from(!term.is_word())));
+    let (terms, pairs) = frequent()
+        .fold((0, 0), |(terms, pairs), term| (terms + 1, pairs + usize::from(!term.is_word())));
     let Some(keep) = keep.filter(|&keep| terms > keep && pairs > 0) else {
-        corpus.terms_mut().for_each(|term| term.rank = if is_frequent(term) { Rank::Selected } else { Rank::Dropped });
+        corpus.terms_mut().for_each(|term| {
+            term.rank = if is_frequent(term) { Rank::Selected } else { Rank::Dropped }
+        });
         return all;
     };
     let mut statistics: Vec<f64> = frequent().map(|term| term.statistic).collect();
@@ -42,7 +55,8 @@ pub(super) fn keep_best(corpus: &mut Inverted, keep: Option<usize>, min_document
         least = *statistics.select_nth_unstable_by(place, |a, b| b.total_cmp(a)).1;
         // So many of those of the least one, by their texts.
         let ties = keep - statistics.iter().filter(|&&statistic| statistic > least).count();
-        let mut tied: Vec<(u32, u32)> = frequent().filter(|term| term.statistic == least).map(Term::key).collect();
+        let mut tied: Vec<(u32, u32)> =
+            frequent().filter(|term| term.statistic == least).map(Term::key).collect();
         last = *tied.select_nth_unstable(ties - 1).1;
     }
     for term in corpus.terms_mut() {
@@ -81,11 +95,18 @@ impl Selection {
         self.min_document_frequency
     }
 
-    /// Whether a term would have been selected, had `rest` been all there is of the corpus: what was chosen with the held-out documents in
-    /// sight must not be used on them. A statistic grows with the documents, and so does the least. `presence`: in how many documents of
-    /// the rest it occurs, by topic, and `document_frequency` in all of them.
+    /// Whether a term would have been selected, had `rest` been all there is of the corpus: what
+    /// was chosen with the held-out documents in sight must not be used on them. A statistic grows
+    /// with the documents, and so does the least. `presence`: in how many documents of the rest it
+    /// occurs, by topic, and `document_frequency` in all of them.
     #[inline(always)]
-    pub(super) fn would_keep(&self, term: &Term, rest: &Rest, presence: &[u32], document_frequency: u32) -> bool {
+    pub(super) fn would_keep(
+        &self,
+        term: &Term,
+        rest: &Rest,
+        presence: &[u32],
+        document_frequency: u32,
+    ) -> bool {
         if document_frequency < self.min_document_frequency {
             return false;
         }
@@ -101,27 +122,30 @@ impl Selection {
 pub(super) struct TopicSizes {
     /// By topic, its share of them all.
     shares: Vec<[f64; LANES]>,
-    /// In so many topics of documents or fewer, a term is expected in less than half a document of any topic.
+    /// In so many topics of documents or fewer, a term is expected in less than half a document of
+    /// any topic.
     few: u32,
 }
 
 impl TopicSizes {
     pub(super) fn new(sizes: &[u64]) -> Self {
         let sum = sizes.iter().sum::<u64>().max(1) as f64;
-        let lanes = |sizes: &[u64]| std::array::from_fn(|lane| sizes.get(lane).map_or(0.0, |&size| size as f64 / sum));
+        let lanes = |sizes: &[u64]| {
+            std::array::from_fn(|lane| sizes.get(lane).map_or(0.0, |&size| size as f64 / sum))
+        };
         let largest = sizes.iter().max().map_or(0.0, |&size| size as f64 / sum);
         let few = (1..=MAX_FEW).rev().find(|&few| f64::from(few) * largest <= 0.5).unwrap_or(0);
         Self { shares: sizes.chunks(LANES).map(lanes).collect(), few }
     }
 
-    /// Whether the statistic of a term of so many topics of documents has no part from topics without the term: the correction of Yates
-    /// is more than what is expected of them.
+    /// Whether the statistic of a term of so many topics of documents has no part from topics
+    /// without the term: the correction of Yates is more than what is expected of them.
     pub(super) fn counts_observed_only(&self, total: u32) -> bool {
         total <= self.few
     }
 
-    /// [`Self::chi_square`] of a term that is in documents of these topics, each as often as there are such; None where there are too
-    /// many. They are put in order.
+    /// [`Self::chi_square`] of a term that is in documents of these topics, each as often as there
+    /// are such; None where there are too many. They are put in order.
     pub(super) fn chi_square_of_few(&self, topics: &mut [u32]) -> Option<f64> {
         if !self.counts_observed_only(topics.len() as u32) {
             return None;
@@ -135,7 +159,8 @@ impl TopicSizes {
         Some(topics.chunk_by(|a, b| a == b).fold(0.0, |sum, documents| sum + part(documents)))
     }
 
-    /// The statistic of one term, which is in so many documents of each topic. `observed` is padded, as [`super::counts::padded`] says.
+    /// The statistic of one term, which is in so many documents of each topic. `observed` is
+    /// padded, as [`super::counts::padded`] says.
     #[inline(always)]
     pub(super) fn chi_square(&self, observed: &[u32]) -> f64 {
         let total = observed.iter().sum::<u32>() as f64;
@@ -170,7 +195,11 @@ mod tests {
         for topics in [vec![0], vec![5], vec![9, 0], vec![1, 1], vec![4, 3, 4], vec![8, 2, 9]] {
             let mut observed = [0; 2 * LANES];
             topics.iter().for_each(|&topic: &u32| observed[topic as usize] += 1);
-            assert_eq!(sizes.chi_square_of_few(&mut topics.clone()), Some(sizes.chi_square(&observed)), "{topics:?}");
+            assert_eq!(
+                sizes.chi_square_of_few(&mut topics.clone()),
+                Some(sizes.chi_square(&observed)),
+                "{topics:?}"
+            );
         }
         assert_eq!(sizes.chi_square_of_few(&mut [1; 5]), None);
     }
@@ -183,8 +212,13 @@ mod tests {
             lanes[..3].copy_from_slice(&observed);
             sizes.chi_square(&lanes)
         };
-        // By hand: expected 0.02, 0.98, 1; (1.98 - 0.5)^2 / 0.02 + (0.98 - 0.5)^2 / 0.98 + (1 - 0.5)^2 / 1.
-        assert!((chi_square([2, 0, 0]) - (1.48f64.powi(2) / 0.02 + 0.48f64.powi(2) / 0.98 + 0.25)).abs() < 1e-9);
+        // By hand: expected 0.02, 0.98, 1; (1.98 - 0.5)^2 / 0.02 + (0.98 - 0.5)^2 / 0.98 + (1 -
+        // 0.5)^2 / 1.
+        assert!(
+            (chi_square([2, 0, 0]) - (1.48f64.powi(2) / 0.02 + 0.48f64.powi(2) / 0.98 + 0.25))
+                .abs()
+                < 1e-9
+        );
         assert!(chi_square([2, 0, 0]) < chi_square([0, 200, 0]));
         assert_eq!(chi_square([0, 1, 1]), 0.0);
     }

@@ -1,4 +1,5 @@
-//! The counts that the model itself is estimated from: a row a term that was selected, a column a topic.
+//! The counts that the model itself is estimated from: a row a term that was selected, a column a
+//! topic.
 
 use ndarray::{Array2, Axis};
 
@@ -38,8 +39,8 @@ struct Place {
     row: u32,
 }
 
-/// For each topic, the sum of the vectors of its documents, in fixed point; and how many documents those are. Terms are in the order of
-/// their texts.
+/// For each topic, the sum of the vectors of its documents, in fixed point; and how many documents
+/// those are. Terms are in the order of their texts.
 #[derive(Debug, Default)]
 pub(super) struct TopicCounts {
     topic_count: usize,
@@ -59,7 +60,9 @@ impl TopicCounts {
             places.extend(rows.keys.iter().zip(0..).map(|(&key, row)| (key, Place { part, row })));
         }
         // As one number they are quicker to compare.
-        places.sort_unstable_by_key(|&((first, second), _)| u64::from(first) << 32 | u64::from(second));
+        places.sort_unstable_by_key(|&((first, second), _)| {
+            u64::from(first) << 32 | u64::from(second)
+        });
         Self {
             topic_count: all.topics.len(),
             parts,
@@ -76,11 +79,13 @@ impl TopicCounts {
 
     /// The terms in the order of their texts: their keys with their idf.
     pub(super) fn terms(&self) -> impl Iterator<Item = ((u32, u32), f32)> {
-        self.places.iter().map(|&(key, Place { part, row })| (key, self.parts[part as usize].idf[row as usize]))
+        self.places
+            .iter()
+            .map(|&(key, Place { part, row })| (key, self.parts[part as usize].idf[row as usize]))
     }
 
-    /// The sum of a term over all documents (where a document has several topics or none, not the sum over the topics), and its sums by
-    /// topic.
+    /// The sum of a term over all documents (where a document has several topics or none, not the
+    /// sum over the topics), and its sums by topic.
     fn sums(&self, Place { part, row }: Place) -> (u64, &[u64]) {
         let width = self.topic_count + 1;
         let sums = &self.parts[part as usize].sums[row as usize * width..][..width];
@@ -96,7 +101,8 @@ impl TopicCounts {
         self.length_factor / UNIT
     }
 
-    /// A number a cell, a row a topic, from a term's sums by topic and the sum that `whole` makes of all its sums.
+    /// A number a cell, a row a topic, from a term's sums by topic and the sum that `whole` makes
+    /// of all its sums.
     fn rows(
         &self,
         threads: usize,
@@ -105,11 +111,15 @@ impl TopicCounts {
     ) -> Array2<f64> {
         let unit = self.unit();
         let mut rows = Array2::zeros((self.topic_count, self.places.len()));
-        let parts = rows.axis_chunks_iter_mut(Axis(1), TERMS_OF_A_PART).zip(self.places.chunks(TERMS_OF_A_PART));
+        let parts = rows
+            .axis_chunks_iter_mut(Axis(1), TERMS_OF_A_PART)
+            .zip(self.places.chunks(TERMS_OF_A_PART));
         threads::map_owned(parts, threads, |(mut rows, places)| {
             let mut terms: Vec<(u64, &[u64])> = Vec::with_capacity(TERMS_AT_A_TIME);
             // Rows become columns a few lines of cache at a time.
-            for (places, first) in places.chunks(TERMS_AT_A_TIME).zip((0..).step_by(TERMS_AT_A_TIME)) {
+            for (places, first) in
+                places.chunks(TERMS_AT_A_TIME).zip((0..).step_by(TERMS_AT_A_TIME))
+            {
                 terms.clear();
                 terms.extend(places.iter().map(|&(_, place)| {
                     let (collection, sums) = self.sums(place);
@@ -136,7 +146,8 @@ impl TopicCounts {
         self.rows(threads, |_, sums| sums.iter().sum(), |total, sum| total - sum)
     }
 
-    /// The sums over the documents that do not have the topic, a row a topic: where documents may have several or none.
+    /// The sums over the documents that do not have the topic, a row a topic: where documents may
+    /// have several or none.
     pub(super) fn rest_weights(&self, threads: usize) -> Array2<f64> {
         self.rows(threads, |collection, _| collection, |collection, sum| collection - sum)
     }

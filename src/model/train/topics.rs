@@ -3,7 +3,8 @@
 use super::intern::Interner;
 use crate::article::TopicName;
 
-/// On an entry of [`DocumentTopics`]: not the one topic of a document, but where the list of its topics is.
+/// On an entry of [`DocumentTopics`]: not the one topic of a document, but where the list of its
+/// topics is.
 const LIST: u32 = 1 << 31;
 
 /// A topic of the corpus.
@@ -17,15 +18,16 @@ pub(super) struct Topic {
 #[derive(Debug, Default)]
 pub(super) struct DocumentTopics {
     entries: Vec<u32>,
-    /// The entries that are small, once more: what all postings are looked up in should lie in the near caches. [`Self::LARGE`] for the
-    /// others.
+    /// The entries that are small, once more: what all postings are looked up in should lie in the
+    /// near caches. [`Self::LARGE`] for the others.
     small: Vec<u16>,
     /// Each as its length and that many topics.
     lists: Vec<u32>,
 }
 
 impl DocumentTopics {
-    /// The topics of all workers in the order of their names, and those of their documents, worker by worker.
+    /// The topics of all workers in the order of their names, and those of their documents, worker
+    /// by worker.
     pub(super) fn merge(workers: &[Interner]) -> (Vec<Topic>, Self) {
         let mut topics: Vec<Topic> = Vec::new();
         for (name, count) in workers.iter().flat_map(|worker| &worker.topics) {
@@ -35,12 +37,16 @@ impl DocumentTopics {
             }
             match topics.binary_search_by(|topic| topic.name.cmp(name)) {
                 Ok(place) => topics[place].document_count += count,
-                Err(place) => topics.insert(place, Topic { name: name.clone(), document_count: *count }),
+                Err(place) => {
+                    topics.insert(place, Topic { name: name.clone(), document_count: *count })
+                }
             }
         }
         let mut all = Self::default();
         for worker in workers {
-            let place = |name: &TopicName| topics.binary_search_by(|topic| topic.name.cmp(name)).unwrap_or_default() as u32;
+            let place = |name: &TopicName| {
+                topics.binary_search_by(|topic| topic.name.cmp(name)).unwrap_or_default() as u32
+            };
             let places: Vec<u32> = worker.topics.iter().map(|(name, _)| place(name)).collect();
             for document in 0..worker.heads.len() {
                 all.push(worker.topics_of(document).iter().map(|&local| places[local as usize]));
@@ -59,7 +65,8 @@ impl DocumentTopics {
             self.lists.push(topics.len() as u32);
             self.lists.extend(topics);
         }
-        self.small.extend(self.entries.last().map(|&entry| u16::try_from(entry).unwrap_or(Self::LARGE)));
+        self.small
+            .extend(self.entries.last().map(|&entry| u16::try_from(entry).unwrap_or(Self::LARGE)));
     }
 
     /// Calls `each` with each topic.

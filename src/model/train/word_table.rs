@@ -7,13 +7,15 @@ use crate::text::TermHash;
 /// A table begins with 2 to the power of this many slots.
 const FIRST_BITS: u32 = 12;
 
-/// Words by their hashes, numbered from 0 on as they come, in linear probing from the place that the hash's first bits say.
+/// Words by their hashes, numbered from 0 on as they come, in linear probing from the place that
+/// the hash's first bits say.
 ///
-/// A slot is one number, so that as many as can be lie in the near caches. Above are the bits of the hash that do not choose the place
-/// (46 of them in a table of 100,000 words); in the bits below, as many as number the slots, are the word's number and 1, or 0 where the
-/// slot is free. (Cleary, "Compact hash tables using bidirectional linear probing", 1984, who keeps the place, too. Here two words whose
-/// hashes differ in nothing but the place, and by less than a probe is long, are taken for one: hardly likelier than that their hashes
-/// are the same.)
+/// A slot is one number, so that as many as can be lie in the near caches. Above are the bits of
+/// the hash that do not choose the place (46 of them in a table of 100,000 words); in the bits
+/// below, as many as number the slots, are the word's number and 1, or 0 where the slot is free.
+/// (Cleary, "Compact hash tables using bidirectional linear probing", 1984, who keeps the place,
+/// too. Here two words whose hashes differ in nothing but the place, and by less than a probe is
+/// long, are taken for one: hardly likelier than that their hashes are the same.)
 #[derive(Debug)]
 pub(super) struct WordTable {
     /// A power of two.
@@ -77,7 +79,8 @@ impl WordTable {
         self.hashes.len()
     }
 
-    /// Less than half of the slots' number: with 1 added it fits into the bits that number the slots.
+    /// Less than half of the slots' number: with 1 added it fits into the bits that number the
+    /// slots.
     #[inline]
     fn slot(&self, hash: TermHash, number: u32) -> u64 {
         hash.0 << self.bits | (u64::from(number) + 1)
@@ -127,7 +130,9 @@ mod tests {
     fn words_keep_their_numbers_while_the_table_grows() {
         let mut table = WordTable::default();
         // Half of the hashes want the same place, the last one of all; one is that of a free slot.
-        let hashes: Vec<TermHash> = (0..20_000u64).map(|n| TermHash(if n % 2 == 0 { n << 20 } else { u64::MAX - n })).collect();
+        let hashes: Vec<TermHash> = (0..20_000u64)
+            .map(|n| TermHash(if n % 2 == 0 { n << 20 } else { u64::MAX - n }))
+            .collect();
         let mut expected = std::collections::BTreeMap::new();
         for hash in hashes.iter().chain(&hashes) {
             let next = expected.len() as u32;

@@ -17,8 +17,12 @@ impl Archive {
     }
 
     async fn list_as(&self, view: ArticleView, page_token: &str) -> pb::ListArticlesResponse {
-        let request =
-            pb::ListArticlesRequest { page_size: 1_000, page_token: page_token.to_owned(), view: view.into(), filter: None };
+        let request = pb::ListArticlesRequest {
+            page_size: 1_000,
+            page_token: page_token.to_owned(),
+            view: view.into(),
+            filter: None,
+        };
         self.articles().await.list_articles(request).await.expect("a page").into_inner()
     }
 }
@@ -49,10 +53,16 @@ async fn a_view_that_is_none_is_refused() {
     let archive = Archive::start().await;
     archive.put(whole("a")).await.expect("it is stored");
     let mut client = archive.articles().await;
-    let get = client.get_article(pb::GetArticleRequest { id: "a".to_owned(), view: 9 }).await.expect_err("no view");
+    let get = client
+        .get_article(pb::GetArticleRequest { id: "a".to_owned(), view: 9 })
+        .await
+        .expect_err("no view");
     let list = pb::ListArticlesRequest { view: -1, ..pb::ListArticlesRequest::default() };
     let list = client.list_articles(list).await.expect_err("no view");
-    let similar = archive.find(pb::FindSimilarArticlesRequest { view: 3, ..like("a") }).await.expect_err("no view");
+    let similar = archive
+        .find(pb::FindSimilarArticlesRequest { view: 3, ..like("a") })
+        .await
+        .expect_err("no view");
     for status in [get, list, similar] {
         assert_eq!(violation(&status), ("view".to_owned(), "INVALID_VIEW".to_owned()));
     }
@@ -67,9 +77,16 @@ async fn long_bodies_that_are_not_shown_do_not_end_a_page() {
     }
     let page = archive.list_as(ArticleView::Basic, "").await;
     assert_eq!((page.articles.len(), page.next_page_token.as_str()), (5, ""));
-    let found = archive.find(pb::FindSimilarArticlesRequest { page_size: 3, ..like("a") }).await.expect("results");
+    let found = archive
+        .find(pb::FindSimilarArticlesRequest { page_size: 3, ..like("a") })
+        .await
+        .expect("results");
     assert_eq!((ids(&found).concat().as_str(), found.next_page_token.is_empty()), ("bcd", false));
-    let next = pb::FindSimilarArticlesRequest { page_size: 3, page_token: found.next_page_token, ..like("a") };
+    let next = pb::FindSimilarArticlesRequest {
+        page_size: 3,
+        page_token: found.next_page_token,
+        ..like("a")
+    };
     let rest = archive.find(next).await.expect("results");
     assert_eq!((ids(&rest).concat().as_str(), rest.next_page_token.as_str()), ("e", ""));
 }
@@ -79,7 +96,8 @@ async fn labels_and_headlines_count_on_a_page() {
     let archive = Archive::start().await;
     let labels = (0..32).map(|number| (format!("{number:064}"), "x".repeat(200))).collect();
     let article = pb::ArchivedArticle { labels, ..draft("", "Volcano erupts", "") };
-    let articles = (0..200).map(|number| pb::ArchivedArticle { id: format!("{number:03}"), ..article.clone() });
+    let articles = (0..200)
+        .map(|number| pb::ArchivedArticle { id: format!("{number:03}"), ..article.clone() });
     let batch = pb::BatchPutArticlesRequest { articles: articles.collect(), ..Default::default() };
     archive.articles().await.batch_put_articles(batch).await.expect("a batch");
     let long = draft("200", &"Volcano erupts ".repeat(100_000), "");
@@ -88,13 +106,21 @@ async fn labels_and_headlines_count_on_a_page() {
         let (mut seen, mut token, mut pages) = (Vec::new(), String::new(), 0);
         loop {
             let page = archive.list_as(view, &token).await;
-            assert!(page.encoded_len() <= Limits::default().answer_bytes, "{view:?}: {}", page.encoded_len());
+            assert!(
+                page.encoded_len() <= Limits::default().answer_bytes,
+                "{view:?}: {}",
+                page.encoded_len()
+            );
             seen.extend(page.articles.into_iter().map(|article| article.id));
             (token, pages) = (page.next_page_token, pages + 1);
             if token.is_empty() {
                 break;
             }
         }
-        assert_eq!((seen, pages), ((0..=200).map(|number| format!("{number:03}")).collect(), 2), "{view:?}");
+        assert_eq!(
+            (seen, pages),
+            ((0..=200).map(|number| format!("{number:03}")).collect(), 2),
+            "{view:?}"
+        );
     }
 }

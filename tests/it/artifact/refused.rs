@@ -45,12 +45,18 @@ fn a_file_that_was_cut_short_is_refused_wherever_it_was_cut() {
     let Encoded { manifest, weights } = encoded();
     for length in 0..weights.len() {
         let outcome = parse(&manifest, &weights[..length]);
-        assert!(matches!(outcome, Err(ArtifactError::WeightsSize { .. })), "weights of {length} bytes: {outcome:?}");
+        assert!(
+            matches!(outcome, Err(ArtifactError::WeightsSize { .. })),
+            "weights of {length} bytes: {outcome:?}"
+        );
     }
     // All but the final line break: a manifest is whole without it.
     for length in 0..manifest.len() - 1 {
         let outcome = parse(&manifest[..length], &weights);
-        assert!(matches!(outcome, Err(ArtifactError::Manifest { .. })), "a manifest of {length} bytes: {outcome:?}");
+        assert!(
+            matches!(outcome, Err(ArtifactError::Manifest { .. })),
+            "a manifest of {length} bytes: {outcome:?}"
+        );
     }
 }
 
@@ -59,7 +65,10 @@ fn weights_cut_short_before_they_were_vouched_for_are_refused() {
     let weights = encoded().weights;
     for length in 0..weights.len() {
         let cut = &weights[..length];
-        assert_weights_refused(&parse(&sealed(manifest(), cut), cut).map(|_| ()), &format!("{length} bytes"));
+        assert_weights_refused(
+            &parse(&sealed(manifest(), cut), cut).map(|_| ()),
+            &format!("{length} bytes"),
+        );
     }
 }
 
@@ -70,14 +79,17 @@ fn any_flipped_bit_of_the_weights_is_noticed() {
         for bit in [0, 3, 7] {
             weights[place] ^= 1 << bit;
             let outcome = parse(&manifest, &weights);
-            assert!(matches!(outcome, Err(ArtifactError::WeightsChecksum)), "byte {place}, bit {bit}: {outcome:?}");
+            assert!(
+                matches!(outcome, Err(ArtifactError::WeightsChecksum)),
+                "byte {place}, bit {bit}: {outcome:?}"
+            );
             weights[place] ^= 1 << bit;
         }
     }
 }
 
-/// The manifest is a text for people, without a checksum of its own: another digit in it makes another manifest. What must not
-/// be is that such a change goes unseen or brings the program down.
+/// The manifest is a text for people, without a checksum of its own: another digit in it makes
+/// another manifest. What must not be is that such a change goes unseen or brings the program down.
 #[test]
 fn a_flipped_bit_of_the_manifest_is_refused_or_seen_and_never_panics() {
     let Encoded { mut manifest, weights } = encoded();
@@ -89,7 +101,8 @@ fn a_flipped_bit_of_the_manifest_is_refused_or_seen_and_never_panics() {
             manifest[place] ^= 1 << bit;
             let outcome = catch_unwind(|| parse(&manifest, &weights)).expect("no panic");
             if let Ok(loaded) = outcome {
-                let is_seen = loaded.manifest != original || (is_blank(before) && is_blank(manifest[place]));
+                let is_seen =
+                    loaded.manifest != original || (is_blank(before) && is_blank(manifest[place]));
                 assert!(is_seen, "byte {place}, bit {bit} of {before:?}");
             }
             manifest[place] = before;
@@ -100,7 +113,8 @@ fn a_flipped_bit_of_the_manifest_is_refused_or_seen_and_never_panics() {
 #[test]
 fn weights_of_another_model_are_refused() {
     let Encoded { manifest, .. } = encoded();
-    let same_size = encode(Draft { bias: vec![0.0, 0.5, -0.5], ..draft() }).expect("the tables fit");
+    let same_size =
+        encode(Draft { bias: vec![0.0, 0.5, -0.5], ..draft() }).expect("the tables fit");
     assert!(matches!(parse(&manifest, &same_size.weights), Err(ArtifactError::WeightsChecksum)));
     let terms = "goal\nlater goal\n".to_owned();
     let longer = encode(Draft { terms, ..draft() }).expect("the tables fit");
@@ -110,7 +124,10 @@ fn weights_of_another_model_are_refused() {
 #[test]
 fn a_later_format_is_refused_with_what_to_do() {
     // Whatever else a later format may say.
-    for manifest in [json!({ "format_version": 4, "shards": [] }), json!({ "format_version": 4_294_967_295u32 })] {
+    for manifest in [
+        json!({ "format_version": 4, "shards": [] }),
+        json!({ "format_version": 4_294_967_295u32 }),
+    ] {
         let error = parse(manifest.to_string().as_bytes(), &[]).expect_err("a later format");
         assert!(matches!(error, ArtifactError::FutureVersion { known: 3, .. }), "{error:?}");
         assert!(error.to_string().contains("use a newer slugline"), "{error}");
@@ -119,15 +136,21 @@ fn a_later_format_is_refused_with_what_to_do() {
 
 #[test]
 fn an_earlier_format_is_refused_with_what_to_do() {
-    let error = parse(json!({ "format_version": 2, "shards": [] }).to_string().as_bytes(), &[]).expect_err("an earlier format");
+    let error = parse(json!({ "format_version": 2, "shards": [] }).to_string().as_bytes(), &[])
+        .expect_err("an earlier format");
     assert!(matches!(error, ArtifactError::PastVersion { found: 2, known: 3 }), "{error:?}");
     assert!(error.to_string().contains("train the model again"), "{error}");
 }
 
 #[test]
 fn a_format_that_never_was_is_refused() {
-    for version in [json!(0), json!(-1), json!(1.5), json!("1"), json!(null), json!(4_294_967_296u64)] {
-        assert_manifest_refused(&with_field("/format_version", version.clone()), &version.to_string());
+    for version in
+        [json!(0), json!(-1), json!(1.5), json!("1"), json!(null), json!(4_294_967_296u64)]
+    {
+        assert_manifest_refused(
+            &with_field("/format_version", version.clone()),
+            &version.to_string(),
+        );
     }
 }
 
@@ -137,7 +160,8 @@ fn files_too_large_to_be_a_model_are_not_read() {
     let directory = root.path().join("mine/3");
     store(&directory, &encoded()).expect("an artefact");
     let grow = |name: &str, size: u64| {
-        let file = File::options().write(true).open(directory.join(name)).expect("a file of the artefact");
+        let file =
+            File::options().write(true).open(directory.join(name)).expect("a file of the artefact");
         // A hole: it takes no room on the disk.
         file.set_len(size).expect("a larger file");
         read(&directory).map(|_| ())
@@ -145,10 +169,16 @@ fn files_too_large_to_be_a_model_are_not_read() {
     #[cfg(unix)]
     {
         let outcome = grow(WEIGHTS_FILE, (4 << 30) + 1);
-        assert!(matches!(outcome, Err(ArtifactError::Oversized { limit: 4_294_967_296, .. })), "{outcome:?}");
+        assert!(
+            matches!(outcome, Err(ArtifactError::Oversized { limit: 4_294_967_296, .. })),
+            "{outcome:?}"
+        );
     }
     let outcome = grow(Manifest::FILE, 17 << 20);
-    assert!(matches!(outcome, Err(ArtifactError::Oversized { size: 17_825_792, .. })), "{outcome:?}");
+    assert!(
+        matches!(outcome, Err(ArtifactError::Oversized { size: 17_825_792, .. })),
+        "{outcome:?}"
+    );
     assert!(outcome.expect_err("too large").to_string().contains("17825792 bytes"));
 }
 
@@ -161,7 +191,10 @@ fn a_missing_file_is_named() {
         let path = directory.join(name);
         fs::remove_file(&path).expect("a file of the artefact");
         let error = read(&directory).expect_err("a file is missing");
-        assert!(matches!(&error, ArtifactError::Read { path: named, .. } if *named == path), "{error:?}");
+        assert!(
+            matches!(&error, ArtifactError::Read { path: named, .. } if *named == path),
+            "{error:?}"
+        );
         assert!(error.to_string().contains(&path.display().to_string()), "{error}");
     }
 }
@@ -199,12 +232,25 @@ fn tensors_of_the_wrong_length_are_refused() {
 
 #[test]
 fn tensors_of_another_shape_are_refused_though_their_length_is_right() {
-    // A row a topic and a column a term, above all: read as it is, every weight would go to another term and topic.
+    // A row a topic and a column a term, above all: read as it is, every weight would go to another
+    // term and topic.
     let weights = halves(&[-1.0, 0.25, 2.0, 0.5, -1.0, -0.75]);
-    assert_weights_refused(&with_tensor("weights", Some((Dtype::F16, vec![3, 2], weights.clone()))), "a row a topic");
-    assert_weights_refused(&with_tensor("weights", Some((Dtype::F16, vec![6], weights))), "no rows");
-    assert_weights_refused(&with_tensor("idf", Some((Dtype::F32, vec![2, 1], floats(&[1.5, 2.0])))), "a column of idf");
-    assert_weights_refused(&with_tensor("bias", Some((Dtype::F32, vec![1, 3], floats(&[0.0; 3])))), "a row of biases");
+    assert_weights_refused(
+        &with_tensor("weights", Some((Dtype::F16, vec![3, 2], weights.clone()))),
+        "a row a topic",
+    );
+    assert_weights_refused(
+        &with_tensor("weights", Some((Dtype::F16, vec![6], weights))),
+        "no rows",
+    );
+    assert_weights_refused(
+        &with_tensor("idf", Some((Dtype::F32, vec![2, 1], floats(&[1.5, 2.0])))),
+        "a column of idf",
+    );
+    assert_weights_refused(
+        &with_tensor("bias", Some((Dtype::F32, vec![1, 3], floats(&[0.0; 3])))),
+        "a row of biases",
+    );
 }
 
 #[test]
@@ -233,7 +279,14 @@ fn a_model_that_is_read_gives_probabilities_however_large_its_values() {
         ("idf", (Dtype::F32, vec![2], floats(&[f32::MIN_POSITIVE, 1e-40]))),
         ("bias", (Dtype::F32, vec![3], floats(&[huge, -huge, -huge]))),
         ("bias", (Dtype::F32, vec![3], floats(&[huge, huge, huge]))),
-        ("weights", (Dtype::F16, vec![2, 3], halves(&[65_504.0, -65_504.0, -65_504.0, 65_504.0, -65_504.0, 0.0]))),
+        (
+            "weights",
+            (
+                Dtype::F16,
+                vec![2, 3],
+                halves(&[65_504.0, -65_504.0, -65_504.0, 65_504.0, -65_504.0, 0.0]),
+            ),
+        ),
     ] {
         let case = format!("{name}: {:?}", tensor.2);
         let mut tensors = tensors();
@@ -242,7 +295,8 @@ fn a_model_that_is_read_gives_probabilities_however_large_its_values() {
         // Refused is as good as answered.
         let Ok(loaded) = parse(&sealed(manifest(), &weights), &weights) else { continue };
         let mut scorer = Scorer::default();
-        let scores = scorer.score(&loaded.model, ArticleText { title: "Late goal", body: "goal goal late goal" });
+        let scores = scorer
+            .score(&loaded.model, ArticleText { title: "Late goal", body: "goal goal late goal" });
         assert!(scores.scores.iter().all(|score| score.is_finite()), "{case}: {:?}", scores.scores);
         let sum: f64 = scores.probabilities.iter().sum();
         assert!((sum - 1.0).abs() < 1e-9, "{case}: {:?}", scores.probabilities);
@@ -251,7 +305,9 @@ fn a_model_that_is_read_gives_probabilities_however_large_its_values() {
 
 #[test]
 fn terms_that_cannot_be_told_apart_or_read_are_refused() {
-    for (terms, case) in [(&b"goal\ngoal\n"[..], "a term twice"), (b"goal\nlate \xff\n", "no UTF-8")] {
+    for (terms, case) in
+        [(&b"goal\ngoal\n"[..], "a term twice"), (b"goal\nlate \xff\n", "no UTF-8")]
+    {
         let tensor = (Dtype::U8, vec![terms.len()], terms.to_vec());
         assert_weights_refused(&with_tensor("terms", Some(tensor)), case);
     }
@@ -272,7 +328,8 @@ fn a_model_without_terms_is_refused() {
 #[test]
 fn topics_that_are_no_ascending_names_are_refused() {
     let topics = |names: &[&str]| {
-        let records: Vec<Value> = names.iter().map(|name| json!({ "name": name, "document_count": 1 })).collect();
+        let records: Vec<Value> =
+            names.iter().map(|name| json!({ "name": name, "document_count": 1 })).collect();
         with_field("/topics", json!(records))
     };
     assert!(topics(&["a", "b", "c"]).is_ok());
@@ -312,7 +369,10 @@ fn a_manifest_that_makes_no_sense_is_refused() {
         ("/text/numbers", json!("roman")),
         ("/decision/confident_probability", json!(1.5)),
         ("/decision/known_share/0/min_share", json!(-0.1)),
-        ("/decision/known_share", json!([{ "min_tokens": 8, "min_share": 0.5 }, { "min_tokens": 8, "min_share": 0.6 }])),
+        (
+            "/decision/known_share",
+            json!([{ "min_tokens": 8, "min_share": 0.5 }, { "min_tokens": 8, "min_share": 0.6 }]),
+        ),
         ("/labels", json!("many")),
         ("/labels", json!("multiple")),
         ("/topics", json!(null)),

@@ -3,7 +3,9 @@
 use std::fs;
 
 use slugline::model::Manifest;
-use slugline::model::artifact::{ArtifactError, DOCUMENTS_FILE, Draft, WEIGHTS_FILE, encode, read, write};
+use slugline::model::artifact::{
+    ArtifactError, DOCUMENTS_FILE, Draft, WEIGHTS_FILE, encode, read, write,
+};
 
 use super::{draft, encoded, names, store};
 
@@ -12,13 +14,20 @@ fn a_new_artefact_replaces_the_old_one_whole() {
     let root = tempfile::tempdir().expect("a temporary directory");
     let directory = root.path().join("mine/3");
     let old = encoded();
-    let files: [(&str, &[u8]); 3] =
-        [(Manifest::FILE, &old.manifest), (WEIGHTS_FILE, &old.weights), (DOCUMENTS_FILE, b"of the old one")];
+    let files: [(&str, &[u8]); 3] = [
+        (Manifest::FILE, &old.manifest),
+        (WEIGHTS_FILE, &old.weights),
+        (DOCUMENTS_FILE, b"of the old one"),
+    ];
     write(&directory, &files).expect("the old artefact");
     let new = encode(Draft { bias: vec![1.0, 0.0, -1.0], ..draft() }).expect("the tables fit");
     store(&directory, &new).expect("the new artefact");
     assert_eq!(read(&directory).expect("a whole artefact").model.bias(), [1.0, 0.0, -1.0]);
-    assert_eq!(names(&directory), [Manifest::FILE, WEIGHTS_FILE], "what was the old one's alone is gone");
+    assert_eq!(
+        names(&directory),
+        [Manifest::FILE, WEIGHTS_FILE],
+        "what was the old one's alone is gone"
+    );
     assert_eq!(names(&root.path().join("mine")), ["3"], "nothing is left beside it");
 }
 
@@ -45,7 +54,10 @@ fn what_is_no_artefact_is_not_replaced() {
     fs::write(notes.join("thesis.txt"), "years of work").expect("a file");
     fs::write(notes.join(Manifest::FILE), "a manifest too").expect("a file");
     let error = store(&notes, &encoded()).expect_err("the directory holds something else");
-    assert!(matches!(&error, ArtifactError::Foreign { found, .. } if found == "thesis.txt"), "{error:?}");
+    assert!(
+        matches!(&error, ArtifactError::Foreign { found, .. } if found == "thesis.txt"),
+        "{error:?}"
+    );
     assert_eq!(names(&notes), [Manifest::FILE, "thesis.txt"]);
 
     fs::create_dir_all(root.path().join("file")).expect("a directory");
@@ -79,9 +91,14 @@ fn a_parent_that_may_not_be_written_keeps_the_old_artefact() {
     let directory = parent.join("3");
     let old = encoded();
     store(&directory, &old).expect("the old artefact");
-    let allow = |mode| fs::set_permissions(&parent, fs::Permissions::from_mode(mode)).expect("our own directory");
+    let allow = |mode| {
+        fs::set_permissions(&parent, fs::Permissions::from_mode(mode)).expect("our own directory")
+    };
     allow(0o555);
-    let outcome = store(&directory, &encode(Draft { bias: vec![0.0; 3], ..draft() }).expect("the tables fit"));
+    let outcome = store(
+        &directory,
+        &encode(Draft { bias: vec![0.0; 3], ..draft() }).expect("the tables fit"),
+    );
     // Root may write all the same.
     let is_written = outcome.is_ok();
     allow(0o755);

@@ -14,8 +14,12 @@ fn server(arguments: &[&str]) -> (TempDir, Running, String) {
 }
 
 fn server_of(directory: &Path, arguments: &[&str], listen: &str) -> (Running, String) {
-    let running = Running::start(&mut command(directory, &[&["serve", "--listen", listen], arguments].concat()));
-    let address = running.line().trim().strip_prefix("listening on ").expect("it listens").to_owned();
+    let running = Running::start(&mut command(
+        directory,
+        &[&["serve", "--listen", listen], arguments].concat(),
+    ));
+    let address =
+        running.line().trim().strip_prefix("listening on ").expect("it listens").to_owned();
     (running, format!("http://{address}"))
 }
 
@@ -33,9 +37,15 @@ const ASKING: [&[&str]; 7] = [
 #[test]
 fn no_command_takes_a_url_of_encryption_for_one_of_clear_text() {
     for arguments in ASKING {
-        for url in ["https://127.0.0.1:1", "HTTPS://127.0.0.1:1", "grpcs://127.0.0.1:1", "unix:///run/slugline"] {
+        for url in [
+            "https://127.0.0.1:1",
+            "HTTPS://127.0.0.1:1",
+            "grpcs://127.0.0.1:1",
+            "unix:///run/slugline",
+        ] {
             let scheme = url.split("://").next().expect("a scheme");
-            slugline(&[arguments, &["--server", url]].concat()).failed(2, &format!("{scheme}:// is not supported"));
+            slugline(&[arguments, &["--server", url]].concat())
+                .failed(2, &format!("{scheme}:// is not supported"));
         }
     }
 }
@@ -44,11 +54,15 @@ fn no_command_takes_a_url_of_encryption_for_one_of_clear_text() {
 fn the_server_of_the_environment_is_held_to_the_same_rules_and_may_be_empty() {
     let directory = tempfile::tempdir().expect("a directory");
     for arguments in &ASKING[1..] {
-        let of = |url: &str| Running::start(command(directory.path(), arguments).env("SLUGLINE_SERVER", url)).wait();
+        let of = |url: &str| {
+            Running::start(command(directory.path(), arguments).env("SLUGLINE_SERVER", url)).wait()
+        };
         of("https://127.0.0.1:1").failed(2, "https:// is not supported");
     }
     // Where nothing is set, the default is asked, whether or not anybody is there.
-    let empty = Running::start(command(directory.path(), &["articles", "list"]).env("SLUGLINE_SERVER", "")).wait();
+    let empty =
+        Running::start(command(directory.path(), &["articles", "list"]).env("SLUGLINE_SERVER", ""))
+            .wait();
     assert_ne!(empty.status.code(), Some(2), "{}", empty.stderr);
 }
 
@@ -62,7 +76,10 @@ fn an_empty_variable_is_one_that_is_not_set() {
     }
     let running = Running::start(&mut serve);
     assert!(running.line().starts_with("listening on 127.0.0.1:"));
-    let help = Running::start(command(directory.path(), &["serve", "--help"]).env("SLUGLINE_LISTEN", "")).wait().succeeded();
+    let help =
+        Running::start(command(directory.path(), &["serve", "--help"]).env("SLUGLINE_LISTEN", ""))
+            .wait()
+            .succeeded();
     assert!(help.stdout.contains("default: 127.0.0.1:50051"), "{}", help.stdout);
     slugline(&["serve", "--listen", ""]).failed(2, "--listen");
     slugline(&["articles", "list", "--server", ""]).failed(2, "no server is named");
@@ -92,10 +109,13 @@ fn the_model_in_the_binary_goes_by_its_name_where_there_is_no_directory_of_it() 
     }
     show("news/1").failed(1, "news/1");
     let text = example("cyber-defence.txt");
-    let answer = slugline_in(directory.path(), &["classify", "--json", "--model", "news", &text]).succeeded().json();
+    let answer = slugline_in(directory.path(), &["classify", "--json", "--model", "news", &text])
+        .succeeded()
+        .json();
     assert_eq!(answer["model"], "news/2");
     // A directory comes first, whatever is in it.
-    std::fs::rename(directory.path().join("mine"), directory.path().join("news")).expect("a directory");
+    std::fs::rename(directory.path().join("mine"), directory.path().join("news"))
+        .expect("a directory");
     assert!(show("news/1").succeeded().stdout.starts_with("model              mine/1\n"));
     show("news").failed(1, "cannot load the model in news");
 }
@@ -104,7 +124,8 @@ fn the_model_in_the_binary_goes_by_its_name_where_there_is_no_directory_of_it() 
 fn nothing_found_is_said_and_json_stays_empty() {
     let (directory, _running, url) = server(&[]);
     let ask = |arguments: &[&str]| {
-        let ended = slugline_in(directory.path(), &[arguments, &["--server", &url]].concat()).succeeded();
+        let ended =
+            slugline_in(directory.path(), &[arguments, &["--server", &url]].concat()).succeeded();
         assert_eq!(ended.stdout, "");
         ended.stderr
     };

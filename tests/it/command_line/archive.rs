@@ -10,7 +10,10 @@ use super::process::*;
 
 /// A server with an archive in this directory, on a free port, and its URL.
 pub(super) fn server(directory: &Path) -> (Running, String) {
-    let server = Running::start(&mut command(directory, &["serve", "--listen", "127.0.0.1:0", "--log", "warn"]));
+    let server = Running::start(&mut command(
+        directory,
+        &["serve", "--listen", "127.0.0.1:0", "--log", "warn"],
+    ));
     let line = server.line();
     let address = line.trim().strip_prefix("listening on ").expect("it listens").to_owned();
     let url = format!("http://{address}");
@@ -46,45 +49,103 @@ fn an_archive_is_filled_asked_and_read_out() {
     // To run it again is safe.
     let again = ask(&["articles", "import", "--input", &articles]).succeeded();
     assert_eq!(again.stdout, "56 articles stored, 56 of them in place of others; 0 rejected\n");
-    let only_new = ask(&["articles", "import", "--create-only", "--on-error", "skip", "--input", &articles]).succeeded();
+    let only_new =
+        ask(&["articles", "import", "--create-only", "--on-error", "skip", "--input", &articles])
+            .succeeded();
     assert_eq!(only_new.stdout, "0 articles stored, 0 of them in place of others; 56 rejected\n");
-    assert!(only_new.stderr.contains("there is an article \"kell-03\" already"), "{}", only_new.stderr);
+    assert!(
+        only_new.stderr.contains("there is an article \"kell-03\" already"),
+        "{}",
+        only_new.stderr
+    );
 
     // Each article on a story has another on the same one first.
     let story_of = |id: &str| id.split('-').next().expect("a story").to_owned();
-    for id in ["kell-03", "merger-04", "cup-01", "vote-05", "fever-02", "lantern-02", "orr-04", "chip-03", "lido-01", "rail-02"]
-    {
-        let found = lines(&ask(&["similar", "--id", id, "--json", "--limit", "3"]).succeeded().stdout);
-        assert_eq!(story_of(found[0]["article"]["id"].as_str().expect("an id")), story_of(id), "{found:?}");
-        let shares =
-            found[0]["matched_terms"].as_array().expect("terms").iter().map(|term| term["share"].as_f64().expect("a share"));
-        assert!((shares.sum::<f64>() + found[0]["other_share"].as_f64().expect("a share") - 1.0).abs() < 1e-9);
+    for id in [
+        "kell-03",
+        "merger-04",
+        "cup-01",
+        "vote-05",
+        "fever-02",
+        "lantern-02",
+        "orr-04",
+        "chip-03",
+        "lido-01",
+        "rail-02",
+    ] {
+        let found =
+            lines(&ask(&["similar", "--id", id, "--json", "--limit", "3"]).succeeded().stdout);
+        assert_eq!(
+            story_of(found[0]["article"]["id"].as_str().expect("an id")),
+            story_of(id),
+            "{found:?}"
+        );
+        let shares = found[0]["matched_terms"]
+            .as_array()
+            .expect("terms")
+            .iter()
+            .map(|term| term["share"].as_f64().expect("a share"));
+        assert!(
+            (shares.sum::<f64>() + found[0]["other_share"].as_f64().expect("a share") - 1.0).abs()
+                < 1e-9
+        );
     }
     let draft = directory.path().join("draft.txt");
     fs::write(&draft, "The river Orr burst its banks\n\nMillbrook is flooded.").expect("a file");
     let draft = draft.to_str().expect("a path");
-    let found = lines(&ask(&["similar", draft, "--json", "--collapse", "--limit", "1"]).succeeded().stdout);
+    let found =
+        lines(&ask(&["similar", draft, "--json", "--collapse", "--limit", "1"]).succeeded().stdout);
     assert_eq!(found[0]["near_duplicate_ids"].as_array().map(Vec::len), Some(1), "{found:?}");
-    let filtered = ask(&["similar", draft, "--json", "--source", "Ledger", "--since", "2026-10-01", "--until", "2026-11-01"]);
+    let filtered = ask(&[
+        "similar",
+        draft,
+        "--json",
+        "--source",
+        "Ledger",
+        "--since",
+        "2026-10-01",
+        "--until",
+        "2026-11-01",
+    ]);
     let filtered = lines(&filtered.succeeded().stdout);
-    assert!(!filtered.is_empty() && filtered.iter().all(|hit| hit["article"]["source"] == "Ledger"), "{filtered:?}");
-    let list = |more: &[&str]| lines(&ask(&[&["articles", "list", "--json"], more].concat()).succeeded().stdout);
+    assert!(
+        !filtered.is_empty() && filtered.iter().all(|hit| hit["article"]["source"] == "Ledger"),
+        "{filtered:?}"
+    );
+    let list = |more: &[&str]| {
+        lines(&ask(&[&["articles", "list", "--json"], more].concat()).succeeded().stdout)
+    };
     let sport = list(&["--topic", "sport", "--since", "2026-04-01", "--until", "2026-05-01"]);
-    assert!(!sport.is_empty() && sport.iter().all(|article| article["topics"][0] == "sport"), "{sport:?}");
+    assert!(
+        !sport.is_empty() && sport.iter().all(|article| article["topics"][0] == "sport"),
+        "{sport:?}"
+    );
     let probable = list(&["--topic", "sport", "--min-topic-probability", "0.05"]);
     assert!(probable.len() > list(&["--topic", "sport"]).len());
     ask(&["articles", "list", "--min-topic-probability", "0.5"]).failed(2, "--topic");
-    let table = ask(&["similar", "--id", "kell-01", "--limit", "1", "--label", "desk=world"]).succeeded().stdout;
-    assert!(table.starts_with("0.9") && table.contains("  kell-02  Mount Kell") && table.contains(" %"), "{table}");
+    let table = ask(&["similar", "--id", "kell-01", "--limit", "1", "--label", "desk=world"])
+        .succeeded()
+        .stdout;
+    assert!(
+        table.starts_with("0.9") && table.contains("  kell-02  Mount Kell") && table.contains(" %"),
+        "{table}"
+    );
 
-    let stored = ask(&["articles", "put", "--id", "draft 1", "--source", "desk", "--label", "a=b", draft]).succeeded().stdout;
+    let stored =
+        ask(&["articles", "put", "--id", "draft 1", "--source", "desk", "--label", "a=b", draft])
+            .succeeded()
+            .stdout;
     assert!(stored.starts_with("draft 1: created (news/"), "{stored}");
     let there = ask(&["articles", "get", "draft 1"]).succeeded().json();
-    assert_eq!((&there["title"], &there["labels"]["a"]), (&Value::from("The river Orr burst its banks"), &Value::from("b")));
+    assert_eq!(
+        (&there["title"], &there["labels"]["a"]),
+        (&Value::from("The river Orr burst its banks"), &Value::from("b"))
+    );
     // A record says more than its text; an option says it instead.
     let record = r#"{"title": "Goal", "date": "2020-01-02", "source": "S", "lang": "en", "labels": {"a": "b"}}"#;
     std::fs::write(directory.path().join("one.jsonl"), record).expect("a file");
-    ask(&["articles", "put", "--id", "one", "--source", "T", "--label", "c=d", "one.jsonl"]).succeeded();
+    ask(&["articles", "put", "--id", "one", "--source", "T", "--label", "c=d", "one.jsonl"])
+        .succeeded();
     let one = ask(&["articles", "get", "one"]).succeeded().json();
     assert_eq!((&one["source"], &one["language_code"]), (&"T".into(), &"en".into()));
     assert_eq!(
@@ -93,7 +154,11 @@ fn an_archive_is_filled_asked_and_read_out() {
     );
     ask(&["articles", "delete", "one"]).succeeded();
     let some = ask(&["articles", "delete", "nobody", "draft 1"]);
-    assert!(some.stderr.contains("nobody: ") && some.stderr.contains("there is no article"), "{}", some.stderr);
+    assert!(
+        some.stderr.contains("nobody: ") && some.stderr.contains("there is no article"),
+        "{}",
+        some.stderr
+    );
     some.failed(1, "1 article not deleted");
     ask(&["articles", "delete", "--allow-missing", "draft 1"]).succeeded();
     ask(&["articles", "get", "draft 1"]).failed(1, "NotFound");
@@ -105,18 +170,24 @@ fn an_archive_is_filled_asked_and_read_out() {
     slugline_in(directory.path(), &["archive", "verify", "archive"]).failed(1, "in use");
     running.send("-TERM");
     running.wait().succeeded();
-    let verified = slugline_in(directory.path(), &["archive", "verify", "archive"]).succeeded().stdout;
+    let verified =
+        slugline_in(directory.path(), &["archive", "verify", "archive"]).succeeded().stdout;
     assert_eq!(verified, "56 articles match their checksums\n");
-    let exported = slugline_in(directory.path(), &["archive", "export", "archive"]).succeeded().stdout;
+    let exported =
+        slugline_in(directory.path(), &["archive", "export", "archive"]).succeeded().stdout;
     assert_eq!(exported, listed);
     // What was read out can be read in, and comes out the same.
     let copy = TempDir::new().expect("a directory");
     fs::write(copy.path().join("export.jsonl"), &exported).expect("a file");
     let (running, url) = server(copy.path());
-    slugline_in(copy.path(), &["articles", "import", "--server", &url, "--input", "export.jsonl"]).succeeded();
+    slugline_in(copy.path(), &["articles", "import", "--server", &url, "--input", "export.jsonl"])
+        .succeeded();
     running.send("-TERM");
     running.wait().succeeded();
-    assert_eq!(slugline_in(copy.path(), &["archive", "export", "archive"]).succeeded().stdout, exported);
+    assert_eq!(
+        slugline_in(copy.path(), &["archive", "export", "archive"]).succeeded().stdout,
+        exported
+    );
 }
 
 #[test]
@@ -133,21 +204,32 @@ fn a_damaged_archive_is_named_listed_and_repaired() {
     bytes[middle] ^= 1;
     fs::write(&journal, bytes).expect("room");
 
-    let archive = |arguments: &[&str]| slugline_in(directory.path(), &[&["archive"], arguments].concat());
+    let archive =
+        |arguments: &[&str]| slugline_in(directory.path(), &[&["archive"], arguments].concat());
     // What can be read is printed all the same.
     let says_so = |ended: &Ended, words: &str| {
         assert!(ended.status.code() == Some(1) && ended.stderr.contains(words), "{}", ended.stderr);
     };
     let verified = archive(&["verify", "archive"]);
-    assert!(verified.stdout.contains("55 articles match") && verified.stdout.contains("damaged: journal 1: "));
+    assert!(
+        verified.stdout.contains("55 articles match")
+            && verified.stdout.contains("damaged: journal 1: ")
+    );
     says_so(&verified, "slugline archive repair");
     let exported = archive(&["export", "archive"]);
     assert_eq!(lines(&exported.stdout).len(), 55);
     says_so(&exported, "damaged: journal 1: ");
 
-    let running = Running::start(&mut command(directory.path(), &["serve", "--listen", "127.0.0.1:0", "--log", "warn"]));
-    let url = format!("http://{}", running.line().trim().strip_prefix("listening on ").expect("it listens"));
-    let listed = eventually(|| slugline_in(directory.path(), &["articles", "list", "--server", &url]));
+    let running = Running::start(&mut command(
+        directory.path(),
+        &["serve", "--listen", "127.0.0.1:0", "--log", "warn"],
+    ));
+    let url = format!(
+        "http://{}",
+        running.line().trim().strip_prefix("listening on ").expect("it listens")
+    );
+    let listed =
+        eventually(|| slugline_in(directory.path(), &["articles", "list", "--server", &url]));
     assert_eq!(listed.stdout.lines().count(), 55);
     assert!(listed.stderr.contains("unreadable: "), "{}", listed.stderr);
     says_so(&listed, "the archive is damaged");
@@ -158,8 +240,12 @@ fn a_damaged_archive_is_named_listed_and_repaired() {
 
     let repaired = archive(&["repair", "archive", "repaired"]).succeeded().stdout;
     assert!(repaired.ends_with("55 articles recovered into repaired\n"), "{repaired}");
-    assert_eq!(archive(&["verify", "repaired"]).succeeded().stdout, "55 articles match their checksums\n");
-    archive(&["repair", "archive", "repaired"]).failed(1, "there is an archive in repaired already");
+    assert_eq!(
+        archive(&["verify", "repaired"]).succeeded().stdout,
+        "55 articles match their checksums\n"
+    );
+    archive(&["repair", "archive", "repaired"])
+        .failed(1, "there is an archive in repaired already");
     archive(&["repair", "nowhere", "elsewhere"]).failed(1, "there is no archive in nowhere");
 }
 
@@ -169,8 +255,11 @@ fn articles_of_the_longest_kind_are_listed_and_found() {
     let (_running, url) = server(directory.path());
     let body = "volcano erupts ".repeat(100_000);
     let line = |number: usize| format!("{{\"id\": \"{number}\", \"body\": \"{body} {number}\"}}\n");
-    fs::write(directory.path().join("articles.jsonl"), (0..5).map(line).collect::<String>()).expect("a file");
-    let ask = |arguments: &[&str]| slugline_in(directory.path(), &[arguments, &["--server", &url]].concat()).succeeded().stdout;
+    fs::write(directory.path().join("articles.jsonl"), (0..5).map(line).collect::<String>())
+        .expect("a file");
+    let ask = |arguments: &[&str]| {
+        slugline_in(directory.path(), &[arguments, &["--server", &url]].concat()).succeeded().stdout
+    };
     ask(&["articles", "import", "--input", "articles.jsonl"]);
     assert_eq!(ask(&["articles", "list"]).lines().count(), 5);
     assert_eq!(lines(&ask(&["similar", "--id", "0", "--json"])).len(), 4);
@@ -183,24 +272,45 @@ fn an_import_names_the_lines_that_are_no_articles() {
     let good = r#"{"id": "a", "title": "Volcano erupts"}"#;
     for (line, words) in [
         (r#"{"title": "No id"}"#, "articles.jsonl:2: the article has no id"),
-        (r#"{"id": "b", "title": "t", "publish_time": "yesterday"}"#, "articles.jsonl:2: \"yesterday\" is no time"),
+        (
+            r#"{"id": "b", "title": "t", "publish_time": "yesterday"}"#,
+            "articles.jsonl:2: \"yesterday\" is no time",
+        ),
         ("oops", "articles.jsonl:2: not a JSON document"),
     ] {
-        fs::write(directory.path().join("articles.jsonl"), format!("{good}\n{line}\n")).expect("a file");
+        fs::write(directory.path().join("articles.jsonl"), format!("{good}\n{line}\n"))
+            .expect("a file");
         let import = ["articles", "import", "--server", &url, "--input", "articles.jsonl"];
         let ended = slugline_in(directory.path(), &import);
-        assert!(ended.stderr.contains("the import ended early, with 1 article stored: "), "{}", ended.stderr);
+        assert!(
+            ended.stderr.contains("the import ended early, with 1 article stored: "),
+            "{}",
+            ended.stderr
+        );
         ended.failed(1, words);
-        let skipped = slugline_in(directory.path(), &[&import[..], &["--on-error", "skip"]].concat()).succeeded();
-        assert!(skipped.stdout.ends_with("; 1 rejected\n") && skipped.stderr.contains(words), "{}", skipped.stderr);
+        let skipped =
+            slugline_in(directory.path(), &[&import[..], &["--on-error", "skip"]].concat())
+                .succeeded();
+        assert!(
+            skipped.stdout.ends_with("; 1 rejected\n") && skipped.stderr.contains(words),
+            "{}",
+            skipped.stderr
+        );
     }
     // What only the server can tell.
-    fs::write(directory.path().join("articles.jsonl"), format!("{good}\n{{\"id\": \" b\", \"title\": \"t\"}}\n"))
-        .expect("a file");
-    let ended = slugline_in(directory.path(), &["articles", "import", "--server", &url, "--input", "articles.jsonl"]);
+    fs::write(
+        directory.path().join("articles.jsonl"),
+        format!("{good}\n{{\"id\": \" b\", \"title\": \"t\"}}\n"),
+    )
+    .expect("a file");
+    let ended = slugline_in(
+        directory.path(),
+        &["articles", "import", "--server", &url, "--input", "articles.jsonl"],
+    );
     assert_eq!(ended.status.code(), Some(1));
     assert!(
-        ended.stdout.contains("1 article stored,") && ended.stderr.contains("rejected: articles.jsonl:2:  b: id: "),
+        ended.stdout.contains("1 article stored,")
+            && ended.stderr.contains("rejected: articles.jsonl:2:  b: id: "),
         "{}",
         ended.stderr
     );
@@ -209,17 +319,40 @@ fn an_import_names_the_lines_that_are_no_articles() {
 #[test]
 fn the_search_is_measured() {
     let articles = example("articles.jsonl");
-    let report =
-        slugline(&["evaluate-similar", "--input", &articles, "--relevant", "story", "--compare", "--json"]).succeeded().json();
+    let report = slugline(&[
+        "evaluate-similar",
+        "--input",
+        &articles,
+        "--relevant",
+        "story",
+        "--compare",
+        "--json",
+    ])
+    .succeeded()
+    .json();
     // 48 articles are on stories with others; the eight that are alone are no queries.
     assert_eq!((&report["queries"], &report["articles"]), (&Value::from(48), &Value::from(56)));
-    assert!(report["r_precision_at_10"].as_f64().is_some_and(|precision| precision > 0.9), "{report}");
+    assert!(
+        report["r_precision_at_10"].as_f64().is_some_and(|precision| precision > 0.9),
+        "{report}"
+    );
     assert!(report["mrr_at_10"].as_f64().is_some_and(|reciprocal| reciprocal > 0.95), "{report}");
-    // No article has more terms than are looked up, and the archive has fewer articles than are compared exactly.
+    // No article has more terms than are looked up, and the archive has fewer articles than are
+    // compared exactly.
     assert_eq!(report["equal_places"].as_f64(), Some(1.0));
     assert!(report["p50_ms"].as_f64() <= report["p99_ms"].as_f64());
-    let sampled = slugline(&["evaluate-similar", "--input", &articles, "--relevant", "story", "--queries", "7", "--json"]);
+    let sampled = slugline(&[
+        "evaluate-similar",
+        "--input",
+        &articles,
+        "--relevant",
+        "story",
+        "--queries",
+        "7",
+        "--json",
+    ]);
     assert_eq!(sampled.succeeded().json()["queries"], 7);
     let labelled = example("labelled.jsonl");
-    slugline(&["evaluate-similar", "--input", &labelled, "--relevant", "story"]).failed(1, "no two articles are relevant");
+    slugline(&["evaluate-similar", "--input", &labelled, "--relevant", "story"])
+        .failed(1, "no two articles are relevant");
 }

@@ -7,7 +7,8 @@ use slugline::model::artifact::{DOCUMENTS_FILE, WEIGHTS_FILE};
 
 use super::process::*;
 
-/// The second half of the examples; the first half is what `mine/1` was trained on, with these options.
+/// The second half of the examples; the first half is what `mine/1` was trained on, with these
+/// options.
 fn with_first_half(options: &[&str]) -> tempfile::TempDir {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let lines = fs::read_to_string(example("labelled.jsonl")).expect("an example");
@@ -32,8 +33,9 @@ fn going_on_writes_what_both_files_at_once_would_have_written() {
     slugline_in(directory.path(), &[&here[..], &options].concat()).succeeded();
     for model in ["other/1", "mine/1"] {
         for file in [WEIGHTS_FILE, DOCUMENTS_FILE] {
-            let [one, expected] =
-                [model, "both/1"].map(|model| fs::read(directory.path().join(model).join(file)).expect("a file of the model"));
+            let [one, expected] = [model, "both/1"].map(|model| {
+                fs::read(directory.path().join(model).join(file)).expect("a file of the model")
+            });
             assert!(one == expected, "{model}/{file}");
         }
     }
@@ -70,6 +72,9 @@ fn a_model_without_its_documents_cannot_be_gone_on_from() {
     outcome.failed(1, "cannot go on learning from mine/1");
     fs::write(model.join(DOCUMENTS_FILE), "no documents").expect("a file");
     slugline_in(directory.path(), &train).failed(1, "documents.bags is damaged");
-    slugline_in(directory.path(), &["train", "--from", "no/such/thing", "--input", "b.jsonl", "--output", "mine/2"])
-        .failed(1, "no/such/thing");
+    slugline_in(
+        directory.path(),
+        &["train", "--from", "no/such/thing", "--input", "b.jsonl", "--output", "mine/2"],
+    )
+    .failed(1, "no/such/thing");
 }

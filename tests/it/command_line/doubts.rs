@@ -22,7 +22,16 @@ fn of_topic<'a>(topic: &'a str, words: &str, count: usize) -> Vec<(String, &'a s
 }
 
 fn train(directory: &Path, more: &[&str]) -> Value {
-    let arguments = ["train", "--input", "corpus.jsonl", "--output", "mine/1", "--recipe", "multinomial", "--json"];
+    let arguments = [
+        "train",
+        "--input",
+        "corpus.jsonl",
+        "--output",
+        "mine/1",
+        "--recipe",
+        "multinomial",
+        "--json",
+    ];
     let ended = slugline_in(directory, &[&arguments[..], more].concat()).succeeded();
     let outcome = ended.json();
     for warning in warnings(&outcome) {
@@ -33,7 +42,8 @@ fn train(directory: &Path, more: &[&str]) -> Value {
 
 fn evaluate(directory: &Path) -> (Value, String, String) {
     let arguments = ["evaluate", "--model", "mine/1", "--input", "corpus.jsonl"];
-    let outcome = slugline_in(directory, &[&arguments[..], &["--json"]].concat()).succeeded().json();
+    let outcome =
+        slugline_in(directory, &[&arguments[..], &["--json"]].concat()).succeeded().json();
     let report = ["--report", "report.html"];
     let text = slugline_in(directory, &[&arguments[..], &report].concat()).succeeded();
     for warning in warnings(&outcome) {
@@ -43,7 +53,12 @@ fn evaluate(directory: &Path) -> (Value, String, String) {
 }
 
 fn warnings(outcome: &Value) -> Vec<&str> {
-    outcome["warnings"].as_array().expect("a list").iter().map(|warning| warning.as_str().expect("a text")).collect()
+    outcome["warnings"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|warning| warning.as_str().expect("a text"))
+        .collect()
 }
 
 fn has(outcome: &Value, words: &str) -> bool {
@@ -53,11 +68,15 @@ fn has(outcome: &Value, words: &str) -> bool {
 #[test]
 fn copies_are_counted_whatever_the_threads() {
     let directory = tempfile::tempdir().expect("a directory");
-    let mut documents = [of_topic("arts", "paint stage", 30), of_topic("sport", "goal match", 30)].concat();
+    let mut documents =
+        [of_topic("arts", "paint stage", 30), of_topic("sport", "goal match", 30)].concat();
     let (first, second) = (documents[0].0.clone(), documents[1].0.clone());
     documents.extend([(first.clone(), "arts"), (first, "sport"), (second, "arts")]);
     // Other words in the same places, or the same words in other places, are no copies.
-    documents.extend([("stage paint number0 arts".to_owned(), "arts"), ("paint stage number0 art".to_owned(), "arts")]);
+    documents.extend([
+        ("stage paint number0 arts".to_owned(), "arts"),
+        ("paint stage number0 art".to_owned(), "arts"),
+    ]);
     corpus(directory.path(), documents);
     let words = "3 documents repeat the text of another one (1 of them with other topics): ";
     for threads in ["1", "3"] {
@@ -71,7 +90,10 @@ fn copies_are_counted_whatever_the_threads() {
 #[test]
 fn learning_that_goes_on_knows_copies_of_what_it_learned_before() {
     let directory = tempfile::tempdir().expect("a directory");
-    corpus(directory.path(), [of_topic("arts", "paint stage", 30), of_topic("sport", "goal match", 30)].concat());
+    corpus(
+        directory.path(),
+        [of_topic("arts", "paint stage", 30), of_topic("sport", "goal match", 30)].concat(),
+    );
     assert!(!has(&train(directory.path(), &[]), "repeat"));
     corpus(directory.path(), of_topic("arts", "paint stage", 2));
     let outcome = train(directory.path(), &["--from", "mine/1"]);
@@ -97,14 +119,29 @@ fn names_of_topics_that_are_one_or_several_are_doubted() {
 #[test]
 fn figures_of_few_documents_are_doubted() {
     let directory = tempfile::tempdir().expect("a directory");
-    corpus(directory.path(), [of_topic("arts", "paint stage", 95), of_topic("sport", "goal match", 5)].concat());
+    corpus(
+        directory.path(),
+        [of_topic("arts", "paint stage", 95), of_topic("sport", "goal match", 5)].concat(),
+    );
     let outcome = train(directory.path(), &[]);
     let (measured, ..) = evaluate(directory.path());
     for outcome in [&outcome, &measured] {
-        assert!(has(outcome, "figures rest on 100 documents: by chance alone they may be off by 10 points"), "{outcome}");
-        assert!(has(outcome, "topics of fewer than 10 documents, whose figures say little: sport (5)"), "{outcome}");
+        assert!(
+            has(
+                outcome,
+                "figures rest on 100 documents: by chance alone they may be off by 10 points"
+            ),
+            "{outcome}"
+        );
+        assert!(
+            has(outcome, "topics of fewer than 10 documents, whose figures say little: sport (5)"),
+            "{outcome}"
+        );
     }
-    corpus(directory.path(), [of_topic("arts", "paint stage", 200), of_topic("sport", "goal match", 200)].concat());
+    corpus(
+        directory.path(),
+        [of_topic("arts", "paint stage", 200), of_topic("sport", "goal match", 200)].concat(),
+    );
     assert_eq!(train(directory.path(), &[])["warnings"], json!([]));
     assert_eq!(evaluate(directory.path()).0["warnings"], json!([]));
 }
@@ -115,10 +152,9 @@ fn of_many_topics_the_worst_confusions_are_printed_and_no_matrix() {
     let names: Vec<String> = (0..200).map(|number| format!("topic{number}")).collect();
     let documents = |shift: usize| {
         let topic = move |number: usize| (number + shift) % 200;
-        names
-            .iter()
-            .enumerate()
-            .flat_map(move |(number, name)| (0..2).map(move |_| (format!("word{} common", topic(number)), name.as_str())))
+        names.iter().enumerate().flat_map(move |(number, name)| {
+            (0..2).map(move |_| (format!("word{} common", topic(number)), name.as_str()))
+        })
     };
     corpus(directory.path(), documents(0));
     train(directory.path(), &["--min-df", "1"]);
@@ -128,7 +164,10 @@ fn of_many_topics_the_worst_confusions_are_printed_and_no_matrix() {
     let worst = outcome["worst_confusions"].as_array().expect("a list");
     assert_eq!((worst.len(), &worst[0]["documents"]), (20, &json!(2)), "{worst:?}");
     assert!(worst.iter().all(|pair| pair["topic"] != pair["called"]), "{worst:?}");
-    assert!(text.contains("\nconfused most often: ") && !text.contains("confusion matrix"), "{text}");
+    assert!(
+        text.contains("\nconfused most often: ") && !text.contains("confusion matrix"),
+        "{text}"
+    );
     assert!(text.lines().all(|line| line.chars().count() < 120), "{text}");
     assert!(page.contains("too many for a matrix") && !page.contains("figure-confusion"));
 }

@@ -20,11 +20,14 @@ struct Article {
 
 /// Three topics with words of their own.
 fn articles() -> Vec<Article> {
-    let topics = [("sport", "striker goal"), ("business", "shares bank"), ("world", "treaty border")];
+    let topics =
+        [("sport", "striker goal"), ("business", "shares bank"), ("world", "treaty border")];
     (0..12)
         .map(|number| {
             let (topic, words) = topics[number % 3];
-            let body = format!("The {words} of day {number}, \"as it was\"; and {words} after all; once more.");
+            let body = format!(
+                "The {words} of day {number}, \"as it was\"; and {words} after all; once more."
+            );
             Article { id: format!("a-{number}"), body, topic }
         })
         .collect()
@@ -43,7 +46,9 @@ fn json_lines(fields: [&str; 3], articles: &[Article]) -> String {
     let [id, body, topic] = fields;
     articles
         .iter()
-        .map(|article| json!({id: article.id, body: article.body, topic: article.topic}).to_string() + "\n")
+        .map(|article| {
+            json!({id: article.id, body: article.body, topic: article.topic}).to_string() + "\n"
+        })
         .collect()
 }
 
@@ -55,19 +60,34 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 
 /// Files that hold the same articles, by their names; fastText's format has no ids.
 fn files(articles: &[Article]) -> Vec<(&'static str, Vec<u8>)> {
-    let objects: Vec<Value> =
-        articles.iter().map(|article| json!({"id": article.id, "Content": article.body, "labels": [article.topic]})).collect();
+    let objects: Vec<Value> = articles
+        .iter()
+        .map(
+            |article| json!({"id": article.id, "Content": article.body, "labels": [article.topic]}),
+        )
+        .collect();
     let pretty = serde_json::to_vec_pretty(&objects).expect("memory");
     let lines = json_lines(["id", "text", "label"], articles).into_bytes();
-    let front: String = articles.iter().map(|article| format!("__label__{} {}\n", article.topic, article.body)).collect();
-    let behind: String = articles.iter().map(|article| format!("{} __label__{}\n", article.body, article.topic)).collect();
+    let front: String = articles
+        .iter()
+        .map(|article| format!("__label__{} {}\n", article.topic, article.body))
+        .collect();
+    let behind: String = articles
+        .iter()
+        .map(|article| format!("{} __label__{}\n", article.body, article.topic))
+        .collect();
     let mut files = vec![
         ("body.jsonl", json_lines(["id", "body", "topics"], articles).into_bytes()),
         ("lines.json", json_lines(["ID", "article", "category"], articles).into_bytes()),
-        ("side-by-side.json", json_lines(["ID", "article", "category"], articles).replace('\n', " ").into_bytes()),
+        (
+            "side-by-side.json",
+            json_lines(["ID", "article", "category"], articles).replace('\n', " ").into_bytes(),
+        ),
         (
             "in-pairs.jsonl",
-            json_lines(["id", "text", "label"], articles).replace("}\n{\"id\":\"a-2", "}{\"id\":\"a-2").into_bytes(),
+            json_lines(["id", "text", "label"], articles)
+                .replace("}\n{\"id\":\"a-2", "}{\"id\":\"a-2")
+                .into_bytes(),
         ),
         ("list.json", pretty.clone()),
         ("list.jsonl", serde_json::to_vec(&objects).expect("memory")),
@@ -79,7 +99,10 @@ fn files(articles: &[Article]) -> Vec<(&'static str, Vec<u8>)> {
         ("tab.tsv", table(b'\t', ["id", "content", "label"], articles)),
         ("bar", table(b'|', ["id", "body", "category"], articles)),
     ];
-    files.extend([("front.txt", front.into_bytes()), ("behind", zstd::encode_all(behind.as_bytes(), 1).expect("memory"))]);
+    files.extend([
+        ("front.txt", front.into_bytes()),
+        ("behind", zstd::encode_all(behind.as_bytes(), 1).expect("memory")),
+    ]);
     files
 }
 
@@ -97,17 +120,22 @@ fn training_and_evaluation_give_the_same_from_every_format() {
     let run = |arguments: &[&str]| slugline_in(directory.path(), arguments);
     let mut expected: Option<(Vec<u8>, Value)> = None;
     for (name, bytes) in &files {
-        let said = run(&[&TRAIN[..], &["--input", name, "--output", "mine/1"]].concat()).succeeded();
+        let said =
+            run(&[&TRAIN[..], &["--input", name, "--output", "mine/1"]].concat()).succeeded();
         assert!(!said.stderr.contains("could be"), "{name}: {}", said.stderr);
-        let weights = fs::read(directory.path().join("mine/1").join(WEIGHTS_FILE)).expect("weights");
+        let weights =
+            fs::read(directory.path().join("mine/1").join(WEIGHTS_FILE)).expect("weights");
         // As it comes from a pipe, without a name.
         let piped = [&TRAIN[..], &["--input", "-", "--output", "mine/2"]].concat();
         slugline_reading(bytes, directory.path(), &piped).succeeded();
-        let from_pipe = fs::read(directory.path().join("mine/2").join(WEIGHTS_FILE)).expect("weights");
+        let from_pipe =
+            fs::read(directory.path().join("mine/2").join(WEIGHTS_FILE)).expect("weights");
         assert!(weights == from_pipe, "{name} from standard input");
-        let report = run(&["evaluate", "--model", "mine/1", "--input", name, "--json"]).succeeded().json();
+        let report =
+            run(&["evaluate", "--model", "mine/1", "--input", name, "--json"]).succeeded().json();
         let report = json!([report["documents"], report["log_loss"], report["topics"]]);
-        let (expected_weights, expected_report) = expected.get_or_insert_with(|| (weights.clone(), report.clone()));
+        let (expected_weights, expected_report) =
+            expected.get_or_insert_with(|| (weights.clone(), report.clone()));
         assert!(weights == *expected_weights, "{name}");
         assert_eq!(report, *expected_report, "{name}");
     }
@@ -120,19 +148,28 @@ fn classification_answers_the_same_from_every_format() {
     write(directory.path(), &files);
     let classify = ["classify", "--model", "mine/1", "--json"];
     let answers = |text: String, field: &str| -> Vec<Value> {
-        text.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON")[field].clone()).collect()
+        text.lines()
+            .map(|line| serde_json::from_str::<Value>(line).expect("JSON")[field].clone())
+            .collect()
     };
-    let expected = slugline_in(directory.path(), &[&classify[..], &["body.jsonl"]].concat()).succeeded().stdout;
+    let expected = slugline_in(directory.path(), &[&classify[..], &["body.jsonl"]].concat())
+        .succeeded()
+        .stdout;
     assert_eq!(answers(expected.clone(), "id")[11], "a-11");
     for (name, bytes) in &files {
-        let from_file = slugline_in(directory.path(), &[&classify[..], &[name]].concat()).succeeded().stdout;
-        let from_pipe = slugline_reading(bytes, directory.path(), &[&classify[..], &["-"]].concat()).succeeded().stdout;
+        let from_file =
+            slugline_in(directory.path(), &[&classify[..], &[name]].concat()).succeeded().stdout;
+        let from_pipe =
+            slugline_reading(bytes, directory.path(), &[&classify[..], &["-"]].concat())
+                .succeeded()
+                .stdout;
         for answered in [from_file, from_pipe] {
             assert_eq!(answers(answered, "topics"), answers(expected.clone(), "topics"), "{name}");
         }
     }
     // Who has no id is called by its line.
-    let of_labels = slugline_in(directory.path(), &[&classify[..], &["front.txt"]].concat()).succeeded().stdout;
+    let of_labels =
+        slugline_in(directory.path(), &[&classify[..], &["front.txt"]].concat()).succeeded().stdout;
     assert_eq!(answers(of_labels, "id")[1], "front.txt:2");
 }
 
@@ -140,7 +177,9 @@ fn classification_answers_the_same_from_every_format() {
 fn an_article_is_the_same_from_every_format() {
     let directory = tempfile::tempdir().expect("a directory");
     let (_running, url) = server(directory.path());
-    let ask = |arguments: &[&str]| slugline_in(directory.path(), &[arguments, &["--server", &url]].concat());
+    let ask = |arguments: &[&str]| {
+        slugline_in(directory.path(), &[arguments, &["--server", &url]].concat())
+    };
     let object = json!({
         "id": "ferry-1", "title": "Ferry runs aground", "body": "Fog closed the port.", "date": "2026-11-23",
         "publisher": "Reuters", "language": "en", "labels": {"desk": "world", "place": "Aarhus"},
@@ -167,18 +206,38 @@ fn an_article_is_the_same_from_every_format() {
         assert_eq!(said.stderr, "", "{name}");
         let stored = ask(&["articles", "get", "ferry-1"]).succeeded().json();
         assert_eq!(stored["publish_time"], "2026-11-23T00:00:00Z", "{name}");
-        assert_eq!((&stored["source"], &stored["language_code"]), (&json!("Reuters"), &json!("en")), "{name}");
+        assert_eq!(
+            (&stored["source"], &stored["language_code"]),
+            (&json!("Reuters"), &json!("en")),
+            "{name}"
+        );
         assert_eq!(stored["labels"], object["labels"], "{name}");
         assert_eq!(stored, *expected.get_or_insert_with(|| stored.clone()), "{name}");
         let found = ask(&["similar", name, "--since", "2026-01-01", "--json"]).succeeded().json();
-        assert_eq!((&found["article"]["id"], found["similarity"].as_f64() > Some(0.99)), (&json!("ferry-1"), true), "{name}");
+        assert_eq!(
+            (&found["article"]["id"], found["similarity"].as_f64() > Some(0.99)),
+            (&json!("ferry-1"), true),
+            "{name}"
+        );
         ask(&["articles", "put", "--id", "copy", name]).succeeded();
-        assert_eq!(ask(&["articles", "get", "copy"]).succeeded().json()["body"], "Fog closed the port.", "{name}");
+        assert_eq!(
+            ask(&["articles", "get", "copy"]).succeeded().json()["body"],
+            "Fog closed the port.",
+            "{name}"
+        );
         ask(&["articles", "delete", "copy"]).succeeded();
     }
-    fs::write(directory.path().join("a.txt.gz"), gzip(b"Ferry runs aground\n\nFog closed the port.")).expect("a file");
-    assert_eq!(ask(&["similar", "a.txt.gz", "--json"]).succeeded().json()["article"]["id"], "ferry-1");
-    fs::write(directory.path().join("two.jsonl"), format!("{object}\n\n{object}\n")).expect("a file");
+    fs::write(
+        directory.path().join("a.txt.gz"),
+        gzip(b"Ferry runs aground\n\nFog closed the port."),
+    )
+    .expect("a file");
+    assert_eq!(
+        ask(&["similar", "a.txt.gz", "--json"]).succeeded().json()["article"]["id"],
+        "ferry-1"
+    );
+    fs::write(directory.path().join("two.jsonl"), format!("{object}\n\n{object}\n"))
+        .expect("a file");
     ask(&["similar", "two.jsonl"]).failed(1, "two.jsonl:3: there is more than one article");
     // What a format, or the archive, cannot say is said.
     for (name, text) in [
@@ -187,31 +246,44 @@ fn an_article_is_the_same_from_every_format() {
     ] {
         fs::write(directory.path().join(name), text).expect("a file");
         let said = ask(&["articles", "import", "--input", name]).succeeded();
-        assert!(said.stderr.contains("\"labels\" is neither an object nor KEY=VALUE"), "{name}: {}", said.stderr);
+        assert!(
+            said.stderr.contains("\"labels\" is neither an object nor KEY=VALUE"),
+            "{name}: {}",
+            said.stderr
+        );
     }
     fs::write(directory.path().join("a.txt"), "__label__a Fog closed the port.\n").expect("a file");
-    ask(&["articles", "import", "--input", "a.txt"]).failed(1, "a.txt:1: the article has no id: fastText's format has none");
+    ask(&["articles", "import", "--input", "a.txt"])
+        .failed(1, "a.txt:1: the article has no id: fastText's format has none");
 }
 
 #[test]
 fn what_a_guessed_name_cannot_mean_is_said_once_and_left_out() {
     let directory = tempfile::tempdir().expect("a directory");
     let (_running, url) = server(directory.path());
-    let ask = |arguments: &[&str]| slugline_in(directory.path(), &[arguments, &["--server", &url]].concat());
-    let file = |name: &str, text: &str| fs::write(directory.path().join(name), text).expect("a file");
+    let ask = |arguments: &[&str]| {
+        slugline_in(directory.path(), &[arguments, &["--server", &url]].concat())
+    };
+    let file =
+        |name: &str, text: &str| fs::write(directory.path().join(name), text).expect("a file");
     let odd = json!({
         "id": "a", "title": "Fog", "body": "Fog closed the port.", "article": 17, "published": true,
         "source": ["x", "y"], "language": ["en"], "date": "yesterday",
     });
     file("odd.jsonl", &format!("{odd}\n{}", odd.to_string().replace("\"a\"", "\"b\"")));
     let said = ask(&["articles", "import", "--input", "odd.jsonl"]).succeeded();
-    for (field, count) in [("article", 1), ("published", 1), ("source", 1), ("language", 1), ("date", 0)] {
+    for (field, count) in
+        [("article", 1), ("published", 1), ("source", 1), ("language", 1), ("date", 0)]
+    {
         let found = said.stderr.matches(&format!("warning: odd.jsonl:1: \"{field}\"")).count();
         assert_eq!(found, count, "{field}: {}", said.stderr);
     }
     assert_eq!(said.stderr.lines().count(), 4, "{}", said.stderr);
     let stored = ask(&["articles", "get", "b"]).succeeded().json();
-    assert_eq!((&stored["body"], &stored["source"]), (&json!("Fog closed the port."), &Value::Null));
+    assert_eq!(
+        (&stored["body"], &stored["source"]),
+        (&json!("Fog closed the port."), &Value::Null)
+    );
     assert_eq!((&stored["publish_time"], &stored["language_code"]), (&Value::Null, &Value::Null));
 
     // Times as feeds write them, under every name and from every format.
@@ -229,7 +301,11 @@ fn what_a_guessed_name_cannot_mean_is_said_once_and_left_out() {
     }
     file("t.csv", "id,title,date\nd,Fog,1672653600\ne,Fog,soon\n");
     let said = ask(&["articles", "import", "--input", "t.csv"]).succeeded();
-    assert!(said.stderr.starts_with("warning: t.csv:2: \"date\": \"1672653600\" is no time"), "{}", said.stderr);
+    assert!(
+        said.stderr.starts_with("warning: t.csv:2: \"date\": \"1672653600\" is no time"),
+        "{}",
+        said.stderr
+    );
     assert_eq!(said.stderr.lines().count(), 1, "{}", said.stderr);
     assert_eq!(ask(&["articles", "get", "d"]).succeeded().json()["publish_time"], Value::Null);
     for value in [json!(1_672_653_600), json!("soon")] {
@@ -243,17 +319,27 @@ fn labels_never_become_words() {
     let directory = tempfile::tempdir().expect("a directory");
     let lines: String = articles()
         .iter()
-        .map(|article| format!("__label__{0} {1} __label__tag{0}\nbefore __label__{0} {1}\n", article.topic, article.body))
+        .map(|article| {
+            format!(
+                "__label__{0} {1} __label__tag{0}\nbefore __label__{0} {1}\n",
+                article.topic, article.body
+            )
+        })
         .collect();
     fs::write(directory.path().join("both.txt"), &lines).expect("a file");
     let run = |arguments: &[&str]| slugline_in(directory.path(), arguments).succeeded();
     run(&["train", "--input", "both.txt", "--output", "both/1", "--multi-label"]);
     let model = run(&["model", "show", "both/1", "--json", "--terms", "10000"]).json();
-    let topics: Vec<&str> =
-        model["strongest_terms"].as_array().expect("a list").iter().filter_map(|topic| topic["topic"].as_str()).collect();
+    let topics: Vec<&str> = model["strongest_terms"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter_map(|topic| topic["topic"].as_str())
+        .collect();
     assert_eq!(topics, ["business", "sport", "tagbusiness", "tagsport", "tagworld", "world"]);
     assert!(!model["strongest_terms"].to_string().contains("__label__"), "{model}");
-    fs::write(directory.path().join("plain.txt"), lines.replace("__label__", "un")).expect("a file");
+    fs::write(directory.path().join("plain.txt"), lines.replace("__label__", "un"))
+        .expect("a file");
     slugline_in(directory.path(), &["train", "--input", "plain.txt", "--output", "plain/1"])
         .failed(1, "plain.txt:1: the first line names no column of text");
 }
@@ -261,20 +347,35 @@ fn labels_never_become_words() {
 #[test]
 fn what_is_not_taken_is_said_and_can_be_named() {
     let directory = tempfile::tempdir().expect("a directory");
-    let file = |name: &str, text: &str| fs::write(directory.path().join(name), text).expect("a file");
-    let train = |more: &[&str]| slugline_in(directory.path(), &[&TRAIN[..], &["--output", "mine/1"], more].concat());
-    let rows = "a goal;Many words on a striker;sport\na bank;Many words on shares;business\n".repeat(3);
+    let file =
+        |name: &str, text: &str| fs::write(directory.path().join(name), text).expect("a file");
+    let train = |more: &[&str]| {
+        slugline_in(directory.path(), &[&TRAIN[..], &["--output", "mine/1"], more].concat())
+    };
+    let rows =
+        "a goal;Many words on a striker;sport\na bank;Many words on shares;business\n".repeat(3);
     file("a.csv", &format!("title;summary;klass\n{rows}"));
     file("two.csv", &format!("text;content;label\n{rows}"));
-    let line = |body: &str, topic: &str| json!({"kicker": "a", "summary": body, "klass": topic}).to_string() + "\n";
-    file("a.jsonl", &(line("Many words on a striker", "sport") + &line("Many words on shares", "business")).repeat(2));
+    let line = |body: &str, topic: &str| {
+        json!({"kicker": "a", "summary": body, "klass": topic}).to_string() + "\n"
+    };
+    file(
+        "a.jsonl",
+        &(line("Many words on a striker", "sport") + &line("Many words on shares", "business"))
+            .repeat(2),
+    );
 
     let said = train(&["--input", "a.csv", "--topics-field", "klass"]).succeeded();
     assert_eq!(said.stderr.matches("could be text").count(), 1, "{}", said.stderr);
-    assert!(said.stderr.starts_with("warning: a.csv: \"summary\" could be text, and is not used: "), "{}", said.stderr);
+    assert!(
+        said.stderr.starts_with("warning: a.csv: \"summary\" could be text, and is not used: "),
+        "{}",
+        said.stderr
+    );
     let all = ["--topics-field", "klass", "--body-field", "Summary"];
     for (file, field) in [("a.csv", "title"), ("a.jsonl", "kicker")] {
-        let said = train(&[&["--input", file, "--title-field", field], &all[..]].concat()).succeeded();
+        let said =
+            train(&[&["--input", file, "--title-field", field], &all[..]].concat()).succeeded();
         assert!(!said.stderr.contains("could be"), "{file}: {}", said.stderr);
     }
     train(&["--input", "a.csv"]).failed(
@@ -282,24 +383,41 @@ fn what_is_not_taken_is_said_and_can_be_named() {
         "a.csv:2: the document has no topic to learn: its fields are \"title\", \"summary\", \"klass\"; --topics-field",
     );
     train(&["--input", "a.jsonl"]).failed(1, "a.jsonl:1: the document has neither a title nor a body: its fields are \"kicker\", \"klass\", \"summary\"; --title-field");
-    train(&["--input", "two.csv"])
-        .failed(1, "two.csv:1: \"text\" and \"content\" could both be the body: choose one with --body-field");
+    train(&["--input", "two.csv"]).failed(
+        1,
+        "two.csv:1: \"text\" and \"content\" could both be the body: choose one with --body-field",
+    );
     train(&["--input", "two.csv", "--body-field", "content"]).succeeded();
-    train(&["--input", "a.csv", "--body-field", "words"]).failed(1, "a.csv:1: --body-field: there is no column \"words\"");
+    train(&["--input", "a.csv", "--body-field", "words"])
+        .failed(1, "a.csv:1: --body-field: there is no column \"words\"");
     // A field of JSON may come late, or in another file.
     let missed = "warning: a.jsonl: --title-field: none of the first records has a field \"title\"; they have \"kicker\"";
-    file("rare.jsonl", &(line("Many words", "sport").repeat(300) + &json!({"title": "a", "klass": "sport"}).to_string()));
+    file(
+        "rare.jsonl",
+        &(line("Many words", "sport").repeat(300)
+            + &json!({"title": "a", "klass": "sport"}).to_string()),
+    );
     for inputs in [&["a.jsonl", "rare.jsonl"][..], &["a.jsonl"]] {
-        let said = train(&[&["--title-field", "title", "--input"], inputs, &all[..]].concat()).succeeded();
+        let said =
+            train(&[&["--title-field", "title", "--input"], inputs, &all[..]].concat()).succeeded();
         assert!(said.stderr.starts_with(missed), "{}", said.stderr);
     }
     let said = train(&["--input", "a.jsonl", "--body-field", "words"]);
-    assert!(said.stderr.contains("none of the first records has a field \"words\""), "{}", said.stderr);
-    assert!(said.stderr.contains("a.jsonl:1: the document has neither a title nor a body"), "{}", said.stderr);
+    assert!(
+        said.stderr.contains("none of the first records has a field \"words\""),
+        "{}",
+        said.stderr
+    );
+    assert!(
+        said.stderr.contains("a.jsonl:1: the document has neither a title nor a body"),
+        "{}",
+        said.stderr
+    );
     train(&["--input", "two.csv", "--body-field", "text", "--delimiter", ","])
         .failed(1, "the header has \"text;content;label\"");
     train(&["--input", "a.csv", "--delimiter", "ab"]).failed(2, "--delimiter");
-    train(&["--input", "a.csv", "--body-field", "x", "--title-field", "x"]).failed(2, "the same field");
+    train(&["--input", "a.csv", "--body-field", "x", "--title-field", "x"])
+        .failed(2, "the same field");
 }
 
 #[test]
@@ -335,14 +453,27 @@ fn a_bad_line_is_named_as_an_editor_counts_it() {
 fn a_quote_in_a_table_with_tabs_never_joins_lines_unsaid() {
     let directory = with_example_model();
     let rows = |rows: &[&str]| format!("id\ttitle\tbody\n{}\n", rows.join("\n"));
-    let later = format!("{}z\t\"left\tx\nb\tand closed\"\ty\nc\tGoal\ty", "a\t\"Goal\"\tx\n".repeat(40_000));
+    let later = format!(
+        "{}z\t\"left\tx\nb\tand closed\"\ty\nc\tGoal\ty",
+        "a\t\"Goal\"\tx\n".repeat(40_000)
+    );
     let text = "quotes are read as text";
     for (name, table, count, warning) in [
-        ("a.tsv", rows(&["a\t\"Goal, he said\tx", "b\tGoal\ty", "c\t\"Yes\" she said\tz"]), 3, text),
+        (
+            "a.tsv",
+            rows(&["a\t\"Goal, he said\tx", "b\tGoal\ty", "c\t\"Yes\" she said\tz"]),
+            3,
+            text,
+        ),
         ("a.csv", rows(&["a\tGoal\t\"Never", "b\t\"Goal\" it was\ty", "c\tand\"\tz"]), 3, text),
         ("excel.tsv", rows(&["a\t\"Goal, \"\"yes\"\"\"\tx", "b\t\"two\nlines\"\ty"]), 2, ""),
         ("plain.tab", rows(&["a\tGoal \"or\" so\tx"]), 1, ""),
-        ("late.tsv", rows(&[&later]), 40_002, ":40002: a field holds tabs and line breaks: is a quote left open?"),
+        (
+            "late.tsv",
+            rows(&[&later]),
+            40_002,
+            ":40002: a field holds tabs and line breaks: is a quote left open?",
+        ),
     ] {
         fs::write(directory.path().join(name), table).expect("a file");
         let arguments = ["classify", "--model", "mine/1", "--json", name];
@@ -359,12 +490,19 @@ fn nothing_behind_a_bad_line_is_done() {
     let line = |id: &str| format!("{{\"id\": \"{id}\", \"title\": \"Goal\"}}\n");
     let lines = line("first") + "oops\n" + &line("last");
     fs::write(directory.path().join("a.jsonl"), lines).expect("a file");
-    let classified = slugline_in(directory.path(), &["classify", "--model", "mine/1", "--json", "a.jsonl"]);
-    assert!(classified.stdout.contains("first") && !classified.stdout.contains("last"), "{}", classified.stdout);
+    let classified =
+        slugline_in(directory.path(), &["classify", "--model", "mine/1", "--json", "a.jsonl"]);
+    assert!(
+        classified.stdout.contains("first") && !classified.stdout.contains("last"),
+        "{}",
+        classified.stdout
+    );
     let (_running, url) = server(directory.path());
     let import = ["articles", "import", "--server", &url, "--input", "a.jsonl"];
-    slugline_in(directory.path(), &import).failed(1, "the import ended early, with 1 article stored: a.jsonl:2: ");
-    let listed = slugline_in(directory.path(), &["articles", "list", "--server", &url]).succeeded().stdout;
+    slugline_in(directory.path(), &import)
+        .failed(1, "the import ended early, with 1 article stored: a.jsonl:2: ");
+    let listed =
+        slugline_in(directory.path(), &["articles", "list", "--server", &url]).succeeded().stdout;
     assert_eq!(listed, "first  Goal\n");
 }
 
@@ -386,11 +524,19 @@ fn no_error_repeats_the_input() {
         fs::write(directory.path().join(name), text).expect("a file");
         let ended = if name == "date.jsonl" {
             let (_running, url) = server(directory.path());
-            slugline_in(directory.path(), &["articles", "import", "--server", &url, "--input", name])
+            slugline_in(
+                directory.path(),
+                &["articles", "import", "--server", &url, "--input", name],
+            )
         } else {
             slugline_in(directory.path(), &["train", "--input", name, "--output", "other/1"])
         };
-        assert_eq!((ended.status.code(), ended.stderr.lines().count()), (Some(1), 1), "{name}: {}", ended.stderr);
+        assert_eq!(
+            (ended.status.code(), ended.stderr.lines().count()),
+            (Some(1), 1),
+            "{name}: {}",
+            ended.stderr
+        );
         assert!(ended.stderr.len() < 1_000, "{name}: {} bytes", ended.stderr.len());
     }
 }

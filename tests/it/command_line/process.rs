@@ -14,7 +14,8 @@ use slugline::model::Manifest;
 use slugline::model::artifact::{DOCUMENTS_FILE, WEIGHTS_FILE};
 use tempfile::TempDir;
 
-/// What a process has to end or say something: far more than anything takes, so that only a hang runs into it.
+/// What a process has to end or say something: far more than anything takes, so that only a hang
+/// runs into it.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A process of ours; it is killed if a test leaves it behind.
@@ -82,7 +83,10 @@ impl Running {
 
     #[cfg(unix)]
     pub(super) fn send(&self, signal: &str) {
-        let status = Command::new("kill").args([signal, &self.child.id().to_string()]).status().expect("kill runs");
+        let status = Command::new("kill")
+            .args([signal, &self.child.id().to_string()])
+            .status()
+            .expect("kill runs");
         assert!(status.success());
     }
 }
@@ -93,7 +97,9 @@ fn lines(from: impl Read + Send + 'static) -> Receiver<String> {
     thread::spawn(move || {
         let mut reader = BufReader::new(from);
         let mut line = String::new();
-        while reader.read_line(&mut line).is_ok_and(|length| length > 0) && sender.send(std::mem::take(&mut line)).is_ok() {}
+        while reader.read_line(&mut line).is_ok_and(|length| length > 0)
+            && sender.send(std::mem::take(&mut line)).is_ok()
+        {}
     });
     receiver
 }
@@ -110,13 +116,18 @@ impl Ended {
     pub(super) fn failed(self, code: i32, words: &str) {
         assert_eq!(self.status.code(), Some(code), "{}", self.stderr);
         assert_eq!(self.stdout, "");
-        assert!(self.stderr.contains("error: ") && self.stderr.contains(words), "{words:?} is not in: {}", self.stderr);
+        assert!(
+            self.stderr.contains("error: ") && self.stderr.contains(words),
+            "{words:?} is not in: {}",
+            self.stderr
+        );
     }
 
-    /// Standard error, but for warnings (the examples are few documents, and the commands say so) and for progress, which is
-    /// spoken of where the machine is slow.
+    /// Standard error, but for warnings (the examples are few documents, and the commands say so)
+    /// and for progress, which is spoken of where the machine is slow.
     pub(super) fn without_warnings(&self) -> String {
-        let is_usual = |line: &&str| line.starts_with("warning: ") || line.starts_with("progress: ");
+        let is_usual =
+            |line: &&str| line.starts_with("warning: ") || line.starts_with("progress: ");
         self.stderr.split_inclusive('\n').filter(|line| !is_usual(line)).collect()
     }
 
@@ -133,7 +144,9 @@ impl Ended {
 pub(super) fn command(directory: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_slugline"));
     command.current_dir(directory).args(arguments).stdin(Stdio::null()).stdout(Stdio::piped());
-    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("SLUGLINE_")) {
+    for (name, _) in
+        std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("SLUGLINE_"))
+    {
         command.env_remove(name);
     }
     command
@@ -166,9 +179,19 @@ pub(super) const EXAMPLE_TOPICS: usize = 5;
 /// Trained by the command, once; its files.
 pub(super) static EXAMPLE_MODEL: LazyLock<Vec<(&str, Vec<u8>)>> = LazyLock::new(|| {
     let directory = tempfile::tempdir().expect("a temporary directory");
-    slugline_in(directory.path(), &["train", "--input", &example("labelled.jsonl"), "--output", "mine/1"]).succeeded();
+    slugline_in(
+        directory.path(),
+        &["train", "--input", &example("labelled.jsonl"), "--output", "mine/1"],
+    )
+    .succeeded();
     [Manifest::FILE, WEIGHTS_FILE, DOCUMENTS_FILE]
-        .map(|file| (file, fs::read(directory.path().join("mine/1").join(file)).expect("a file of the artefact")))
+        .map(|file| {
+            (
+                file,
+                fs::read(directory.path().join("mine/1").join(file))
+                    .expect("a file of the artefact"),
+            )
+        })
         .to_vec()
 });
 

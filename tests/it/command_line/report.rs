@@ -52,7 +52,8 @@ fn a_place_that_cannot_be_written_is_named_before_anything_is_read() {
 fn an_evaluation_that_fails_leaves_the_report_as_it_was() {
     let directory = with_example_model();
     fs::write(directory.path().join("report.html"), "old").expect("a file");
-    let arguments = ["evaluate", "--model", "mine/1", "--input", "no/such/corpus", "--report", "report.html"];
+    let arguments =
+        ["evaluate", "--model", "mine/1", "--input", "no/such/corpus", "--report", "report.html"];
     slugline_in(directory.path(), &arguments).failed(1, "no/such/corpus");
     assert_eq!(fs::read_to_string(directory.path().join("report.html")).expect("a file"), "old");
 }

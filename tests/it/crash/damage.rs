@@ -1,13 +1,13 @@
-//! An archive with one thing wrong with it: whatever it is, nothing that was acknowledged is lost in silence, and nothing of it
-//! is deleted.
+//! An archive with one thing wrong with it: whatever it is, nothing that was acknowledged is lost
+//! in silence, and nothing of it is deleted.
 
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::path::{Path, PathBuf};
 
 use slugline::index::{
-    ArchiveOptions, Change, Condition, EmbeddedArchive, IndexError, ListQuery, SimilarQuery, SimilarSource, SimilarityIndex,
-    Write,
+    ArchiveOptions, Change, Condition, EmbeddedArchive, IndexError, ListQuery, SimilarQuery,
+    SimilarSource, SimilarityIndex, Write,
 };
 
 use super::{flip, put, setting, write};
@@ -24,7 +24,8 @@ fn text(write: &Write) -> (String, (String, String)) {
     (article.id.to_string(), (article.title.clone(), article.body.clone()))
 }
 
-/// An archive of three journals and two segments, with replaced and deleted articles, and what is in it.
+/// An archive of three journals and two segments, with replaced and deleted articles, and what is
+/// in it.
 fn archive(path: &Path) -> Book {
     let archive = EmbeddedArchive::open(path, ArchiveOptions::default()).expect("an archive");
     let mut book = Book::new();
@@ -67,7 +68,9 @@ fn copy(from: &Path, to: &Path) {
 /// Every file below a directory, by its path from there.
 fn files(root: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
-    for entry in fs::read_dir(root).expect("a directory").map(|entry| entry.expect("an entry").path()) {
+    for entry in
+        fs::read_dir(root).expect("a directory").map(|entry| entry.expect("an entry").path())
+    {
         if entry.is_dir() {
             found.extend(files(&entry));
         } else {
@@ -78,13 +81,18 @@ fn files(root: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// What can be read of an archive one by one and as a list, held to what was put: how many articles are missing, and how many
-/// are there that were deleted. What is missing is named, or the archive says that it does not know all that it lost.
+/// What can be read of an archive one by one and as a list, held to what was put: how many articles
+/// are missing, and how many are there that were deleted. What is missing is named, or the archive
+/// says that it does not know all that it lost.
 fn account(archive: &EmbeddedArchive, book: &Book, case: &str) -> (usize, usize) {
     let status = archive.status();
     let mut missing = 0;
     let page = archive.list(&ListQuery::default()).expect("readable");
-    let listed: Book = page.articles.into_iter().map(|article| (article.id.into(), (article.title, article.body))).collect();
+    let listed: Book = page
+        .articles
+        .into_iter()
+        .map(|article| (article.id.into(), (article.title, article.body)))
+        .collect();
     for (id, text) in book {
         match archive.get(&id.parse().expect("an id")) {
             Ok(Some(article)) => {
@@ -102,7 +110,8 @@ fn account(archive: &EmbeddedArchive, book: &Book, case: &str) -> (usize, usize)
         }
     }
     assert!(
-        missing == 0 || matches!(status.condition, Condition::Damaged(_)) && status.unreadable_count > 0,
+        missing == 0
+            || matches!(status.condition, Condition::Damaged(_)) && status.unreadable_count > 0,
         "{case}: {missing} are missing: {status:?}"
     );
     let risen = listed.keys().filter(|id| !book.contains_key(*id)).count();
@@ -120,9 +129,13 @@ fn search(archive: &EmbeddedArchive, book: &Book, case: &str) {
         if !matches!(archive.get(&id.parse().expect("an id")), Ok(Some(_))) {
             continue;
         }
-        let query = SimilarQuery::new(SimilarSource::Text { title: title.clone(), body: body.clone() });
+        let query =
+            SimilarQuery::new(SimilarSource::Text { title: title.clone(), body: body.clone() });
         let hits = archive.find_similar(&query).expect("readable").hits;
-        assert!(hits.iter().any(|hit| hit.article.id.as_str() == id), "{case}: {id} is not found by its own text");
+        assert!(
+            hits.iter().any(|hit| hit.article.id.as_str() == id),
+            "{case}: {id} is not found by its own text"
+        );
         assert!(hits.iter().all(|hit| hit.similarity <= 1.0), "{case}");
     }
 }
@@ -135,11 +148,16 @@ fn damaged(base: &Path, book: &Book, case: &str, damage: impl FnOnce(&Path)) {
     damage(&path);
     let before: Vec<(PathBuf, Vec<u8>)> = journals(&path);
     let report = EmbeddedArchive::verify(&path).unwrap_or_else(|error| panic!("{case}: {error}"));
-    let archive = EmbeddedArchive::open(&path, ArchiveOptions::default()).unwrap_or_else(|error| panic!("{case}: {error}"));
+    let archive = EmbeddedArchive::open(&path, ArchiveOptions::default())
+        .unwrap_or_else(|error| panic!("{case}: {error}"));
     let (missing, risen) = account(&archive, book, case);
     search(&archive, book, case);
     let condition = archive.status().condition;
-    assert_eq!(report.is_sound(), condition == Condition::Ready, "{case}: {report:?}, {condition:?}");
+    assert_eq!(
+        report.is_sound(),
+        condition == Condition::Ready,
+        "{case}: {report:?}, {condition:?}"
+    );
     assert_eq!(report.good_articles, (book.len() - missing + risen) as u64, "{case}: {report:?}");
     match write(&archive, vec![put(500)]) {
         Ok(_) => assert_eq!(condition, Condition::Ready, "{case}"),
@@ -148,19 +166,27 @@ fn damaged(base: &Path, book: &Book, case: &str, damage: impl FnOnce(&Path)) {
     drop(archive);
     // Nothing that there was is cut off, written over or removed.
     for (file, content) in before {
-        let after = fs::read(&file).unwrap_or_else(|error| panic!("{case}: {}: {error}", file.display()));
+        let after =
+            fs::read(&file).unwrap_or_else(|error| panic!("{case}: {}: {error}", file.display()));
         assert!(after == content, "{case}: {} is not what it was", file.display());
     }
     let repaired = directory.path().join("repaired");
-    let report = EmbeddedArchive::repair(&path, &repaired).unwrap_or_else(|error| panic!("{case}: {error}"));
+    let report =
+        EmbeddedArchive::repair(&path, &repaired).unwrap_or_else(|error| panic!("{case}: {error}"));
     let there = (book.len() - missing + risen + usize::from(condition == Condition::Ready)) as u64;
     assert_eq!(report.recovered_articles, there, "{case}");
-    let repaired = EmbeddedArchive::open(&repaired, ArchiveOptions::default()).expect("a new archive");
-    assert_eq!((repaired.status().condition, repaired.status().article_count), (Condition::Ready, there), "{case}");
+    let repaired =
+        EmbeddedArchive::open(&repaired, ArchiveOptions::default()).expect("a new archive");
+    assert_eq!(
+        (repaired.status().condition, repaired.status().article_count),
+        (Condition::Ready, there),
+        "{case}"
+    );
 }
 
 fn journals(path: &Path) -> Vec<(PathBuf, Vec<u8>)> {
-    let journals = files(path).into_iter().filter(|file| file.to_string_lossy().contains("journal-"));
+    let journals =
+        files(path).into_iter().filter(|file| file.to_string_lossy().contains("journal-"));
     journals.map(|file| (file.clone(), fs::read(file).expect("a file"))).collect()
 }
 
@@ -176,7 +202,9 @@ fn kinds(base: &Path) -> BTreeMap<String, Vec<PathBuf>> {
             "derived".to_owned()
         } else {
             match relative.extension() {
-                Some(extension) if relative.starts_with("index") => extension.to_string_lossy().into_owned(),
+                Some(extension) if relative.starts_with("index") => {
+                    extension.to_string_lossy().into_owned()
+                }
                 _ => name,
             }
         };
@@ -198,8 +226,14 @@ fn a_flipped_bit_in_any_file_loses_nothing_in_silence() {
             }
             // Spread over the file, and another bit each time.
             let byte = (place * 2_654_435_761 % size) as usize;
-            let case = format!("{kind}: bit {} of byte {byte} of {} ({size} bytes)", place % 8, file.display());
-            damaged(base.path(), &book, &case, |path| flip(&path.join(file), byte, place as u32 % 8));
+            let case = format!(
+                "{kind}: bit {} of byte {byte} of {} ({size} bytes)",
+                place % 8,
+                file.display()
+            );
+            damaged(base.path(), &book, &case, |path| {
+                flip(&path.join(file), byte, place as u32 % 8)
+            });
         }
     }
 }
@@ -218,12 +252,15 @@ fn a_file_cut_short_or_removed_loses_nothing_in_silence() {
                 }
                 let case = format!("{kind}: {} cut to {length} of {size} bytes", file.display());
                 damaged(base.path(), &book, &case, |path| {
-                    let file = OpenOptions::new().write(true).open(path.join(&file)).expect("a file");
+                    let file =
+                        OpenOptions::new().write(true).open(path.join(&file)).expect("a file");
                     file.set_len(length).expect("room");
                 });
             }
             let case = format!("{kind}: {} removed", file.display());
-            damaged(base.path(), &book, &case, |path| fs::remove_file(path.join(&file)).expect("a file"));
+            damaged(base.path(), &book, &case, |path| {
+                fs::remove_file(path.join(&file)).expect("a file")
+            });
         }
     }
 }
@@ -265,20 +302,28 @@ fn an_article_that_is_lost_is_named_and_does_not_come_back_as_it_was_before() {
 #[test]
 fn a_damaged_article_leaves_the_others_of_its_segment() {
     let directory = tempfile::tempdir().expect("a directory");
-    let archive = EmbeddedArchive::open(directory.path(), ArchiveOptions::default()).expect("an archive");
+    let archive =
+        EmbeddedArchive::open(directory.path(), ArchiveOptions::default()).expect("an archive");
     write(&archive, (0..100).map(put).collect()).expect("room");
     archive.fold().expect("room");
     drop(archive);
     let (first, bytes) = journals(directory.path()).swap_remove(0);
     flip(&first, bytes.len() / 2, 3);
-    let archive = EmbeddedArchive::open(directory.path(), ArchiveOptions::default()).expect("it opens");
+    let archive =
+        EmbeddedArchive::open(directory.path(), ArchiveOptions::default()).expect("it opens");
     let page = archive.list(&ListQuery::default()).expect("readable");
     assert_eq!((page.articles.len(), page.unreadable.len()), (99, 1));
     assert_eq!(archive.status().article_count, 100);
     // Its vector is sound, and so it may be a result: it is named in place of being shown.
     let lost = SimilarSource::Id(page.unreadable[0].clone());
-    assert!(matches!(archive.find_similar(&SimilarQuery::new(lost)), Err(IndexError::Corrupt { .. })));
-    let query = SimilarQuery { page_size: 100, ..SimilarQuery::new(SimilarSource::Id(page.articles[0].id.clone())) };
+    assert!(matches!(
+        archive.find_similar(&SimilarQuery::new(lost)),
+        Err(IndexError::Corrupt { .. })
+    ));
+    let query = SimilarQuery {
+        page_size: 100,
+        ..SimilarQuery::new(SimilarSource::Id(page.articles[0].id.clone()))
+    };
     let found = archive.find_similar(&query).expect("readable");
     assert_eq!((found.hits.len(), found.unreadable), (98, page.unreadable));
 }
@@ -294,7 +339,11 @@ fn a_write_that_was_cut_off_is_left_and_others_follow_in_a_journal_of_their_own(
     fs::write(&journal, [&sound[..], &sound[40..100]].concat()).expect("room");
     let report = EmbeddedArchive::verify(directory.path()).expect("it opens");
     assert!(report.is_sound() && report.good_articles == 1, "{report:?}");
-    assert!(report.remarks.len() == 1 && report.remarks[0].contains("60 bytes are of a write that was cut off"), "{report:?}");
+    assert!(
+        report.remarks.len() == 1
+            && report.remarks[0].contains("60 bytes are of a write that was cut off"),
+        "{report:?}"
+    );
     let archive = open();
     assert_eq!(archive.status().condition, Condition::Ready);
     write(&archive, vec![put(2)]).expect("room");
@@ -344,7 +393,8 @@ fn what_was_refused_does_not_come_back_behind_what_the_next_journal_counts() {
     write(&open(), vec![put(1)]).expect("room");
     let (journal, first) = journals(directory.path()).pop().expect("a journal");
     write(&open(), vec![put(2)]).expect("room");
-    // A group whose sync failed stays behind what the header of the next journal counts, whole: another frame of that place.
+    // A group whose sync failed stays behind what the header of the next journal counts, whole:
+    // another frame of that place.
     let other = tempfile::tempdir().expect("a directory");
     let archive = EmbeddedArchive::open(other.path(), options).expect("it opens");
     write(&archive, vec![put(1)]).expect("room");
@@ -364,7 +414,11 @@ fn a_damaged_archive_answers_writes_and_closes_however_much_is_in_memory() {
     let options = ArchiveOptions { fold_changes: 4, ..ArchiveOptions::default() };
     // As much in the journal as is folded at once, and no start that folded it.
     let usual = ArchiveOptions::default();
-    write(&EmbeddedArchive::open(directory.path(), usual).expect("it opens"), (0..9).map(put).collect()).expect("room");
+    write(
+        &EmbeddedArchive::open(directory.path(), usual).expect("it opens"),
+        (0..9).map(put).collect(),
+    )
+    .expect("room");
     let (journal, bytes) = journals(directory.path()).pop().expect("a journal");
     flip(&journal, bytes.len() / 2, 1);
     let archive = EmbeddedArchive::open(directory.path(), options).expect("it opens");
@@ -384,7 +438,8 @@ fn a_damaged_archive_answers_writes_and_closes_however_much_is_in_memory() {
 #[test]
 fn a_manifest_that_is_missing_or_older_is_made_anew() {
     let directory = tempfile::tempdir().expect("a directory");
-    let open = || EmbeddedArchive::open(directory.path(), ArchiveOptions::default()).expect("it opens");
+    let open =
+        || EmbeddedArchive::open(directory.path(), ArchiveOptions::default()).expect("it opens");
     write(&open(), vec![put(1)]).expect("room");
     let files = ["archive.json", "archive.json.copy"].map(|name| directory.path().join(name));
     for file in &files {
@@ -398,7 +453,8 @@ fn a_manifest_that_is_missing_or_older_is_made_anew() {
 #[test]
 fn a_journal_cut_short_under_an_open_archive_is_an_error_and_no_end() {
     let directory = tempfile::tempdir().expect("a directory");
-    let archive = EmbeddedArchive::open(directory.path(), ArchiveOptions::default()).expect("it opens");
+    let archive =
+        EmbeddedArchive::open(directory.path(), ArchiveOptions::default()).expect("it opens");
     write(&archive, (0..20).map(put).collect()).expect("room");
     archive.fold().expect("room");
     let (first, _) = journals(directory.path()).swap_remove(0);

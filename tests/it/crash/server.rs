@@ -1,4 +1,5 @@
-//! The server under what machines do to it: killed in the middle of writes, on a damaged archive, started twice.
+//! The server under what machines do to it: killed in the middle of writes, on a damaged archive,
+//! started twice.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader};
@@ -56,8 +57,15 @@ impl Process {
             .spawn()
             .expect("the binary starts");
         let mut line = String::new();
-        BufReader::new(child.stdout.take().expect("its output")).read_line(&mut line).expect("a line");
-        let address = line.trim().strip_prefix("listening on ").expect("it listens").parse().expect("an address");
+        BufReader::new(child.stdout.take().expect("its output"))
+            .read_line(&mut line)
+            .expect("a line");
+        let address = line
+            .trim()
+            .strip_prefix("listening on ")
+            .expect("it listens")
+            .parse()
+            .expect("an address");
         Self { child, address }
     }
 
@@ -67,7 +75,11 @@ impl Process {
 
     async fn serves(&self, service: &str) {
         let request = HealthCheckRequest { service: service.to_owned() };
-        let mut watch = HealthClient::new(channel(self.address).await).watch(request).await.expect("a watch").into_inner();
+        let mut watch = HealthClient::new(channel(self.address).await)
+            .watch(request)
+            .await
+            .expect("a watch")
+            .into_inner();
         let serving = tonic_health::ServingStatus::Serving as i32;
         while watch.message().await.expect("no error").expect("not its end").status != serving {}
     }
@@ -100,7 +112,8 @@ fn article(id: &str, version: u64) -> pb::ArchivedArticle {
     }
 }
 
-/// Writes until the server is gone. A write that was answered leaves one version; one that was not leaves two.
+/// Writes until the server is gone. A write that was answered leaves one version; one that was not
+/// leaves two.
 async fn write_until_killed(
     address: std::net::SocketAddr,
     client: u64,
@@ -113,19 +126,28 @@ async fn write_until_killed(
     for _ in 0..100_000 {
         let version = random.next() >> 1;
         let kind = random.below(10);
-        let mut names: Vec<String> =
-            (0..if kind < 7 { 1 } else { 40 }).map(|_| format!("{client}-{}", random.below(60))).collect();
+        let mut names: Vec<String> = (0..if kind < 7 { 1 } else { 40 })
+            .map(|_| format!("{client}-{}", random.below(60)))
+            .collect();
         names.sort();
         names.dedup();
         let is_deletion = (5..7).contains(&kind);
         let after = if is_deletion { None } else { Some(version) };
         // Before it is asked, either may be: no answer leaves it so.
         for name in &names {
-            known.lock().expect("no panic").entry(name.clone()).or_insert_with(|| BTreeSet::from([None])).insert(after);
+            known
+                .lock()
+                .expect("no panic")
+                .entry(name.clone())
+                .or_insert_with(|| BTreeSet::from([None]))
+                .insert(after);
         }
         let is_done = if is_deletion {
             match service
-                .delete_article(pb::DeleteArticleRequest { id: names[0].clone(), ..pb::DeleteArticleRequest::default() })
+                .delete_article(pb::DeleteArticleRequest {
+                    id: names[0].clone(),
+                    ..pb::DeleteArticleRequest::default()
+                })
                 .await
             {
                 Ok(_) => true,
@@ -164,13 +186,22 @@ async fn write_until_killed(
 async fn account(address: std::net::SocketAddr, known: &mut Known) {
     let mut service = ArticleServiceClient::new(channel(address).await);
     let mut found: BTreeMap<String, u64> = BTreeMap::new();
-    let mut request = pb::ListArticlesRequest { page_size: 1_000, view: pb::ArticleView::Full.into(), ..Default::default() };
+    let mut request = pb::ListArticlesRequest {
+        page_size: 1_000,
+        view: pb::ArticleView::Full.into(),
+        ..Default::default()
+    };
     loop {
         let page = service.list_articles(request.clone()).await.expect("a page").into_inner();
         for there in page.articles {
             let version: u64 = there.labels["version"].parse().expect("a version");
             let whole = article(&there.id, version);
-            assert_eq!((&there.title, &there.body), (&whole.title, &whole.body), "{} is half there", there.id);
+            assert_eq!(
+                (&there.title, &there.body),
+                (&whole.title, &whole.body),
+                "{} is half there",
+                there.id
+            );
             assert!(!there.topics.is_empty() || there.decision() == pb::Decision::UnknownText);
             found.insert(there.id, version);
         }
@@ -184,12 +215,20 @@ async fn account(address: std::net::SocketAddr, known: &mut Known) {
     }
     for (id, versions) in known.iter_mut() {
         let there = found.get(id).copied();
-        assert!(versions.contains(&there), "{id}: {there:?} is there, where one of {versions:?} should be");
+        assert!(
+            versions.contains(&there),
+            "{id}: {there:?} is there, where one of {versions:?} should be"
+        );
         *versions = BTreeSet::from([there]);
     }
-    let info = ServerServiceClient::new(channel(address).await).get_server_info(pb::GetServerInfoRequest {}).await;
+    let info = ServerServiceClient::new(channel(address).await)
+        .get_server_info(pb::GetServerInfoRequest {})
+        .await;
     let archive = info.expect("it answers").into_inner().archive.expect("an archive");
-    assert_eq!((archive.state(), archive.article_count), (pb::ArchiveState::Ready, found.len() as i64));
+    assert_eq!(
+        (archive.state(), archive.article_count),
+        (pb::ArchiveState::Ready, found.len() as i64)
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -210,13 +249,22 @@ async fn nothing_acknowledged_is_lost_when_the_server_is_killed() {
         let clients: Vec<_> = (0..CLIENTS)
             .map(|client| {
                 let (known, written) = (Arc::clone(&known), Arc::clone(&written));
-                tokio::spawn(write_until_killed(server.address, client, kills * client + kill, known, written))
+                tokio::spawn(write_until_killed(
+                    server.address,
+                    client,
+                    kills * client + kill,
+                    known,
+                    written,
+                ))
             })
             .collect();
-        // At a moment that is random, by work done and not by the clock alone: so it falls into writes on any machine.
+        // At a moment that is random, by work done and not by the clock alone: so it falls into
+        // writes on any machine.
         let goal = written.load(Ordering::Relaxed) + 1 + random.below(150);
         let wait = async {
-            while written.load(Ordering::Relaxed) < goal && clients.iter().any(|client| !client.is_finished()) {
+            while written.load(Ordering::Relaxed) < goal
+                && clients.iter().any(|client| !client.is_finished())
+            {
                 tokio::task::yield_now().await;
             }
         };
@@ -256,10 +304,15 @@ async fn a_server_says_what_is_wrong_with_its_archive() {
         ("slugline.v1.ArticleService", tonic_health::ServingStatus::NotServing),
         ("slugline.v1.SimilarityService", tonic_health::ServingStatus::Serving),
     ] {
-        let answer = health.check(HealthCheckRequest { service: service.to_owned() }).await.expect("an answer");
+        let answer = health
+            .check(HealthCheckRequest { service: service.to_owned() })
+            .await
+            .expect("an answer");
         assert_eq!(answer.into_inner().status, status as i32, "{service}");
     }
-    let info = ServerServiceClient::new(channel.clone()).get_server_info(pb::GetServerInfoRequest {}).await;
+    let info = ServerServiceClient::new(channel.clone())
+        .get_server_info(pb::GetServerInfoRequest {})
+        .await;
     let archive = info.expect("it answers").into_inner().archive.expect("an archive");
     assert_eq!(archive.state(), pb::ArchiveState::Damaged);
     assert!(archive.failure.contains("journal 1: "), "{}", archive.failure);
@@ -270,15 +323,30 @@ async fn a_server_says_what_is_wrong_with_its_archive() {
         .await
         .expect("it is whole");
     assert_eq!(found.into_inner().article.expect("the article").title, "Article 105");
-    let request = pb::PutArticleRequest { article: Some(article("new", 1)), ..pb::PutArticleRequest::default() };
+    let request = pb::PutArticleRequest {
+        article: Some(article("new", 1)),
+        ..pb::PutArticleRequest::default()
+    };
     let status = articles.put_article(request).await.expect_err("nothing is written");
     assert_eq!(refusal(&status), (Code::FailedPrecondition, "ARCHIVE_DAMAGED".to_owned()));
-    assert!(details(&status).error_info().is_some_and(|info| info.metadata["failure"].contains("journal 1: ")));
+    assert!(
+        details(&status)
+            .error_info()
+            .is_some_and(|info| info.metadata["failure"].contains("journal 1: "))
+    );
     // What cannot be read is named, in a list and by itself.
-    let request = pb::ListArticlesRequest { page_size: 1_000, view: pb::ArticleView::Full.into(), ..Default::default() };
+    let request = pb::ListArticlesRequest {
+        page_size: 1_000,
+        view: pb::ArticleView::Full.into(),
+        ..Default::default()
+    };
     let page = articles.list_articles(request).await.expect("a page").into_inner();
-    assert_eq!((page.articles.len(), page.unreadable_ids.len(), page.is_incomplete), (109, 1, false));
-    let request = pb::GetArticleRequest { id: page.unreadable_ids[0].clone(), ..Default::default() };
+    assert_eq!(
+        (page.articles.len(), page.unreadable_ids.len(), page.is_incomplete),
+        (109, 1, false)
+    );
+    let request =
+        pb::GetArticleRequest { id: page.unreadable_ids[0].clone(), ..Default::default() };
     let status = articles.get_article(request).await.expect_err("it cannot be read");
     assert_eq!(refusal(&status), (Code::DataLoss, "ARTICLE_CORRUPT".to_owned()));
 
@@ -298,8 +366,16 @@ async fn a_second_server_on_an_archive_ends_with_a_clear_error() {
     let first = Process::start(directory.path());
     first.serving().await;
     let mut second = Command::new(env!("CARGO_BIN_EXE_slugline"));
-    second.args(["serve", "--listen", "127.0.0.1:0", "--log", "error", "--archive"]).arg(directory.path());
-    let output = tokio::task::spawn_blocking(move || second.output()).await.expect("no panic").expect("the binary starts");
+    second
+        .args(["serve", "--listen", "127.0.0.1:0", "--log", "error", "--archive"])
+        .arg(directory.path());
+    let output = tokio::task::spawn_blocking(move || second.output())
+        .await
+        .expect("no panic")
+        .expect("the binary starts");
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.code() == Some(1) && said.contains("is in use by another process"), "{said}");
+    assert!(
+        output.status.code() == Some(1) && said.contains("is in use by another process"),
+        "{said}"
+    );
 }

@@ -4,8 +4,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use slugline::index::{
-    ArchivedArticle, ArticleId, ArticlePage, Change, Condition, Deadline, Filter, IndexError, IndexStatus, ListQuery,
-    MemoryIndex, NoRoom, SimilarPage, SimilarQuery, SimilarSource, SimilarityIndex, Write, WriteDone, WriteOutcome,
+    ArchivedArticle, ArticleId, ArticlePage, Change, Condition, Deadline, Filter, IndexError,
+    IndexStatus, ListQuery, MemoryIndex, NoRoom, SimilarPage, SimilarQuery, SimilarSource,
+    SimilarityIndex, Write, WriteDone, WriteOutcome,
 };
 
 use super::{BEHAVIOURS, text};
@@ -42,7 +43,9 @@ impl SimilarityIndex for Broken {
             batch.retain(|write| matches!(write.change, Change::Put(_)));
             return self.inner.write(batch, Box::new(|_| done(Ok(vec![WriteOutcome::Deleted]))));
         }
-        if self.fault == Fault::LosesThirdWrite && self.writes.fetch_add(1, Ordering::Relaxed) % 3 == 2 {
+        if self.fault == Fault::LosesThirdWrite
+            && self.writes.fetch_add(1, Ordering::Relaxed) % 3 == 2
+        {
             done(Ok(vec![WriteOutcome::Created; batch.len()]));
             return Ok(());
         }
@@ -87,7 +90,9 @@ impl SimilarityIndex for Broken {
         let mut page = found?;
         match self.fault {
             Fault::TurnsTiesAround => {
-                page.hits.sort_by(|a, b| b.similarity.total_cmp(&a.similarity).then(b.article.id.cmp(&a.article.id)));
+                page.hits.sort_by(|a, b| {
+                    b.similarity.total_cmp(&a.similarity).then(b.article.id.cmp(&a.article.id))
+                });
             }
             Fault::ScoresByGrowth => {
                 let growth = 1.0 + self.inner.status().article_count as f64;
@@ -135,7 +140,11 @@ fn a_broken_backend_does_not_pass() {
             let broken = Broken { inner: MemoryIndex::default(), fault, writes: 0.into() };
             catch_unwind(AssertUnwindSafe(|| behaviour(&broken))).is_err()
         };
-        let broken: Vec<&str> = BEHAVIOURS.iter().filter(|(_, behaviour)| breaks(behaviour)).map(|(name, _)| *name).collect();
+        let broken: Vec<&str> = BEHAVIOURS
+            .iter()
+            .filter(|(_, behaviour)| breaks(behaviour))
+            .map(|(name, _)| *name)
+            .collect();
         assert!(!broken.is_empty(), "{fault:?} is not noticed");
         println!("{fault:?}: {broken:?}");
     }

@@ -2,14 +2,20 @@
 
 use std::time::Instant;
 
-use slugline::index::{ArticleId, Deadline, Filter, IndexError, ListQuery, Reliance, SimilarQuery, SimilarityIndex, Write};
+use slugline::index::{
+    ArticleId, Deadline, Filter, IndexError, ListQuery, Reliance, SimilarQuery, SimilarityIndex,
+    Write,
+};
 
 use super::{article, find, first, id, ids, put, text, topic, write};
 
 fn put_topics(index: &dyn SimilarityIndex) {
     let about = |name: &str, topics: &[(&str, f64, bool)]| {
         let mut article = article(name, "Volcano erupts", "");
-        article.topics = topics.iter().map(|(name, probability, assigned)| topic(name, *probability, *assigned)).collect();
+        article.topics = topics
+            .iter()
+            .map(|(name, probability, assigned)| topic(name, *probability, *assigned))
+            .collect();
         article
     };
     let mut unknown = about("e", &[("world", 0.996, true)]);
@@ -17,7 +23,10 @@ fn put_topics(index: &dyn SimilarityIndex) {
     let articles = [
         about("a", &[("world", 0.75, true), ("business", 0.0625, false)]),
         about("b", &[("business", 0.5, true), ("world", 0.25, false)]),
-        about("c", &[("sport/football", 0.5, true), ("world", 0.4, true), ("sport/ski", 0.0625, false)]),
+        about(
+            "c",
+            &[("sport/football", 0.5, true), ("world", 0.4, true), ("sport/ski", 0.0625, false)],
+        ),
         about("d", &[("sports", 0.9, false)]),
         unknown,
     ];
@@ -54,9 +63,15 @@ pub(super) fn a_topic_is_assigned_or_probable(index: &dyn SimilarityIndex) {
         let query = SimilarQuery { filter, ..SimilarQuery::new(text("volcano erupts", "")) };
         assert_eq!(ids(&find(index, &query)).concat(), expected, "{:?}", query.filter);
         let list = ListQuery { filter: query.filter, ..ListQuery::default() };
-        assert_eq!(listed(index, &list), expected.chars().map(String::from).collect::<Vec<_>>(), "{:?}", list.filter);
+        assert_eq!(
+            listed(index, &list),
+            expected.chars().map(String::from).collect::<Vec<_>>(),
+            "{:?}",
+            list.filter
+        );
     }
-    let known = ["sport", "sport/ski", "sports", "spo", "sport/"].map(|topic| index.has_topic(topic));
+    let known =
+        ["sport", "sport/ski", "sports", "spo", "sport/"].map(|topic| index.has_topic(topic));
     assert_eq!(known, [Ok(true), Ok(true), Ok(true), Ok(false), Ok(false)]);
 }
 
@@ -66,7 +81,10 @@ fn listed(index: &dyn SimilarityIndex, query: &ListQuery) -> Vec<String> {
     loop {
         let page = index.list(&query).expect("readable");
         assert!(page.articles.len() <= query.count);
-        assert!(!page.is_more || page.articles.len() == query.count, "a page before the last one is full");
+        assert!(
+            !page.is_more || page.articles.len() == query.count,
+            "a page before the last one is full"
+        );
         seen.extend(page.articles.into_iter().map(|article| String::from(article.id)));
         if !page.is_more {
             return seen;
@@ -86,13 +104,21 @@ pub(super) fn a_list_is_filtered_in_pages(index: &dyn SimilarityIndex) {
     write(index, articles.map(put).collect());
     // Some are changed, and some are gone.
     write(index, vec![Write::delete(id("03")), put(article("06", "some title", ""))]);
-    let expected: Vec<String> = (0..40).step_by(3).filter(|number| ![3, 6].contains(number)).map(name).collect();
+    let expected: Vec<String> =
+        (0..40).step_by(3).filter(|number| ![3, 6].contains(number)).map(name).collect();
     for count in [1, 4, 12, 13, usize::MAX] {
-        assert_eq!(listed(index, &ListQuery { filter: sport(), ..first(count) }), expected, "{count} on a page");
+        assert_eq!(
+            listed(index, &ListQuery { filter: sport(), ..first(count) }),
+            expected,
+            "{count} on a page"
+        );
     }
     let after: Option<ArticleId> = Some(id("20"));
     assert_eq!(listed(index, &ListQuery { filter: sport(), after, ..first(2) }), expected[5..]);
-    assert_eq!(listed(index, &ListQuery { filter: of_topics(&["nothing"], 0.0), ..first(5) }), [""; 0]);
+    assert_eq!(
+        listed(index, &ListQuery { filter: of_topics(&["nothing"], 0.0), ..first(5) }),
+        [""; 0]
+    );
 }
 
 pub(super) fn a_list_is_given_up_at_its_deadline(index: &dyn SimilarityIndex) {

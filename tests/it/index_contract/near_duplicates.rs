@@ -22,12 +22,18 @@ fn collapsed(title: &str, body: &str) -> SimilarQuery {
 }
 
 pub(super) fn one_story_under_other_headlines_is_one_result(index: &dyn SimilarityIndex) {
-    let outlets = (0..).zip(HEADLINES).map(|(number, title)| put(article(&format!("outlet-{number}"), title, WIRE)));
+    let outlets = (0..)
+        .zip(HEADLINES)
+        .map(|(number, title)| put(article(&format!("outlet-{number}"), title, WIRE)));
     write(index, outlets.collect());
     write(
         index,
         vec![
-            put(article("shortened", "Ferry aground", WIRE.split_once(" Coast").expect("two sentences").0)),
+            put(article(
+                "shortened",
+                "Ferry aground",
+                WIRE.split_once(" Coast").expect("two sentences").0,
+            )),
             put(article(
                 "other",
                 "Ferry fares rise",
@@ -49,12 +55,33 @@ pub(super) fn one_story_under_other_headlines_is_one_result(index: &dyn Similari
 
 pub(super) fn the_text_of_a_paywall_makes_no_near_duplicates(index: &dyn SimilarityIndex) {
     let stubs = [
-        ("ferry", "Ferry runs aground in fog", "A ferry with 212 passengers ran aground near the harbour entrance on Tuesday."),
-        ("merger", "Bank merger fails", "Shareholders of the bank voted against the merger by a narrow margin on Friday."),
-        ("final", "Rovers reach the final", "Rovers beat the champions on penalties and will play the cup final in May."),
-        ("volcano", "Volcano erupts", "Lava and ash closed the airport of the island, and thousands left their homes."),
+        (
+            "ferry",
+            "Ferry runs aground in fog",
+            "A ferry with 212 passengers ran aground near the harbour entrance on Tuesday.",
+        ),
+        (
+            "merger",
+            "Bank merger fails",
+            "Shareholders of the bank voted against the merger by a narrow margin on Friday.",
+        ),
+        (
+            "final",
+            "Rovers reach the final",
+            "Rovers beat the champions on penalties and will play the cup final in May.",
+        ),
+        (
+            "volcano",
+            "Volcano erupts",
+            "Lava and ash closed the airport of the island, and thousands left their homes.",
+        ),
     ];
-    write(index, stubs.map(|(name, title, start)| put(article(name, title, &format!("{start} {PAYWALL}")))).to_vec());
+    write(
+        index,
+        stubs
+            .map(|(name, title, start)| put(article(name, title, &format!("{start} {PAYWALL}"))))
+            .to_vec(),
+    );
     // The same story behind the same paywall.
     let copy = format!("{} {PAYWALL}", stubs[0].2);
     write(index, vec![put(article("ferry-2", "Ship stranded near the port", &copy))]);

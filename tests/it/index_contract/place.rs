@@ -1,4 +1,5 @@
-//! The embedded archive and its place: who may write there, and what happens when it is no longer there.
+//! The embedded archive and its place: who may write there, and what happens when it is no longer
+//! there.
 
 use std::fs;
 use std::os::fd::AsRawFd as _;
@@ -8,7 +9,8 @@ use std::sync::{Barrier, mpsc};
 use std::thread;
 
 use slugline::index::{
-    ArchiveOptions, Condition, EmbeddedArchive, IndexError, OpenArchiveError, SimilarityIndex as _, WriteOutcome,
+    ArchiveOptions, Condition, EmbeddedArchive, IndexError, OpenArchiveError, SimilarityIndex as _,
+    WriteOutcome,
 };
 
 use super::{article, id, put};
@@ -21,7 +23,9 @@ fn open(path: &Path) -> Result<EmbeddedArchive, OpenArchiveError> {
 fn write(archive: &EmbeddedArchive, name: &str) -> Result<Vec<WriteOutcome>, IndexError> {
     let (sender, outcome) = mpsc::channel();
     let done = Box::new(move |stored| sender.send(stored).expect("it is waited for"));
-    archive.write(vec![put(article(name, "Volcano erupts", ""))], done).expect("nothing else is waiting");
+    archive
+        .write(vec![put(article(name, "Volcano erupts", ""))], done)
+        .expect("nothing else is waiting");
     outcome.recv().expect("an answer")
 }
 
@@ -40,7 +44,9 @@ fn an_archive_that_is_yet_to_be_made_has_one_owner() {
     write(&first, "a").expect("room");
     assert!(matches!(open(&path), Err(OpenArchiveError::InUse { .. })));
     drop(first);
-    assert!(open(&path).expect("nobody has it any more").get(&id("a")).expect("readable").is_some());
+    assert!(
+        open(&path).expect("nobody has it any more").get(&id("a")).expect("readable").is_some()
+    );
 }
 
 #[test]
@@ -110,7 +116,9 @@ type Mishap = (&'static str, fn(&Path));
 
 const MISHAPS: &[Mishap] = &[
     ("the directory is removed", |path| fs::remove_dir_all(path).expect("it is there")),
-    ("the directory is moved", |path| fs::rename(path, path.with_extension("moved")).expect("it is there")),
+    ("the directory is moved", |path| {
+        fs::rename(path, path.with_extension("moved")).expect("it is there")
+    }),
     ("the directory is replaced by an empty one", |path| {
         fs::rename(path, path.with_extension("moved")).expect("it is there");
         fs::create_dir(path).expect("room");

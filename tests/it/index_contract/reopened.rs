@@ -3,8 +3,9 @@
 use std::sync::mpsc;
 
 use slugline::index::{
-    ArchiveOptions, ArchivedArticle, ArticleId, ArticlePage, Condition, EmbeddedArchive, IndexError, IndexStatus, ListQuery,
-    NoRoom, SimilarPage, SimilarQuery, SimilarityIndex, Write, WriteDone,
+    ArchiveOptions, ArchivedArticle, ArticleId, ArticlePage, Condition, EmbeddedArchive,
+    IndexError, IndexStatus, ListQuery, NoRoom, SimilarPage, SimilarQuery, SimilarityIndex, Write,
+    WriteDone,
 };
 
 use super::BEHAVIOURS;
@@ -19,7 +20,8 @@ struct Reopened {
 impl Reopened {
     fn new() -> Self {
         let directory = tempfile::tempdir().expect("a directory");
-        let archive = EmbeddedArchive::open(directory.path(), ArchiveOptions::default()).expect("an archive");
+        let archive =
+            EmbeddedArchive::open(directory.path(), ArchiveOptions::default()).expect("an archive");
         Self { directory, archive: std::sync::RwLock::new(Some(archive)) }
     }
 
@@ -42,7 +44,10 @@ impl SimilarityIndex for Reopened {
             open.fold().expect("room on the disk");
         }
         drop(open);
-        *archive = Some(EmbeddedArchive::open(self.directory.path(), ArchiveOptions::default()).expect("an archive"));
+        *archive = Some(
+            EmbeddedArchive::open(self.directory.path(), ArchiveOptions::default())
+                .expect("an archive"),
+        );
         drop(archive);
         done(outcome);
         Ok(())

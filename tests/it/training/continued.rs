@@ -1,11 +1,14 @@
-//! Going on learning: what is made of old documents and new ones is what all of them at once would have made.
+//! Going on learning: what is made of old documents and new ones is what all of them at once would
+//! have made.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use slugline::corpus::{self, Input, Progress};
 use slugline::model::artifact::{self, DOCUMENTS_FILE, WEIGHTS_FILE};
-use slugline::model::train::{DocumentsError, Header, Recipe, TrainError, TrainOptions, Trained, train};
+use slugline::model::train::{
+    DocumentsError, Header, Recipe, TrainError, TrainOptions, Trained, train,
+};
 use slugline::model::{Labels, Manifest};
 use tempfile::TempDir;
 
@@ -15,8 +18,11 @@ use super::{Corpus, documents, line, newsroom, newsroom_options, two_topics};
 fn stored(trained: &mut Trained) -> TempDir {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let documents = documents(trained);
-    let files: [(&str, &[u8]); 3] =
-        [(Manifest::FILE, &trained.artifact.manifest), (WEIGHTS_FILE, &trained.artifact.weights), (DOCUMENTS_FILE, &documents)];
+    let files: [(&str, &[u8]); 3] = [
+        (Manifest::FILE, &trained.artifact.manifest),
+        (WEIGHTS_FILE, &trained.artifact.weights),
+        (DOCUMENTS_FILE, &documents),
+    ];
     artifact::write(&directory.path().join("mine/1"), &files).expect("a model on disk");
     directory
 }
@@ -38,8 +44,9 @@ fn assert_same(one: &mut Trained, other: &mut Trained, which: &str) {
     assert!(documents(one) == documents(other), "{which}: the documents differ");
 }
 
-/// Three files: of several blocks, with a topic that comes with the second, one that comes with the third, and words that are in one
-/// document of each file, so that they are left out until the second has come.
+/// Three files: of several blocks, with a topic that comes with the second, one that comes with the
+/// third, and words that are in one document of each file, so that they are left out until the
+/// second has come.
 fn files() -> [Vec<String>; 3] {
     let lines = newsroom();
     let [mut a, mut b, mut c] = [0..600, 600..700, 700..802].map(|range| lines[range].to_vec());
@@ -56,7 +63,8 @@ fn going_on_gives_the_bytes_that_all_files_at_once_give() {
     let corpus = Corpus::of_files(&lines.each_ref().map(Vec::as_slice));
     let [a, b, c] = [0, 1, 2].map(|file| &corpus.inputs[file..=file]);
     // Without words of a single document, so that one is pruned before it comes again.
-    let options_for = |threads| TrainOptions { min_document_frequency: Some(2), ..newsroom_options(threads) };
+    let options_for =
+        |threads| TrainOptions { min_document_frequency: Some(2), ..newsroom_options(threads) };
     let mut two_at_once = trained_from(None, &corpus.inputs[..2], &options_for(2));
     let mut all_at_once = trained_from(None, &corpus.inputs, &options_for(1));
     for threads in [1, 3] {
@@ -76,10 +84,14 @@ fn going_on_gives_the_bytes_that_all_files_at_once_give() {
         };
         assert!(!terms(&first).contains(&"zebrafish".to_owned()), "it was in one document");
         assert!(terms(&second).contains(&"zebrafish".to_owned()), "it is in three");
-        let topics =
-            |trained: &Trained| -> Vec<String> { trained.manifest.topics.iter().map(|topic| topic.name.clone()).collect() };
+        let topics = |trained: &Trained| -> Vec<String> {
+            trained.manifest.topics.iter().map(|topic| topic.name.clone()).collect()
+        };
         assert!(!topics(&first).contains(&"zoology".to_owned()));
-        assert!(topics(&third).contains(&"zoology".to_owned()) && topics(&third).contains(&"botany".to_owned()));
+        assert!(
+            topics(&third).contains(&"zoology".to_owned())
+                && topics(&third).contains(&"botany".to_owned())
+        );
         assert_eq!(second.corpus.documents, 102);
     }
 }
@@ -102,32 +114,48 @@ fn going_on_holds_for_several_topics_a_document_and_other_text_options() {
     let mut at_once = trained_from(None, &corpus.inputs, &options);
     let directory = stored(&mut trained_from(None, &corpus.inputs[..1], &options));
     let header = Header::read(&model(&directory)).expect("a header");
-    assert_eq!((header.text, header.labels, header.language_code.as_str()), (options.text, options.labels, "en"));
+    assert_eq!(
+        (header.text, header.labels, header.language_code.as_str()),
+        (options.text, options.labels, "en")
+    );
     let mut went_on = trained_from(Some(&model(&directory)), &corpus.inputs[1..], &options);
     assert_same(&mut went_on, &mut at_once, "several topics");
 }
 
 #[test]
 fn going_on_holds_where_words_alone_win() {
-    // A topic has words that each occur in a few documents, and every word's neighbours are new ones: pairs are chance.
+    // A topic has words that each occur in a few documents, and every word's neighbours are new
+    // ones: pairs are chance.
     let mut below = super::pseudorandom();
     let lines: Vec<String> = (0..120)
         .map(|number| {
             let topic = ["business", "health", "sport"][number % 3];
             let words: Vec<String> = (0..6)
-                .map(|place| if place % 2 == 0 { format!("{topic}{}", below(40)) } else { format!("the{}", below(4)) })
+                .map(|place| {
+                    if place % 2 == 0 {
+                        format!("{topic}{}", below(40))
+                    } else {
+                        format!("the{}", below(4))
+                    }
+                })
                 .collect();
             line(&words.join(" "), &[topic])
         })
         .collect();
     let (a, b) = lines.split_at(70);
     let corpus = Corpus::of_files(&[a, b]);
-    let options =
-        TrainOptions { min_document_frequency: None, recipe: Recipe::Auto, ..super::all_terms(super::Estimator::Multinomial) };
+    let options = TrainOptions {
+        min_document_frequency: None,
+        recipe: Recipe::Auto,
+        ..super::all_terms(super::Estimator::Multinomial)
+    };
     let mut at_once = trained_from(None, &corpus.inputs, &options);
     assert!(at_once.manifest.recipe.words_alone, "{:#?}", at_once.manifest.trials);
     let mut first = trained_from(None, &corpus.inputs[..1], &options);
-    assert!(!first.manifest.text.pairs, "the old model has words alone, and its documents have pairs");
+    assert!(
+        !first.manifest.text.pairs,
+        "the old model has words alone, and its documents have pairs"
+    );
     let directory = stored(&mut first);
     assert!(Header::read(&model(&directory)).expect("a header").text.pairs);
     let mut went_on = trained_from(Some(&model(&directory)), &corpus.inputs[1..], &options);
@@ -137,7 +165,10 @@ fn going_on_holds_where_words_alone_win() {
 #[test]
 fn another_recipe_may_go_on_from_the_same_documents() {
     let corpus = Corpus::of_files(&[&two_topics(), &[line("late goal wins again", &["sport"])]]);
-    let old = TrainOptions { min_document_frequency: Some(2), ..super::all_terms(super::Estimator::Multinomial) };
+    let old = TrainOptions {
+        min_document_frequency: Some(2),
+        ..super::all_terms(super::Estimator::Multinomial)
+    };
     let new = TrainOptions { seed: 3, ..super::all_terms(super::Estimator::Complement) };
     let directory = stored(&mut trained_from(None, &corpus.inputs[..1], &old));
     let mut went_on = trained_from(Some(&model(&directory)), &corpus.inputs[1..], &new);
@@ -150,17 +181,22 @@ fn skipped_lines_stay_counted() {
     lines.push("no JSON".to_owned());
     let corpus = Corpus::of_files(&[&lines, &lines]);
     let skipping = corpus::Options { on_error: super::OnError::Skip, ..corpus::Options::default() };
-    let options = TrainOptions { corpus: skipping, ..super::all_terms(super::Estimator::Multinomial) };
+    let options =
+        TrainOptions { corpus: skipping, ..super::all_terms(super::Estimator::Multinomial) };
     let directory = stored(&mut trained_from(None, &corpus.inputs[..1], &options));
     let mut went_on = trained_from(Some(&model(&directory)), &corpus.inputs[1..], &options);
     assert_eq!((went_on.corpus.documents, went_on.corpus.skipped), (4, 1));
-    assert_eq!((went_on.manifest.corpus.document_count, went_on.manifest.corpus.skipped_count), (8, 2));
+    assert_eq!(
+        (went_on.manifest.corpus.document_count, went_on.manifest.corpus.skipped_count),
+        (8, 2)
+    );
     assert_same(&mut went_on, &mut trained_from(None, &corpus.inputs, &options), "skipped");
 }
 
 #[test]
 fn documents_that_are_not_to_be_kept_are_not() {
-    let options = TrainOptions { documents: None, ..super::all_terms(super::Estimator::Multinomial) };
+    let options =
+        TrainOptions { documents: None, ..super::all_terms(super::Estimator::Multinomial) };
     assert!(super::trained(&two_topics(), &options).documents.is_none());
 }
 

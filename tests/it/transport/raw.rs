@@ -30,8 +30,8 @@ impl Raw {
     pub(super) async fn connect(address: SocketAddr, window: u32) -> Self {
         let socket = TcpStream::connect(address).await.expect("a server that listens");
         let mut builder = h2::client::Builder::new();
-        // Never the client's own limits are what is tried: it remembers each call that it cancelled, and takes answers to
-        // many calls before it reads one.
+        // Never the client's own limits are what is tried: it remembers each call that it
+        // cancelled, and takes answers to many calls before it reads one.
         builder.initial_connection_window_size(CONNECTION_WINDOW);
         builder.initial_window_size(window).max_concurrent_reset_streams(10_000);
         builder.reset_stream_duration(PATIENCE).max_local_error_reset_streams(None);
@@ -43,12 +43,17 @@ impl Raw {
 
     /// Begins a call.
     pub(super) async fn begin(&self, path: &str) -> Begun {
-        let request = request(path).header("content-type", "application/grpc").body(()).expect("a request");
+        let request =
+            request(path).header("content-type", "application/grpc").body(()).expect("a request");
         let (answer, request) = self.send(request, false).await;
         Begun { answer, request }
     }
 
-    pub(super) async fn send(&self, request: Request<()>, is_whole: bool) -> (ResponseFuture, SendStream<Bytes>) {
+    pub(super) async fn send(
+        &self,
+        request: Request<()>,
+        is_whole: bool,
+    ) -> (ResponseFuture, SendStream<Bytes>) {
         let mut ready = self.0.clone().ready().await.expect("an open connection");
         ready.send_request(request, is_whole).expect("a request is taken")
     }
@@ -83,12 +88,18 @@ impl Begun {
 
     /// Waits for the head of the answer, and leaves the rest.
     pub(super) async fn head(self) -> Response<RecvStream> {
-        tokio::time::timeout(PATIENCE, self.answer).await.expect("an answer soon").expect("an answer")
+        tokio::time::timeout(PATIENCE, self.answer)
+            .await
+            .expect("an answer soon")
+            .expect("an answer")
     }
 }
 
 pub(super) fn request(path: &str) -> http::request::Builder {
-    Request::builder().method("POST").uri(format!("http://localhost{path}")).header("te", "trailers")
+    Request::builder()
+        .method("POST")
+        .uri(format!("http://localhost{path}"))
+        .header("te", "trailers")
 }
 
 /// A message as gRPC sends it.
@@ -109,7 +120,10 @@ pub(super) fn prefix(size: u32) -> Bytes {
 }
 
 /// Sends so many bytes as the server makes room for them, or what it takes until the stream ends.
-pub(super) async fn send_filler(stream: &mut SendStream<Bytes>, count: usize) -> Result<(), h2::Error> {
+pub(super) async fn send_filler(
+    stream: &mut SendStream<Bytes>,
+    count: usize,
+) -> Result<(), h2::Error> {
     let mut left = count;
     while left > 0 {
         stream.reserve_capacity(left.min(16 << 10));

@@ -6,8 +6,9 @@
 //! [id][record]
 //! ```
 //!
-//! All numbers are little-endian. The record carries a checksum of its own, so that a damaged one still has a name; a deletion
-//! has none. Since the checksum of the head covers where the frame lies, nothing that looks like a frame is one elsewhere.
+//! All numbers are little-endian. The record carries a checksum of its own, so that a damaged one
+//! still has a name; a deletion has none. Since the checksum of the head covers where the frame
+//! lies, nothing that looks like a frame is one elsewhere.
 
 use std::ops::Range;
 
@@ -35,7 +36,8 @@ pub(in crate::index::embedded) struct Extent {
 pub(in crate::index::embedded) struct Head {
     pub(in crate::index::embedded) kind: Kind,
     pub(in crate::index::embedded) id: ArticleId,
-    /// Where the group of writes begins that the frame was synced with: all before it was synced earlier.
+    /// Where the group of writes begins that the frame was synced with: all before it was synced
+    /// earlier.
     pub(super) group_start: u64,
     record_bytes: usize,
 }
@@ -94,8 +96,13 @@ fn head(bytes: &[u8], journal: u64, offset: u64) -> Option<Head> {
 ///
 /// # Errors
 /// [`RecordError`] if the bytes are not the frame of this article.
-pub(in crate::index::embedded) fn record_at<'a>(bytes: &'a [u8], extent: Extent, id: &str) -> Result<&'a [u8], RecordError> {
-    let head = head(bytes, extent.journal, u64::from(extent.offset)).ok_or(RecordError::Checksum)?;
+pub(in crate::index::embedded) fn record_at<'a>(
+    bytes: &'a [u8],
+    extent: Extent,
+    id: &str,
+) -> Result<&'a [u8], RecordError> {
+    let head =
+        head(bytes, extent.journal, u64::from(extent.offset)).ok_or(RecordError::Checksum)?;
     if head.id.as_str() != id || head.kind != Kind::Article || head.size() != bytes.len() {
         return Err(RecordError::Checksum);
     }
@@ -138,7 +145,10 @@ impl<'a> Frames<'a> {
     /// Where the next frame after an offset begins; the end of the journal if there is none.
     fn resume(&self, after: usize) -> usize {
         let is_frame = |at: &usize| head(&self.bytes[*at..], self.journal, *at as u64).is_some();
-        memchr::memmem::find_iter(&self.bytes[after..], &MAGIC).map(|at| after + at).find(is_frame).unwrap_or(self.bytes.len())
+        memchr::memmem::find_iter(&self.bytes[after..], &MAGIC)
+            .map(|at| after + at)
+            .find(is_frame)
+            .unwrap_or(self.bytes.len())
     }
 }
 
@@ -154,7 +164,8 @@ impl<'a> Iterator for Frames<'a> {
             return found(self.at, Content::Unreadable);
         };
         let Some(frame) = rest.get(..head.size()) else {
-            // Cut off, or in the way of another frame: whatever it is, it ends where the next one begins.
+            // Cut off, or in the way of another frame: whatever it is, it ends where the next one
+            // begins.
             self.at = self.resume(start + 1);
             return found(self.at, Content::BadRecord(head));
         };
@@ -162,7 +173,9 @@ impl<'a> Iterator for Frames<'a> {
         let record = &frame[frame.len() - head.record_bytes..];
         match head.kind {
             Kind::Deletion if record.is_empty() => found(self.at, Content::Deletion(head)),
-            Kind::Article if record::open(Kind::Article, record).is_ok() => found(self.at, Content::Article(head, record)),
+            Kind::Article if record::open(Kind::Article, record).is_ok() => {
+                found(self.at, Content::Article(head, record))
+            }
             Kind::Article | Kind::Deletion => found(self.at, Content::BadRecord(head)),
         }
     }

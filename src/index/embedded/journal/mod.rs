@@ -6,10 +6,11 @@
 //! frames (`frame`)
 //! ```
 //!
-//! All numbers are little-endian. A group of writes is appended and synced as a whole before it is acknowledged. Nothing that
-//! was acknowledged is ever cut off or written over: an end that was never acknowledged stays, and what follows goes into the
-//! next journal, whose head says how much of this one counts. A journal is removed once all of it that is not superseded has
-//! been written to a later one (`compact`).
+//! All numbers are little-endian. A group of writes is appended and synced as a whole before it is
+//! acknowledged. Nothing that was acknowledged is ever cut off or written over: an end that was
+//! never acknowledged stays, and what follows goes into the next journal, whose head says how much
+//! of this one counts. A journal is removed once all of it that is not superseded has been written
+//! to a later one (`compact`).
 
 mod frame;
 mod scan;
@@ -63,7 +64,8 @@ fn header(number: u64, acknowledged_before: u64) -> Vec<u8> {
     header
 }
 
-/// How many bytes of the journal before were acknowledged, by the header of journal `number`; None if it is damaged.
+/// How many bytes of the journal before were acknowledged, by the header of journal `number`; None
+/// if it is damaged.
 pub(super) fn acknowledged_before(bytes: &[u8], number: u64) -> Option<u64> {
     let found = bytes.get(..HEADER_BYTES as usize)?;
     let before = u64::from_le_bytes(*found[16..].first_chunk()?);
@@ -96,20 +98,29 @@ impl Group {
         let offset = self.start + self.bytes.len() as u64;
         let before = self.bytes.len();
         frame::push(&mut self.bytes, self.journal, offset, self.start, (kind, id, record));
-        // A journal ends long before 4 GiB: it is frozen by its size, and a group is no larger than a few messages.
-        Extent { journal: self.journal, offset: offset as u32, size: (self.bytes.len() - before) as u32 }
+        // A journal ends long before 4 GiB: it is frozen by its size, and a group is no larger than
+        // a few messages.
+        Extent {
+            journal: self.journal,
+            offset: offset as u32,
+            size: (self.bytes.len() - before) as u32,
+        }
     }
 }
 
 impl Journal {
     /// Starts a journal, of whose predecessor so much was acknowledged.
-    pub(super) fn create(directory: &Path, number: u64, acknowledged_before: u64) -> io::Result<Self> {
+    pub(super) fn create(
+        directory: &Path,
+        number: u64,
+        acknowledged_before: u64,
+    ) -> io::Result<Self> {
         let file = files::replace(directory, &name(number), &header(number, acknowledged_before))?;
         Ok(Self { number, file, size_bytes: HEADER_BYTES, acknowledged_before, is_spent: false })
     }
 
-    /// The journal that what comes next goes into: this one, unless writing to it failed so that nobody knows what is on the
-    /// disk.
+    /// The journal that what comes next goes into: this one, unless writing to it failed so that
+    /// nobody knows what is on the disk.
     pub(super) fn usable(self, directory: &Path) -> Result<Self, (Self, io::Error)> {
         if !self.is_spent {
             return Ok(self);
@@ -142,10 +153,14 @@ impl Journal {
     pub(super) fn append(&mut self, group: &Group) -> io::Result<()> {
         debug_assert_eq!((group.journal, group.start), (self.number, self.size_bytes));
         if self.file.metadata()?.nlink() == 0 {
-            return Err(io::Error::new(io::ErrorKind::NotFound, "the journal was removed while it was open"));
+            return Err(io::Error::new(
+                io::ErrorKind::NotFound,
+                "the journal was removed while it was open",
+            ));
         }
         if let Err(error) = self.file.write_all(&group.bytes) {
-            // Nothing was synced. If it can be cut off again, others may follow: there may be room for a smaller group.
+            // Nothing was synced. If it can be cut off again, others may follow: there may be room
+            // for a smaller group.
             self.is_spent = self.cut().is_err();
             return Err(error);
         }
@@ -156,9 +171,13 @@ impl Journal {
 
     /// Takes back the group that was appended last, which nobody was told is stored.
     pub(super) fn refuse(&mut self, group: &Group) {
-        debug_assert_eq!((group.journal, group.start + group.bytes.len() as u64), (self.number, self.size_bytes));
+        debug_assert_eq!(
+            (group.journal, group.start + group.bytes.len() as u64),
+            (self.number, self.size_bytes)
+        );
         self.size_bytes = group.start;
-        // It is of our own file, wherever that lies now. Where that fails, the next journal says what of it counts.
+        // It is of our own file, wherever that lies now. Where that fails, the next journal says
+        // what of it counts.
         self.is_spent = self.cut().and_then(|()| self.file.sync_data()).is_err();
     }
 

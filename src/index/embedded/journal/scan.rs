@@ -1,8 +1,10 @@
-//! Looks through a journal for what it lost: damage, as against an end that nobody was told is stored.
+//! Looks through a journal for what it lost: damage, as against an end that nobody was told is
+//! stored.
 //!
-//! What does not read as it was written is damage where it is known to have been acknowledged: by the file that says how far
-//! that is, by the header of the next journal, or by a later group of writes behind it, which is only begun once all before it
-//! is synced. Anything else is what a crash left of a group that was being written.
+//! What does not read as it was written is damage where it is known to have been acknowledged: by
+//! the file that says how far that is, by the header of the next journal, or by a later group of
+//! writes behind it, which is only begun once all before it is synced. Anything else is what a
+//! crash left of a group that was being written.
 
 use std::ops::Range;
 
@@ -39,7 +41,8 @@ pub(in crate::index::embedded) struct Scan {
     pub(in crate::index::embedded) acknowledged_before: Option<u64>,
     /// What was acknowledged and cannot be read, in order.
     pub(in crate::index::embedded) losses: Vec<Loss>,
-    /// How far it counts: up to what was acknowledged, and in the last journal up to the first frame of a group that was cut off.
+    /// How far it counts: up to what was acknowledged, and in the last journal up to the first
+    /// frame of a group that was cut off.
     pub(in crate::index::embedded) end: u64,
     /// How many bytes were left by a group that was never acknowledged.
     pub(in crate::index::embedded) torn_bytes: u64,
@@ -56,14 +59,20 @@ pub(in crate::index::embedded) fn scan(bytes: &[u8], number: u64, assured: Assur
     let mut losses = Vec::new();
     let mut suspects: Vec<Loss> = Vec::new();
     let mut end = HEADER_BYTES.min(size);
-    for found in Frames::new(bytes, number, HEADER_BYTES).take_while(|found| found.range.start < limit) {
+    for found in
+        Frames::new(bytes, number, HEADER_BYTES).take_while(|found| found.range.start < limit)
+    {
         match found.content {
             Content::Article(head, _) | Content::Deletion(head) => {
                 losses.extend(acknowledged_of(&mut suspects, head.group_start));
                 end = found.range.end;
             }
-            Content::BadRecord(Head { id, .. }) => suspects.push(Loss { id: Some(id), range: found.range, is_missing: false }),
-            Content::Unreadable => suspects.push(Loss { id: None, range: found.range, is_missing: false }),
+            Content::BadRecord(Head { id, .. }) => {
+                suspects.push(Loss { id: Some(id), range: found.range, is_missing: false })
+            }
+            Content::Unreadable => {
+                suspects.push(Loss { id: None, range: found.range, is_missing: false })
+            }
         }
     }
     losses.extend(acknowledged_of(&mut suspects, known));
@@ -72,7 +81,12 @@ pub(in crate::index::embedded) fn scan(bytes: &[u8], number: u64, assured: Assur
     if size < known {
         losses.push(Loss { id: None, range: size..known, is_missing: true });
     }
-    Scan { acknowledged_before: acknowledged_before(bytes, number), losses, end, torn_bytes: size.saturating_sub(end) }
+    Scan {
+        acknowledged_before: acknowledged_before(bytes, number),
+        losses,
+        end,
+        torn_bytes: size.saturating_sub(end),
+    }
 }
 
 /// Those that begin before `acknowledged`: they were.

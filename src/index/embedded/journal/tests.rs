@@ -4,7 +4,8 @@ use crate::article::ArticleText;
 use crate::index::record::{of_article, to_article};
 use crate::index::{ArchivedArticle, RecordError};
 
-/// A journal on disk with these groups of articles, and its bytes. An id that begins with "-" is a deletion.
+/// A journal on disk with these groups of articles, and its bytes. An id that begins with "-" is a
+/// deletion.
 fn written(directory: &Path, groups: &[&[&str]]) -> Vec<u8> {
     let mut journal = Journal::create(directory, 7, 0).expect("room");
     for ids in groups {
@@ -45,7 +46,12 @@ fn frames_come_back_in_order() {
     let bytes = written(directory.path(), &[&["a", "b"], &["-a"], &["ü"]]);
     assert_eq!(sound_ids(&bytes), ["a", "b", "-a", "ü"]);
     assert_eq!(list(directory.path()).expect("a listing"), [7]);
-    let expected = Scan { acknowledged_before: Some(0), losses: vec![], end: bytes.len() as u64, torn_bytes: 0 };
+    let expected = Scan {
+        acknowledged_before: Some(0),
+        losses: vec![],
+        end: bytes.len() as u64,
+        torn_bytes: 0,
+    };
     assert_eq!(scan(&bytes, 7, Assured::AtLeast(bytes.len() as u64)), expected);
 }
 
@@ -59,7 +65,11 @@ fn an_end_that_was_not_acknowledged_is_torn_and_one_that_was_is_lost() {
         let whole = starts.iter().filter(|start| **start <= length).count() - 1;
         assert_eq!(sound_ids(cut), ["a", "b", "c"][..whole], "{length} bytes");
         let torn = scan(cut, 7, Assured::AtLeast(starts[whole] as u64));
-        assert_eq!((torn.losses.len(), torn.torn_bytes), (0, (length - starts[whole]) as u64), "{length} bytes");
+        assert_eq!(
+            (torn.losses.len(), torn.torn_bytes),
+            (0, (length - starts[whole]) as u64),
+            "{length} bytes"
+        );
         assert_eq!(torn.end, starts[whole] as u64);
         // The file that says how far it was acknowledged says that there was more.
         let lost = scan(cut, 7, Assured::AtLeast(bytes.len() as u64));
@@ -77,8 +87,10 @@ fn a_flipped_bit_is_a_loss_wherever_it_is_and_what_is_behind_it_is_read() {
     for bit in 8 * HEADER_BYTES as usize..8 * bytes.len() {
         let mut damaged = bytes.clone();
         damaged[bit / 8] ^= 1 << (bit % 8);
-        let hit = starts.iter().rposition(|start| *start <= bit / 8).expect("it is behind the header");
-        let left: Vec<&str> = all.iter().enumerate().filter(|(place, _)| *place != hit).map(|(_, id)| *id).collect();
+        let hit =
+            starts.iter().rposition(|start| *start <= bit / 8).expect("it is behind the header");
+        let left: Vec<&str> =
+            all.iter().enumerate().filter(|(place, _)| *place != hit).map(|(_, id)| *id).collect();
         assert_eq!(sound_ids(&damaged), left, "bit {bit}");
         let found = scan(&damaged, 7, Assured::AtLeast(bytes.len() as u64));
         assert_eq!((found.losses.len(), found.torn_bytes), (1, 0), "bit {bit}");
@@ -100,7 +112,10 @@ fn a_hole_in_the_last_group_is_no_loss_unless_it_was_acknowledged() {
     holed[starts[2]..starts[3]].fill(0);
     let torn = scan(&holed, 7, Assured::AtLeast(starts[1] as u64));
     // It counts up to the hole: whatever is behind it belongs to the same group.
-    assert_eq!((torn.losses, torn.end, torn.torn_bytes), (vec![], starts[2] as u64, (holed.len() - starts[2]) as u64));
+    assert_eq!(
+        (torn.losses, torn.end, torn.torn_bytes),
+        (vec![], starts[2] as u64, (holed.len() - starts[2]) as u64)
+    );
     let exactly = scan(&holed, 7, Assured::Exactly(starts[2] as u64));
     assert_eq!((exactly.losses, exactly.end), (vec![], starts[2] as u64));
     assert_eq!(sound_ids(&holed), ["a", "b", "d"]);
@@ -111,7 +126,10 @@ fn a_hole_in_the_last_group_is_no_loss_unless_it_was_acknowledged() {
 fn a_header_is_of_its_journal_and_whole() {
     let header = header(7, 4_711);
     assert_eq!(header.len() as u64, HEADER_BYTES);
-    assert_eq!((acknowledged_before(&header, 7), acknowledged_before(&header, 8)), (Some(4_711), None));
+    assert_eq!(
+        (acknowledged_before(&header, 7), acknowledged_before(&header, 8)),
+        (Some(4_711), None)
+    );
     for bit in 0..8 * header.len() {
         let mut damaged = header.clone();
         damaged[bit / 8] ^= 1 << (bit % 8);
@@ -127,11 +145,14 @@ fn a_frame_is_read_at_its_own_place_only() {
     let starts = starts(&bytes);
     let frame = &bytes[starts[1]..starts[2]];
     let extent = Extent { journal: 7, offset: starts[1] as u32, size: frame.len() as u32 };
-    let article = to_article(record_at(frame, extent, "b").expect("it is there")).expect("an article");
+    let article =
+        to_article(record_at(frame, extent, "b").expect("it is there")).expect("an article");
     assert_eq!(article.id.as_str(), "b");
-    for (extent, id) in
-        [(Extent { journal: 8, ..extent }, "b"), (Extent { offset: extent.offset + 1, ..extent }, "b"), (extent, "a")]
-    {
+    for (extent, id) in [
+        (Extent { journal: 8, ..extent }, "b"),
+        (Extent { offset: extent.offset + 1, ..extent }, "b"),
+        (extent, "a"),
+    ] {
         assert_eq!(record_at(frame, extent, id), Err(RecordError::Checksum));
     }
     // Copied elsewhere, it is no frame.

@@ -1,4 +1,5 @@
-//! What is derived from a segment's articles and searched instead of them, as one file: their vectors, and the postings of those.
+//! What is derived from a segment's articles and searched instead of them, as one file: their
+//! vectors, and the postings of those.
 //!
 //! ```text
 //! the vectors   one behind the other (`vectors`)
@@ -48,10 +49,15 @@ impl Derived {
         let article_count = u32::from_le_bytes(tail[8..12].try_into().ok()?) as usize;
         let page_count = u32::from_le_bytes(tail[12..].try_into().ok()?) as usize;
         let heads = end.checked_sub(page_count.checked_mul(PAGE_HEAD_BYTES)?)?;
-        let table_end = table.checked_add((article_count + 1).checked_mul(ARTICLE_BYTES)?).filter(|end| *end <= heads)?;
+        let table_end = table
+            .checked_add((article_count + 1).checked_mul(ARTICLE_BYTES)?)
+            .filter(|end| *end <= heads)?;
         let rows = bytes[table..table_end].chunks_exact(ARTICLE_BYTES).map(|row| {
             let (start, squared_length) = row.split_at(4);
-            Some((u32::from_le_bytes(start.try_into().ok()?), u64::from_le_bytes(squared_length.try_into().ok()?)))
+            Some((
+                u32::from_le_bytes(start.try_into().ok()?),
+                u64::from_le_bytes(squared_length.try_into().ok()?),
+            ))
         });
         let rows: Vec<(u32, u64)> = rows.collect::<Option<_>>()?;
         let (last, _) = rows.last()?;
@@ -116,7 +122,8 @@ pub(super) fn write(vectors: &[PackedVector<'_>], out: impl Write) -> io::Result
 }
 
 fn entry_number(number: usize) -> io::Result<u32> {
-    u32::try_from(number).map_err(|_| io::Error::other("a segment has more than 2^32 terms of articles"))
+    u32::try_from(number)
+        .map_err(|_| io::Error::other("a segment has more than 2^32 terms of articles"))
 }
 
 /// What is written, with its checksum so far.
@@ -146,7 +153,12 @@ pub(super) mod tests {
         let mixed = |number: u64| number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let vector = |number: u64| {
             let mut entries: Vec<Entry> = (0..number % 5)
-                .map(|place| Entry(mixed(mixed(number + place) % terms) >> 24 << 8 | (1 + (number + place) % 255)))
+                .map(|place| {
+                    Entry(
+                        mixed(mixed(number + place) % terms) >> 24 << 8
+                            | (1 + (number + place) % 255),
+                    )
+                })
                 .collect();
             entries.sort_unstable();
             entries.dedup_by_key(|entry| entry.term());
@@ -166,10 +178,14 @@ pub(super) mod tests {
     fn every_article_has_its_vector() {
         for count in [0, 1, 70_000] {
             let vectors = vectors(count, 300);
-            let derived = Derived::parse_checked(OwnedBytes::new(written(&vectors))).expect("it is sound");
+            let derived =
+                Derived::parse_checked(OwnedBytes::new(written(&vectors))).expect("it is sound");
             assert_eq!(u64::from(derived.article_count()), count);
             for (article, vector) in (0..).zip(&vectors) {
-                assert!(entries(derived.vector(article)).eq(vector.entries.iter().copied()), "{article}");
+                assert!(
+                    entries(derived.vector(article)).eq(vector.entries.iter().copied()),
+                    "{article}"
+                );
                 assert_eq!(derived.squared_length(article), vector.squared_length);
             }
         }
@@ -182,7 +198,10 @@ pub(super) mod tests {
             let mut damaged = whole.clone();
             damaged[place] ^= 4;
             assert!(Derived::parse_checked(OwnedBytes::new(damaged)).is_none(), "byte {place}");
-            assert!(Derived::parse_checked(OwnedBytes::new(whole[..place].to_vec())).is_none(), "{place} bytes");
+            assert!(
+                Derived::parse_checked(OwnedBytes::new(whole[..place].to_vec())).is_none(),
+                "{place} bytes"
+            );
         }
     }
 }

@@ -1,4 +1,5 @@
-//! The files of what is derived from segments, beside tantivy's: one a segment, made anew where it is not there or is damaged.
+//! The files of what is derived from segments, beside tantivy's: one a segment, made anew where it
+//! is not there or is damaged.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter};
@@ -15,7 +16,8 @@ use super::vectors::PackedVector;
 const FOLDER: &str = "derived";
 const WRITE_BUFFER_BYTES: usize = 256 << 10;
 
-/// The folder of the files. What is in it can be made from the segments: nothing is lost with it, and nothing of it is synced.
+/// The folder of the files. What is in it can be made from the segments: nothing is lost with it,
+/// and nothing of it is synced.
 pub(super) struct DerivedFiles {
     folder: PathBuf,
 }
@@ -26,24 +28,35 @@ impl DerivedFiles {
         Self { folder: directory.join(FOLDER) }
     }
 
-    /// What is derived from a segment of so many articles, from its file; None where that is not sound.
+    /// What is derived from a segment of so many articles, from its file; None where that is not
+    /// sound.
     pub(super) fn find(&self, segment: &str, article_count: u32) -> Option<Arc<Derived>> {
         let found = self.map(segment).and_then(Derived::parse_checked);
         found.filter(|found| found.article_count() == article_count).map(Arc::new)
     }
 
-    /// Makes it from the vectors of the segment's articles, and writes it to its file where that can be.
-    pub(super) fn make(&self, segment: &str, access: Access, vectors: &[PackedVector<'_>]) -> Arc<Derived> {
+    /// Makes it from the vectors of the segment's articles, and writes it to its file where that
+    /// can be.
+    pub(super) fn make(
+        &self,
+        segment: &str,
+        access: Access,
+        vectors: &[PackedVector<'_>],
+    ) -> Arc<Derived> {
         let written = match access {
             Access::Read => None,
             Access::Write => self.write(segment, vectors),
         };
-        let derived = written.and_then(|()| self.map(segment)).and_then(Derived::parse).unwrap_or_else(|| {
-            // Where there is no room on the disk, it stays in memory, which can be written to, and is read as it is written.
-            let mut bytes = Vec::new();
-            write(vectors, &mut bytes).expect("memory is written to");
-            Derived::parse(OwnedBytes::new(bytes)).expect("it is read as it is written")
-        });
+        let derived = written
+            .and_then(|()| self.map(segment))
+            .and_then(Derived::parse)
+            .unwrap_or_else(|| {
+                // Where there is no room on the disk, it stays in memory, which can be written to, and
+                // is read as it is written.
+                let mut bytes = Vec::new();
+                write(vectors, &mut bytes).expect("memory is written to");
+                Derived::parse(OwnedBytes::new(bytes)).expect("it is read as it is written")
+            });
         Arc::new(derived)
     }
 
@@ -71,7 +84,10 @@ impl DerivedFiles {
         let temporary = self.folder.join(format!("{segment}.new"));
         let create = || -> io::Result<()> {
             fs::create_dir_all(&self.folder)?;
-            write(vectors, BufWriter::with_capacity(WRITE_BUFFER_BYTES, File::create(&temporary)?))?;
+            write(
+                vectors,
+                BufWriter::with_capacity(WRITE_BUFFER_BYTES, File::create(&temporary)?),
+            )?;
             fs::rename(&temporary, self.folder.join(segment))
         };
         let written = create();
@@ -90,7 +106,8 @@ mod tests {
 
     /// Two articles with one term.
     fn vectors() -> Vec<PackedVector<'static>> {
-        let vector = |count: u64| Vector { entries: vec![Entry(77 << 8 | count)], squared_length: count };
+        let vector =
+            |count: u64| Vector { entries: vec![Entry(77 << 8 | count)], squared_length: count };
         [1, 2].map(|count| PackedVector::from(&vector(count))).into()
     }
 

@@ -1,7 +1,8 @@
-//! The directory that tantivy works in: its own for mapped files, with a checksum on the files that it replaces as a whole.
+//! The directory that tantivy works in: its own for mapped files, with a checksum on the files that
+//! it replaces as a whole.
 //!
-//! tantivy checks the files of a segment, and believes the file that names the segments and the journal: here a changed digit of
-//! that is an error, and the index is made anew.
+//! tantivy checks the files of a segment, and believes the file that names the segments and the
+//! journal: here a changed digit of that is an error, and the index is made anew.
 
 use std::io;
 use std::path::Path;
@@ -10,7 +11,9 @@ use std::sync::Arc;
 use sha2::{Digest as _, Sha256};
 use tantivy::Directory;
 use tantivy::directory::error::{DeleteError, LockError, OpenReadError, OpenWriteError};
-use tantivy::directory::{DirectoryLock, FileHandle, Lock, MmapDirectory, WatchCallback, WatchHandle, WritePtr};
+use tantivy::directory::{
+    DirectoryLock, FileHandle, Lock, MmapDirectory, WatchCallback, WatchHandle, WritePtr,
+};
 
 const SUM_BYTES: usize = 32;
 
@@ -45,7 +48,8 @@ impl Directory for SegmentDirectory {
         let mut content = self.0.atomic_read(path)?;
         let start = content.len().saturating_sub(SUM_BYTES);
         if content[start..] != *Sha256::digest(&content[..start]) {
-            let error = io::Error::new(io::ErrorKind::InvalidData, "it does not match its checksum");
+            let error =
+                io::Error::new(io::ErrorKind::InvalidData, "it does not match its checksum");
             return Err(OpenReadError::wrap_io_error(error, path.to_owned()));
         }
         content.truncate(start);

@@ -8,11 +8,12 @@ use crate::article::topic_levels;
 use crate::index::ArchivedArticle;
 use crate::index::query::{filed_topics, languages};
 
-/// The columns of where an article lies: the number of its journal; and the offset there with the size in the lower 32 bits.
+/// The columns of where an article lies: the number of its journal; and the offset there with the
+/// size in the lower 32 bits.
 pub(super) const JOURNAL: &str = "journal";
 pub(super) const EXTENT: &str = "extent";
-/// The field of the tags. What is derived from articles otherwise than before gets another name: an index without it is of an
-/// earlier version, and made anew.
+/// The field of the tags. What is derived from articles otherwise than before gets another name: an
+/// index without it is of an earlier version, and made anew.
 const TAGS: &str = "tags/2";
 
 #[derive(Debug, Clone, Copy)]
@@ -26,8 +27,10 @@ pub(super) struct Fields {
 
 pub(super) fn schema() -> (Schema, Fields) {
     let mut schema = Schema::builder();
-    let indexing =
-        TextFieldIndexing::default().set_tokenizer("raw").set_index_option(IndexRecordOption::Basic).set_fieldnorms(false);
+    let indexing = TextFieldIndexing::default()
+        .set_tokenizer("raw")
+        .set_index_option(IndexRecordOption::Basic)
+        .set_fieldnorms(false);
     let text = TextOptions::default().set_indexing_options(indexing);
     let fields = Fields {
         id: schema.add_text_field("id", text.clone()),
@@ -44,8 +47,8 @@ pub(super) fn assigned_tag(topic: &str) -> String {
     format!("a\0{topic}")
 }
 
-/// The tags of articles that have this topic, or one below it, with this probability or more. As numbers that are not negative,
-/// probabilities have the order of their bits.
+/// The tags of articles that have this topic, or one below it, with this probability or more. As
+/// numbers that are not negative, probabilities have the order of their bits.
 pub(super) fn topic_tags(topic: &str, least: f64) -> Range<String> {
     // "g" follows all hexadecimal digits.
     topic_tag(topic, least)..format!("p\0{topic}\0g")

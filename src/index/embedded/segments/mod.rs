@@ -1,8 +1,10 @@
-//! The index: what articles are found by, in the segments of tantivy. Only the files of this folder name it.
+//! The index: what articles are found by, in the segments of tantivy. Only the files of this folder
+//! name it.
 //!
-//! All of it is derived from the journals, and made anew from them where it is damaged. tantivy keeps the ids and tags of the
-//! articles and where they lie, merges segments, and makes commits whole. Ranking is not its: vectors, and the postings that
-//! candidates are summed up from, lie in a file of our own, which is made when a segment is first opened (ADR 13).
+//! All of it is derived from the journals, and made anew from them where it is damaged. tantivy
+//! keeps the ids and tags of the articles and where they lie, merges segments, and makes commits
+//! whole. Ranking is not its: vectors, and the postings that candidates are summed up from, lie in
+//! a file of our own, which is made when a segment is first opened (ADR 13).
 
 mod derived;
 mod derived_files;
@@ -32,8 +34,8 @@ use super::records::Records;
 /// After so many ids the deadline is looked at again.
 const IDS_AT_ONCE: usize = 1_024;
 
-/// What a failure of tantivy is to the archive. Its errors keep no kind once they have passed a thread of it: the text has to
-/// do.
+/// What a failure of tantivy is to the archive. Its errors keep no kind once they have passed a
+/// thread of it: the text has to do.
 fn failure(action: &'static str, error: &TantivyError) -> IndexError {
     let text = format!("{error:?}");
     let reason = error.to_string();
@@ -91,7 +93,11 @@ impl Segments {
     }
 
     /// The article at a place, read from its journal.
-    pub(super) fn article(&self, place: Place, records: &Records) -> Result<ArchivedArticle, IndexError> {
+    pub(super) fn article(
+        &self,
+        place: Place,
+        records: &Records,
+    ) -> Result<ArchivedArticle, IndexError> {
         let id = self.id(place);
         let Some(extent) = self.extent(place) else {
             return Err(IndexError::Corrupt { id: id.to_owned(), source: RecordError::Missing });
@@ -127,7 +133,8 @@ impl Segments {
         }
     }
 
-    /// The ids after the query's in order, at most `count` of those that pass its filter and are not hidden, and where each is.
+    /// The ids after the query's in order, at most `count` of those that pass its filter and are
+    /// not hidden, and where each is.
     pub(super) fn ids_after(
         &self,
         query: &ListQuery,
@@ -136,8 +143,13 @@ impl Segments {
     ) -> Result<Vec<(String, Place)>, IndexError> {
         let mut found = Vec::new();
         for (segment, view) in (0..).zip(&self.views) {
-            let allowed = if query.filter.is_empty() { None } else { Some(view.allowed(&query.filter, query.deadline)?) };
-            let is_allowed = |document: u32| allowed.as_ref().is_none_or(|allowed| allowed[document as usize]);
+            let allowed = if query.filter.is_empty() {
+                None
+            } else {
+                Some(view.allowed(&query.filter, query.deadline)?)
+            };
+            let is_allowed =
+                |document: u32| allowed.as_ref().is_none_or(|allowed| allowed[document as usize]);
             if allowed.as_ref().is_some_and(|allowed| !allowed.contains(&true)) {
                 continue;
             }
@@ -159,7 +171,10 @@ impl Segments {
                 if let Some(document) = document.filter(|document| is_allowed(*document))
                     && !hidden.contains(&Place { segment, document })
                 {
-                    found.push((String::from_utf8_lossy(stream.key()).into_owned(), Place { segment, document }));
+                    found.push((
+                        String::from_utf8_lossy(stream.key()).into_owned(),
+                        Place { segment, document },
+                    ));
                     rest -= 1;
                 }
             }
@@ -186,7 +201,8 @@ impl Segments {
     }
 }
 
-/// Reads a byte of each line of these: their misses wait together, where reading in order would wait for one after the other.
+/// Reads a byte of each line of these: their misses wait together, where reading in order would
+/// wait for one after the other.
 #[inline(always)]
 fn fetch(bytes: &[u8]) {
     const LINE_BYTES: usize = 64;

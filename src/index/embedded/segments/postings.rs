@@ -1,6 +1,8 @@
-//! The postings of a segment: for each term, which articles have it and how often. Made from the segment's vectors.
+//! The postings of a segment: for each term, which articles have it and how often. Made from the
+//! segment's vectors.
 //!
-//! They lie in pages of 65,536 articles each, so that an article's number in its page fits two bytes:
+//! They lie in pages of 65,536 articles each, so that an article's number in its page fits two
+//! bytes:
 //!
 //! ```text
 //! a page     [postings: 3 bytes each, number u16 and count u8, by term, then number]
@@ -9,7 +11,8 @@
 //! the heads  for each page [its place u64, postings u32, terms u32, bits of a bucket u32]
 //! ```
 //!
-//! Everything is little-endian. Terms are hashes, and so spread evenly over the buckets: about one in each.
+//! Everything is little-endian. Terms are hashes, and so spread evenly over the buckets: about one
+//! in each.
 
 use std::io::{self, Write};
 use std::ops::Range;
@@ -24,7 +27,8 @@ use crate::index::vector::TermKey;
 /// How many articles a page is of.
 pub(super) const PAGE_ARTICLES: usize = 1 << 16;
 const POSTING_BYTES: usize = 3;
-/// So much of a span is brought near ahead of its turn: what comes then is read in order, which processors expect.
+/// So much of a span is brought near ahead of its turn: what comes then is read in order, which
+/// processors expect.
 const FETCHED_BYTES: usize = 256;
 const TERM_BYTES: usize = 8;
 const BUCKET_BYTES: usize = 4;
@@ -34,7 +38,8 @@ pub(super) const PAGE_HEAD_BYTES: usize = 20;
 const TERM_BITS: u32 = 40;
 /// With fewer bits of a term in its bucket, the others would not fit four bytes.
 const MIN_BUCKET_BITS: u32 = 8;
-/// A page's entries are sorted in so many parts, by the uppermost bits of their terms: for the memory that sorting takes.
+/// A page's entries are sorted in so many parts, by the uppermost bits of their terms: for the
+/// memory that sorting takes.
 const PART_BITS: u32 = 4;
 
 /// The postings of a segment.
@@ -69,7 +74,8 @@ impl Postings {
             let start = number(&bytes, head) as usize | (number(&bytes, head + 4) as usize) << 32;
             let [postings, terms, bucket_bits] = [8, 12, 16].map(|at| number(&bytes, head + at));
             let is_in_range = (MIN_BUCKET_BITS..=TERM_BITS - PART_BITS).contains(&bucket_bits);
-            let terms_start = start.checked_add(postings as usize * POSTING_BYTES).filter(|_| is_in_range)?;
+            let terms_start =
+                start.checked_add(postings as usize * POSTING_BYTES).filter(|_| is_in_range)?;
             let buckets = terms_start.checked_add((terms as usize + 1) * TERM_BYTES)?;
             let page_end = buckets.checked_add(((1 << bucket_bits) + 1) * BUCKET_BYTES)?;
             if page_end > heads.start {
@@ -95,8 +101,14 @@ impl Postings {
         for place in number(&self.bytes, bucket)..number(&self.bytes, bucket + BUCKET_BYTES) {
             let at = page.terms + place as usize * TERM_BYTES;
             if number(&self.bytes, at) == rest {
-                let (first, next) = (number(&self.bytes, at + 4) as usize, number(&self.bytes, at + TERM_BYTES + 4) as usize);
-                return Some(Span { start: page.postings + first * POSTING_BYTES, count: next.saturating_sub(first) });
+                let (first, next) = (
+                    number(&self.bytes, at + 4) as usize,
+                    number(&self.bytes, at + TERM_BYTES + 4) as usize,
+                );
+                return Some(Span {
+                    start: page.postings + first * POSTING_BYTES,
+                    count: next.saturating_sub(first),
+                });
             }
         }
         None
@@ -105,7 +117,9 @@ impl Postings {
     /// Brings the first bytes of a span near.
     #[inline]
     pub(super) fn fetch(&self, span: Span) {
-        fetch(&self.bytes[span.start..span.start + (span.count * POSTING_BYTES).min(FETCHED_BYTES)]);
+        fetch(
+            &self.bytes[span.start..span.start + (span.count * POSTING_BYTES).min(FETCHED_BYTES)],
+        );
     }
 
     /// The articles of a span: their numbers in the page, and how often they have the term.
@@ -133,7 +147,10 @@ pub(super) fn write(vectors: &[PackedVector<'_>], out: &mut Output<impl Write>) 
     Ok(heads.len() as u32)
 }
 
-fn write_page(vectors: &[PackedVector<'_>], out: &mut Output<impl Write>) -> io::Result<[u8; PAGE_HEAD_BYTES]> {
+fn write_page(
+    vectors: &[PackedVector<'_>],
+    out: &mut Output<impl Write>,
+) -> io::Result<[u8; PAGE_HEAD_BYTES]> {
     const REST_BITS: u32 = TERM_BITS - PART_BITS;
     let page_start = out.position as u64;
     let mut cursors = vec![0_usize; vectors.len()];
@@ -200,11 +217,14 @@ mod tests {
     fn every_term_has_the_articles_that_have_it() {
         for (count, terms) in [(0, 1), (3, 2), (1_000, 700), (70_000, 3_000)] {
             let vectors = vectors(count, terms);
-            let derived = Derived::parse_checked(OwnedBytes::new(written(&vectors))).expect("it is sound");
+            let derived =
+                Derived::parse_checked(OwnedBytes::new(written(&vectors))).expect("it is sound");
             let postings = &derived.postings;
             let mut expected = std::collections::BTreeMap::<u64, Vec<(usize, u8)>>::new();
-            for (article, entry) in
-                vectors.iter().enumerate().flat_map(|(article, vector)| vector.entries.iter().map(move |e| (article, e)))
+            for (article, entry) in vectors
+                .iter()
+                .enumerate()
+                .flat_map(|(article, vector)| vector.entries.iter().map(move |e| (article, e)))
             {
                 expected.entry(entry.term().bits()).or_default().push((article, entry.count()));
             }
@@ -214,7 +234,9 @@ mod tests {
                 for page in 0..postings.page_count() {
                     let span = postings.find(page, TermKey::of_bits(term));
                     let numbers = span.into_iter().flat_map(|span| postings.read(span));
-                    found.extend(numbers.map(|(number, count)| (page * PAGE_ARTICLES + usize::from(number), count)));
+                    found.extend(numbers.map(|(number, count)| {
+                        (page * PAGE_ARTICLES + usize::from(number), count)
+                    }));
                 }
                 assert_eq!(found, articles);
             }

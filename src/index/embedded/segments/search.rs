@@ -34,13 +34,20 @@ pub(in crate::index::embedded) struct Plan<'a> {
 
 impl Segments {
     /// The first of these terms, as many as have about `postings` postings together.
-    pub(in crate::index::embedded) fn plan<'a>(&self, terms: &'a [QueryTerm], postings: usize) -> Plan<'a> {
+    pub(in crate::index::embedded) fn plan<'a>(
+        &self,
+        terms: &'a [QueryTerm],
+        postings: usize,
+    ) -> Plan<'a> {
         let pages: Vec<(&Postings, usize)> = self
             .views
             .iter()
-            .flat_map(|view| (0..view.derived.postings.page_count()).map(|page| (&view.derived.postings, page)))
+            .flat_map(|view| {
+                (0..view.derived.postings.page_count()).map(|page| (&view.derived.postings, page))
+            })
             .collect();
-        let mut spans: Vec<Vec<_>> = pages.iter().map(|_| Vec::with_capacity(terms.len().min(USUAL_TERMS))).collect();
+        let mut spans: Vec<Vec<_>> =
+            pages.iter().map(|_| Vec::with_capacity(terms.len().min(USUAL_TERMS))).collect();
         let (mut cost, mut count) = (0, 0);
         for term in terms {
             if cost >= postings {
@@ -57,8 +64,9 @@ impl Segments {
         Plan { terms: &terms[..count], spans }
     }
 
-    /// The articles whose parts of the cosine by the plan's terms are the largest, at most `count`, of those that pass the filter
-    /// and are not hidden; with that part, less the factor that all share.
+    /// The articles whose parts of the cosine by the plan's terms are the largest, at most `count`,
+    /// of those that pass the filter and are not hidden; with that part, less the factor that all
+    /// share.
     pub(in crate::index::embedded) fn candidates(
         &self,
         plan: &Plan<'_>,
@@ -71,13 +79,16 @@ impl Segments {
         let mut spans = plan.spans.iter();
         SUMS.with_borrow_mut(|sums| {
             for (segment, view) in (0..).zip(&self.views) {
-                let allowed = if filter.is_empty() { None } else { Some(view.allowed(filter, deadline)?) };
+                let allowed =
+                    if filter.is_empty() { None } else { Some(view.allowed(filter, deadline)?) };
                 let is_allowed = |document: u32| {
                     allowed.as_ref().is_none_or(|allowed| allowed[document as usize])
                         && (hidden.is_empty() || !hidden.contains(&Place { segment, document }))
                 };
                 let pages = view.inverse_lengths.chunks(PAGE_ARTICLES);
-                for ((first, inverse_lengths), spans) in (0..).step_by(PAGE_ARTICLES).zip(pages).zip(&mut spans) {
+                for ((first, inverse_lengths), spans) in
+                    (0..).step_by(PAGE_ARTICLES).zip(pages).zip(&mut spans)
+                {
                     deadline.check()?;
                     sums[..inverse_lengths.len()].fill(0.0);
                     add_up(&view.derived.postings, spans, sums);
@@ -95,7 +106,8 @@ impl Segments {
 
 /// Adds to each article's sum the products of its weights and the query's.
 ///
-/// A function of its own, for the few numbers of its loop to stay in registers: it is a quarter of a search.
+/// A function of its own, for the few numbers of its loop to stay in registers: it is a quarter of
+/// a search.
 #[inline(never)]
 fn add_up(postings: &Postings, spans: &[(&QueryTerm, Span)], sums: &mut [f32; PAGE_ARTICLES]) {
     let mut products = [0.0_f32; 256];
@@ -115,7 +127,10 @@ fn add_up_fetched(
     for (term, span) in spans {
         let product = |count: usize| (term.weight * weight(count as u8, term.idf)) as f32;
         // Most counts are small: their products are computed once a term.
-        products[..COMMON_COUNTS].iter_mut().enumerate().for_each(|(count, place)| *place = product(count));
+        products[..COMMON_COUNTS]
+            .iter_mut()
+            .enumerate()
+            .for_each(|(count, place)| *place = product(count));
         let mut known = COMMON_COUNTS;
         for (number, count) in postings.read(*span) {
             if usize::from(count) >= known {

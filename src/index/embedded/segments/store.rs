@@ -7,7 +7,10 @@ use std::sync::Arc;
 
 use tantivy::directory::{META_LOCK, WatchCallback, WatchHandle};
 use tantivy::indexer::{IndexWriterOptions, LogMergePolicy};
-use tantivy::{Directory as _, Index, IndexMeta, IndexWriter, SegmentReader, TantivyDocument, TantivyError, Term};
+use tantivy::{
+    Directory as _, Index, IndexMeta, IndexWriter, SegmentReader, TantivyDocument, TantivyError,
+    Term,
+};
 
 use super::derived_files::DerivedFiles;
 use super::directory::SegmentDirectory;
@@ -23,12 +26,15 @@ use crate::index::{IndexError, PublishTime};
 
 /// The memory that articles being folded may take before they become a segment, in bytes.
 const WRITER_BYTES: usize = 64 << 20;
-/// So many segments of about one size are merged into one. With 4 the server took 597 and 623 MiB at its peak in two runs of the
-/// benchmark, about its limit, and searches over the wire were no faster.
+/// So many segments of about one size are merged into one. With 4 the server took 597 and 623 MiB
+/// at its peak in two runs of the benchmark, about its limit, and searches over the wire were no
+/// faster.
 const MERGED_AT_ONCE: usize = 8;
-/// Larger segments are not merged: the ids of one and the entries of its vectors are numbered in 32 bits.
+/// Larger segments are not merged: the ids of one and the entries of its vectors are numbered in 32
+/// bits.
 const MAX_MERGED_DOCUMENTS: usize = 1_000_000;
-/// A segment with more than this share of deleted articles is written anew, to give their space back.
+/// A segment with more than this share of deleted articles is written anew, to give their space
+/// back.
 const MAX_DELETED_SHARE: f32 = 0.2;
 
 /// The archive's directory of segments, and what writes them.
@@ -46,16 +52,23 @@ pub(in crate::index::embedded) struct Store {
 
 impl Store {
     /// Makes an index in an empty directory. `records` are the articles that it is to be of.
-    pub(in crate::index::embedded) fn create(directory: &Path, records: Arc<Records>) -> Result<Self, IndexError> {
+    pub(in crate::index::embedded) fn create(
+        directory: &Path,
+        records: Arc<Records>,
+    ) -> Result<Self, IndexError> {
         let (schema, fields) = schema();
         let opened = SegmentDirectory::open(directory);
-        let index = opened.and_then(|directory| Index::builder().schema(schema).open_or_create(directory));
+        let index =
+            opened.and_then(|directory| Index::builder().schema(schema).open_or_create(directory));
         let index = index.map_err(|error| failure("cannot create the index", &error))?;
         Ok(Self::of(index, fields, directory, records))
     }
 
     /// Opens the directory as it is, without writing to it.
-    pub(in crate::index::embedded) fn open(directory: &Path, records: Arc<Records>) -> Result<Self, IndexError> {
+    pub(in crate::index::embedded) fn open(
+        directory: &Path,
+        records: Arc<Records>,
+    ) -> Result<Self, IndexError> {
         let (schema, fields) = schema();
         let opened = catch_unwind(|| SegmentDirectory::open(directory).and_then(Index::open));
         let index = opened.map_err(|_| damaged("it is not an index".to_owned()))?;
@@ -72,15 +85,19 @@ impl Store {
         Self { index, fields, derived, records, writer: None, is_ahead: false, _watch: None }
     }
 
-    /// Calls `on_change` whenever the segments may have changed: after a fold, and after a merge of segments.
-    pub(in crate::index::embedded) fn watch(&mut self, on_change: impl Fn() + Send + Sync + 'static) -> Result<(), IndexError> {
+    /// Calls `on_change` whenever the segments may have changed: after a fold, and after a merge of
+    /// segments.
+    pub(in crate::index::embedded) fn watch(
+        &mut self,
+        on_change: impl Fn() + Send + Sync + 'static,
+    ) -> Result<(), IndexError> {
         let watch = self.index.directory().watch(WatchCallback::new(on_change));
         self._watch = Some(watch.map_err(|error| failure("cannot watch the index", &error))?);
         Ok(())
     }
 
-    /// Puts articles and deletions into a new segment. `journal` is the number of the first journal that is not in the segments
-    /// then; `previous` are the segments as they were shown last.
+    /// Puts articles and deletions into a new segment. `journal` is the number of the first journal
+    /// that is not in the segments then; `previous` are the segments as they were shown last.
     ///
     /// On an error the segments are as they were.
     pub(in crate::index::embedded) fn fold(
@@ -93,13 +110,19 @@ impl Store {
         if folded.is_err()
             && let Some(writer) = self.writer.take()
         {
-            // What was half written takes space that may be what is missing. That it cannot be removed now is no further harm.
+            // What was half written takes space that may be what is missing. That it cannot be
+            // removed now is no further harm.
             let _ = writer.garbage_collect_files().wait();
         }
         folded.map_err(|error| failure("cannot write the index", &error))
     }
 
-    fn try_fold(&mut self, recent: &Recent, journal: u64, previous: &Segments) -> Result<(), TantivyError> {
+    fn try_fold(
+        &mut self,
+        recent: &Recent,
+        journal: u64,
+        previous: &Segments,
+    ) -> Result<(), TantivyError> {
         let fields = self.fields;
         let writer = match &mut self.writer {
             Some(writer) => writer,
@@ -142,11 +165,16 @@ impl Store {
         commit.set_payload(&journal.to_string());
         self.is_ahead = true;
         commit.commit()?;
-        // tantivy syncs the file that names the segments, and not the directory that names the file.
-        self.index.directory().sync_directory().map_err(|error| TantivyError::IoError(Arc::new(error)))
+        // tantivy syncs the file that names the segments, and not the directory that names the
+        // file.
+        self.index
+            .directory()
+            .sync_directory()
+            .map_err(|error| TantivyError::IoError(Arc::new(error)))
     }
 
-    /// Says that the segments it gave were not taken: the index may have articles that nobody has seen.
+    /// Says that the segments it gave were not taken: the index may have articles that nobody has
+    /// seen.
     pub(in crate::index::embedded) fn was_not_shown(&mut self) {
         self.is_ahead = true;
     }
@@ -157,8 +185,9 @@ impl Store {
         writer.wait_merging_threads().map_err(|error| failure("cannot merge the index", &error))
     }
 
-    /// The segments as they are now. Those that are as they were in `previous` are taken from there; the vectors of the others'
-    /// articles are those of `previous` and of what was folded since.
+    /// The segments as they are now. Those that are as they were in `previous` are taken from
+    /// there; the vectors of the others' articles are those of `previous` and of what was folded
+    /// since.
     pub(in crate::index::embedded) fn segments(
         &mut self,
         previous: &Segments,
@@ -166,12 +195,18 @@ impl Store {
     ) -> Result<Segments, IndexError> {
         let failed = |error: TantivyError| failure("cannot read the index", &error);
         // Keeps files from being removed while they are opened.
-        let _lock = self.index.directory().acquire_lock(&META_LOCK).map_err(|error| failed(TantivyError::from(error)))?;
+        let _lock = self
+            .index
+            .directory()
+            .acquire_lock(&META_LOCK)
+            .map_err(|error| failed(TantivyError::from(error)))?;
         let metas: IndexMeta = self.index.load_metas().map_err(failed)?;
         let journal = journal(&metas)?;
         let mut known = KnownVectors::default();
         folded.into_iter().for_each(|folded| known.add_recent(folded));
-        let is_gone = |view: &&Arc<SegmentView>| !metas.segments.iter().any(|meta| meta.id().uuid_string() == view.key.0);
+        let is_gone = |view: &&Arc<SegmentView>| {
+            !metas.segments.iter().any(|meta| meta.id().uuid_string() == view.key.0)
+        };
         previous.views.iter().filter(is_gone).for_each(|view| known.add_segment(view));
         let mut segments = Segments { views: Vec::new(), journal };
         for meta in &metas.segments {
@@ -185,7 +220,9 @@ impl Store {
                 Some(view) => Arc::clone(&view.derived),
                 None => self.derived.make(&key.0, Access::Write, &self.vectors(&reader, &known)?),
             };
-            segments.views.push(Arc::new(SegmentView::open(reader, key, self.fields, derived).map_err(failed)?));
+            segments.views.push(Arc::new(
+                SegmentView::open(reader, key, self.fields, derived).map_err(failed)?,
+            ));
         }
         self.derived.keep_only(segments.views.iter().map(|view| view.key.0.as_str()));
         self.is_ahead = false;
@@ -193,7 +230,11 @@ impl Store {
     }
 
     /// The vectors of a segment's articles: those that are known, and what the others' texts make.
-    fn vectors<'a>(&self, reader: &SegmentReader, known: &'a KnownVectors<'_>) -> Result<Vec<PackedVector<'a>>, IndexError> {
+    fn vectors<'a>(
+        &self,
+        reader: &SegmentReader,
+        known: &'a KnownVectors<'_>,
+    ) -> Result<Vec<PackedVector<'a>>, IndexError> {
         let failed = |error: TantivyError| failure("cannot read the index", &error);
         let extents = Extents::of(reader).map_err(failed)?;
         let mut vectors = vec![PackedVector::default(); reader.max_doc() as usize];
@@ -225,7 +266,10 @@ impl Store {
     ///
     /// # Errors
     /// What is wrong with it, for one that is to be made anew.
-    pub(in crate::index::embedded) fn verified_segments(&self, access: Access) -> Result<Segments, IndexError> {
+    pub(in crate::index::embedded) fn verified_segments(
+        &self,
+        access: Access,
+    ) -> Result<Segments, IndexError> {
         let failed = |error: TantivyError| failure("cannot read the index", &error);
         let metas: IndexMeta = self.index.load_metas().map_err(failed)?;
         let mut segments = Segments { views: Vec::new(), journal: journal(&metas)? };
@@ -240,12 +284,17 @@ impl Store {
                 let reader = SegmentReader::open(&segment).map_err(failed)?;
                 let derived = match self.derived.find(&name, reader.max_doc()) {
                     Some(derived) => derived,
-                    None => self.derived.make(&name, access, &self.vectors(&reader, &KnownVectors::default())?),
+                    None => self.derived.make(
+                        &name,
+                        access,
+                        &self.vectors(&reader, &KnownVectors::default())?,
+                    ),
                 };
                 let key = (name.clone(), meta.delete_opstamp());
                 SegmentView::open(reader, key, self.fields, derived).map_err(failed)
             }));
-            let view = opened.unwrap_or_else(|_| Err(damaged(format!("segment {name} cannot be read"))))?;
+            let view = opened
+                .unwrap_or_else(|_| Err(damaged(format!("segment {name} cannot be read"))))?;
             segments.views.push(Arc::new(view));
         }
         Ok(segments)
@@ -255,8 +304,10 @@ impl Store {
     fn damaged_file(&self, metas: &IndexMeta, segment: &str) -> Option<PathBuf> {
         let directory = self.index.directory();
         let files = metas.list_segment_files().into_iter();
-        let of_segment = files.filter(|path| path.to_str().is_some_and(|path| path.starts_with(segment)));
-        let mut there = of_segment.filter(|path| directory.exists(path).unwrap_or(true) || is_needed(path));
+        let of_segment =
+            files.filter(|path| path.to_str().is_some_and(|path| path.starts_with(segment)));
+        let mut there =
+            of_segment.filter(|path| directory.exists(path).unwrap_or(true) || is_needed(path));
         there.find(|path| !matches!(directory.validate_checksum(path), Ok(true)))
     }
 }
@@ -281,12 +332,14 @@ impl<'a> KnownVectors<'a> {
             RecentEntry::Article(article) => Some(article),
             RecentEntry::Deleted => None,
         });
-        self.0.extend(articles.map(|article| (article.extent, PackedVector::from(&*article.vector))));
+        self.0
+            .extend(articles.map(|article| (article.extent, PackedVector::from(&*article.vector))));
     }
 
     fn add_segment(&mut self, view: &'a SegmentView) {
         let vectors = view.reader.doc_ids_alive().filter_map(|document| {
-            let (bytes, squared_length) = (view.derived.vector(document).into(), view.derived.squared_length(document));
+            let (bytes, squared_length) =
+                (view.derived.vector(document).into(), view.derived.squared_length(document));
             Some((view.extent(document)?, PackedVector { bytes, squared_length }))
         });
         self.0.extend(vectors);
@@ -295,7 +348,9 @@ impl<'a> KnownVectors<'a> {
 
 /// Whether a segment cannot be without this file: not every segment has deletions, or positions.
 fn is_needed(path: &Path) -> bool {
-    ["term", "idx", "fast"].iter().any(|extension| path.extension().is_some_and(|found| found == *extension))
+    ["term", "idx", "fast"]
+        .iter()
+        .any(|extension| path.extension().is_some_and(|found| found == *extension))
 }
 
 /// Whether files may be written beside those that are read.

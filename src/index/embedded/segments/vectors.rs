@@ -1,4 +1,5 @@
-//! The vectors of a segment's articles as bytes: six an entry, the term's 40 bits and the count, little-endian, by ascending term.
+//! The vectors of a segment's articles as bytes: six an entry, the term's 40 bits and the count,
+//! little-endian, by ascending term.
 
 use std::borrow::Cow;
 
@@ -56,10 +57,16 @@ mod tests {
 
     #[test]
     fn a_packed_vector_has_the_entries_of_its_vector() {
-        let vector = Vector { entries: vec![Entry(0), Entry(0x1234_5678_9a01), Entry((1 << 48) - 1)], squared_length: 7 };
+        let vector = Vector {
+            entries: vec![Entry(0), Entry(0x1234_5678_9a01), Entry((1 << 48) - 1)],
+            squared_length: 7,
+        };
         let packed = PackedVector::from(&vector);
         assert_eq!((packed.bytes.len(), packed.squared_length), (18, 7));
         assert_eq!(entries(&packed.bytes).collect::<Vec<_>>(), vector.entries);
-        assert_eq!([0, 2, 3].map(|place| entry_at(&packed.bytes, place)), [Some(Entry(0)), Some(Entry((1 << 48) - 1)), None]);
+        assert_eq!(
+            [0, 2, 3].map(|place| entry_at(&packed.bytes, place)),
+            [Some(Entry(0)), Some(Entry((1 << 48) - 1)), None]
+        );
     }
 }

@@ -8,7 +8,9 @@ use tantivy::schema::IndexRecordOption;
 use tantivy::{DocSet, InvertedIndexReader, Opstamp, SegmentReader, TERMINATED, TantivyError};
 
 use super::derived::Derived;
-use super::fields::{EXTENT, Fields, JOURNAL, assigned_tag, label_tag, language_tag, source_tag, topic_tags};
+use super::fields::{
+    EXTENT, Fields, JOURNAL, assigned_tag, label_tag, language_tag, source_tag, topic_tags,
+};
 use super::reading;
 use crate::index::embedded::journal::Extent;
 use crate::index::query::{Deadline, Filter};
@@ -87,8 +89,12 @@ impl SegmentView {
     }
 
     /// The article of an id's postings that is not deleted.
-    pub(super) fn first_alive(&self, info: &tantivy::postings::TermInfo) -> std::io::Result<Option<u32>> {
-        let mut postings = self.id_terms.read_postings_from_terminfo(info, IndexRecordOption::Basic)?;
+    pub(super) fn first_alive(
+        &self,
+        info: &tantivy::postings::TermInfo,
+    ) -> std::io::Result<Option<u32>> {
+        let mut postings =
+            self.id_terms.read_postings_from_terminfo(info, IndexRecordOption::Basic)?;
         while postings.doc() != TERMINATED {
             if !self.reader.is_deleted(postings.doc()) {
                 return Ok(Some(postings.doc()));
@@ -102,15 +108,26 @@ impl SegmentView {
     ///
     /// # Errors
     /// [`IndexError::Late`] when the deadline passes; [`IndexError::Storage`].
-    pub(super) fn allowed(&self, filter: &Filter, deadline: Deadline) -> Result<Vec<bool>, IndexError> {
+    pub(super) fn allowed(
+        &self,
+        filter: &Filter,
+        deadline: Deadline,
+    ) -> Result<Vec<bool>, IndexError> {
         let mut allowed = vec![true; self.reader.max_doc() as usize];
         let is_any = filter.min_topic_probability > 0.0;
-        let topics = filter.topics.iter().filter(|_| !is_any).map(|topic| assigned_tag(topic)).collect();
+        let topics =
+            filter.topics.iter().filter(|_| !is_any).map(|topic| assigned_tag(topic)).collect();
         let sources = filter.sources.iter().map(|source| source_tag(source)).collect();
-        let languages = filter.language_codes.iter().map(|code| language_tag(&code.to_ascii_lowercase())).collect();
+        let languages = filter
+            .language_codes
+            .iter()
+            .map(|code| language_tag(&code.to_ascii_lowercase()))
+            .collect();
         let labels = filter.labels.iter().map(|(key, value)| vec![label_tag(key, value)]);
-        let any_of: Vec<Vec<String>> =
-            [topics, sources, languages].into_iter().filter(|tags: &Vec<_>| !tags.is_empty()).collect();
+        let any_of: Vec<Vec<String>> = [topics, sources, languages]
+            .into_iter()
+            .filter(|tags: &Vec<_>| !tags.is_empty())
+            .collect();
         for tags in any_of.into_iter().chain(labels) {
             let mut has_one = vec![false; allowed.len()];
             for tags in tags.chunks(TAGS_AT_ONCE) {
@@ -124,21 +141,38 @@ impl SegmentView {
         if is_any && !filter.topics.is_empty() {
             let mut has_one = vec![false; allowed.len()];
             for topic in &filter.topics {
-                self.mark_all(&topic_tags(topic, filter.min_topic_probability), &mut has_one, deadline)?;
+                self.mark_all(
+                    &topic_tags(topic, filter.min_topic_probability),
+                    &mut has_one,
+                    deadline,
+                )?;
             }
             allowed.iter_mut().zip(has_one).for_each(|(allowed, has_one)| *allowed &= has_one);
         }
         if filter.published_from.is_some() || filter.published_until.is_some() {
             for (document, allowed) in (0..).zip(allowed.iter_mut()) {
-                *allowed = *allowed && filter.accepts_time(self.published.first(document).map(PublishTime));
+                *allowed = *allowed
+                    && filter.accepts_time(self.published.first(document).map(PublishTime));
             }
         }
         Ok(allowed)
     }
 
     /// Marks the articles that have one of the tags in a range.
-    fn mark_all(&self, tags: &Range<String>, has_it: &mut [bool], deadline: Deadline) -> Result<(), IndexError> {
-        let mut stream = self.tags.terms().range().ge(&tags.start).lt(&tags.end).into_stream().map_err(reading)?;
+    fn mark_all(
+        &self,
+        tags: &Range<String>,
+        has_it: &mut [bool],
+        deadline: Deadline,
+    ) -> Result<(), IndexError> {
+        let mut stream = self
+            .tags
+            .terms()
+            .range()
+            .ge(&tags.start)
+            .lt(&tags.end)
+            .into_stream()
+            .map_err(reading)?;
         for number in 0_usize.. {
             if number % TAGS_IN_RANGE_AT_ONCE == 0 {
                 deadline.check()?;
@@ -146,7 +180,8 @@ impl SegmentView {
             if !stream.advance() {
                 break;
             }
-            let postings = self.tags.read_postings_from_terminfo(stream.value(), IndexRecordOption::Basic);
+            let postings =
+                self.tags.read_postings_from_terminfo(stream.value(), IndexRecordOption::Basic);
             mark_postings(postings.map_err(reading)?, has_it);
         }
         Ok(())
@@ -155,15 +190,24 @@ impl SegmentView {
     /// Marks the articles that have a tag.
     fn mark(&self, tag: &str, has_it: &mut [bool]) -> std::io::Result<()> {
         let Some(info) = self.tags.terms().get(tag)? else { return Ok(()) };
-        mark_postings(self.tags.read_postings_from_terminfo(&info, IndexRecordOption::Basic)?, has_it);
+        mark_postings(
+            self.tags.read_postings_from_terminfo(&info, IndexRecordOption::Basic)?,
+            has_it,
+        );
         Ok(())
     }
 
-    /// Whether an article that is not deleted, and that `is_shown` says yes to, has one of the tags in a range.
-    pub(super) fn has_one(&self, tags: &Range<String>, is_shown: impl Fn(u32) -> bool) -> std::io::Result<bool> {
+    /// Whether an article that is not deleted, and that `is_shown` says yes to, has one of the tags
+    /// in a range.
+    pub(super) fn has_one(
+        &self,
+        tags: &Range<String>,
+        is_shown: impl Fn(u32) -> bool,
+    ) -> std::io::Result<bool> {
         let mut stream = self.tags.terms().range().ge(&tags.start).lt(&tags.end).into_stream()?;
         while stream.advance() {
-            let mut postings = self.tags.read_postings_from_terminfo(stream.value(), IndexRecordOption::Basic)?;
+            let mut postings =
+                self.tags.read_postings_from_terminfo(stream.value(), IndexRecordOption::Basic)?;
             while postings.doc() != TERMINATED {
                 if !self.reader.is_deleted(postings.doc()) && is_shown(postings.doc()) {
                     return Ok(true);
@@ -223,7 +267,8 @@ impl Ids {
             let start = ids.text.len() as u32;
             ids.text.push_str(&String::from_utf8_lossy(stream.key()));
             let span = (start, ids.text.len() as u32);
-            let mut postings = terms.read_postings_from_terminfo(stream.value(), IndexRecordOption::Basic)?;
+            let mut postings =
+                terms.read_postings_from_terminfo(stream.value(), IndexRecordOption::Basic)?;
             while postings.doc() != TERMINATED {
                 ids.spans[postings.doc() as usize] = span;
                 postings.advance();

@@ -1,4 +1,5 @@
-//! Folds what is recent into the index, off the writer's thread, and gives back what journals hold in vain.
+//! Folds what is recent into the index, off the writer's thread, and gives back what journals hold
+//! in vain.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -18,13 +19,15 @@ const FOLD_NICENESS: i32 = 5;
 const SMALL_JOURNAL_BYTES: u64 = 1 << 20;
 
 impl Writer {
-    /// Starts a fold or a look at merged segments, where there is need and nothing of the kind goes on.
+    /// Starts a fold or a look at merged segments, where there is need and nothing of the kind goes
+    /// on.
     pub(super) fn start_job(&mut self) {
         if self.job.is_some() {
             return;
         }
         let is_waited_for = !self.fold_waiters.is_empty() && self.compaction.is_none();
-        let wants_fold = is_waited_for || (self.is_full() && (!self.has_fold_failed || !self.pending.is_empty()));
+        let wants_fold = is_waited_for
+            || (self.is_full() && (!self.has_fold_failed || !self.pending.is_empty()));
         let condition = self.shared.read().condition.clone();
         if self.files.is_none() || condition != Condition::Ready {
             // There is nothing to fold, or nothing that could be written.
@@ -37,7 +40,8 @@ impl Writer {
             let has_rest = self.shared.read().frozen.is_some();
             match self.freeze() {
                 Ok(frozen) => {
-                    // What a fold that failed left comes first: what is recent is folded by the next one.
+                    // What a fold that failed left comes first: what is recent is folded by the
+                    // next one.
                     if !has_rest {
                         self.job_waiters.append(&mut self.fold_waiters);
                     }
@@ -60,7 +64,8 @@ impl Writer {
         }
     }
 
-    /// What is to be folded: what could not be before, else all that is recent, which the next journal then is not in.
+    /// What is to be folded: what could not be before, else all that is recent, which the next
+    /// journal then is not in.
     fn freeze(&mut self) -> Result<Option<Arc<Recent>>, IndexError> {
         if let Some(frozen) = &self.shared.read().frozen {
             return Ok(Some(Arc::clone(frozen)));
@@ -70,7 +75,8 @@ impl Writer {
         if self.shared.read().recent.len() == 0 {
             return Ok(None);
         }
-        let next = files.journals.rotate().map_err(|error| failure("cannot start a journal", &error))?;
+        let next =
+            files.journals.rotate().map_err(|error| failure("cannot start a journal", &error))?;
         self.frozen_until = next;
         let mut state = self.shared.write();
         let frozen = Arc::new(std::mem::take(&mut state.recent));
@@ -84,11 +90,14 @@ impl Writer {
         is_fold: bool,
         work: impl FnOnce(&mut Store, &Segments) -> Result<Segments, IndexError> + Send + 'static,
     ) {
-        let Some(mut store) = self.files.as_mut().and_then(|files| files.store.take()) else { return };
+        let Some(mut store) = self.files.as_mut().and_then(|files| files.store.take()) else {
+            return;
+        };
         let previous = Arc::clone(&self.shared.read().segments);
         let sender = self.inbox.sender.clone();
         let job = move || {
-            // Its threads, and those of tantivy that it starts, let searches and writes go first. Where that is not allowed, they share.
+            // Its threads, and those of tantivy that it starts, let searches and writes go first.
+            // Where that is not allowed, they share.
             let _ = rustix::process::nice(FOLD_NICENESS);
             // The writer waits for it, whatever becomes of it.
             let done = catch_unwind(AssertUnwindSafe(|| work(&mut store, &previous)));
@@ -97,11 +106,17 @@ impl Writer {
                 let reason = "the work on it panicked: the log has why".to_owned();
                 Err(IndexError::Storage { action: "cannot fold the index", reason })
             });
-            let _ = sender.send(Message::JobDone(Box::new(JobDone { store, is_fold, has_panicked, segments })));
+            let _ = sender.send(Message::JobDone(Box::new(JobDone {
+                store,
+                is_fold,
+                has_panicked,
+                segments,
+            })));
         };
         match thread::Builder::new().name("archive-fold".to_owned()).spawn(job) {
             Ok(thread) => self.job = Some(thread),
-            // The store went with the closure: nothing can be folded any more, and what is in the journal stays there.
+            // The store went with the closure: nothing can be folded any more, and what is in the
+            // journal stays there.
             Err(error) => {
                 let error = failure("cannot start a thread", &error);
                 self.shared.write().condition = Condition::ReadOnly(error.to_string());
@@ -162,11 +177,14 @@ impl Writer {
         }
     }
 
-    /// Lets go of the journals in which nothing counts any more, and starts to compact them where much of them does not.
+    /// Lets go of the journals in which nothing counts any more, and starts to compact them where
+    /// much of them does not.
     fn give_back_space(&mut self) {
         let segments = Arc::clone(&self.shared.read().segments);
         let Some(files) = &mut self.files else { return };
-        let oldest = segments.oldest_journal().map_or(segments.journal, |oldest| oldest.min(segments.journal));
+        let oldest = segments
+            .oldest_journal()
+            .map_or(segments.journal, |oldest| oldest.min(segments.journal));
         if let Err(error) = files.journals.empty_before(oldest, &self.shown) {
             tracing::warn!(%error, "cannot let go of journals in which nothing counts");
         }
@@ -207,7 +225,8 @@ impl Writer {
         }
     }
 
-    /// Moves some of what counts in the oldest journals; false where there is nothing to move, or not now.
+    /// Moves some of what counts in the oldest journals; false where there is nothing to move, or
+    /// not now.
     pub(super) fn compact(&mut self) -> bool {
         if self.is_closing || self.shared.read().condition != Condition::Ready {
             self.compaction = None;
@@ -226,7 +245,8 @@ impl Writer {
                 self.compaction = None;
                 self.note_failure(Some(&error));
                 if let IndexError::Corrupt { .. } | IndexError::Damaged { .. } = &error {
-                    // Nothing goes that was not read whole, and what is left of a damaged archive is not written to.
+                    // Nothing goes that was not read whole, and what is left of a damaged archive
+                    // is not written to.
                     self.shared.write().condition = Condition::Damaged(error.to_string());
                 }
                 false
@@ -235,7 +255,9 @@ impl Writer {
     }
 
     fn try_compact(&mut self) -> Result<bool, IndexError> {
-        let (Some(compaction), Some(files)) = (&mut self.compaction, &mut self.files) else { return Ok(false) };
+        let (Some(compaction), Some(files)) = (&mut self.compaction, &mut self.files) else {
+            return Ok(false);
+        };
         let written = |error| failure("cannot write the journal", &error);
         let mut group = files.journals.group().map_err(written)?;
         let first = files.journals.first();
@@ -266,15 +288,25 @@ mod tests {
         let shared = Arc::new(Shared::new(State::default(), records));
         let (queue, inbox) = Queue::new();
         let options = ArchiveOptions::default();
-        let mut writer = Writer::new(directory.path().to_owned(), options, Arc::clone(&shared), (None, Some(files)), inbox);
+        let mut writer = Writer::new(
+            directory.path().to_owned(),
+            options,
+            Arc::clone(&shared),
+            (None, Some(files)),
+            inbox,
+        );
         let (folded, is_folded) = std::sync::mpsc::channel();
-        writer.job_waiters.push(Box::new(move |outcome| folded.send(outcome).expect("the test waits")));
+        writer
+            .job_waiters
+            .push(Box::new(move |outcome| folded.send(outcome).expect("the test waits")));
         writer.spawn_job(true, |_, _| panic!("as a library might"));
         let end = std::thread::spawn(move || writer.run());
         assert!(matches!(is_folded.recv().expect("an answer"), Err(IndexError::Storage { .. })));
         let (sender, outcome) = std::sync::mpsc::channel();
         let delete = crate::index::Write::delete("a".parse().expect("an id"));
-        queue.write(vec![delete], Box::new(move |stored| drop(sender.send(stored)))).expect("nothing is waiting");
+        queue
+            .write(vec![delete], Box::new(move |stored| drop(sender.send(stored))))
+            .expect("nothing is waiting");
         assert!(matches!(outcome.recv().expect("an answer"), Err(IndexError::ReadOnly { .. })));
         queue.close();
         end.join().expect("it closes");

@@ -97,9 +97,13 @@ impl TermCells {
         &self.held_out[..self.held_out_count]
     }
 
-    /// The postings of the documents that are held out with one of the folds where the term is `known`.
+    /// The postings of the documents that are held out with one of the folds where the term is
+    /// `known`.
     #[inline(always)]
-    pub(in crate::model::train) fn held_out_where(&self, known: u8) -> impl Iterator<Item = HeldOutPosting> {
+    pub(in crate::model::train) fn held_out_where(
+        &self,
+        known: u8,
+    ) -> impl Iterator<Item = HeldOutPosting> {
         self.held_out().iter().copied().filter(move |held| Counts::is_known(known, held.fold))
     }
 
@@ -117,7 +121,8 @@ impl TermCells {
         (0..=FOLDS).filter(move |&other| other != fold && self.is_in(other))
     }
 
-    /// The sums by topic over all documents but those of a fold ([`ALL`]: over all), and that of the collection. `out` is padded.
+    /// The sums by topic over all documents but those of a fold ([`ALL`]: over all), and that of
+    /// the collection. `out` is padded.
     #[inline(always)]
     pub(in crate::model::train) fn rest(&self, fold: usize, out: &mut [u64]) -> u64 {
         self.rest_of(&self.sums, &self.collection, fold, out)
@@ -130,7 +135,13 @@ impl TermCells {
     }
 
     #[inline(always)]
-    fn rest_of<T: Copy + Default + AddAssign>(&self, cells: &[T], totals: &[T], fold: usize, out: &mut [T]) -> T {
+    fn rest_of<T: Copy + Default + AddAssign>(
+        &self,
+        cells: &[T],
+        totals: &[T],
+        fold: usize,
+        out: &mut [T],
+    ) -> T {
         out.fill(T::default());
         let mut total = T::default();
         for other in self.others(fold) {
@@ -144,7 +155,9 @@ impl TermCells {
 /// Adds padded numbers.
 #[inline(always)]
 fn add<T: Copy + AddAssign>(sums: &mut [T], parts: &[T]) {
-    for (sums, parts) in sums.as_chunks_mut::<LANES>().0.iter_mut().zip(parts.as_chunks::<LANES>().0) {
+    for (sums, parts) in
+        sums.as_chunks_mut::<LANES>().0.iter_mut().zip(parts.as_chunks::<LANES>().0)
+    {
         for (sum, part) in sums.iter_mut().zip(parts) {
             *sum += *part;
         }

@@ -1,4 +1,5 @@
-//! The documents as they are counted: their folds, their topics, and what their vectors are multiplied by.
+//! The documents as they are counted: their folds, their topics, and what their vectors are
+//! multiplied by.
 
 use std::io;
 
@@ -9,8 +10,9 @@ use crate::model::train::folds::{FOLDS, Folds};
 use crate::model::train::inverted::{Inverted, Posting, Rank, Term};
 use crate::model::{length_scale, log_tf};
 
-/// A sum's unit: a selected term's weights are in (0, 1], and are added as whole multiples of 2^-32. Whole numbers add up to the same sum in
-/// any order, and what was added can be taken away exactly: that is what makes folds and threads free.
+/// A sum's unit: a selected term's weights are in (0, 1], and are added as whole multiples of
+/// 2^-32. Whole numbers add up to the same sum in any order, and what was added can be taken away
+/// exactly: that is what makes folds and threads free.
 pub(in crate::model::train) const UNIT: f64 = 4_294_967_296.0;
 /// The unit of a squared length, which may be large: 2^-24.
 pub(in crate::model::train) const SQUARE_UNIT: f64 = 16_777_216.0;
@@ -21,7 +23,8 @@ const WEIGHT_UNIT: f64 = SQUARE_UNIT;
 /// A number from 0 on, below 2^50 units, in units; of two that are as near the even one.
 #[inline(always)]
 pub(in crate::model::train) fn fixed(x: f64, unit: f64) -> u64 {
-    /// Added to such a number it leaves the nearest whole one in the last bits: 2^52, whose last bit is 1.
+    /// Added to such a number it leaves the nearest whole one in the last bits: 2^52, whose last
+    /// bit is 1.
     const TO_UNITS: f64 = 4_503_599_627_370_496.0;
     (x * unit + TO_UNITS).to_bits() - TO_UNITS.to_bits()
 }
@@ -37,7 +40,8 @@ pub(in crate::model::train) fn weight(term: &Term, posting: Posting) -> f64 {
 pub(super) struct Entry {
     /// [`length_scale`] of its selected terms.
     pub(super) scale: f32,
-    /// The fold that it is held out with, and in the other bits its topic; [`Entry::LIST`] where it has several or none.
+    /// The fold that it is held out with, and in the other bits its topic; [`Entry::LIST`] where it
+    /// has several or none.
     fold_and_topic: u32,
 }
 
@@ -57,9 +61,16 @@ impl Entry {
 
     /// Calls `each` with each topic of the document, whose entry this is.
     #[inline(always)]
-    pub(super) fn for_each_topic(self, corpus: &Inverted, document: u32, mut each: impl FnMut(usize)) {
+    pub(super) fn for_each_topic(
+        self,
+        corpus: &Inverted,
+        document: u32,
+        mut each: impl FnMut(usize),
+    ) {
         match self.fold_and_topic & Self::LIST {
-            Self::LIST => corpus.document_topics.of(document).iter().for_each(|&topic| each(topic as usize)),
+            Self::LIST => {
+                corpus.document_topics.of(document).iter().for_each(|&topic| each(topic as usize))
+            }
             topic => each(topic as usize),
         }
     }
@@ -82,7 +93,8 @@ impl Lengths {
     /// The lengths of the documents by their selected terms.
     pub(in crate::model::train) fn of(corpus: &Inverted, folds: &Folds) -> io::Result<Self> {
         let parts = corpus.for_each(
-            // By document: the squares of its selected terms' weights; of all of the pool the squares, and the weights.
+            // By document: the squares of its selected terms' weights; of all of the pool the
+            // squares, and the weights.
             || vec![[0u64; 3]; corpus.document_count()],
             |totals, partition| {
                 for (term, postings) in partition.pool() {
@@ -100,7 +112,8 @@ impl Lengths {
             },
         )?;
         let totals = added(parts);
-        let mut of_folds: [Sums; FOLDS + 1] = std::array::from_fn(|_| Sums::zeros(corpus.topics.len()));
+        let mut of_folds: [Sums; FOLDS + 1] =
+            std::array::from_fn(|_| Sums::zeros(corpus.topics.len()));
         let mut entries = Vec::with_capacity(totals.len());
         let mut pool_scales = Vec::with_capacity(totals.len());
         for ([squares, of_pool, weights], document) in totals.into_iter().zip(0..) {
@@ -159,7 +172,10 @@ fn added(parts: Vec<Vec<[u64; 3]>>) -> Vec<[u64; 3]> {
     let mut parts = parts.into_iter();
     let mut all = parts.next().unwrap_or_default();
     for part in parts {
-        all.as_flattened_mut().iter_mut().zip(part.as_flattened()).for_each(|(sum, part)| *sum += part);
+        all.as_flattened_mut()
+            .iter_mut()
+            .zip(part.as_flattened())
+            .for_each(|(sum, part)| *sum += part);
     }
     all
 }

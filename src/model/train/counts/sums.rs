@@ -7,7 +7,8 @@ use super::lengths::UNIT;
 pub(in crate::model::train) struct Sums {
     /// By topic, in units.
     pub(in crate::model::train) topics: Vec<u64>,
-    /// Over all documents: where a document has several topics or none, not the sum over the topics.
+    /// Over all documents: where a document has several topics or none, not the sum over the
+    /// topics.
     pub(in crate::model::train) collection: u64,
     /// Documents by topic.
     pub(in crate::model::train) documents: Vec<u64>,
@@ -19,7 +20,13 @@ pub(in crate::model::train) struct Sums {
 
 impl Sums {
     pub(super) fn zeros(topic_count: usize) -> Self {
-        Self { topics: vec![0; topic_count], collection: 0, documents: vec![0; topic_count], document_count: 0, log_lengths: 0 }
+        Self {
+            topics: vec![0; topic_count],
+            collection: 0,
+            documents: vec![0; topic_count],
+            document_count: 0,
+            log_lengths: 0,
+        }
     }
 
     pub(super) fn add(&mut self, other: &Self) {
@@ -31,7 +38,9 @@ impl Sums {
     }
 
     pub(super) fn without(&self, part: &Self) -> Self {
-        let less = |all: &[u64], part: &[u64]| all.iter().zip(part).map(|(all, part)| all - part).collect();
+        let less = |all: &[u64], part: &[u64]| {
+            all.iter().zip(part).map(|(all, part)| all - part).collect()
+        };
         Self {
             topics: less(&self.topics, &part.topics),
             collection: self.collection - part.collection,
@@ -41,8 +50,9 @@ impl Sums {
         }
     }
 
-    /// What a vector is multiplied by to weigh, where its document has the typical length (the geometric mean), as if it were scaled to
-    /// length 1: so a pseudo-count, and the prior, mean the same for headlines as for books.
+    /// What a vector is multiplied by to weigh, where its document has the typical length (the
+    /// geometric mean), as if it were scaled to length 1: so a pseudo-count, and the prior, mean
+    /// the same for headlines as for books.
     pub(in crate::model::train) fn length_factor(&self) -> f64 {
         let typical = libm::exp(self.log_lengths as f64 / UNIT / self.document_count.max(1) as f64);
         typical.sqrt().sqrt()

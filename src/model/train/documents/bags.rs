@@ -1,4 +1,5 @@
-//! The documents of one worker as counts, by its own ids: what the file that learning goes on from is put together from.
+//! The documents of one worker as counts, by its own ids: what the file that learning goes on from
+//! is put together from.
 
 use std::borrow::Cow;
 use std::io;
@@ -30,8 +31,8 @@ pub(in super::super) struct BagWriter {
 pub(super) enum Form {
     /// As in the file: the worker is the only one, and its ids are the file's numbers.
     Final,
-    /// Four bytes a number, to be read and numbered anew: how many words they are, then by word its id, and in the last bit whether a count
-    /// other than 1 follows.
+    /// Four bytes a number, to be read and numbered anew: how many words they are, then by word its
+    /// id, and in the last bit whether a count other than 1 follows.
     Draft,
 }
 
@@ -46,9 +47,14 @@ impl BagWriter {
         self.form
     }
 
-    /// Appends the next document: the lengths of two parts, then its words by their ids, which are below 2^31, then its pairs by the words'
-    /// places, as they stand in the file. Ids ascend as words first come; `text_of` has their texts.
-    pub(in super::super) fn push<'a>(&mut self, terms: &CountedTerms, text_of: impl Fn(u32) -> &'a str) {
+    /// Appends the next document: the lengths of two parts, then its words by their ids, which are
+    /// below 2^31, then its pairs by the words' places, as they stand in the file. Ids ascend as
+    /// words first come; `text_of` has their texts.
+    pub(in super::super) fn push<'a>(
+        &mut self,
+        terms: &CountedTerms,
+        text_of: impl Fn(u32) -> &'a str,
+    ) {
         let start = self.buffer.len();
         self.buffer.extend_from_slice(&[0; LENGTHS]);
         match self.form {
@@ -64,7 +70,8 @@ impl BagWriter {
             put_count(&mut self.buffer, count);
             last = first;
         }
-        let (words, pairs) = ((middle - start - LENGTHS) as u32, (self.buffer.len() - middle) as u32);
+        let (words, pairs) =
+            ((middle - start - LENGTHS) as u32, (self.buffer.len() - middle) as u32);
         self.buffer[start..start + 4].copy_from_slice(&words.to_le_bytes());
         self.buffer[start + 4..start + 8].copy_from_slice(&pairs.to_le_bytes());
         if self.buffer.len() >= CHUNK_BYTES {
@@ -133,8 +140,11 @@ impl<'a, I: Iterator<Item = io::Result<Cow<'a, [u8]>>>> Bags<'a, I> {
             self.at = 0;
         }
         let truncated = || io::Error::from(io::ErrorKind::UnexpectedEof);
-        let (lengths, rest) = self.chunk[self.at..].split_at_checked(LENGTHS).ok_or_else(truncated)?;
-        let length = |part: usize| u32::from_le_bytes(std::array::from_fn(|byte| lengths[4 * part + byte])) as usize;
+        let (lengths, rest) =
+            self.chunk[self.at..].split_at_checked(LENGTHS).ok_or_else(truncated)?;
+        let length = |part: usize| {
+            u32::from_le_bytes(std::array::from_fn(|byte| lengths[4 * part + byte])) as usize
+        };
         let (words, rest) = rest.split_at_checked(length(0)).ok_or_else(truncated)?;
         let (pairs, _) = rest.split_at_checked(length(1)).ok_or_else(truncated)?;
         self.at += LENGTHS + words.len() + pairs.len();

@@ -1,7 +1,8 @@
 //! The file that learning goes on from: every document of the corpus as counts of its terms.
 //!
-//! Documents and not sums, because the weights of terms, the lengths of documents, the terms selected and the cross-validated link
-//! all depend on every document (ADR 7). zstd, in one frame or more:
+//! Documents and not sums, because the weights of terms, the lengths of documents, the terms
+//! selected and the cross-validated link all depend on every document (ADR 7). zstd, in one frame
+//! or more:
 //!
 //! ```text
 //! "slugbags"  version: u32  header's length: u32  header: JSON, see Header           (fixed numbers are little-endian)
@@ -13,9 +14,10 @@
 //! 0  SHA-256 of all that came before
 //! ```
 //!
-//! Topics and words are numbered from 0 on as they first come; a flag of 0 stands for a count of 1, which is then left out. Within a
-//! document words stand in the order of their hashes, and pairs, which go by the places of their words among them, in the order of
-//! those: the order of the text is not in the file.
+//! Topics and words are numbered from 0 on as they first come; a flag of 0 stands for a count of 1,
+//! which is then left out. Within a document words stand in the order of their hashes, and pairs,
+//! which go by the places of their words among them, in the order of those: the order of the text
+//! is not in the file.
 
 mod bags;
 mod read;
@@ -61,7 +63,13 @@ pub struct Header {
 }
 
 impl Header {
-    pub(super) fn new(text: TextOptions, labels: Labels, language_code: String, corpus: CorpusRecord, end: &End) -> Self {
+    pub(super) fn new(
+        text: TextOptions,
+        labels: Labels,
+        language_code: String,
+        corpus: CorpusRecord,
+        end: &End,
+    ) -> Self {
         debug_assert_eq!(corpus.sha256, hexadecimal(&end.fingerprint));
         Self { text, labels, language_code, corpus, end_ordinal: end.ordinal }
     }
@@ -82,7 +90,8 @@ impl Header {
             return Err("the corpus has no SHA-256".to_owned());
         }
         for (byte, pair) in fingerprint.iter_mut().zip(digits.chunks_exact(2)) {
-            let pair = std::str::from_utf8(pair).ok().and_then(|pair| u8::from_str_radix(pair, 16).ok());
+            let pair =
+                std::str::from_utf8(pair).ok().and_then(|pair| u8::from_str_radix(pair, 16).ok());
             *byte = pair.ok_or("the corpus has no SHA-256")?;
         }
         if !self.end_ordinal.is_multiple_of(1 << 32) || self.end_ordinal >> 63 != 0 {

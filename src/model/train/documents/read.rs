@@ -1,4 +1,5 @@
-//! Reads documents as counts back into the training's workers; no bytes make it panic or take memory on their word.
+//! Reads documents as counts back into the training's workers; no bytes make it panic or take
+//! memory on their word.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -32,7 +33,9 @@ impl Failure {
     fn at(self, path: PathBuf) -> DocumentsError {
         match self {
             // What the system says, and not the decompressor.
-            Self::Io(source) if source.raw_os_error().is_some() => DocumentsError::Read { path, source },
+            Self::Io(source) if source.raw_os_error().is_some() => {
+                DocumentsError::Read { path, source }
+            }
             Self::Io(source) if source.kind() == io::ErrorKind::UnexpectedEof => {
                 DocumentsError::Damaged { path, reason: "it was cut short".to_owned() }
             }
@@ -66,7 +69,9 @@ impl Reader {
     pub(in super::super) fn open(directory: &Path) -> Result<Self, DocumentsError> {
         let path = directory.join(DOCUMENTS_FILE);
         let file = match File::open(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(DocumentsError::Missing { path }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(DocumentsError::Missing { path });
+            }
             Err(source) => return Err(DocumentsError::Read { path, source }),
             Ok(file) => file,
         };
@@ -75,7 +80,9 @@ impl Reader {
 
     /// `path` is for errors.
     pub(super) fn from_bytes(bytes: Box<dyn Read>, path: PathBuf) -> Result<Self, DocumentsError> {
-        match Source::new(bytes).and_then(|mut source| read_header(&mut source).map(|(header, end)| (source, header, end))) {
+        match Source::new(bytes).and_then(|mut source| {
+            read_header(&mut source).map(|(header, end)| (source, header, end))
+        }) {
             Ok((source, header, end)) => Ok(Self { path, source, header, end }),
             Err(failure) => Err(failure.at(path)),
         }
@@ -85,9 +92,14 @@ impl Reader {
         &self.header
     }
 
-    /// Deals the documents to the workers, and says where they end. At least one worker; after an error what they hold is worthless.
-    pub(in super::super) fn read_into(mut self, workers: &mut [Interner]) -> Result<End, DocumentsError> {
-        read_documents(&mut self.source, &self.header, workers).map_err(|failure| failure.at(self.path))?;
+    /// Deals the documents to the workers, and says where they end. At least one worker; after an
+    /// error what they hold is worthless.
+    pub(in super::super) fn read_into(
+        mut self,
+        workers: &mut [Interner],
+    ) -> Result<End, DocumentsError> {
+        read_documents(&mut self.source, &self.header, workers)
+            .map_err(|failure| failure.at(self.path))?;
         Ok(self.end)
     }
 }
@@ -106,7 +118,8 @@ fn read_header(source: &mut Source) -> Result<(Header, End), Failure> {
     }
     let mut json = Vec::new();
     source.take_bytes(length as usize, &mut json)?;
-    let header: Header = serde_json::from_slice(&json).or_else(|error| damaged(format!("the header: {error}")))?;
+    let header: Header =
+        serde_json::from_slice(&json).or_else(|error| damaged(format!("the header: {error}")))?;
     if !header.language_code.is_empty() && !is_language_code(&header.language_code) {
         return damaged("the language is none");
     }
@@ -114,7 +127,11 @@ fn read_header(source: &mut Source) -> Result<(Header, End), Failure> {
     Ok((header, end))
 }
 
-fn read_documents(source: &mut Source, header: &Header, workers: &mut [Interner]) -> Result<(), Failure> {
+fn read_documents(
+    source: &mut Source,
+    header: &Header,
+    workers: &mut [Interner],
+) -> Result<(), Failure> {
     let mut table = Table::new(workers.len());
     let mut ordinal = 0u64;
     let mut documents = 0u64;
@@ -140,7 +157,10 @@ fn read_documents(source: &mut Source, header: &Header, workers: &mut [Interner]
         return damaged("it goes on behind its end");
     }
     if documents != header.corpus.document_count {
-        return damaged(format!("{documents} documents where it says {}", header.corpus.document_count));
+        return damaged(format!(
+            "{documents} documents where it says {}",
+            header.corpus.document_count
+        ));
     }
     Ok(())
 }
@@ -190,7 +210,12 @@ impl Table {
         self.read_pairs(source)
     }
 
-    fn read_topic(&mut self, source: &mut Source, interner: &mut Interner, worker: usize) -> Result<(), Failure> {
+    fn read_topic(
+        &mut self,
+        source: &mut Source,
+        interner: &mut Interner,
+        worker: usize,
+    ) -> Result<(), Failure> {
         let number = source.number()?;
         if number > self.topics.len() as u64 {
             return damaged("a topic that was never introduced");
@@ -202,8 +227,10 @@ impl Table {
                 return damaged("a topic of too long a name");
             }
             source.take_bytes(length as usize, &mut self.text)?;
-            let name = std::str::from_utf8(&self.text).or_else(|error| damaged(format!("a topic's name: {error}")))?;
-            let name = TopicName::new(name).or_else(|error| damaged(format!("a topic: {error}")))?;
+            let name = std::str::from_utf8(&self.text)
+                .or_else(|error| damaged(format!("a topic's name: {error}")))?;
+            let name =
+                TopicName::new(name).or_else(|error| damaged(format!("a topic: {error}")))?;
             self.topics.push((name, vec![NONE; self.local_words.len()]));
         }
         let (name, local) = &mut self.topics[number];
@@ -217,7 +244,12 @@ impl Table {
         Ok(())
     }
 
-    fn read_words(&mut self, source: &mut Source, interner: &mut Interner, worker: usize) -> Result<(), Failure> {
+    fn read_words(
+        &mut self,
+        source: &mut Source,
+        interner: &mut Interner,
+        worker: usize,
+    ) -> Result<(), Failure> {
         self.terms.words.clear();
         let mut tokens = 0u32;
         for _ in 0..source.number()? {
@@ -253,7 +285,8 @@ impl Table {
             return damaged(format!("a word of {length} bytes"));
         }
         source.take_bytes(length as usize, &mut self.text)?;
-        let text = std::str::from_utf8(&self.text).or_else(|error| damaged(format!("a word: {error}")))?;
+        let text =
+            std::str::from_utf8(&self.text).or_else(|error| damaged(format!("a word: {error}")))?;
         if text.contains(|c: char| c.is_whitespace() || c.is_control()) {
             return damaged("a word with white space in it");
         }
@@ -281,7 +314,11 @@ impl Table {
                 return damaged("a pair twice in a document, or out of its order");
             }
             last = (first, Some(second));
-            pairs.push(CountedPair { first: first as u32, second: second as u32, count: source.count(follows)? });
+            pairs.push(CountedPair {
+                first: first as u32,
+                second: second as u32,
+                count: source.count(follows)?,
+            });
         }
         Ok(())
     }
@@ -305,7 +342,12 @@ struct Source {
 
 impl Source {
     fn new(bytes: Box<dyn Read>) -> Result<Self, Failure> {
-        Ok(Self { decoder: zstd::Decoder::new(bytes)?, buffer: Vec::new(), at: 0, sha256: Sha256::new() })
+        Ok(Self {
+            decoder: zstd::Decoder::new(bytes)?,
+            buffer: Vec::new(),
+            at: 0,
+            sha256: Sha256::new(),
+        })
     }
 
     /// Reads on; false at the end.

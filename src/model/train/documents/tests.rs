@@ -15,7 +15,8 @@ fn header() -> Header {
 }
 
 fn interners(count: usize) -> Vec<Interner> {
-    let interner = |_| Interner::new(TextOptions::default(), Labels::Single, Some(BagWriter::new(count)));
+    let interner =
+        |_| Interner::new(TextOptions::default(), Labels::Single, Some(BagWriter::new(count)));
     (0..count).map(interner).collect()
 }
 
@@ -38,13 +39,16 @@ fn workers() -> Vec<Interner> {
 fn bytes(workers: &mut [Interner]) -> Vec<u8> {
     let mut bytes = Vec::new();
     let bags = workers.iter_mut().filter_map(|worker| worker.bags.take()).collect();
-    let documents = write(tempfile::tempfile().expect("a temporary file"), workers, bags, &header()).expect("a temporary file");
+    let documents =
+        write(tempfile::tempfile().expect("a temporary file"), workers, bags, &header())
+            .expect("a temporary file");
     documents.bytes().read_to_end(&mut bytes).expect("memory");
     bytes
 }
 
 fn read(bytes: Vec<u8>, worker_count: usize) -> Result<Vec<Interner>, DocumentsError> {
-    let reader = Reader::from_bytes(Box::new(Cursor::new(bytes)), PathBuf::from("old/1/documents.bags"))?;
+    let reader =
+        Reader::from_bytes(Box::new(Cursor::new(bytes)), PathBuf::from("old/1/documents.bags"))?;
     let mut workers = interners(worker_count);
     let end = reader.read_into(&mut workers)?;
     assert_eq!(end, End { ordinal: 3 << 32, fingerprint: [0xab; 32] });
@@ -112,7 +116,10 @@ fn what_is_wrong_is_said() {
         (behind, "damaged"),
     ] {
         let error = read(bytes, 2).expect_err(words).to_string();
-        assert!(error.contains(words) && error.contains("old/1/documents.bags"), "{words:?} is not in: {error}");
+        assert!(
+            error.contains(words) && error.contains("old/1/documents.bags"),
+            "{words:?} is not in: {error}"
+        );
         assert!(error.contains("train anew"), "{error}");
     }
 }

@@ -1,4 +1,5 @@
-//! Writes the documents of a corpus as counts, numbered anew so that the number of threads changes no byte.
+//! Writes the documents of a corpus as counts, numbered anew so that the number of threads changes
+//! no byte.
 
 use std::fs::File;
 use std::io::{self, Read, Seek as _, Write as _};
@@ -16,7 +17,8 @@ use super::{Header, MAGIC, VERSION};
 
 /// zstd's level: higher ones make numbers hardly smaller (3 by 0.6 %, in more than twice the time).
 const LEVEL: i32 = 1;
-/// What is gathered before it is compressed, in bytes, and the rest of a document: for less zstd has other parameters, which take longer.
+/// What is gathered before it is compressed, in bytes, and the rest of a document: for less zstd
+/// has other parameters, which take longer.
 const BUFFER_BYTES: usize = 1 << 18;
 /// Stands for the number of what has none yet.
 const NONE: u32 = u32::MAX;
@@ -30,7 +32,8 @@ pub struct Documents {
 }
 
 impl Documents {
-    /// Has the file brought to the disk. That is waiting for the most part, and others work meanwhile.
+    /// Has the file brought to the disk. That is waiting for the most part, and others work
+    /// meanwhile.
     fn new(file: File) -> io::Result<Self> {
         let same = file.try_clone()?;
         let syncing = thread::Builder::new().name("sync".to_owned()).spawn(move || same.sync_all());
@@ -49,7 +52,9 @@ impl Documents {
     pub fn into_synced(self) -> io::Result<File> {
         let Self { mut file, syncing } = self;
         match syncing {
-            Some(syncing) => syncing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?,
+            Some(syncing) => {
+                syncing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?
+            }
             None => file.sync_all()?,
         }
         file.rewind()?;
@@ -71,7 +76,8 @@ impl Read for Bytes<'_> {
     }
 }
 
-/// Writes what the workers have taken in, in the order of the ordinals, to a file that is empty; `bags`: their documents, worker by worker.
+/// Writes what the workers have taken in, in the order of the ordinals, to a file that is empty;
+/// `bags`: their documents, worker by worker.
 pub(in super::super) fn write(
     file: File,
     workers: &[Interner],
@@ -92,7 +98,9 @@ pub(in super::super) fn write(
     let mut written = vec![0; workers.len()];
     let next = |written: &[usize]| {
         let heads = written.iter().zip(workers).enumerate();
-        heads.filter_map(|(worker, (at, interner))| Some((interner.heads.get(*at)?.ordinal, worker))).min()
+        heads
+            .filter_map(|(worker, (at, interner))| Some((interner.heads.get(*at)?.ordinal, worker)))
+            .min()
     };
     let mut numbering = Numbering::new(workers);
     let mut last = 0;
@@ -126,7 +134,13 @@ struct Out {
 impl Out {
     fn new(file: File) -> io::Result<Self> {
         let compressor = Compressor::new(LEVEL)?;
-        Ok(Self { buffer: Vec::new(), sha256: Sha256::new(), compressor, compressed: Vec::new(), file })
+        Ok(Self {
+            buffer: Vec::new(),
+            sha256: Sha256::new(),
+            compressor,
+            compressed: Vec::new(),
+            file,
+        })
     }
 
     fn flush_if_full(&mut self) -> io::Result<()> {
@@ -192,7 +206,11 @@ impl<'a> Numbering<'a> {
         let number = &mut self.topics[worker][topic];
         let name = self.workers[worker].topics[topic].0.as_str();
         if *number == NONE {
-            let place = self.topic_names.iter().position(|known| *known == name).unwrap_or(self.topic_names.len());
+            let place = self
+                .topic_names
+                .iter()
+                .position(|known| *known == name)
+                .unwrap_or(self.topic_names.len());
             *number = place as u32;
         }
         put(out, (*number).into());
@@ -202,7 +220,8 @@ impl<'a> Numbering<'a> {
         }
     }
 
-    /// Writes the words of a document, which come as a draft; the text of a word stands where it first comes.
+    /// Writes the words of a document, which come as a draft; the text of a word stands where it
+    /// first comes.
     fn write_words(&mut self, worker: usize, draft: &[u8], out: &mut Vec<u8>) {
         let interner = &self.workers[worker];
         let (len, words) = draft_words(draft);

@@ -1,13 +1,17 @@
 //! Carries log-probabilities out of what linfa has fitted.
 //!
-//! `MultinomialNb` keeps them to itself, and [`Serialize`] is the one way to see them. A format in between would write all numbers down,
-//! those that nobody asked for too, and read them again: this serializer looks at the names of fields and hands on the numbers of one.
+//! `MultinomialNb` keeps them to itself, and [`Serialize`] is the one way to see them. A format in
+//! between would write all numbers down, those that nobody asked for too, and read them again: this
+//! serializer looks at the names of fields and hands on the numbers of one.
 
 use std::fmt::Display;
 
-use serde::ser::{Error as _, Impossible, Serialize, SerializeMap, SerializeSeq, SerializeStruct, Serializer};
+use serde::ser::{
+    Error as _, Impossible, Serialize, SerializeMap, SerializeSeq, SerializeStruct, Serializer,
+};
 
-/// The field of linfa-bayes's `ClassHistogram` that holds the log-probabilities, an array of ndarray's, and that array's field of numbers.
+/// The field of linfa-bayes's `ClassHistogram` that holds the log-probabilities, an array of
+/// ndarray's, and that array's field of numbers.
 const LOG_PROBABILITIES: &str = "feature_log_prob";
 const NUMBERS: &str = "data";
 
@@ -22,7 +26,8 @@ impl serde::ser::Error for FormError {
     }
 }
 
-/// The log-probabilities of each class, by the class's number; `model` is a fitted `MultinomialNb` whose labels are serialised as numbers.
+/// The log-probabilities of each class, by the class's number; `model` is a fitted `MultinomialNb`
+/// whose labels are serialised as numbers.
 ///
 /// # Errors
 /// If a value stands where none should.
@@ -61,7 +66,11 @@ impl SerializeStruct for Extract<'_> {
     type Ok = ();
     type Error = FormError;
 
-    fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<(), FormError> {
+    fn serialize_field<T: Serialize + ?Sized>(
+        &mut self,
+        name: &'static str,
+        value: &T,
+    ) -> Result<(), FormError> {
         match (self.within, name) {
             (Within::Model, "class_info") => self.part(Within::Model, value),
             (Within::Model, LOG_PROBABILITIES) => self.part(Within::Array, value),
@@ -164,7 +173,11 @@ impl<'a> Serializer for Extract<'a> {
         Err(FormError::custom("a call of serialize_some"))
     }
 
-    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, value: &T) -> Result<(), FormError> {
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(
+        self,
+        _: &'static str,
+        value: &T,
+    ) -> Result<(), FormError> {
         value.serialize(self)
     }
 
@@ -224,12 +237,19 @@ mod tests {
     }
 
     fn class(log_probabilities: Array1<f64>) -> Class {
-        Class { class_count: 3, prior: 0.5, feature_count: array![7.0, 8.0], feature_log_prob: log_probabilities }
+        Class {
+            class_count: 3,
+            prior: 0.5,
+            feature_count: array![7.0, 8.0],
+            feature_log_prob: log_probabilities,
+        }
     }
 
     #[test]
     fn log_probabilities_come_with_their_class() {
-        let class_info = [(3u64, class(array![-1.0, -2.0])), (1, class(array![])), (7, class(array![-0.5]))].into();
+        let class_info =
+            [(3u64, class(array![-1.0, -2.0])), (1, class(array![])), (7, class(array![-0.5]))]
+                .into();
         let expected = vec![(1, vec![]), (3, vec![-1.0, -2.0]), (7, vec![-0.5])];
         assert_eq!(log_probabilities(&Model { class_info }).expect("the known form"), expected);
     }

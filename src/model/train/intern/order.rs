@@ -6,14 +6,16 @@ use crate::text::{TermHash, Word, Words};
 /// Stands for the place of what is no word of the document.
 const NONE: u32 = u32::MAX;
 
-/// The words of a document as they come, and how they are ordered by their hashes. To be used again: its memory is kept.
+/// The words of a document as they come, and how they are ordered by their hashes. To be used
+/// again: its memory is kept.
 #[derive(Debug, Default)]
 pub(super) struct TokenOrder {
     /// In the order of the text; behind title and body one that is none.
     tokens: Vec<TermHash>,
     /// How many of them belong to the title.
     title_len: usize,
-    /// In the order of the hashes, of equal ones that of the text: the first bits of a token's hash, and its place in the last bits.
+    /// In the order of the hashes, of equal ones that of the text: the first bits of a token's
+    /// hash, and its place in the last bits.
     keys: Vec<u64>,
     buckets: Buckets,
     /// The last bits of a key.
@@ -52,16 +54,21 @@ impl TokenOrder {
     }
 
     fn put_keys_in_order(&mut self) {
-        // Keys are quicker to sort than words. Of two words the first bits are hardly ever the same.
+        // Keys are quicker to sort than words. Of two words the first bits are hardly ever the
+        // same.
         self.buckets.sort(&mut self.keys);
         let Self { keys, tokens, place_mask, .. } = self;
         let token = |key: u64| tokens[(key & *place_mask) as usize];
-        if keys.windows(2).any(|keys| (keys[0] ^ keys[1]) <= *place_mask && token(keys[0]) != token(keys[1])) {
+        if keys
+            .windows(2)
+            .any(|keys| (keys[0] ^ keys[1]) <= *place_mask && token(keys[0]) != token(keys[1]))
+        {
             keys.sort_unstable_by_key(|&key| (token(key), key));
         }
     }
 
-    /// Sets `counted` to the words, each once, in the order of their hashes; their ids are left to be found.
+    /// Sets `counted` to the words, each once, in the order of their hashes; their ids are left to
+    /// be found.
     pub(super) fn count_words(&mut self, title_weight: u32, counted: &mut Vec<CountedWord>) {
         let Self { tokens, title_len, keys, place_mask, words, ends, first_tokens, .. } = self;
         words.clear();
@@ -96,8 +103,8 @@ impl TokenOrder {
         }
     }
 
-    /// Sets `counted` to the pairs, each once, in the order of their words' places among those of the document. After
-    /// [`Self::count_words`].
+    /// Sets `counted` to the pairs, each once, in the order of their words' places among those of
+    /// the document. After [`Self::count_words`].
     pub(super) fn count_pairs(&mut self, title_weight: u32, counted: &mut Vec<CountedPair>) {
         counted.clear();
         let (mut group, mut group_start) = (NONE, 0);
@@ -117,7 +124,8 @@ impl TokenOrder {
     }
 }
 
-/// Puts the pairs from `start` on, which have the first word in common, in order, and counts equal ones as one.
+/// Puts the pairs from `start` on, which have the first word in common, in order, and counts equal
+/// ones as one.
 #[inline]
 fn put_in_order(pairs: &mut Vec<CountedPair>, start: usize) {
     if pairs.len() < start + 2 {
@@ -137,7 +145,8 @@ fn put_in_order(pairs: &mut Vec<CountedPair>, start: usize) {
     pairs.truncate(start + last + 1);
 }
 
-/// Sorts numbers that are spread evenly: each goes to a bucket by its first bits, where it is nearly always alone.
+/// Sorts numbers that are spread evenly: each goes to a bucket by its first bits, where it is
+/// nearly always alone.
 #[derive(Debug, Default)]
 struct Buckets {
     /// By bucket: where its next number goes.
@@ -172,7 +181,8 @@ impl Buckets {
             self.sorted[*next as usize] = number;
             *next += 1;
         }
-        // What is left is in the order of the buckets: an insertion sort moves numbers of the same one alone.
+        // What is left is in the order of the buckets: an insertion sort moves numbers of the same
+        // one alone.
         for at in 1..self.sorted.len() {
             let number = self.sorted[at];
             let mut place = at;
@@ -205,10 +215,16 @@ mod tests {
         order.count_words(title_weight, &mut words);
         order.count_pairs(title_weight, &mut pairs);
         assert!(words.is_sorted_by_key(|word| word.hash) && pairs.is_sorted());
-        assert!(words.iter().zip(&order.first_tokens).all(|(word, &first)| order.tokens[first] == word.hash));
+        assert!(
+            words
+                .iter()
+                .zip(&order.first_tokens)
+                .all(|(word, &first)| order.tokens[first] == word.hash)
+        );
         assert_eq!(order.first_tokens.len(), words.len());
         let hash = |place: u32| words[place as usize].hash;
-        let pairs = pairs.iter().map(|pair| (hash(pair.first).followed_by(hash(pair.second)), pair.count));
+        let pairs =
+            pairs.iter().map(|pair| (hash(pair.first).followed_by(hash(pair.second)), pair.count));
         let mut counts = Counts::new();
         for (hash, count) in words.iter().map(|word| (word.hash, word.count)).chain(pairs) {
             assert!(counts.insert(hash, count).is_none(), "a term twice");
@@ -256,7 +272,8 @@ mod tests {
         let words = [TermHash(u64::MAX), TermHash(u64::MAX - 1), TermHash(u64::MAX - 2)];
         let mut order = TokenOrder { place_mask: 15, ..TokenOrder::default() };
         order.tokens = [0, 2, 1, 0, 2, 0, 1].map(|word| words[word]).to_vec();
-        order.keys = order.tokens.iter().zip(0..).map(|(hash, place)| hash.0 & !15 | place).collect();
+        order.keys =
+            order.tokens.iter().zip(0..).map(|(hash, place)| hash.0 & !15 | place).collect();
         order.tokens.push(TermHash(0));
         order.put_keys_in_order();
         let counts = counted(&mut order, 1);

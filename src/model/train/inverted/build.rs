@@ -50,7 +50,9 @@ impl<F: Fn(u32) -> f32> Builder<'_, F> {
     pub(super) fn build(&self, number: usize, scratch: &mut Scratch) -> io::Result<Vec<Term>> {
         let Scratch { words, pairs, repeated, groups, grouped, sorting, postings } = scratch;
         words.clear();
-        for ((streams, base), places) in self.streams.iter().zip(&self.bases).zip(&self.words.places) {
+        for ((streams, base), places) in
+            self.streams.iter().zip(&self.bases).zip(&self.words.places)
+        {
             let ahead = |id| prefetch_index(places, id as usize);
             streams.for_each_word(number, ahead, |id, document, count| {
                 let place = places[id as usize];
@@ -64,7 +66,8 @@ impl<F: Fn(u32) -> f32> Builder<'_, F> {
         pairs.clear();
         pairs.reserve(pair_count);
         repeated.clear_for(pair_count);
-        for ((streams, base), ranks) in self.streams.iter().zip(&self.bases).zip(&self.words.ranks) {
+        for ((streams, base), ranks) in self.streams.iter().zip(&self.bases).zip(&self.words.ranks)
+        {
             let ahead = |id| prefetch_index(ranks, id as usize);
             streams.for_each_pair(number, ahead, |[first, second], document, count| {
                 let pair = Pair { first: ranks[first as usize], second: ranks[second as usize] };
@@ -78,7 +81,8 @@ impl<F: Fn(u32) -> f32> Builder<'_, F> {
         groups.clear();
         grouped.clear();
         let keeps_all = self.least.pairs <= 1;
-        // Most pairs are in one document alone. Which ones is hard to guess: there is no branch on it.
+        // Most pairs are in one document alone. Which ones is hard to guess: there is no branch on
+        // it.
         let mut kept = 0;
         for place in 0..pairs.len() {
             let pair = pairs[place];
@@ -88,7 +92,9 @@ impl<F: Fn(u32) -> f32> Builder<'_, F> {
         pairs.truncate(kept);
         grouped.extend(pairs.iter().map(|&(pair, posting)| (groups.count(pair), posting)));
 
-        let of_words = self.words.of_partition[number].iter().map(|&(rank, frequency)| (rank, NONE, frequency));
+        let of_words = self.words.of_partition[number]
+            .iter()
+            .map(|&(rank, frequency)| (rank, NONE, frequency));
         let of_pairs = groups.groups.iter().map(|&(pair, count)| (pair.first, pair.second, count));
         let kept_words = of_words.clone().filter(|&(.., frequency)| frequency >= self.least.words);
         let kept_pairs = of_pairs.clone().filter(|&(.., frequency)| frequency >= self.least.pairs);
@@ -99,8 +105,9 @@ impl<F: Fn(u32) -> f32> Builder<'_, F> {
         Ok(terms)
     }
 
-    /// Appends those of the groups (first word, second word, document frequency) in at least so many documents, with their postings from
-    /// `found`, where they stand with the numbers of their groups.
+    /// Appends those of the groups (first word, second word, document frequency) in at least so
+    /// many documents, with their postings from `found`, where they stand with the numbers of their
+    /// groups.
     #[inline(always)]
     fn put(
         &self,
@@ -146,7 +153,9 @@ impl<F: Fn(u32) -> f32> Builder<'_, F> {
             let statistic = self.sizes.map_or(0.0, |sizes| {
                 if sizes.counts_observed_only(document_frequency) {
                     presence.clear();
-                    own.iter().for_each(|posting| self.topics.for_each_of(posting.document, |topic| presence.push(topic)));
+                    own.iter().for_each(|posting| {
+                        self.topics.for_each_of(posting.document, |topic| presence.push(topic))
+                    });
                     if let Some(statistic) = sizes.chi_square_of_few(presence) {
                         return statistic;
                     }
@@ -154,12 +163,21 @@ impl<F: Fn(u32) -> f32> Builder<'_, F> {
                 presence.clear();
                 presence.resize(padded(self.topic_count), 0);
                 for posting in own {
-                    self.topics.for_each_of(posting.document, |topic| presence[topic as usize] += 1);
+                    self.topics
+                        .for_each_of(posting.document, |topic| presence[topic as usize] += 1);
                 }
                 sizes.chi_square(presence)
             });
             let idf = (self.logs)(document_frequency);
-            terms.push(Term { first, second, document_frequency, end: out.len() as u32, statistic, idf, rank: Rank::Selected });
+            terms.push(Term {
+                first,
+                second,
+                document_frequency,
+                end: out.len() as u32,
+                statistic,
+                idf,
+                rank: Rank::Selected,
+            });
         }
     }
 }
@@ -183,17 +201,20 @@ struct Pair {
 }
 
 impl Pair {
-    /// Fibonacci hashing (Knuth, The Art of Computer Programming, 6.4): the first bits are the best ones.
+    /// Fibonacci hashing (Knuth, The Art of Computer Programming, 6.4): the first bits are the best
+    /// ones.
     #[inline(always)]
     fn hash(self) -> u64 {
         (u64::from(self.first) << 32 | u64::from(self.second)).wrapping_mul(0x9e37_79b9_7f4a_7c15)
     }
 }
 
-/// Which pairs came more than once: all of those, and some others whose hashes share their place. (A Bloom filter of one hash; Bloom, 1970.)
+/// Which pairs came more than once: all of those, and some others whose hashes share their place.
+/// (A Bloom filter of one hash; Bloom, 1970.)
 #[derive(Default)]
 struct Repeated {
-    /// A power of two of them. Of each two bits the first says that a pair came, the second that one came again.
+    /// A power of two of them. Of each two bits the first says that a pair came, the second that
+    /// one came again.
     bits: Vec<u64>,
 }
 

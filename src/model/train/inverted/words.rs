@@ -34,19 +34,27 @@ impl Words {
                 if before.iter().any(|other| other.table.get(hash).is_some()) {
                     continue;
                 }
-                let elsewhere = after.iter().filter_map(|other| Some(other.document_frequency(other.table.get(hash)?)));
+                let elsewhere = after
+                    .iter()
+                    .filter_map(|other| Some(other.document_frequency(other.table.get(hash)?)));
                 let document_frequency = interner.document_frequency(id) + elsewhere.sum::<u32>();
                 if document_frequency >= min_document_frequency {
                     let mut prefix = [0; 8];
                     let text = interner.text(id).as_bytes();
                     prefix[..text.len().min(8)].copy_from_slice(&text[..text.len().min(8)]);
-                    kept.push(Kept { prefix: u64::from_be_bytes(prefix), worker, id, document_frequency });
+                    kept.push(Kept {
+                        prefix: u64::from_be_bytes(prefix),
+                        worker,
+                        id,
+                        document_frequency,
+                    });
                 }
             }
         }
         let text = |kept: &Kept| workers[kept.worker].text(kept.id);
         kept.sort_unstable_by(|a, b| a.prefix.cmp(&b.prefix).then_with(|| text(a).cmp(text(b))));
-        let mut ranks: Vec<Vec<u32>> = workers.iter().map(|worker| vec![NONE; worker.word_count()]).collect();
+        let mut ranks: Vec<Vec<u32>> =
+            workers.iter().map(|worker| vec![NONE; worker.word_count()]).collect();
         let mut places = ranks.clone();
         let mut of_partition = vec![Vec::new(); PARTITIONS];
         for (rank, word) in (0..).zip(&kept) {

@@ -3,11 +3,11 @@
 use crate::model::manifest::Labels;
 use crate::model::train::cross_validate::ScoreTable;
 
-/// Above this many topics the matrix between topics has too many parameters to be worth its time: the shared weights, each
-/// topic's own and its bias are left.
+/// Above this many topics the matrix between topics has too many parameters to be worth its time:
+/// the shared weights, each topic's own and its bias are left.
 const MAX_CROSSED_TOPICS: usize = 256;
-/// The most documents that a link is fitted to, and the most products of inputs, topics and documents: it has few parameters,
-/// and each evaluation looks at all documents.
+/// The most documents that a link is fitted to, and the most products of inputs, topics and
+/// documents: it has few parameters, and each evaluation looks at all documents.
 const MAX_DOCUMENTS: usize = 40_960;
 const MAX_PRODUCTS: usize = 1 << 27;
 /// And the least of the most.
@@ -15,7 +15,8 @@ const MIN_DOCUMENTS: usize = 4_096;
 /// How many kinds of scores there may be.
 pub(super) const MAX_KINDS: usize = 3;
 
-/// Held-out scores as the link takes them, one to [`MAX_KINDS`] kinds, brought to the scale of logits.
+/// Held-out scores as the link takes them, one to [`MAX_KINDS`] kinds, brought to the scale of
+/// logits.
 #[derive(Debug)]
 pub(in crate::model::train) struct Features<'a> {
     pub(super) labels: Labels,
@@ -56,9 +57,16 @@ impl Normaliser {
         Self { mean: 0.0, ..self }
     }
 
-    /// Writes the scaled scores, and returns the normalised mean; with `centred` the scores have their mean taken away.
+    /// Writes the scaled scores, and returns the normalised mean; with `centred` the scores have
+    /// their mean taken away.
     #[inline(always)]
-    pub(super) fn apply(&self, labels: Labels, scores: impl Iterator<Item = f64> + Clone, mean: f64, out: &mut [f64]) -> f64 {
+    pub(super) fn apply(
+        &self,
+        labels: Labels,
+        scores: impl Iterator<Item = f64> + Clone,
+        mean: f64,
+        out: &mut [f64],
+    ) -> f64 {
         let centre = if labels == Labels::Single { mean } else { 0.0 };
         for (out, score) in out.iter_mut().zip(scores) {
             *out = (score - centre) * self.scale;
@@ -72,10 +80,18 @@ fn mean_of(scores: &[f32]) -> f64 {
 }
 
 impl<'a> Features<'a> {
-    /// From tables of the same documents, each with the scale that brings its scores to logits; `topics`: of each document.
-    pub(in crate::model::train) fn new(labels: Labels, tables: &[(&'a ScoreTable, f64)], topics: Vec<&'a [usize]>) -> Self {
+    /// From tables of the same documents, each with the scale that brings its scores to logits;
+    /// `topics`: of each document.
+    pub(in crate::model::train) fn new(
+        labels: Labels,
+        tables: &[(&'a ScoreTable, f64)],
+        topics: Vec<&'a [usize]>,
+    ) -> Self {
         let topic_count = tables.first().map_or(0, |(table, _)| table.topic_count());
-        let kinds = tables.iter().map(|&(table, scale)| Kind { table, normaliser: Normaliser::of(table, scale) }).collect();
+        let kinds = tables
+            .iter()
+            .map(|&(table, scale)| Kind { table, normaliser: Normaliser::of(table, scale) })
+            .collect();
         Self { labels, topic_count, kinds, topics }
     }
 
@@ -108,18 +124,28 @@ impl<'a> Features<'a> {
         let mut means = [0.0; MAX_KINDS];
         for ((kind, own), mean) in self.kinds.iter().zip(own.chunks_exact_mut(k)).zip(&mut means) {
             let row = kind.table.row(document);
-            *mean = kind.normaliser.apply(self.labels, row.iter().map(|&score| f64::from(score)), mean_of(row), own);
+            *mean = kind.normaliser.apply(
+                self.labels,
+                row.iter().map(|&score| f64::from(score)),
+                mean_of(row),
+                own,
+            );
         }
         fill_cross(self.labels, self.is_crossed(), own, &means[..self.kinds.len()], cross);
     }
 
-    /// How many products of inputs, topics and documents each evaluation of a link to all of them takes.
+    /// How many products of inputs, topics and documents each evaluation of a link to all of them
+    /// takes.
     pub(in crate::model::train) fn products(&self) -> usize {
         (self.cross_count() + 1) * self.topic_count * self.len()
     }
 
     /// At most as many documents as a link is fitted to, evenly spread.
-    pub(in crate::model::train) fn thinned(&self, documents: Vec<usize>, most: usize) -> Vec<usize> {
+    pub(in crate::model::train) fn thinned(
+        &self,
+        documents: Vec<usize>,
+        most: usize,
+    ) -> Vec<usize> {
         let products = (self.cross_count() + 1) * self.topic_count;
         let most = most.min((MAX_PRODUCTS / products.max(1)).clamp(MIN_DOCUMENTS, MAX_DOCUMENTS));
         let step = documents.len().div_ceil(most).max(1);
@@ -127,7 +153,13 @@ impl<'a> Features<'a> {
     }
 }
 
-pub(super) fn fill_cross(labels: Labels, crossed: bool, own: &[f64], means: &[f64], cross: &mut [f64]) {
+pub(super) fn fill_cross(
+    labels: Labels,
+    crossed: bool,
+    own: &[f64],
+    means: &[f64],
+    cross: &mut [f64],
+) {
     let (scores, rest) = cross.split_at_mut(if crossed { own.len() } else { 0 });
     scores.copy_from_slice(&own[..scores.len()]);
     if labels == Labels::Single {

@@ -14,13 +14,15 @@ use super::{BIAS_VARIANCE, Parameters, Prior, SHARED_VARIANCE};
 use crate::model::elementary::exp;
 use crate::model::manifest::Labels;
 
-/// How many documents a thread takes at a time; sums are taken in the order of these chunks, whoever made them.
+/// How many documents a thread takes at a time; sums are taken in the order of these chunks,
+/// whoever made them.
 const CHUNK: usize = 1_024;
-/// How many documents are multiplied by the matrix together: each weight is read once for all of them, and no sum waits for another.
+/// How many documents are multiplied by the matrix together: each weight is read once for all of
+/// them, and no sum waits for another.
 const GROUP: usize = 4;
 
-/// Where the parameters lie in the vector that the solver moves: the weights shared by all topics (one a kind), each topic's
-/// deviation from them, the turned matrix, the biases.
+/// Where the parameters lie in the vector that the solver moves: the weights shared by all topics
+/// (one a kind), each topic's deviation from them, the turned matrix, the biases.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Layout {
     topic_count: usize,
@@ -30,7 +32,11 @@ pub(super) struct Layout {
 
 impl Layout {
     pub(super) fn of(features: &Features<'_>) -> Self {
-        Self { topic_count: features.topic_count, kind_count: features.kinds.len(), cross_count: features.cross_count() }
+        Self {
+            topic_count: features.topic_count,
+            kind_count: features.kinds.len(),
+            cross_count: features.cross_count(),
+        }
     }
 
     fn own_start(self) -> usize {
@@ -51,14 +57,20 @@ impl Layout {
 
     pub(super) fn read(self, vector: &[f64], turn: &Turn) -> Parameters {
         let mut own = vector[self.own_start()..self.cross_start()].to_vec();
-        for ((own, shared), scales) in own.chunks_exact_mut(self.topic_count).zip(vector).zip(&turn.scales) {
+        for ((own, shared), scales) in
+            own.chunks_exact_mut(self.topic_count).zip(vector).zip(&turn.scales)
+        {
             for (own, topic) in own.iter_mut().zip(&turn.topic_scales) {
                 *own = *own * scales.own * topic + shared * scales.shared;
             }
         }
         let mut cross = vector[self.cross_start()..self.bias_start()].to_vec();
         turn.scale_topics(&mut cross);
-        let bias = vector[self.bias_start()..].iter().zip(&turn.bias_scales).map(|(bias, scale)| bias * scale).collect();
+        let bias = vector[self.bias_start()..]
+            .iter()
+            .zip(&turn.bias_scales)
+            .map(|(bias, scale)| bias * scale)
+            .collect();
         Parameters { own, cross, bias }
     }
 }
@@ -87,11 +99,27 @@ struct Evaluated {
 }
 
 impl<'a> Objective<'a> {
-    pub(super) fn new(features: &'a Features<'a>, chosen: &'a [usize], prior: Prior, turn: &'a Turn, threads: usize) -> Self {
+    pub(super) fn new(
+        features: &'a Features<'a>,
+        chosen: &'a [usize],
+        prior: Prior,
+        turn: &'a Turn,
+        threads: usize,
+    ) -> Self {
         let level = Level::new();
         let rows = dispatch!(level, simd => turned_rows(simd, features, chosen, turn));
         let layout = Layout::of(features);
-        Self { features, chosen, prior, turn, layout, threads: threads.max(1), level, rows, last: Mutex::default() }
+        Self {
+            features,
+            chosen,
+            prior,
+            turn,
+            layout,
+            threads: threads.max(1),
+            level,
+            rows,
+            last: Mutex::default(),
+        }
     }
 
     /// The kinds weigh the same, and a topic nothing but its own.
@@ -157,7 +185,9 @@ impl<'a> Objective<'a> {
             }
         }
         self.turn.scale_topics(&mut gradient[self.layout.cross_start()..self.layout.bias_start()]);
-        for (gradient, scale) in gradient[self.layout.bias_start()..].iter_mut().zip(&self.turn.bias_scales) {
+        for (gradient, scale) in
+            gradient[self.layout.bias_start()..].iter_mut().zip(&self.turn.bias_scales)
+        {
             *gradient *= scale;
         }
         cost += self.add_prior(point, &mut gradient, count);
@@ -169,22 +199,30 @@ impl<'a> Objective<'a> {
     fn add_prior(&self, point: &[f64], gradient: &mut [f64], count: f64) -> f64 {
         let layout = self.layout;
         let mut cost = 0.0;
-        let mut hold = |range: Range<usize>, scale: &dyn Fn(usize) -> f64, centre: f64, variance: f64| {
-            let precision = 1.0 / (variance * count);
-            for (place, (gradient, value)) in gradient[range.clone()].iter_mut().zip(&point[range]).enumerate() {
-                let scale = scale(place);
-                let distance = value * scale - centre;
-                *gradient += precision * distance * scale;
-                cost += 0.5 * precision * distance * distance;
-            }
-        };
+        let mut hold =
+            |range: Range<usize>, scale: &dyn Fn(usize) -> f64, centre: f64, variance: f64| {
+                let precision = 1.0 / (variance * count);
+                for (place, (gradient, value)) in
+                    gradient[range.clone()].iter_mut().zip(&point[range]).enumerate()
+                {
+                    let scale = scale(place);
+                    let distance = value * scale - centre;
+                    *gradient += precision * distance * scale;
+                    cost += 0.5 * precision * distance * distance;
+                }
+            };
         for (kind, scales) in self.turn.scales.iter().enumerate() {
             hold(kind..kind + 1, &|_| scales.shared, self.centre(), SHARED_VARIANCE);
             let own = layout.own_start() + kind * layout.topic_count;
             let scale = |topic: usize| scales.own * self.turn.topic_scales[topic];
             hold(own..own + layout.topic_count, &scale, 0.0, self.prior.own);
         }
-        hold(layout.bias_start()..layout.len(), &|topic| self.turn.bias_scales[topic], 0.0, BIAS_VARIANCE);
+        hold(
+            layout.bias_start()..layout.len(),
+            &|topic| self.turn.bias_scales[topic],
+            0.0,
+            BIAS_VARIANCE,
+        );
         let precision = 1.0 / (self.prior.cross * count);
         let mut matrix = point[layout.cross_start()..layout.bias_start()].to_vec();
         self.turn.scale_topics(&mut matrix);
@@ -196,10 +234,11 @@ impl<'a> Objective<'a> {
         cost
     }
 
-    /// The sums over one chunk of the documents: the cost, and the gradient by each topic's own weights, the matrix, the bias.
+    /// The sums over one chunk of the documents: the cost, and the gradient by each topic's own
+    /// weights, the matrix, the bias.
     ///
-    /// The products with the matrix, which are nearly all of the work, are in single precision: what they lose is far below what the
-    /// search is stopped at.
+    /// The products with the matrix, which are nearly all of the work, are in single precision:
+    /// what they lose is far below what the search is stopped at.
     #[inline(always)]
     fn evaluate_chunk(
         &self,
@@ -235,12 +274,16 @@ impl<'a> Objective<'a> {
                 for ((residuals, bias), products) in
                     residuals.chunks_mut(LANES).zip(parameters.bias.chunks(LANES)).zip(&products)
                 {
-                    for ((residual, bias), product) in residuals.iter_mut().zip(bias).zip(&products[member]) {
+                    for ((residual, bias), product) in
+                        residuals.iter_mut().zip(bias).zip(&products[member])
+                    {
                         *residual = bias + f64::from(*product);
                     }
                 }
                 for (inputs, weights) in own.chunks_exact(k).zip(parameters.own.chunks_exact(k)) {
-                    for ((residual, &input), weight) in residuals.iter_mut().zip(inputs).zip(weights) {
+                    for ((residual, &input), weight) in
+                        residuals.iter_mut().zip(inputs).zip(weights)
+                    {
                         *residual += f64::from(input) * weight;
                     }
                 }
@@ -248,23 +291,35 @@ impl<'a> Objective<'a> {
                     Labels::Single => one_of(&mut residuals, self.features.topics[document]),
                     Labels::Multiple => each_of(&mut residuals, self.features.topics[document]),
                 };
-                for (inputs, gradient) in own.chunks_exact(k).zip(own_gradient.chunks_exact_mut(k)) {
-                    for ((gradient, &input), residual) in gradient.iter_mut().zip(inputs).zip(&residuals) {
+                for (inputs, gradient) in own.chunks_exact(k).zip(own_gradient.chunks_exact_mut(k))
+                {
+                    for ((gradient, &input), residual) in
+                        gradient.iter_mut().zip(inputs).zip(&residuals)
+                    {
                         *gradient += f64::from(input) * residual;
                     }
                 }
                 for (gradient, residual) in bias_gradient.iter_mut().zip(&residuals) {
                     *gradient += residual;
                 }
-                // In the places of the products, which are needed no more; behind the topics there are zeros, as there were.
+                // In the places of the products, which are needed no more; behind the topics there
+                // are zeros, as there were.
                 for (products, residuals) in products.iter_mut().zip(residuals.chunks(LANES)) {
-                    products[member].iter_mut().zip(residuals).for_each(|(lane, residual)| *lane = *residual as f32);
+                    products[member]
+                        .iter_mut()
+                        .zip(residuals)
+                        .for_each(|(lane, residual)| *lane = *residual as f32);
                 }
             }
             matrix.add_outer_products(crosses, &products, &mut matrix_gradient);
         }
-        for (gradient, row) in cross_gradient.chunks_exact_mut(k).zip(matrix_gradient.chunks_exact(matrix.blocks)) {
-            gradient.iter_mut().zip(row.as_flattened()).for_each(|(gradient, &sum)| *gradient = f64::from(sum));
+        for (gradient, row) in
+            cross_gradient.chunks_exact_mut(k).zip(matrix_gradient.chunks_exact(matrix.blocks))
+        {
+            gradient
+                .iter_mut()
+                .zip(row.as_flattened())
+                .for_each(|(gradient, &sum)| *gradient = f64::from(sum));
         }
         (cost, gradient)
     }
@@ -284,7 +339,8 @@ fn turned_rows(_: impl Simd, features: &Features<'_>, chosen: &[usize], turn: &T
     rows
 }
 
-/// So many numbers are worked on together: a row of the matrix is padded with zeros to a multiple of them.
+/// So many numbers are worked on together: a row of the matrix is padded with zeros to a multiple
+/// of them.
 type Lanes = [f32; LANES];
 const LANES: usize = 8;
 
@@ -299,13 +355,19 @@ impl Matrix {
         let k = parameters.bias.len();
         let blocks = k.div_ceil(LANES).max(1);
         let mut lanes = vec![Lanes::default(); parameters.cross.len() / k.max(1) * blocks];
-        for (row, weights) in lanes.chunks_exact_mut(blocks).zip(parameters.cross.chunks_exact(k.max(1))) {
-            row.as_flattened_mut().iter_mut().zip(weights).for_each(|(lane, &weight)| *lane = weight as f32);
+        for (row, weights) in
+            lanes.chunks_exact_mut(blocks).zip(parameters.cross.chunks_exact(k.max(1)))
+        {
+            row.as_flattened_mut()
+                .iter_mut()
+                .zip(weights)
+                .for_each(|(lane, &weight)| *lane = weight as f32);
         }
         Self { blocks, lanes }
     }
 
-    /// Sets `products`, block by block and document by document, to the sums over the inputs of input times row.
+    /// Sets `products`, block by block and document by document, to the sums over the inputs of
+    /// input times row.
     #[inline(always)]
     fn apply(&self, inputs: [&[f32]; GROUP], products: &mut [[Lanes; GROUP]]) {
         for (block, products) in products.iter_mut().enumerate() {
@@ -326,7 +388,12 @@ impl Matrix {
 
     /// Adds to each row of `gradient` the sum over the documents of input times residual.
     #[inline(always)]
-    fn add_outer_products(&self, inputs: [&[f32]; GROUP], residuals: &[[Lanes; GROUP]], gradient: &mut [Lanes]) {
+    fn add_outer_products(
+        &self,
+        inputs: [&[f32]; GROUP],
+        residuals: &[[Lanes; GROUP]],
+        gradient: &mut [Lanes],
+    ) {
         for (block, residuals) in residuals.iter().enumerate() {
             for (place, row) in gradient.chunks_exact_mut(self.blocks).enumerate() {
                 let mut sums = row[block];
@@ -342,7 +409,8 @@ impl Matrix {
     }
 }
 
-/// Turns logits into the derivatives of the negative log-likelihood of a topic that is one of the right ones, and returns it.
+/// Turns logits into the derivatives of the negative log-likelihood of a topic that is one of the
+/// right ones, and returns it.
 #[inline(always)]
 pub(super) fn one_of(logits: &mut [f64], topics: &[usize]) -> f64 {
     let greatest = greatest(logits);

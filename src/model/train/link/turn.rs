@@ -9,8 +9,9 @@ use ndarray::Array2;
 use super::features::Features;
 use super::{BIAS_VARIANCE, Prior, SHARED_VARIANCE};
 
-/// The change of basis in which the matrix is fitted. With `H = c G'G / n + I / (v n)`, about the Hessian of one topic's
-/// column, and `H = L L'`: inputs are turned by the inverse of `L`, and the matrix comes back by the inverse of `L'`.
+/// The change of basis in which the matrix is fitted. With `H = c G'G / n + I / (v n)`, about the
+/// Hessian of one topic's column, and `H = L L'`: inputs are turned by the inverse of `L`, and the
+/// matrix comes back by the inverse of `L'`.
 #[derive(Debug)]
 pub(super) struct Turn {
     topic_count: usize,
@@ -20,12 +21,14 @@ pub(super) struct Turn {
     matrix: Vec<f64>,
     /// By kind.
     pub(super) scales: Vec<Scales>,
-    /// By topic: what its column is multiplied by, for the Hessian of a rare topic is a small one; and its bias.
+    /// By topic: what its column is multiplied by, for the Hessian of a rare topic is a small one;
+    /// and its bias.
     pub(super) topic_scales: Vec<f64>,
     pub(super) bias_scales: Vec<f64>,
 }
 
-/// The same for weights that stand alone: what they are divided by in the vector that the solver moves.
+/// The same for weights that stand alone: what they are divided by in the vector that the solver
+/// moves.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Scales {
     pub(super) shared: f64,
@@ -33,10 +36,15 @@ pub(super) struct Scales {
 }
 
 impl Turn {
-    pub(super) fn new(features: &Features<'_>, chosen: &[usize], prior: Prior) -> Result<Self, Error> {
+    pub(super) fn new(
+        features: &Features<'_>,
+        chosen: &[usize],
+        prior: Prior,
+    ) -> Result<Self, Error> {
         let count = chosen.len().max(1) as f64;
         let inputs = features.cross_count();
-        let Moments { inputs: moments, squares } = dispatch!(Level::new(), simd => Moments::of(simd, features, chosen));
+        let Moments { inputs: moments, squares } =
+            dispatch!(Level::new(), simd => Moments::of(simd, features, chosen));
         // About the mean of p (1 - p) over topics of which one is right.
         let curvature = 1.0 / features.topic_count as f64;
         let mut hessian = Array2::zeros((inputs, inputs));
@@ -68,11 +76,28 @@ impl Turn {
             }
         }
         // p (1 - p), were each document as likely to have the topic as the next one.
-        let curvatures: Vec<f64> = frequencies.iter().map(|share| (share / count).min(0.5)).map(|p| p * (1.0 - p)).collect();
-        let topic_scales = curvatures.iter().map(|of_topic| (curvature / of_topic).sqrt().clamp(0.5, 4.0)).collect();
-        let bias_scales = curvatures.iter().map(|of_topic| 1.0 / (of_topic + 1.0 / (BIAS_VARIANCE * count)).sqrt()).collect();
+        let curvatures: Vec<f64> = frequencies
+            .iter()
+            .map(|share| (share / count).min(0.5))
+            .map(|p| p * (1.0 - p))
+            .collect();
+        let topic_scales = curvatures
+            .iter()
+            .map(|of_topic| (curvature / of_topic).sqrt().clamp(0.5, 4.0))
+            .collect();
+        let bias_scales = curvatures
+            .iter()
+            .map(|of_topic| 1.0 / (of_topic + 1.0 / (BIAS_VARIANCE * count)).sqrt())
+            .collect();
         let matrix = matrix.iter().copied().collect();
-        Ok(Self { topic_count: features.topic_count, inputs, matrix, scales, topic_scales, bias_scales })
+        Ok(Self {
+            topic_count: features.topic_count,
+            inputs,
+            matrix,
+            scales,
+            topic_scales,
+            bias_scales,
+        })
     }
 
     /// Multiplies each topic's column of a matrix.
@@ -128,7 +153,8 @@ impl Turn {
 
 /// Sums over the documents that a link is fitted to.
 struct Moments {
-    /// By input and input before it or the same: of the products. Above the diagonal there are zeros.
+    /// By input and input before it or the same: of the products. Above the diagonal there are
+    /// zeros.
     inputs: Vec<f64>,
     /// By kind: of the squared scores.
     squares: Vec<f64>,
@@ -137,7 +163,8 @@ struct Moments {
 impl Moments {
     #[inline(always)]
     fn of(_: impl Simd, features: &Features<'_>, chosen: &[usize]) -> Self {
-        let (mut own, mut cross) = (vec![0.0; features.own_count()], vec![0.0; features.cross_count()]);
+        let (mut own, mut cross) =
+            (vec![0.0; features.own_count()], vec![0.0; features.cross_count()]);
         let mut squares = vec![0.0; features.kinds.len()];
         let mut inputs = vec![0.0; cross.len() * cross.len()];
         for &document in chosen {
@@ -145,7 +172,9 @@ impl Moments {
             for (squares, own) in squares.iter_mut().zip(own.chunks_exact(features.topic_count)) {
                 *squares += own.iter().map(|score| score * score).sum::<f64>();
             }
-            for (place, (&input, sums)) in cross.iter().zip(inputs.chunks_exact_mut(cross.len().max(1))).enumerate() {
+            for (place, (&input, sums)) in
+                cross.iter().zip(inputs.chunks_exact_mut(cross.len().max(1))).enumerate()
+            {
                 for (sum, other) in sums.iter_mut().zip(&cross[..=place]) {
                     *sum += input * other;
                 }

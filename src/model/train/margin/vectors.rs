@@ -42,7 +42,8 @@ impl Rows {
 /// Every document of a corpus with the terms of its pool, both in an order that no thread decides.
 #[derive(Debug)]
 pub(super) struct Vectors {
-    /// By document, in the corpus's own numbers: its terms in the order of their texts, not yet scaled by its length.
+    /// By document, in the corpus's own numbers: its terms in the order of their texts, not yet
+    /// scaled by its length.
     rows: Rows,
     /// By term.
     terms: Vec<Kept>,
@@ -53,7 +54,8 @@ pub(super) struct Vectors {
 struct Kept {
     key: (u32, u32),
     is_selected: bool,
-    /// A bit a fold whose documents have the term, and without which it would not have been selected.
+    /// A bit a fold whose documents have the term, and without which it would not have been
+    /// selected.
     barred: u8,
 }
 
@@ -75,7 +77,11 @@ impl Vectors {
                     present |= u8::from(fold < FOLDS) << fold;
                     read.documents.push((posting.document, weight(term, posting) as f32));
                 }
-                let kept = Kept { key: term.key(), is_selected: term.rank == Rank::Selected, barred: present & !known };
+                let kept = Kept {
+                    key: term.key(),
+                    is_selected: term.rank == Rank::Selected,
+                    barred: present & !known,
+                };
                 read.terms.push((kept, read.documents.len()));
             }
         })?;
@@ -89,7 +95,10 @@ impl Vectors {
         }
         order.sort_unstable_by_key(|(kept, _)| kept.key);
         let mut ends = vec![0; corpus.document_count()];
-        order.iter().flat_map(|(_, documents)| *documents).for_each(|&(document, _)| ends[document as usize] += 1);
+        order
+            .iter()
+            .flat_map(|(_, documents)| *documents)
+            .for_each(|&(document, _)| ends[document as usize] += 1);
         let mut total = 0;
         for end in &mut ends {
             let length = *end;
@@ -105,7 +114,10 @@ impl Vectors {
                 *next += 1;
             }
         }
-        Ok(Self { rows: Rows { entries, ends }, terms: order.into_iter().map(|(kept, _)| kept).collect() })
+        Ok(Self {
+            rows: Rows { entries, ends },
+            terms: order.into_iter().map(|(kept, _)| kept).collect(),
+        })
     }
 
     pub(super) fn term_count(&self) -> usize {
@@ -123,12 +135,26 @@ impl Vectors {
     }
 
     /// What it is to a model of the other folds: the terms that this model may have.
-    pub(super) fn without(&self, fold: usize, document: u32, scale: f32) -> impl Iterator<Item = Entry> + use<'_> {
+    pub(super) fn without(
+        &self,
+        fold: usize,
+        document: u32,
+        scale: f32,
+    ) -> impl Iterator<Item = Entry> + use<'_> {
         self.scaled(document, scale, move |kept| !Counts::is_known(kept.barred, fold))
     }
 
-    fn scaled(&self, document: u32, scale: f32, is_taken: impl Fn(Kept) -> bool) -> impl Iterator<Item = Entry> {
-        let row = self.rows.row(document as usize).iter().filter(move |entry| is_taken(self.terms[entry.term as usize]));
+    fn scaled(
+        &self,
+        document: u32,
+        scale: f32,
+        is_taken: impl Fn(Kept) -> bool,
+    ) -> impl Iterator<Item = Entry> {
+        let row = self
+            .rows
+            .row(document as usize)
+            .iter()
+            .filter(move |entry| is_taken(self.terms[entry.term as usize]));
         row.map(move |entry| Entry { x: entry.x * scale, ..*entry })
     }
 }
@@ -145,6 +171,9 @@ mod tests {
         rows.push([]);
         rows.push([entry(5)]);
         assert_eq!(rows.len(), 3);
-        assert_eq!([0, 1, 2].map(|place| rows.row(place).to_vec()), [vec![entry(3), entry(4)], vec![], vec![entry(5)]]);
+        assert_eq!(
+            [0, 1, 2].map(|place| rows.row(place).to_vec()),
+            [vec![entry(3), entry(4)], vec![], vec![entry(5)]]
+        );
     }
 }
