@@ -232,8 +232,8 @@ impl KnownTerm {
         Self(term.0 << 16 | u64::from(Background::get().idf(term)))
     }
 
-    /// That of a word, from those seen lately where it is among them.
-    #[inline]
+    /// The term of a word, from the recently seen words if it is among them.
+    #[inline(always)]
     fn of_word(
         known: &mut [(TermHash, Self)],
         stemmer: &Stemmer,
@@ -242,9 +242,14 @@ impl KnownTerm {
     ) -> Self {
         let place = &mut known[hash.0 as usize % KNOWN_WORDS];
         if place.0 != hash {
-            *place = (hash, Self::of_stem(&stemmer.stem(&text.to_string())));
+            *place = (hash, Self::of_new_word(stemmer, text));
         }
         place.1
+    }
+
+    #[cold]
+    fn of_new_word(stemmer: &Stemmer, text: WordText<'_>) -> Self {
+        Self::of_stem(&stemmer.stem(&text.to_string()))
     }
 
     fn term(self) -> TermKey {
