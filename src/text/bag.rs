@@ -1,8 +1,10 @@
 //! Counts the known terms of an article: its bag.
 
-use super::vocabulary::Lookups;
-use super::words::WordScanner;
-use super::{TermHash, TermId, TextOptions, Vocabulary};
+use super::bucket::TermId;
+use super::hash::TermHash;
+use super::options::TextOptions;
+use super::scanner::WordScanner;
+use super::vocabulary::{Lookups, Vocabulary};
 use crate::article::ArticleText;
 
 /// How often one term occurs.

@@ -8,9 +8,16 @@ use std::ops::Range;
 
 use unicode_segmentation::UnicodeSegmentation as _;
 
+use super::ascii;
+use super::bucket::TermId;
+use super::hash::TermHash;
 use super::normalize::{Stretch, normalize_aligned};
-use super::words::{FoundWords, Word, is_separator, trim_separators};
-use super::{Numbers, TermHash, TermId, TextOptions, Vocabulary, ascii};
+use super::number::Numbers;
+use super::options::TextOptions;
+use super::vocabulary::Vocabulary;
+use super::white_space::{is_separator, trim_separators};
+use super::word::Word;
+use super::word_buffer::WordBuffer;
 use crate::article::{ArticleField, ArticleText, TextSpan};
 
 /// Where a term stands in an article.
@@ -104,7 +111,7 @@ impl CodePoints<'_> {
 /// Calls `on_word(word, place)` for each word of `text`, in order, with its bytes there. The words
 /// are those of [`super::WordScanner::scan`], and held equal to them by tests.
 fn for_each_word(text: &str, numbers: Numbers, mut on_word: impl FnMut(Word<'_>, Range<usize>)) {
-    let (mut found, mut places) = (FoundWords::default(), Vec::new());
+    let (mut found, mut places) = (WordBuffer::default(), Vec::new());
     let (mut normal, mut stretches) = (String::new(), Vec::new());
     let mut start = 0;
     for piece in text.split(|c: char| u8::try_from(c).is_ok_and(|byte| is_separator(&byte))) {

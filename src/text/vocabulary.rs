@@ -2,11 +2,9 @@
 
 use prefetch_index::prefetch_index;
 
+use super::bucket::{BUCKET, Found, Slot, Tags, TermId};
 use super::hash::TermHash;
 use super::number::is_number;
-
-/// A term's place in the vocabulary, and its row in the model's table.
-pub type TermId = u32;
 
 /// Why terms do not make a vocabulary.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -24,86 +22,8 @@ pub enum VocabularyError {
     TooMany(usize),
 }
 
-/// A term as its bucket lists it: the high 39 bits of its hash, whether it is a word, and its id in
-/// 24 bits. With the bits that choose
-/// the bucket, two hashes are told apart by 52 bits or more, in a vocabulary of 80,000 terms by 54.
-#[derive(Debug, Clone, Copy, Default)]
-struct Slot(u64);
-
-impl Slot {
-    const ID_BITS: u32 = 24;
-    const WORD: u64 = 1 << Self::ID_BITS;
-    const HASH: u64 = !(2 * Self::WORD - 1);
-
-    const fn new(hash: u64, found: Found) -> Self {
-        Self(hash & Self::HASH | if found.is_word { Self::WORD } else { 0 } | found.id as u64)
-    }
-
-    #[inline]
-    const fn is_of(self, hash: u64) -> bool {
-        (self.0 ^ hash) & Self::HASH == 0
-    }
-
-    #[inline]
-    const fn found(self) -> Found {
-        Found { id: (self.0 & (Self::WORD - 1)) as TermId, is_word: self.0 & Self::WORD != 0 }
-    }
-}
-
 /// The most terms that a vocabulary can have.
 const MAX_TERMS: usize = 1 << Slot::ID_BITS;
-
-/// The most terms of a bucket.
-const BUCKET: usize = 8;
-
-/// The tags of a bucket's terms, a byte each, then zeros. A tag is the high byte of a term's hash,
-/// and odd.
-#[derive(Debug, Clone, Copy, Default)]
-struct Tags(u64);
-
-impl Tags {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x80 * Self::ONES;
-
-    #[inline]
-    const fn of(hash: u64) -> u8 {
-        (hash >> 56) as u8 | 1
-    }
-
-    /// The high bit of each byte that equals `tag`: never that of a free place, for a tag is odd.
-    #[inline]
-    const fn matches(self, tag: u8) -> u64 {
-        let difference = self.0 ^ (tag as u64 * Self::ONES);
-        // No carry goes from one byte to the next.
-        !(((difference & !Self::HIGH) + !Self::HIGH) | difference | !Self::HIGH)
-    }
-
-    /// As [`Self::matches`] in fewer steps: none where that is none, and the same first one; what
-    /// follows that may be wrong.
-    #[inline]
-    const fn first_match(self, tag: u8) -> u64 {
-        let difference = self.0 ^ (tag as u64 * Self::ONES);
-        difference.wrapping_sub(Self::ONES) & !difference & Self::HIGH
-    }
-
-    #[inline]
-    const fn is_full(self) -> bool {
-        self.0 >> 56 != 0
-    }
-
-    const fn len(self) -> usize {
-        (u64::BITS - self.0.leading_zeros()).div_ceil(8) as usize
-    }
-}
-
-/// A term of a vocabulary.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Found {
-    /// Its id.
-    pub id: TermId,
-    /// Whether it is a word: no pair, and no [number](is_number).
-    pub is_word: bool,
-}
 
 /// A fixed set of terms with ids from 0 on, in the order they were given.
 #[derive(Debug, Clone)]
@@ -182,7 +102,7 @@ impl Vocabulary {
             .collect();
         // With room for what lies behind the last bucket when it is full and has no match: a
         // look-up reads it before it knows.
-        self.slots = vec![Slot(0); self.len() + 1];
+        self.slots = vec![Slot::default(); self.len() + 1];
         for (id, ((&hash, is_word), (bucket, place))) in
             (0..).zip(hashes.iter().zip(are_words).zip(places))
         {

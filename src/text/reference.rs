@@ -1,0 +1,38 @@
+//! The words of a text by the plain definition, which the scanner is held to.
+
+use unicode_segmentation::UnicodeSegmentation as _;
+
+use super::normalize::{is_default_ignorable, normalize_into};
+use super::number::Numbers;
+use super::white_space::trim_separators;
+use super::word::MAX_WORD_CHARACTERS;
+
+/// The words of `text` by the plain definition. [`WordScanner::scan`] gives the same, and is held
+/// equal by tests.
+///
+/// Normalise the whole text; split it at UAX #29 word boundaries; keep the segments with a letter
+/// or a digit; drop default-ignorable code points, and white space that a combining mark clings to;
+/// cut a final "'s"; apply the rule for numbers. None stands for an overlong word.
+pub fn reference_words(text: &str, numbers: Numbers) -> Vec<Option<String>> {
+    let mut normal = String::new();
+    normalize_into(text, &mut normal);
+    normal
+        .unicode_words()
+        .filter_map(|segment| {
+            let kept: String =
+                trim_separators(segment).chars().filter(|&c| !is_default_ignorable(c)).collect();
+            let stem = kept.strip_suffix("'s").unwrap_or(&kept);
+            if stem.is_empty() {
+                return None;
+            }
+            if stem.chars().count() > MAX_WORD_CHARACTERS {
+                return Some(None);
+            }
+            let mut bytes = stem.as_bytes().to_vec();
+            if numbers.rewrites(&bytes) {
+                Numbers::rewrite(&mut bytes);
+            }
+            Some(Some(String::from_utf8_lossy(&bytes).into_owned()))
+        })
+        .collect()
+}
