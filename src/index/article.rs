@@ -6,7 +6,6 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::record;
 use crate::article::{ArticleText, topic_levels};
 
 /// The caller's name for an article: not empty, no control characters, no white space at either
@@ -146,12 +145,6 @@ impl ArchivedArticle {
             model: String::new(),
             reliance: Reliance::Unclassified,
         }
-    }
-
-    /// What tells it from any other state of the article: the first 16 bytes of SHA-256 over all
-    /// that is stored, in hexadecimal. The same article has the same one in every archive.
-    pub fn etag(&self) -> String {
-        record::etag(self)
     }
 
     /// About how much memory it takes, in bytes.

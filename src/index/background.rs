@@ -6,7 +6,7 @@
 
 use std::sync::LazyLock;
 
-use super::vector::TermKey;
+use super::term_key::TermKey;
 
 /// `[magic: 8][idf of an unknown term: u16][terms: u32][fingerprint: u32 ...][idf: u16 ...]`,
 /// little-endian, by ascending fingerprint. Made by `.ci/build-background`.

@@ -3,8 +3,11 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use super::query::{Candidate, Deadline, Group, NEAR_DUPLICATE_SIMILARITY};
-use super::vector::{QueryVector, Vector};
+use super::candidate::{Candidate, Group};
+use super::deadline::Deadline;
+use super::query::NEAR_DUPLICATE_SIMILARITY;
+use super::query_vector::QueryVector;
+use super::vector::Vector;
 use super::wording::Wording;
 use super::{ArchivedArticle, IndexError};
 

@@ -5,8 +5,11 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::{PoisonError, RwLock};
 
-use super::query::{Candidate, Read, Source, page, read};
-use super::vector::{Vector, of_text};
+use super::analyzer::of_text;
+use super::candidate::Candidate;
+use super::page::{Read, page, read};
+use super::source::Source;
+use super::vector::Vector;
 use super::{
     ArchivedArticle, ArticleId, ArticlePage, Change, Condition, IndexError, IndexStatus, ListQuery,
     NoRoom, SimilarPage, SimilarQuery, SimilarSource, SimilarityIndex, Write, WriteDone,

@@ -108,9 +108,12 @@ fn plain(article: &ArchivedArticle) -> Vec<u8> {
     postcard::to_extend(&assigned, plain).expect("a list can be written")
 }
 
-/// [`ArchivedArticle::etag`].
-pub(super) fn etag(article: &ArchivedArticle) -> String {
-    Sha256::digest(plain(article)).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+impl ArchivedArticle {
+    /// What tells it from any other state of the article: the first 16 bytes of SHA-256 over all
+    /// that is stored, in hexadecimal. The same article has the same one in every archive.
+    pub fn etag(&self) -> String {
+        Sha256::digest(plain(self)).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    }
 }
 
 /// An article as a record.

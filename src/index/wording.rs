@@ -6,7 +6,8 @@
 //! about it. What an outlet adds to a copy, a dateline or a copyright line, is a few words around
 //! one unbroken stretch. docs/ranking.md has what was measured.
 
-use super::vector::{TermKey, with_analyzer};
+use super::analyzer::with_analyzer;
+use super::term_key::TermKey;
 use crate::article::ArticleText;
 
 /// Words are shared in runs of so many, or more.

@@ -3,7 +3,8 @@
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::super::vector::{Vector, of_text};
+use super::super::analyzer::of_text;
+use super::super::vector::Vector;
 use super::super::{
     ArchivedArticle, ArticleId, Change, IndexError, NoRoom, Precondition, Write, WriteDone, record,
 };

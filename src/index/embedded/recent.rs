@@ -6,7 +6,8 @@ use std::hash::{BuildHasherDefault, Hasher};
 use std::ops::Bound;
 use std::sync::Arc;
 
-use super::super::vector::{QueryTerm, Vector, weight};
+use super::super::query_vector::QueryTerm;
+use super::super::vector::{Vector, weight};
 use super::super::{ArchivedArticle, ArticleId};
 use super::best::Best;
 use super::journal::Extent;

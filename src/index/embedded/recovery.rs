@@ -19,8 +19,8 @@ use super::segments::{Access, Segments, Store};
 use super::state::{Applied, State};
 use super::survey::{Survey, Surveyed, survey};
 use super::{ArchiveOptions, Files, INDEX_DIRECTORY, OpenArchiveError, acknowledged, files};
+use crate::index::analyzer::of_text;
 use crate::index::record::to_article;
-use crate::index::vector::of_text;
 use crate::index::{Condition, IndexError};
 
 /// So many of the places that are damaged are logged one by one.

@@ -4,8 +4,11 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use super::super::query::{Candidate, MAX_COLLAPSED, Read, Source, page, read};
-use super::super::vector::of_text;
+use super::super::analyzer::of_text;
+use super::super::candidate::Candidate;
+use super::super::page::{Read, page, read};
+use super::super::query::MAX_COLLAPSED;
+use super::super::source::Source;
 use super::super::{ArticleId, IndexError, SimilarPage, SimilarQuery, SimilarSource};
 use super::state::{Handle, Shared, Snapshot};
 use crate::article::ArticleText;

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 use std::ops::Bound;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use super::super::query::Filter;
-use super::super::vector::{QueryTerm, QueryVector, Vector};
+use super::super::filter::Filter;
+use super::super::query_vector::{QueryTerm, QueryVector};
+use super::super::vector::Vector;
 use super::super::{
     ArchivedArticle, ArticleId, ArticlePage, Condition, Deadline, IndexError, IndexStatus,
     ListQuery, RecordError, SimilarQuery,

@@ -102,7 +102,10 @@ impl DerivedFiles {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::index::vector::{Entry, TermKey, Vector};
+    use crate::index::{
+        TermKey,
+        vector::{Entry, Vector},
+    };
 
     /// Two articles with one term.
     fn vectors() -> Vec<PackedVector<'static>> {

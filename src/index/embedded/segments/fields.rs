@@ -6,7 +6,7 @@ use tantivy::schema::{FAST, Field, IndexRecordOption, Schema, TextFieldIndexing,
 
 use crate::article::topic_levels;
 use crate::index::ArchivedArticle;
-use crate::index::query::{filed_topics, languages};
+use crate::index::filter::{filed_topics, languages};
 
 /// The columns of where an article lies: the number of its journal; and the offset there with the
 /// size in the lower 32 bits.

@@ -22,7 +22,7 @@ use tantivy::directory::OwnedBytes;
 use super::derived::Output;
 use super::fetch;
 use super::vectors::{PackedVector, entry_at};
-use crate::index::vector::TermKey;
+use crate::index::TermKey;
 
 /// How many articles a page is of.
 pub(super) const PAGE_ARTICLES: usize = 1 << 16;

@@ -6,8 +6,9 @@ use super::postings::{PAGE_ARTICLES, Postings, Span};
 use super::{Hidden, Place, Segments};
 use crate::index::IndexError;
 use crate::index::embedded::best::Best;
-use crate::index::query::{Deadline, Filter};
-use crate::index::vector::{QueryTerm, weight};
+use crate::index::query_vector::QueryTerm;
+use crate::index::vector::weight;
+use crate::index::{Deadline, Filter};
 
 /// What it costs to look at a term's postings in a page, in postings.
 const TERM_COST: usize = 32;

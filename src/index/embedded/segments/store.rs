@@ -18,10 +18,10 @@ use super::fields::{Fields, schema, tags};
 use super::vectors::PackedVector;
 use super::view::{Extents, SegmentView, packed};
 use super::{Segments, failure};
+use crate::index::analyzer::of_text;
 use crate::index::embedded::journal::Extent;
 use crate::index::embedded::recent::{Recent, RecentEntry};
 use crate::index::embedded::records::Records;
-use crate::index::vector::of_text;
 use crate::index::{IndexError, PublishTime};
 
 /// The memory that articles being folded may take before they become a segment, in bytes.

@@ -13,8 +13,7 @@ use super::fields::{
 };
 use super::reading;
 use crate::index::embedded::journal::Extent;
-use crate::index::query::{Deadline, Filter};
-use crate::index::{IndexError, PublishTime};
+use crate::index::{Deadline, Filter, IndexError, PublishTime};
 
 /// The place in a filter's tags at which the deadline is looked at again.
 const TAGS_AT_ONCE: usize = 8;

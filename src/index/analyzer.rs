@@ -1,0 +1,260 @@
+//! Turns texts into vectors.
+
+use std::cell::RefCell;
+
+use super::background::Background;
+use super::term_key::TermKey;
+use super::vector::{Entry, MAX_COUNT, Vector, weight};
+use crate::article::ArticleText;
+use crate::text::{Numbers, Stemmer, TermHash, Word, WordScanner, WordText};
+
+const TITLE_WEIGHT: u8 = 3;
+/// The highest count of a term that is told apart.
+
+/// Turns texts into vectors; keep one a thread, for its memory.
+#[derive(Debug)]
+pub struct Analyzer {
+    scanner: WordScanner,
+    stemmer: Stemmer,
+    /// What words seen lately are, by the word's hash: stemming a word costs more than all else.
+    known: Vec<(TermHash, KnownTerm)>,
+    /// Each a [`KnownTerm`] with how many times it counts in the lowest eight bits.
+    occurrences: Vec<u64>,
+}
+
+const KNOWN_WORDS: usize = 1 << 14;
+
+/// A term with its inverse document frequency in the lowest 16 of 56 bits: to look that up for each
+/// term of an article waits for memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct KnownTerm(u64);
+
+impl KnownTerm {
+    fn of_stem(stem: &str) -> Self {
+        let term = TermKey::of_stem(stem);
+        Self(term.bits() << 16 | u64::from(Background::get().idf(term)))
+    }
+
+    /// That of a word, from those seen lately where it is among them.
+    #[inline]
+    fn of_word(
+        known: &mut [(TermHash, Self)],
+        stemmer: &Stemmer,
+        hash: TermHash,
+        text: WordText<'_>,
+    ) -> Self {
+        let place = &mut known[hash.0 as usize % KNOWN_WORDS];
+        if place.0 != hash {
+            *place = (hash, Self::of_stem(&stemmer.stem(&text.to_string())));
+        }
+        place.1
+    }
+
+    fn term(self) -> TermKey {
+        TermKey::of_bits(self.0 >> 16)
+    }
+
+    fn idf(self) -> u16 {
+        self.0 as u16
+    }
+}
+
+impl Default for Analyzer {
+    fn default() -> Self {
+        let free = (TermHash(0), KnownTerm(0));
+        Self {
+            scanner: WordScanner::default(),
+            stemmer: Stemmer::default(),
+            known: vec![free; KNOWN_WORDS],
+            occurrences: Vec::new(),
+        }
+    }
+}
+
+impl Analyzer {
+    /// The vector of an article.
+    pub fn vector(&mut self, text: ArticleText<'_>) -> Vector {
+        self.scan(text, |_, _| {})
+    }
+
+    /// The terms of an article, ascending, each once.
+    pub fn terms(&mut self, text: ArticleText<'_>) -> Vec<TermKey> {
+        self.vector(text).entries.iter().map(|entry| entry.term()).collect()
+    }
+
+    /// How an article writes these terms, which ascend: each one's first form, in their order;
+    /// empty for one that it has not.
+    pub(super) fn forms(&mut self, text: ArticleText<'_>, terms: &[TermKey]) -> Vec<String> {
+        let mut forms = vec![String::new(); terms.len()];
+        // Most words are told not to be asked for by a bit.
+        let mut is_asked = [0_u64; 64];
+        terms
+            .iter()
+            .for_each(|term| is_asked[(term.bits() >> 6 & 63) as usize] |= 1 << (term.bits() & 63));
+        self.scan(text, |term, word| {
+            if is_asked[(term.bits() >> 6 & 63) as usize] >> (term.bits() & 63) & 1 == 1
+                && let Ok(place) = terms.binary_search(&term)
+                && forms[place].is_empty()
+            {
+                forms[place] = word.to_string();
+            }
+        });
+        forms
+    }
+
+    /// Calls `on_word` with the term and the inverse document frequency of each word of a text.
+    pub(super) fn each_word(&mut self, text: &str, mut on_word: impl FnMut(TermKey, u16)) {
+        let Self { scanner, stemmer, known, .. } = self;
+        for word in scanner.scan(text, Numbers::Verbatim).iter() {
+            let Word::Term { hash, text } = word else { continue };
+            let known = KnownTerm::of_word(known, stemmer, hash, text);
+            on_word(known.term(), known.idf());
+        }
+    }
+
+    /// Calls `on_word` with each word's term and the word, and returns the vector.
+    fn scan(
+        &mut self,
+        text: ArticleText<'_>,
+        mut on_word: impl FnMut(TermKey, WordText<'_>),
+    ) -> Vector {
+        let Self { scanner, stemmer, known, occurrences } = self;
+        occurrences.clear();
+        for (field, times) in [(text.title, TITLE_WEIGHT), (text.body, 1)] {
+            for word in scanner.scan(field, Numbers::Verbatim).iter() {
+                // What is too long to be a word is no term either.
+                let Word::Term { hash, text } = word else { continue };
+                let known = KnownTerm::of_word(known, stemmer, hash, text);
+                occurrences.push(known.0 << 8 | u64::from(times));
+                on_word(known.term(), text);
+            }
+        }
+        occurrences.sort_unstable();
+        let mut vector =
+            Vector { entries: Vec::with_capacity(occurrences.len()), squared_length: 0 };
+        for occurrences in occurrences.chunk_by(|a, b| a >> 8 == b >> 8) {
+            let known = KnownTerm(occurrences[0] >> 8);
+            let count =
+                occurrences.iter().map(|occurrence| occurrence & 0xff).sum::<u64>().min(MAX_COUNT);
+            vector.entries.push(Entry(known.term().bits() << 8 | count));
+            vector.squared_length += u64::from(weight(count as u8, known.idf())).pow(2);
+        }
+        // It is kept: what its words did not need is given back.
+        vector.entries.shrink_to_fit();
+        if occurrences.len() > KEPT_WORDS {
+            (*scanner, *occurrences) = Default::default();
+        }
+        vector
+    }
+}
+
+/// The memory of a text of more words than these is given back: some megabytes on each of hundreds
+/// of threads are many.
+const KEPT_WORDS: usize = 1 << 16;
+
+thread_local! {
+    /// Its memory is reused by every analysis on the thread.
+    static ANALYZER: RefCell<Analyzer> = RefCell::default();
+}
+
+/// Works with the thread's own [`Analyzer`].
+pub(super) fn with_analyzer<R>(work: impl FnOnce(&mut Analyzer) -> R) -> R {
+    ANALYZER.with_borrow_mut(work)
+}
+
+/// The vector of an article, by the thread's own [`Analyzer`].
+pub(super) fn of_text(text: ArticleText<'_>) -> Vector {
+    ANALYZER.with_borrow_mut(|analyzer| analyzer.vector(text))
+}
+
+/// [`Analyzer::forms`] by the thread's own analyzer.
+pub(super) fn forms(text: ArticleText<'_>, terms: &[TermKey]) -> Vec<String> {
+    ANALYZER.with_borrow_mut(|analyzer| analyzer.forms(text, terms))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn vector(title: &str, body: &str) -> Vector {
+        Analyzer::default().vector(ArticleText { title, body })
+    }
+
+    #[test]
+    fn forms_of_a_word_are_one_term_and_the_title_counts_more() {
+        let vector = vector("Floods", "flooded flooding; the flood's end");
+        let counts: Vec<u8> = ["flood", "the", "end"]
+            .map(|stem| {
+                let key = TermKey::of_stem(stem);
+                vector
+                    .entries
+                    .iter()
+                    .find(|entry| entry.term() == key)
+                    .map_or(0, |entry| entry.count())
+            })
+            .to_vec();
+        assert_eq!((counts, vector.entries.len()), (vec![6, 1, 1], 3));
+    }
+
+    #[test]
+    fn the_memory_of_a_large_text_is_given_back() {
+        let mut analyzer = Analyzer::default();
+        analyzer.vector(ArticleText { title: "", body: &"flood ".repeat(KEPT_WORDS) });
+        assert!(analyzer.occurrences.capacity() >= KEPT_WORDS);
+        // Four words each, when it is normalised: a ligature of a whole blessing.
+        analyzer.vector(ArticleText { title: "", body: &"\u{fdfa}".repeat(KEPT_WORDS) });
+        assert_eq!(analyzer.occurrences.capacity(), 0);
+    }
+
+    #[test]
+    fn the_similarity_is_the_cosine_by_hand() {
+        // a: x once, y twice; b: x once, z once; all three unknown to the background, so that idf
+        // cancels out.
+        let (a, b) = (vector("", "qzx qzy qzy"), vector("", "qzx qzz"));
+        // 1 / (sqrt(1 + (1 + ln 2)^2) * sqrt(2))
+        let expected = 0.359_594;
+        assert!((a.similarity(&b) - expected).abs() < 1e-3, "{}", a.similarity(&b));
+        assert_eq!(a.similarity(&b), b.similarity(&a));
+    }
+
+    #[test]
+    fn an_article_is_like_itself_and_not_like_one_without_a_common_word() {
+        let a = vector("Minister resigns", "The vote was lost by three.");
+        assert_eq!(a.similarity(&a), 1.0);
+        assert_eq!(a.similarity(&vector("", "volcano erupts")), 0.0);
+        assert_eq!(a.similarity(&Vector::default()), 0.0);
+    }
+
+    #[test]
+    fn counts_end_somewhere() {
+        let vector = vector("", &"word ".repeat(1_000));
+        assert_eq!(vector.entries.iter().map(|entry| entry.count()).collect::<Vec<_>>(), [255]);
+    }
+
+    #[test]
+    fn forms_are_the_first_of_the_text() {
+        let text = ArticleText { title: "Floods", body: "flooded towns" };
+        let mut terms = ["flood", "river", "town"].map(TermKey::of_stem);
+        terms.sort();
+        let forms = Analyzer::default().forms(text, &terms);
+        let form = |stem: &str| {
+            forms[terms.binary_search(&TermKey::of_stem(stem)).expect("asked for")].as_str()
+        };
+        assert_eq!(["flood", "river", "town"].map(form), ["floods", "", "towns"]);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn similarities_lie_in_the_unit_interval(a in "[a-e ]{0,40}", b in any::<String>()) {
+            let (a, b) = (vector(&a, &b), vector(&b, &a));
+            let similarity = a.similarity(&b);
+            prop_assert!((0.0..=1.0).contains(&similarity));
+            if !a.entries.is_empty() {
+                prop_assert_eq!(a.similarity(&a), 1.0);
+            }
+        }
+    }
+}
