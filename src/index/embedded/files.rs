@@ -6,6 +6,13 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
+/// Whether files may be written beside those that are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Access {
+    Read,
+    Write,
+}
+
 const FILE_MODE: u32 = 0o600;
 const DIRECTORY_MODE: u32 = 0o700;
 
@@ -81,9 +88,9 @@ pub(super) fn replace(directory: &Path, name: &str, content: &[u8]) -> io::Resul
 /// The ending of what a crash may leave of [`replace`].
 const TEMPORARY: &str = ".new";
 
-/// Whether a crash may have left a file of this name: no content of the archive is in it.
-pub(super) fn is_leftover(name: &str) -> bool {
-    name.ends_with(TEMPORARY) || name == super::lock::FILE
+/// Whether a crash may have left a file of this name half written.
+pub(super) fn is_temporary(name: &str) -> bool {
+    name.ends_with(TEMPORARY)
 }
 
 /// Removes what crashes left half written in a directory: our own temporary files and those of
@@ -91,7 +98,7 @@ pub(super) fn is_leftover(name: &str) -> bool {
 pub(super) fn sweep(directory: &Path) {
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
         let name = entry.file_name();
-        if name.to_str().is_some_and(|name| name.ends_with(TEMPORARY) || name.starts_with(".tmp")) {
+        if name.to_str().is_some_and(|name| is_temporary(name) || name.starts_with(".tmp")) {
             // One that stays is removed at the next start.
             let _ = fs::remove_file(entry.path());
         }

@@ -40,11 +40,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
+use self::files::Access;
 use self::journals::Journals;
 use self::queue::Queue;
 use self::recent::Recent;
 use self::recovery::Opened;
-use self::segments::{Access, Store};
+use self::segments::Store;
 use self::state::Shared;
 use self::writer::Writer;
 use super::{

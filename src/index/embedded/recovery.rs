@@ -9,13 +9,14 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::files::Access;
 use super::journal::{self, Content, Frames, HEADER_BYTES};
 use super::journals::Journals;
-use super::lock::{IfMissing, Lock};
+use super::lock::{self, IfMissing, Lock};
 use super::manifest::{self, FoundManifest, Manifest};
 use super::recent::RecentArticle;
 use super::records::Records;
-use super::segments::{Access, Segments, Store};
+use super::segments::{Segments, Store};
 use super::state::{Applied, State};
 use super::survey::{Survey, Surveyed, survey};
 use super::{ArchiveOptions, Files, INDEX_DIRECTORY, OpenArchiveError, acknowledged, files};
@@ -236,7 +237,8 @@ fn traces(directory: &Path) -> io::Result<Traces> {
         let name = entry?.file_name();
         let is_ours = |name: &str| {
             [INDEX_DIRECTORY, acknowledged::FILE].contains(&name)
-                || files::is_leftover(name)
+                || files::is_temporary(name)
+                || name == lock::FILE
                 || Manifest::is_file(name)
                 || name.starts_with("journal-")
         };

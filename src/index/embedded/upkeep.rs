@@ -4,8 +4,8 @@
 use std::path::Path;
 use std::sync::mpsc;
 
+use super::files::Access;
 use super::recovery::Opened;
-use super::segments::Access;
 use super::state::Shared;
 use super::{ArchiveOptions, EmbeddedArchive, OpenArchiveError};
 use crate::index::{

@@ -9,7 +9,7 @@
 use std::ops::Range;
 
 use super::frame::{Content, Frames, Head};
-use super::{HEADER_BYTES, acknowledged_before};
+use super::header::{HEADER_BYTES, acknowledged_before};
 use crate::index::ArticleId;
 
 /// How much of a journal is known to have been acknowledged.

@@ -1,8 +1,13 @@
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use super::header::header;
 use super::scan::Scan;
 use super::*;
 use crate::article::ArticleText;
-use crate::index::record::{of_article, to_article};
-use crate::index::{ArchivedArticle, RecordError};
+use crate::index::record::{Kind, of_article, to_article};
+use crate::index::{ArchivedArticle, ArticleId, RecordError};
 
 /// A journal on disk with these groups of articles, and its bytes. An id that begins with "-" is a
 /// deletion.

@@ -16,6 +16,7 @@ use std::io::{self, Write};
 use sha2::{Digest as _, Sha256};
 use tantivy::directory::OwnedBytes;
 
+use super::checksummed::Output;
 use super::postings::{self, PAGE_HEAD_BYTES, Postings};
 use super::vectors::{ENTRY_BYTES, PackedVector};
 
@@ -124,22 +125,6 @@ pub(super) fn write(vectors: &[PackedVector<'_>], out: impl Write) -> io::Result
 fn entry_number(number: usize) -> io::Result<u32> {
     u32::try_from(number)
         .map_err(|_| io::Error::other("a segment has more than 2^32 terms of articles"))
-}
-
-/// What is written, with its checksum so far.
-pub(super) struct Output<W> {
-    out: W,
-    sum: Sha256,
-    /// How much was written, in bytes.
-    pub(super) position: usize,
-}
-
-impl<W: Write> Output<W> {
-    pub(super) fn push(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.sum.update(bytes);
-        self.position += bytes.len();
-        self.out.write_all(bytes)
-    }
 }
 
 #[cfg(test)]

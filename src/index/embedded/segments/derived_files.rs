@@ -10,8 +10,8 @@ use tantivy::Directory as _;
 use tantivy::directory::{MmapDirectory, OwnedBytes};
 
 use super::derived::{Derived, write};
-use super::store::Access;
 use super::vectors::PackedVector;
+use crate::index::embedded::files::Access;
 
 const FOLDER: &str = "derived";
 const WRITE_BUFFER_BYTES: usize = 256 << 10;

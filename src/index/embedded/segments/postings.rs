@@ -19,8 +19,8 @@ use std::ops::Range;
 
 use tantivy::directory::OwnedBytes;
 
-use super::derived::Output;
-use super::fetch;
+use super::checksummed::Output;
+use super::fetch::fetch;
 use super::vectors::{PackedVector, entry_at};
 use crate::index::TermKey;
 

@@ -1,6 +1,5 @@
 //! The archive's directory of segments, and what writes them.
 
-use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,12 +13,16 @@ use tantivy::{
 
 use super::derived_files::DerivedFiles;
 use super::directory::SegmentDirectory;
+use super::error::failure;
+use super::extents::{Extents, packed};
 use super::fields::{Fields, schema, tags};
+use super::ids::Ids;
+use super::reused_vectors::ReusedVectors;
+use super::set::Segments;
 use super::vectors::PackedVector;
-use super::view::{Extents, SegmentView, packed};
-use super::{Segments, failure};
+use super::view::SegmentView;
 use crate::index::analyzer::of_text;
-use crate::index::embedded::journal::Extent;
+use crate::index::embedded::files::Access;
 use crate::index::embedded::recent::{Recent, RecentEntry};
 use crate::index::embedded::records::Records;
 use crate::index::{IndexError, PublishTime};
@@ -202,7 +205,7 @@ impl Store {
             .map_err(|error| failed(TantivyError::from(error)))?;
         let metas: IndexMeta = self.index.load_metas().map_err(failed)?;
         let journal = journal(&metas)?;
-        let mut known = KnownVectors::default();
+        let mut known = ReusedVectors::default();
         folded.into_iter().for_each(|folded| known.add_recent(folded));
         let is_gone = |view: &&Arc<SegmentView>| {
             !metas.segments.iter().any(|meta| meta.id().uuid_string() == view.key.0)
@@ -233,7 +236,7 @@ impl Store {
     fn vectors<'a>(
         &self,
         reader: &SegmentReader,
-        known: &'a KnownVectors<'_>,
+        known: &'a ReusedVectors<'_>,
     ) -> Result<Vec<PackedVector<'a>>, IndexError> {
         let failed = |error: TantivyError| failure("cannot read the index", &error);
         let extents = Extents::of(reader).map_err(failed)?;
@@ -250,7 +253,7 @@ impl Store {
         if others.is_empty() {
             return Ok(vectors);
         }
-        let ids = super::view::Ids::of(reader, self.fields).map_err(failed)?;
+        let ids = Ids::of(reader, self.fields).map_err(failed)?;
         for (document, extent) in others {
             vectors[document as usize] = match self.records.article(extent, ids.at(document)) {
                 Ok(article) => PackedVector::from(&of_text(article.text())),
@@ -287,7 +290,7 @@ impl Store {
                     None => self.derived.make(
                         &name,
                         access,
-                        &self.vectors(&reader, &KnownVectors::default())?,
+                        &self.vectors(&reader, &ReusedVectors::default())?,
                     ),
                 };
                 let key = (name.clone(), meta.delete_opstamp());
@@ -322,40 +325,9 @@ fn journal(metas: &IndexMeta) -> Result<u64, IndexError> {
     named.map_err(|_| damaged("its commit does not name a journal".to_owned()))
 }
 
-/// Vectors by where the journals have their articles.
-#[derive(Default)]
-struct KnownVectors<'a>(HashMap<Extent, PackedVector<'a>>);
-
-impl<'a> KnownVectors<'a> {
-    fn add_recent(&mut self, recent: &Recent) {
-        let articles = recent.entries().filter_map(|(_, entry)| match entry {
-            RecentEntry::Article(article) => Some(article),
-            RecentEntry::Deleted => None,
-        });
-        self.0
-            .extend(articles.map(|article| (article.extent, PackedVector::from(&*article.vector))));
-    }
-
-    fn add_segment(&mut self, view: &'a SegmentView) {
-        let vectors = view.reader.doc_ids_alive().filter_map(|document| {
-            let (bytes, squared_length) =
-                (view.derived.vector(document).into(), view.derived.squared_length(document));
-            Some((view.extent(document)?, PackedVector { bytes, squared_length }))
-        });
-        self.0.extend(vectors);
-    }
-}
-
 /// Whether a segment cannot be without this file: not every segment has deletions, or positions.
 fn is_needed(path: &Path) -> bool {
     ["term", "idx", "fast"]
         .iter()
         .any(|extension| path.extension().is_some_and(|found| found == *extension))
-}
-
-/// Whether files may be written beside those that are read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::index::embedded) enum Access {
-    Read,
-    Write,
 }

@@ -8,10 +8,10 @@ use tantivy::schema::IndexRecordOption;
 use tantivy::{DocSet, InvertedIndexReader, Opstamp, SegmentReader, TERMINATED, TantivyError};
 
 use super::derived::Derived;
-use super::fields::{
-    EXTENT, Fields, JOURNAL, assigned_tag, label_tag, language_tag, source_tag, topic_tags,
-};
-use super::reading;
+use super::error::reading;
+use super::extents::Extents;
+use super::fields::{Fields, assigned_tag, label_tag, language_tag, source_tag, topic_tags};
+use super::ids::Ids;
 use crate::index::embedded::journal::Extent;
 use crate::index::{Deadline, Filter, IndexError, PublishTime};
 
@@ -222,62 +222,5 @@ fn mark_postings(mut postings: impl DocSet, has_it: &mut [bool]) {
     while postings.doc() != TERMINATED {
         has_it[postings.doc() as usize] = true;
         postings.advance();
-    }
-}
-
-/// Where the journals have the articles of a segment.
-pub(super) struct Extents {
-    journals: Column<u64>,
-    extents: Column<u64>,
-}
-
-impl Extents {
-    pub(super) fn of(reader: &SegmentReader) -> Result<Self, TantivyError> {
-        let fast = reader.fast_fields();
-        Ok(Self { journals: fast.u64(JOURNAL)?, extents: fast.u64(EXTENT)? })
-    }
-
-    pub(super) fn at(&self, document: u32) -> Option<Extent> {
-        let (journal, extent) = (self.journals.first(document)?, self.extents.first(document)?);
-        Some(Extent { journal, offset: (extent >> 32) as u32, size: extent as u32 })
-    }
-}
-
-/// The offset and the size of an extent as its column has them.
-pub(super) fn packed(extent: Extent) -> u64 {
-    u64::from(extent.offset) << 32 | u64::from(extent.size)
-}
-
-/// The ids of a segment's articles, by their numbers.
-pub(super) struct Ids {
-    text: String,
-    spans: Vec<(u32, u32)>,
-}
-
-impl Ids {
-    pub(super) fn of(reader: &SegmentReader, fields: Fields) -> Result<Self, TantivyError> {
-        Ok(Self::read(&*reader.inverted_index(fields.id)?, reader.max_doc())?)
-    }
-
-    fn read(terms: &InvertedIndexReader, count: u32) -> std::io::Result<Self> {
-        let mut ids = Self { text: String::new(), spans: vec![(0, 0); count as usize] };
-        let mut stream = terms.terms().stream()?;
-        while stream.advance() {
-            let start = ids.text.len() as u32;
-            ids.text.push_str(&String::from_utf8_lossy(stream.key()));
-            let span = (start, ids.text.len() as u32);
-            let mut postings =
-                terms.read_postings_from_terminfo(stream.value(), IndexRecordOption::Basic)?;
-            while postings.doc() != TERMINATED {
-                ids.spans[postings.doc() as usize] = span;
-                postings.advance();
-            }
-        }
-        Ok(ids)
-    }
-
-    pub(super) fn at(&self, document: u32) -> &str {
-        let (start, end) = self.spans[document as usize];
-        &self.text[start as usize..end as usize]
     }
 }

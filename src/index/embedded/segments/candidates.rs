@@ -2,8 +2,9 @@
 
 use std::cell::RefCell;
 
+use super::place::{Hidden, Place};
 use super::postings::{PAGE_ARTICLES, Postings, Span};
-use super::{Hidden, Place, Segments};
+use super::set::Segments;
 use crate::index::IndexError;
 use crate::index::embedded::best::Best;
 use crate::index::query_vector::QueryTerm;

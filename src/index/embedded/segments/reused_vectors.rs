@@ -1,0 +1,32 @@
+//! Vectors that need not be made from texts again.
+
+use std::collections::HashMap;
+
+use super::vectors::PackedVector;
+use super::view::SegmentView;
+use crate::index::embedded::journal::Extent;
+use crate::index::embedded::recent::{Recent, RecentEntry};
+
+/// Vectors by where the journals have their articles.
+#[derive(Default)]
+pub(super) struct ReusedVectors<'a>(pub(super) HashMap<Extent, PackedVector<'a>>);
+
+impl<'a> ReusedVectors<'a> {
+    pub(super) fn add_recent(&mut self, recent: &Recent) {
+        let articles = recent.entries().filter_map(|(_, entry)| match entry {
+            RecentEntry::Article(article) => Some(article),
+            RecentEntry::Deleted => None,
+        });
+        self.0
+            .extend(articles.map(|article| (article.extent, PackedVector::from(&*article.vector))));
+    }
+
+    pub(super) fn add_segment(&mut self, view: &'a SegmentView) {
+        let vectors = view.reader.doc_ids_alive().filter_map(|document| {
+            let (bytes, squared_length) =
+                (view.derived.vector(document).into(), view.derived.squared_length(document));
+            Some((view.extent(document)?, PackedVector { bytes, squared_length }))
+        });
+        self.0.extend(vectors);
+    }
+}
