@@ -1,5 +1,7 @@
 //! Why the archive could not do what it was asked.
 
+use std::io;
+
 use super::article::ArticleId;
 use super::record::RecordError;
 
@@ -52,4 +54,18 @@ pub enum IndexError {
     /// The archive is being closed.
     #[error("the archive is closed")]
     Closed,
+}
+
+impl IndexError {
+    /// What an error of the system means to the archive. `action` is what was tried.
+    pub(super) fn from_io(action: &'static str, error: &io::Error) -> Self {
+        let reason = error.to_string();
+        match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full { reason },
+            io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
+                Self::ReadOnly { reason }
+            }
+            _ => Self::Storage { action, reason },
+        }
+    }
 }

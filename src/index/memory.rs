@@ -30,9 +30,9 @@ impl SimilarityIndex for MemoryIndex {
         for write in batch {
             let id = write.change.id();
             let found = articles.get(id).map(|(article, _)| article);
-            let is_put = matches!(write.change, Change::Put(_));
             // Nothing is read, so nothing fails.
-            let outcome = write.precondition.outcome(is_put, found.is_some(), || Ok(found));
+            let outcome =
+                write.precondition.outcome(write.change.kind(), found.is_some(), || Ok(found));
             let outcome = outcome.unwrap_or(WriteOutcome::Changed);
             match write.change {
                 _ if !outcome.is_change() => {}

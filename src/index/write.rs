@@ -35,7 +35,21 @@ pub enum Precondition {
     Unchanged(String),
 }
 
+/// Which kind of change a [`Change`] is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ChangeKind {
+    Put,
+    Delete,
+}
+
 impl Change {
+    pub(super) fn kind(&self) -> ChangeKind {
+        match self {
+            Self::Put(_) => ChangeKind::Put,
+            Self::Delete(_) => ChangeKind::Delete,
+        }
+    }
+
     /// The id of the article that it is about.
     pub fn id(&self) -> &ArticleId {
         match self {
@@ -71,22 +85,23 @@ impl Precondition {
     /// That of `found`.
     pub(super) fn outcome<A: Deref<Target = ArchivedArticle>>(
         &self,
-        is_put: bool,
-        is_there: bool,
+        kind: ChangeKind,
+        exists: bool,
         found: impl FnOnce() -> Result<Option<A>, IndexError>,
     ) -> Result<WriteOutcome, IndexError> {
-        Ok(match (self, is_put, is_there) {
-            (_, false, false) => WriteOutcome::Absent,
+        use ChangeKind::{Delete, Put};
+        Ok(match (self, kind, exists) {
+            (_, Delete, false) => WriteOutcome::Absent,
             (Self::Absent, _, true) => WriteOutcome::Exists,
-            (Self::Unchanged(_), true, false) => WriteOutcome::Changed,
+            (Self::Unchanged(_), Put, false) => WriteOutcome::Changed,
             (Self::Unchanged(etag), _, true)
                 if found()?.is_none_or(|article| article.etag() != *etag) =>
             {
                 WriteOutcome::Changed
             }
-            (_, true, true) => WriteOutcome::Replaced,
-            (_, true, false) => WriteOutcome::Created,
-            (_, false, true) => WriteOutcome::Deleted,
+            (_, Put, true) => WriteOutcome::Replaced,
+            (_, Put, false) => WriteOutcome::Created,
+            (_, Delete, true) => WriteOutcome::Deleted,
         })
     }
 }

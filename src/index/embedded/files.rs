@@ -93,9 +93,17 @@ pub(super) fn is_temporary(name: &str) -> bool {
     name.ends_with(TEMPORARY)
 }
 
-/// Removes what crashes left half written in a directory: our own temporary files and those of
-/// tantivy.
-pub(super) fn sweep(directory: &Path) {
+/// Creates a directory in place of the one that is there, if any.
+pub(super) fn replace_directory(directory: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(directory) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    create_directory(directory).map(drop)
+}
+
+/// Removes the temporary files that crashes left in a directory: ours and those of tantivy.
+pub(super) fn remove_temporary(directory: &Path) {
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
         let name = entry.file_name();
         if name.to_str().is_some_and(|name| is_temporary(name) || name.starts_with(".tmp")) {
@@ -148,7 +156,7 @@ mod tests {
         assert_eq!(fs::read(archive.join("c")).expect("it is there"), b"content");
         fs::write(archive.join("d.new"), "half").expect("room");
         fs::write(archive.join(".tmpXyZ"), "half").expect("room");
-        sweep(&archive);
+        remove_temporary(&archive);
         assert_eq!(fs::read_dir(&archive).expect("a listing").count(), 1);
         let kind = |path: &Path| create_directory(path).map_err(|error| error.kind());
         assert_eq!(kind(&archive.join("c")), Err(io::ErrorKind::AlreadyExists));

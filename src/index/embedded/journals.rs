@@ -15,7 +15,7 @@ use crate::index::IndexError;
 
 /// Where the next journal goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Next {
+pub(super) struct NextJournal {
     pub(super) number: u64,
     /// How much of the one before it was acknowledged, in bytes.
     pub(super) acknowledged_before: u64,
@@ -29,16 +29,16 @@ pub(super) struct Journals {
     first: u64,
     /// None until something is written: nothing is appended to a journal of an earlier process.
     open: Option<(Journal, Acknowledged)>,
-    next: Next,
+    next: NextJournal,
     /// Journals in which nothing counts, each with the segments that searches may still look at it
     /// by.
-    emptied: Vec<(u64, Vec<Weak<Segments>>)>,
+    released: Vec<(u64, Vec<Weak<Segments>>)>,
 }
 
 impl Journals {
     /// Goes on with those of a directory.
-    pub(super) fn resume(directory: &Path, first: u64, next: Next) -> Self {
-        Self { directory: directory.to_owned(), first, open: None, next, emptied: Vec::new() }
+    pub(super) fn resume(directory: &Path, first: u64, next: NextJournal) -> Self {
+        Self { directory: directory.to_owned(), first, open: None, next, released: Vec::new() }
     }
 
     /// The first one that has anything that counts.
@@ -71,9 +71,9 @@ impl Journals {
     }
 
     /// Takes back the group that was appended last.
-    pub(super) fn refuse(&mut self, group: &Group) {
+    pub(super) fn take_back(&mut self, group: &Group) {
         if let Some((journal, _)) = &mut self.open {
-            journal.refuse(group);
+            journal.take_back(group);
         }
     }
 
@@ -84,7 +84,7 @@ impl Journals {
     pub(super) fn check_open(&self) -> Result<(), IndexError> {
         let Some((journal, _)) = &self.open else { return Ok(()) };
         let is_there = journal.is_at(&self.directory);
-        if is_there.map_err(|error| super::writer::failure("cannot look at the journal", &error))? {
+        if is_there.map_err(|error| IndexError::from_io("cannot look at the journal", &error))? {
             return Ok(());
         }
         let reason =
@@ -110,8 +110,10 @@ impl Journals {
     /// Starts the next journal; returns its number.
     pub(super) fn rotate(&mut self) -> io::Result<u64> {
         if let Some((journal, _)) = &self.open {
-            let next =
-                Next { number: journal.number + 1, acknowledged_before: journal.size_bytes() };
+            let next = NextJournal {
+                number: journal.number + 1,
+                acknowledged_before: journal.size_bytes(),
+            };
             let created = Journal::create(&self.directory, next.number, next.acknowledged_before)?;
             self.follow(created);
         }
@@ -135,7 +137,7 @@ impl Journals {
                 }
             },
             None => {
-                let Next { number, acknowledged_before } = self.next;
+                let NextJournal { number, acknowledged_before } = self.next;
                 let journal = Journal::create(&self.directory, number, acknowledged_before)?;
                 (
                     journal,
@@ -159,7 +161,7 @@ impl Journals {
 
     /// Lets go of the journals before `first`: no article that counts lies in them, and the index
     /// has all of them. Searches that began with the segments of before may still read them.
-    pub(super) fn empty_before(
+    pub(super) fn release_before(
         &mut self,
         first: u64,
         readers: &[Weak<Segments>],
@@ -168,20 +170,20 @@ impl Journals {
             return Ok(());
         }
         Manifest { first_journal: first }.write(&self.directory)?;
-        self.emptied.extend((self.first..first).map(|number| (number, readers.to_vec())));
+        self.released.extend((self.first..first).map(|number| (number, readers.to_vec())));
         self.first = first;
         Ok(())
     }
 
-    /// Whether there are emptied journals that are yet to be removed.
-    pub(super) fn has_emptied(&self) -> bool {
-        !self.emptied.is_empty()
+    /// Whether there are released journals that are yet to be removed.
+    pub(super) fn has_released(&self) -> bool {
+        !self.released.is_empty()
     }
 
-    /// Removes the emptied journals that nobody reads any more.
-    pub(super) fn remove_emptied(&mut self, records: &Records) {
+    /// Removes the released journals that nobody reads any more.
+    pub(super) fn remove_released(&mut self, records: &Records) {
         for (number, _) in self
-            .emptied
+            .released
             .extract_if(.., |(_, readers)| readers.iter().all(|reader| reader.strong_count() == 0))
         {
             records.forget(number);
@@ -200,8 +202,11 @@ mod tests {
     #[test]
     fn a_journal_of_before_that_is_removed_is_missed() {
         let directory = tempfile::tempdir().expect("a directory");
-        let mut journals =
-            Journals::resume(directory.path(), 1, Next { number: 1, acknowledged_before: 0 });
+        let mut journals = Journals::resume(
+            directory.path(),
+            1,
+            NextJournal { number: 1, acknowledged_before: 0 },
+        );
         assert_eq!(journals.missing(), None);
         journals.group().expect("room");
         assert_eq!((journals.rotate().expect("room"), journals.missing()), (2, None));
@@ -214,7 +219,7 @@ mod tests {
     #[test]
     fn a_journal_that_cannot_be_looked_for_is_not_missed() {
         let directory = tempfile::tempdir().expect("a directory");
-        let next = Next { number: 2, acknowledged_before: 0 };
+        let next = NextJournal { number: 2, acknowledged_before: 0 };
         let journals = Journals::resume(directory.path(), 1, next);
         let path = journal::path(directory.path(), 1);
         // A link to itself: what looks for the file fails, for root too.
@@ -227,17 +232,17 @@ mod tests {
     #[test]
     fn what_was_refused_after_its_sync_is_not_found_by_the_next_start() {
         let directory = tempfile::tempdir().expect("a directory");
-        let next = Next { number: 1, acknowledged_before: 0 };
+        let next = NextJournal { number: 1, acknowledged_before: 0 };
         let mut journals = Journals::resume(directory.path(), 1, next);
         let mut append = |id: &str, is_refused: bool| {
             let mut group = journals.group().expect("room");
             group.push(Kind::Deletion, &id.parse().expect("an id"), &[]);
             journals.append(&group).expect("room");
-            if is_refused { journals.refuse(&group) } else { journals.acknowledge() }
+            if is_refused { journals.take_back(&group) } else { journals.acknowledge() }
         };
         let found = || {
             let survey = survey(directory.path(), 1).expect("readable");
-            (survey.journals[0].end, survey.damage.len() + survey.remarks.len())
+            (survey.journals[0].end, survey.findings.damage.len() + survey.findings.remarks.len())
         };
         append("a", false);
         let (acknowledged, _) = found();

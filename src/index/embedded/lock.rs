@@ -27,7 +27,7 @@ pub(super) struct Lock {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum IfMissing {
     /// It is made, and goes with a lock under which nothing was written.
-    Make,
+    Create,
     /// It is an error.
     Fail,
 }
@@ -58,7 +58,7 @@ impl Lock {
     pub(super) fn check(&self) -> Result<(), IndexError> {
         let is_there = files::is_at(&self.file, &self.directory.join(FILE));
         if is_there.map_err(|error| {
-            super::writer::failure("cannot look at the lock of the archive", &error)
+            IndexError::from_io("cannot look at the lock of the archive", &error)
         })? {
             return Ok(());
         }
@@ -77,7 +77,7 @@ impl Lock {
 
     /// Removes the lock of an archive that nothing was written to, and the directory if it was made
     /// for it.
-    pub(super) fn leave_no_trace(self) {
+    pub(super) fn remove_traces(self) {
         if self.check().is_ok() {
             // What is in use otherwise, or cannot be removed, does no harm.
             let _ = fs::remove_file(self.directory.join(FILE));
@@ -98,13 +98,13 @@ fn wait_for(
     let path = directory.join(FILE);
     let deadline = Instant::now() + PATIENCE;
     loop {
-        if if_missing == IfMissing::Make {
+        if if_missing == IfMissing::Create {
             *has_made |= files::create_directory(directory)?;
         }
         let file = match files::private().truncate(false).open(&path) {
             Err(error)
                 if error.kind() == io::ErrorKind::NotFound
-                    && if_missing == IfMissing::Make
+                    && if_missing == IfMissing::Create
                     && Instant::now() < deadline =>
             {
                 // Whoever held the lock has just removed the directory as it left.
@@ -208,15 +208,16 @@ mod tests {
         let archive = base.path().join("archive");
         let missing = Lock::take(&archive, IfMissing::Fail).map_err(|error| error.kind());
         assert!(matches!(missing, Err(io::ErrorKind::NotFound)), "{missing:?}");
-        let make = || Lock::take(&archive, IfMissing::Make).expect("room").expect("nobody has it");
-        make().leave_no_trace();
+        let make =
+            || Lock::take(&archive, IfMissing::Create).expect("room").expect("nobody has it");
+        make().remove_traces();
         assert!(!archive.exists());
         let lock = make();
         fs::write(archive.join("other"), "content").expect("room");
-        lock.leave_no_trace();
+        lock.remove_traces();
         assert!(archive.join("other").exists());
         fs::remove_file(archive.join("other")).expect("it is there");
-        make().leave_no_trace();
+        make().remove_traces();
         assert_eq!(fs::read_dir(&archive).expect("it stays").count(), 0);
     }
 
@@ -230,7 +231,7 @@ mod tests {
         }
         let rest = 4_095 - 4 - archive.as_os_str().len();
         archive.push("b".repeat(rest.min(200)));
-        let refused = Lock::take(&archive, IfMissing::Make);
+        let refused = Lock::take(&archive, IfMissing::Create);
         assert!(refused.is_err() && !archive.exists(), "{refused:?}");
     }
 }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::super::analyzer::of_text;
 use super::super::vector::Vector;
+use super::super::write::ChangeKind;
 use super::super::{
     ArchivedArticle, ArticleId, Change, IndexError, NoRoom, Precondition, Write, WriteDone, record,
 };
@@ -14,7 +15,7 @@ use super::segments::{Segments, Store};
 const QUEUE_BYTES: usize = 32 << 20;
 
 /// A write whose record is made.
-pub(super) struct Prepared {
+pub(super) struct PreparedWrite {
     pub(super) change: PreparedChange,
     pub(super) precondition: Precondition,
 }
@@ -24,7 +25,7 @@ pub(super) enum PreparedChange {
     Delete(ArticleId),
 }
 
-impl Prepared {
+impl PreparedWrite {
     fn new(Write { change, precondition }: Write) -> Self {
         let change = match change {
             Change::Put(article) => {
@@ -57,6 +58,13 @@ impl PreparedChange {
         }
     }
 
+    pub(super) fn kind(&self) -> ChangeKind {
+        match self {
+            Self::Put { .. } => ChangeKind::Put,
+            Self::Delete(_) => ChangeKind::Delete,
+        }
+    }
+
     pub(super) fn record(&self) -> &[u8] {
         match self {
             Self::Put { record, .. } => record,
@@ -76,7 +84,7 @@ fn size_bytes(write: &Write) -> usize {
 pub(super) type FoldDone = Box<dyn FnOnce(Result<(), IndexError>) + Send>;
 
 pub(super) struct Batch {
-    pub(super) writes: Vec<Prepared>,
+    pub(super) writes: Vec<PreparedWrite>,
     pub(super) size_bytes: usize,
     pub(super) done: WriteDone,
 }
@@ -85,15 +93,24 @@ pub(super) enum Message {
     Batch(Batch),
     Fold(FoldDone),
     /// The files of the index are not what they were.
-    Changed,
+    SegmentsChanged,
     JobDone(Box<JobDone>),
     Close,
+}
+
+/// A job that runs off the writer's thread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Job {
+    /// Folds the frozen changes into the index.
+    Fold,
+    /// Reads segments that were merged.
+    Refresh,
 }
 
 /// What a job brings back.
 pub(super) struct JobDone {
     pub(super) store: Store,
-    pub(super) is_fold: bool,
+    pub(super) job: Job,
     /// Whether it panicked: what it left of the store is not to be relied on.
     pub(super) has_panicked: bool,
     pub(super) segments: Result<Segments, IndexError>,
@@ -103,7 +120,7 @@ pub(super) struct JobDone {
 #[derive(Debug)]
 pub(super) struct Queue {
     sender: Sender<Message>,
-    room: Arc<Room>,
+    budget: Arc<Budget>,
 }
 
 impl std::fmt::Debug for Message {
@@ -114,9 +131,9 @@ impl std::fmt::Debug for Message {
 
 /// How much waits.
 #[derive(Debug, Default)]
-pub(super) struct Room(Mutex<usize>);
+pub(super) struct Budget(Mutex<usize>);
 
-impl Room {
+impl Budget {
     /// Whether there was room. Whatever its size, one batch may wait.
     fn take(&self, size: usize) -> bool {
         let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -125,7 +142,7 @@ impl Room {
         has_room
     }
 
-    pub(super) fn give_back(&self, size: usize) {
+    pub(super) fn release(&self, size: usize) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) -= size;
     }
 }
@@ -133,9 +150,9 @@ impl Room {
 impl Queue {
     pub(super) fn new() -> (Self, Inbox) {
         let (sender, receiver) = mpsc::channel();
-        let room = Arc::new(Room::default());
-        let inbox = Inbox { receiver, sender: sender.clone(), room: Arc::clone(&room) };
-        (Self { sender, room }, inbox)
+        let budget = Arc::new(Budget::default());
+        let inbox = Inbox { receiver, sender: sender.clone(), budget: Arc::clone(&budget) };
+        (Self { sender, budget }, inbox)
     }
 
     pub(super) fn write(&self, writes: Vec<Write>, done: WriteDone) -> Result<(), NoRoom> {
@@ -146,14 +163,14 @@ impl Queue {
             return Ok(());
         }
         let size_bytes = writes.iter().map(size_bytes).sum();
-        if !self.room.take(size_bytes) {
+        if !self.budget.take(size_bytes) {
             return Err(NoRoom { writes, done });
         }
-        let writes = writes.into_iter().map(Prepared::new).collect();
+        let writes = writes.into_iter().map(PreparedWrite::new).collect();
         if let Err(mpsc::SendError(Message::Batch(batch))) =
             self.sender.send(Message::Batch(Batch { writes, size_bytes, done }))
         {
-            self.room.give_back(size_bytes);
+            self.budget.release(size_bytes);
             (batch.done)(Err(IndexError::Closed));
         }
         Ok(())
@@ -175,7 +192,7 @@ impl Queue {
 pub(super) struct Inbox {
     pub(super) receiver: Receiver<Message>,
     pub(super) sender: Sender<Message>,
-    pub(super) room: Arc<Room>,
+    pub(super) budget: Arc<Budget>,
 }
 
 #[cfg(test)]
@@ -199,7 +216,7 @@ mod tests {
         let refused = queue.write(writes(), done()).expect_err("there is none");
         assert_eq!(refused.writes, writes());
         let Ok(Message::Batch(first)) = inbox.receiver.try_recv() else { panic!("it was queued") };
-        inbox.room.give_back(first.size_bytes);
+        inbox.budget.release(first.size_bytes);
         queue.write(refused.writes, refused.done).expect("there is room again");
     }
 }

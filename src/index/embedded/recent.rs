@@ -9,8 +9,8 @@ use std::sync::Arc;
 use super::super::query_vector::QueryTerm;
 use super::super::vector::{Vector, weight};
 use super::super::{ArchivedArticle, ArticleId};
-use super::best::Best;
 use super::journal::Extent;
+use super::top_k::TopK;
 
 /// An article in memory.
 #[derive(Debug)]
@@ -30,11 +30,11 @@ impl RecentArticle {
 
 /// What became of an id.
 #[derive(Debug, Clone)]
-pub(super) enum RecentEntry {
+pub(super) enum RecentVersion {
     /// It has this article.
     Article(Arc<RecentArticle>),
     /// It has none any more.
-    Deleted,
+    Tombstone,
 }
 
 /// Terms are hashes already.
@@ -60,7 +60,7 @@ impl Hasher for TermHasher {
 /// The changes since the segments were written.
 #[derive(Debug, Default)]
 pub(super) struct Recent {
-    entries: BTreeMap<ArticleId, RecentEntry>,
+    versions: BTreeMap<ArticleId, RecentVersion>,
     /// By the order of their coming; None for one that was replaced or deleted since.
     articles: Vec<Option<Arc<RecentArticle>>>,
     /// 1 / length of each one's vector.
@@ -73,7 +73,7 @@ pub(super) struct Recent {
 impl Recent {
     /// How many changes there are.
     pub(super) fn len(&self) -> usize {
-        self.articles.len().max(self.entries.len())
+        self.articles.len().max(self.versions.len())
     }
 
     /// About how much memory they take, in bytes.
@@ -95,13 +95,13 @@ impl Recent {
         });
         self.articles.push(Some(Arc::clone(&article)));
         self.slots.insert(id.clone(), slot);
-        self.entries.insert(id, RecentEntry::Article(article));
+        self.versions.insert(id, RecentVersion::Article(article));
     }
 
     pub(super) fn delete(&mut self, id: &ArticleId) {
         self.drop_slot(id);
         self.size_bytes += id.as_str().len() + 128;
-        self.entries.insert(id.clone(), RecentEntry::Deleted);
+        self.versions.insert(id.clone(), RecentVersion::Tombstone);
     }
 
     fn drop_slot(&mut self, id: &ArticleId) {
@@ -111,29 +111,29 @@ impl Recent {
     }
 
     /// What became of an id; None if nothing did.
-    pub(super) fn get(&self, id: &ArticleId) -> Option<&RecentEntry> {
-        self.entries.get(id)
+    pub(super) fn get(&self, id: &ArticleId) -> Option<&RecentVersion> {
+        self.versions.get(id)
     }
 
     /// What became of every id, in their order.
-    pub(super) fn entries(&self) -> impl Iterator<Item = (&ArticleId, &RecentEntry)> {
-        self.entries.iter()
+    pub(super) fn versions(&self) -> impl Iterator<Item = (&ArticleId, &RecentVersion)> {
+        self.versions.iter()
     }
 
     /// The same, after an id.
-    pub(super) fn entries_after(
+    pub(super) fn versions_after(
         &self,
         after: Option<&ArticleId>,
-    ) -> impl Iterator<Item = (&ArticleId, &RecentEntry)> {
+    ) -> impl Iterator<Item = (&ArticleId, &RecentVersion)> {
         let start = after.map_or(Bound::Unbounded, Bound::Excluded);
-        self.entries.range::<ArticleId, _>((start, Bound::Unbounded))
+        self.versions.range::<ArticleId, _>((start, Bound::Unbounded))
     }
 
     /// The articles whose parts of the cosine by `terms` are the largest, at most `count`; with
     /// that part, less the factor that all share.
     pub(super) fn best(&self, terms: &[QueryTerm], count: usize) -> Vec<(f32, Arc<RecentArticle>)> {
         let article = |slot: u32| self.articles[slot as usize].as_ref();
-        let mut best = Best::new(count);
+        let mut best = TopK::new(count);
         best.push_all(&self.sums(terms), &self.inverse_lengths, |slot| article(slot).map(|_| slot));
         let found = best.into_vec().into_iter();
         found

@@ -10,7 +10,9 @@ use super::super::page::{Read, page, read};
 use super::super::query::MAX_COLLAPSED;
 use super::super::source::Source;
 use super::super::{ArticleId, IndexError, SimilarPage, SimilarQuery, SimilarSource};
-use super::state::{Handle, Shared, Snapshot};
+use super::candidates::candidates;
+use super::shared::Shared;
+use super::snapshot::{Handle, Snapshot};
 use crate::article::ArticleText;
 
 /// How many candidates there are at the least. Most are not compared: on senate-press 156 of 600
@@ -37,8 +39,9 @@ pub(super) fn find_similar(
             find(shared, query, &Source::new(text, &of_text(text), None))
         }
         SimilarSource::Id(id) => {
-            let (article, vector) =
-                shared.source(id)?.ok_or_else(|| IndexError::UnknownSource { id: id.clone() })?;
+            let (article, vector) = shared
+                .get_with_vector(id)?
+                .ok_or_else(|| IndexError::UnknownSource { id: id.clone() })?;
             find(shared, query, &Source::new(article.text(), &vector, Some(id.clone())))
         }
     }
@@ -52,11 +55,11 @@ fn find(
     let depth = query.depth();
     let count =
         (2 * if query.collapse_near_duplicates { MAX_COLLAPSED } else { depth }).max(CANDIDATES);
-    let (candidates, snapshot) = shared.candidates(source.vector.by_worth(), query, count)?;
-    let candidates = compare(candidates, &snapshot, source, query)?;
+    let (found, snapshot) = candidates(shared, source.vector.by_worth(), query, count)?;
+    let compared = compare(found, &snapshot, source, query)?;
     let read_one =
-        |handle: &Handle| Ok((shared.article(&snapshot, handle)?, snapshot.vector(handle)));
-    let groups = page(candidates, query, read_one)?;
+        |handle: &Handle| Ok((snapshot.article(handle, &shared.records)?, snapshot.vector(handle)));
+    let groups = page(compared, query, read_one)?;
     let Read { found, next, unreadable } = read(groups, query, read_one)?;
     let hits = source.hits(found);
     Ok(SimilarPage { hits, next, unreadable })

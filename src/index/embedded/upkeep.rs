@@ -4,10 +4,13 @@
 use std::path::Path;
 use std::sync::mpsc;
 
+use super::archive::EmbeddedArchive;
+use super::error::OpenArchiveError;
 use super::files::Access;
-use super::recovery::Opened;
-use super::state::Shared;
-use super::{ArchiveOptions, EmbeddedArchive, OpenArchiveError};
+use super::list::list;
+use super::open::Opened;
+use super::options::ArchiveOptions;
+use super::shared::Shared;
 use crate::index::{
     ArchivedArticle, ArticleId, Condition, IndexError, ListQuery, SimilarityIndex as _, Write,
 };
@@ -65,15 +68,15 @@ impl EmbeddedArchive {
     ) -> Result<ArchiveReport, E> {
         let opened = Opened::read(directory, Access::Read, ArchiveOptions::default())?;
         let mut report = ArchiveReport {
-            damage: opened.damage,
-            remarks: opened.remarks,
+            damage: opened.findings.damage,
+            remarks: opened.findings.remarks,
             ..ArchiveReport::default()
         };
         let shared = Shared::new(opened.state, opened.records);
         let mut after: Option<ArticleId> = None;
         loop {
             let query = ListQuery { after, count: PAGE, ..ListQuery::default() };
-            let page = shared.list(&query).map_err(|source| failed(directory, source))?;
+            let page = list(&shared, &query).map_err(|source| failed(directory, source))?;
             report.good_articles += page.articles.len() as u64;
             report.unreadable_articles.extend(page.unreadable.into_iter().map(String::from));
             page.articles.into_iter().try_for_each(&mut on_article)?;

@@ -118,7 +118,7 @@ impl Journal {
     }
 
     /// Takes back the group that was appended last, which nobody was told is stored.
-    pub(in crate::index::embedded) fn refuse(&mut self, group: &Group) {
+    pub(in crate::index::embedded) fn take_back(&mut self, group: &Group) {
         debug_assert_eq!(
             (group.journal, group.start + group.bytes.len() as u64),
             (self.number, self.size_bytes)

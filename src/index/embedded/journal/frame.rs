@@ -111,7 +111,7 @@ pub(in crate::index::embedded) fn record_at<'a>(
 
 /// What lies between two offsets of a journal.
 #[derive(Debug, PartialEq, Eq)]
-pub(in crate::index::embedded) struct Found<'a> {
+pub(in crate::index::embedded) struct Section<'a> {
     pub(in crate::index::embedded) range: Range<u64>,
     pub(in crate::index::embedded) content: Content<'a>,
 }
@@ -153,12 +153,13 @@ impl<'a> Frames<'a> {
 }
 
 impl<'a> Iterator for Frames<'a> {
-    type Item = Found<'a>;
+    type Item = Section<'a>;
 
-    fn next(&mut self) -> Option<Found<'a>> {
+    fn next(&mut self) -> Option<Section<'a>> {
         let start = self.at;
         let rest = self.bytes.get(start..).filter(|rest| !rest.is_empty())?;
-        let found = |end: usize, content| Some(Found { range: start as u64..end as u64, content });
+        let found =
+            |end: usize, content| Some(Section { range: start as u64..end as u64, content });
         let Some(head) = head(rest, self.journal, start as u64) else {
             self.at = self.resume(start + 1);
             return found(self.at, Content::Unreadable);

@@ -21,7 +21,7 @@ mod scan;
 mod tests;
 
 pub(super) use append::{Group, Journal};
-pub(super) use frame::{Content, Extent, Frames, record_at};
+pub(super) use frame::{Content, Extent, Frames, Section, record_at};
 pub(super) use header::{HEADER_BYTES, acknowledged_before};
-pub(super) use naming::{list, path};
-pub(super) use scan::{Assured, Loss, scan};
+pub(super) use naming::{PREFIX, list, path};
+pub(super) use scan::{AcknowledgedBytes, Loss, Scan, scan};

@@ -4,7 +4,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-const PREFIX: &str = "journal-";
+/// How the name of a journal begins.
+pub(in crate::index::embedded) const PREFIX: &str = "journal-";
 
 pub(super) fn name(number: u64) -> String {
     format!("{PREFIX}{number:012}")

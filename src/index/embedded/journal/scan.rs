@@ -14,7 +14,7 @@ use crate::index::ArticleId;
 
 /// How much of a journal is known to have been acknowledged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::index::embedded) enum Assured {
+pub(in crate::index::embedded) enum AcknowledgedBytes {
     /// So many bytes, by the header of the next journal: nothing behind them counts.
     Exactly(u64),
     /// So many bytes at least, by the file that says how far the last journal was acknowledged.
@@ -49,12 +49,16 @@ pub(in crate::index::embedded) struct Scan {
 }
 
 /// Looks through the bytes of journal `number`.
-pub(in crate::index::embedded) fn scan(bytes: &[u8], number: u64, assured: Assured) -> Scan {
+pub(in crate::index::embedded) fn scan(
+    bytes: &[u8],
+    number: u64,
+    acknowledged_bytes: AcknowledgedBytes,
+) -> Scan {
     let size = bytes.len() as u64;
-    let (known, limit) = match assured {
-        Assured::Exactly(bytes) => (bytes, bytes),
-        Assured::AtLeast(bytes) => (bytes, u64::MAX),
-        Assured::Unknown => (size, u64::MAX),
+    let (known, limit) = match acknowledged_bytes {
+        AcknowledgedBytes::Exactly(bytes) => (bytes, bytes),
+        AcknowledgedBytes::AtLeast(bytes) => (bytes, u64::MAX),
+        AcknowledgedBytes::Unknown => (size, u64::MAX),
     };
     let mut losses = Vec::new();
     let mut suspects: Vec<Loss> = Vec::new();

@@ -31,7 +31,7 @@ fn written(directory: &Path, groups: &[&[&str]]) -> Vec<u8> {
 }
 
 fn sound_ids(bytes: &[u8]) -> Vec<String> {
-    let id = |found: frame::Found<'_>| match found.content {
+    let id = |found: frame::Section<'_>| match found.content {
         Content::Article(head, _) => Some(head.id.to_string()),
         Content::Deletion(head) => Some(format!("-{}", head.id)),
         Content::BadRecord(_) | Content::Unreadable => None,
@@ -57,7 +57,7 @@ fn frames_come_back_in_order() {
         end: bytes.len() as u64,
         torn_bytes: 0,
     };
-    assert_eq!(scan(&bytes, 7, Assured::AtLeast(bytes.len() as u64)), expected);
+    assert_eq!(scan(&bytes, 7, AcknowledgedBytes::AtLeast(bytes.len() as u64)), expected);
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn an_end_that_was_not_acknowledged_is_torn_and_one_that_was_is_lost() {
         let cut = &bytes[..length];
         let whole = starts.iter().filter(|start| **start <= length).count() - 1;
         assert_eq!(sound_ids(cut), ["a", "b", "c"][..whole], "{length} bytes");
-        let torn = scan(cut, 7, Assured::AtLeast(starts[whole] as u64));
+        let torn = scan(cut, 7, AcknowledgedBytes::AtLeast(starts[whole] as u64));
         assert_eq!(
             (torn.losses.len(), torn.torn_bytes),
             (0, (length - starts[whole]) as u64),
@@ -77,9 +77,9 @@ fn an_end_that_was_not_acknowledged_is_torn_and_one_that_was_is_lost() {
         );
         assert_eq!(torn.end, starts[whole] as u64);
         // The file that says how far it was acknowledged says that there was more.
-        let lost = scan(cut, 7, Assured::AtLeast(bytes.len() as u64));
+        let lost = scan(cut, 7, AcknowledgedBytes::AtLeast(bytes.len() as u64));
         assert!(!lost.losses.is_empty() && lost.torn_bytes == 0, "{length} bytes: {lost:?}");
-        assert_eq!(scan(cut, 7, Assured::Unknown).torn_bytes, 0);
+        assert_eq!(scan(cut, 7, AcknowledgedBytes::Unknown).torn_bytes, 0);
     }
 }
 
@@ -97,12 +97,12 @@ fn a_flipped_bit_is_a_loss_wherever_it_is_and_what_is_behind_it_is_read() {
         let left: Vec<&str> =
             all.iter().enumerate().filter(|(place, _)| *place != hit).map(|(_, id)| *id).collect();
         assert_eq!(sound_ids(&damaged), left, "bit {bit}");
-        let found = scan(&damaged, 7, Assured::AtLeast(bytes.len() as u64));
+        let found = scan(&damaged, 7, AcknowledgedBytes::AtLeast(bytes.len() as u64));
         assert_eq!((found.losses.len(), found.torn_bytes), (1, 0), "bit {bit}");
         let id = found.losses[0].id.as_ref().map(ArticleId::as_str);
         assert!(id.is_none_or(|id| id == all[hit].trim_start_matches('-')), "bit {bit}: {id:?}");
         // The last group proves the ones before, even where nothing else does.
-        let alone = scan(&damaged, 7, Assured::AtLeast(0));
+        let alone = scan(&damaged, 7, AcknowledgedBytes::AtLeast(0));
         assert_eq!(alone.losses.len(), usize::from(hit < 3), "bit {bit}");
     }
 }
@@ -115,16 +115,16 @@ fn a_hole_in_the_last_group_is_no_loss_unless_it_was_acknowledged() {
     let mut holed = bytes.clone();
     // The disk wrote the end of the group and not its middle before the power failed.
     holed[starts[2]..starts[3]].fill(0);
-    let torn = scan(&holed, 7, Assured::AtLeast(starts[1] as u64));
+    let torn = scan(&holed, 7, AcknowledgedBytes::AtLeast(starts[1] as u64));
     // It counts up to the hole: whatever is behind it belongs to the same group.
     assert_eq!(
         (torn.losses, torn.end, torn.torn_bytes),
         (vec![], starts[2] as u64, (holed.len() - starts[2]) as u64)
     );
-    let exactly = scan(&holed, 7, Assured::Exactly(starts[2] as u64));
+    let exactly = scan(&holed, 7, AcknowledgedBytes::Exactly(starts[2] as u64));
     assert_eq!((exactly.losses, exactly.end), (vec![], starts[2] as u64));
     assert_eq!(sound_ids(&holed), ["a", "b", "d"]);
-    assert_eq!(scan(&holed, 7, Assured::AtLeast(bytes.len() as u64)).losses.len(), 1);
+    assert_eq!(scan(&holed, 7, AcknowledgedBytes::AtLeast(bytes.len() as u64)).losses.len(), 1);
 }
 
 #[test]

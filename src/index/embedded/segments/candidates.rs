@@ -2,14 +2,13 @@
 
 use std::cell::RefCell;
 
-use super::place::{Hidden, Place};
+use super::place::{Place, Superseded};
 use super::postings::{PAGE_ARTICLES, Postings, Span};
 use super::set::Segments;
-use crate::index::IndexError;
-use crate::index::embedded::best::Best;
+use crate::index::embedded::top_k::TopK;
 use crate::index::query_vector::QueryTerm;
 use crate::index::vector::weight;
-use crate::index::{Deadline, Filter};
+use crate::index::{IndexError, SimilarQuery};
 
 /// What it costs to look at a term's postings in a page, in postings.
 const TERM_COST: usize = 32;
@@ -67,25 +66,26 @@ impl Segments {
     }
 
     /// The articles whose parts of the cosine by the plan's terms are the largest, at most `count`,
-    /// of those that pass the filter and are not hidden; with that part, less the factor that all
+    /// of those that pass the filter and are not superseded; with that part, less the factor that all
     /// share.
     pub(in crate::index::embedded) fn candidates(
         &self,
         plan: &Plan<'_>,
-        filter: &Filter,
-        hidden: &Hidden,
+        query: &SimilarQuery,
+        superseded: &Superseded,
         count: usize,
-        deadline: Deadline,
     ) -> Result<Vec<(f32, Place)>, IndexError> {
-        let mut best = Best::new(count);
+        let SimilarQuery { filter, deadline, .. } = query;
+        let mut best = TopK::new(count);
         let mut spans = plan.spans.iter();
         SUMS.with_borrow_mut(|sums| {
             for (segment, view) in (0..).zip(&self.views) {
                 let allowed =
-                    if filter.is_empty() { None } else { Some(view.allowed(filter, deadline)?) };
+                    if filter.is_empty() { None } else { Some(view.allowed(filter, *deadline)?) };
                 let is_allowed = |document: u32| {
                     allowed.as_ref().is_none_or(|allowed| allowed[document as usize])
-                        && (hidden.is_empty() || !hidden.contains(&Place { segment, document }))
+                        && (superseded.is_empty()
+                            || !superseded.contains(&Place { segment, document }))
                 };
                 let pages = view.inverse_lengths.chunks(PAGE_ARTICLES);
                 for ((first, inverse_lengths), spans) in

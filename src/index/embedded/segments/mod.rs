@@ -24,6 +24,9 @@ mod store;
 mod vectors;
 mod view;
 
-pub(super) use place::{Hidden, Place};
+/// The directory of the index in that of the archive.
+pub(super) const DIRECTORY: &str = "index";
+
+pub(super) use place::{Place, Superseded};
 pub(super) use set::Segments;
 pub(super) use store::Store;

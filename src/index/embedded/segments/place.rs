@@ -10,4 +10,4 @@ pub(in crate::index::embedded) struct Place {
 }
 
 /// Articles that have been replaced or deleted since the segments were written.
-pub(in crate::index::embedded) type Hidden = HashSet<Place>;
+pub(in crate::index::embedded) type Superseded = HashSet<Place>;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::vectors::PackedVector;
 use super::view::SegmentView;
 use crate::index::embedded::journal::Extent;
-use crate::index::embedded::recent::{Recent, RecentEntry};
+use crate::index::embedded::recent::{Recent, RecentVersion};
 
 /// Vectors by where the journals have their articles.
 #[derive(Default)]
@@ -13,9 +13,9 @@ pub(super) struct ReusedVectors<'a>(pub(super) HashMap<Extent, PackedVector<'a>>
 
 impl<'a> ReusedVectors<'a> {
     pub(super) fn add_recent(&mut self, recent: &Recent) {
-        let articles = recent.entries().filter_map(|(_, entry)| match entry {
-            RecentEntry::Article(article) => Some(article),
-            RecentEntry::Deleted => None,
+        let articles = recent.versions().filter_map(|(_, entry)| match entry {
+            RecentVersion::Article(article) => Some(article),
+            RecentVersion::Tombstone => None,
         });
         self.0
             .extend(articles.map(|article| (article.extent, PackedVector::from(&*article.vector))));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::error::reading;
 use super::fetch::fetch;
 use super::fields::topic_tags;
-use super::place::{Hidden, Place};
+use super::place::{Place, Superseded};
 use super::vectors::entries;
 use super::view::SegmentView;
 use crate::index::embedded::journal::Extent;
@@ -96,12 +96,12 @@ impl Segments {
     }
 
     /// The ids after the query's in order, at most `count` of those that pass its filter and are
-    /// not hidden, and where each is.
+    /// not superseded, and where each is.
     pub(in crate::index::embedded) fn ids_after(
         &self,
         query: &ListQuery,
         count: usize,
-        hidden: &Hidden,
+        superseded: &Superseded,
     ) -> Result<Vec<(String, Place)>, IndexError> {
         let mut found = Vec::new();
         for (segment, view) in (0..).zip(&self.views) {
@@ -131,7 +131,7 @@ impl Segments {
                 }
                 let document = view.first_alive(stream.value()).map_err(reading)?;
                 if let Some(document) = document.filter(|document| is_allowed(*document))
-                    && !hidden.contains(&Place { segment, document })
+                    && !superseded.contains(&Place { segment, document })
                 {
                     found.push((
                         String::from_utf8_lossy(stream.key()).into_owned(),
@@ -146,15 +146,15 @@ impl Segments {
         Ok(found)
     }
 
-    /// Whether an article that is not hidden has a topic.
+    /// Whether an article that is not superseded has a topic.
     pub(in crate::index::embedded) fn has_topic(
         &self,
         topic: &str,
-        hidden: &Hidden,
+        superseded: &Superseded,
     ) -> Result<bool, IndexError> {
         let tags = topic_tags(topic, 0.0);
         for (segment, view) in (0..).zip(&self.views) {
-            let is_shown = |document| !hidden.contains(&Place { segment, document });
+            let is_shown = |document| !superseded.contains(&Place { segment, document });
             if view.has_one(&tags, is_shown).map_err(reading)? {
                 return Ok(true);
             }

@@ -23,7 +23,7 @@ use super::vectors::PackedVector;
 use super::view::SegmentView;
 use crate::index::analyzer::of_text;
 use crate::index::embedded::files::Access;
-use crate::index::embedded::recent::{Recent, RecentEntry};
+use crate::index::embedded::recent::{Recent, RecentVersion};
 use crate::index::embedded::records::Records;
 use crate::index::{IndexError, PublishTime};
 
@@ -51,6 +51,12 @@ pub(in crate::index::embedded) struct Store {
     /// Whether the index may have articles that no [`Segments`] has shown.
     is_ahead: bool,
     _watch: Option<WatchHandle>,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").finish_non_exhaustive()
+    }
 }
 
 impl Store {
@@ -145,12 +151,12 @@ impl Store {
                 self.writer.insert(writer)
             }
         };
-        for (id, entry) in recent.entries() {
+        for (id, entry) in recent.versions() {
             // To look an id up costs less than a deletion that finds nothing.
             if self.is_ahead || previous.find(id).map_or(true, |place| place.is_some()) {
                 writer.delete_term(Term::from_field_text(fields.id, id.as_str()));
             }
-            if let RecentEntry::Article(article) = entry {
+            if let RecentVersion::Article(article) = entry {
                 let mut document = TantivyDocument::default();
                 document.add_text(fields.id, id.as_str());
                 for tag in tags(&article.article) {
@@ -178,7 +184,7 @@ impl Store {
 
     /// Says that the segments it gave were not taken: the index may have articles that nobody has
     /// seen.
-    pub(in crate::index::embedded) fn was_not_shown(&mut self) {
+    pub(in crate::index::embedded) fn note_unused_segments(&mut self) {
         self.is_ahead = true;
     }
 

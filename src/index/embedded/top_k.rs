@@ -4,14 +4,14 @@
 const AT_ONCE: usize = 16;
 
 /// Keeps the largest of many.
-pub(super) struct Best<T> {
+pub(super) struct TopK<T> {
     count: usize,
     /// What is not above it cannot be among them.
     least: f32,
     found: Vec<(f32, T)>,
 }
 
-impl<T: Copy + Ord> Best<T> {
+impl<T: Copy + Ord> TopK<T> {
     pub(super) fn new(count: usize) -> Self {
         Self { count: count.max(1), least: 0.0, found: Vec::with_capacity(2 * count) }
     }
@@ -92,7 +92,7 @@ mod tests {
 
     #[test]
     fn the_largest_of_many_are_kept() {
-        let mut best = Best::new(3);
+        let mut best = TopK::new(3);
         for (place, part) in (0..).zip([5.0, 1.0, 9.0, 7.0, 3.0, 8.0, 2.0, 6.0, 4.0]) {
             best.push(part, place);
         }
@@ -103,7 +103,7 @@ mod tests {
 
     #[test]
     fn a_part_is_a_sum_over_its_length_and_what_has_no_place_is_left_out() {
-        let mut best = Best::new(2);
+        let mut best = TopK::new(2);
         let sums: Vec<f32> = (0..40_u8).map(f32::from).collect();
         // Of an even number: 1; of an odd one: none.
         let inverse_lengths: Vec<f32> =
