@@ -9,7 +9,8 @@ use slugline::index::{
     SimilarityIndex, Write, WriteDone, WriteOutcome,
 };
 
-use super::{BEHAVIOURS, text};
+use super::BEHAVIOURS;
+use super::fixtures::text;
 
 /// A way in which a backend may break the contract.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -1,13 +1,73 @@
 //! What a filter lets through, in searches and in lists.
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use slugline::index::{
-    ArticleId, Deadline, Filter, IndexError, ListQuery, Reliance, SimilarQuery, SimilarityIndex,
-    Write,
+    ArticleId, Deadline, Filter, IndexError, ListQuery, PublishTime, Reliance, SimilarQuery,
+    SimilarityIndex, Write,
 };
 
-use super::{article, find, first, id, ids, put, text, topic, write};
+use super::fixtures::{article, find, first, id, ids, put, text, topic, write};
+
+/// Articles that differ in every field a filter examines.
+fn put_tagged(index: &dyn SimilarityIndex) {
+    let tagged =
+        |name: &str, about: &str, source: &str, language: &str, time: Option<i64>, desk: &str| {
+            let mut article = article(name, "Volcano erupts", "");
+            article.topics = vec![topic(about, 0.9, true)];
+            article.source = source.to_owned();
+            article.language_code = language.to_owned();
+            article.publish_time = time.map(PublishTime);
+            article.labels =
+                [("desk".to_owned(), desk.to_owned()), ("kind".to_owned(), "news".to_owned())]
+                    .into();
+            put(article)
+        };
+    write(
+        index,
+        vec![
+            tagged("a", "world", "AP", "en-GB", Some(100), "world"),
+            tagged("b", "science", "Reuters", "en", Some(200), "science"),
+            tagged("c", "world", "Reuters", "de", None, "world"),
+            tagged("d", "sport", "ap", "en-US", Some(-5), "sport"),
+        ],
+    );
+}
+
+pub(super) fn a_filter_leaves_out_what_does_not_pass(index: &dyn SimilarityIndex) {
+    put_tagged(index);
+    let set =
+        |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<String>>();
+    let label = |key: &str, value: &str| [(key.to_owned(), value.to_owned())].into();
+    let none = Filter::default;
+    let cases = [
+        (none(), "abcd"),
+        (Filter { topics: set(&["world"]), ..none() }, "ac"),
+        (Filter { topics: set(&["world", "sport"]), ..none() }, "acd"),
+        (Filter { sources: set(&["AP"]), ..none() }, "a"),
+        (Filter { language_codes: set(&["en"]), ..none() }, "abd"),
+        (Filter { language_codes: set(&["EN-gb", "de"]), ..none() }, "ac"),
+        (Filter { labels: label("desk", "world"), ..none() }, "ac"),
+        (Filter { labels: label("desk", "news"), ..none() }, ""),
+        (Filter { published_from: Some(PublishTime(100)), ..none() }, "ab"),
+        (Filter { published_until: Some(PublishTime(100)), ..none() }, "d"),
+        (
+            Filter {
+                published_from: Some(PublishTime(-5)),
+                published_until: Some(PublishTime(200)),
+                ..none()
+            },
+            "ad",
+        ),
+        (Filter { topics: set(&["world"]), sources: set(&["Reuters"]), ..none() }, "c"),
+        (Filter { topics: set(&["worl"]), ..none() }, ""),
+    ];
+    for (filter, expected) in cases {
+        let query = SimilarQuery { filter, ..SimilarQuery::new(text("volcano erupts", "")) };
+        assert_eq!(ids(&find(index, &query)).concat(), expected, "{:?}", query.filter);
+    }
+}
 
 fn put_topics(index: &dyn SimilarityIndex) {
     let about = |name: &str, topics: &[(&str, f64, bool)]| {

@@ -2,7 +2,7 @@
 
 use slugline::index::{SimilarQuery, SimilarityIndex};
 
-use super::{article, find, id, ids, put, text, write};
+use super::fixtures::{article, find, id, ids, put, text, write};
 
 /// A wire story, and what outlets put over it.
 const WIRE: &str = "A ferry with 212 passengers on board ran aground near the harbour entrance early on Tuesday after its steering \
@@ -104,4 +104,26 @@ pub(super) fn headlines_decide_where_bodies_say_nothing(index: &dyn SimilarityIn
     let found = find(index, &collapsed(headline, ""));
     assert_eq!(ids(&found), ["a", "c"]);
     assert_eq!(found[0].near_duplicates, [id("d"), id("b")]);
+}
+
+pub(super) fn near_duplicates_are_folded(index: &dyn SimilarityIndex) {
+    let wire = "Lava and ash of the volcano closed the airport of the island on Monday, and thousands of people left their homes.";
+    write(
+        index,
+        vec![
+            put(article("wire-1", "", wire)),
+            put(article("wire-2", "", &format!("{wire} Reuters."))),
+            put(article("wire-3", "", wire)),
+            put(article("other", "", "The volcano was quiet on Sunday.")),
+        ],
+    );
+    let query =
+        SimilarQuery { collapse_near_duplicates: true, ..SimilarQuery::new(text("", wire)) };
+    let found = find(index, &query);
+    assert_eq!(ids(&found), ["wire-1", "other"]);
+    assert_eq!(found[0].near_duplicates, [id("wire-3"), id("wire-2")]);
+    assert_eq!(found[1].near_duplicates, []);
+    let apart = find(index, &SimilarQuery { collapse_near_duplicates: false, ..query });
+    assert_eq!(ids(&apart), ["wire-1", "wire-3", "wire-2", "other"]);
+    assert!(apart.iter().all(|hit| hit.near_duplicates.is_empty()));
 }

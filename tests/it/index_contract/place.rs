@@ -13,7 +13,7 @@ use slugline::index::{
     WriteOutcome,
 };
 
-use super::{article, id, put};
+use super::fixtures::{article, id, put};
 
 fn open(path: &Path) -> Result<EmbeddedArchive, OpenArchiveError> {
     EmbeddedArchive::open(path, ArchiveOptions::default())
