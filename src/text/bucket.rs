@@ -1,11 +1,11 @@
 //! A bucket of the vocabulary's hash table, packed into machine words.
 
-/// A term's place in the vocabulary, and its row in the model's table.
+/// A term's position in the vocabulary, and its row in the model's table.
 pub type TermId = u32;
 
-/// A term as its bucket lists it: the high 39 bits of its hash, whether it is a word, and its id in
-/// 24 bits. With the bits that choose
-/// the bucket, two hashes are told apart by 52 bits or more, in a vocabulary of 80,000 terms by 54.
+/// A term in its bucket: the high 39 bits of its hash, whether it is a word, and its id in 24 bits.
+/// Together with the bits that select the bucket, at least 52 bits tell two hashes apart, and 54 in
+/// a vocabulary of 80,000 terms.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Slot(u64);
 
@@ -14,7 +14,7 @@ impl Slot {
     const WORD: u64 = 1 << Self::ID_BITS;
     const HASH: u64 = !(2 * Self::WORD - 1);
 
-    pub(super) const fn new(hash: u64, found: Found) -> Self {
+    pub(super) const fn new(hash: u64, found: VocabularyTerm) -> Self {
         Self(hash & Self::HASH | if found.is_word { Self::WORD } else { 0 } | found.id as u64)
     }
 
@@ -24,16 +24,19 @@ impl Slot {
     }
 
     #[inline]
-    pub(super) const fn found(self) -> Found {
-        Found { id: (self.0 & (Self::WORD - 1)) as TermId, is_word: self.0 & Self::WORD != 0 }
+    pub(super) const fn found(self) -> VocabularyTerm {
+        VocabularyTerm {
+            id: (self.0 & (Self::WORD - 1)) as TermId,
+            is_word: self.0 & Self::WORD != 0,
+        }
     }
 }
 
-/// The most terms of a bucket.
-pub(super) const BUCKET: usize = 8;
+/// The capacity of a bucket.
+pub(super) const CAPACITY: usize = 8;
 
-/// The tags of a bucket's terms, a byte each, then zeros. A tag is the high byte of a term's hash,
-/// and odd.
+/// The tags of a bucket's terms, one byte each, followed by zeros. A tag is the high byte of a
+/// term's hash, made odd.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Tags(pub(super) u64);
 
@@ -46,16 +49,17 @@ impl Tags {
         (hash >> 56) as u8 | 1
     }
 
-    /// The high bit of each byte that equals `tag`: never that of a free place, for a tag is odd.
+    /// The high bit of each byte that equals `tag`. A free place never matches, because tags are
+    /// odd.
     #[inline]
     pub(super) const fn matches(self, tag: u8) -> u64 {
         let difference = self.0 ^ (tag as u64 * Self::ONES);
-        // No carry goes from one byte to the next.
+        // No carry crosses from one byte to the next.
         !(((difference & !Self::HIGH) + !Self::HIGH) | difference | !Self::HIGH)
     }
 
-    /// As [`Self::matches`] in fewer steps: none where that is none, and the same first one; what
-    /// follows that may be wrong.
+    /// A faster form of [`Self::matches`]: zero if that is zero, and with the same first match;
+    /// later bits may be wrong.
     #[inline]
     pub(super) const fn first_match(self, tag: u8) -> u64 {
         let difference = self.0 ^ (tag as u64 * Self::ONES);
@@ -72,11 +76,11 @@ impl Tags {
     }
 }
 
-/// A term of a vocabulary.
+/// A term of a vocabulary, as a look-up finds it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Found {
+pub struct VocabularyTerm {
     /// Its id.
     pub id: TermId,
-    /// Whether it is a word: no pair, and no [number](is_number).
+    /// Whether it is a word: neither a pair nor a [number](super::is_number).
     pub is_word: bool,
 }

@@ -1,12 +1,12 @@
 //! Turns an article into a bag of terms: words, and pairs of neighbouring words.
 //!
-//! Nothing here can fail: any valid UTF-8 makes a bag, perhaps an empty one. The way is
+//! This cannot fail: any valid UTF-8 makes a bag, perhaps an empty one. The steps are:
 //!
 //! ```text
-//! title, body -> words (normalised, case-folded, UAX #29) -> term hashes (words, pairs) -> vocabulary -> bag of counts
+//! title, body -> words (normalised, UAX #29) -> term hashes (words, pairs) -> vocabulary -> bag
 //! ```
 //!
-//! Training and serving share it, so that what was learned is what is served.
+//! Training and serving share them, so that a model is served the terms it was trained on.
 
 mod ascii;
 mod bag;
@@ -27,7 +27,7 @@ mod word;
 mod word_buffer;
 
 pub use bag::{Bag, BagCounter, TermCount};
-pub use bucket::{Found, TermId};
+pub use bucket::{TermId, VocabularyTerm};
 pub use hash::TermHash;
 pub use locate::{Occurrences, locate_terms};
 pub use normalize::spelling_key;

@@ -1,4 +1,4 @@
-//! How text becomes terms.
+//! The options by which text becomes terms.
 
 use std::num::NonZeroU8;
 
@@ -6,14 +6,14 @@ use serde::{Deserialize, Serialize};
 
 use super::number::Numbers;
 
-/// How text becomes terms. A model carries the options it was trained with, and serving follows
-/// them.
+/// The options by which text becomes terms. A model carries those it was trained with, and serving
+/// follows them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TextOptions {
-    /// Whether two neighbouring words make a term of their own, beside the two words.
+    /// Whether two neighbouring words make a term of their own, in addition to the two words.
     pub pairs: bool,
-    /// What becomes of numbers.
+    /// How numbers are treated.
     pub numbers: Numbers,
     /// How many times a word of the title counts.
     pub title_weight: NonZeroU8,

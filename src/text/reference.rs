@@ -1,4 +1,4 @@
-//! The words of a text by the plain definition, which the scanner is held to.
+//! The words of a text by definition: the reference for the scanner.
 
 use unicode_segmentation::UnicodeSegmentation as _;
 
@@ -7,12 +7,13 @@ use super::number::Numbers;
 use super::white_space::trim_separators;
 use super::word::MAX_WORD_CHARACTERS;
 
-/// The words of `text` by the plain definition. [`WordScanner::scan`] gives the same, and is held
-/// equal by tests.
+/// The words of `text` by definition. [`super::WordScanner::scan`] gives the same words, which
+/// tests ensure.
 ///
-/// Normalise the whole text; split it at UAX #29 word boundaries; keep the segments with a letter
-/// or a digit; drop default-ignorable code points, and white space that a combining mark clings to;
-/// cut a final "'s"; apply the rule for numbers. None stands for an overlong word.
+/// The whole text is normalised and split at UAX #29 word boundaries. Segments with a letter or a
+/// digit are words, without default-ignorable code points, without white space that a combining
+/// mark attaches to, and without a final "'s". The rule for numbers is applied last. None stands
+/// for an overlong word.
 pub fn reference_words(text: &str, numbers: Numbers) -> Vec<Option<String>> {
     let mut normal = String::new();
     normalize_into(text, &mut normal);

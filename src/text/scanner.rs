@@ -1,4 +1,4 @@
-//! The scanner: finds the words of a text fast, and those of the reference exactly.
+//! The scanner: finds the words of a text on a fast path where the text allows it.
 
 use std::ops::Range;
 
@@ -7,24 +7,24 @@ use unicode_segmentation::UnicodeSegmentation as _;
 use super::ascii;
 use super::normalize::normalize_into;
 use super::number::Numbers;
-use super::punctuation::ascii_twin;
+use super::punctuation::ascii_equivalent;
 use super::white_space::is_separator;
 use super::word_buffer::{WordBuffer, Words};
 
-/// Finds words without an allocation a word; keep one a thread, for its buffers.
+/// Finds words without an allocation per word; keep one per thread, for its buffers.
 #[derive(Debug, Default)]
 pub struct WordScanner {
-    places: Vec<Range<usize>>,
+    ranges: Vec<Range<usize>>,
     found: WordBuffer,
     normal: String,
 }
 
 impl WordScanner {
-    /// The words of `text`. Their memory is the scanner's: they are good until the next call.
+    /// The words of `text`, which are valid until the next call.
     ///
-    /// ASCII white space is a word boundary to UAX #29 whatever stands beside it, and normalisation
-    /// never reaches across it: so the pieces between may take different ways. Those of ASCII, and
-    /// of punctuation that has a twin in ASCII, take the fast one.
+    /// ASCII white space is always a word boundary to UAX #29, and normalisation never crosses it.
+    /// So each piece between white space is treated by itself: those of ASCII, and of punctuation
+    /// with an ASCII equivalent, take the fast path.
     pub fn scan(&mut self, text: &str, numbers: Numbers) -> Words<'_> {
         self.found.clear();
         if text.is_ascii() {
@@ -38,14 +38,15 @@ impl WordScanner {
 
     fn scan_mixed(&mut self, text: &str, numbers: Numbers) {
         let bytes = text.as_bytes();
-        // What lies before `done` is found, or waits in the buffer from `waiting` on, in ASCII.
+        // The words before `done` are found, or their ASCII text waits in the buffer from `waiting`
+        // on.
         let (mut done, mut waiting) = (0, 0);
         loop {
             let ascii = ascii_prefix(&bytes[done..]);
             self.found.text.extend_from_slice(ascii);
             done += ascii.len();
             let Some(c) = text[done..].chars().next() else { break };
-            if let Some(twin) = ascii_twin(c, self.found.text[waiting..].last().copied()) {
+            if let Some(twin) = ascii_equivalent(c, self.found.text[waiting..].last().copied()) {
                 self.found.text.push(twin);
                 done += c.len_utf8();
                 continue;
@@ -63,14 +64,14 @@ impl WordScanner {
         self.take_ascii(waiting, numbers);
     }
 
-    /// Finds the words of the buffer from `start` on, which is ASCII.
+    /// Finds the words of the buffer's ASCII text from `start` on.
     fn take_ascii(&mut self, start: usize, numbers: Numbers) {
         self.found.text[start..].make_ascii_lowercase();
-        self.places.clear();
-        ascii::find_words(&self.found.text, start, &mut self.places);
-        self.found.reserve(self.places.len());
-        for place in &self.places {
-            self.found.push(place.clone(), numbers);
+        self.ranges.clear();
+        ascii::find_words(&self.found.text, start, &mut self.ranges);
+        self.found.reserve(self.ranges.len());
+        for range in &self.ranges {
+            self.found.push(range.clone(), numbers);
         }
     }
 
@@ -83,7 +84,7 @@ impl WordScanner {
     }
 }
 
-/// The ASCII characters that a text begins with.
+/// The longest prefix of a text that is ASCII.
 fn ascii_prefix(text: &[u8]) -> &[u8] {
     let (chunks, _) = text.as_chunks::<32>();
     let whole = 32 * chunks.iter().take_while(|chunk| chunk.is_ascii()).count();

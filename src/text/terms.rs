@@ -1,4 +1,4 @@
-//! The terms of an article, one occurrence after the other.
+//! The occurrences of terms in an article.
 
 use super::hash::TermHash;
 use super::options::TextOptions;
@@ -16,19 +16,19 @@ pub enum TermOccurrence<'a> {
         /// The word.
         text: WordText<'a>,
     },
-    /// A word too long to be a term ([`MAX_WORD_CHARACTERS`]): it counts as a word of the text, and
-    /// that is all.
+    /// A word too long to be a term ([`super::MAX_WORD_CHARACTERS`]): it only counts as a word of
+    /// the text.
     Overlong,
-    /// The word just reported, with the one before it.
+    /// The word just reported, together with the one before it.
     Pair {
         /// The hash of the pair.
         hash: TermHash,
     },
 }
 
-/// Calls `on_term(occurrence, times)` for each term of the article in the order of the text: each
-/// word, then the pair it makes with the word before it. Pairs do not reach from the title into the
-/// body. `times` is the title's weight or 1.
+/// Calls `on_term(occurrence, times)` for each term of the article in text order: each word, then
+/// the pair it makes with the word before it. Pairs do not cross from the title into the body.
+/// `times` is 1, or the title's weight.
 ///
 /// ```
 /// use slugline::article::ArticleText;

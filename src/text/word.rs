@@ -1,16 +1,15 @@
-//! A word of a text, and how long it may be.
+//! A word of a text, and its maximum length.
 
 use std::fmt;
 
 use super::hash::TermHash;
 use super::number::is_number;
 
-/// The longest word that can be a term, in code points after normalisation: as many as Lucene's
-/// standard tokenizer allows. Words that are compounded or inflected have 80 and more, in scripts
-/// whose letters take three bytes each as well as in ASCII. What is longer is not language: encoded
-/// data, addresses.
+/// The maximum length of a term, in code points after normalisation, as in Lucene's standard
+/// tokenizer. Compounded and inflected words may have 80 and more, also in scripts whose letters
+/// take three bytes each. What is longer is not language but encoded data or an address.
 pub const MAX_WORD_CHARACTERS: usize = 255;
-/// The most bytes that such a word has.
+/// The maximum length of a term in bytes.
 pub const MAX_WORD_BYTES: usize = 4 * MAX_WORD_CHARACTERS;
 
 /// A word of a text.
@@ -27,20 +26,20 @@ pub enum Word<'a> {
     Overlong,
 }
 
-/// The text of a word, normalised and case-folded, numbers as [`Numbers`] says. It is UTF-8;
-/// whoever needs it as such, for a new word, has it checked.
+/// The text of a word, normalised, with numbers as [`super::Numbers`] defines. It is UTF-8, which
+/// is only checked where a string is needed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WordText<'a>(pub(super) &'a [u8]);
 
 impl WordText<'_> {
-    /// Whether it is a number, as [`is_number`] has it.
+    /// Whether it is a number, as [`is_number`] defines.
     pub fn is_number(self) -> bool {
         is_number(self.0)
     }
 
-    /// Appends the word.
+    /// Appends the word to a string.
     pub fn append_to(self, out: &mut String) {
-        // It is cut from valid UTF-8, and rewritten at ASCII bytes only: the check cannot fail.
+        // A slice of valid UTF-8 in which only ASCII bytes are rewritten: the check cannot fail.
         out.push_str(str::from_utf8(self.0).unwrap_or_default());
     }
 }

@@ -1,4 +1,4 @@
-//! The words found in a text, and the buffer of their normalised spelling.
+//! The words found in a text, with their normalised spelling.
 
 use std::ops::Range;
 
@@ -13,26 +13,25 @@ use super::word::{MAX_WORD_CHARACTERS, Word, WordText};
 pub struct Words<'a> {
     text: &'a [u8],
     hashes: &'a [TermHash],
-    places: &'a [WordAt],
-    /// Which of them are overlong.
+    spans: &'a [WordSpan],
+    /// The indices of the overlong ones.
     overlong: &'a [usize],
     number_count: usize,
 }
 
 impl<'a> Words<'a> {
-    /// The words.
+    /// Iterates over the words.
     #[inline]
     pub fn iter(self) -> impl Iterator<Item = Word<'a>> {
-        self.hashes.iter().zip(self.places).map(move |(&hash, place)| self.word(hash, place))
+        self.hashes.iter().zip(self.spans).map(move |(&hash, span)| self.word(hash, span))
     }
 
-    /// The hashes of the words; that of an overlong one stands for none.
+    /// The hashes of the words; that of an overlong word is meaningless.
     pub fn hashes(self) -> &'a [TermHash] {
         self.hashes
     }
 
-    /// The hashes of the words that follow each other without an overlong one between: run after
-    /// run.
+    /// The hashes of consecutive words, split at overlong ones.
     #[inline]
     pub(super) fn runs(self) -> impl Iterator<Item = &'a [TermHash]> {
         let mut start = 0;
@@ -43,72 +42,72 @@ impl<'a> Words<'a> {
         })
     }
 
-    /// How many they are.
+    /// The number of words.
     pub fn len(self) -> usize {
         self.hashes.len()
     }
 
-    /// Whether there is none.
+    /// Whether there are none.
     pub fn is_empty(self) -> bool {
         self.hashes.is_empty()
     }
 
-    /// How many of them are numbers; overlong ones are none.
+    /// How many of them are numbers; overlong words are not.
     pub fn number_count(self) -> usize {
         self.number_count
     }
 
-    /// The word at a place among them, from 0 on.
-    pub fn get(self, place: usize) -> Option<Word<'a>> {
-        self.hashes.get(place).map(|&hash| self.word(hash, &self.places[place]))
+    /// The word at an index.
+    pub fn get(self, index: usize) -> Option<Word<'a>> {
+        self.hashes.get(index).map(|&hash| self.word(hash, &self.spans[index]))
     }
 
     #[inline]
-    fn word(self, hash: TermHash, place: &WordAt) -> Word<'a> {
-        match place.length {
+    fn word(self, hash: TermHash, span: &WordSpan) -> Word<'a> {
+        match span.length {
             0 => Word::Overlong,
             length => {
-                Word::Term { hash, text: WordText(&self.text[place.start..place.start + length]) }
+                Word::Term { hash, text: WordText(&self.text[span.start..span.start + length]) }
             }
         }
     }
 }
 
-/// A word in a buffer of text. An overlong one has no length.
+/// The position of a word in a buffer; an overlong word has the length 0.
 #[derive(Debug, Clone, Copy)]
-struct WordAt {
+struct WordSpan {
     start: usize,
     length: usize,
 }
 
-/// Words, and the buffer that their texts lie in.
+/// Words and the buffer that holds their text.
 #[derive(Debug, Default)]
 pub(super) struct WordBuffer {
     pub(super) text: Vec<u8>,
     hashes: Vec<TermHash>,
-    places: Vec<WordAt>,
+    spans: Vec<WordSpan>,
     overlong: Vec<usize>,
     number_count: usize,
 }
 
 impl WordBuffer {
-    /// Makes room for so many more words.
+    /// Reserves capacity for more words.
     pub(super) fn reserve(&mut self, count: usize) {
         self.hashes.reserve(count);
-        self.places.reserve(count);
+        self.spans.reserve(count);
     }
 
     pub(super) fn clear(&mut self) {
         self.text.clear();
-        self.forget_words();
+        self.clear_words();
     }
 
     pub(super) fn words(&self) -> Words<'_> {
-        let Self { text, hashes, places, overlong, number_count } = self;
-        Words { text, hashes, places, overlong, number_count: *number_count }
+        let Self { text, hashes, spans, overlong, number_count } = self;
+        Words { text, hashes, spans, overlong, number_count: *number_count }
     }
 
-    /// Takes the word that a segment of normalised text is, if it is one.
+    /// Adds the word that a segment of normalised text forms, if any.
     pub(super) fn push_segment(&mut self, segment: &str, numbers: Numbers) {
         let start = self.text.len();
         let mut bytes = [0; 4];
@@ -118,49 +117,49 @@ impl WordBuffer {
         self.push(start..self.text.len(), numbers);
     }
 
-    /// Takes the segment at a place of the buffer, normalised, less its final "'s", its numbers
-    /// rewritten: if that is a word.
+    /// Adds the word that a normalised range of the buffer forms, if any: without its final "'s",
+    /// and rewritten if it is a number.
     #[inline(always)]
-    pub(super) fn push(&mut self, place: Range<usize>, numbers: Numbers) {
-        let segment = &mut self.text[place.clone()];
+    pub(super) fn push(&mut self, range: Range<usize>, numbers: Numbers) {
+        let segment = &mut self.text[range.clone()];
         let length = segment.len() - if segment.ends_with(b"'s") { 2 } else { 0 };
         let stem = &mut segment[..length];
-        // A segment without a letter or a digit, which is no word, is all underscores.
+        // Without a letter or a digit it is not a word, and consists of underscores.
         if stem.first().is_none_or(|&byte| byte == b'_') && stem.iter().all(|&byte| byte == b'_') {
             return;
         }
-        // Few words have so many bytes, and only theirs are told apart.
+        // Few words have so many bytes, and only for those code points are counted.
         if length > MAX_WORD_CHARACTERS && count_characters(stem) > MAX_WORD_CHARACTERS {
             self.overlong.push(self.hashes.len());
             self.hashes.push(TermHash::of_word(&[]));
-            self.places.push(WordAt { start: place.start, length: 0 });
+            self.spans.push(WordSpan { start: range.start, length: 0 });
             return;
         }
         self.number_count += usize::from(is_number(stem));
         if numbers.rewrites(stem) {
             Numbers::rewrite(stem);
         }
-        let hash = TermHash::at(&self.text, place.start..place.start + length);
+        let hash = TermHash::at(&self.text, range.start..range.start + length);
         self.hashes.push(hash);
-        self.places.push(WordAt { start: place.start, length });
+        self.spans.push(WordSpan { start: range.start, length });
     }
 
-    /// Forgets what was taken, and keeps the buffer.
-    pub(super) fn forget_words(&mut self) {
+    /// Removes the words, but not the text.
+    pub(super) fn clear_words(&mut self) {
         self.hashes.clear();
-        self.places.clear();
+        self.spans.clear();
         self.overlong.clear();
         self.number_count = 0;
     }
 
-    /// The word taken last; none where none was.
+    /// The word added last.
     pub(super) fn last(&self) -> Option<Word<'_>> {
         let words = self.words();
         words.get(words.len().checked_sub(1)?)
     }
 }
 
-/// How many code points there are in UTF-8: bytes that do not continue one.
+/// The number of code points in UTF-8: of bytes that do not continue one.
 fn count_characters(text: &[u8]) -> usize {
     text.iter().filter(|byte| **byte & 0xc0 != 0x80).count()
 }
