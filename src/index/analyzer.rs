@@ -1,31 +1,32 @@
-//! Turns texts into vectors.
+//! Analysis: turns texts into vectors of term counts.
 
 use std::cell::RefCell;
 
 use super::background::Background;
 use super::term_key::TermKey;
-use super::vector::{Entry, MAX_COUNT, Vector, weight};
+use super::vector::{CountedTerm, MAX_COUNT, Vector, weight};
 use crate::article::ArticleText;
 use crate::text::{Numbers, Stemmer, TermHash, Word, WordScanner, WordText};
 
 const TITLE_WEIGHT: u8 = 3;
 /// The highest count of a term that is told apart.
 
-/// Turns texts into vectors; keep one a thread, for its memory.
+/// Turns texts into vectors; keep one per thread, for its memory.
 #[derive(Debug)]
 pub struct Analyzer {
     scanner: WordScanner,
     stemmer: Stemmer,
-    /// What words seen lately are, by the word's hash: stemming a word costs more than all else.
+    /// The terms of recent words, by the word's hash: stemming costs more than everything else.
     known: Vec<(TermHash, KnownTerm)>,
-    /// Each a [`KnownTerm`] with how many times it counts in the lowest eight bits.
+    /// Each a [`KnownTerm`], with its number of occurrences in the lowest eight bits.
     occurrences: Vec<u64>,
 }
 
+/// How many recent words are remembered.
 const KNOWN_WORDS: usize = 1 << 14;
 
-/// A term with its inverse document frequency in the lowest 16 of 56 bits: to look that up for each
-/// term of an article waits for memory.
+/// A term, with its inverse document frequency in the lowest 16 of 56 bits: looking that up for
+/// each term of an article would wait for memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct KnownTerm(u64);
 
@@ -35,7 +36,7 @@ impl KnownTerm {
         Self(term.bits() << 16 | u64::from(Background::get().idf(term)))
     }
 
-    /// That of a word, from those seen lately where it is among them.
+    /// The term of a word, remembered if the word was seen recently.
     #[inline]
     fn of_word(
         known: &mut [(TermHash, Self)],
@@ -79,20 +80,20 @@ impl Analyzer {
 
     /// The terms of an article, ascending, each once.
     pub fn terms(&mut self, text: ArticleText<'_>) -> Vec<TermKey> {
-        self.vector(text).entries.iter().map(|entry| entry.term()).collect()
+        self.vector(text).terms.iter().map(|term| term.term()).collect()
     }
 
-    /// How an article writes these terms, which ascend: each one's first form, in their order;
-    /// empty for one that it has not.
+    /// The first form in which an article uses each of these terms, which ascend; empty for those
+    /// it does not have.
     pub(super) fn forms(&mut self, text: ArticleText<'_>, terms: &[TermKey]) -> Vec<String> {
         let mut forms = vec![String::new(); terms.len()];
-        // Most words are told not to be asked for by a bit.
-        let mut is_asked = [0_u64; 64];
+        // One bit per possible value tells for most words that they were not asked for.
+        let mut asked = [0_u64; 64];
         terms
             .iter()
-            .for_each(|term| is_asked[(term.bits() >> 6 & 63) as usize] |= 1 << (term.bits() & 63));
+            .for_each(|term| asked[(term.bits() >> 6 & 63) as usize] |= 1 << (term.bits() & 63));
         self.scan(text, |term, word| {
-            if is_asked[(term.bits() >> 6 & 63) as usize] >> (term.bits() & 63) & 1 == 1
+            if asked[(term.bits() >> 6 & 63) as usize] >> (term.bits() & 63) & 1 == 1
                 && let Ok(place) = terms.binary_search(&term)
                 && forms[place].is_empty()
             {
@@ -112,7 +113,7 @@ impl Analyzer {
         }
     }
 
-    /// Calls `on_word` with each word's term and the word, and returns the vector.
+    /// Calls `on_word` with each word and its term, and returns the vector.
     fn scan(
         &mut self,
         text: ArticleText<'_>,
@@ -122,7 +123,7 @@ impl Analyzer {
         occurrences.clear();
         for (field, times) in [(text.title, TITLE_WEIGHT), (text.body, 1)] {
             for word in scanner.scan(field, Numbers::Verbatim).iter() {
-                // What is too long to be a word is no term either.
+                // Overlong words are not terms.
                 let Word::Term { hash, text } = word else { continue };
                 let known = KnownTerm::of_word(known, stemmer, hash, text);
                 occurrences.push(known.0 << 8 | u64::from(times));
@@ -130,34 +131,33 @@ impl Analyzer {
             }
         }
         occurrences.sort_unstable();
-        let mut vector =
-            Vector { entries: Vec::with_capacity(occurrences.len()), squared_length: 0 };
+        let mut vector = Vector { terms: Vec::with_capacity(occurrences.len()), squared_length: 0 };
         for occurrences in occurrences.chunk_by(|a, b| a >> 8 == b >> 8) {
             let known = KnownTerm(occurrences[0] >> 8);
             let count =
                 occurrences.iter().map(|occurrence| occurrence & 0xff).sum::<u64>().min(MAX_COUNT);
-            vector.entries.push(Entry(known.term().bits() << 8 | count));
+            vector.terms.push(CountedTerm(known.term().bits() << 8 | count));
             vector.squared_length += u64::from(weight(count as u8, known.idf())).pow(2);
         }
-        // It is kept: what its words did not need is given back.
-        vector.entries.shrink_to_fit();
-        if occurrences.len() > KEPT_WORDS {
+        // The vector is stored: it gives back the memory of repeated words.
+        vector.terms.shrink_to_fit();
+        if occurrences.len() > MAX_RETAINED_WORDS {
             (*scanner, *occurrences) = Default::default();
         }
         vector
     }
 }
 
-/// The memory of a text of more words than these is given back: some megabytes on each of hundreds
-/// of threads are many.
-const KEPT_WORDS: usize = 1 << 16;
+/// The buffers of a text with more words than this are given back: they would add up over hundreds
+/// of threads.
+const MAX_RETAINED_WORDS: usize = 1 << 16;
 
 thread_local! {
-    /// Its memory is reused by every analysis on the thread.
+    /// Its memory is reused by all analyses on the thread.
     static ANALYZER: RefCell<Analyzer> = RefCell::default();
 }
 
-/// Works with the thread's own [`Analyzer`].
+/// Runs `work` with the thread's own [`Analyzer`].
 pub(super) fn with_analyzer<R>(work: impl FnOnce(&mut Analyzer) -> R) -> R {
     ANALYZER.with_borrow_mut(work)
 }
@@ -167,7 +167,7 @@ pub(super) fn of_text(text: ArticleText<'_>) -> Vector {
     ANALYZER.with_borrow_mut(|analyzer| analyzer.vector(text))
 }
 
-/// [`Analyzer::forms`] by the thread's own analyzer.
+/// [`Analyzer::forms`], by the thread's own [`Analyzer`].
 pub(super) fn forms(text: ArticleText<'_>, terms: &[TermKey]) -> Vec<String> {
     ANALYZER.with_borrow_mut(|analyzer| analyzer.forms(text, terms))
 }
@@ -187,30 +187,26 @@ mod tests {
         let counts: Vec<u8> = ["flood", "the", "end"]
             .map(|stem| {
                 let key = TermKey::of_stem(stem);
-                vector
-                    .entries
-                    .iter()
-                    .find(|entry| entry.term() == key)
-                    .map_or(0, |entry| entry.count())
+                vector.terms.iter().find(|term| term.term() == key).map_or(0, |term| term.count())
             })
             .to_vec();
-        assert_eq!((counts, vector.entries.len()), (vec![6, 1, 1], 3));
+        assert_eq!((counts, vector.terms.len()), (vec![6, 1, 1], 3));
     }
 
     #[test]
     fn the_memory_of_a_large_text_is_given_back() {
         let mut analyzer = Analyzer::default();
-        analyzer.vector(ArticleText { title: "", body: &"flood ".repeat(KEPT_WORDS) });
-        assert!(analyzer.occurrences.capacity() >= KEPT_WORDS);
-        // Four words each, when it is normalised: a ligature of a whole blessing.
-        analyzer.vector(ArticleText { title: "", body: &"\u{fdfa}".repeat(KEPT_WORDS) });
+        analyzer.vector(ArticleText { title: "", body: &"flood ".repeat(MAX_RETAINED_WORDS) });
+        assert!(analyzer.occurrences.capacity() >= MAX_RETAINED_WORDS);
+        // Each normalises to four words: an Arabic ligature of a whole phrase.
+        analyzer.vector(ArticleText { title: "", body: &"\u{fdfa}".repeat(MAX_RETAINED_WORDS) });
         assert_eq!(analyzer.occurrences.capacity(), 0);
     }
 
     #[test]
     fn the_similarity_is_the_cosine_by_hand() {
-        // a: x once, y twice; b: x once, z once; all three unknown to the background, so that idf
-        // cancels out.
+        // a: x once, y twice; b: x once, z once. All three are unknown to the background, so that
+        // idf cancels out.
         let (a, b) = (vector("", "qzx qzy qzy"), vector("", "qzx qzz"));
         // 1 / (sqrt(1 + (1 + ln 2)^2) * sqrt(2))
         let expected = 0.359_594;
@@ -219,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn an_article_is_like_itself_and_not_like_one_without_a_common_word() {
+    fn an_article_is_similar_to_itself_but_not_to_one_without_common_words() {
         let a = vector("Minister resigns", "The vote was lost by three.");
         assert_eq!(a.similarity(&a), 1.0);
         assert_eq!(a.similarity(&vector("", "volcano erupts")), 0.0);
@@ -227,13 +223,13 @@ mod tests {
     }
 
     #[test]
-    fn counts_end_somewhere() {
+    fn counts_are_capped() {
         let vector = vector("", &"word ".repeat(1_000));
-        assert_eq!(vector.entries.iter().map(|entry| entry.count()).collect::<Vec<_>>(), [255]);
+        assert_eq!(vector.terms.iter().map(|term| term.count()).collect::<Vec<_>>(), [255]);
     }
 
     #[test]
-    fn forms_are_the_first_of_the_text() {
+    fn the_first_form_in_the_text_is_reported() {
         let text = ArticleText { title: "Floods", body: "flooded towns" };
         let mut terms = ["flood", "river", "town"].map(TermKey::of_stem);
         terms.sort();
@@ -252,7 +248,7 @@ mod tests {
             let (a, b) = (vector(&a, &b), vector(&b, &a));
             let similarity = a.similarity(&b);
             prop_assert!((0.0..=1.0).contains(&similarity));
-            if !a.entries.is_empty() {
+            if !a.terms.is_empty() {
                 prop_assert_eq!(a.similarity(&a), 1.0);
             }
         }

@@ -1,4 +1,4 @@
-//! Articles that may be results.
+//! Candidates for the results of a search.
 
 use std::cmp::Ordering;
 
@@ -9,7 +9,7 @@ use super::article::ArticleId;
 pub(super) struct Candidate<H> {
     pub(super) similarity: f64,
     pub(super) id: ArticleId,
-    /// Where the backend has the rest of it.
+    /// Where the backend has the article.
     pub(super) handle: H,
 }
 
@@ -19,7 +19,7 @@ impl<H> Candidate<H> {
     }
 }
 
-/// A result with those folded into it.
+/// A result, and the near-duplicates folded into it.
 #[derive(Debug)]
 pub(super) struct Group<H> {
     pub(super) leader: Candidate<H>,

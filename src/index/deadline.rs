@@ -1,14 +1,16 @@
-//! When a call is given up.
+//! The deadline of a call.
 
 use std::time::Instant;
 
 use super::error::IndexError;
 
-/// When nobody waits for an answer any more; None for never.
+/// When a call is given up; None for never.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Deadline(pub Option<Instant>);
 
 impl Deadline {
+    /// Checks that it has not passed.
+    ///
     /// # Errors
     /// [`IndexError::Late`] once it has passed.
     pub(super) fn check(self) -> Result<(), IndexError> {

@@ -1,4 +1,4 @@
-//! Why the archive could not do what it was asked.
+//! Errors of the archive.
 
 use std::io;
 
@@ -8,34 +8,34 @@ use super::record::RecordError;
 /// Why the archive could not do what it was asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum IndexError {
-    /// The article that others were to be compared with is not there.
+    /// The article to compare with does not exist.
     #[error("there is no article {id} in the archive")]
     UnknownSource {
-        /// What was asked for.
+        /// The id asked for.
         id: ArticleId,
     },
     /// The disk is full.
     #[error("the disk of the archive is full: {reason}")]
     Full {
-        /// What the system said.
+        /// The error of the system.
         reason: String,
     },
-    /// The archive cannot be written, now or until the server is started again.
+    /// The archive cannot be written, for now or until the server is restarted.
     #[error("the archive can only be read: {reason}")]
     ReadOnly {
         /// Why.
         reason: String,
     },
-    /// Part of the archive was found damaged when it was opened: what is left is not written to.
+    /// Part of the archive was found damaged when it was opened; the rest is not written to.
     #[error("the archive is damaged: {reason}")]
     Damaged {
-        /// What is.
+        /// The damage.
         reason: String,
     },
     /// An article is not what was stored.
     #[error("the article {id} is corrupt: {source}")]
     Corrupt {
-        /// Which one.
+        /// Its id.
         id: String,
         /// What is wrong with it.
         source: RecordError,
@@ -43,12 +43,12 @@ pub enum IndexError {
     /// Reading or writing failed.
     #[error("{action}: {reason}")]
     Storage {
-        /// What was tried.
+        /// What was attempted.
         action: &'static str,
-        /// What the system said.
+        /// The error of the system.
         reason: String,
     },
-    /// The deadline passed: nobody waits for the answer.
+    /// The deadline passed.
     #[error("the deadline passed")]
     Late,
     /// The archive is being closed.
@@ -57,7 +57,7 @@ pub enum IndexError {
 }
 
 impl IndexError {
-    /// What an error of the system means to the archive. `action` is what was tried.
+    /// The meaning of a system error for the archive. `action` is what was attempted.
     pub(super) fn from_io(action: &'static str, error: &io::Error) -> Self {
         let reason = error.to_string();
         match error.kind() {

@@ -1,25 +1,24 @@
-//! Which articles may be results.
+//! Filters: which articles may be results.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::article::{ArchivedArticle, PublishTime, Reliance, StoredTopic};
 use crate::article::topic_levels;
 
-/// Which articles may be results: all that is set must hold.
+/// Which articles may be results: all conditions must hold.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Filter {
-    /// One of these topics, or one below it, as [`Self::min_topic_probability`] says; empty means
-    /// any.
+    /// One of these topics, or one below it, with [`Self::min_topic_probability`]; empty for any.
     pub topics: BTreeSet<String>,
-    /// The least probability of that topic. With 0 it is one that was assigned.
+    /// The minimum probability of that topic; 0 requires that it is assigned.
     pub min_topic_probability: f64,
     /// Published at this time or later.
     pub published_from: Option<PublishTime>,
     /// Published before this time.
     pub published_until: Option<PublishTime>,
-    /// Of one of these sources; empty means any.
+    /// Of one of these sources; empty for any.
     pub sources: BTreeSet<String>,
-    /// In one of these languages, a language taking its regions in; empty means any.
+    /// In one of these languages, which include their regions; empty for any.
     pub language_codes: BTreeSet<String>,
     /// With all of these labels.
     pub labels: BTreeMap<String, String>,
@@ -55,7 +54,7 @@ impl Filter {
         self.topics.is_empty() || filed_topics(article).iter().filter(counts).any(is_asked)
     }
 
-    /// Whether an article of this time passes as far as its time goes.
+    /// Whether an article with this publish time passes the time range.
     pub(super) fn accepts_time(&self, time: Option<PublishTime>) -> bool {
         match time {
             Some(time) => {
@@ -67,7 +66,7 @@ impl Filter {
     }
 }
 
-/// The topics that a filter may find an article by: none where its text was unknown to the model.
+/// The topics by which a filter finds an article: none if its text was unknown to the model.
 pub(super) fn filed_topics(article: &ArchivedArticle) -> &[StoredTopic] {
     match article.reliance {
         Reliance::UnknownText => &[],
@@ -75,12 +74,12 @@ pub(super) fn filed_topics(article: &ArchivedArticle) -> &[StoredTopic] {
     }
 }
 
-/// The longest language code that is taken apart, in bytes; RFC 5646, section 4.4.1, asks for 35.
+/// The maximum length of a language code that is split, in bytes; RFC 5646, section 4.4.1, requires
+/// 35.
 const MAX_LANGUAGE_BYTES: usize = 64;
 
-/// A language and those it is a region of, in lower case: "en-gb" and "en" for "en-GB". None for
-/// what is too long to be one, whatever an archive may hold: all of them together are as long as
-/// the square of it.
+/// A language and its broader ones, in lower case: "en-gb" and "en" for "en-GB". None for codes
+/// that are too long, because the total length grows with the square of theirs.
 pub(super) fn languages(code: &str) -> Vec<String> {
     if code.len() > MAX_LANGUAGE_BYTES {
         return Vec::new();
@@ -95,14 +94,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_language_takes_its_regions_in() {
+    fn a_language_includes_its_regions() {
         assert_eq!(languages("zh-Hant-TW"), ["zh", "zh-hant", "zh-hant-tw"]);
         assert_eq!(languages(""), Vec::<String>::new());
         assert_eq!(languages(&format!("en{}", "-a".repeat(200_000))), Vec::<String>::new());
     }
 
     #[test]
-    fn a_time_range_has_its_start_and_not_its_end() {
+    fn a_time_range_includes_its_start_but_not_its_end() {
         let filter = Filter {
             published_from: Some(PublishTime(10)),
             published_until: Some(PublishTime(20)),

@@ -1,26 +1,26 @@
-//! Lists of articles: what is asked for, and a page of the answer.
+//! Lists of articles: the query and a page of the result.
 
 use super::article::{ArchivedArticle, ArticleId};
 use super::deadline::Deadline;
 use super::filter::Filter;
 
-/// Which articles to list, in the order of their ids' bytes.
+/// Which articles to list, ordered by the bytes of their ids.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ListQuery {
-    /// Those after this id; None for those from the first one on.
+    /// Only articles after this id.
     pub after: Option<ArticleId>,
-    /// Those that pass.
+    /// Only articles that pass.
     pub filter: Filter,
-    /// At most so many.
+    /// The maximum number of articles.
     pub count: usize,
-    /// None after the one that takes their texts to so many bytes.
+    /// The page ends with the article that brings its texts to this size, in bytes.
     pub bytes: usize,
-    /// When the list may be given up.
+    /// When the list is given up.
     pub deadline: Deadline,
 }
 
 impl Default for ListQuery {
-    /// Asks for all.
+    /// Lists all articles.
     fn default() -> Self {
         Self {
             after: None,
@@ -37,12 +37,12 @@ impl Default for ListQuery {
 pub struct ArticlePage {
     /// The articles that can be read.
     pub articles: Vec<ArchivedArticle>,
-    /// Those between them that cannot, because the archive is damaged where they lie.
+    /// Articles in between that cannot be read because the archive is damaged.
     pub unreadable: Vec<ArticleId>,
-    /// The id that the next page comes after; None for an empty page.
+    /// The id that the next page starts after; None for an empty page.
     pub last: Option<ArticleId>,
-    /// Whether there are more.
+    /// Whether more articles follow.
     pub is_more: bool,
-    /// Whether the archive has lost articles that it has no ids of: they are on no page.
+    /// Whether the archive lost articles whose ids are unknown: they are on no page.
     pub is_incomplete: bool,
 }

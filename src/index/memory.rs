@@ -1,5 +1,4 @@
-//! The reference: every article in memory, and every one compared with. Plainly right, and
-//! forgotten at the end.
+//! The reference backend: keeps every article in memory, and compares with each of them.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -7,7 +6,7 @@ use std::sync::{PoisonError, RwLock};
 
 use super::analyzer::of_text;
 use super::candidate::Candidate;
-use super::page::{Read, page, read};
+use super::page::{ReadPage, page, read};
 use super::source::Source;
 use super::vector::Vector;
 use super::{
@@ -30,7 +29,7 @@ impl SimilarityIndex for MemoryIndex {
         for write in batch {
             let id = write.change.id();
             let found = articles.get(id).map(|(article, _)| article);
-            // Nothing is read, so nothing fails.
+            // Nothing is read, so nothing can fail.
             let outcome =
                 write.precondition.outcome(write.change.kind(), found.is_some(), || Ok(found));
             let outcome = outcome.unwrap_or(WriteOutcome::Changed);
@@ -93,7 +92,7 @@ impl SimilarityIndex for MemoryIndex {
                 Some(*id) != source.id.as_ref() && query.filter.accepts(article)
             })
             .map(|(id, (article, vector))| Candidate {
-                similarity: source.vector.similarity(&vector.entries, vector.squared_length),
+                similarity: source.vector.similarity(&vector.terms, vector.squared_length),
                 id: id.clone(),
                 handle: (article, vector),
             });
@@ -101,7 +100,7 @@ impl SimilarityIndex for MemoryIndex {
             Ok(((*article).clone(), (*vector).clone()))
         };
         let groups = page(candidates.collect(), query, read_one)?;
-        let Read { found, next, unreadable } = read(groups, query, read_one)?;
+        let ReadPage { found, next, unreadable } = read(groups, query, read_one)?;
         Ok(SimilarPage { hits: source.hits(found), next, unreadable })
     }
 

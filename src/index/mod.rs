@@ -1,25 +1,29 @@
 //! The archive of articles, and the search for similar ones.
 //!
-//! [`SimilarityIndex`] is what the floors above see. Its backends rank alike: [`MemoryIndex`]
-//! compares with every article and is the reference; [`EmbeddedArchive`] lies on disk and finds
-//! candidates by an inverted index first.
+//! The upper floors use [`SimilarityIndex`]. Its backends rank alike: [`MemoryIndex`], the
+//! reference, compares with every article; [`EmbeddedArchive`] stores articles on disk, and finds
+//! candidates in an inverted index first.
 //!
 //! ```
 //! use std::sync::mpsc;
 //! use slugline::article::ArticleText;
-//! use slugline::index::{ArchivedArticle, MemoryIndex, SimilarQuery, SimilarSource, SimilarityIndex, Write};
+//! use slugline::index::{
+//!     ArchivedArticle, MemoryIndex, SimilarQuery, SimilarSource, SimilarityIndex, Write,
+//! };
 //!
 //! let index = MemoryIndex::default();
 //! let article = |id: &str, title: &str| {
 //!     let text = ArticleText { title, body: "" };
 //!     Write::put(ArchivedArticle::new(id.parse().expect("an id"), text))
 //! };
+//! let batch = vec![article("a", "Volcano erupts"), article("b", "Bank merger fails")];
 //! let (sender, outcomes) = mpsc::channel();
 //! let done = move |outcome| sender.send(outcome).expect("a receiver");
-//! index.write(vec![article("a", "Volcano erupts"), article("b", "Bank merger fails")], Box::new(done)).expect("room");
+//! index.write(batch, Box::new(done)).expect("room");
 //! outcomes.recv().expect("an answer").expect("the articles are stored");
 //!
-//! let draft = SimilarSource::Text { title: "An eruption of the volcano".to_owned(), body: String::new() };
+//! let title = "An eruption of the volcano".to_owned();
+//! let draft = SimilarSource::Text { title, body: String::new() };
 //! let page = index.find_similar(&SimilarQuery::new(draft)).expect("a page");
 //! assert_eq!(page.hits[0].article.id.as_str(), "a");
 //! ```

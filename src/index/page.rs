@@ -1,4 +1,4 @@
-//! The page of a query: which candidates are on it, and their articles.
+//! Pages of results: selects the candidates of a page, and reads their articles.
 
 use std::cmp::Ordering;
 
@@ -9,11 +9,11 @@ use super::error::IndexError;
 use super::query::{PageKey, SimilarQuery};
 use super::vector::Vector;
 
-/// A page without bodies is made of texts of at most so many times [`SimilarQuery::page_bytes`].
+/// A page without bodies reads texts up to this multiple of [`SimilarQuery::page_bytes`].
 const READ_PER_PAGE: usize = 16;
 
-/// The results of the query's page, out of candidates that pass its filter; and where the next page
-/// goes on.
+/// The results of the query's page, from candidates that pass its filter; and the key of the next
+/// page.
 pub(super) fn page<H>(
     mut candidates: Vec<Candidate<H>>,
     query: &SimilarQuery,
@@ -29,29 +29,30 @@ pub(super) fn page<H>(
     } else {
         candidates.into_iter().map(|leader| Group { leader, near_duplicates: Vec::new() }).collect()
     };
-    let (mut shown, mut rest) = (0, groups);
+    let (mut shown, mut results) = (0, groups);
     if let Some(after) = &query.after {
-        rest.retain(|group| group.leader.order(after.similarity, &after.id) == Ordering::Greater);
+        results
+            .retain(|group| group.leader.order(after.similarity, &after.id) == Ordering::Greater);
         shown = after.shown;
     }
-    let is_more = rest.len() > query.page_size;
-    rest.truncate(query.page_size);
+    let is_more = results.len() > query.page_size;
+    results.truncate(query.page_size);
     let key = |group: &Group<H>| PageKey {
         similarity: group.leader.similarity,
         id: group.leader.id.clone(),
-        shown: shown + rest.len() as u32,
+        shown: shown + results.len() as u32,
     };
-    let next = if is_more { rest.last().map(key) } else { None };
-    Ok((rest, next))
+    let next = if is_more { results.last().map(key) } else { None };
+    Ok((results, next))
 }
 
-/// Reads the results of a page one after the other, until it has the text that it may have; with
-/// where the next page goes on then.
+/// Reads the results of a page until it is full, in bytes; the key of the next page changes
+/// accordingly.
 pub(super) fn read<H>(
     (groups, mut next): (Vec<Group<H>>, Option<PageKey>),
     query: &SimilarQuery,
     read_one: impl Fn(&H) -> Result<(ArchivedArticle, Vector), IndexError>,
-) -> Result<Read<H>, IndexError> {
+) -> Result<ReadPage<H>, IndexError> {
     let before = query.after.as_ref().map_or(0, |key| key.shown);
     let (mut found, mut unreadable, mut last) = (Vec::new(), Vec::new(), None);
     let (mut bytes, mut read_bytes) = (0, 0);
@@ -73,25 +74,25 @@ pub(super) fn read<H>(
                 bytes += article.text().size_bytes();
                 found.push(FoundHit { group, article, etag, vector });
             }
-            // One damaged article does not take the others with it.
+            // One damaged article does not affect the others.
             Err(IndexError::Corrupt { .. }) => unreadable.push(group.leader.id),
             Err(error) => return Err(error),
         }
     }
-    Ok(Read { found, next, unreadable })
+    Ok(ReadPage { found, next, unreadable })
 }
 
-/// The results of a page, read.
+/// The articles of a page.
 #[derive(Debug)]
-pub(super) struct Read<H> {
+pub(super) struct ReadPage<H> {
     pub(super) found: Vec<FoundHit<H>>,
-    /// Where the next page goes on.
+    /// The key of the next page.
     pub(super) next: Option<PageKey>,
-    /// Results that cannot be read, because the archive is damaged where they lie.
+    /// Results that cannot be read because the archive is damaged.
     pub(super) unreadable: Vec<ArticleId>,
 }
 
-/// A result whose matched terms are yet to be named.
+/// A result without its matched terms.
 #[derive(Debug)]
 pub(super) struct FoundHit<H> {
     pub(super) group: Group<H>,

@@ -1,21 +1,20 @@
-//! The search for similar articles: what is asked for, and a page of the answer.
+//! Searches for similar articles: the query and a page of the result.
 
 use super::article::{ArchivedArticle, ArticleId};
 use super::deadline::Deadline;
 use super::filter::Filter;
 
-/// The last result that any page of a query has.
+/// The maximum number of results of a query, over all pages.
 pub const MAX_RESULTS: usize = 1_000;
-/// How many of the most similar articles are looked at where near-duplicates are folded.
+/// How many of the most similar articles are considered when near-duplicates are folded.
 pub(super) const MAX_COLLAPSED: usize = 200;
 
-/// Two results whose bodies are too short to tell by are near-duplicates if they are this similar
-/// to each other, or more.
+/// The minimum similarity of near-duplicates whose bodies are too short to compare.
 pub const NEAR_DUPLICATE_SIMILARITY: f64 = 0.85;
 /// How many near-duplicates of a result are named.
 pub const MAX_NEAR_DUPLICATE_IDS: usize = 20;
 
-/// What results are to be like.
+/// What results are compared with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SimilarSource {
     /// An article of the archive.
@@ -24,49 +23,49 @@ pub enum SimilarSource {
     Text {
         /// The headline.
         title: String,
-        /// The text under it.
+        /// The text below it.
         body: String,
     },
 }
 
-/// Where a page ended: the next one goes on behind it.
+/// The end of a page, and so the start of the next one.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PageKey {
     /// The similarity of the last result.
     pub similarity: f64,
     /// Its id.
     pub id: ArticleId,
-    /// How many results there were up to it.
+    /// The number of results up to it.
     pub shown: u32,
 }
 
-/// What to find.
+/// A search for similar articles.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SimilarQuery {
-    /// What results are to be like.
+    /// What results are compared with.
     pub source: SimilarSource,
     /// Which articles may be results.
     pub filter: Filter,
-    /// Results below it are left out, and so are those of similarity 0; in [0, 1].
+    /// The minimum similarity, in [0, 1]; results without any similarity are always left out.
     pub min_similarity: f64,
-    /// The most results on the page.
+    /// The maximum number of results on the page.
     pub page_size: usize,
-    /// The page ends with the article that takes its text to so many bytes, without bodies of what
-    /// is shown of it.
+    /// The page ends with the article that brings its text to this size, in bytes; bodies that are
+    /// not returned do not count.
     pub page_bytes: usize,
-    /// Whether the results have their bodies. Without them sixteen times as much is read for a
-    /// page.
+    /// Whether results include their bodies. Without them, sixteen times as much text may be read
+    /// for a page.
     pub with_bodies: bool,
-    /// Where the page before ended; None for the first page.
+    /// The end of the previous page; None for the first page.
     pub after: Option<PageKey>,
-    /// Whether near-duplicates of a result are folded into it.
+    /// Whether near-duplicates are folded into one result.
     pub collapse_near_duplicates: bool,
-    /// When the search may be given up.
+    /// When the search is given up.
     pub deadline: Deadline,
 }
 
 impl SimilarQuery {
-    /// Asks for the first ten, whatever they are.
+    /// Searches for the ten most similar articles, without a filter.
     pub fn new(source: SimilarSource) -> Self {
         Self {
             source,
@@ -81,7 +80,7 @@ impl SimilarQuery {
         }
     }
 
-    /// How many of the most similar articles the page has to be made of, one more than it shows.
+    /// How many of the most similar articles the page requires: one more than it shows.
     pub(super) fn depth(&self) -> usize {
         if self.collapse_near_duplicates {
             return MAX_COLLAPSED;
@@ -96,34 +95,34 @@ impl SimilarQuery {
 pub struct SimilarPage {
     /// The results.
     pub hits: Vec<SimilarHit>,
-    /// Where the next page goes on; None on the last one.
+    /// The key of the next page; None on the last one.
     pub next: Option<PageKey>,
-    /// Results that cannot be read, because the archive is damaged where they lie.
+    /// Results that cannot be read because the archive is damaged.
     pub unreadable: Vec<ArticleId>,
 }
 
-/// An article that is like the source.
+/// A similar article.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SimilarHit {
-    /// The article, its body left out where the query asks for none.
+    /// The article, without its body if the query asks for none.
     pub article: ArchivedArticle,
-    /// The etag of the whole article.
+    /// The etag of the complete article.
     pub etag: String,
     /// Its similarity to the source.
     pub similarity: f64,
-    /// The terms that make most of it, the strongest first.
+    /// The terms that contribute most, the strongest first.
     pub matched_terms: Vec<MatchedTerm>,
-    /// The share of the others.
+    /// The share of all other terms.
     pub other_share: f64,
     /// The near-duplicates folded into it, the most similar to the source first.
     pub near_duplicates: Vec<ArticleId>,
 }
 
-/// A term that both articles have.
+/// A term of both articles.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MatchedTerm {
-    /// As the source has it.
+    /// In the form that the source uses.
     pub term: String,
-    /// Its part in the similarity.
+    /// Its share of the similarity.
     pub share: f64,
 }

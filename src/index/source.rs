@@ -1,4 +1,4 @@
-//! The source of a search: what articles are compared with, and which of its terms they match.
+//! The source of a search: what articles are compared with, and the terms they match.
 
 use super::analyzer::forms;
 use super::article::ArticleId;
@@ -12,7 +12,7 @@ use crate::article::ArticleText;
 /// How many matched terms are named.
 const MAX_MATCHED_TERMS: usize = 10;
 
-/// What a query compares with: a text, its vector, and the article it is, where it is one.
+/// What a query compares with: a text, its vector, and the id of the article if it is one.
 #[derive(Debug)]
 pub(super) struct Source<'a> {
     pub(super) vector: QueryVector,
@@ -26,7 +26,7 @@ impl<'a> Source<'a> {
         Self { vector: QueryVector::new(vector), text, id }
     }
 
-    /// The results with their matched terms.
+    /// The results, with their matched terms.
     pub(super) fn hits<H>(&self, found: Vec<FoundHit<H>>) -> Vec<SimilarHit> {
         let parts: Vec<Vec<(TermKey, u64)>> = found.iter().map(|found| self.parts(found)).collect();
         let matched = |parts: &Vec<(TermKey, u64)>| parts.len().min(MAX_MATCHED_TERMS);
@@ -60,12 +60,12 @@ impl<'a> Source<'a> {
         found.into_iter().zip(parts).map(hit).collect()
     }
 
-    /// What each common term adds to the inner product: those to be named in front, the largest
-    /// first, the others in no order.
+    /// The contribution of each common term to the inner product. The terms to be named come first,
+    /// by descending contribution; the others are unordered.
     fn parts<H>(&self, found: &FoundHit<H>) -> Vec<(TermKey, u64)> {
         let may_be_common =
-            found.vector.entries.iter().filter(|entry| self.vector.may_have(entry.term()));
-        let parts = may_be_common.map(|entry| (entry.term(), self.vector.product(*entry)));
+            found.vector.terms.iter().filter(|term| self.vector.may_have(term.term()));
+        let parts = may_be_common.map(|term| (term.term(), self.vector.product(*term)));
         let mut parts: Vec<(TermKey, u64)> = parts.filter(|(_, part)| *part > 0).collect();
         let order = |a: &(TermKey, u64), b: &(TermKey, u64)| b.1.cmp(&a.1).then(a.0.cmp(&b.0));
         if parts.len() > MAX_MATCHED_TERMS {

@@ -1,21 +1,23 @@
-//! What an archive says of itself: whether it can be written, and how much it holds.
+//! The status of an archive.
 
 use super::error::IndexError;
 
-/// How the archive is.
+/// Whether the archive can be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Condition {
     /// It can be read and written.
     Ready,
-    /// It can be read; why it cannot be written.
+    /// It can only be read, for this reason.
     ReadOnly(String),
-    /// Part of it is damaged: the rest can be read; what is damaged.
+    /// Part of it is damaged, as described, and the rest can only be read.
     Damaged(String),
 }
 
 impl Condition {
+    /// Checks that the archive can be written.
+    ///
     /// # Errors
-    /// Why nothing is written.
+    /// The reason why it cannot.
     pub(crate) fn check_writable(&self) -> Result<(), IndexError> {
         match self {
             Self::Ready => Ok(()),
@@ -25,18 +27,18 @@ impl Condition {
     }
 }
 
-/// How much there is in the archive, and how it is.
+/// The condition and the size of an archive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IndexStatus {
-    /// How it is.
+    /// Whether it can be written.
     pub condition: Condition,
-    /// Why the last write failed; None if it did not.
+    /// Why the last write failed; None if it succeeded.
     pub last_failure: Option<String>,
-    /// How many articles there are, those that cannot be read among them.
+    /// The number of articles, including those that cannot be read.
     pub article_count: u64,
-    /// How many places of the archive cannot be read: articles, or stretches whose articles are not
-    /// known by name.
+    /// How many parts of the archive cannot be read: articles, or stretches whose articles are
+    /// unknown.
     pub unreadable_count: u64,
-    /// How much they take where they are stored, in bytes.
+    /// The size on disk or in memory, in bytes.
     pub size_bytes: u64,
 }

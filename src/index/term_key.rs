@@ -1,4 +1,4 @@
-//! The key of a term.
+//! Term keys.
 
 use crate::text::TermHash;
 
@@ -12,17 +12,20 @@ impl TermKey {
         Self(TermHash::of_word(stem.as_bytes()).0 >> 24)
     }
 
-    /// What the background knows the term by.
+    /// The key by which the background finds the term.
+    #[inline]
     pub(super) fn fingerprint(self) -> u32 {
         self.0 as u32
     }
 
-    /// The term of these 40 bits.
+    /// The key with these 40 bits.
+    #[inline]
     pub(super) fn of_bits(bits: u64) -> Self {
         Self(bits)
     }
 
     /// The 40 bits.
+    #[inline]
     pub(super) fn bits(self) -> u64 {
         self.0
     }

@@ -1,41 +1,41 @@
-//! Changes of the archive, and the conditions that they are made on.
+//! Writes: changes of the archive and their preconditions.
 
 use std::fmt;
 use std::ops::Deref;
 
 use super::{ArchivedArticle, ArticleId, IndexError};
 
-/// A change of the archive, and when it is made.
+/// A change of the archive, with a precondition.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Write {
-    /// What is changed.
+    /// The change.
     pub change: Change,
-    /// What must be so for it.
+    /// The condition under which it is made.
     pub precondition: Precondition,
 }
 
 /// What a [`Write`] changes.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Change {
-    /// Stores an article under its id, in place of the one that was there.
+    /// Stores an article, replacing the one with the same id.
     Put(Box<ArchivedArticle>),
-    /// Removes the article of this id.
+    /// Removes the article with this id.
     Delete(ArticleId),
 }
 
-/// What must be so when a [`Write`] has its turn; otherwise it changes nothing.
+/// The condition under which a [`Write`] takes effect.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Precondition {
-    /// Nothing.
+    /// There is none.
     #[default]
     None,
-    /// There is no article of this id.
+    /// The article does not exist.
     Absent,
-    /// There is one, and this is its [`ArchivedArticle::etag`].
+    /// The article exists with this [`ArchivedArticle::etag`].
     Unchanged(String),
 }
 
-/// Which kind of change a [`Change`] is.
+/// The kind of a [`Change`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ChangeKind {
     Put,
@@ -50,7 +50,7 @@ impl Change {
         }
     }
 
-    /// The id of the article that it is about.
+    /// The id of the article.
     pub fn id(&self) -> &ArticleId {
         match self {
             Self::Put(article) => &article.id,
@@ -60,17 +60,17 @@ impl Change {
 }
 
 impl Write {
-    /// Stores an article, whatever is there.
+    /// Stores an article unconditionally.
     pub fn put(article: ArchivedArticle) -> Self {
         Self { change: Change::Put(Box::new(article)), precondition: Precondition::None }
     }
 
-    /// Removes an article, whatever it is.
+    /// Removes an article unconditionally.
     pub fn delete(id: ArticleId) -> Self {
         Self { change: Change::Delete(id), precondition: Precondition::None }
     }
 
-    /// The same on a condition.
+    /// The same write with a precondition.
     #[must_use]
     pub fn only_if(self, precondition: Precondition) -> Self {
         Self { precondition, ..self }
@@ -78,16 +78,16 @@ impl Write {
 }
 
 impl Precondition {
-    /// What becomes of a change: `is_put` says which, `found` what is there. The article is only
-    /// asked for where the condition is about it; None is one that cannot be read.
+    /// The outcome of a change. `article` reads the existing article, and is only called if the
+    /// condition depends on it; None stands for one that cannot be read.
     ///
     /// # Errors
-    /// That of `found`.
+    /// Those of `article`.
     pub(super) fn outcome<A: Deref<Target = ArchivedArticle>>(
         &self,
         kind: ChangeKind,
         exists: bool,
-        found: impl FnOnce() -> Result<Option<A>, IndexError>,
+        article: impl FnOnce() -> Result<Option<A>, IndexError>,
     ) -> Result<WriteOutcome, IndexError> {
         use ChangeKind::{Delete, Put};
         Ok(match (self, kind, exists) {
@@ -95,7 +95,7 @@ impl Precondition {
             (Self::Absent, _, true) => WriteOutcome::Exists,
             (Self::Unchanged(_), Put, false) => WriteOutcome::Changed,
             (Self::Unchanged(etag), _, true)
-                if found()?.is_none_or(|article| article.etag() != *etag) =>
+                if article()?.is_none_or(|article| article.etag() != *etag) =>
             {
                 WriteOutcome::Changed
             }
@@ -109,23 +109,23 @@ impl Precondition {
 /// What a [`Write`] did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WriteOutcome {
-    /// There was no article of this id, and now there is.
+    /// The article did not exist, and was stored.
     Created,
-    /// The article of this id was replaced.
+    /// The article was replaced.
     Replaced,
-    /// The article is gone.
+    /// The article was removed.
     Deleted,
-    /// There was no article to delete.
+    /// There was no article to remove.
     Absent,
-    /// Nothing: there is an article, and [`Precondition::Absent`] was the condition.
+    /// Nothing: the article exists, against [`Precondition::Absent`].
     Exists,
-    /// Nothing: the article is not the one of [`Precondition::Unchanged`], or there is none to
-    /// replace.
+    /// Nothing: the article does not exist or has another etag, against
+    /// [`Precondition::Unchanged`].
     Changed,
 }
 
 impl WriteOutcome {
-    /// Whether the archive is not what it was.
+    /// Whether the archive changed.
     pub fn is_change(self) -> bool {
         match self {
             Self::Created | Self::Replaced | Self::Deleted => true,
@@ -134,15 +134,15 @@ impl WriteOutcome {
     }
 }
 
-/// Is told what became of a batch of writes: an outcome each, in their order, or why none can be
-/// relied on to be stored.
+/// Receives the outcomes of a batch of writes, in order, or the error because of which none can be
+/// relied on.
 pub type WriteDone = Box<dyn FnOnce(Result<Vec<WriteOutcome>, IndexError>) + Send>;
 
-/// A batch of writes that is given back: too much is waiting to be stored already.
+/// A batch of writes that was refused because too much is waiting to be stored.
 pub struct NoRoom {
     /// The writes.
     pub writes: Vec<Write>,
-    /// Who is to be told of them; it was not called.
+    /// The callback, which was not called.
     pub done: WriteDone,
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::recent::{Recent, RecentArticle};
 use super::shared::Shared;
 use super::snapshot::{Handle, Snapshot};
-use crate::index::query_vector::QueryTerm;
+use crate::index::query_vector::WeightedTerm;
 use crate::index::{Deadline, Filter, IndexError, SimilarQuery};
 
 /// How many articles in memory a filter examines between two checks of the deadline.
@@ -21,7 +21,7 @@ pub(super) type Candidates = (Vec<(f32, Handle)>, Snapshot);
 /// the source, in the order in which their postings are worth reading.
 pub(super) fn candidates(
     shared: &Shared,
-    terms: &[QueryTerm],
+    terms: &[WeightedTerm],
     query: &SimilarQuery,
     count: usize,
 ) -> Result<Candidates, IndexError> {
@@ -36,7 +36,7 @@ pub(super) fn candidates(
 /// As [`candidates`], from the first terms that have about `postings` postings together.
 fn candidates_within(
     shared: &Shared,
-    terms: &[QueryTerm],
+    terms: &[WeightedTerm],
     postings: usize,
     query: &SimilarQuery,
     count: usize,

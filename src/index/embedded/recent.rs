@@ -6,7 +6,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 use std::ops::Bound;
 use std::sync::Arc;
 
-use super::super::query_vector::QueryTerm;
+use super::super::query_vector::WeightedTerm;
 use super::super::vector::{Vector, weight};
 use super::super::{ArchivedArticle, ArticleId};
 use super::journal::Extent;
@@ -24,7 +24,7 @@ pub(super) struct RecentArticle {
 impl RecentArticle {
     /// About how much memory it takes, in bytes: with its postings.
     fn size_bytes(&self) -> usize {
-        self.article.size_bytes() + 24 * self.vector.entries.len() + 256
+        self.article.size_bytes() + 24 * self.vector.terms.len() + 256
     }
 }
 
@@ -85,8 +85,8 @@ impl Recent {
         let id = article.article.id.clone();
         self.drop_slot(&id);
         let slot = self.articles.len() as u32;
-        for entry in &article.vector.entries {
-            self.postings.entry(entry.term().bits()).or_default().push((slot, entry.count()));
+        for term in &article.vector.terms {
+            self.postings.entry(term.term().bits()).or_default().push((slot, term.count()));
         }
         self.size_bytes += article.size_bytes();
         self.inverse_lengths.push(match article.vector.squared_length {
@@ -131,7 +131,11 @@ impl Recent {
 
     /// The articles whose parts of the cosine by `terms` are the largest, at most `count`; with
     /// that part, less the factor that all share.
-    pub(super) fn best(&self, terms: &[QueryTerm], count: usize) -> Vec<(f32, Arc<RecentArticle>)> {
+    pub(super) fn best(
+        &self,
+        terms: &[WeightedTerm],
+        count: usize,
+    ) -> Vec<(f32, Arc<RecentArticle>)> {
         let article = |slot: u32| self.articles[slot as usize].as_ref();
         let mut best = TopK::new(count);
         best.push_all(&self.sums(terms), &self.inverse_lengths, |slot| article(slot).map(|_| slot));
@@ -143,7 +147,7 @@ impl Recent {
 
     /// All the articles that have one of these terms, with the same part: for a filter to choose
     /// from.
-    pub(super) fn all(&self, terms: &[QueryTerm]) -> Vec<(f32, Arc<RecentArticle>)> {
+    pub(super) fn all(&self, terms: &[WeightedTerm]) -> Vec<(f32, Arc<RecentArticle>)> {
         let sums = self.sums(terms);
         let parts = sums
             .iter()
@@ -153,7 +157,7 @@ impl Recent {
         found.filter_map(|(part, article)| Some((part, Arc::clone(article.as_ref()?)))).collect()
     }
 
-    fn sums(&self, terms: &[QueryTerm]) -> Vec<f32> {
+    fn sums(&self, terms: &[WeightedTerm]) -> Vec<f32> {
         let mut sums = vec![0.0_f32; self.articles.len()];
         for term in terms {
             for (slot, times) in self.postings.get(&term.term.bits()).map_or(&[][..], Vec::as_slice)

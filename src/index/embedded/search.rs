@@ -6,7 +6,7 @@ use std::collections::BinaryHeap;
 
 use super::super::analyzer::of_text;
 use super::super::candidate::Candidate;
-use super::super::page::{Read, page, read};
+use super::super::page::{ReadPage, page, read};
 use super::super::query::MAX_COLLAPSED;
 use super::super::source::Source;
 use super::super::{ArticleId, IndexError, SimilarPage, SimilarQuery, SimilarSource};
@@ -55,12 +55,12 @@ fn find(
     let depth = query.depth();
     let count =
         (2 * if query.collapse_near_duplicates { MAX_COLLAPSED } else { depth }).max(CANDIDATES);
-    let (found, snapshot) = candidates(shared, source.vector.by_worth(), query, count)?;
+    let (found, snapshot) = candidates(shared, source.vector.by_priority(), query, count)?;
     let compared = compare(found, &snapshot, source, query)?;
     let read_one =
         |handle: &Handle| Ok((snapshot.article(handle, &shared.records)?, snapshot.vector(handle)));
     let groups = page(compared, query, read_one)?;
-    let Read { found, next, unreadable } = read(groups, query, read_one)?;
+    let ReadPage { found, next, unreadable } = read(groups, query, read_one)?;
     let hits = source.hits(found);
     Ok(SimilarPage { hits, next, unreadable })
 }

@@ -34,7 +34,7 @@ impl Snapshot {
     pub(super) fn similarity(&self, handle: &Handle, query: &QueryVector) -> f64 {
         match handle {
             Handle::Memory(article) => {
-                query.similarity(&article.vector.entries, article.vector.squared_length)
+                query.similarity(&article.vector.terms, article.vector.squared_length)
             }
             Handle::Segment(place) => self.segments.similarity(*place, query),
         }

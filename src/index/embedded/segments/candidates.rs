@@ -6,7 +6,7 @@ use super::place::{Place, Superseded};
 use super::postings::{PAGE_ARTICLES, Postings, Span};
 use super::set::Segments;
 use crate::index::embedded::top_k::TopK;
-use crate::index::query_vector::QueryTerm;
+use crate::index::query_vector::WeightedTerm;
 use crate::index::vector::weight;
 use crate::index::{IndexError, SimilarQuery};
 
@@ -28,16 +28,16 @@ thread_local! {
 #[derive(Debug)]
 pub(in crate::index::embedded) struct Plan<'a> {
     /// The terms that are looked at.
-    pub(in crate::index::embedded) terms: &'a [QueryTerm],
+    pub(in crate::index::embedded) terms: &'a [WeightedTerm],
     /// For each page of each segment: the postings of those that it has.
-    spans: Vec<Vec<(&'a QueryTerm, Span)>>,
+    spans: Vec<Vec<(&'a WeightedTerm, Span)>>,
 }
 
 impl Segments {
     /// The first of these terms, as many as have about `postings` postings together.
     pub(in crate::index::embedded) fn plan<'a>(
         &self,
-        terms: &'a [QueryTerm],
+        terms: &'a [WeightedTerm],
         postings: usize,
     ) -> Plan<'a> {
         let pages: Vec<(&Postings, usize)> = self
@@ -111,7 +111,7 @@ impl Segments {
 /// A function of its own, for the few numbers of its loop to stay in registers: it is a quarter of
 /// a search.
 #[inline(never)]
-fn add_up(postings: &Postings, spans: &[(&QueryTerm, Span)], sums: &mut [f32; PAGE_ARTICLES]) {
+fn add_up(postings: &Postings, spans: &[(&WeightedTerm, Span)], sums: &mut [f32; PAGE_ARTICLES]) {
     let mut products = [0.0_f32; 256];
     for spans in spans.chunks(FETCHED_AT_ONCE) {
         spans.iter().for_each(|(_, span)| postings.fetch(*span));
@@ -122,7 +122,7 @@ fn add_up(postings: &Postings, spans: &[(&QueryTerm, Span)], sums: &mut [f32; PA
 #[inline(always)]
 fn add_up_fetched(
     postings: &Postings,
-    spans: &[(&QueryTerm, Span)],
+    spans: &[(&WeightedTerm, Span)],
     sums: &mut [f32; PAGE_ARTICLES],
     products: &mut [f32; 256],
 ) {

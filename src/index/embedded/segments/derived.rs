@@ -18,7 +18,7 @@ use tantivy::directory::OwnedBytes;
 
 use super::checksummed::Output;
 use super::postings::{self, PAGE_HEAD_BYTES, Postings};
-use super::vectors::{ENTRY_BYTES, PackedVector};
+use super::vectors::{COUNTED_TERM_BYTES, PackedVector};
 
 const ARTICLE_BYTES: usize = 12;
 const END_BYTES: usize = 16;
@@ -62,7 +62,7 @@ impl Derived {
         });
         let rows: Vec<(u32, u64)> = rows.collect::<Option<_>>()?;
         let (last, _) = rows.last()?;
-        if (*last as usize).checked_mul(ENTRY_BYTES)? > table {
+        if (*last as usize).checked_mul(COUNTED_TERM_BYTES)? > table {
             return None;
         }
         let article = |rows: &[(u32, u64)]| {
@@ -89,8 +89,8 @@ impl Derived {
     #[inline]
     pub(super) fn vector(&self, article: u32) -> &[u8] {
         let ArticleAt { start, size, .. } = self.articles[article as usize];
-        let start = start as usize * ENTRY_BYTES;
-        &self.bytes[start..start + size as usize * ENTRY_BYTES]
+        let start = start as usize * COUNTED_TERM_BYTES;
+        &self.bytes[start..start + size as usize * COUNTED_TERM_BYTES]
     }
 
     pub(super) fn squared_length(&self, article: u32) -> u64 {
@@ -107,11 +107,11 @@ pub(super) fn write(vectors: &[PackedVector<'_>], out: impl Write) -> io::Result
     let table = out.position;
     let mut start = 0;
     for vector in vectors {
-        out.push(&entry_number(start)?.to_le_bytes())?;
+        out.push(&term_number(start)?.to_le_bytes())?;
         out.push(&vector.squared_length.to_le_bytes())?;
-        start += vector.bytes.len() / ENTRY_BYTES;
+        start += vector.bytes.len() / COUNTED_TERM_BYTES;
     }
-    out.push(&entry_number(start)?.to_le_bytes())?;
+    out.push(&term_number(start)?.to_le_bytes())?;
     out.push(&[0; 8])?;
     let page_count = postings::write(vectors, &mut out)?;
     out.push(&(table as u64).to_le_bytes())?;
@@ -122,7 +122,7 @@ pub(super) fn write(vectors: &[PackedVector<'_>], out: impl Write) -> io::Result
     out.flush()
 }
 
-fn entry_number(number: usize) -> io::Result<u32> {
+fn term_number(number: usize) -> io::Result<u32> {
     u32::try_from(number)
         .map_err(|_| io::Error::other("a segment has more than 2^32 terms of articles"))
 }
@@ -130,24 +130,24 @@ fn entry_number(number: usize) -> io::Result<u32> {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::index::embedded::segments::vectors::entries;
-    use crate::index::vector::{Entry, Vector};
+    use crate::index::embedded::segments::vectors::terms;
+    use crate::index::vector::{CountedTerm, Vector};
 
     /// Vectors of a few terms each, out of `terms`.
-    pub(in super::super) fn vectors(count: u64, terms: u64) -> Vec<Vector> {
+    pub(in super::super) fn vectors(count: u64, distinct: u64) -> Vec<Vector> {
         let mixed = |number: u64| number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let vector = |number: u64| {
-            let mut entries: Vec<Entry> = (0..number % 5)
+            let mut terms: Vec<CountedTerm> = (0..number % 5)
                 .map(|place| {
-                    Entry(
-                        mixed(mixed(number + place) % terms) >> 24 << 8
+                    CountedTerm(
+                        mixed(mixed(number + place) % distinct) >> 24 << 8
                             | (1 + (number + place) % 255),
                     )
                 })
                 .collect();
-            entries.sort_unstable();
-            entries.dedup_by_key(|entry| entry.term());
-            Vector { entries, squared_length: number }
+            terms.sort_unstable();
+            terms.dedup_by_key(|term| term.term());
+            Vector { terms, squared_length: number }
         };
         (0..count).map(vector).collect()
     }
@@ -168,7 +168,7 @@ pub(super) mod tests {
             assert_eq!(u64::from(derived.article_count()), count);
             for (article, vector) in (0..).zip(&vectors) {
                 assert!(
-                    entries(derived.vector(article)).eq(vector.entries.iter().copied()),
+                    terms(derived.vector(article)).eq(vector.terms.iter().copied()),
                     "{article}"
                 );
                 assert_eq!(derived.squared_length(article), vector.squared_length);

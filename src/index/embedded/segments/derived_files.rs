@@ -104,13 +104,15 @@ mod tests {
     use super::*;
     use crate::index::{
         TermKey,
-        vector::{Entry, Vector},
+        vector::{CountedTerm, Vector},
     };
 
     /// Two articles with one term.
     fn vectors() -> Vec<PackedVector<'static>> {
-        let vector =
-            |count: u64| Vector { entries: vec![Entry(77 << 8 | count)], squared_length: count };
+        let vector = |count: u64| Vector {
+            terms: vec![CountedTerm(77 << 8 | count)],
+            squared_length: count,
+        };
         [1, 2].map(|count| PackedVector::from(&vector(count))).into()
     }
 

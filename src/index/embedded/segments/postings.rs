@@ -21,7 +21,7 @@ use tantivy::directory::OwnedBytes;
 
 use super::checksummed::Output;
 use super::fetch::fetch;
-use super::vectors::{PackedVector, entry_at};
+use super::vectors::{PackedVector, term_at};
 use crate::index::TermKey;
 
 /// How many articles a page is of.
@@ -163,11 +163,11 @@ fn write_page(
     for part in 0..1_u64 << PART_BITS {
         keys.clear();
         for ((number, cursor), vector) in (0_u64..).zip(&mut cursors).zip(vectors) {
-            while let Some(entry) = entry_at(&vector.bytes, *cursor)
-                && entry.term().bits() >> REST_BITS == part
+            while let Some(term) = term_at(&vector.bytes, *cursor)
+                && term.term().bits() >> REST_BITS == part
             {
-                let rest = entry.term().bits() & ((1 << REST_BITS) - 1);
-                keys.push(rest << 24 | number << 8 | u64::from(entry.count()));
+                let rest = term.term().bits() & ((1 << REST_BITS) - 1);
+                keys.push(rest << 24 | number << 8 | u64::from(term.count()));
                 *cursor += 1;
             }
         }
@@ -221,12 +221,12 @@ mod tests {
                 Derived::parse_checked(OwnedBytes::new(written(&vectors))).expect("it is sound");
             let postings = &derived.postings;
             let mut expected = std::collections::BTreeMap::<u64, Vec<(usize, u8)>>::new();
-            for (article, entry) in vectors
+            for (article, term) in vectors
                 .iter()
                 .enumerate()
-                .flat_map(|(article, vector)| vector.entries.iter().map(move |e| (article, e)))
+                .flat_map(|(article, vector)| vector.terms.iter().map(move |e| (article, e)))
             {
-                expected.entry(entry.term().bits()).or_default().push((article, entry.count()));
+                expected.entry(term.term().bits()).or_default().push((article, term.count()));
             }
             assert_eq!(postings.page_count(), vectors.len().div_ceil(PAGE_ARTICLES));
             for (term, articles) in expected {

@@ -13,7 +13,7 @@ pub(super) struct ReusedVectors<'a>(pub(super) HashMap<Extent, PackedVector<'a>>
 
 impl<'a> ReusedVectors<'a> {
     pub(super) fn add_recent(&mut self, recent: &Recent) {
-        let articles = recent.versions().filter_map(|(_, entry)| match entry {
+        let articles = recent.versions().filter_map(|(_, version)| match version {
             RecentVersion::Article(article) => Some(article),
             RecentVersion::Tombstone => None,
         });

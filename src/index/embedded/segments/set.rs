@@ -6,7 +6,7 @@ use super::error::reading;
 use super::fetch::fetch;
 use super::fields::topic_tags;
 use super::place::{Place, Superseded};
-use super::vectors::entries;
+use super::vectors::terms;
 use super::view::SegmentView;
 use crate::index::embedded::journal::Extent;
 use crate::index::embedded::records::Records;
@@ -82,7 +82,7 @@ impl Segments {
         let view = self.view(place);
         let vector = view.derived.vector(place.document);
         fetch(vector);
-        let product = query.inner_product(entries(vector));
+        let product = query.inner_product(terms(vector));
         cosine(product, query.squared_length(), view.derived.squared_length(place.document))
     }
 
@@ -90,7 +90,7 @@ impl Segments {
     pub(in crate::index::embedded) fn vector(&self, place: Place) -> Vector {
         let derived = &self.view(place).derived;
         Vector {
-            entries: entries(derived.vector(place.document)).collect(),
+            terms: terms(derived.vector(place.document)).collect(),
             squared_length: derived.squared_length(place.document),
         }
     }

@@ -151,12 +151,12 @@ impl Store {
                 self.writer.insert(writer)
             }
         };
-        for (id, entry) in recent.versions() {
+        for (id, version) in recent.versions() {
             // To look an id up costs less than a deletion that finds nothing.
             if self.is_ahead || previous.find(id).map_or(true, |place| place.is_some()) {
                 writer.delete_term(Term::from_field_text(fields.id, id.as_str()));
             }
-            if let RecentVersion::Article(article) = entry {
+            if let RecentVersion::Article(article) = version {
                 let mut document = TantivyDocument::default();
                 document.add_text(fields.id, id.as_str());
                 for tag in tags(&article.article) {
