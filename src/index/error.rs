@@ -9,7 +9,7 @@ use super::record::RecordError;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum IndexError {
     /// The article to compare with does not exist.
-    #[error("there is no article {id} in the archive")]
+    #[error("article {id} not found in the archive")]
     UnknownSource {
         /// The id asked for.
         id: ArticleId,
@@ -21,7 +21,7 @@ pub enum IndexError {
         reason: String,
     },
     /// The archive cannot be written, for now or until the server is restarted.
-    #[error("the archive can only be read: {reason}")]
+    #[error("the archive is read-only: {reason}")]
     ReadOnly {
         /// Why.
         reason: String,
@@ -33,7 +33,7 @@ pub enum IndexError {
         reason: String,
     },
     /// An article is not what was stored.
-    #[error("the article {id} is corrupt: {source}")]
+    #[error("article {id} is corrupt: {source}")]
     Corrupt {
         /// Its id.
         id: String,
@@ -49,7 +49,7 @@ pub enum IndexError {
         reason: String,
     },
     /// The deadline passed.
-    #[error("the deadline passed")]
+    #[error("the deadline has passed")]
     Late,
     /// The archive is being closed.
     #[error("the archive is closed")]

@@ -1,4 +1,4 @@
-//! Lists of articles: the query and a page of the result.
+//! Lists of articles.
 
 use super::article::{ArchivedArticle, ArticleId};
 use super::deadline::Deadline;

@@ -1,4 +1,4 @@
-//! The reference backend: keeps every article in memory, and compares with each of them.
+//! The reference backend, which compares with every article in memory.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;

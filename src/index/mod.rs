@@ -1,4 +1,4 @@
-//! The archive of articles, and the search for similar ones.
+//! The archive of articles, with its search for similar ones.
 //!
 //! The upper floors use [`SimilarityIndex`]. Its backends rank alike: [`MemoryIndex`], the
 //! reference, compares with every article; [`EmbeddedArchive`] stores articles on disk, and finds

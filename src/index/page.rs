@@ -1,4 +1,4 @@
-//! Pages of results: selects the candidates of a page, and reads their articles.
+//! Pages of results.
 
 use std::cmp::Ordering;
 

@@ -1,4 +1,4 @@
-//! Searches for similar articles: the query and a page of the result.
+//! Searches for similar articles.
 
 use super::article::{ArchivedArticle, ArticleId};
 use super::deadline::Deadline;

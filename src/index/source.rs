@@ -1,4 +1,4 @@
-//! The source of a search: what articles are compared with, and the terms they match.
+//! The source of a search, which articles are compared with.
 
 use super::analyzer::forms;
 use super::article::ArticleId;

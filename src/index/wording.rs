@@ -1,4 +1,4 @@
-//! The wording of articles, and the rule by which two of them are near-duplicates.
+//! The wording of articles, by which near-duplicates are recognised.
 //!
 //! A copy of a story keeps the sequence of words of its body, under whatever headline. A paywall or
 //! a banner adds the same text to different stories, but no headline is about that text. What an
@@ -247,10 +247,12 @@ fn hash(words: &[RatedTerm]) -> u64 {
 mod tests {
     use super::*;
 
-    const WIRE: &str = "A ferry with 212 passengers on board ran aground near the harbour entrance early on Tuesday after its \
-        steering failed in thick fog. Coast guard boats took everyone ashore within two hours and nobody was badly hurt.";
-    const PAYWALL: &str = "To continue reading subscribe now or log in to your account. Already a subscriber? Sign in here. \
-        Subscribers get unlimited digital access to all stories, videos and our archive. Cancel at any time.";
+    const WIRE: &str = "A ferry with 212 passengers on board ran aground near the harbour \
+        entrance early on Tuesday after its steering failed in thick fog. Coast guard boats took \
+        everyone ashore within two hours and nobody was badly hurt.";
+    const PAYWALL: &str = "To continue reading subscribe now or log in to your account. Already a \
+        subscriber? Sign in here. Subscribers get unlimited digital access to all stories, videos \
+        and our archive. Cancel at any time.";
 
     fn is_near_duplicate(a: (&str, &str), b: (&str, &str)) -> Option<bool> {
         let wording = |(title, body)| Wording::of(ArticleText { title, body });
@@ -273,7 +275,8 @@ mod tests {
     #[test]
     fn a_shorter_or_edited_copy_is_a_near_duplicate_if_a_headline_is_about_it() {
         let longer = format!(
-            "{WIRE} Tugs were to pull the vessel free at high tide, and all sailings were cancelled for the day."
+            "{WIRE} Tugs were to pull the vessel free at high tide, and all sailings were \
+             cancelled for the day."
         );
         let edited = WIRE.replace("badly", "seriously").replace("thick ", "");
         for copy in [&longer, &edited] {

@@ -1,4 +1,4 @@
-//! Writes: changes of the archive and their preconditions.
+//! Writes to the archive.
 
 use std::fmt;
 use std::ops::Deref;

@@ -1,4 +1,4 @@
-//! Numbers in text: which words are numbers, and how they are rewritten.
+//! Numbers in text.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! A word of a text, and its maximum length.
+//! A word of a text.
 
 use std::fmt;
 

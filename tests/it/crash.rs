@@ -1,5 +1,4 @@
-//! The archive under what machines do to it: full disks, damaged files, interrupted writes and killed
-//! servers.
+//! The archive under what machines do to it.
 
 mod damage;
 mod disks;

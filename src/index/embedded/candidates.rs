@@ -1,4 +1,4 @@
-//! The candidates of a search, from the segments and from memory.
+//! Selects the candidates of a search.
 
 use std::sync::Arc;
 

@@ -1,8 +1,8 @@
 //! Compaction: relocates the live articles of the oldest journals to the current one.
 //!
 //! Only the oldest journal is ever emptied, so that nothing before it can need its deletions. A
-//! round over all journals relocates no more than it frees, and a journal is removed once no article
-//! of the index lies in it.
+//! round over all journals relocates no more than it frees, and a journal is removed once no
+//! article of the index lies in it.
 
 use std::fs;
 use std::io;
@@ -64,8 +64,8 @@ impl Compaction {
     /// that examines no live article returns none. `first` is the first journal that still exists.
     ///
     /// # Errors
-    /// [`IndexError::Corrupt`] for a live article that cannot be read, [`IndexError::Damaged`] for a
-    /// stretch that cannot; [`IndexError::Storage`].
+    /// [`IndexError::Corrupt`] for a live article that cannot be read, [`IndexError::Damaged`] for
+    /// a stretch that cannot; [`IndexError::Storage`].
     pub(super) fn step(
         &mut self,
         directory: &Path,

@@ -9,10 +9,10 @@
 //! ```
 //!
 //! One thread makes all changes ([`writer`]). It appends a group of writes to the journal with one
-//! sync, adds them to the memory-resident part ([`recent`]) and acknowledges them. When that part is
-//! full it is frozen, and a thread of its own folds it into the index, with a commit that names the
-//! first journal not included. Articles stay in the journals. A search reads the index, the frozen
-//! and the recent part as they were at one moment.
+//! sync, adds them to the memory-resident part ([`recent`]) and acknowledges them. When that part
+//! is full it is frozen, and a thread of its own folds it into the index, with a commit that names
+//! the first journal not included. Articles stay in the journals. A search reads the index, the
+//! frozen and the recent part as they were at one moment.
 
 mod acknowledged;
 mod archive;

@@ -1,4 +1,4 @@
-//! Opens an archive: takes its lock, checks its files and recovers its state.
+//! Opens an archive.
 
 use std::fs;
 use std::io;

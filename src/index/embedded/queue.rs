@@ -1,4 +1,4 @@
-//! Where writes wait for the writer, as long as there is room; and what it is told besides.
+//! The queue of messages for the writer.
 
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,10 +11,10 @@ use super::super::{
 };
 use super::segments::{Segments, Store};
 
-/// So much may wait for the writer, in bytes of memory.
+/// The memory that queued writes may take, in bytes.
 const QUEUE_BYTES: usize = 32 << 20;
 
-/// A write whose record is made.
+/// A write with its encoded record.
 pub(super) struct PreparedWrite {
     pub(super) change: PreparedChange,
     pub(super) precondition: Precondition,
@@ -50,7 +50,7 @@ impl PreparedChange {
         }
     }
 
-    /// The article that there is afterwards.
+    /// The article that exists after the change.
     pub(super) fn article(&self) -> Option<&Arc<ArchivedArticle>> {
         match self {
             Self::Put { article, .. } => Some(article),
@@ -73,7 +73,7 @@ impl PreparedChange {
     }
 }
 
-/// What a write takes while it waits, in bytes: the article, its record and its vector.
+/// The memory of a queued write, in bytes: the article, its record and its vector.
 fn size_bytes(write: &Write) -> usize {
     match &write.change {
         Change::Put(article) => 3 * article.size_bytes(),
@@ -92,7 +92,7 @@ pub(super) struct Batch {
 pub(super) enum Message {
     Batch(Batch),
     Fold(FoldDone),
-    /// The files of the index are not what they were.
+    /// The segments on disk have changed.
     SegmentsChanged,
     JobDone(Box<JobDone>),
     Close,
@@ -107,16 +107,16 @@ pub(super) enum Job {
     Refresh,
 }
 
-/// What a job brings back.
+/// The result of a job.
 pub(super) struct JobDone {
     pub(super) store: Store,
     pub(super) job: Job,
-    /// Whether it panicked: what it left of the store is not to be relied on.
+    /// Whether it panicked, after which the store cannot be relied on.
     pub(super) has_panicked: bool,
     pub(super) segments: Result<Segments, IndexError>,
 }
 
-/// Where writes wait for the writer.
+/// The callers' end of the queue.
 #[derive(Debug)]
 pub(super) struct Queue {
     sender: Sender<Message>,
@@ -129,12 +129,13 @@ impl std::fmt::Debug for Message {
     }
 }
 
-/// How much waits.
+/// The memory that queued writes take, in bytes.
 #[derive(Debug, Default)]
 pub(super) struct Budget(Mutex<usize>);
 
 impl Budget {
-    /// Whether there was room. Whatever its size, one batch may wait.
+    /// Reserves memory; false if there is not enough. A single batch may always be queued, whatever
+    /// its size.
     fn take(&self, size: usize) -> bool {
         let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let has_room = *taken == 0 || *taken + size <= QUEUE_BYTES;
@@ -156,10 +157,13 @@ impl Queue {
     }
 
     pub(super) fn write(&self, writes: Vec<Write>, done: WriteDone) -> Result<(), NoRoom> {
-        let is_too_large = |write: &Write| matches!(&write.change, Change::Put(article) if article.size_bytes() > record::MAX_ARTICLE_BYTES);
+        let is_too_large = |write: &Write| match &write.change {
+            Change::Put(article) => article.size_bytes() > record::MAX_ARTICLE_BYTES,
+            Change::Delete(_) => false,
+        };
         if writes.iter().any(is_too_large) {
-            let reason = format!("an article takes more than {} bytes", record::MAX_ARTICLE_BYTES);
-            done(Err(IndexError::Storage { action: "cannot store it", reason }));
+            let reason = format!("it is larger than {} bytes", record::MAX_ARTICLE_BYTES);
+            done(Err(IndexError::Storage { action: "cannot store the article", reason }));
             return Ok(());
         }
         let size_bytes = writes.iter().map(size_bytes).sum();
@@ -183,7 +187,7 @@ impl Queue {
     }
 
     pub(super) fn close(&self) {
-        // A writer that is gone is closed.
+        // A writer that has ended is closed already.
         let _ = self.sender.send(Message::Close);
     }
 }
@@ -201,8 +205,8 @@ mod tests {
     use crate::article::ArticleText;
 
     #[test]
-    fn a_write_without_room_is_given_back_at_once_and_taken_when_there_is_room() {
-        // Nobody takes what is queued: the disk is slow.
+    fn a_write_beyond_the_budget_is_returned_at_once_and_accepted_later() {
+        // Nobody takes messages from the queue, as with a slow disk.
         let (queue, inbox) = Queue::new();
         let body = "word ".repeat(1 << 20);
         let article = ArchivedArticle::new(

@@ -1,4 +1,4 @@
-//! Recovers the state of an archive from its index and its journals.
+//! Recovers the state of an archive from its files.
 //!
 //! The journals are the archive, and the index is derived from them: one that is damaged, or does
 //! not belong to these journals, is rebuilt.

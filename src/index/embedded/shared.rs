@@ -1,4 +1,4 @@
-//! The state, shared between the writer's thread and the readers.
+//! The state behind a lock, shared by the writer's thread with the readers.
 
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 

@@ -1,4 +1,4 @@
-//! The state of an archive: segments, frozen and recent changes, losses and condition.
+//! The state of an archive at one moment.
 
 use std::collections::BTreeSet;
 use std::ops::Bound;
@@ -145,8 +145,8 @@ impl State {
             || frozen.any(|(id, version)| holds(version) && self.recent.get(id).is_none())
     }
 
-    /// The articles in memory and the lost ones whose ids follow `after`, unordered: at most `count`
-    /// each of the recent, the frozen and the lost ones.
+    /// The articles in memory and the lost ones whose ids follow `after`, unordered: at most
+    /// `count` each of the recent, the frozen and the lost ones.
     pub(super) fn in_memory_after(
         &self,
         after: Option<&ArticleId>,

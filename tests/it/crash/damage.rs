@@ -1,5 +1,4 @@
-//! An archive with one thing wrong with it: nothing that was acknowledged is lost silently, and
-//! nothing is deleted.
+//! An archive with one thing wrong with it loses nothing silently.
 
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};

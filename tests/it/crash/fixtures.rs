@@ -1,4 +1,4 @@
-//! Archives, and damage to their files.
+//! Archives with articles, which tests then damage.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Interrupted writes as against damage, and what is read of a damaged archive.
+//! Interrupted writes as opposed to damage.
 
 use std::fs::{self, OpenOptions};
 

@@ -1,4 +1,4 @@
-//! What a server says of its archive.
+//! What a server reports of its archive.
 
 use std::process::Command;
 

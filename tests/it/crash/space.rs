@@ -1,4 +1,4 @@
-//! The space that superseded articles and old journals took is given back.
+//! Superseded articles and journals are removed.
 
 use std::fs;
 

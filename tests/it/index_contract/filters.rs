@@ -1,4 +1,4 @@
-//! What a filter lets through, in searches and in lists.
+//! Filters of searches and lists.
 
 use std::collections::BTreeSet;
 use std::time::Instant;

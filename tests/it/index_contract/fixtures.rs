@@ -1,4 +1,4 @@
-//! Articles, writes and queries that the behaviours share.
+//! What the behaviours share.
 
 use std::sync::mpsc;
 

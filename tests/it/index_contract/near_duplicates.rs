@@ -1,21 +1,23 @@
-//! Which results are folded, and into which.
+//! Near-duplicates are folded.
 
 use slugline::index::{SimilarQuery, SimilarityIndex};
 
 use super::fixtures::{article, find, id, ids, put, text, write};
 
 /// A wire story, and what outlets put over it.
-const WIRE: &str = "A ferry with 212 passengers on board ran aground near the harbour entrance early on Tuesday after its steering \
-    failed in thick fog. Coast guard boats took everyone ashore within two hours and nobody was badly hurt, a spokesman said.";
+const WIRE: &str = "A ferry with 212 passengers on board ran aground near the harbour entrance \
+    early on Tuesday after its steering failed in thick fog. Coast guard boats took everyone \
+    ashore within two hours and nobody was badly hurt, a spokesman said.";
 const HEADLINES: [&str; 4] = [
     "Ferry runs aground off the harbour in fog",
     "Hundreds rescued from stranded ship",
     "Passengers safe after steering failure",
     "Mayor opens the new library",
 ];
-const PAYWALL: &str = "To continue reading this article, subscribe now or log in to your account. Already a subscriber? Sign in \
-    here. Subscribers get unlimited digital access to all stories, videos, podcasts and our archive, and support quality \
-    journalism. Cancel at any time. Your first month is free, then 9.99 a month until you cancel your subscription.";
+const PAYWALL: &str = "To continue reading this article, subscribe now or log in to your account. \
+    Already a subscriber? Sign in here. Subscribers get unlimited digital access to all stories, \
+    videos, podcasts and our archive, and support quality journalism. Cancel at any time. Your \
+    first month is free, then 9.99 a month until you cancel your subscription.";
 
 fn collapsed(title: &str, body: &str) -> SimilarQuery {
     SimilarQuery { collapse_near_duplicates: true, ..SimilarQuery::new(text(title, body)) }
@@ -107,7 +109,8 @@ pub(super) fn headlines_decide_where_bodies_say_nothing(index: &dyn SimilarityIn
 }
 
 pub(super) fn near_duplicates_are_folded(index: &dyn SimilarityIndex) {
-    let wire = "Lava and ash of the volcano closed the airport of the island on Monday, and thousands of people left their homes.";
+    let wire = "Lava and ash of the volcano closed the airport of the island on Monday, and \
+        thousands of people left their homes.";
     write(
         index,
         vec![

@@ -1,4 +1,4 @@
-//! Pages of results: where they begin and end.
+//! Pages of results.
 
 use std::collections::BTreeSet;
 

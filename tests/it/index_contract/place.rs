@@ -1,5 +1,4 @@
-//! The embedded archive and its place: who may write there, and what happens when it is no longer
-//! there.
+//! The embedded archive in its directory, which may change while it is open.
 
 use std::fs;
 use std::os::fd::AsRawFd as _;

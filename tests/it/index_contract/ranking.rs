@@ -1,4 +1,4 @@
-//! Which articles are similar, how similar, and by which terms.
+//! The ranking of similar articles.
 
 use std::collections::BTreeSet;
 
@@ -80,7 +80,10 @@ pub(super) fn long_words_of_every_script_are_found(index: &dyn SimilarityIndex) 
         "ప్రారంభించబోతున్నట్లుగా",
         "გადმოგვეკონტრრევოლუციონერებინათ",
         "Rindfleischetikettierungsüberwachungsaufgabenübertragungsgesetz",
-        "pneumonoultramicroscopicsilicovolcanoconiosispneumonoultramicroscopicsilicovolcanoconiosis",
+        concat!(
+            "pneumonoultramicroscopicsilicovolcanoconiosis",
+            "pneumonoultramicroscopicsilicovolcanoconiosis"
+        ),
     ];
     write(
         index,

@@ -1,4 +1,4 @@
-//! Writes, and reading back what was written.
+//! Writes, as they are read back.
 
 use slugline::index::{
     ArchivedArticle, ArticlePage, ListQuery, Precondition, PublishTime, SimilarPage, SimilarQuery,

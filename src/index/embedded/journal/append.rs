@@ -1,4 +1,4 @@
-//! A journal that is written to.
+//! A journal that is appended to.
 
 use std::fs::File;
 use std::io::{self, Seek as _, Write as _};
@@ -12,15 +12,15 @@ use crate::index::ArticleId;
 use crate::index::embedded::files;
 use crate::index::record::Kind;
 
-/// A journal that is written to.
+/// A journal that is appended to.
 #[derive(Debug)]
 pub(in crate::index::embedded) struct Journal {
     pub(in crate::index::embedded) number: u64,
     file: File,
-    /// How much of it was acknowledged, its header included.
+    /// How much of it was acknowledged, including its header.
     size_bytes: u64,
     pub(super) acknowledged_before: u64,
-    /// Whether what lies behind `size_bytes` could not be cut off, or may be on the disk in part.
+    /// Whether bytes after `size_bytes` could not be truncated, or may partly be on the disk.
     pub(super) is_spent: bool,
 }
 
@@ -33,7 +33,7 @@ pub(in crate::index::embedded) struct Group {
 }
 
 impl Group {
-    /// Adds a frame, and says where it will lie.
+    /// Adds a frame and returns its position.
     pub(in crate::index::embedded) fn push(
         &mut self,
         kind: Kind,
@@ -43,8 +43,8 @@ impl Group {
         let offset = self.start + self.bytes.len() as u64;
         let before = self.bytes.len();
         frame::push(&mut self.bytes, self.journal, offset, self.start, (kind, id, record));
-        // A journal ends long before 4 GiB: it is frozen by its size, and a group is no larger than
-        // a few messages.
+        // A journal ends long before 4 GiB: its size limits it, and a group is no larger than a few
+        // messages.
         Extent {
             journal: self.journal,
             offset: offset as u32,
@@ -54,7 +54,8 @@ impl Group {
 }
 
 impl Journal {
-    /// Starts a journal, of whose predecessor so much was acknowledged.
+    /// Creates a journal; `acknowledged_before` is how much of its predecessor was acknowledged, in
+    /// bytes.
     pub(in crate::index::embedded) fn create(
         directory: &Path,
         number: u64,
@@ -64,8 +65,7 @@ impl Journal {
         Ok(Self { number, file, size_bytes: HEADER_BYTES, acknowledged_before, is_spent: false })
     }
 
-    /// The journal that what comes next goes into: this one, unless writing to it failed so that
-    /// nobody knows what is on the disk.
+    /// The journal for the next writes: this one, unless a failed write left its end uncertain.
     pub(in crate::index::embedded) fn usable(
         self,
         directory: &Path,
@@ -74,7 +74,7 @@ impl Journal {
             return Ok(self);
         }
         let next = if self.size_bytes == HEADER_BYTES {
-            // Nothing of it was acknowledged: a new one takes its place.
+            // Nothing in it was acknowledged, so that a new one can replace it.
             Self::create(directory, self.number, self.acknowledged_before)
         } else {
             Self::create(directory, self.number + 1, self.size_bytes)
@@ -87,17 +87,17 @@ impl Journal {
         self.size_bytes
     }
 
-    /// Whether it still is where a start looks for it.
+    /// Whether it is still where the next start looks for it.
     pub(in crate::index::embedded) fn is_at(&self, directory: &Path) -> io::Result<bool> {
         files::is_at(&self.file, &path(directory, self.number))
     }
 
-    /// A group that is to be appended next.
+    /// An empty group, to be appended next.
     pub(in crate::index::embedded) fn group(&self) -> Group {
         Group { journal: self.number, start: self.size_bytes, bytes: Vec::new() }
     }
 
-    /// Appends a group; when it comes back, it is on the disk.
+    /// Appends a group durably.
     pub(in crate::index::embedded) fn append(&mut self, group: &Group) -> io::Result<()> {
         debug_assert_eq!((group.journal, group.start), (self.number, self.size_bytes));
         if self.file.metadata()?.nlink() == 0 {
@@ -107,8 +107,8 @@ impl Journal {
             ));
         }
         if let Err(error) = self.file.write_all(&group.bytes) {
-            // Nothing was synced. If it can be cut off again, others may follow: there may be room
-            // for a smaller group.
+            // Nothing was synced. If the file can be truncated, further groups may follow: a
+            // smaller one may fit.
             self.is_spent = self.cut().is_err();
             return Err(error);
         }
@@ -117,19 +117,19 @@ impl Journal {
         Ok(())
     }
 
-    /// Takes back the group that was appended last, which nobody was told is stored.
+    /// Takes back the last group, which was not acknowledged.
     pub(in crate::index::embedded) fn take_back(&mut self, group: &Group) {
         debug_assert_eq!(
             (group.journal, group.start + group.bytes.len() as u64),
             (self.number, self.size_bytes)
         );
         self.size_bytes = group.start;
-        // It is of our own file, wherever that lies now. Where that fails, the next journal says
-        // what of it counts.
+        // The file is ours, wherever it is now. If this fails, the next journal says how much of it
+        // counts.
         self.is_spent = self.cut().and_then(|()| self.file.sync_data()).is_err();
     }
 
-    /// Cuts off what lies behind what was acknowledged.
+    /// Truncates the file after the acknowledged bytes.
     fn cut(&mut self) -> io::Result<()> {
         self.file.set_len(self.size_bytes)?;
         self.file.seek(io::SeekFrom::Start(self.size_bytes)).map(drop)

@@ -15,8 +15,8 @@ pub(super) fn header(number: u64, acknowledged_before: u64) -> Vec<u8> {
     header
 }
 
-/// How many bytes of the journal before were acknowledged, by the header of journal `number`; None
-/// if it is damaged.
+/// How much of the previous journal was acknowledged, in bytes, by the header of journal `number`;
+/// None if the header is damaged.
 pub(in crate::index::embedded) fn acknowledged_before(bytes: &[u8], number: u64) -> Option<u64> {
     let found = bytes.get(..HEADER_BYTES as usize)?;
     let before = u64::from_le_bytes(*found[16..].first_chunk()?);

@@ -1,16 +1,16 @@
-//! The journals: every change of the archive in order, and every article of it.
+//! The journals: the write-ahead log of the archive, which also holds its articles.
 //!
 //! ```text
-//! [magic: 8 bytes][number u64][bytes of the journal before that were acknowledged u64]
+//! [magic: 8 bytes][number u64][acknowledged bytes of the previous journal u64]
 //! [the first 16 bytes of SHA-256 over the above]
 //! frames (`frame`)
 //! ```
 //!
 //! All numbers are little-endian. A group of writes is appended and synced as a whole before it is
-//! acknowledged. Nothing that was acknowledged is ever cut off or written over: an end that was
-//! never acknowledged stays, and what follows goes into the next journal, whose head says how much
-//! of this one counts. A journal is removed once all of it that is not superseded has been written
-//! to a later one (`compact`).
+//! acknowledged. Acknowledged bytes are never truncated or overwritten. An end that was not
+//! acknowledged stays, and later writes go to the next journal, whose header says how much of this
+//! one counts. A journal is removed once all of its live articles have been copied to a later one
+//! (`compact`).
 
 mod append;
 mod frame;

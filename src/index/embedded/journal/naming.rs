@@ -1,17 +1,17 @@
-//! The files of the journals, by their numbers.
+//! The file names of journals.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// How the name of a journal begins.
+/// The prefix of a journal's file name.
 pub(in crate::index::embedded) const PREFIX: &str = "journal-";
 
 pub(super) fn name(number: u64) -> String {
     format!("{PREFIX}{number:012}")
 }
 
-/// The file of a journal.
+/// The path of a journal.
 pub(in crate::index::embedded) fn path(directory: &Path, number: u64) -> PathBuf {
     directory.join(name(number))
 }

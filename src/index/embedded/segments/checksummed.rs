@@ -1,14 +1,14 @@
-//! A writer that adds up the checksum of what it writes.
+//! A writer that computes the checksum of its output.
 
 use std::io::{self, Write};
 
 use sha2::{Digest as _, Sha256};
 
-/// What is written, with its checksum so far.
+/// An output with the checksum so far.
 pub(super) struct Output<W> {
     pub(super) out: W,
     pub(super) sum: Sha256,
-    /// How much was written, in bytes.
+    /// How much has been written, in bytes.
     pub(super) position: usize,
 }
 

@@ -1,15 +1,15 @@
-//! What is derived from a segment's articles and searched instead of them, as one file: their
-//! vectors, and the postings of those.
+//! The data derived from a segment's articles for searches, as one file.
 //!
 //! ```text
-//! the vectors   one behind the other (`vectors`)
-//! the articles  [place of the first entry u32, squared length of the vector u64]; one more for the end
-//! the pages     of postings, and where they are (`postings`)
-//! the end       [place of the articles u64][number of articles u32][number of pages u32]
-//!               [the first 16 bytes of SHA-256 over all before it]
+//! the vectors   concatenated (`vectors`)
+//! the articles  [index of the first term u32, squared length of the vector u64]; one more at the
+//! end
+//! the pages     of postings, and their heads (`postings`)
+//! the end       [offset of the articles u64][number of articles u32][number of pages u32]
+//!               [the first 16 bytes of SHA-256 over everything before]
 //! ```
 //!
-//! Everything is little-endian.
+//! All numbers are little-endian.
 
 use std::io::{self, Write};
 
@@ -32,7 +32,7 @@ pub(super) struct Derived {
     pub(super) postings: Postings,
 }
 
-/// Where an article's vector is, in entries, and what belongs to it.
+/// The position of an article's vector, in terms, and its squared length.
 #[derive(Debug, Clone, Copy)]
 struct ArticleAt {
     start: u32,
@@ -41,7 +41,7 @@ struct ArticleAt {
 }
 
 impl Derived {
-    /// What is in these bytes, which are not compared with their checksum; None if it cannot be.
+    /// Parses these bytes without verifying their checksum; None if they are malformed.
     pub(super) fn parse(bytes: OwnedBytes) -> Option<Self> {
         let content_end = bytes.len().checked_sub(CHECKSUM_BYTES)?;
         let end = content_end.checked_sub(END_BYTES)?;
@@ -74,13 +74,13 @@ impl Derived {
         Some(Self { bytes, articles, postings })
     }
 
-    /// The same, where the bytes match their checksum.
+    /// As [`Self::parse`], if the bytes match their checksum.
     pub(super) fn parse_checked(bytes: OwnedBytes) -> Option<Self> {
         let (content, sum) = bytes.split_at_checked(bytes.len().checked_sub(CHECKSUM_BYTES)?)?;
         if Sha256::digest(content)[..CHECKSUM_BYTES] == *sum { Self::parse(bytes) } else { None }
     }
 
-    /// How many articles it is of.
+    /// The number of articles.
     pub(super) fn article_count(&self) -> u32 {
         self.articles.len() as u32
     }
@@ -98,7 +98,7 @@ impl Derived {
     }
 }
 
-/// Writes what is derived from these vectors, those of a segment's articles in their order.
+/// Writes the data derived from these vectors, which are in the order of the segment's articles.
 pub(super) fn write(vectors: &[PackedVector<'_>], out: impl Write) -> io::Result<()> {
     let mut out = Output { out, sum: Sha256::new(), position: 0 };
     for vector in vectors {
@@ -124,7 +124,7 @@ pub(super) fn write(vectors: &[PackedVector<'_>], out: impl Write) -> io::Result
 
 fn term_number(number: usize) -> io::Result<u32> {
     u32::try_from(number)
-        .map_err(|_| io::Error::other("a segment has more than 2^32 terms of articles"))
+        .map_err(|_| io::Error::other("a segment has more than 2^32 terms in its vectors"))
 }
 
 #[cfg(test)]
@@ -133,7 +133,7 @@ pub(super) mod tests {
     use crate::index::embedded::segments::vectors::terms;
     use crate::index::vector::{CountedTerm, Vector};
 
-    /// Vectors of a few terms each, out of `terms`.
+    /// Vectors of a few terms each, out of `distinct` ones.
     pub(in super::super) fn vectors(count: u64, distinct: u64) -> Vec<Vector> {
         let mixed = |number: u64| number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let vector = |number: u64| {
@@ -177,7 +177,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn what_is_damaged_is_refused() {
+    fn damaged_files_are_refused() {
         let whole = written(&vectors(300, 50));
         for place in (0..whole.len()).step_by(97) {
             let mut damaged = whole.clone();

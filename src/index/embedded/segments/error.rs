@@ -1,11 +1,11 @@
-//! What a failure of tantivy is to the archive.
+//! Maps errors of tantivy to those of the archive.
 
 use tantivy::TantivyError;
 
 use crate::index::IndexError;
 
-/// What a failure of tantivy is to the archive. Its errors keep no kind once they have passed a
-/// thread of it: the text has to do.
+/// The meaning of a tantivy error for the archive. Errors that crossed one of tantivy's threads
+/// have lost their kind, so that the text has to do.
 pub(super) fn failure(action: &'static str, error: &TantivyError) -> IndexError {
     let text = format!("{error:?}");
     let reason = error.to_string();
@@ -18,6 +18,7 @@ pub(super) fn failure(action: &'static str, error: &TantivyError) -> IndexError 
     }
 }
 
+/// An error while the index is read.
 pub(super) fn reading(error: impl std::fmt::Display) -> IndexError {
     IndexError::Storage { action: "cannot read the index", reason: error.to_string() }
 }

@@ -1,4 +1,4 @@
-//! Where the journals have the articles of a segment.
+//! The positions of a segment's articles in the journals.
 
 use tantivy::columnar::Column;
 use tantivy::{SegmentReader, TantivyError};
@@ -6,7 +6,7 @@ use tantivy::{SegmentReader, TantivyError};
 use super::fields::{EXTENT, JOURNAL};
 use crate::index::embedded::journal::Extent;
 
-/// Where the journals have the articles of a segment.
+/// The positions of a segment's articles in the journals.
 pub(super) struct Extents {
     journals: Column<u64>,
     extents: Column<u64>,
@@ -24,7 +24,7 @@ impl Extents {
     }
 }
 
-/// The offset and the size of an extent as its column has them.
+/// The offset and the size of an extent, as its column stores them.
 pub(super) fn packed(extent: Extent) -> u64 {
     u64::from(extent.offset) << 32 | u64::from(extent.size)
 }

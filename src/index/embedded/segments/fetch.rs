@@ -1,7 +1,7 @@
-//! Brings memory near before it is read.
+//! Fetches memory before it is needed.
 
-/// Reads a byte of each line of these: their misses wait together, where reading in order would
-/// wait for one after the other.
+/// Reads a byte of each cache line, so that the cache misses overlap instead of following each
+/// other.
 #[inline(always)]
 pub(super) fn fetch(bytes: &[u8]) {
     const LINE_BYTES: usize = 64;

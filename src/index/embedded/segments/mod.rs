@@ -1,10 +1,9 @@
-//! The index: what articles are found by, in the segments of tantivy. Only the files of this folder
-//! name it.
+//! The search index over the articles, in segments of tantivy. Only this folder refers to tantivy.
 //!
-//! All of it is derived from the journals, and made anew from them where it is damaged. tantivy
-//! keeps the ids and tags of the articles and where they lie, merges segments, and makes commits
-//! whole. Ranking is not its: vectors, and the postings that candidates are summed up from, lie in
-//! a file of our own, which is made when a segment is first opened (ADR 13).
+//! All of it is derived from the journals, and rebuilt from them when it is damaged. tantivy stores
+//! the ids, the tags and the positions of articles, merges segments, and commits atomically. It
+//! does not rank: vectors and postings are in a file of our own, which is made when a segment is
+//! first opened (ADR 13).
 
 mod candidates;
 mod checksummed;
@@ -24,7 +23,7 @@ mod store;
 mod vectors;
 mod view;
 
-/// The directory of the index in that of the archive.
+/// The name of the index directory in the archive's directory.
 pub(super) const DIRECTORY: &str = "index";
 
 pub(super) use place::{Place, Superseded};

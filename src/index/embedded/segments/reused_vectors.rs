@@ -1,4 +1,4 @@
-//! Vectors that need not be made from texts again.
+//! Vectors that are reused when segments are replaced.
 
 use std::collections::HashMap;
 
@@ -7,7 +7,7 @@ use super::view::SegmentView;
 use crate::index::embedded::journal::Extent;
 use crate::index::embedded::recent::{Recent, RecentVersion};
 
-/// Vectors by where the journals have their articles.
+/// Vectors by the position of their articles in the journals.
 #[derive(Default)]
 pub(super) struct ReusedVectors<'a>(pub(super) HashMap<Extent, PackedVector<'a>>);
 

@@ -14,24 +14,24 @@ use crate::index::query_vector::QueryVector;
 use crate::index::vector::{Vector, cosine};
 use crate::index::{ArchivedArticle, ArticleId, IndexError, ListQuery, RecordError};
 
-/// After so many ids the deadline is looked at again.
-const IDS_AT_ONCE: usize = 1_024;
+/// How many ids are listed between two checks of the deadline.
+const IDS_PER_CHECK: usize = 1_024;
 
 /// The segments at one moment.
 #[derive(Debug, Default)]
 pub(in crate::index::embedded) struct Segments {
     pub(super) views: Vec<Arc<SegmentView>>,
-    /// The first journal that is not in them.
+    /// The first journal that they do not include.
     pub(in crate::index::embedded) journal: u64,
 }
 
 impl Segments {
-    /// How many articles there are.
+    /// The number of articles.
     pub(in crate::index::embedded) fn article_count(&self) -> u64 {
         self.views.iter().map(|view| u64::from(view.reader.num_docs())).sum()
     }
 
-    /// Where the article of an id is.
+    /// Finds the place of an article.
     pub(in crate::index::embedded) fn find(
         &self,
         id: &ArticleId,
@@ -49,12 +49,12 @@ impl Segments {
         self.view(place).ids.at(place.document)
     }
 
-    /// Where the journals have the article at a place.
+    /// The position of the article in the journals.
     pub(in crate::index::embedded) fn extent(&self, place: Place) -> Option<Extent> {
         self.view(place).extent(place.document)
     }
 
-    /// The article at a place, read from its journal.
+    /// Reads the article at a place from its journal.
     pub(in crate::index::embedded) fn article(
         &self,
         place: Place,
@@ -67,17 +67,17 @@ impl Segments {
         records.article(extent, id)
     }
 
-    /// How much the articles take in the journals, in bytes.
+    /// The size of the articles in the journals, in bytes.
     pub(in crate::index::embedded) fn live_bytes(&self) -> u64 {
         self.views.iter().map(|view| view.live_bytes).sum()
     }
 
-    /// The first journal that one of the articles lies in; None where there is no article.
+    /// The first journal that holds one of the articles; None if there are none.
     pub(in crate::index::embedded) fn oldest_journal(&self) -> Option<u64> {
         self.views.iter().filter_map(|view| view.oldest_journal).min()
     }
 
-    /// How similar the article at a place is to a query.
+    /// The similarity of the article at a place to a query.
     pub(in crate::index::embedded) fn similarity(&self, place: Place, query: &QueryVector) -> f64 {
         let view = self.view(place);
         let vector = view.derived.vector(place.document);
@@ -95,8 +95,8 @@ impl Segments {
         }
     }
 
-    /// The ids after the query's in order, at most `count` of those that pass its filter and are
-    /// not superseded, and where each is.
+    /// The first `count` ids after the query's, in order, of articles that pass its filter and are
+    /// not superseded; each with its place.
     pub(in crate::index::embedded) fn ids_after(
         &self,
         query: &ListQuery,
@@ -115,7 +115,7 @@ impl Segments {
             if allowed.as_ref().is_some_and(|allowed| !allowed.contains(&true)) {
                 continue;
             }
-            let mut rest = count;
+            let mut remaining = count;
             let terms = view.id_terms.terms();
             let range = match &query.after {
                 Some(id) => terms.range().gt(id.as_str()),
@@ -123,10 +123,10 @@ impl Segments {
             };
             let mut stream = range.into_stream().map_err(reading)?;
             for number in 0_usize.. {
-                if number % IDS_AT_ONCE == 0 {
+                if number % IDS_PER_CHECK == 0 {
                     query.deadline.check()?;
                 }
-                if rest == 0 || !stream.advance() {
+                if remaining == 0 || !stream.advance() {
                     break;
                 }
                 let document = view.first_alive(stream.value()).map_err(reading)?;
@@ -137,7 +137,7 @@ impl Segments {
                         String::from_utf8_lossy(stream.key()).into_owned(),
                         Place { segment, document },
                     ));
-                    rest -= 1;
+                    remaining -= 1;
                 }
             }
         }

@@ -1,14 +1,14 @@
-//! The vectors of a segment's articles as bytes: six an entry, the term's 40 bits and the count,
-//! little-endian, by ascending term.
+//! The vectors of a segment's articles as bytes: six per term, of which 40 bits are the term,
+//! ascending, the others its count, little-endian.
 
 use std::borrow::Cow;
 
 use crate::index::vector::{CountedTerm, Vector};
 
-/// The bytes of an entry.
+/// The size of a counted term.
 pub(super) const COUNTED_TERM_BYTES: usize = 6;
 
-/// A vector whose entries are bytes.
+/// A vector as bytes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct PackedVector<'a> {
     pub(super) bytes: Cow<'a, [u8]>,
@@ -16,7 +16,7 @@ pub(super) struct PackedVector<'a> {
 }
 
 impl PackedVector<'_> {
-    /// The same, without a copy.
+    /// The same vector, without a copy.
     pub(super) fn borrowed(&self) -> PackedVector<'_> {
         PackedVector { bytes: Cow::Borrowed(&self.bytes), squared_length: self.squared_length }
     }
@@ -32,14 +32,14 @@ impl From<&Vector> for PackedVector<'_> {
     }
 }
 
-/// The entries of a vector.
+/// The terms of a vector.
 #[inline]
 pub(super) fn terms(bytes: &[u8]) -> impl Iterator<Item = CountedTerm> {
     let (terms, _) = bytes.as_chunks::<COUNTED_TERM_BYTES>();
     terms.iter().map(|bytes| counted_term(*bytes))
 }
 
-/// The entry at a place of a vector; None behind its end.
+/// The term at an index; None after the end.
 #[inline]
 pub(super) fn term_at(bytes: &[u8], index: usize) -> Option<CountedTerm> {
     let (terms, _) = bytes.as_chunks::<COUNTED_TERM_BYTES>();

@@ -1,14 +1,12 @@
-//! Folds recent changes into the index on a thread of its own, and frees the space of journals whose
-//! content is superseded.
+//! Folds recent changes into the index, on a thread of its own.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::mpsc::Sender;
-use std::sync::{Arc, Weak};
 use std::thread::{self, JoinHandle};
 
+use super::reclamation::Reclamation;
 use super::site::Site;
-use crate::index::embedded::compact::Compaction;
-use crate::index::embedded::options::ArchiveOptions;
 use crate::index::embedded::queue::{FoldDone, Job, JobDone, Message};
 use crate::index::embedded::recent::Recent;
 use crate::index::embedded::segments::{Segments, Store};
@@ -18,11 +16,7 @@ use crate::index::{Condition, IndexError};
 /// The niceness of folds and merges, on the system's scale from 0 to 19.
 const FOLD_NICENESS: i32 = 5;
 
-/// Journals are small if they are below this size on average, in bytes; a full one has about ten
-/// times as much.
-const SMALL_JOURNAL_BYTES: u64 = 1 << 20;
-
-/// The state of folding and compaction.
+/// The state of folding.
 pub(super) struct Folding {
     /// The writer, which a job reports to.
     sender: Sender<Message>,
@@ -33,13 +27,10 @@ pub(super) struct Folding {
     /// The first journal that the frozen changes do not include.
     frozen_until: u64,
     job: Option<JoinHandle<()>>,
-    compaction: Option<Compaction>,
-    /// The segments that searches may still use.
-    replaced: Vec<Weak<Segments>>,
+    reclamation: Reclamation,
     /// Whether segments changed on disk since they were read.
     have_segments_changed: bool,
     has_failed: bool,
-    is_closing: bool,
 }
 
 impl Folding {
@@ -50,11 +41,9 @@ impl Folding {
             job_waiters: Vec::new(),
             frozen_until: 0,
             job: None,
-            compaction: None,
-            replaced: Vec::new(),
+            reclamation: Reclamation::default(),
             have_segments_changed: false,
             has_failed: false,
-            is_closing: false,
         }
     }
 
@@ -70,7 +59,12 @@ impl Folding {
 
     /// Starts no further compaction.
     pub(super) fn close(&mut self) {
-        self.is_closing = true;
+        self.reclamation.close();
+    }
+
+    /// Takes a step of the compaction, if one is in progress; returns whether more steps follow.
+    pub(super) fn compact(&mut self, site: &mut Site) -> bool {
+        self.reclamation.compact(site)
     }
 
     pub(super) fn is_running(&self) -> bool {
@@ -92,7 +86,7 @@ impl Folding {
             return Ok(());
         }
         // Whoever waits during a compaction waits for the fold after it.
-        let is_requested = !self.waiters.is_empty() && self.compaction.is_none();
+        let is_requested = !self.waiters.is_empty() && !self.reclamation.is_compacting();
         let is_due = site.is_full() && (!self.has_failed || has_pending);
         if is_requested || is_due {
             let started = self.fold(site);
@@ -216,11 +210,11 @@ impl Folding {
         }
         match (replaced, done.job) {
             (Ok(replaced), job) => {
-                self.replaced.retain(|replaced| replaced.strong_count() > 0);
-                self.replaced.push(replaced);
+                self.reclamation.note_replaced(replaced);
                 if job == Job::Fold {
                     self.has_failed = false;
-                    self.free_space(site);
+                    self.reclamation.start(site);
+                    self.answer();
                 }
                 Ok(())
             }
@@ -235,116 +229,22 @@ impl Folding {
         }
     }
 
-    fn fail(&mut self, site: &Site, error: &IndexError) {
-        self.has_failed = true;
-        // A compaction cannot end without a fold.
-        self.compaction = None;
-        site.shared.note_failure(Some(error));
-        let waiters = self.job_waiters.drain(..).chain(self.waiters.drain(..));
-        waiters.for_each(|done| done(Err(error.clone())));
-    }
-
-    /// Releases the journals that hold no live article, and starts a compaction if it is due.
-    fn free_space(&mut self, site: &mut Site) {
-        let segments = Arc::clone(&site.shared.read().segments);
-        let Some(files) = &mut site.files else { return };
-        let oldest = segments
-            .oldest_journal()
-            .map_or(segments.journal, |oldest| oldest.min(segments.journal));
-        if let Err(error) = files.journals.release_before(oldest, &self.replaced) {
-            tracing::warn!(%error, "cannot release superseded journals");
-        }
-        files.journals.remove_released(&site.shared.records);
-        let (first, end) = (files.journals.first(), segments.journal);
-        let size = files.journals.size_before(end);
-        let plan = compaction_plan(site.options, (first, end), size, segments.live_bytes());
-        if let (None, Some((end, goal)), false) = (&self.compaction, plan, self.is_closing) {
-            match Compaction::start(&site.directory, first, end, goal) {
-                Ok(compaction) => self.compaction = Some(compaction),
-                Err(error) => tracing::warn!(%error, "cannot compact the journals"),
-            }
-        }
-        if self.compaction.is_some() {
-            // Whoever waited for this fold also waits for the one after the compaction.
+    /// Tells the callers that waited for a fold that it is done.
+    fn answer(&mut self) {
+        if self.reclamation.is_compacting() {
+            // They also wait for the fold after the compaction.
             self.waiters.append(&mut self.job_waiters);
         } else {
             self.job_waiters.drain(..).for_each(|done| done(Ok(())));
         }
     }
 
-    /// Removes the released journals that no search reads any more.
-    pub(super) fn remove_emptied(&mut self, site: &mut Site) {
-        let has_released = site.files.as_ref().is_some_and(|files| files.journals.has_released());
-        if has_released
-            && site.check().is_ok()
-            && let Some(files) = &mut site.files
-        {
-            files.journals.remove_released(&site.shared.records);
-        }
+    fn fail(&mut self, site: &Site, error: &IndexError) {
+        self.has_failed = true;
+        // A compaction cannot end without a fold.
+        self.reclamation.cancel();
+        site.shared.note_failure(Some(error));
+        let waiters = self.job_waiters.drain(..).chain(self.waiters.drain(..));
+        waiters.for_each(|done| done(Err(error.clone())));
     }
-
-    /// Takes a step of the compaction, if one is in progress and there is room; returns whether more
-    /// steps follow.
-    pub(super) fn compact(&mut self, site: &mut Site) -> bool {
-        if self.is_closing || site.shared.read().condition != Condition::Ready {
-            self.compaction = None;
-        }
-        let Some(compaction) = &mut self.compaction else { return false };
-        if site.is_full() {
-            return false;
-        }
-        match site.check().and_then(|()| compaction_step(compaction, site)) {
-            Ok(is_more) => {
-                if !is_more {
-                    self.compaction = None;
-                }
-                is_more
-            }
-            Err(error) => {
-                self.compaction = None;
-                site.shared.note_failure(Some(&error));
-                if let IndexError::Corrupt { .. } | IndexError::Damaged { .. } = &error {
-                    // A journal that was not read completely is not removed, and a damaged archive
-                    // is not written to.
-                    site.shared.stop_writes(Condition::Damaged(error.to_string()));
-                }
-                false
-            }
-        }
-    }
-}
-
-/// Up to which journal to compact, and how many bytes to free; None if it is not worth while.
-/// `first` and `end` delimit the journals, which take `size` bytes.
-fn compaction_plan(
-    options: ArchiveOptions,
-    (first, end): (u64, u64),
-    size: u64,
-    live_bytes: u64,
-) -> Option<(u64, u64)> {
-    let superseded = size.saturating_sub(live_bytes);
-    let count = end.saturating_sub(first);
-    if superseded > options.compact_bytes && superseded > size / 2 {
-        Some((end, superseded))
-    } else if count > options.small_journals.max(1) && size < count * SMALL_JOURNAL_BYTES {
-        Some((first + count / 2, u64::MAX))
-    } else {
-        None
-    }
-}
-
-/// Relocates some live articles; false at the end.
-fn compaction_step(compaction: &mut Compaction, site: &mut Site) -> Result<bool, IndexError> {
-    let Some(files) = &mut site.files else { return Ok(false) };
-    let failed = |error| IndexError::from_io("cannot write the journal", &error);
-    let mut group = files.journals.group().map_err(failed)?;
-    let first = files.journals.first();
-    let step = compaction.step(&site.directory, first, &site.shared.read(), &mut group)?;
-    let Some(changes) = step else { return Ok(false) };
-    if !changes.is_empty() {
-        files.journals.append(&group).map_err(failed)?;
-        files.journals.acknowledge();
-        site.shared.apply(changes);
-    }
-    Ok(true)
 }

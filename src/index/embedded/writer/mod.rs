@@ -1,8 +1,8 @@
-//! The one thread that changes an archive: it appends groups of writes to the journal, and has the
-//! index brought up to date.
+//! The one thread that changes an archive.
 
 mod folding;
 mod group_commit;
+mod reclamation;
 mod run;
 mod site;
 

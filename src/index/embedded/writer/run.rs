@@ -49,7 +49,7 @@ impl Writer {
     pub(in crate::index::embedded) fn run(mut self) {
         loop {
             self.site.check_periodically();
-            self.folding.remove_emptied(&mut self.site);
+            self.site.remove_released();
             let is_compacting = self.folding.compact(&mut self.site);
             let started = self.folding.start(&mut self.site, !self.pending.is_empty());
             self.refuse_if_full(started);

@@ -1,4 +1,4 @@
-//! The files that the writer works on, and whether the next start will find them.
+//! The files that the writer works on, as long as the next start will find them.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -80,8 +80,8 @@ impl Site {
         outcome
     }
 
-    /// Checks all files once per [`CHECK_INTERVAL`], so that a missing one is noticed before someone
-    /// asks for it.
+    /// Checks all files once per [`CHECK_INTERVAL`], so that a missing one is noticed before
+    /// someone asks for it.
     pub(super) fn check_periodically(&mut self) {
         let is_ready = self.shared.read().condition == Condition::Ready;
         if self.last_check.elapsed() < CHECK_INTERVAL || !is_ready {
@@ -94,6 +94,17 @@ impl Site {
         if let Some(number) = missing {
             let reason = format!("journal {number} was removed while it was open");
             self.shared.stop_writes(Condition::Damaged(reason));
+        }
+    }
+
+    /// Removes the released journals that no search reads any more.
+    pub(super) fn remove_released(&mut self) {
+        let has_released = self.files.as_ref().is_some_and(|files| files.journals.has_released());
+        if has_released
+            && self.check().is_ok()
+            && let Some(files) = &mut self.files
+        {
+            files.journals.remove_released(&self.shared.records);
         }
     }
 
