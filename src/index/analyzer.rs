@@ -8,8 +8,8 @@ use super::vector::{CountedTerm, MAX_COUNT, Vector, weight};
 use crate::article::ArticleText;
 use crate::text::{Numbers, Stemmer, TermHash, Word, WordScanner, WordText};
 
+/// How many times a word of the title counts.
 const TITLE_WEIGHT: u8 = 3;
-/// The highest count of a term that is told apart.
 
 /// Turns texts into vectors; keep one per thread, for its memory.
 #[derive(Debug)]

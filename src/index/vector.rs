@@ -8,9 +8,9 @@ use std::sync::LazyLock;
 use super::background::IDF_ONE;
 use super::term_key::TermKey;
 
+/// Counts above this one are treated as equal to it.
 pub(super) const MAX_COUNT: u64 = 255;
 /// A weight of 1 in the integer representation.
-
 const WEIGHT_ONE: f64 = 256.0;
 
 /// A term and its count: the term in the upper bits, the count in the lowest eight.
