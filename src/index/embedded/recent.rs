@@ -1,4 +1,4 @@
-//! The memory-resident score of the archive: changes that the segments do not include yet, with
+//! The memory-resident part of the archive: changes that the segments do not include yet, with
 //! postings of their own.
 
 use std::collections::{BTreeMap, HashMap};

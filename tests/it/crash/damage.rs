@@ -11,10 +11,10 @@ use slugline::index::{
 
 use super::fixtures::{files, flip, journals, put, setting, write};
 
-/// How many bits of each kind of file are flipped, unless the environment says otherwise.
+/// How many bits are flipped per kind of file, unless the environment says otherwise.
 const PLACES: u64 = 12;
 
-/// What an archive holds: each id with its title and body.
+/// The content of an archive: title and body by id.
 type Book = BTreeMap<String, (String, String)>;
 
 fn text(write: &Write) -> (String, (String, String)) {
@@ -22,8 +22,8 @@ fn text(write: &Write) -> (String, (String, String)) {
     (article.id.to_string(), (article.title.clone(), article.body.clone()))
 }
 
-/// An archive of three journals and two segments, with replaced and deleted articles, and what is
-/// in it.
+/// Creates an archive of three journals and two segments, with replaced and deleted articles, and
+/// returns its content.
 fn archive(path: &Path) -> Book {
     let archive = EmbeddedArchive::open(path, ArchiveOptions::default()).expect("an archive");
     let mut book = Book::new();
@@ -43,7 +43,7 @@ fn archive(path: &Path) -> Book {
     archive.fold().expect("room");
     write_all((30..70).map(put).chain((0..5).map(delete)).collect());
     archive.fold().expect("room");
-    // Eight groups that are in no segment.
+    // Eight groups that no segment includes.
     for number in 70..77 {
         write_all(vec![put(number)]);
     }
@@ -63,9 +63,9 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// What can be read of an archive one by one and as a list, held to what was put: how many articles
-/// are missing, and how many are there that were deleted. What is missing is named, or the archive
-/// says that it does not know all that it lost.
+/// Compares what can be read, by id and as a list, with the expected content. Returns how many
+/// articles are missing, and how many deleted ones have reappeared. Missing articles must be named,
+/// unless the archive reports that it does not know all of its losses.
 fn account(archive: &EmbeddedArchive, book: &Book, case: &str) -> (usize, usize) {
     let status = archive.status();
     let mut missing = 0;
@@ -105,7 +105,7 @@ fn account(archive: &EmbeddedArchive, book: &Book, case: &str) -> (usize, usize)
     (missing, risen)
 }
 
-/// A search finds an article by itself, whatever else is wrong.
+/// Checks that a search with an article's own text finds it, whatever else is wrong.
 fn search(archive: &EmbeddedArchive, book: &Book, case: &str) {
     for (id, (title, body)) in book.iter().step_by(9) {
         if !matches!(archive.get(&id.parse().expect("an id")), Ok(Some(_))) {
@@ -122,7 +122,7 @@ fn search(archive: &EmbeddedArchive, book: &Book, case: &str) {
     }
 }
 
-/// Damages a copy in one way, and looks at what is left of it.
+/// Damages a copy in one way, and checks what is left of it.
 fn damaged(base: &Path, book: &Book, case: &str, damage: impl FnOnce(&Path)) {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("archive");
@@ -146,7 +146,7 @@ fn damaged(base: &Path, book: &Book, case: &str, damage: impl FnOnce(&Path)) {
         Err(error) => assert!(matches!(error, IndexError::Damaged { .. }), "{case}: {error}"),
     }
     drop(archive);
-    // Nothing that there was is cut off, written over or removed.
+    // No journal is truncated, overwritten or removed.
     for (file, content) in before {
         let after =
             fs::read(&file).unwrap_or_else(|error| panic!("{case}: {}: {error}", file.display()));
@@ -166,7 +166,7 @@ fn damaged(base: &Path, book: &Book, case: &str, damage: impl FnOnce(&Path)) {
     );
 }
 
-/// One file of each kind, with the name of the kind.
+/// The files by kind.
 fn kinds(base: &Path) -> BTreeMap<String, Vec<PathBuf>> {
     let mut kinds: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
     for file in files(base) {
@@ -190,7 +190,7 @@ fn kinds(base: &Path) -> BTreeMap<String, Vec<PathBuf>> {
 }
 
 #[test]
-fn a_flipped_bit_in_any_file_loses_nothing_in_silence() {
+fn a_flipped_bit_in_any_file_loses_nothing_silently() {
     let base = tempfile::tempdir().expect("a directory");
     let book = archive(base.path());
     for (kind, files) in kinds(base.path()) {
@@ -200,7 +200,7 @@ fn a_flipped_bit_in_any_file_loses_nothing_in_silence() {
             if size == 0 {
                 continue;
             }
-            // Spread over the file, and another bit each time.
+            // Spread over the file, each time with another bit.
             let byte = (place * 2_654_435_761 % size) as usize;
             let case = format!(
                 "{kind}: bit {} of byte {byte} of {} ({size} bytes)",
@@ -215,13 +215,13 @@ fn a_flipped_bit_in_any_file_loses_nothing_in_silence() {
 }
 
 #[test]
-fn a_file_cut_short_or_removed_loses_nothing_in_silence() {
+fn a_truncated_or_removed_file_loses_nothing_silently() {
     let base = tempfile::tempdir().expect("a directory");
     let book = archive(base.path());
     for (kind, files) in kinds(base.path()) {
         for file in files {
             let size = fs::metadata(base.path().join(&file)).expect("a file").len();
-            // A few bytes are less than some formats take for granted.
+            // A few bytes are less than some formats assume.
             for length in [0, 5, size / 2, size.saturating_sub(1)] {
                 if length > size {
                     continue;
@@ -242,7 +242,7 @@ fn a_file_cut_short_or_removed_loses_nothing_in_silence() {
 }
 
 #[test]
-fn an_archive_without_any_manifest_is_not_an_empty_one() {
+fn an_archive_without_a_manifest_is_not_empty() {
     let base = tempfile::tempdir().expect("a directory");
     let book = archive(base.path());
     damaged(base.path(), &book, "both manifests removed", |path| {

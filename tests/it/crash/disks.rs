@@ -1,4 +1,4 @@
-//! Disks that are full, or cannot be written.
+//! Disks that are full or read-only.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -11,11 +11,11 @@ use slugline::index::{
 
 use super::fixtures::{ids, put, write};
 
-/// A file system of its own; unmounted when dropped.
+/// A file system that is unmounted when dropped.
 struct Mount(PathBuf);
 
 impl Mount {
-    /// None, with a printed reason, where that is not allowed.
+    /// None, with a printed reason, without the permission to mount.
     fn tmpfs(options: &str) -> Option<(Self, tempfile::TempDir)> {
         let directory = tempfile::tempdir().expect("a directory");
         let mounted = Command::new("mount")
@@ -49,13 +49,13 @@ impl Mount {
 
 impl Drop for Mount {
     fn drop(&mut self) {
-        // Whatever holds it, the directory is given up.
+        // The directory is given up, whoever still uses it.
         let _ = Command::new("umount").arg("-l").arg(&self.0).status();
     }
 }
 
 #[test]
-fn a_full_disk_loses_nothing_and_lets_writes_in_again_when_there_is_room() {
+fn a_full_disk_loses_nothing_and_accepts_writes_again_once_there_is_room() {
     let Some((mount, _directory)) = Mount::tmpfs("size=8m") else { return };
     let archive_path = mount.0.join("archive");
     let options = ArchiveOptions { fold_changes: 200, ..ArchiveOptions::default() };
@@ -84,7 +84,7 @@ fn a_full_disk_loses_nothing_and_lets_writes_in_again_when_there_is_room() {
         acknowledged.len()
     );
     assert!(archive.status().last_failure.is_some());
-    // What is there can be read and searched, and what was refused is not there.
+    // What was stored can be read and searched, and what was refused is absent.
     assert_eq!(ids(&archive).into_iter().collect::<BTreeSet<_>>(), acknowledged);
     let first: ArticleId = "000000".parse().expect("an id");
     assert!(
@@ -94,7 +94,7 @@ fn a_full_disk_loses_nothing_and_lets_writes_in_again_when_there_is_room() {
             .hits
             .is_empty()
     );
-    // With room again it goes on.
+    // With room again, writes are accepted.
     mount.remount("size=64m");
     for number in 30_000..30_500 {
         assert_eq!(write(&archive, vec![put(number)]), Ok(vec![WriteOutcome::Created]));
@@ -110,7 +110,7 @@ fn a_full_disk_loses_nothing_and_lets_writes_in_again_when_there_is_room() {
 }
 
 #[test]
-fn a_disk_full_at_the_end_opens_with_all_that_was_acknowledged() {
+fn an_archive_on_a_full_disk_opens_with_all_acknowledged_writes() {
     let Some((mount, _directory)) = Mount::tmpfs("size=8m") else { return };
     let path = mount.0.join("archive");
     let archive = EmbeddedArchive::open(&path, ArchiveOptions::default()).expect("an archive");
@@ -123,7 +123,7 @@ fn a_disk_full_at_the_end_opens_with_all_that_was_acknowledged() {
 }
 
 #[test]
-fn a_directory_that_cannot_be_written_is_read() {
+fn an_archive_in_a_read_only_directory_can_be_read() {
     let Some((mount, _directory)) = Mount::tmpfs("size=32m") else { return };
     let path = mount.0.join("archive");
     let archive = EmbeddedArchive::open(&path, ArchiveOptions::default()).expect("an archive");
@@ -144,8 +144,8 @@ fn a_directory_that_cannot_be_written_is_read() {
 }
 
 #[test]
-fn an_archive_that_a_full_disk_has_no_room_to_make_opens_and_takes_no_writes() {
-    // Room for the root alone, and for a directory in it without a lock.
+fn an_archive_without_room_to_be_created_opens_read_only() {
+    // Room for the root alone, or for one directory in it but not its lock.
     for inodes in [1, 2] {
         let Some((mount, _directory)) = Mount::tmpfs(&format!("nr_inodes={inodes}")) else {
             return;

@@ -9,7 +9,7 @@ use slugline::index::{
     SimilarityIndex as _, Write, WriteOutcome,
 };
 
-/// A number of the environment, for the long form of a test; `usual` where it is not set.
+/// A number from the environment, or the default of the short form of a test.
 pub(super) fn setting(name: &str, usual: u64) -> u64 {
     std::env::var(name).map_or(usual, |value| value.parse().expect("a number"))
 }
@@ -39,7 +39,7 @@ pub(super) fn ids(archive: &EmbeddedArchive) -> Vec<String> {
     listed.articles.into_iter().map(|article| article.id.into()).collect()
 }
 
-/// An archive of two segments and a journal, on disk.
+/// Creates an archive of two segments and a journal.
 pub(super) fn archive_of_two_segments(path: &Path) {
     let archive = EmbeddedArchive::open(path, ArchiveOptions::default()).expect("an archive");
     for numbers in [0..40, 40..100] {
@@ -58,7 +58,7 @@ pub(super) fn files_ending(path: &Path, ending: &str) -> Vec<PathBuf> {
     files
 }
 
-/// Every file below a directory, by its path from there.
+/// The paths of all files below a directory, sorted.
 pub(super) fn files(root: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in

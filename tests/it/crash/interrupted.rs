@@ -11,13 +11,13 @@ use super::fixtures::{flip, journals, put, write};
 use crate::support::PATIENCE;
 
 #[test]
-fn an_article_that_is_lost_is_named_and_does_not_come_back_as_it_was_before() {
+fn a_lost_article_is_named_and_its_earlier_version_does_not_reappear() {
     let directory = tempfile::tempdir().expect("a directory");
     let options = ArchiveOptions::default();
     let archive = EmbeddedArchive::open(directory.path(), options).expect("an archive");
     write(&archive, (0..3).map(put).collect()).expect("room");
     archive.fold().expect("room");
-    // A later version, in a journal that no segment has.
+    // A later version, in a journal that no segment includes.
     write(&archive, vec![put(1)]).expect("room");
     drop(archive);
     let (last, bytes) = journals(directory.path()).pop().expect("a journal");
@@ -27,14 +27,14 @@ fn an_article_that_is_lost_is_named_and_does_not_come_back_as_it_was_before() {
     assert!(matches!(archive.get(&id), Err(IndexError::Corrupt { .. })));
     let page = archive.list(&ListQuery::default()).expect("readable");
     assert_eq!((page.articles.len(), page.unreadable, page.is_incomplete), (2, vec![id], false));
-    // What was never there is not there: all that is lost has a name.
+    // An article that never existed is absent: the losses are all identified.
     assert_eq!(archive.get(&"000009".parse().expect("an id")), Ok(None));
     let Condition::Damaged(reason) = archive.status().condition else { panic!("it is damaged") };
     assert!(reason.contains("article 000001"), "{reason}");
 }
 
 #[test]
-fn a_damaged_article_leaves_the_others_of_its_segment() {
+fn a_damaged_article_does_not_affect_the_others_of_its_segment() {
     let directory = tempfile::tempdir().expect("a directory");
     let archive =
         EmbeddedArchive::open(directory.path(), ArchiveOptions::default()).expect("an archive");
@@ -48,7 +48,7 @@ fn a_damaged_article_leaves_the_others_of_its_segment() {
     let page = archive.list(&ListQuery::default()).expect("readable");
     assert_eq!((page.articles.len(), page.unreadable.len()), (99, 1));
     assert_eq!(archive.status().article_count, 100);
-    // Its vector is sound, and so it may be a result: it is named in place of being shown.
+    // Its vector is sound, so that it may be a result, where its id takes its place.
     let lost = SimilarSource::Id(page.unreadable[0].clone());
     assert!(matches!(
         archive.find_similar(&SimilarQuery::new(lost)),
@@ -63,12 +63,12 @@ fn a_damaged_article_leaves_the_others_of_its_segment() {
 }
 
 #[test]
-fn a_write_that_was_cut_off_is_left_and_others_follow_in_a_journal_of_their_own() {
+fn after_an_interrupted_write_others_go_to_the_next_journal() {
     let directory = tempfile::tempdir().expect("a directory");
     let options = ArchiveOptions::default();
     let open = || EmbeddedArchive::open(directory.path(), options).expect("it opens");
     write(&open(), vec![put(1)]).expect("room");
-    // What a crash leaves of a group whose sync did not come back: nobody was told of it.
+    // What a crash leaves of a group whose sync did not complete: it was never acknowledged.
     let (journal, sound) = journals(directory.path()).pop().expect("a journal");
     fs::write(&journal, [&sound[..], &sound[40..100]].concat()).expect("room");
     let report = EmbeddedArchive::verify(directory.path()).expect("it opens");
@@ -99,7 +99,7 @@ fn a_hole_that_a_power_loss_left_in_an_unacknowledged_group_never_becomes_damage
     let before = fs::read(&noted).expect("a file");
     write(&archive, (2..5).map(put).collect()).expect("room");
     drop(archive);
-    // The disk had not written the middle of the last group, and nobody had been told of it.
+    // The disk had not written the middle of the last group, which was not acknowledged.
     fs::write(&noted, before).expect("room");
     let (journal, mut bytes) = journals(directory.path()).pop().expect("a journal");
     let frame = (bytes.len() - 40) / 4;
@@ -111,7 +111,7 @@ fn a_hole_that_a_power_loss_left_in_an_unacknowledged_group_never_becomes_damage
         let archive = open();
         assert_eq!(archive.status().condition, Condition::Ready, "start {number}");
         let count = archive.status().article_count;
-        // What was taken for torn at one start is so at all others.
+        // A group that is torn at one start is torn at all others.
         assert!(there.is_none_or(|there| there + 1 == count), "start {number}: {count}");
         there = Some(count);
         write(&archive, vec![put(number)]).expect("room");
@@ -120,15 +120,15 @@ fn a_hole_that_a_power_loss_left_in_an_unacknowledged_group_never_becomes_damage
 }
 
 #[test]
-fn what_was_refused_does_not_come_back_behind_what_the_next_journal_counts() {
+fn a_refused_group_does_not_reappear_after_the_acknowledged_bytes() {
     let directory = tempfile::tempdir().expect("a directory");
     let options = ArchiveOptions::default();
     let open = || EmbeddedArchive::open(directory.path(), options).expect("it opens");
     write(&open(), vec![put(1)]).expect("room");
     let (journal, first) = journals(directory.path()).pop().expect("a journal");
     write(&open(), vec![put(2)]).expect("room");
-    // A group whose sync failed stays behind what the header of the next journal counts, whole:
-    // another frame of that place.
+    // A group whose sync failed remains as a complete frame after the bytes that the header of the
+    // next journal counts.
     let other = tempfile::tempdir().expect("a directory");
     let archive = EmbeddedArchive::open(other.path(), options).expect("it opens");
     write(&archive, vec![put(1)]).expect("room");
@@ -143,10 +143,10 @@ fn what_was_refused_does_not_come_back_behind_what_the_next_journal_counts() {
 }
 
 #[test]
-fn a_damaged_archive_answers_writes_and_closes_however_much_is_in_memory() {
+fn a_damaged_archive_with_full_memory_still_answers_and_closes() {
     let directory = tempfile::tempdir().expect("a directory");
     let options = ArchiveOptions { fold_changes: 4, ..ArchiveOptions::default() };
-    // As much in the journal as is folded at once, and no start that folded it.
+    // The journal holds as much as is folded at once, and no start has folded it.
     let usual = ArchiveOptions::default();
     write(
         &EmbeddedArchive::open(directory.path(), usual).expect("it opens"),
@@ -170,7 +170,7 @@ fn a_damaged_archive_answers_writes_and_closes_however_much_is_in_memory() {
 }
 
 #[test]
-fn a_manifest_that_is_missing_or_older_is_made_anew() {
+fn a_missing_manifest_file_is_written_again() {
     let directory = tempfile::tempdir().expect("a directory");
     let open =
         || EmbeddedArchive::open(directory.path(), ArchiveOptions::default()).expect("it opens");
@@ -185,7 +185,7 @@ fn a_manifest_that_is_missing_or_older_is_made_anew() {
 }
 
 #[test]
-fn a_journal_cut_short_under_an_open_archive_is_an_error_and_no_end() {
+fn truncating_a_journal_of_an_open_archive_is_an_error_but_not_a_crash() {
     let directory = tempfile::tempdir().expect("a directory");
     let archive =
         EmbeddedArchive::open(directory.path(), ArchiveOptions::default()).expect("it opens");

@@ -18,7 +18,7 @@ use crate::support::{PATIENCE, channel};
 /// How often the server is killed, unless the environment says otherwise.
 const KILLS: u64 = 50;
 
-/// Clients that put, delete and import at the same time.
+/// Clients that put, delete and import concurrently.
 const CLIENTS: u64 = 4;
 
 /// SplitMix64 (Steele, Lea, Flood, 2014).
@@ -45,14 +45,14 @@ fn article(id: &str, version: u64) -> pb::ArchivedArticle {
     pb::ArchivedArticle {
         id: id.to_owned(),
         title: format!("Version {version}"),
-        // Long enough to be written in several pieces, and all of it says which version it is.
+        // Long enough to be written in several pieces, each of which tells the version.
         body: format!("word{version} ").repeat(300),
         labels: BTreeMap::from([("version".to_owned(), version.to_string())]),
         ..pb::ArchivedArticle::default()
     }
 }
 
-/// A write of one kind, to some articles of one client.
+/// A random write to articles of one client.
 struct RandomWrite {
     names: Vec<String>,
     kind: Kind,
@@ -82,12 +82,12 @@ impl RandomWrite {
         Self { names, kind, version }
     }
 
-    /// The version that the articles have after it.
+    /// The version that the articles have afterwards.
     fn after(&self) -> Option<u64> {
         (self.kind != Kind::Delete).then_some(self.version)
     }
 
-    /// Whether the server acknowledged it.
+    /// Sends it; returns whether the server acknowledged it.
     async fn send(&self, service: &mut ArticleServiceClient<Channel>) -> bool {
         match self.kind {
             Kind::Put => {
@@ -153,7 +153,8 @@ async fn write_until_killed(
     }
 }
 
-/// Checks the articles of the server against the possible versions, which they then are.
+/// Checks the server's articles against the possible versions, and reduces these to the actual
+/// ones.
 async fn account(address: SocketAddr, possible: &mut PossibleVersions) {
     let mut service = ArticleServiceClient::new(channel(address).await);
     let mut found: BTreeMap<String, u64> = BTreeMap::new();

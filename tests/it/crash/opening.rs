@@ -7,7 +7,7 @@ use slugline::index::{ArchiveOptions, EmbeddedArchive, OpenArchiveError};
 use super::fixtures::{put, write};
 
 #[test]
-fn a_second_one_does_not_get_an_archive_that_is_open() {
+fn an_open_archive_cannot_be_opened_again() {
     let directory = tempfile::tempdir().expect("a directory");
     let archive =
         EmbeddedArchive::open(directory.path(), ArchiveOptions::default()).expect("an archive");
@@ -25,7 +25,7 @@ fn a_second_one_does_not_get_an_archive_that_is_open() {
 }
 
 #[test]
-fn what_is_no_archive_of_this_version_is_refused() {
+fn other_directories_and_formats_are_refused() {
     let directory = tempfile::tempdir().expect("a directory");
     fs::write(directory.path().join("letter.txt"), "Dear Sir").expect("a file");
     let error =

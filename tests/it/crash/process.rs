@@ -1,4 +1,4 @@
-//! The real server on an archive.
+//! A server process on an archive.
 
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
@@ -10,7 +10,7 @@ use tonic_health::pb::health_client::HealthClient;
 
 use crate::support::channel;
 
-/// The real binary, serving an archive; killed when dropped.
+/// The real binary, which is killed when dropped.
 pub(super) struct Process {
     child: Child,
     pub(super) address: SocketAddr,
@@ -21,7 +21,7 @@ impl Process {
         let mut child = Command::new(env!("CARGO_BIN_EXE_slugline"))
             .args(["serve", "--listen", "127.0.0.1:0", "--log", "error", "--archive"])
             .arg(archive)
-            // No other settings than these.
+            // Without the settings of the environment.
             .env_clear()
             .stdout(Stdio::piped())
             .spawn()
@@ -62,7 +62,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // It may have ended.
+        // It may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -27,7 +27,7 @@ async fn damaged() -> (tempfile::TempDir, Process, Channel) {
 #[tokio::test]
 async fn a_server_reports_a_damaged_archive() {
     let (directory, _server, channel) = damaged().await;
-    // Stored articles are served and writes are refused, which the health of the service tells.
+    // Stored articles are served and writes are refused, as the health of the services shows.
     let mut health = HealthClient::new(channel.clone());
     for (service, status) in [
         ("slugline.v1.ArticleService", tonic_health::ServingStatus::NotServing),
@@ -71,7 +71,7 @@ async fn a_damaged_archive_serves_its_sound_articles_and_refuses_writes() {
             .error_info()
             .is_some_and(|info| info.metadata["failure"].contains("journal 1: "))
     );
-    // The damaged article is named in a list, and when it is asked for.
+    // The damaged article is named in a list, and when it is requested.
     let request = pb::ListArticlesRequest {
         page_size: 1_000,
         view: pb::ArticleView::Full.into(),

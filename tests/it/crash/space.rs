@@ -10,7 +10,7 @@ use slugline::index::{
 use super::fixtures::{ids, put, write};
 
 #[test]
-fn deletions_give_their_space_back() {
+fn deletions_free_their_space() {
     let directory = tempfile::tempdir().expect("a directory");
     let options = ArchiveOptions { compact_bytes: 0, ..ArchiveOptions::default() };
     let size = || {
@@ -31,7 +31,7 @@ fn deletions_give_their_space_back() {
     assert_eq!(ids(&archive).len(), 100);
     assert!(size() < before / 4, "{} bytes of {before}", size());
     drop(archive);
-    // What was moved is there after a start, also where the index is made anew.
+    // Relocated articles are still there after a start, even if the index is rebuilt.
     fs::remove_dir_all(directory.path().join("index")).expect("it is there");
     let archive = EmbeddedArchive::open(directory.path(), options).expect("an archive");
     assert_eq!((archive.status().condition, ids(&archive).len()), (Condition::Ready, 100));
@@ -40,7 +40,7 @@ fn deletions_give_their_space_back() {
 }
 
 #[test]
-fn an_archive_whose_articles_are_replaced_again_and_again_does_not_grow() {
+fn repeated_replacements_do_not_make_an_archive_grow() {
     let directory = tempfile::tempdir().expect("a directory");
     let options =
         ArchiveOptions { fold_changes: 100, compact_bytes: 0, ..ArchiveOptions::default() };
@@ -49,7 +49,7 @@ fn an_archive_whose_articles_are_replaced_again_and_again_does_not_grow() {
     archive.fold().expect("room");
     let before = archive.status().size_bytes;
     for round in 0..30 {
-        // One in four stays as it was put first.
+        // One in four remains as it was first put.
         let replaced = (0..200).filter(|number| number % 4 != 0).map(put).collect();
         write(&archive, replaced).expect("room");
         if round % 10 == 9 {
@@ -69,7 +69,7 @@ fn an_archive_whose_articles_are_replaced_again_and_again_does_not_grow() {
 }
 
 #[test]
-fn starts_do_not_leave_journals_without_end() {
+fn the_number_of_small_journals_is_limited() {
     let directory = tempfile::tempdir().expect("a directory");
     let options = ArchiveOptions { small_journals: 6, ..ArchiveOptions::default() };
     let open = || EmbeddedArchive::open(directory.path(), options).expect("an archive");

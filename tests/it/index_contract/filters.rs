@@ -35,7 +35,7 @@ fn put_tagged(index: &dyn SimilarityIndex) {
     );
 }
 
-pub(super) fn a_filter_leaves_out_what_does_not_pass(index: &dyn SimilarityIndex) {
+pub(super) fn articles_that_do_not_pass_a_filter_are_left_out(index: &dyn SimilarityIndex) {
     put_tagged(index);
     let set =
         |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<String>>();
@@ -98,13 +98,13 @@ fn of_topics(topics: &[&str], min_topic_probability: f64) -> Filter {
     Filter { topics, min_topic_probability, ..Filter::default() }
 }
 
-pub(super) fn a_topic_is_assigned_or_probable(index: &dyn SimilarityIndex) {
+pub(super) fn a_topic_filter_requires_an_assigned_or_probable_topic(index: &dyn SimilarityIndex) {
     put_topics(index);
     let cases = [
         (of_topics(&["business"], 0.0), "b"),
         (of_topics(&["world"], 0.0), "ac"),
         (of_topics(&["business", "world"], 0.0), "abc"),
-        // A broader topic takes those below it in, and not what only begins with the same letters.
+        // A topic includes those below it, but not those that merely begin with the same letters.
         (of_topics(&["sport"], 0.0), "c"),
         (of_topics(&["sport/football"], 0.0), "c"),
         (of_topics(&["sport/ski"], 0.0), ""),
@@ -135,7 +135,7 @@ pub(super) fn a_topic_is_assigned_or_probable(index: &dyn SimilarityIndex) {
     assert_eq!(known, [Ok(true), Ok(true), Ok(true), Ok(false), Ok(false)]);
 }
 
-/// The ids of all pages.
+/// The ids on all pages.
 fn listed(index: &dyn SimilarityIndex, query: &ListQuery) -> Vec<String> {
     let (mut query, mut seen) = (query.clone(), Vec::new());
     loop {
@@ -153,7 +153,7 @@ fn listed(index: &dyn SimilarityIndex, query: &ListQuery) -> Vec<String> {
     }
 }
 
-pub(super) fn a_list_is_filtered_in_pages(index: &dyn SimilarityIndex) {
+pub(super) fn a_filtered_list_is_paginated(index: &dyn SimilarityIndex) {
     let sport = || of_topics(&["sport"], 0.0);
     let name = |number: usize| format!("{number:02}");
     let articles = (0..40).map(|number| {
@@ -162,7 +162,7 @@ pub(super) fn a_list_is_filtered_in_pages(index: &dyn SimilarityIndex) {
         article
     });
     write(index, articles.map(put).collect());
-    // Some are changed, and some are gone.
+    // Some are replaced, and some deleted.
     write(index, vec![Write::delete(id("03")), put(article("06", "some title", ""))]);
     let expected: Vec<String> =
         (0..40).step_by(3).filter(|number| ![3, 6].contains(number)).map(name).collect();

@@ -20,7 +20,7 @@ pub(super) fn topic(name: &str, probability: f64, is_assigned: bool) -> StoredTo
     StoredTopic { name: name.to_owned(), probability, is_assigned }
 }
 
-/// The first articles, so many.
+/// A list of the first `count` articles.
 pub(super) fn first(count: usize) -> ListQuery {
     ListQuery { count, ..ListQuery::default() }
 }
@@ -52,7 +52,7 @@ pub(super) fn scores(hits: &[SimilarHit]) -> Vec<(&str, f64)> {
     hits.iter().map(|hit| (hit.article.id.as_str(), hit.similarity)).collect()
 }
 
-/// Articles on two stories, with something in common.
+/// Articles on two stories, which have some words in common.
 pub(super) fn stories() -> Vec<ArchivedArticle> {
     [
         (
@@ -77,7 +77,7 @@ pub(super) fn put_stories(index: &dyn SimilarityIndex) {
     write(index, stories().into_iter().map(put).collect());
 }
 
-/// Text that is its own: words that no other number shares but the one of `common`.
+/// A text of unique words, except for those of `common`.
 pub(super) fn numbered(number: usize, common: &str) -> String {
     (0..8).map(|word| format!("zq{number}x{word} ")).collect::<String>() + common
 }

@@ -8,13 +8,13 @@ use slugline::index::{
 
 use super::fixtures::{article, find, id, numbered, put, put_stories, text, write};
 
-pub(super) fn a_least_similarity_leaves_out_what_is_below(index: &dyn SimilarityIndex) {
+pub(super) fn results_below_the_minimum_similarity_are_left_out(index: &dyn SimilarityIndex) {
     put_stories(index);
     let query = SimilarQuery::new(SimilarSource::Id(id("volcano-2")));
     let all = find(index, &query);
     let least = all[1].similarity;
     assert!(all.len() > 2 && all[2].similarity < least);
-    // What is exactly as similar stays.
+    // Exactly the minimum similarity is enough.
     assert_eq!(find(index, &SimilarQuery { min_similarity: least, ..query }), all[..2]);
 }
 
@@ -29,7 +29,7 @@ pub(super) fn a_search_is_given_up_at_its_deadline(index: &dyn SimilarityIndex) 
     }
 }
 
-pub(super) fn pages_part_the_results(index: &dyn SimilarityIndex) {
+pub(super) fn pages_partition_the_results(index: &dyn SimilarityIndex) {
     let articles = (0..35).map(|number| {
         put(article(
             &format!("{number:03}"),

@@ -34,7 +34,7 @@ pub(super) fn the_similarity_is_that_of_the_vectors(index: &dyn SimilarityIndex)
     );
 }
 
-pub(super) fn similarities_stay_while_the_archive_grows(index: &dyn SimilarityIndex) {
+pub(super) fn similarities_do_not_change_as_the_archive_grows(index: &dyn SimilarityIndex) {
     put_stories(index);
     let query = SimilarQuery::new(SimilarSource::Id(id("merger-1")));
     let before = find(index, &query);
@@ -49,7 +49,7 @@ pub(super) fn similarities_stay_while_the_archive_grows(index: &dyn SimilarityIn
     }
 }
 
-pub(super) fn by_id_equals_by_text(index: &dyn SimilarityIndex) {
+pub(super) fn a_search_by_id_equals_one_by_text_without_the_source(index: &dyn SimilarityIndex) {
     put_stories(index);
     let source = stories().swap_remove(0);
     let by_id = find(index, &SimilarQuery::new(SimilarSource::Id(source.id.clone())));
@@ -60,7 +60,7 @@ pub(super) fn by_id_equals_by_text(index: &dyn SimilarityIndex) {
     assert!(!by_id.is_empty());
 }
 
-pub(super) fn ties_are_in_the_order_of_their_ids(index: &dyn SimilarityIndex) {
+pub(super) fn ties_are_ordered_by_id(index: &dyn SimilarityIndex) {
     let names = ["c", "a", "e", "b", "d"];
     for name in names {
         write(index, vec![put(article(name, "Volcano erupts", "Lava."))]);
@@ -73,8 +73,8 @@ pub(super) fn ties_are_in_the_order_of_their_ids(index: &dyn SimilarityIndex) {
 }
 
 pub(super) fn long_words_of_every_script_are_found(index: &dyn SimilarityIndex) {
-    // Tamil, Telugu, Georgian and German words of 65 to 93 bytes, and the longest English one of a
-    // dictionary, twice.
+    // Tamil, Telugu, Georgian and German words of 65 to 93 bytes, and twice the longest English
+    // word in a dictionary.
     let words = [
         "செய்துகொண்டிருக்கிறார்கள்",
         "ప్రారంభించబోతున్నట్లుగా",
@@ -107,7 +107,7 @@ pub(super) fn an_unknown_source_is_an_error(index: &dyn SimilarityIndex) {
     assert_eq!(error, IndexError::UnknownSource { id: unknown });
 }
 
-pub(super) fn shares_sum_to_one(index: &dyn SimilarityIndex) {
+pub(super) fn the_shares_of_matched_terms_sum_to_one(index: &dyn SimilarityIndex) {
     put_stories(index);
     let hits = find(
         index,
@@ -127,7 +127,7 @@ pub(super) fn shares_sum_to_one(index: &dyn SimilarityIndex) {
         assert!(
             hit.matched_terms.iter().all(|matched| matched.share > 0.0 && !matched.term.is_empty())
         );
-        // As the source writes it, whatever form the other one has.
+        // In the form of the source, regardless of the form in the article.
         if hit.article.id.as_str() == "volcano-1" {
             assert!(
                 hit.matched_terms.iter().any(|matched| matched.term == "volcanoes"),

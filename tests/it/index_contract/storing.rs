@@ -20,7 +20,7 @@ pub(super) fn an_empty_archive_finds_nothing(index: &dyn SimilarityIndex) {
     assert_eq!(write(index, vec![Write::delete(id("a"))]), [WriteOutcome::Absent]);
 }
 
-pub(super) fn outcomes_say_what_a_write_did(index: &dyn SimilarityIndex) {
+pub(super) fn outcomes_report_each_write_in_order(index: &dyn SimilarityIndex) {
     let a = || put(article("a", "one", ""));
     assert_eq!(
         write(
@@ -48,13 +48,13 @@ pub(super) fn outcomes_say_what_a_write_did(index: &dyn SimilarityIndex) {
     assert_eq!(index.status().article_count, 1);
 }
 
-pub(super) fn a_write_whose_condition_does_not_hold_changes_nothing(index: &dyn SimilarityIndex) {
+pub(super) fn a_write_whose_precondition_fails_changes_nothing(index: &dyn SimilarityIndex) {
     let (one, other) = (article("a", "one", ""), article("a", "other", ""));
     let put_if =
         |article: &ArchivedArticle, condition| Write::put(article.clone()).only_if(condition);
     let delete_if = |condition| Write::delete(id("a")).only_if(condition);
     let as_of = |article: &ArchivedArticle| Precondition::Unchanged(article.etag());
-    // Nothing is there.
+    // The article does not exist.
     let refused =
         [put_if(&other, as_of(&one)), delete_if(as_of(&one)), delete_if(Precondition::Absent)];
     assert_eq!(
@@ -62,7 +62,7 @@ pub(super) fn a_write_whose_condition_does_not_hold_changes_nothing(index: &dyn 
         [WriteOutcome::Changed, WriteOutcome::Absent, WriteOutcome::Absent]
     );
     assert_eq!(index.get(&id("a")), Ok(None));
-    // In one batch each sees what those before it did, and what did nothing counts for nothing.
+    // Each write of a batch sees the effects of the earlier ones, if they have any.
     let batch = vec![
         put_if(&one, Precondition::Absent),
         put_if(&other, Precondition::Absent),
@@ -74,7 +74,7 @@ pub(super) fn a_write_whose_condition_does_not_hold_changes_nothing(index: &dyn 
     use WriteOutcome::{Changed, Created, Exists, Replaced};
     assert_eq!(write(index, batch), [Created, Exists, Changed, Replaced, Changed, Changed]);
     assert_eq!(index.get(&id("a")), Ok(Some(other.clone())));
-    // The same for what was there before the batch.
+    // The same applies to the effects of earlier batches.
     let refused =
         vec![put_if(&one, Precondition::Absent), put_if(&one, as_of(&one)), delete_if(as_of(&one))];
     assert_eq!(write(index, refused), [Exists, Changed, Changed]);
@@ -85,7 +85,7 @@ pub(super) fn a_write_whose_condition_does_not_hold_changes_nothing(index: &dyn 
     assert_eq!(index.status().article_count, 0);
 }
 
-pub(super) fn an_article_comes_back_as_it_was_put(index: &dyn SimilarityIndex) {
+pub(super) fn an_article_is_read_as_it_was_put(index: &dyn SimilarityIndex) {
     let mut whole = article("a/ü 1", "Title\twith a tab", "Body\nin\nlines 日本 👍🏽 \u{0}");
     whole.publish_time = Some(PublishTime(-1));
     whole.source = "Reuters".to_owned();
@@ -100,7 +100,7 @@ pub(super) fn an_article_comes_back_as_it_was_put(index: &dyn SimilarityIndex) {
     assert_eq!(find(index, &SimilarQuery::new(text("title", "")))[0].article, whole);
 }
 
-pub(super) fn a_replaced_article_is_found_by_its_new_text_only(index: &dyn SimilarityIndex) {
+pub(super) fn a_replaced_article_is_found_only_by_its_new_text(index: &dyn SimilarityIndex) {
     put_stories(index);
     assert_eq!(
         write(index, vec![put(article("volcano-1", "Bank merger fails", ""))]),
@@ -122,7 +122,7 @@ pub(super) fn a_replaced_article_is_found_by_its_new_text_only(index: &dyn Simil
     assert_eq!(index.status().article_count, 5);
 }
 
-pub(super) fn a_deleted_article_is_gone(index: &dyn SimilarityIndex) {
+pub(super) fn a_deleted_article_is_absent(index: &dyn SimilarityIndex) {
     put_stories(index);
     assert_eq!(write(index, vec![Write::delete(id("volcano-2"))]), [WriteOutcome::Deleted]);
     assert_eq!(index.get(&id("volcano-2")), Ok(None));
@@ -138,8 +138,8 @@ pub(super) fn a_deleted_article_is_gone(index: &dyn SimilarityIndex) {
     assert_eq!(index.status().article_count, 4);
 }
 
-pub(super) fn articles_are_listed_in_order(index: &dyn SimilarityIndex) {
-    // By bytes: capitals before small letters, "10" before "9", other scripts last.
+pub(super) fn articles_are_listed_by_id(index: &dyn SimilarityIndex) {
+    // By bytes: upper case before lower case, "10" before "9", other scripts last.
     let names = ["9", "10", "a", "B", "é", "a/1", "a-1"];
     write(index, names.map(|name| put(article(name, "some title", ""))).to_vec());
     let mut seen: Vec<String> = Vec::new();
@@ -155,7 +155,7 @@ pub(super) fn articles_are_listed_in_order(index: &dyn SimilarityIndex) {
         after = page.last;
     }
     assert_eq!(seen, ["10", "9", "B", "a", "a-1", "a/1", "é"]);
-    // "some title" has ten bytes: the second one takes the page to its size.
+    // "some title" has ten bytes, so that the second article fills the page.
     let page = index.list(&ListQuery { bytes: 11, ..first(10) }).expect("readable");
     assert_eq!((page.articles.len(), page.is_more), (2, true));
     assert_eq!(
@@ -164,7 +164,7 @@ pub(super) fn articles_are_listed_in_order(index: &dyn SimilarityIndex) {
     );
 }
 
-pub(super) fn topics_of_articles_are_known(index: &dyn SimilarityIndex) {
+pub(super) fn the_topics_of_articles_are_reported(index: &dyn SimilarityIndex) {
     let mut with_topic = article("a", "some title", "");
     with_topic.topics = vec![topic("world", 0.9, true)];
     write(index, vec![put(with_topic), put(article("b", "another", ""))]);
@@ -173,7 +173,7 @@ pub(super) fn topics_of_articles_are_known(index: &dyn SimilarityIndex) {
     assert_eq!(index.has_topic("world"), Ok(false));
 }
 
-pub(super) fn many_writes_at_once_are_all_there(index: &dyn SimilarityIndex) {
+pub(super) fn concurrent_writes_are_all_stored(index: &dyn SimilarityIndex) {
     std::thread::scope(|scope| {
         for thread in 0..4 {
             scope.spawn(move || {
