@@ -14,8 +14,8 @@ use super::{ArchivedArticle, IndexError};
 /// The results are compared up to this size of their texts, in bytes; later ones are not folded.
 /// Two hundred texts of 160 KiB fit.
 const MAX_BYTES: usize = 32 << 20;
-/// Articles that share less than one in so many runs of the shorter one are not compared: a copy
-/// shares more.
+/// Articles are only compared if they share at least one in this number of the shorter one's
+/// runs: a copy shares more.
 const COMMON_DIVISOR: usize = 5;
 
 /// A result into which others may be folded.

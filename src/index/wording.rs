@@ -308,9 +308,9 @@ mod tests {
         let reserved = format!("{WIRE} {COPYRIGHT}");
         let dated = format!("{DATELINE} {WIRE}");
         let around = format!("{DATELINE} {WIRE} {CREDIT}");
-        let beside = [&credited, &reserved, &around].map(|copy| (WIRE, copy));
+        let copies = [&credited, &reserved, &around].map(|copy| (WIRE, copy));
         let pairs = [(credited.as_str(), &reserved), (&dated, &reserved)];
-        for (one, two) in beside.into_iter().chain(pairs) {
+        for (one, two) in copies.into_iter().chain(pairs) {
             let found = is_near_duplicate(("Mayor opens library", one), ("Shareholders vote", two));
             assert_eq!(found, Some(true), "{one:?} and {two:?}");
         }

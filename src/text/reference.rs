@@ -20,9 +20,9 @@ pub fn reference_words(text: &str, numbers: Numbers) -> Vec<Option<String>> {
     normal
         .unicode_words()
         .filter_map(|segment| {
-            let kept: String =
+            let visible: String =
                 trim_separators(segment).chars().filter(|&c| !is_default_ignorable(c)).collect();
-            let stem = kept.strip_suffix("'s").unwrap_or(&kept);
+            let stem = visible.strip_suffix("'s").unwrap_or(&visible);
             if stem.is_empty() {
                 return None;
             }

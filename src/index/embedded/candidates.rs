@@ -10,8 +10,8 @@ use crate::index::{Deadline, Filter, IndexError, SimilarQuery};
 
 /// How many articles in memory a filter examines between two checks of the deadline.
 const FILTERED_PER_CHECK: usize = 256;
-/// Candidates are drawn from as many of the source's terms as have about so many postings together
-/// (docs/ranking.md has the measurements).
+/// About how many postings are read for the candidates, which limits the number of the source's
+/// terms that are considered (docs/ranking.md has the measurements).
 const POSTINGS_TARGET: usize = 150_000;
 
 /// Candidates with their partial scores, and the snapshot that their handles belong to.

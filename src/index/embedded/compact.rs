@@ -2,7 +2,7 @@
 //!
 //! Only the oldest journal is ever emptied, so that nothing before it can need its deletions. A
 //! round over all journals relocates no more than it frees, and a journal is removed once no
-//! article of the index lies in it.
+//! article of the index is in it.
 
 use std::fs;
 use std::io;
@@ -107,7 +107,7 @@ impl Compaction {
     }
 }
 
-/// Adds what lies at an extent to a group, and returns the change; None if it is superseded.
+/// Adds the live content at an extent to a group, and returns the change; None if it is superseded.
 fn relocate(
     content: Content<'_>,
     extent: Extent,
@@ -136,7 +136,7 @@ fn relocate(
     }
 }
 
-/// The place of an article in the segments, if it is the one that lies at this extent.
+/// The place of an article in the segments, if its frame is at this extent.
 fn live_place(state: &State, id: &ArticleId, extent: Extent) -> Result<Option<Place>, IndexError> {
     Ok(match state.find(id)? {
         Location::Segment(place) if state.segments.extent(place) == Some(extent) => Some(place),

@@ -78,7 +78,7 @@ pub(super) fn replace(directory: &Path, name: &str, content: &[u8]) -> io::Resul
     };
     let replaced = written();
     if replaced.is_err() {
-        // An incomplete file takes space that may be what is missing.
+        // An incomplete file takes up space that the disk may lack.
         let _ = fs::remove_file(&temporary);
     }
     replaced

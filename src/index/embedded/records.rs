@@ -14,7 +14,7 @@ use super::journal::{self, Extent};
 use crate::index::record::to_article;
 use crate::index::{ArchivedArticle, IndexError, RecordError};
 
-/// How many journals are kept open.
+/// The maximum number of open journals.
 const OPEN_FILES: usize = 64;
 
 /// The articles of an archive, by their position in the journals.

@@ -14,7 +14,7 @@ use crate::index::{IndexError, SimilarQuery};
 const TERM_COST: usize = 32;
 /// Most searches of a large archive consider at most this many terms.
 const USUAL_TERMS: usize = 128;
-/// The postings of so many terms are prefetched together.
+/// How many terms have their postings prefetched together.
 const PREFETCHED_TERMS: usize = 8;
 /// The products of counts below this are precomputed.
 const PRECOMPUTED_COUNTS: usize = 4;

@@ -91,7 +91,7 @@ impl DerivedFiles {
         };
         let written = create();
         if written.is_err() {
-            // An incomplete file takes space that may be what is missing.
+            // An incomplete file takes up space that the disk may lack.
             let _ = fs::remove_file(temporary);
         }
         written.ok()

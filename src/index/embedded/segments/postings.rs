@@ -38,8 +38,8 @@ pub(super) const PAGE_HEAD_BYTES: usize = 20;
 const TERM_BITS: u32 = 40;
 /// With fewer bits of a term in its bucket, the others would not fit into four bytes.
 const MIN_BUCKET_BITS: u32 = 8;
-/// The terms of a page are sorted in so many parts, by their uppermost bits, to limit the memory of
-/// sorting.
+/// The terms of a page are sorted in parts, by so many of their uppermost bits, which limits the
+/// memory of sorting.
 const PART_BITS: u32 = 4;
 
 /// The postings of a segment.

@@ -116,8 +116,8 @@ impl Store {
         if folded.is_err()
             && let Some(writer) = self.writer.take()
         {
-            // An incomplete segment takes space that may be what is missing. If it cannot be
-            // removed now, that does no further harm.
+            // An incomplete segment takes up space that the disk may lack. A failure to remove
+            // it does no further harm.
             let _ = writer.garbage_collect_files().wait();
         }
         folded.map_err(|error| failure("cannot write the index", &error))
@@ -180,7 +180,7 @@ impl Store {
     }
 
     /// Notes that the last segments were not taken into use, and that the index may hold articles
-    /// that nobody has seen.
+    /// that no search has seen.
     pub(in crate::index::embedded) fn note_unused_segments(&mut self) {
         self.is_ahead = true;
     }
@@ -260,7 +260,7 @@ impl Store {
         for (document, extent) in others {
             vectors[document as usize] = match self.records.article(extent, ids.at(document)) {
                 Ok(article) => PackedVector::from(&of_text(article.text())),
-                // A damaged article has nothing to be found by.
+                // A damaged article cannot be found.
                 Err(IndexError::Corrupt { .. }) => continue,
                 Err(error) => return Err(error),
             };

@@ -103,7 +103,7 @@ impl Writer {
         }
     }
 
-    /// Refuses the pending batches if a fold failed and there is no room for them without it.
+    /// Refuses the pending batches if a fold failed without which there is no room for them.
     fn refuse_if_full(&mut self, folded: Result<(), IndexError>) {
         let Err(error) = folded else { return };
         if self.site.is_full() {
