@@ -1,4 +1,4 @@
-//! An article of the archive, with what it can be found by.
+//! Articles as the archive stores them.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,31 +6,30 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::record;
 use crate::article::{ArticleText, topic_levels};
 
-/// The caller's name for an article: not empty, no control characters, no white space at either
-/// end, at most [`ArticleId::MAX_BYTES`] long.
+/// The caller's id for an article: not empty, at most [`ArticleId::MAX_BYTES`] long, without
+/// control characters, and without white space at either end.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ArticleId(String);
 
-/// Why a string is no [`ArticleId`].
+/// Why a string is not an [`ArticleId`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ArticleIdError {
-    /// There is nothing in it.
+    /// It is empty.
     #[error("an article's id must not be empty")]
     Empty,
     /// It is longer than [`ArticleId::MAX_BYTES`].
     #[error("an article's id must not be longer than {max} bytes", max = ArticleId::MAX_BYTES)]
     TooLong,
-    /// It would not survive being printed or typed.
+    /// It would not survive printing or typing.
     #[error("an article's id must have no control characters, and no white space at its ends")]
     NotPrintable,
 }
 
 impl ArticleId {
-    /// The longest id, in bytes of UTF-8.
+    /// The maximum length of an id, in bytes of UTF-8.
     pub const MAX_BYTES: usize = 256;
 
     /// The id as a string.
@@ -87,9 +86,9 @@ pub enum Reliance {
     Unclassified,
     /// The topic can be acted on.
     Confident,
-    /// No topic stands out enough.
+    /// No topic stands out.
     Uncertain,
-    /// The model knew too little of the text.
+    /// The model knows too little of the text.
     UnknownText,
 }
 
@@ -100,39 +99,39 @@ pub struct StoredTopic {
     pub name: String,
     /// Its probability.
     pub probability: f64,
-    /// Whether it is the article's topic: the first one, or, where an article may have several, one
-    /// that was assigned. A record keeps it behind the article (`record`).
+    /// Whether it is assigned: the first topic or, where an article may have several, one that was
+    /// assigned. Records store it after the article (`record`).
     #[serde(skip)]
     pub is_assigned: bool,
 }
 
-/// An article as the archive keeps it.
+/// An article as the archive stores it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ArchivedArticle {
-    /// The caller's name for it.
+    /// The caller's id for it.
     pub id: ArticleId,
     /// The headline.
     pub title: String,
-    /// The text under it.
+    /// The text below it.
     pub body: String,
-    /// A BCP-47 tag; empty when not stated.
+    /// A BCP-47 tag; empty if not stated.
     pub language_code: String,
-    /// When it was published, where that is stated.
+    /// When it was published, if stated.
     pub publish_time: Option<PublishTime>,
-    /// Who published it; empty when not stated.
+    /// Who published it; empty if not stated.
     pub source: String,
-    /// What else the caller finds it by.
+    /// The caller's own keys and values, for filters.
     pub labels: BTreeMap<String, String>,
-    /// What it is about, the most probable topic first.
+    /// Its topics, the most probable one first.
     pub topics: Vec<StoredTopic>,
-    /// The model that said so, "news/1"; empty if none did.
+    /// The model that assigned them, such as "news/1"; empty for none.
     pub model: String,
     /// How far the first topic can be relied on.
     pub reliance: Reliance,
 }
 
 impl ArchivedArticle {
-    /// An article of which nothing is stated but its text.
+    /// An article with a text and nothing else.
     pub fn new(id: ArticleId, text: ArticleText<'_>) -> Self {
         Self {
             id,
@@ -148,13 +147,7 @@ impl ArchivedArticle {
         }
     }
 
-    /// What tells it from any other state of the article: the first 16 bytes of SHA-256 over all
-    /// that is stored, in hexadecimal. The same article has the same one in every archive.
-    pub fn etag(&self) -> String {
-        record::etag(self)
-    }
-
-    /// About how much memory it takes, in bytes.
+    /// Its approximate size in memory, in bytes.
     pub fn size_bytes(&self) -> usize {
         let labels: usize =
             self.labels.iter().map(|(key, value)| key.len() + value.len() + 64).sum();
@@ -167,7 +160,7 @@ impl ArchivedArticle {
             + 256
     }
 
-    /// Whether one of its topics is this one, or lies below it.
+    /// Whether it has a topic, or one below it.
     pub fn has_topic(&self, topic: &str) -> bool {
         self.topics.iter().any(|known| topic_levels(&known.name).any(|level| level == topic))
     }

@@ -1,39 +1,42 @@
-//! Folds near-duplicates: each result into the first one before it that it is a copy of.
+//! Folds near-duplicates: each result into the first one that it is a copy of.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use super::query::{Candidate, Deadline, Group, NEAR_DUPLICATE_SIMILARITY};
-use super::vector::{QueryVector, Vector};
+use super::candidate::{Candidate, Group};
+use super::deadline::Deadline;
+use super::query::NEAR_DUPLICATE_SIMILARITY;
+use super::query_vector::QueryVector;
+use super::vector::Vector;
 use super::wording::Wording;
 use super::{ArchivedArticle, IndexError};
 
-/// The texts of results are read up to so many bytes; those behind stay by themselves. Two hundred
-/// of 160 KiB have as many.
-const MOST_BYTES: usize = 32 << 20;
-/// Articles with fewer common runs than this part of those of the one that has fewer are not
-/// compared: a copy has more.
-const LEAST_COMMON: usize = 5;
+/// The results are compared up to this size of their texts, in bytes; later ones are not folded.
+/// Two hundred texts of 160 KiB fit.
+const MAX_BYTES: usize = 32 << 20;
+/// Articles are only compared if they share at least one in this number of the shorter one's
+/// runs: a copy shares more.
+const COMMON_DIVISOR: usize = 5;
 
-/// A result that others may be folded into.
+/// A result into which others may be folded.
 struct Leader {
     wording: Wording,
     vector: QueryVector,
 }
 
-/// The results before the one that is looked at.
+/// The results so far.
 #[derive(Default)]
 struct Leaders {
     leaders: Vec<Leader>,
-    /// The group of each.
+    /// The group of each leader.
     groups: Vec<usize>,
-    /// The first of them that has a run, and the others: few runs have any.
+    /// The first leader with a run, and the others: few runs have any.
     by_run: HashMap<u64, u32>,
     others: HashMap<u64, Vec<u32>>,
 }
 
 impl Leaders {
-    /// The group of the first one that an article is a near-duplicate of.
+    /// The group of the first leader that an article is a near-duplicate of.
     fn find(&self, wording: &Wording, vector: &Vector) -> Option<usize> {
         let mut common = vec![0_usize; self.leaders.len()];
         for run in wording.runs() {
@@ -44,10 +47,10 @@ impl Leaders {
         let is_copy = |(leader, common): &(&Leader, usize)| {
             let Leader { wording: other, vector: other_vector } = leader;
             if wording.is_tiny() || other.is_tiny() {
-                let similarity = other_vector.similarity(&vector.entries, vector.squared_length);
+                let similarity = other_vector.similarity(&vector.terms, vector.squared_length);
                 return similarity >= NEAR_DUPLICATE_SIMILARITY;
             }
-            let least = wording.runs().len().min(other.runs().len()) / LEAST_COMMON;
+            let least = wording.runs().len().min(other.runs().len()) / COMMON_DIVISOR;
             *common > 0 && *common >= least && other.is_near_duplicate(wording) == Some(true)
         };
         let found = self.leaders.iter().zip(common).position(|leader| is_copy(&leader));
@@ -67,11 +70,11 @@ impl Leaders {
     }
 }
 
-/// Folds each candidate into the first result before it that it is a near-duplicate of. What cannot
-/// be read stays by itself.
+/// Folds each candidate into the first result that it is a near-duplicate of. Those that cannot be
+/// read are not folded.
 ///
 /// # Errors
-/// [`IndexError::Late`] when the deadline passes; what reading fails with otherwise.
+/// [`IndexError::Late`] when the deadline passes; otherwise the error of `read_one`.
 pub(super) fn collapse<H>(
     candidates: Vec<Candidate<H>>,
     deadline: Deadline,
@@ -82,7 +85,7 @@ pub(super) fn collapse<H>(
     let mut bytes = 0;
     for candidate in candidates {
         deadline.check()?;
-        let read = if bytes < MOST_BYTES { Some(read_one(&candidate.handle)) } else { None };
+        let read = if bytes < MAX_BYTES { Some(read_one(&candidate.handle)) } else { None };
         let (wording, vector) = match read {
             Some(Ok((article, vector))) => {
                 bytes += article.text().size_bytes();

@@ -1,12 +1,14 @@
-//! The reference: every article in memory, and every one compared with. Plainly right, and
-//! forgotten at the end.
+//! The reference backend, which compares with every article in memory.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::{PoisonError, RwLock};
 
-use super::query::{Candidate, Read, Source, page, read};
-use super::vector::{Vector, of_text};
+use super::analyzer::of_text;
+use super::candidate::Candidate;
+use super::page::{ReadPage, page, read};
+use super::source::Source;
+use super::vector::Vector;
 use super::{
     ArchivedArticle, ArticleId, ArticlePage, Change, Condition, IndexError, IndexStatus, ListQuery,
     NoRoom, SimilarPage, SimilarQuery, SimilarSource, SimilarityIndex, Write, WriteDone,
@@ -27,9 +29,9 @@ impl SimilarityIndex for MemoryIndex {
         for write in batch {
             let id = write.change.id();
             let found = articles.get(id).map(|(article, _)| article);
-            let is_put = matches!(write.change, Change::Put(_));
-            // Nothing is read, so nothing fails.
-            let outcome = write.precondition.outcome(is_put, found.is_some(), || Ok(found));
+            // Nothing is read, so nothing can fail.
+            let outcome =
+                write.precondition.outcome(write.change.kind(), found.is_some(), || Ok(found));
             let outcome = outcome.unwrap_or(WriteOutcome::Changed);
             match write.change {
                 _ if !outcome.is_change() => {}
@@ -90,7 +92,7 @@ impl SimilarityIndex for MemoryIndex {
                 Some(*id) != source.id.as_ref() && query.filter.accepts(article)
             })
             .map(|(id, (article, vector))| Candidate {
-                similarity: source.vector.similarity(&vector.entries, vector.squared_length),
+                similarity: source.vector.similarity(&vector.terms, vector.squared_length),
                 id: id.clone(),
                 handle: (article, vector),
             });
@@ -98,7 +100,7 @@ impl SimilarityIndex for MemoryIndex {
             Ok(((*article).clone(), (*vector).clone()))
         };
         let groups = page(candidates.collect(), query, read_one)?;
-        let Read { found, next, unreadable } = read(groups, query, read_one)?;
+        let ReadPage { found, next, unreadable } = read(groups, query, read_one)?;
         Ok(SimilarPage { hits: source.hits(found), next, unreadable })
     }
 

@@ -1,9 +1,10 @@
-//! An article as bytes, with its checksum.
+//! Records: articles as bytes, with a checksum.
 //!
-//! `[the first 16 bytes of SHA-256 over kind and payload][payload]`; the kind is known from the
-//! frame around the record, and the payload is `[size of the article in postcard u32][the same in
-//! zstd]`, little-endian. Behind the article stands, in postcard too, a list of which of its topics
-//! are assigned; records that were written before that have none, and their first topic is it.
+//! `[the first 16 bytes of SHA-256 over kind and payload][payload]`, where the kind is that of the
+//! frame around the record. The payload is `[size of the uncompressed article u32][the article,
+//! compressed with zstd]`, little-endian. The article is encoded with postcard, and followed by a
+//! list of which of its topics are assigned. Records from before that list have none; the first of
+//! their topics is assigned.
 
 use std::io;
 use std::sync::{Mutex, PoisonError};
@@ -15,17 +16,17 @@ use super::ArchivedArticle;
 
 const CHECKSUM_BYTES: usize = 16;
 const SIZE_BYTES: usize = 4;
-/// Half the size of news text. Higher levels take twice the time for a few per cent.
+/// Halves the size of news text. Higher levels take twice the time for a few per cent.
 const COMPRESSION_LEVEL: i32 = 1;
-/// No article is larger, in bytes: none is stored, and what says so is not decompressed.
+/// The maximum size of an article, in bytes, for storing and for decompressing.
 pub(super) const MAX_ARTICLE_BYTES: usize = 64 << 20;
 
-/// What a record holds.
+/// The kind of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     /// An article.
     Article = 1,
-    /// The id of an article that is gone.
+    /// The deletion of an article.
     Deletion = 2,
 }
 
@@ -38,22 +39,20 @@ impl Kind {
 /// Why bytes are not the record they should be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum RecordError {
-    /// They are not what was written.
+    /// They were changed.
     #[error("it does not match its checksum")]
     Checksum,
-    /// They are what was written, and no record.
-    #[error("it is not in the format of an article")]
+    /// They were written as they are, but are not an article.
+    #[error("it is not an encoded article")]
     Format,
-    /// They are not there.
-    #[error("the journal it lies in is missing or was cut short")]
+    /// They are missing.
+    #[error("its journal is missing or was truncated")]
     Missing,
-    /// The journal is damaged where it lies.
-    #[error("the journal is damaged where it lies")]
+    /// The journal is damaged at their position.
+    #[error("its journal is damaged")]
     Lost,
-    /// Something is lost whose id cannot be read.
-    #[error(
-        "it is not among what can be read, and the archive lost articles whose ids cannot be read"
-    )]
+    /// An article was lost whose id cannot be read.
+    #[error("it was not found, and the archive has lost articles whose ids are unknown")]
     MayBeLost,
 }
 
@@ -64,7 +63,7 @@ fn checksum(kind: Kind, payload: &[u8]) -> [u8; CHECKSUM_BYTES] {
     checksum
 }
 
-/// The payload of a record that is what was written.
+/// The payload of a record, if it matches the checksum.
 ///
 /// # Errors
 /// [`RecordError::Checksum`].
@@ -73,12 +72,13 @@ pub(super) fn open(kind: Kind, record: &[u8]) -> Result<&[u8], RecordError> {
     if sum == checksum(kind, payload) { Ok(payload) } else { Err(RecordError::Checksum) }
 }
 
-/// Compressors that are not in use: one takes longer to make than a short article to compress.
-struct Pool<T>(Mutex<Vec<T>>);
+/// Idle compressors, for reuse: creating one takes longer than compressing a short article.
+struct IdlePool<T>(Mutex<Vec<T>>);
 
-impl<T> Pool<T> {
-    /// So many are kept: more are only in use at a time when many threads happen to write.
-    const KEPT: usize = 8;
+impl<T> IdlePool<T> {
+    /// The maximum number of idle compressors; there are only more while many threads write at
+    /// once.
+    const MAX_IDLE: usize = 8;
 
     fn with<R>(
         &self,
@@ -89,36 +89,38 @@ impl<T> Pool<T> {
         let mut taken = free.map_or_else(make, Ok)?;
         let done = work(&mut taken);
         let mut free = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if free.len() < Self::KEPT {
+        if free.len() < Self::MAX_IDLE {
             free.push(taken);
         }
         done
     }
 }
 
-static COMPRESSORS: Pool<Compressor<'static>> = Pool(Mutex::new(Vec::new()));
-static DECOMPRESSORS: Pool<Decompressor<'static>> = Pool(Mutex::new(Vec::new()));
+static COMPRESSORS: IdlePool<Compressor<'static>> = IdlePool(Mutex::new(Vec::new()));
+static DECOMPRESSORS: IdlePool<Decompressor<'static>> = IdlePool(Mutex::new(Vec::new()));
 
-/// An article as bytes.
+/// An article as uncompressed bytes.
 fn plain(article: &ArchivedArticle) -> Vec<u8> {
-    // Its fields are strings, numbers and lists of known length: there is nothing that postcard
-    // cannot write.
+    // Its fields are strings, numbers and lists of known length, all of which postcard can encode.
     let plain = postcard::to_stdvec(article).expect("an article can be written");
     let assigned: Vec<bool> = article.topics.iter().map(|topic| topic.is_assigned).collect();
     postcard::to_extend(&assigned, plain).expect("a list can be written")
 }
 
-/// [`ArchivedArticle::etag`].
-pub(super) fn etag(article: &ArchivedArticle) -> String {
-    Sha256::digest(plain(article)).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+impl ArchivedArticle {
+    /// Identifies this state of the article: the first 16 bytes of SHA-256 over everything that is
+    /// stored, in hexadecimal. The etag of an article is the same in every archive.
+    pub fn etag(&self) -> String {
+        hex::encode(&Sha256::digest(plain(self))[..16])
+    }
 }
 
-/// An article as a record.
+/// The record of an article.
 pub(super) fn of_article(article: &ArchivedArticle) -> Vec<u8> {
     let plain = plain(article);
     let compressed = COMPRESSORS
         .with(|| Compressor::new(COMPRESSION_LEVEL), |compressor| compressor.compress(&plain));
-    // It gets as much memory as it asks for.
+    // The output buffer is large enough for any input.
     let compressed = compressed.expect("memory is compressed into");
     let mut record = vec![0; CHECKSUM_BYTES];
     record.extend((plain.len() as u32).to_le_bytes());
@@ -198,12 +200,12 @@ mod tests {
         let assigned = parse(&plain)
             .map(|article| article.topics.iter().map(|topic| topic.is_assigned).collect());
         assert_eq!(assigned, Some(vec![true, false]));
-        // A list of another article.
+        // The list belongs to another article.
         assert_eq!(parse(&[plain, vec![1, 1]].concat()), None);
     }
 
     #[test]
-    fn a_flipped_bit_anywhere_is_noticed() {
+    fn a_flipped_bit_anywhere_is_detected() {
         let record = of_article(&article());
         for bit in 0..8 * record.len() {
             let mut damaged = record.clone();
@@ -216,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_payload_that_is_no_article_is_refused() {
+    fn a_payload_that_is_not_an_article_is_refused() {
         let sealed = |payload: &[u8]| [&checksum(Kind::Article, payload), payload].concat();
         for payload in [&b""[..], b"abc", &[4, 0, 0, 0, 1, 2, 3], &[255; 20]] {
             assert_eq!(to_article(&sealed(payload)), Err(RecordError::Format), "{payload:?}");
@@ -224,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_is_of_its_kind_only() {
+    fn a_record_of_another_kind_is_refused() {
         assert_eq!(open(Kind::Deletion, &of_article(&article())), Err(RecordError::Checksum));
     }
 }

@@ -1,44 +1,44 @@
-//! How articles are worded, and which of two are near-duplicates: the rule by which results are
-//! folded.
+//! The wording of articles, by which near-duplicates are recognised.
 //!
-//! A copy of a story keeps the words of its body one after the other, under whatever headline. What
-//! a paywall or a banner adds to different stories is the same, too, but none of their headlines is
-//! about it. What an outlet adds to a copy, a dateline or a copyright line, is a few words around
-//! one unbroken stretch. docs/ranking.md has what was measured.
+//! A copy of a story keeps the sequence of words of its body, under whatever headline. A paywall or
+//! a banner adds the same text to different stories, but no headline is about that text. What an
+//! outlet adds to a copy, such as a dateline or a copyright line, is a few words around one
+//! unbroken stretch. docs/ranking.md has the measurements.
 
-use super::vector::{TermKey, with_analyzer};
+use super::analyzer::with_analyzer;
+use super::term_key::TermKey;
 use crate::article::ArticleText;
 
-/// Words are shared in runs of so many, or more.
+/// The length of a run in words: bodies are compared by the runs they share.
 const RUN: usize = 3;
-/// Bodies of fewer words than these say too little: there the whole texts decide.
-const LEAST_WORDS: usize = 8;
-/// Bodies that have so much of each other are those of near-duplicates, whatever their headlines.
+/// Bodies with fewer words are not compared; the similarity of the whole texts decides.
+const MIN_WORDS: usize = 8;
+/// The shared part of each body that makes two articles near-duplicates, whatever their headlines.
 const EQUAL: f64 = 0.96;
-/// So much of the shorter body stands in the longer one, where they are near-duplicates with a
-/// headline that is about it.
+/// The shared part of the shorter body that makes two articles near-duplicates, if a headline is
+/// about it.
 const COPIED: f64 = 0.7;
-/// So much of a headline stands in what both bodies have, where it is about that.
+/// The part of a headline that must occur in the shared text, for the headline to be about it.
 const SUPPORTED: f64 = 0.2;
-/// What [`COPIED`] is where both articles have no headline.
+/// As [`COPIED`], for articles without headlines.
 const COPIED_WITHOUT_HEADLINE: f64 = 0.9;
-/// So much of each headline stands in the other one where they are nearly the same.
+/// The part of each headline that must occur in the other, for the two to be nearly the same.
 const SAME_HEADLINE: f64 = 0.8;
-/// So much of each body is one common stretch, where all that sets them apart is what an outlet
-/// adds around it: a dateline, a byline, a credit, a copyright line.
+/// The shared part of each body, as one stretch, that makes two articles near-duplicates if all
+/// they differ in is what an outlet adds: a dateline, a byline, a credit, a copyright line.
 const FRAMED: f64 = 0.6;
-/// An outlet adds at most so many words to a body, before and behind it together.
-const MOST_ADDED: usize = 24;
-/// Where both bodies have something of their own on the same side, one of them has at most so many
-/// words there: more are a short story of its own beside a notice in common.
-const MOST_ADDED_TWICE: usize = 8;
-/// Less of a headline than this is about what was added.
+/// The maximum number of words that an outlet adds to a body, before and after it together.
+const MAX_ADDED: usize = 24;
+/// Where both bodies have words of their own on the same side, one of them has at most so many
+/// there. More would be two short stories with a notice in common.
+const MAX_ADDED_TO_BOTH: usize = 8;
+/// A headline is about the added words from this part of it on.
 const ABOUT_ADDED: f64 = 0.1;
-/// Of a body so many words are looked at, and so many bytes.
-const MOST_WORDS: usize = 1_024;
-const MOST_BYTES: usize = 64 << 10;
+/// How much of a body is examined, in words and in bytes.
+const MAX_WORDS: usize = 1_024;
+const MAX_BYTES: usize = 64 << 10;
 
-/// A word of a text: its term, and how rare that is.
+/// A word of a text: its term and its inverse document frequency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct RatedTerm {
     term: TermKey,
@@ -48,9 +48,9 @@ struct RatedTerm {
 /// The wording of an article.
 #[derive(Debug)]
 pub struct Wording {
-    /// The words of the body, from its start.
+    /// The beginning of the body.
     body: Vec<RatedTerm>,
-    /// The hash of each run of the body with the place where it first begins, by hash.
+    /// The hash of each run of the body and its first position, by hash.
     runs: Vec<(u64, u32)>,
     /// The terms of the title, each once.
     title: Vec<RatedTerm>,
@@ -58,41 +58,40 @@ pub struct Wording {
 
 /// What a body has in common with another one.
 struct Common {
-    /// Whether each word stands in a common run.
+    /// Whether each word is part of a common run.
     is_common: Vec<bool>,
-    /// The share of the body, by the rarity of its words, that does.
+    /// The common part of the body, weighted by idf.
     share: f64,
-    /// The terms of the common runs; they ascend.
+    /// The terms of the common runs, ascending.
     terms: Vec<TermKey>,
 }
 
-/// What stands around the stretch from the first common run of a body to the last one.
+/// What surrounds the stretch from the first common run of a body to the last one.
 struct Frame<'a> {
     before: &'a [RatedTerm],
-    behind: &'a [RatedTerm],
-    /// The share of the stretch itself, by the rarity of its words, that is common.
+    after: &'a [RatedTerm],
+    /// The common part of that stretch, weighted by idf.
     of_stretch: f64,
 }
 
 impl Frame<'_> {
     fn len(&self) -> usize {
-        self.before.len() + self.behind.len()
+        self.before.len() + self.after.len()
     }
 }
 
 /// What two articles have in common, word for word.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Overlap {
-    /// The share of the shorter body that the longer one begins with: of its words by their rarity,
-    /// those in common runs.
+    /// The part of the shorter body that is in common runs with the beginning of the longer one,
+    /// weighted by idf.
     of_shorter: f64,
-    /// The share of the longer body that the shorter one has.
+    /// The part of the longer body that is in common runs.
     of_longer: f64,
-    /// The share of a headline, by the square of its terms' rarity, that stands in the common runs:
-    /// the larger one of both. 1 for nearly the same headline twice. None where both articles are
-    /// without.
+    /// The part of a headline that occurs in the common runs, weighted by the square of idf: the
+    /// larger of the two. 1 if the headlines are nearly the same, None if there are none.
     support: Option<f64>,
-    /// Whether the bodies are nearly equal but for a few words around them, which no headline is
+    /// Whether the bodies are nearly equal but for a few words around them that no headline is
     /// about.
     is_framed: bool,
 }
@@ -100,7 +99,7 @@ struct Overlap {
 impl Wording {
     /// The wording of a text.
     pub fn of(text: ArticleText<'_>) -> Self {
-        let mut end = text.body.len().min(MOST_BYTES);
+        let mut end = text.body.len().min(MAX_BYTES);
         while !text.body.is_char_boundary(end) {
             end -= 1;
         }
@@ -109,7 +108,7 @@ impl Wording {
             analyzer.each_word(&text.body[..end], |term, idf| body.push(RatedTerm { term, idf }));
             analyzer.each_word(text.title, |term, idf| title.push(RatedTerm { term, idf }));
         });
-        body.truncate(MOST_WORDS);
+        body.truncate(MAX_WORDS);
         title.sort_unstable();
         title.dedup();
         let mut runs: Vec<(u64, u32)> = body.windows(RUN).map(hash).zip(0..).collect();
@@ -118,18 +117,18 @@ impl Wording {
         Self { body, runs, title }
     }
 
-    /// The runs of the body, each once.
+    /// The distinct runs of the body.
     pub(super) fn runs(&self) -> impl ExactSizeIterator<Item = u64> {
         self.runs.iter().map(|(hash, _)| *hash)
     }
 
-    /// Whether the body is too short to tell by.
+    /// Whether the body is too short to compare.
     pub(super) fn is_tiny(&self) -> bool {
-        self.body.len() < LEAST_WORDS
+        self.body.len() < MIN_WORDS
     }
 
-    /// Whether two articles are near-duplicates, whichever comes first. None where a body is too
-    /// short to tell: then the similarity of the whole texts decides.
+    /// Whether two articles are near-duplicates; symmetric. None if a body is too short to compare:
+    /// the similarity of the whole texts decides.
     pub fn is_near_duplicate(&self, other: &Self) -> Option<bool> {
         if self.is_tiny() || other.is_tiny() {
             return None;
@@ -146,7 +145,7 @@ impl Wording {
     fn overlap(&self, other: &Self) -> Overlap {
         let is_shorter = (self.body.len(), &self.body) <= (other.body.len(), &other.body);
         let (short, long) = if is_shorter { (self, other) } else { (other, self) };
-        // A story that stands far down in a long text is a part of that, and no copy.
+        // A story far down in a longer text is a part of that text, not a copy.
         let of_short = short.common(long, 2 * short.body.len() + 16);
         let of_long = long.common(short, short.body.len());
         let supports = [self, other].into_iter().filter_map(|one| one.support(&of_short.terms));
@@ -162,7 +161,7 @@ impl Wording {
         }
     }
 
-    /// Whether two bodies are one and the same, with little around it.
+    /// Whether two bodies are the same, with little around them.
     fn is_framed(&self, common: &Common, other: &Self, other_common: &Common) -> bool {
         if common.share.min(other_common.share) < FRAMED {
             return false;
@@ -171,14 +170,14 @@ impl Wording {
         let (Some(one), Some(two)) = frames else { return false };
         let is_one_stretch = one.of_stretch.min(two.of_stretch) >= EQUAL;
         let both_before = one.before.len().min(two.before.len());
-        let both_behind = one.behind.len().min(two.behind.len());
-        let most_added = one.len().max(two.len());
-        let is_apart = both_before.max(both_behind) > MOST_ADDED_TWICE;
-        if !is_one_stretch || is_apart || most_added > MOST_ADDED {
+        let both_after = one.after.len().min(two.after.len());
+        let added = one.len().max(two.len());
+        let is_apart = both_before.max(both_after) > MAX_ADDED_TO_BOTH;
+        if !is_one_stretch || is_apart || added > MAX_ADDED {
             return false;
         }
         let is_about = |frame: &Frame<'_>, common: &Common| {
-            let added = frame.before.iter().chain(frame.behind).map(|word| word.term);
+            let added = frame.before.iter().chain(frame.after).map(|word| word.term);
             let is_new = |term: &TermKey| common.terms.binary_search(term).is_err();
             let mut added: Vec<TermKey> = added.filter(is_new).collect();
             added.sort_unstable();
@@ -188,16 +187,17 @@ impl Wording {
         !is_about(&one, common) && !is_about(&two, other_common)
     }
 
-    /// What stands around all that is common; None where nothing is.
+    /// What surrounds the common stretch; None if nothing is common.
     fn frame(&self, common: &Common) -> Option<Frame<'_>> {
         let start = common.is_common.iter().position(|is_common| *is_common)?;
         let end = common.is_common.iter().rposition(|is_common| *is_common)? + 1;
-        let of_body = rarity(&self.body) as f64 / rarity(&self.body[start..end]).max(1) as f64;
+        let of_body =
+            total_idf(&self.body) as f64 / total_idf(&self.body[start..end]).max(1) as f64;
         let of_stretch = common.share * of_body;
-        Some(Frame { before: &self.body[..start], behind: &self.body[end..], of_stretch })
+        Some(Frame { before: &self.body[..start], after: &self.body[end..], of_stretch })
     }
 
-    /// What the body has in runs that another one has among its first `reach` words.
+    /// What the body has in common with the first `reach` words of another one.
     fn common(&self, other: &Self, reach: usize) -> Common {
         let mut is_common = vec![false; self.body.len()];
         for (start, run) in self.body.windows(RUN).enumerate() {
@@ -207,13 +207,13 @@ impl Wording {
         }
         let marked = self.body.iter().zip(&is_common).filter(|(_, is_common)| **is_common);
         let common: Vec<RatedTerm> = marked.map(|(word, _)| *word).collect();
-        let share = rarity(&common) as f64 / rarity(&self.body).max(1) as f64;
+        let share = total_idf(&common) as f64 / total_idf(&self.body).max(1) as f64;
         let mut terms: Vec<TermKey> = common.into_iter().map(|word| word.term).collect();
         terms.sort_unstable();
         Common { is_common, share, terms }
     }
 
-    /// The terms of the headline; they ascend.
+    /// The terms of the headline, ascending.
     fn title_terms(&self) -> Vec<TermKey> {
         self.title.iter().map(|word| word.term).collect()
     }
@@ -223,7 +223,7 @@ impl Wording {
         Some(self.runs[found].1 as usize)
     }
 
-    /// The share of the headline that these terms, which ascend, have; None without a headline.
+    /// The part of the headline that these terms, which ascend, cover; None without a headline.
     fn support(&self, terms: &[TermKey]) -> Option<f64> {
         let square = |word: &RatedTerm| u64::from(word.idf).pow(2);
         let whole: u64 = self.title.iter().map(square).sum();
@@ -232,11 +232,11 @@ impl Wording {
     }
 }
 
-fn rarity(words: &[RatedTerm]) -> u64 {
+fn total_idf(words: &[RatedTerm]) -> u64 {
     words.iter().map(|word| u64::from(word.idf)).sum()
 }
 
-/// A hash of some terms, one after the other.
+/// A hash of a sequence of terms.
 fn hash(words: &[RatedTerm]) -> u64 {
     words.iter().fold(0, |hash, word| {
         (hash ^ word.term.bits()).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29)
@@ -247,10 +247,12 @@ fn hash(words: &[RatedTerm]) -> u64 {
 mod tests {
     use super::*;
 
-    const WIRE: &str = "A ferry with 212 passengers on board ran aground near the harbour entrance early on Tuesday after its \
-        steering failed in thick fog. Coast guard boats took everyone ashore within two hours and nobody was badly hurt.";
-    const PAYWALL: &str = "To continue reading subscribe now or log in to your account. Already a subscriber? Sign in here. \
-        Subscribers get unlimited digital access to all stories, videos and our archive. Cancel at any time.";
+    const WIRE: &str = "A ferry with 212 passengers on board ran aground near the harbour \
+        entrance early on Tuesday after its steering failed in thick fog. Coast guard boats took \
+        everyone ashore within two hours and nobody was badly hurt.";
+    const PAYWALL: &str = "To continue reading subscribe now or log in to your account. Already a \
+        subscriber? Sign in here. Subscribers get unlimited digital access to all stories, videos \
+        and our archive. Cancel at any time.";
 
     fn is_near_duplicate(a: (&str, &str), b: (&str, &str)) -> Option<bool> {
         let wording = |(title, body)| Wording::of(ArticleText { title, body });
@@ -271,9 +273,10 @@ mod tests {
     }
 
     #[test]
-    fn a_copy_that_is_shorter_or_edited_is_one_if_a_headline_is_about_it() {
+    fn a_shorter_or_edited_copy_is_a_near_duplicate_if_a_headline_is_about_it() {
         let longer = format!(
-            "{WIRE} Tugs were to pull the vessel free at high tide, and all sailings were cancelled for the day."
+            "{WIRE} Tugs were to pull the vessel free at high tide, and all sailings were \
+             cancelled for the day."
         );
         let edited = WIRE.replace("badly", "seriously").replace("thick ", "");
         for copy in [&longer, &edited] {
@@ -290,7 +293,7 @@ mod tests {
         may be republished.";
 
     #[test]
-    fn a_dateline_or_byline_undoes_no_fold_whatever_the_headlines() {
+    fn a_dateline_or_byline_does_not_prevent_folding() {
         let dated = format!("{DATELINE} {WIRE}");
         let signed = format!("{BYLINE} {WIRE}");
         for (one, two) in [(WIRE, &dated), (WIRE, &signed), (&dated, &signed)] {
@@ -300,21 +303,21 @@ mod tests {
     }
 
     #[test]
-    fn a_credit_or_copyright_line_undoes_no_fold_whatever_the_headlines() {
+    fn a_credit_or_copyright_line_does_not_prevent_folding() {
         let credited = format!("{WIRE} {CREDIT}");
         let reserved = format!("{WIRE} {COPYRIGHT}");
         let dated = format!("{DATELINE} {WIRE}");
         let around = format!("{DATELINE} {WIRE} {CREDIT}");
-        let beside = [&credited, &reserved, &around].map(|copy| (WIRE, copy));
+        let copies = [&credited, &reserved, &around].map(|copy| (WIRE, copy));
         let pairs = [(credited.as_str(), &reserved), (&dated, &reserved)];
-        for (one, two) in beside.into_iter().chain(pairs) {
+        for (one, two) in copies.into_iter().chain(pairs) {
             let found = is_near_duplicate(("Mayor opens library", one), ("Shareholders vote", two));
             assert_eq!(found, Some(true), "{one:?} and {two:?}");
         }
     }
 
     #[test]
-    fn a_teaser_that_its_headline_is_about_is_a_story_beside_the_notice_alone() {
+    fn a_teaser_with_its_own_headline_is_not_a_copy_of_the_notice_alone() {
         let notice = PAYWALL.repeat(2);
         let teaser = format!("A ferry ran aground near the harbour entrance on Tuesday. {notice}");
         let found = is_near_duplicate(("Ferry runs aground", &teaser), ("Welcome back", &notice));
@@ -322,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn more_words_of_their_own_on_the_same_side_are_two_stories() {
+    fn bodies_with_more_words_of_their_own_on_one_side_are_two_stories() {
         let notice = PAYWALL.repeat(2);
         let one = format!("Owners voted against it by a very narrow margin on Friday. {notice}");
         let two = format!("Tugs pulled the vessel free at high tide early this morning. {notice}");
@@ -332,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn stories_with_the_text_of_a_paywall_are_their_own() {
+    fn stories_with_the_same_paywall_are_different() {
         let stub = |start: &str| format!("{start} {PAYWALL}");
         let ferry =
             stub("A ferry with 212 passengers ran aground near the harbour early on Tuesday.");
@@ -342,7 +345,7 @@ mod tests {
             Some(false)
         );
         assert_eq!(is_near_duplicate(("", &ferry), ("", &bank)), Some(false));
-        // The same teaser under two headlines is one story all the same.
+        // The same teaser under two headlines is still one story.
         assert_eq!(
             is_near_duplicate(("Ferry runs aground", &ferry), ("Passengers saved", &ferry)),
             Some(true)
@@ -360,16 +363,16 @@ mod tests {
     }
 
     #[test]
-    fn of_a_long_body_the_start_is_looked_at() {
-        let text = ArticleText { title: "", body: &"aß ".repeat(MOST_BYTES) };
-        assert_eq!(Wording::of(text).body.len(), MOST_WORDS);
-        // The limit in bytes lies within a character.
-        let text = ArticleText { title: "", body: &format!("a{}", "ß".repeat(MOST_BYTES)) };
+    fn only_the_beginning_of_a_long_body_is_examined() {
+        let text = ArticleText { title: "", body: &"aß ".repeat(MAX_BYTES) };
+        assert_eq!(Wording::of(text).body.len(), MAX_WORDS);
+        // The limit in bytes is within a character.
+        let text = ArticleText { title: "", body: &format!("a{}", "ß".repeat(MAX_BYTES)) };
         assert!(Wording::of(text).is_tiny());
     }
 
     #[test]
-    fn tiny_bodies_tell_nothing() {
+    fn tiny_bodies_are_not_compared() {
         for (a, b) in [
             ("", ""),
             ("More soon.", "More soon."),

@@ -1,42 +1,56 @@
-//! Changes of the archive, and the conditions that they are made on.
+//! Writes to the archive.
 
 use std::fmt;
 use std::ops::Deref;
 
 use super::{ArchivedArticle, ArticleId, IndexError};
 
-/// A change of the archive, and when it is made.
+/// A change of the archive, with a precondition.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Write {
-    /// What is changed.
+    /// The change.
     pub change: Change,
-    /// What must be so for it.
+    /// The condition under which it is made.
     pub precondition: Precondition,
 }
 
 /// What a [`Write`] changes.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Change {
-    /// Stores an article under its id, in place of the one that was there.
+    /// Stores an article, replacing the one with the same id.
     Put(Box<ArchivedArticle>),
-    /// Removes the article of this id.
+    /// Removes the article with this id.
     Delete(ArticleId),
 }
 
-/// What must be so when a [`Write`] has its turn; otherwise it changes nothing.
+/// The condition under which a [`Write`] takes effect.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Precondition {
-    /// Nothing.
+    /// There is none.
     #[default]
     None,
-    /// There is no article of this id.
+    /// The article does not exist.
     Absent,
-    /// There is one, and this is its [`ArchivedArticle::etag`].
+    /// The article exists with this [`ArchivedArticle::etag`].
     Unchanged(String),
 }
 
+/// The kind of a [`Change`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ChangeKind {
+    Put,
+    Delete,
+}
+
 impl Change {
-    /// The id of the article that it is about.
+    pub(super) fn kind(&self) -> ChangeKind {
+        match self {
+            Self::Put(_) => ChangeKind::Put,
+            Self::Delete(_) => ChangeKind::Delete,
+        }
+    }
+
+    /// The id of the article.
     pub fn id(&self) -> &ArticleId {
         match self {
             Self::Put(article) => &article.id,
@@ -46,17 +60,17 @@ impl Change {
 }
 
 impl Write {
-    /// Stores an article, whatever is there.
+    /// Stores an article unconditionally.
     pub fn put(article: ArchivedArticle) -> Self {
         Self { change: Change::Put(Box::new(article)), precondition: Precondition::None }
     }
 
-    /// Removes an article, whatever it is.
+    /// Removes an article unconditionally.
     pub fn delete(id: ArticleId) -> Self {
         Self { change: Change::Delete(id), precondition: Precondition::None }
     }
 
-    /// The same on a condition.
+    /// The same write with a precondition.
     #[must_use]
     pub fn only_if(self, precondition: Precondition) -> Self {
         Self { precondition, ..self }
@@ -64,29 +78,30 @@ impl Write {
 }
 
 impl Precondition {
-    /// What becomes of a change: `is_put` says which, `found` what is there. The article is only
-    /// asked for where the condition is about it; None is one that cannot be read.
+    /// The outcome of a change. `article` reads the existing article, and is only called if the
+    /// condition depends on it; None stands for one that cannot be read.
     ///
     /// # Errors
-    /// That of `found`.
+    /// Those of `article`.
     pub(super) fn outcome<A: Deref<Target = ArchivedArticle>>(
         &self,
-        is_put: bool,
-        is_there: bool,
-        found: impl FnOnce() -> Result<Option<A>, IndexError>,
+        kind: ChangeKind,
+        exists: bool,
+        article: impl FnOnce() -> Result<Option<A>, IndexError>,
     ) -> Result<WriteOutcome, IndexError> {
-        Ok(match (self, is_put, is_there) {
-            (_, false, false) => WriteOutcome::Absent,
+        use ChangeKind::{Delete, Put};
+        Ok(match (self, kind, exists) {
+            (_, Delete, false) => WriteOutcome::Absent,
             (Self::Absent, _, true) => WriteOutcome::Exists,
-            (Self::Unchanged(_), true, false) => WriteOutcome::Changed,
+            (Self::Unchanged(_), Put, false) => WriteOutcome::Changed,
             (Self::Unchanged(etag), _, true)
-                if found()?.is_none_or(|article| article.etag() != *etag) =>
+                if article()?.is_none_or(|article| article.etag() != *etag) =>
             {
                 WriteOutcome::Changed
             }
-            (_, true, true) => WriteOutcome::Replaced,
-            (_, true, false) => WriteOutcome::Created,
-            (_, false, true) => WriteOutcome::Deleted,
+            (_, Put, true) => WriteOutcome::Replaced,
+            (_, Put, false) => WriteOutcome::Created,
+            (_, Delete, true) => WriteOutcome::Deleted,
         })
     }
 }
@@ -94,23 +109,23 @@ impl Precondition {
 /// What a [`Write`] did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WriteOutcome {
-    /// There was no article of this id, and now there is.
+    /// The article did not exist, and was stored.
     Created,
-    /// The article of this id was replaced.
+    /// The article was replaced.
     Replaced,
-    /// The article is gone.
+    /// The article was removed.
     Deleted,
-    /// There was no article to delete.
+    /// There was no article to remove.
     Absent,
-    /// Nothing: there is an article, and [`Precondition::Absent`] was the condition.
+    /// Nothing: the article exists, against [`Precondition::Absent`].
     Exists,
-    /// Nothing: the article is not the one of [`Precondition::Unchanged`], or there is none to
-    /// replace.
+    /// Nothing: the article does not exist or has another etag, against
+    /// [`Precondition::Unchanged`].
     Changed,
 }
 
 impl WriteOutcome {
-    /// Whether the archive is not what it was.
+    /// Whether the archive changed.
     pub fn is_change(self) -> bool {
         match self {
             Self::Created | Self::Replaced | Self::Deleted => true,
@@ -119,15 +134,15 @@ impl WriteOutcome {
     }
 }
 
-/// Is told what became of a batch of writes: an outcome each, in their order, or why none can be
-/// relied on to be stored.
+/// Receives the outcomes of a batch of writes, in order, or the error because of which none can be
+/// relied on.
 pub type WriteDone = Box<dyn FnOnce(Result<Vec<WriteOutcome>, IndexError>) + Send>;
 
-/// A batch of writes that is given back: too much is waiting to be stored already.
+/// A batch of writes that was refused because too much is waiting to be stored.
 pub struct NoRoom {
     /// The writes.
     pub writes: Vec<Write>,
-    /// Who is to be told of them; it was not called.
+    /// The callback, which was not called.
     pub done: WriteDone,
 }
 

@@ -1,8 +1,8 @@
-//! The fast path: finds the words of ASCII text in lower case as UAX #29 does, 64 bytes at a time.
+//! Finds the words of lower-case ASCII text by UAX #29, 64 bytes at a time.
 //!
-//! Each byte's class (Word_Break) becomes one bit of a 64-bit mask a class; what joins what is then
-//! a few operations on masks, and the words are the runs of ones in the last of them. A word costs
-//! a branch, a byte none.
+//! Each class of characters (Word_Break) becomes a 64-bit mask with one bit per byte. A few
+//! operations on the masks decide what joins what, and the words are the runs of ones in the
+//! result. The cost is one branch per word, and none per byte.
 
 use std::hint::black_box;
 use std::ops::Range;
@@ -10,10 +10,10 @@ use std::ops::Range;
 use fearless_simd::prelude::*;
 use fearless_simd::{Level, dispatch, mask8x64, u8x64};
 
-/// How many bytes are classified together: a bit of a `u64` each.
+/// How many bytes are classified together: one bit of a `u64` each.
 const BLOCK: usize = 64;
 
-/// A bit a byte: whether the byte is of the class. Bytes of no class separate words.
+/// One bit per byte: whether it belongs to the class. Bytes of no class separate words.
 #[derive(Clone, Copy)]
 struct Classes {
     letter: u64,
@@ -34,9 +34,9 @@ impl Classes {
         let bytes = u8x64::simd_from(simd, *block);
         let is = |byte: u8| bytes.simd_eq(byte);
         let is_from = |first: u8, count: u8| (bytes - first).simd_lt(count);
-        // Left to itself, LLVM 22 carries masks through the loop as vectors of bits, and without
-        // AVX-512 takes those apart and together again bit by bit: that takes three times as long
-        // as all else here.
+        // Otherwise LLVM 22 carries the masks through the loop as vectors of bits, which it takes
+        // apart and reassembles bit by bit without AVX-512. That takes three times as long as the
+        // rest.
         let bits = |matches: mask8x64<S>| black_box(matches.to_bitmask());
         Self {
             letter: bits(is_from(b'a', 26)),
@@ -48,8 +48,8 @@ impl Classes {
         }
     }
 
-    /// The bytes of words: letters, digits, underscores, and (WB6, WB7, WB11, WB12) a separator
-    /// that has the same kind on both sides. `before` and `after` are the bytes around the block.
+    /// The bytes of words: letters, digits, underscores, and separators between two of a kind (WB6,
+    /// WB7, WB11, WB12). `before` and `after` are the bytes next to the block.
     #[inline(always)]
     fn words(&self, before: Neighbour, after: Neighbour) -> u64 {
         let between = |this: u64, before: bool, after: bool| {
@@ -64,7 +64,7 @@ impl Classes {
     }
 }
 
-/// What a byte beside a block is.
+/// What a byte next to a block is.
 #[derive(Clone, Copy)]
 struct Neighbour {
     is_letter: bool,
@@ -79,7 +79,7 @@ impl Neighbour {
     }
 }
 
-/// The classes of the 64 bytes from `at` on; there are none beyond the end.
+/// The classes of the 64 bytes from `at` on, padded at the end of the text.
 #[inline(always)]
 fn classes_at(simd: impl Simd, text: &[u8], at: usize) -> Classes {
     let rest = text.get(at..).unwrap_or_default();
@@ -91,18 +91,18 @@ fn classes_at(simd: impl Simd, text: &[u8], at: usize) -> Classes {
     Classes::of(simd, block)
 }
 
-/// Appends the place of each word from `from` on to `words`, in the order of the text. From there
-/// on `text` is ASCII in lower case.
+/// Appends the range of each word from `from` on to `words`, in text order. From there on, `text`
+/// is ASCII in lower case.
 ///
-/// A word is a segment between UAX #29 boundaries that holds a letter or a digit; here a segment of
-/// underscores alone is one too.
+/// A word is a segment between UAX #29 boundaries that contains a letter or a digit. A segment of
+/// underscores alone is also reported.
 pub(super) fn find_words(text: &[u8], from: usize, words: &mut Vec<Range<usize>>) {
     dispatch!(Level::new(), simd => find_words_with(simd, text, from, words));
 }
 
 #[inline(always)]
 fn find_words_with(simd: impl Simd, text: &[u8], from: usize, words: &mut Vec<Range<usize>>) {
-    // Whether a word reaches into the block, and where the word begins that ends next.
+    // Whether a word reaches into the block, and the start of the word that ends next.
     let (mut is_open, mut start) = (0, 0);
     for at in (from..text.len()).step_by(BLOCK) {
         let before = if at > from { text.get(at - 1) } else { None };
@@ -118,7 +118,7 @@ fn find_words_with(simd: impl Simd, text: &[u8], from: usize, words: &mut Vec<Ra
         while ends != 0 {
             words.push(start..at + ends.trailing_zeros() as usize);
             ends &= ends - 1;
-            // Of the last word's end there is no next start: then what is put here is never used.
+            // After the last word of the block, this value is not used.
             start = at + starts.trailing_zeros() as usize;
             starts &= starts.wrapping_sub(1);
         }

@@ -1,55 +1,57 @@
-//! Counts the known terms of an article: its bag.
+//! Counts the terms of an article that a vocabulary has: its bag.
 
-use super::vocabulary::Lookups;
-use super::words::WordScanner;
-use super::{TermHash, TermId, TextOptions, Vocabulary};
+use super::bucket::TermId;
+use super::hash::TermHash;
+use super::options::TextOptions;
+use super::scanner::WordScanner;
+use super::vocabulary::{Lookups, Vocabulary};
 use crate::article::ArticleText;
 
-/// How often one term occurs.
+/// A term and its count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TermCount {
     /// The term.
     pub term: TermId,
-    /// Its occurrences, those in the title multiplied by the title's weight.
+    /// How often it occurs, occurrences in the title multiplied by the title's weight.
     pub count: u32,
 }
 
-/// The known terms of one article.
+/// The counts of an article's terms that the vocabulary has.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Bag {
     /// Each term once, in the order of its first occurrence.
     pub terms: Vec<TermCount>,
-    /// Words of the article, repeated ones each time, whatever the title's weight.
-    /// [Numbers](super::is_number) are none: how much of a report is known does not hang on its
-    /// figures.
+    /// The words of the article, with repetitions and regardless of the title's weight.
+    /// [Numbers](super::is_number) are left out: the share of known words must not depend on the
+    /// figures in a report.
     pub token_count: u32,
-    /// Those of them that the vocabulary has.
+    /// How many of those words the vocabulary has.
     pub known_token_count: u32,
 }
 
-/// Counts bags without an allocation an article; keep one a thread and a vocabulary.
+/// Counts bags without an allocation per article; keep one per thread and vocabulary.
 #[derive(Debug, Default)]
 pub struct BagCounter {
     scanner: WordScanner,
-    /// The terms of the article in the order of the text; those of the title come first.
+    /// The terms of the article in text order; those of the title come first.
     hashes: Vec<TermHash>,
     lookups: Lookups,
-    places: Places,
+    slots: TermSlots,
     bag: Bag,
 }
 
 impl BagCounter {
-    /// The bag of an article. Its memory is the counter's: it is good until the next call.
+    /// The bag of an article, which is valid until the next call.
     ///
-    /// The steps follow each other over the whole article, and not term by term: no look-up then
-    /// waits for the one before it.
+    /// Each step runs over the whole article before the next one begins, so that look-ups do not
+    /// wait for one another.
     pub fn count(
         &mut self,
         article: ArticleText<'_>,
         options: TextOptions,
         vocabulary: &Vocabulary,
     ) -> &Bag {
-        let Self { scanner, hashes, lookups, places, bag } = self;
+        let Self { scanner, hashes, lookups, slots, bag } = self;
         hashes.clear();
         bag.token_count = 0;
         let title_weight = u32::from(options.title_weight.get());
@@ -62,21 +64,20 @@ impl BagCounter {
                 push_terms(run, options.pairs, vocabulary, hashes);
             }
         }
-        let mut terms = places.of_at_most(hashes.len(), &mut bag.terms);
+        let mut counts = slots.counts(hashes.len(), &mut bag.terms);
         let mut known_token_count = 0;
-        vocabulary.find_each(hashes, lookups, |place, term| {
+        vocabulary.find_each(hashes, lookups, |index, term| {
             known_token_count += u32::from(term.is_word);
-            terms.add(term.id, if place < title_end { title_weight } else { 1 });
+            counts.add(term.id, if index < title_end { title_weight } else { 1 });
         });
-        terms.finish();
+        counts.finish();
         bag.known_token_count = known_token_count;
         bag
     }
 }
 
-/// Appends the terms that [`super::scan_terms`] gives of words that follow each other: each word,
-/// then the pair it makes with the word before it. What their look-up reads is on its way when it
-/// begins.
+/// Appends the terms of consecutive words, as [`super::scan_terms`] reports them: each word, then
+/// the pair it makes with its predecessor. Prefetches what their look-ups will read.
 fn push_terms(words: &[TermHash], pairs: bool, vocabulary: &Vocabulary, terms: &mut Vec<TermHash>) {
     words.iter().for_each(|&word| vocabulary.prefetch(word));
     if !pairs {
@@ -85,64 +86,64 @@ fn push_terms(words: &[TermHash], pairs: bool, vocabulary: &Vocabulary, terms: &
     let Some((&first, rest)) = words.split_first() else { return };
     let start = terms.len() + 1;
     terms.resize(start + 2 * rest.len(), first);
-    let (places, _) = terms[start..].as_chunks_mut();
-    for (place, (&before, &word)) in places.iter_mut().zip(words.iter().zip(rest)) {
-        let pair = before.followed_by(word);
-        vocabulary.prefetch(pair);
-        *place = [word, pair];
+    let (pairs, _) = terms[start..].as_chunks_mut();
+    for (pair, (&before, &word)) in pairs.iter_mut().zip(words.iter().zip(rest)) {
+        let hash = before.followed_by(word);
+        vocabulary.prefetch(hash);
+        *pair = [word, hash];
     }
 }
 
-/// Says which place of a bag a term has: a small hash table, which stays in the nearest cache
-/// however large the vocabulary is.
+/// Finds the place of a term in the bag. This small hash table stays in the nearest cache, however
+/// large the vocabulary is.
 #[derive(Debug, Default)]
-struct Places {
-    /// By the low bits of a term: its place in the list, 0 in a free slot. A power of 2 of them,
-    /// half or less in use.
+struct TermSlots {
+    /// By the low bits of a term: its place in the list, or 0 for a free slot. The number of slots
+    /// is a power of 2, at most half of them in use.
     slots: Vec<u32>,
 }
 
-/// A list of different terms that grows. Its first entry is none.
-struct Terms<'a> {
+/// A growing list of distinct terms with their counts. The first element is a placeholder.
+struct TermCounts<'a> {
     slots: &'a mut [u32],
-    entries: &'a mut Vec<TermCount>,
+    counts: &'a mut Vec<TermCount>,
     len: usize,
 }
 
-impl Places {
-    /// An empty list in the memory of `entries`, for so many different terms or fewer.
-    fn of_at_most<'a>(&'a mut self, count: usize, entries: &'a mut Vec<TermCount>) -> Terms<'a> {
+impl TermSlots {
+    /// An empty list, stored in `counts`, for up to `count` distinct terms.
+    fn counts<'a>(&'a mut self, count: usize, counts: &'a mut Vec<TermCount>) -> TermCounts<'a> {
         self.slots.clear();
         self.slots.resize((2 * count).next_power_of_two(), 0);
-        // One more than there can be, besides the first: an entry is read before it is known to be
-        // a new one.
-        entries.resize(count + 2, TermCount { term: 0, count: 0 });
-        Terms { slots: &mut self.slots, entries, len: 1 }
+        // One element more than can be used, besides the placeholder: an element is read before it
+        // is clear whether the term is new.
+        counts.resize(count + 2, TermCount { term: 0, count: 0 });
+        TermCounts { slots: &mut self.slots, counts, len: 1 }
     }
 }
 
-impl Terms<'_> {
-    /// Counts a term once more, or so many times.
+impl TermCounts<'_> {
+    /// Adds to the count of a term.
     #[inline]
     fn add(&mut self, term: TermId, times: u32) {
         let mask = self.slots.len() - 1;
         let mut slot = term as usize & mask;
-        while (self.slots[slot] != 0) & (self.entries[self.slots[slot] as usize].term != term) {
+        while (self.slots[slot] != 0) & (self.counts[self.slots[slot] as usize].term != term) {
             slot = (slot + 1) & mask;
         }
-        // Whether a term is new is hard to guess: there is no branch on it.
+        // Whether a term is new is hard to predict, so there is no branch on it.
         let place = self.slots[slot] as usize;
         let is_new = place == 0;
         let place = if is_new { self.len } else { place };
-        let before = if is_new { 0 } else { self.entries[place].count };
-        self.entries[place] = TermCount { term, count: before + times };
+        let before = if is_new { 0 } else { self.counts[place].count };
+        self.counts[place] = TermCount { term, count: before + times };
         self.slots[slot] = place as u32;
         self.len += usize::from(is_new);
     }
 
     fn finish(self) {
-        self.entries.truncate(self.len);
-        self.entries.remove(0);
+        self.counts.truncate(self.len);
+        self.counts.remove(0);
     }
 }
 
@@ -166,14 +167,14 @@ mod tests {
             let bag = counter.count(article, options, &vocabulary);
             let counts: Vec<_> =
                 bag.terms.iter().map(|entry| (vocabulary.term(entry.term), entry.count)).collect();
-            // "a" of the title and "b" of the body make no pair.
+            // "a" in the title and "b" in the body make no pair.
             assert_eq!(counts, [("b", 4), ("a", 3), ("b c", 1), ("a b", 1)]);
             assert_eq!((bag.token_count, bag.known_token_count), (6, 5));
         }
     }
 
     #[test]
-    fn numbers_are_terms_and_no_words() {
+    fn numbers_are_terms_but_not_words() {
         let vocabulary =
             Vocabulary::new(["profit", "2013", "2013 profit", "q3"]).expect("distinct terms");
         let article = ArticleText { title: "2013 profit", body: "rose 12.5% to $3.2bn in Q3 2013" };
@@ -182,11 +183,11 @@ mod tests {
         let terms: Vec<_> =
             bag.terms.iter().map(|entry| (vocabulary.term(entry.term), entry.count)).collect();
         assert_eq!(terms, [("2013", 2), ("profit", 1), ("2013 profit", 1), ("q3", 1)]);
-        // profit, rose, to, in, q3; of them profit and q3.
+        // The words are profit, rose, to, in and q3; profit and q3 are known.
         assert_eq!((bag.token_count, bag.known_token_count), (5, 2));
     }
 
-    /// The bag, term after term.
+    /// The bag, counted term by term.
     fn counted_one_by_one(
         article: ArticleText<'_>,
         options: TextOptions,
@@ -215,17 +216,22 @@ mod tests {
     proptest! {
         #[test]
         fn a_bag_counts_the_terms_that_are_scanned(
-            title in "([abc1] ?|L ){0,6}", body in "([abc1] ?|L ){0,40}", pairs in any::<bool>(), weight in 1..=3u8
+            title in "([abc1] ?|L ){0,6}",
+            body in "([abc1] ?|L ){0,40}",
+            pairs in any::<bool>(),
+            weight in 1..=3u8,
         ) {
             let overlong = format!("{} ", "x".repeat(MAX_WORD_CHARACTERS + 1));
             let (title, body) = (title.replace("L ", &overlong), body.replace("L ", &overlong));
             let article = ArticleText { title: &title, body: &body };
             let title_weight = NonZeroU8::new(weight).expect("not zero");
             let options = TextOptions { pairs, title_weight, ..TextOptions::default() };
-            let vocabulary = Vocabulary::new(["a", "ab", "b", "b a", "a ab", "c c", "1", "1 a", "a1"]).expect("distinct terms");
+            let terms = ["a", "ab", "b", "b a", "a ab", "c c", "1", "1 a", "a1"];
+            let vocabulary = Vocabulary::new(terms).expect("distinct terms");
             let mut counter = BagCounter::default();
             counter.count(ArticleText { title: "c c", body: "of no effect" }, options, &vocabulary);
-            prop_assert_eq!(counter.count(article, options, &vocabulary), &counted_one_by_one(article, options, &vocabulary));
+            let expected = counted_one_by_one(article, options, &vocabulary);
+            prop_assert_eq!(counter.count(article, options, &vocabulary), &expected);
         }
     }
 }

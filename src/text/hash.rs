@@ -1,12 +1,12 @@
-//! The 64-bit hash that stands for a term.
+//! The 64-bit hash that identifies a term.
 //!
-//! A term is looked up by its hash alone: among a million terms two share one with a probability of
-//! 3e-8, and a word that no model knows is taken for a known one with 6e-12 (a
-//! [`super::Vocabulary`] of 100,000 compares 54 of the bits). A [`super::Vocabulary`] refuses to be
-//! built of terms whose hashes collide, so what is known is told apart for certain.
+//! A term is looked up by its hash alone. The probability that two of a million terms share a hash
+//! is 3e-8, and that an unknown word is taken for a known one is 6e-12 (a [`super::Vocabulary`] of
+//! 100,000 terms compares 54 of the bits). A [`super::Vocabulary`] rejects terms whose hashes
+//! collide, so that its own terms are never confused.
 //!
-//! The mixing step is the folded 64 x 64 -> 128 bit multiplication of wyhash (Wang Yi, 2019). The
-//! same on every machine: bytes are taken in little-endian order.
+//! The mixing step is the folded 64 x 64 -> 128 bit multiplication of wyhash (Wang Yi, 2019). Bytes
+//! are read in little-endian order, so that hashes are the same on every machine.
 
 use std::ops::Range;
 
@@ -17,14 +17,14 @@ pub struct TermHash(pub u64);
 const SEED: u64 = 0x243f_6a88_85a3_08d3;
 const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
 const LENGTH: u64 = 0xa409_3822_299f_31d1;
-const PAIR: u64 = 0x13198a2e03707345;
+const PAIR: u64 = 0x1319_8a2e_0370_7345;
 
 const fn fold(a: u64, b: u64) -> u64 {
     let product = (a as u128) * (b as u128);
     (product as u64) ^ ((product >> 64) as u64)
 }
 
-/// The eight bytes from `at` on, zeros beyond the end.
+/// The eight bytes from `at` on, padded with zeros beyond the end.
 #[inline]
 fn eight_bytes(text: &[u8], at: usize) -> u64 {
     let rest = text.get(at..).unwrap_or_default();
@@ -56,44 +56,44 @@ impl TermHash {
         Self(fold(state ^ LENGTH, word.len() as u64 ^ STEP))
     }
 
-    /// Hashes the word at a place of a longer text, as [`Self::of_word`] does, without a copy of
-    /// its last bytes.
+    /// Hashes the word at a range of a longer text, as [`Self::of_word`] does, without copying its
+    /// last bytes.
     #[inline]
-    pub(super) fn at(text: &[u8], place: Range<usize>) -> Self {
-        let length = place.len();
+    pub(super) fn at(text: &[u8], range: Range<usize>) -> Self {
+        let length = range.len();
         let mut state = SEED;
-        let mut at = place.start;
-        while at + 8 <= place.end {
+        let mut at = range.start;
+        while at + 8 <= range.end {
             state = fold(state ^ eight_bytes(text, at), STEP);
             at += 8;
         }
-        // What follows the word in the text is masked off.
+        // Masks off what follows the word in the text.
         let last = eight_bytes(text, at) & ((1 << (8 * (length % 8))) - 1);
         state = fold(state ^ last, STEP);
         Self(fold(state ^ LENGTH, length as u64 ^ STEP))
     }
 
-    /// The hash of the pair of this word and the next one; the order matters.
+    /// The hash of the pair of this word and the next one; order matters.
     #[inline]
     pub fn followed_by(self, next: Self) -> Self {
         Self(fold(self.0 ^ PAIR, next.0 ^ STEP))
     }
 
-    /// Hashes a term as a vocabulary writes it: a word, or two words with a space between; and says
+    /// Hashes a term as a vocabulary spells it, a word or two words separated by a space; and says
     /// whether it is a pair.
     pub fn of_term(term: &str) -> (Self, bool) {
         Self::of_term_at(term.as_bytes(), 0..term.len())
     }
 
-    /// As [`Self::of_term`], of the term at a place of a longer text.
-    pub(super) fn of_term_at(text: &[u8], place: Range<usize>) -> (Self, bool) {
-        match text[place.clone()].iter().position(|&byte| byte == b' ') {
-            None => (Self::at(text, place), false),
+    /// As [`Self::of_term`], for the term at a range of a longer text.
+    pub(super) fn of_term_at(text: &[u8], range: Range<usize>) -> (Self, bool) {
+        match text[range.clone()].iter().position(|&byte| byte == b' ') {
+            None => (Self::at(text, range), false),
             Some(length) => {
-                let blank = place.start + length;
+                let blank = range.start + length;
                 (
-                    Self::at(text, place.start..blank)
-                        .followed_by(Self::at(text, blank + 1..place.end)),
+                    Self::at(text, range.start..blank)
+                        .followed_by(Self::at(text, blank + 1..range.end)),
                     true,
                 )
             }
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_word_of_any_length_and_place_has_the_hash_of_its_bytes() {
+    fn a_word_has_the_same_hash_at_any_position() {
         let text: Vec<u8> = (0..200u8).collect();
         for start in 0..130 {
             for end in start..text.len() {

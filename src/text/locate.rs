@@ -1,32 +1,39 @@
-//! Finds where terms stand in an article, as the article was written.
+//! Finds where terms occur in an article, in terms of the original text.
 //!
-//! A second way through the text, for the few terms that someone wants to see: counting
-//! ([`super::BagCounter`]) keeps no places, and does not pay for them.
+//! This is a second pass over the text, for the few terms that someone wants to see. Counting
+//! ([`super::BagCounter`]) records no positions, and does not pay for them.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 
 use unicode_segmentation::UnicodeSegmentation as _;
 
+use super::ascii;
+use super::bucket::TermId;
+use super::hash::TermHash;
 use super::normalize::{Stretch, normalize_aligned};
-use super::words::{FoundWords, Word, is_separator, trim_separators};
-use super::{Numbers, TermHash, TermId, TextOptions, Vocabulary, ascii};
+use super::number::Numbers;
+use super::options::TextOptions;
+use super::vocabulary::Vocabulary;
+use super::white_space::{is_separator, trim_separators};
+use super::word::Word;
+use super::word_buffer::WordBuffer;
 use crate::article::{ArticleField, ArticleText, TextSpan};
 
-/// Where a term stands in an article.
+/// Where a term occurs in an article.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Occurrences {
-    /// How often it occurs, whatever the title's weight.
+    /// How often it occurs, regardless of the title's weight.
     pub count: u32,
-    /// The first of the places, in the order of the text.
+    /// The first occurrences, in text order.
     pub spans: Vec<TextSpan>,
 }
 
-/// Finds the occurrences of the `wanted` terms, with at most `max_spans` places a term.
+/// Finds the occurrences of the `wanted` terms, at most `max_spans` per term.
 ///
-/// A word's span is the word as it is written, a final "'s" included; a pair's reaches from the
-/// start of its first word to the end of its second. Where one code point makes several words ("㎧"
-/// is "m" and "s"), the span of each has it whole.
+/// The span of a word is the word as it was written, including a final "'s"; that of a pair reaches
+/// from the start of its first word to the end of its second. Where one code point makes several
+/// words ("㎧" is "m" and "s"), each of them spans all of it.
 ///
 /// ```
 /// use slugline::article::{ArticleField, ArticleText, TextSpan};
@@ -80,7 +87,7 @@ pub fn locate_terms(
     found
 }
 
-/// Counts code points along a text, each once.
+/// Counts the code points along a text in one pass.
 struct CodePoints<'a> {
     text: &'a str,
     bytes: usize,
@@ -88,7 +95,7 @@ struct CodePoints<'a> {
 }
 
 impl CodePoints<'_> {
-    /// The code points before this byte, which is not before the one asked for last.
+    /// The code points before this byte, which must not precede the one of the last call.
     fn before(&mut self, byte: usize) -> u32 {
         self.count += self.within(self.bytes..byte);
         self.bytes = byte;
@@ -96,15 +103,15 @@ impl CodePoints<'_> {
     }
 
     fn within(&self, bytes: Range<usize>) -> u32 {
-        // It fits: `Limits::article_bytes` is far below 4 GiB.
+        // `Limits::article_bytes` is far below 4 GiB.
         self.text[bytes].chars().count() as u32
     }
 }
 
-/// Calls `on_word(word, place)` for each word of `text`, in order, with its bytes there. The words
-/// are those of [`super::WordScanner::scan`], and held equal to them by tests.
+/// Calls `on_word(word, range)` for each word of `text`, in order, with its range of bytes. The
+/// words are those of [`super::WordScanner::scan`], which tests ensure.
 fn for_each_word(text: &str, numbers: Numbers, mut on_word: impl FnMut(Word<'_>, Range<usize>)) {
-    let (mut found, mut places) = (FoundWords::default(), Vec::new());
+    let (mut found, mut places) = (WordBuffer::default(), Vec::new());
     let (mut normal, mut stretches) = (String::new(), Vec::new());
     let mut start = 0;
     for piece in text.split(|c: char| u8::try_from(c).is_ok_and(|byte| is_separator(&byte))) {
@@ -114,7 +121,7 @@ fn for_each_word(text: &str, numbers: Numbers, mut on_word: impl FnMut(Word<'_>,
             places.clear();
             ascii::find_words(&found.text, 0, &mut places);
             for place in &places {
-                found.forget_words();
+                found.clear_words();
                 found.push(place.clone(), numbers);
                 if let Some(word) = found.last() {
                     on_word(word, start + place.start..start + place.end);
@@ -138,7 +145,7 @@ fn for_each_word(text: &str, numbers: Numbers, mut on_word: impl FnMut(Word<'_>,
     }
 }
 
-/// The bytes of the text that these bytes of its normal form come from, to whole stretches.
+/// The bytes of the text that a range of its normal form comes from, extended to whole stretches.
 fn written_at(stretches: &[Stretch], normal: Range<usize>) -> Range<usize> {
     let before = stretches.partition_point(|stretch| stretch.normal_end <= normal.start);
     let last = stretches.partition_point(|stretch| stretch.normal_end < normal.end);
@@ -152,7 +159,7 @@ mod tests {
     use crate::text::{WordScanner, reference_words};
     use proptest::prelude::*;
 
-    /// The words, each with what was written for it.
+    /// The words, each with its original spelling.
     fn written(text: &str) -> Vec<(String, &str)> {
         let mut words = Vec::new();
         for_each_word(text, Numbers::Verbatim, |word, place| {
@@ -163,7 +170,7 @@ mod tests {
         words
     }
 
-    /// `(field, start, end)` of the places of one term.
+    /// The `(field, start, end)` of a term's occurrences.
     fn places(article: ArticleText<'_>, term: &str) -> Vec<(ArticleField, u32, u32)> {
         let vocabulary = Vocabulary::new([term]).expect("one term");
         let found = locate_terms(article, TextOptions::default(), &vocabulary, [0], usize::MAX);
@@ -193,18 +200,18 @@ mod tests {
 
     #[test]
     fn offsets_count_code_points() {
-        // An emoji of two code points (hand and skin tone), of four bytes each.
+        // An emoji of two code points, hand and skin tone.
         assert_eq!(in_body("👍🏽 goal é goal", "goal"), [(3, 7), (10, 14)]);
     }
 
     #[test]
-    fn words_without_spaces_between_stand_side_by_side() {
+    fn words_without_spaces_are_located() {
         assert_eq!(in_body("日本と米国", "米"), [(3, 4)]);
         assert_eq!(in_body("日本と米国", "日 本"), [(0, 2)]);
     }
 
     #[test]
-    fn a_pair_reaches_over_what_stands_between_its_words() {
+    fn a_pair_spans_the_characters_between_its_words() {
         assert_eq!(in_body("New -- YORK's", "new york"), [(0, 13)]);
     }
 
@@ -223,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn an_overlong_word_parts_its_neighbours() {
+    fn an_overlong_word_separates_its_neighbours() {
         let text = format!("new {} york", "x".repeat(100));
         assert_eq!(in_body(&text, "new york"), []);
     }
@@ -247,10 +254,12 @@ mod tests {
         assert_eq!(in_body("goal", "cup"), []);
     }
 
-    /// Letters in many spellings, what joins and parts words, marks that fold to letters, jamo,
-    /// ligatures, squares.
-    const ODD: &str = "[a-cS'’.:_,0-9\u{301}\u{345}\u{327}\u{ad}\u{200d}\u{200b}\u{ae2}\u{fe0f}\u{a8}\u{1100}\u{1161}\u{11a8}\
-                       가ßİŉéﬁﬃΣςάᾳ㎧½℡㍿日本と\u{3099}カｶﾞ\u{5d0}\"\u{661}１😀🏽\u{1f1e6}\u{3000}\u{a0}\u{feff} \n]{0,30}";
+    /// Letters in many spellings, joining and separating punctuation, marks that fold to letters,
+    /// jamo, ligatures, squares.
+    const ODD: &str = "[a-cS'’.:_,0-9\u{301}\u{345}\u{327}\u{ad}\u{200d}\u{200b}\u{ae2}\
+        \u{fe0f}\u{a8}\u{1100}\u{1161}\u{11a8}가ßİŉéﬁﬃΣςάᾳ㎧½℡\
+        ㍿日本と\u{3099}カｶﾞ\
+        \u{5d0}\"\u{661}１😀🏽\u{1f1e6}\u{3000}\u{a0}\u{feff} \n]{0,30}";
 
     fn check(text: &str) -> Result<(), TestCaseError> {
         let mut words = Vec::new();
@@ -283,38 +292,56 @@ mod tests {
         Ok(())
     }
 
+    fn locate_all(
+        article: ArticleText<'_>,
+        vocabulary: &Vocabulary,
+        ids: impl Iterator<Item = TermId>,
+    ) -> BTreeMap<TermId, Occurrences> {
+        locate_terms(article, TextOptions::default(), vocabulary, ids, usize::MAX)
+    }
+
     proptest! {
-        #![proptest_config(ProptestConfig { cases: 4096, failure_persistence: None, ..ProptestConfig::default() })]
+        #![proptest_config(ProptestConfig {
+            cases: 4096,
+            failure_persistence: None,
+            ..ProptestConfig::default()
+        })]
 
         #[test]
-        fn what_stands_at_a_place_gives_the_word_back(text in ODD) {
+        fn the_text_at_a_range_gives_the_word_back(text in ODD) {
             check(&text)?;
         }
 
         #[test]
-        fn what_stands_at_a_place_of_any_text_gives_the_word_back(text in any::<String>()) {
+        fn the_range_of_a_word_in_any_text_gives_the_word_back(text in any::<String>()) {
             check(&text)?;
         }
 
         #[test]
-        fn what_stands_at_a_span_gives_the_term_back(title in ODD, body in ODD) {
+        fn the_text_at_a_span_gives_the_term_back(title in ODD, body in ODD) {
             let mut terms: Vec<String> = Vec::new();
             for words in [&title, &body].map(|text| reference_words(text, Numbers::Verbatim)) {
                 terms.extend(words.iter().flatten().cloned());
-                terms.extend(words.windows(2).filter_map(|pair| Some(format!("{} {}", pair[0].as_ref()?, pair[1].as_ref()?))));
+                let pair = |pair: &[Option<String>]| {
+                    Some(format!("{} {}", pair[0].as_ref()?, pair[1].as_ref()?))
+                };
+                terms.extend(words.windows(2).filter_map(pair));
             }
             terms.sort();
             terms.dedup();
-            let vocabulary = Vocabulary::new(terms.iter().map(String::as_str)).expect("distinct terms");
+            let vocabulary =
+                Vocabulary::new(terms.iter().map(String::as_str)).expect("distinct terms");
             let article = ArticleText { title: &title, body: &body };
             let ids = 0..terms.len() as TermId;
-            for (id, found) in locate_terms(article, TextOptions::default(), &vocabulary, ids, usize::MAX) {
+            for (id, found) in locate_all(article, &vocabulary, ids) {
                 for span in found.spans {
                     let field = if span.field == ArticleField::Title { &title } else { &body };
-                    let slice: String = field.chars().skip(span.start as usize).take((span.end - span.start) as usize).collect();
+                    let (start, length) = (span.start as usize, span.end - span.start);
+                    let slice: String = field.chars().skip(start).take(length as usize).collect();
                     let alone = ArticleText { title: "", body: &slice };
-                    let again = locate_terms(alone, TextOptions::default(), &vocabulary, [id], usize::MAX);
-                    prop_assert!(again[&id].count >= 1, "{:?} at {span:?} is {slice:?}", vocabulary.term(id));
+                    let again = locate_all(alone, &vocabulary, id..=id);
+                    let term = vocabulary.term(id);
+                    prop_assert!(again[&id].count >= 1, "{term:?} at {span:?} is {slice:?}");
                 }
             }
         }

@@ -1,4 +1,4 @@
-//! Brings a text into one spelling: compatibility-normalised (NFKC), case-folded, one apostrophe.
+//! Normalises text: compatibility normalisation (NFKC), case folding, one apostrophe.
 
 use std::iter;
 
@@ -9,17 +9,17 @@ use unicode_normalization::{
 
 /// Appends the normal form of `text` to `out`.
 ///
-/// Compatibility decomposition (a ligature becomes its letters, a full-width letter the ordinary
-/// one), full case folding (CaseFolding.txt, so that the German sharp s becomes "ss"), canonical
-/// composition. The typographic apostrophe U+2019 becomes the ASCII one: "don’t" and "don't" are
-/// one word. ASCII text is only lower-cased.
+/// The steps are compatibility decomposition (a ligature becomes its letters, a full-width letter
+/// the ordinary one), full case folding (CaseFolding.txt, so that the German sharp s becomes "ss")
+/// and canonical composition. The typographic apostrophe U+2019 becomes the ASCII one, so that
+/// "don’t" and "don't" are one word. ASCII text is only lower-cased.
 pub(super) fn normalize_into(text: &str, out: &mut String) {
     out.extend(
         text.nfkd().default_case_fold().nfkc().map(|c| if c == '\u{2019}' { '\'' } else { c }),
     );
 }
 
-/// A stretch of a text that is normalised by itself, whatever stands around it.
+/// A stretch of text whose normal form does not depend on what surrounds it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Stretch {
     /// Where it ends in the text, in bytes.
@@ -28,9 +28,9 @@ pub(super) struct Stretch {
     pub(super) normal_end: usize,
 }
 
-/// Appends the normal form of `text` to `normal`, which is empty, and its stretches to `stretches`:
-/// what became of what. The normal form is the one that [`normalize_into`] makes, from a text cut
-/// where neither ordering nor composition reaches across.
+/// Appends the normal form of `text` to `normal`, which is empty, and the stretches that align the
+/// two to `stretches`. The normal form is that of [`normalize_into`]: the text is only cut where
+/// neither reordering nor composition crosses the cut.
 pub(super) fn normalize_aligned(text: &str, normal: &mut String, stretches: &mut Vec<Stretch>) {
     let mut start = 0;
     let ends = text.char_indices().skip(1).filter(|&(_, c)| starts_stretch(c)).map(|(at, _)| at);
@@ -41,9 +41,9 @@ pub(super) fn normalize_aligned(text: &str, normal: &mut String, stretches: &mut
     }
 }
 
-/// Whether nothing before the code point can change what becomes of it, nor the other way round: a
-/// normalisation boundary (UAX #15, section 9.1) before and after case folding, which turns a mark
-/// into a letter (U+0345).
+/// Whether the normal form of the code point is independent of everything before it, and vice
+/// versa: it is a normalisation boundary (UAX #15, section 9.1), and still is after case folding,
+/// which turns one mark into a letter (U+0345).
 fn starts_stretch(c: char) -> bool {
     if c.is_ascii() {
         return true;
@@ -56,8 +56,8 @@ fn starts_stretch(c: char) -> bool {
     first.is_some_and(is_boundary) && first_folded.is_some_and(is_boundary)
 }
 
-/// What is left of a name without what no reader sees, or means: its case, blanks, invisible
-/// characters. Two names that differ in those alone have the same.
+/// The part of a name that distinguishes it to a reader: without case, white space and invisible
+/// characters.
 pub fn spelling_key(name: &str) -> String {
     let mut normal = String::with_capacity(name.len());
     normalize_into(name, &mut normal);
@@ -66,14 +66,15 @@ pub fn spelling_key(name: &str) -> String {
 }
 
 /// Whether Unicode calls the code point default-ignorable (DerivedCoreProperties.txt, Unicode 16):
-/// soft hyphens, joiners, variation selectors. They are dropped from words, after the words were
-/// found, for some of them separate words.
+/// soft hyphens, joiners, variation selectors. They are dropped after the words have been found,
+/// because some of them separate words.
 pub(super) const fn is_default_ignorable(c: char) -> bool {
     matches!(c,
-        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
-        | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}'
-        | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fff8}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
-        | '\u{e0000}'..='\u{e0fff}')
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
+        | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
+        | '\u{ffa0}' | '\u{fff0}'..='\u{fff8}' | '\u{1bca0}'..='\u{1bca3}'
+        | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 #[cfg(test)]

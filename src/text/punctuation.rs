@@ -1,24 +1,24 @@
-//! Typographic punctuation, which separates words or joins them just as an ASCII character does.
+//! Typographic punctuation that separates or joins words exactly as an ASCII character does.
 //!
-//! News is written with it; each of these characters would otherwise send the words beside it the
-//! slow way.
+//! News is full of it. Without these equivalents, the words next to it would take the slow path.
 
-/// An ASCII character that separates words and is no white space.
+/// An ASCII character that separates words and is not white space.
 const SEPARATOR: u8 = b'(';
 
-/// The ASCII character that has the same effect on the words around it in a text of ASCII and such
-/// punctuation alone, after this byte (None at the start); None for what has no such twin.
-pub(super) fn ascii_twin(c: char, before: Option<u8>) -> Option<u8> {
+/// The ASCII character that has the same effect on the words around it as `c`, in a text of ASCII
+/// and such punctuation alone, after the byte `before` (None at the start); None if there is no
+/// such equivalent.
+pub(super) fn ascii_equivalent(c: char, before: Option<u8>) -> Option<u8> {
     match c {
-        // Normalisation makes it the apostrophe itself.
+        // Normalisation turns it into the apostrophe.
         '\u{2019}' => Some(b'\''),
-        // It may join the letters on both of its sides (MidNumLet); opening a quotation, it has
-        // none before it.
+        // Between two letters it may join them (MidNumLet). Where it opens a quotation, no letter
+        // precedes it.
         '\u{2018}' if !before.is_some_and(|byte| byte.is_ascii_alphanumeric() || byte == b'_') => {
             Some(SEPARATOR)
         }
-        // No-break space, currencies, section and paragraph, guillemets, dashes, quotation marks,
-        // bullet, ellipsis (which becomes three full stops, and these join nothing).
+        // No-break space, currencies, section and paragraph signs, guillemets, dashes, quotation
+        // marks, bullet, and ellipsis (which becomes three full stops, and those join nothing).
         '\u{a0}'
         | '\u{a3}'
         | '\u{a7}'
@@ -40,16 +40,16 @@ mod tests {
     use crate::text::{Numbers, reference_words};
 
     #[test]
-    fn a_twin_makes_the_words_of_what_it_stands_for() {
+    fn an_equivalent_gives_the_same_words() {
         let characters = (0x80..=0xffffu32).filter_map(char::from_u32);
-        let mut twins = 0;
+        let mut equivalents = 0;
         for c in characters {
             for before in ["", "a", "5", "_", ".", "'", ",", ":", "-", "("] {
-                let Some(twin) = ascii_twin(c, before.bytes().last()) else { continue };
-                twins += 1;
+                let Some(equivalent) = ascii_equivalent(c, before.bytes().last()) else { continue };
+                equivalents += 1;
                 for after in ["", "b", "7", "_", ".", "s", ",", ":", "("] {
                     let written = format!("{before}{c}{after}y {before}{c}{c}{after}");
-                    let plain = written.replace(c, &char::from(twin).to_string());
+                    let plain = written.replace(c, &char::from(equivalent).to_string());
                     assert_eq!(
                         reference_words(&written, Numbers::Verbatim),
                         reference_words(&plain, Numbers::Verbatim),
@@ -58,6 +58,6 @@ mod tests {
                 }
             }
         }
-        assert!(twins > 100);
+        assert!(equivalents > 100);
     }
 }

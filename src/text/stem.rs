@@ -1,9 +1,9 @@
-//! Brings the forms of an English word to one stem.
+//! Reduces the forms of an English word to one stem.
 
 use std::borrow::Cow;
 use std::fmt;
 
-/// The Snowball stemmer for English (Porter 2). Words that are not all ASCII are left as they are.
+/// The Snowball stemmer for English (Porter 2). Words that are not ASCII are left unchanged.
 #[derive(Clone)]
 pub struct Stemmer(frostem::Stemmer);
 
@@ -20,7 +20,7 @@ impl Default for Stemmer {
 }
 
 impl Stemmer {
-    /// The stem of a word that is normalised and case-folded, as [`super::WordScanner`] gives it.
+    /// The stem of a normalised word, as [`super::WordScanner`] reports it.
     pub fn stem<'a>(&self, word: &'a str) -> Cow<'a, str> {
         if word.is_ascii() { self.0.stem(word) } else { Cow::Borrowed(word) }
     }

@@ -1,22 +1,20 @@
-//! The terms a model knows, found by their hashes.
+//! The vocabulary of a model: its terms, found by their hashes.
 
 use prefetch_index::prefetch_index;
 
+use super::bucket::{CAPACITY, Slot, Tags, TermId, VocabularyTerm};
 use super::hash::TermHash;
 use super::number::is_number;
-
-/// A term's place in the vocabulary, and its row in the model's table.
-pub type TermId = u32;
 
 /// Why terms do not make a vocabulary.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum VocabularyError {
-    /// The same term twice, or two terms that cannot be told apart.
+    /// The same term twice, or two terms whose hashes collide.
     #[error("the terms {first:?} and {second:?} have the same hash")]
     Collision {
-        /// The one that came first.
+        /// The earlier one.
         first: String,
-        /// The one that came later.
+        /// The later one.
         second: String,
     },
     /// More terms than ids.
@@ -24,119 +22,40 @@ pub enum VocabularyError {
     TooMany(usize),
 }
 
-/// A term as its bucket lists it: the high 39 bits of its hash, whether it is a word, and its id in
-/// 24 bits. With the bits that choose
-/// the bucket, two hashes are told apart by 52 bits or more, in a vocabulary of 80,000 terms by 54.
-#[derive(Debug, Clone, Copy, Default)]
-struct Slot(u64);
-
-impl Slot {
-    const ID_BITS: u32 = 24;
-    const WORD: u64 = 1 << Self::ID_BITS;
-    const HASH: u64 = !(2 * Self::WORD - 1);
-
-    const fn new(hash: u64, found: Found) -> Self {
-        Self(hash & Self::HASH | if found.is_word { Self::WORD } else { 0 } | found.id as u64)
-    }
-
-    #[inline]
-    const fn is_of(self, hash: u64) -> bool {
-        (self.0 ^ hash) & Self::HASH == 0
-    }
-
-    #[inline]
-    const fn found(self) -> Found {
-        Found { id: (self.0 & (Self::WORD - 1)) as TermId, is_word: self.0 & Self::WORD != 0 }
-    }
-}
-
-/// The most terms that a vocabulary can have.
+/// The capacity of a vocabulary.
 const MAX_TERMS: usize = 1 << Slot::ID_BITS;
 
-/// The most terms of a bucket.
-const BUCKET: usize = 8;
-
-/// The tags of a bucket's terms, a byte each, then zeros. A tag is the high byte of a term's hash,
-/// and odd.
-#[derive(Debug, Clone, Copy, Default)]
-struct Tags(u64);
-
-impl Tags {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x80 * Self::ONES;
-
-    #[inline]
-    const fn of(hash: u64) -> u8 {
-        (hash >> 56) as u8 | 1
-    }
-
-    /// The high bit of each byte that equals `tag`: never that of a free place, for a tag is odd.
-    #[inline]
-    const fn matches(self, tag: u8) -> u64 {
-        let difference = self.0 ^ (tag as u64 * Self::ONES);
-        // No carry goes from one byte to the next.
-        !(((difference & !Self::HIGH) + !Self::HIGH) | difference | !Self::HIGH)
-    }
-
-    /// As [`Self::matches`] in fewer steps: none where that is none, and the same first one; what
-    /// follows that may be wrong.
-    #[inline]
-    const fn first_match(self, tag: u8) -> u64 {
-        let difference = self.0 ^ (tag as u64 * Self::ONES);
-        difference.wrapping_sub(Self::ONES) & !difference & Self::HIGH
-    }
-
-    #[inline]
-    const fn is_full(self) -> bool {
-        self.0 >> 56 != 0
-    }
-
-    const fn len(self) -> usize {
-        (u64::BITS - self.0.leading_zeros()).div_ceil(8) as usize
-    }
-}
-
-/// A term of a vocabulary.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Found {
-    /// Its id.
-    pub id: TermId,
-    /// Whether it is a word: no pair, and no [number](is_number).
-    pub is_word: bool,
-}
-
-/// A fixed set of terms with ids from 0 on, in the order they were given.
+/// A fixed set of terms with ids from 0 on, in the order in which they were given.
 #[derive(Debug, Clone)]
 pub struct Vocabulary {
-    /// All terms, one after the other; term `i` ends at `ends[i]`.
+    /// All terms, concatenated; term `i` ends at `ends[i]`.
     text: String,
     ends: Vec<u32>,
-    /// A bucket is chosen by the hash's low bits; what finds it full goes on to the next one. There
-    /// are at least two places a term.
+    /// The hash's low bits select a bucket, and a full bucket overflows into the next one. There
+    /// are at least two places per term.
     ///
-    /// Most terms of a text are pairs that no model knows, and for nearly all of these this small
-    /// table is all that is read.
+    /// Most terms of a text are pairs that are not in the vocabulary, and for nearly all of them
+    /// this small table is all that is read.
     tags: Vec<Tags>,
     /// By bucket: where its terms begin in `slots`.
     starts: Vec<u32>,
-    /// Bucket after bucket without a gap: what is not here is not in the way of what is, in the
-    /// caches near the processor.
+    /// The buckets without gaps, so that unused places take no room in the near caches.
     slots: Vec<Slot>,
 }
 
-/// Memory of [`Vocabulary::find_each`], to be used again.
+/// Reusable memory for [`Vocabulary::find_each`].
 #[derive(Debug, Default)]
 pub(super) struct Lookups {
-    /// Places among the hashes.
+    /// Indices of hashes.
     candidates: Vec<u32>,
     slots: Vec<Slot>,
 }
 
 impl Vocabulary {
-    /// Builds a vocabulary of terms: words, and pairs written with a space between.
+    /// Builds a vocabulary of words and pairs, the latter written with a space between the words.
     ///
     /// # Errors
-    /// [`VocabularyError`] if two terms are the same or have the same hash, or there are too many.
+    /// [`VocabularyError`] if two terms are equal or their hashes collide, or there are too many.
     pub fn new<'a>(terms: impl IntoIterator<Item = &'a str>) -> Result<Self, VocabularyError> {
         let mut text = String::new();
         let mut ends = Vec::new();
@@ -151,11 +70,11 @@ impl Vocabulary {
     }
 
     fn indexed(mut self) -> Result<Self, VocabularyError> {
-        let bucket_count = (self.len() * 2).div_ceil(BUCKET).next_power_of_two();
+        let bucket_count = (self.len() * 2).div_ceil(CAPACITY).next_power_of_two();
         self.tags = vec![Tags::default(); bucket_count];
         let (mut hashes, mut are_words) =
             (Vec::with_capacity(self.len()), Vec::with_capacity(self.len()));
-        // By term: its bucket, and its place there.
+        // By term: its bucket and its place in it.
         let mut places = Vec::with_capacity(self.len());
         let mut start = 0;
         for &end in &self.ends {
@@ -180,16 +99,16 @@ impl Vocabulary {
                 start - tags.len() as u32
             })
             .collect();
-        // With room for what lies behind the last bucket when it is full and has no match: a
-        // look-up reads it before it knows.
-        self.slots = vec![Slot(0); self.len() + 1];
+        // One more than there are terms: a look-up reads what follows the last bucket if that is
+        // full and has no match.
+        self.slots = vec![Slot::default(); self.len() + 1];
         for (id, ((&hash, is_word), (bucket, place))) in
             (0..).zip(hashes.iter().zip(are_words).zip(places))
         {
             self.slots[self.starts[bucket] as usize + place] =
-                Slot::new(hash, Found { id, is_word });
+                Slot::new(hash, VocabularyTerm { id, is_word });
         }
-        // Each term finds itself, or the one that it cannot be told from.
+        // Each term must find itself, and not one that it collides with.
         for (id, &hash) in (0..).zip(&hashes) {
             if let Some(found) = self.find(TermHash(hash)).filter(|found| found.id != id) {
                 let (first, second) = (found.id.min(id), found.id.max(id));
@@ -210,7 +129,7 @@ impl Vocabulary {
 
     /// The term with this hash.
     #[inline]
-    pub fn find(&self, TermHash(hash): TermHash) -> Option<Found> {
+    pub fn find(&self, TermHash(hash): TermHash) -> Option<VocabularyTerm> {
         let tag = Tags::of(hash);
         let mut bucket = self.bucket(hash);
         loop {
@@ -231,7 +150,7 @@ impl Vocabulary {
         }
     }
 
-    /// Has the memory brought near that a look-up of `hash` reads first, without waiting for it.
+    /// Prefetches the memory that a look-up of `hash` reads first.
     #[inline]
     pub(super) fn prefetch(&self, TermHash(hash): TermHash) {
         let bucket = self.bucket(hash);
@@ -239,43 +158,43 @@ impl Vocabulary {
         prefetch_index(&self.starts, bucket);
     }
 
-    /// Finds each of `hashes`, and calls `on_found(place, term)` with those that are terms, in
-    /// their order.
+    /// Looks up each of `hashes`, and calls `on_found(index, term)` for those that are terms, in
+    /// order.
     ///
-    /// Tables that are larger than the nearest caches make a look-up wait. Here each step is taken
-    /// for all hashes before the next one, in loops of few instructions and no branch that is hard
-    /// to guess: so many look-ups wait together. (Bags of articles of 2.3 KB: 85 MB/s one by one,
-    /// 139 this way.)
+    /// A look-up in tables larger than the near caches waits for memory. Each step therefore runs
+    /// over all hashes before the next one begins, in short loops without branches that are hard to
+    /// predict, so that many look-ups wait at once. (Bags of articles of 2.3 KB: 139 MB/s, and 85
+    /// one look-up at a time.)
     pub(super) fn find_each(
         &self,
         hashes: &[TermHash],
         memory: &mut Lookups,
-        mut on_found: impl FnMut(usize, Found),
+        mut on_found: impl FnMut(usize, VocabularyTerm),
     ) {
         let Lookups { candidates, slots } = memory;
-        // Many are no terms. Each is written whether it may be one or not, and kept if it may.
+        // Most hashes are not terms: each index is written, and kept only if the hash may be one.
         candidates.resize(hashes.len(), 0);
         let mut count = 0;
-        for (place, &TermHash(hash)) in hashes.iter().enumerate() {
+        for (index, &TermHash(hash)) in hashes.iter().enumerate() {
             let tags = self.tags[self.bucket(hash)];
-            candidates[count] = place as u32;
+            candidates[count] = index as u32;
             count += usize::from((tags.first_match(Tags::of(hash)) != 0) | tags.is_full());
         }
         candidates.truncate(count);
         slots.clear();
-        slots.extend(candidates.iter().map(|&place| {
-            let TermHash(hash) = hashes[place as usize];
+        slots.extend(candidates.iter().map(|&index| {
+            let TermHash(hash) = hashes[index as usize];
             let bucket = self.bucket(hash);
             let first = self.tags[bucket].first_match(Tags::of(hash)).trailing_zeros() / 8;
             self.slots[(self.starts[bucket] + first) as usize]
         }));
-        for (&place, slot) in candidates.iter().zip(&*slots) {
-            let hash = hashes[place as usize];
-            // The first of a bucket that has the tag is nearly always the term.
+        for (&index, slot) in candidates.iter().zip(&*slots) {
+            let hash = hashes[index as usize];
+            // The first slot with the tag nearly always holds the term.
             if slot.is_of(hash.0) {
-                on_found(place as usize, slot.found());
+                on_found(index as usize, slot.found());
             } else if let Some(found) = self.find(hash) {
-                on_found(place as usize, found);
+                on_found(index as usize, found);
             }
         }
     }
@@ -300,7 +219,7 @@ impl Vocabulary {
         self.ends.len()
     }
 
-    /// Whether there is no term.
+    /// Whether there are no terms.
     pub fn is_empty(&self) -> bool {
         self.ends.is_empty()
     }
@@ -315,7 +234,7 @@ mod tests {
         let terms = ["cyber", "defence", "cyber defence", "", "日"];
         let vocabulary = Vocabulary::new(terms).expect("distinct terms");
         for (id, term) in terms.iter().enumerate() {
-            let found = Found { id: id as TermId, is_word: *term != "cyber defence" };
+            let found = VocabularyTerm { id: id as TermId, is_word: *term != "cyber defence" };
             assert_eq!(vocabulary.find(TermHash::of_term(term).0), Some(found));
             assert_eq!(vocabulary.term(id as TermId), *term);
         }
@@ -325,7 +244,8 @@ mod tests {
 
     #[test]
     fn terms_are_found_whatever_bucket_they_overflow_into() {
-        // Half full at 4,096: of 1,024 buckets of 8 about twenty then hold more than they can.
+        // At 4,096 terms the table is half full, and about twenty of its 1,024 buckets of 8
+        // overflow.
         for count in [1, 8, 100, 4_096, 10_000] {
             let terms: Vec<String> = (0..count).map(|number| format!("word{number}")).collect();
             let vocabulary =
@@ -334,14 +254,14 @@ mod tests {
                 let (hash, _) = TermHash::of_term(term);
                 assert_eq!(vocabulary.find(hash).map(|found| found.id), Some(id as TermId));
             }
-            // Terms and others, in turns.
+            // Terms and other strings, alternating.
             let hashes: Vec<TermHash> = (terms.iter())
                 .flat_map(|term| [term.clone(), format!("other {term}")])
                 .map(|term| TermHash::of_term(&term).0)
                 .collect();
             let mut found = Vec::new();
-            vocabulary.find_each(&hashes, &mut Lookups::default(), |place, term| {
-                found.push((place, term.id))
+            vocabulary.find_each(&hashes, &mut Lookups::default(), |index, term| {
+                found.push((index, term.id))
             });
             let expected: Vec<_> = (0..terms.len()).map(|id| (2 * id, id as TermId)).collect();
             assert_eq!(found, expected);
@@ -354,7 +274,7 @@ mod tests {
     #[test]
     fn a_free_place_matches_no_tag() {
         for tag in [1, 3, 0x81, 0xff] {
-            for taken in 0..=BUCKET {
+            for taken in 0..=CAPACITY {
                 let tags = (0..taken).fold(0, |tags, place| tags | u64::from(tag) << (8 * place));
                 assert_eq!(
                     Tags(tags).matches(tag),
@@ -367,8 +287,8 @@ mod tests {
                 );
             }
         }
-        // Of two words of the lowest tag one is known: the other one is looked for beside it, and
-        // not beyond the table's end.
+        // Of two words with the lowest tag one is in the vocabulary. The other is looked up next to
+        // it, and not beyond the end of the table.
         let mut words = (0..)
             .map(|number| format!("word{number}"))
             .filter(|word| TermHash::of_term(word).0.0 >> 56 <= 1);

@@ -56,6 +56,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("futures_util", &["grpc"]),
     ("gag", &["model/train"]),
     ("half", &["model"]),
+    ("hex", &["index"]),
     ("http", &["grpc"]),
     ("http_body", &["grpc"]),
     ("hyper", &["grpc"]),

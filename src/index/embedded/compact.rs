@@ -1,9 +1,8 @@
-//! Gives back the space of what is superseded: what still counts of the oldest journals is written
-//! to the current one, as if it had just been put again.
+//! Compaction: relocates the live articles of the oldest journals to the current one.
 //!
-//! Only the oldest journal is ever emptied: nothing before it can need its deletions. So each round
-//! moves no more than it gives back over a whole turn of the journals, and a journal goes once no
-//! article of the index lies in it.
+//! Only the oldest journal is ever emptied, so that nothing before it can need its deletions. A
+//! round over all journals relocates no more than it frees, and a journal is removed once no
+//! article of the index is in it.
 
 use std::fs;
 use std::io;
@@ -13,129 +12,134 @@ use std::sync::Arc;
 use super::journal::{self, Content, Extent, Frames, Group};
 use super::recent::RecentArticle;
 use super::segments::Place;
-use super::state::{Applied, Found, State};
-use super::survey::acknowledged;
+use super::state::{JournaledChange, Location, State, Superseding};
+use super::survey::acknowledged_by_next;
 use crate::index::record::{Kind, to_article};
 use crate::index::{ArticleId, IndexError, RecordError};
 
-/// So much is looked at before writes get a turn, in bytes.
-const LOOKED_AT_ONCE: u64 = 1 << 20;
+/// How much is examined between two groups of writes, in bytes.
+const STEP_BYTES: u64 = 1 << 20;
 
-/// How far the journals have been emptied.
+/// How far the journals have been compacted.
 #[derive(Debug)]
 pub(super) struct Compaction {
     journal: u64,
     bytes: Vec<u8>,
-    at: u64,
-    /// How far the journal counts, in bytes.
-    counted: u64,
-    /// The first journal that is not to be emptied.
+    position: u64,
+    /// How much of the journal was acknowledged, in bytes.
+    acknowledged: u64,
+    /// The first journal that is not to be compacted.
     end: u64,
-    /// How much is to be given back, in bytes, and how much will be by what is emptied so far.
+    /// How much is to be freed, and how much has been, in bytes.
     goal: u64,
     freed: u64,
 }
 
-/// An article on its way: its new place, and the one in the segments that it leaves.
-pub(super) type Move = (Applied, Option<Place>);
-
 impl Compaction {
-    /// Begins with the oldest journal; those from `end` on stay. `goal` is how much is to be given
-    /// back, in bytes.
+    /// Begins with the oldest journal and stops before journal `end`, or once `goal` bytes have
+    /// been freed.
     pub(super) fn start(directory: &Path, oldest: u64, end: u64, goal: u64) -> io::Result<Self> {
-        let mut compaction =
-            Self { journal: oldest, bytes: Vec::new(), at: 0, counted: 0, end, goal, freed: 0 };
+        let mut compaction = Self {
+            journal: oldest,
+            bytes: Vec::new(),
+            position: 0,
+            acknowledged: 0,
+            end,
+            goal,
+            freed: 0,
+        };
         compaction.open(directory, oldest)?;
         Ok(compaction)
     }
 
     fn open(&mut self, directory: &Path, journal: u64) -> io::Result<()> {
         self.bytes = fs::read(journal::path(directory, journal))?;
-        // What lies behind was never acknowledged.
-        self.counted = acknowledged(directory, journal).unwrap_or(self.bytes.len() as u64);
-        (self.journal, self.at) = (journal, journal::HEADER_BYTES);
+        let acknowledged = acknowledged_by_next(directory, journal);
+        self.acknowledged = acknowledged.unwrap_or(self.bytes.len() as u64);
+        (self.journal, self.position) = (journal, journal::HEADER_BYTES);
         Ok(())
     }
 
-    /// Puts the next articles that still count into a group, and says where they go; none where
-    /// there were none among those that were looked at, None at the end. `first` is the first
-    /// journal that is still there.
+    /// Adds the next live articles to a group and returns their changes, or None at the end. A step
+    /// that examines no live article returns none. `first` is the first journal that still exists.
     ///
     /// # Errors
-    /// [`IndexError::Corrupt`] for an article that counts and cannot be read,
-    /// [`IndexError::Damaged`] for a stretch that cannot; [`IndexError::Storage`].
+    /// [`IndexError::Corrupt`] for a live article that cannot be read, [`IndexError::Damaged`] for
+    /// a stretch that cannot; [`IndexError::Storage`].
     pub(super) fn step(
         &mut self,
         directory: &Path,
         first: u64,
         state: &State,
         group: &mut Group,
-    ) -> Result<Option<Vec<Move>>, IndexError> {
-        if self.at >= self.counted {
+    ) -> Result<Option<Vec<Superseding>>, IndexError> {
+        if self.position >= self.acknowledged {
             let next = first.max(self.journal + 1);
             if next >= self.end || self.freed >= self.goal {
                 return Ok(None);
             }
             self.open(directory, next)
-                .map_err(|error| super::writer::failure("cannot read a journal", &error))?;
+                .map_err(|error| IndexError::from_io("cannot read a journal", &error))?;
         }
-        let mut moves = Vec::new();
-        let until = self.counted.min(self.at + LOOKED_AT_ONCE);
-        for found in Frames::new(&self.bytes, self.journal, self.at)
-            .take_while(|found| found.range.start < until)
-        {
-            self.at = found.range.end;
-            let size = (found.range.end - found.range.start) as u32;
-            let extent = Extent { journal: self.journal, offset: found.range.start as u32, size };
-            match found.content {
-                Content::Article(head, record) => {
-                    let Some(place) = current(state, &head.id, extent)? else {
-                        self.freed += u64::from(size);
-                        continue;
-                    };
-                    let corrupt = |source| IndexError::Corrupt { id: head.id.to_string(), source };
-                    let article = Arc::new(to_article(record).map_err(corrupt)?);
-                    let vector = Arc::new(state.segments.vector(place));
-                    let extent = group.push(Kind::Article, &head.id, record);
-                    moves.push((
-                        Applied::Put(Arc::new(RecentArticle { article, vector, extent })),
-                        Some(place),
-                    ));
-                }
-                Content::BadRecord(head) if current(state, &head.id, extent)?.is_some() => {
-                    return Err(IndexError::Corrupt {
-                        id: head.id.to_string(),
-                        source: RecordError::Checksum,
-                    });
-                }
-                Content::BadRecord(_) | Content::Unreadable => {
-                    let reason = format!(
-                        "journal {}: {size} bytes at {} cannot be read",
-                        self.journal, extent.offset
-                    );
-                    return Err(IndexError::Damaged { reason });
-                }
-                Content::Deletion(_) => self.freed += u64::from(size),
+        let mut relocated = Vec::new();
+        let until = self.acknowledged.min(self.position + STEP_BYTES);
+        let frames = Frames::new(&self.bytes, self.journal, self.position);
+        for section in frames.take_while(|section| section.range.start < until) {
+            self.position = section.range.end;
+            let size = (section.range.end - section.range.start) as u32;
+            let offset = section.range.start as u32;
+            let extent = Extent { journal: self.journal, offset, size };
+            match relocate(section.content, extent, state, group)? {
+                Some(change) => relocated.push(change),
+                None => self.freed += u64::from(size),
             }
         }
-        // A journal that is shorter than it should be has nothing more to give.
-        if moves.is_empty() && self.at < until {
+        if relocated.is_empty() && self.position < until {
             let reason = format!(
                 "journal {}: {} bytes at {} are missing",
                 self.journal,
-                self.counted - self.at,
-                self.at
+                self.acknowledged - self.position,
+                self.position
             );
             return Err(IndexError::Damaged { reason });
         }
-        Ok(Some(moves))
+        Ok(Some(relocated))
     }
 }
 
-/// Where the segments have an article, if that is the one that lies there.
-fn current(state: &State, id: &ArticleId, extent: Extent) -> Result<Option<Place>, IndexError> {
+/// Adds the live content at an extent to a group, and returns the change; None if it is superseded.
+fn relocate(
+    content: Content<'_>,
+    extent: Extent,
+    state: &State,
+    group: &mut Group,
+) -> Result<Option<Superseding>, IndexError> {
+    match content {
+        Content::Article(head, record) => {
+            let Some(place) = live_place(state, &head.id, extent)? else { return Ok(None) };
+            let corrupt = |source| IndexError::Corrupt { id: head.id.to_string(), source };
+            let article = Arc::new(to_article(record).map_err(corrupt)?);
+            let vector = Arc::new(state.segments.vector(place));
+            let extent = group.push(Kind::Article, &head.id, record);
+            let article = RecentArticle { article, vector, extent };
+            Ok(Some((JournaledChange::Put(Arc::new(article)), Some(place))))
+        }
+        Content::BadRecord(head) if live_place(state, &head.id, extent)?.is_some() => {
+            Err(IndexError::Corrupt { id: head.id.to_string(), source: RecordError::Checksum })
+        }
+        Content::BadRecord(_) | Content::Unreadable => {
+            let Extent { journal, offset, size } = extent;
+            let reason = format!("journal {journal}: {size} bytes at {offset} cannot be read");
+            Err(IndexError::Damaged { reason })
+        }
+        Content::Deletion(_) => Ok(None),
+    }
+}
+
+/// The place of an article in the segments, if its frame is at this extent.
+fn live_place(state: &State, id: &ArticleId, extent: Extent) -> Result<Option<Place>, IndexError> {
     Ok(match state.find(id)? {
-        Found::Segment(place) if state.segments.extent(place) == Some(extent) => Some(place),
-        Found::Segment(_) | Found::Memory(_) | Found::Nowhere | Found::Lost => None,
+        Location::Segment(place) if state.segments.extent(place) == Some(extent) => Some(place),
+        Location::Segment(_) | Location::Memory(_) | Location::Nowhere | Location::Lost => None,
     })
 }

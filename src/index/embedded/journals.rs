@@ -1,5 +1,4 @@
-//! The journals of an archive that is written to: which one is next, and how far they are
-//! acknowledged.
+//! The journals of an archive that is written to.
 
 use std::fs;
 use std::io;
@@ -13,57 +12,56 @@ use super::records::Records;
 use super::segments::Segments;
 use crate::index::IndexError;
 
-/// Where the next journal goes.
+/// The journal that follows the existing ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Next {
+pub(super) struct NextJournal {
     pub(super) number: u64,
-    /// How much of the one before it was acknowledged, in bytes.
+    /// How much of its predecessor was acknowledged, in bytes.
     pub(super) acknowledged_before: u64,
 }
 
-/// The journals of an archive.
+/// The journals of an archive, and how far they are acknowledged.
 #[derive(Debug)]
 pub(super) struct Journals {
     directory: PathBuf,
-    /// The first one that has anything that counts.
+    /// The first journal that holds anything live.
     first: u64,
-    /// None until something is written: nothing is appended to a journal of an earlier process.
+    /// None until something is written: journals of earlier processes are not appended to.
     open: Option<(Journal, Acknowledged)>,
-    next: Next,
-    /// Journals in which nothing counts, each with the segments that searches may still look at it
-    /// by.
-    emptied: Vec<(u64, Vec<Weak<Segments>>)>,
+    next: NextJournal,
+    /// Journals without live articles, each with the segments through which searches may still read
+    /// it.
+    released: Vec<(u64, Vec<Weak<Segments>>)>,
 }
 
 impl Journals {
-    /// Goes on with those of a directory.
-    pub(super) fn resume(directory: &Path, first: u64, next: Next) -> Self {
-        Self { directory: directory.to_owned(), first, open: None, next, emptied: Vec::new() }
+    /// Continues the journals of a directory.
+    pub(super) fn resume(directory: &Path, first: u64, next: NextJournal) -> Self {
+        Self { directory: directory.to_owned(), first, open: None, next, released: Vec::new() }
     }
 
-    /// The first one that has anything that counts.
+    /// The first journal that holds anything live.
     pub(super) fn first(&self) -> u64 {
         self.first
     }
 
-    /// Parts with a journal whose end nobody knows: what was refused there is not to come back.
-    /// Before that, nothing may be said to be absent.
+    /// Abandons a journal whose end is uncertain, so that writes that were refused cannot reappear.
+    /// Until then, no article may be reported as absent.
     pub(super) fn settle(&mut self) -> io::Result<()> {
         if self.open.is_some() { self.writable().map(drop) } else { Ok(()) }
     }
 
-    /// A group that is to be appended next.
+    /// An empty group, to be appended next.
     pub(super) fn group(&mut self) -> io::Result<Group> {
         Ok(self.writable()?.0.group())
     }
 
-    /// Appends a group; when it comes back, it is on the disk. It is to be acknowledged or refused
-    /// next.
+    /// Appends a group durably. It must be acknowledged or taken back next.
     pub(super) fn append(&mut self, group: &Group) -> io::Result<()> {
         self.writable()?.0.append(group)
     }
 
-    /// Notes that what was appended is acknowledged.
+    /// Records that the last group is acknowledged.
     pub(super) fn acknowledge(&mut self) {
         if let Some((journal, acknowledged)) = &mut self.open {
             acknowledged.advance(Mark { journal: journal.number, bytes: journal.size_bytes() });
@@ -71,20 +69,20 @@ impl Journals {
     }
 
     /// Takes back the group that was appended last.
-    pub(super) fn refuse(&mut self, group: &Group) {
+    pub(super) fn take_back(&mut self, group: &Group) {
         if let Some((journal, _)) = &mut self.open {
-            journal.refuse(group);
+            journal.take_back(group);
         }
     }
 
-    /// Whether the journal that is written to still is where a start looks for it.
+    /// Checks that the current journal is still where the next start looks for it.
     ///
     /// # Errors
     /// [`IndexError::ReadOnly`] if it is not.
     pub(super) fn check_open(&self) -> Result<(), IndexError> {
         let Some((journal, _)) = &self.open else { return Ok(()) };
         let is_there = journal.is_at(&self.directory);
-        if is_there.map_err(|error| super::writer::failure("cannot look at the journal", &error))? {
+        if is_there.map_err(|error| IndexError::from_io("cannot examine the journal", &error))? {
             return Ok(());
         }
         let reason =
@@ -92,33 +90,35 @@ impl Journals {
         Err(IndexError::ReadOnly { reason })
     }
 
-    /// The first of the journals before the one that is written to that is not there, if any; one
-    /// that cannot be looked for is not missing.
+    /// The first of the earlier journals that is missing, if any; one that cannot be examined does
+    /// not count as missing.
     pub(super) fn missing(&self) -> Option<u64> {
         let end = self.open.as_ref().map_or(self.next.number, |(journal, _)| journal.number);
         let is_missing = |number: &u64| match journal::path(&self.directory, *number).try_exists() {
             Ok(is_there) => !is_there,
             Err(error) => {
-                // It may be there all the same: whoever reads from it sees.
-                tracing::warn!(%error, journal = number, "cannot look for a journal");
+                // It may still exist: reading from it will tell.
+                tracing::warn!(%error, journal = number, "cannot examine a journal");
                 false
             }
         };
         (self.first..end).find(is_missing)
     }
 
-    /// Starts the next journal; returns its number.
+    /// Starts the next journal and returns its number.
     pub(super) fn rotate(&mut self) -> io::Result<u64> {
         if let Some((journal, _)) = &self.open {
-            let next =
-                Next { number: journal.number + 1, acknowledged_before: journal.size_bytes() };
+            let next = NextJournal {
+                number: journal.number + 1,
+                acknowledged_before: journal.size_bytes(),
+            };
             let created = Journal::create(&self.directory, next.number, next.acknowledged_before)?;
-            self.follow(created);
+            self.switch_to(created);
         }
         Ok(self.writable()?.0.number)
     }
 
-    fn follow(&mut self, next: Journal) {
+    fn switch_to(&mut self, next: Journal) {
         if let Some((journal, acknowledged)) = &mut self.open {
             acknowledged.advance(Mark { journal: next.number, bytes: next.size_bytes() });
             *journal = next;
@@ -135,7 +135,7 @@ impl Journals {
                 }
             },
             None => {
-                let Next { number, acknowledged_before } = self.next;
+                let NextJournal { number, acknowledged_before } = self.next;
                 let journal = Journal::create(&self.directory, number, acknowledged_before)?;
                 (
                     journal,
@@ -149,7 +149,8 @@ impl Journals {
         Ok(self.open.insert((journal, acknowledged)))
     }
 
-    /// How much the journals up to `end` take, in bytes; 0 for what cannot be looked at.
+    /// The total size of the journals before `end`, in bytes; those that cannot be examined do not
+    /// count.
     pub(super) fn size_before(&self, end: u64) -> u64 {
         let size = |number| {
             fs::metadata(journal::path(&self.directory, number)).map_or(0, |found| found.len())
@@ -157,9 +158,9 @@ impl Journals {
         (self.first..end).map(size).sum()
     }
 
-    /// Lets go of the journals before `first`: no article that counts lies in them, and the index
-    /// has all of them. Searches that began with the segments of before may still read them.
-    pub(super) fn empty_before(
+    /// Releases the journals before `first`: they hold no live article, and the index includes
+    /// them. Searches that use earlier segments may still read them.
+    pub(super) fn release_before(
         &mut self,
         first: u64,
         readers: &[Weak<Segments>],
@@ -168,24 +169,24 @@ impl Journals {
             return Ok(());
         }
         Manifest { first_journal: first }.write(&self.directory)?;
-        self.emptied.extend((self.first..first).map(|number| (number, readers.to_vec())));
+        self.released.extend((self.first..first).map(|number| (number, readers.to_vec())));
         self.first = first;
         Ok(())
     }
 
-    /// Whether there are emptied journals that are yet to be removed.
-    pub(super) fn has_emptied(&self) -> bool {
-        !self.emptied.is_empty()
+    /// Whether there are released journals to remove.
+    pub(super) fn has_released(&self) -> bool {
+        !self.released.is_empty()
     }
 
-    /// Removes the emptied journals that nobody reads any more.
-    pub(super) fn remove_emptied(&mut self, records: &Records) {
+    /// Removes the released journals that no search can read any more.
+    pub(super) fn remove_released(&mut self, records: &Records) {
         for (number, _) in self
-            .emptied
+            .released
             .extract_if(.., |(_, readers)| readers.iter().all(|reader| reader.strong_count() == 0))
         {
             records.forget(number);
-            // One that stays is removed at the next start.
+            // A failure is harmless: the next start tries again.
             let _ = fs::remove_file(journal::path(&self.directory, number));
         }
     }
@@ -198,10 +199,13 @@ mod tests {
     use crate::index::record::Kind;
 
     #[test]
-    fn a_journal_of_before_that_is_removed_is_missed() {
+    fn a_removed_journal_is_missing() {
         let directory = tempfile::tempdir().expect("a directory");
-        let mut journals =
-            Journals::resume(directory.path(), 1, Next { number: 1, acknowledged_before: 0 });
+        let mut journals = Journals::resume(
+            directory.path(),
+            1,
+            NextJournal { number: 1, acknowledged_before: 0 },
+        );
         assert_eq!(journals.missing(), None);
         journals.group().expect("room");
         assert_eq!((journals.rotate().expect("room"), journals.missing()), (2, None));
@@ -212,12 +216,12 @@ mod tests {
     }
 
     #[test]
-    fn a_journal_that_cannot_be_looked_for_is_not_missed() {
+    fn a_journal_that_cannot_be_examined_is_not_missing() {
         let directory = tempfile::tempdir().expect("a directory");
-        let next = Next { number: 2, acknowledged_before: 0 };
+        let next = NextJournal { number: 2, acknowledged_before: 0 };
         let journals = Journals::resume(directory.path(), 1, next);
         let path = journal::path(directory.path(), 1);
-        // A link to itself: what looks for the file fails, for root too.
+        // A link to itself, which nobody can follow, not even root.
         std::os::unix::fs::symlink(&path, &path).expect("room");
         assert_eq!(journals.missing(), None);
         fs::remove_file(&path).expect("it is there");
@@ -225,19 +229,19 @@ mod tests {
     }
 
     #[test]
-    fn what_was_refused_after_its_sync_is_not_found_by_the_next_start() {
+    fn a_group_that_was_taken_back_is_not_found_by_the_next_start() {
         let directory = tempfile::tempdir().expect("a directory");
-        let next = Next { number: 1, acknowledged_before: 0 };
+        let next = NextJournal { number: 1, acknowledged_before: 0 };
         let mut journals = Journals::resume(directory.path(), 1, next);
-        let mut append = |id: &str, is_refused: bool| {
+        let mut append = |id: &str, is_taken_back: bool| {
             let mut group = journals.group().expect("room");
             group.push(Kind::Deletion, &id.parse().expect("an id"), &[]);
             journals.append(&group).expect("room");
-            if is_refused { journals.refuse(&group) } else { journals.acknowledge() }
+            if is_taken_back { journals.take_back(&group) } else { journals.acknowledge() }
         };
         let found = || {
             let survey = survey(directory.path(), 1).expect("readable");
-            (survey.journals[0].end, survey.damage.len() + survey.remarks.len())
+            (survey.journals[0].end, survey.findings.damage.len() + survey.findings.remarks.len())
         };
         append("a", false);
         let (acknowledged, _) = found();

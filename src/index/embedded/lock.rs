@@ -1,4 +1,4 @@
-//! The lock of an archive, and whether the archive is still where it was taken.
+//! The lock of an archive.
 
 use std::fs::{self, File};
 use std::io;
@@ -9,112 +9,113 @@ use std::time::{Duration, Instant};
 use super::files;
 use crate::index::IndexError;
 
-/// The lock's file.
+/// The name of the lock file.
 pub(super) const FILE: &str = "lock";
-/// How long a process waits for a lock that another one holds.
+/// How long to wait for a lock that another process holds.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// The right to write an archive, for as long as this lives.
+/// The right to write an archive, for as long as this value lives.
 #[derive(Debug)]
 pub(super) struct Lock {
     file: File,
     directory: PathBuf,
-    /// Whether the directory was made for this lock: one that was there before is its owner's.
-    has_made_directory: bool,
+    /// Whether the directory was created for this lock; an existing one belongs to its owner.
+    has_created_directory: bool,
 }
 
-/// What to do where there is no directory to lock.
+/// What to do if there is no directory to lock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum IfMissing {
-    /// It is made, and goes with a lock under which nothing was written.
-    Make,
-    /// It is an error.
+    /// Create it; it is removed with a lock under which nothing was written.
+    Create,
+    /// Fail.
     Fail,
 }
 
 impl Lock {
-    /// Takes the lock of a directory; None if another process holds it and keeps it.
+    /// Takes the lock of a directory; None if another process holds it and does not release it in
+    /// time.
     ///
-    /// A lock may outlive its holder's file for a moment: a program that the holder was just
-    /// starting has a copy of it until its own code begins, and a server that was told to stop
-    /// makes room for the next one.
+    /// A lock may briefly outlive its holder: a program that the holder was starting shares it
+    /// until its own code begins, and a server that was told to stop may be about to exit.
     pub(super) fn take(directory: &Path, if_missing: IfMissing) -> io::Result<Option<Self>> {
-        let mut has_made_directory = false;
-        let taken = wait_for(directory, if_missing, &mut has_made_directory);
-        if taken.is_err() && has_made_directory {
-            // One that is in use meanwhile is not empty, and stays.
+        let mut has_created_directory = false;
+        let taken = wait_for(directory, if_missing, &mut has_created_directory);
+        if taken.is_err() && has_created_directory {
+            // If someone else uses it meanwhile, it is not empty and stays.
             let _ = fs::remove_dir(directory);
         }
         let file = taken?;
-        Ok(file.map(|file| Self { file, directory: directory.to_owned(), has_made_directory }))
+        Ok(file.map(|file| Self { file, directory: directory.to_owned(), has_created_directory }))
     }
 
-    /// Whether the directory still is the one that was locked, and no other process can have locked
-    /// it since.
+    /// Checks that the directory is still the one that was locked, and that no other process can
+    /// have locked it since.
     ///
     /// # Errors
-    /// [`IndexError::ReadOnly`] if not: what is written would go where nobody finds it, or between
-    /// another process's writes.
+    /// [`IndexError::ReadOnly`] if not: writes would be lost, or mix with those of another process.
     pub(super) fn check(&self) -> Result<(), IndexError> {
         let is_there = files::is_at(&self.file, &self.directory.join(FILE));
         if is_there.map_err(|error| {
-            super::writer::failure("cannot look at the lock of the archive", &error)
+            IndexError::from_io("cannot examine the lock of the archive", &error)
         })? {
             return Ok(());
         }
         let directory = self.directory.display();
         let reason = if self.directory.is_dir() {
             format!(
-                "{directory} was replaced, or the lock in it removed, while it was open: start the server again"
+                "{directory} was replaced, or the lock in it removed, while it was open: \
+                 restart the server"
             )
         } else {
             format!(
-                "{directory} was removed or moved while it was open: bring it back and start the server again"
+                "{directory} was removed or moved while it was open: \
+                 restore it and restart the server"
             )
         };
         Err(IndexError::ReadOnly { reason })
     }
 
-    /// Removes the lock of an archive that nothing was written to, and the directory if it was made
-    /// for it.
-    pub(super) fn leave_no_trace(self) {
+    /// Removes the lock of an archive that nothing was written to, and the directory if it was
+    /// created for the lock.
+    pub(super) fn remove_traces(self) {
         if self.check().is_ok() {
             // What is in use otherwise, or cannot be removed, does no harm.
             let _ = fs::remove_file(self.directory.join(FILE));
-            if self.has_made_directory {
+            if self.has_created_directory {
                 let _ = fs::remove_dir(&self.directory);
             }
         }
     }
 }
 
-/// The lock's file, locked; None if another process keeps it. `has_made` says whether the directory
-/// was made for it, also where it cannot be locked.
+/// The locked file; None if another process does not release it. `has_created` becomes whether the
+/// directory was created, even on an error.
 fn wait_for(
     directory: &Path,
     if_missing: IfMissing,
-    has_made: &mut bool,
+    has_created: &mut bool,
 ) -> io::Result<Option<File>> {
     let path = directory.join(FILE);
     let deadline = Instant::now() + PATIENCE;
     loop {
-        if if_missing == IfMissing::Make {
-            *has_made |= files::create_directory(directory)?;
+        if if_missing == IfMissing::Create {
+            *has_created |= files::create_directory(directory)?;
         }
         let file = match files::private().truncate(false).open(&path) {
             Err(error)
                 if error.kind() == io::ErrorKind::NotFound
-                    && if_missing == IfMissing::Make
+                    && if_missing == IfMissing::Create
                     && Instant::now() < deadline =>
             {
-                // Whoever held the lock has just removed the directory as it left.
-                *has_made = false;
+                // The previous holder has just removed the directory.
+                *has_created = false;
                 continue;
             }
             opened => opened?,
         };
         match file.try_lock() {
-            // Whoever held it may have removed the file as it left.
+            // The previous holder may have removed the file.
             Ok(()) if files::is_at(&file, &path)? => return Ok(Some(file)),
             Ok(()) => {}
             Err(fs::TryLockError::WouldBlock) if Instant::now() < deadline => {
@@ -135,24 +136,24 @@ mod tests {
     }
 
     #[test]
-    fn a_lock_that_is_about_to_be_released_is_waited_for() {
+    fn a_lock_about_to_be_released_is_waited_for() {
         let directory = tempfile::tempdir().expect("a directory");
         let first = take(directory.path()).expect("nobody has it");
         thread::scope(|scope| {
             let second = scope.spawn(|| take(directory.path()));
-            // Whether it tries before or after: it ends with the lock.
+            // Whether it tries before or after the release, it gets the lock.
             drop(first);
             assert!(second.join().expect("no panic").is_some());
         });
-        let kept = take(directory.path()).expect("nobody has it any more");
+        let held = take(directory.path()).expect("nobody has it any more");
         let started = Instant::now();
         assert!(take(directory.path()).is_none());
         assert!(started.elapsed() >= PATIENCE);
-        drop(kept);
+        drop(held);
     }
 
     #[test]
-    fn a_lock_whose_file_goes_with_its_holder_is_taken_anew() {
+    fn a_lock_whose_file_was_removed_by_its_holder_can_be_taken() {
         let directory = tempfile::tempdir().expect("a directory");
         let archive = directory.path().join("archive");
         fs::create_dir(&archive).expect("room");
@@ -167,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn what_happens_to_a_directory_is_noticed() {
+    fn changes_to_the_directory_are_detected() {
         let base = tempfile::tempdir().expect("a directory");
         let archive = base.path().join("archive");
         let reason = |meddle: &dyn Fn()| {
@@ -203,34 +204,35 @@ mod tests {
     }
 
     #[test]
-    fn what_was_made_for_a_lock_goes_with_it_and_what_was_there_before_stays() {
+    fn only_a_directory_created_for_a_lock_is_removed_with_it() {
         let base = tempfile::tempdir().expect("a directory");
         let archive = base.path().join("archive");
         let missing = Lock::take(&archive, IfMissing::Fail).map_err(|error| error.kind());
         assert!(matches!(missing, Err(io::ErrorKind::NotFound)), "{missing:?}");
-        let make = || Lock::take(&archive, IfMissing::Make).expect("room").expect("nobody has it");
-        make().leave_no_trace();
+        let make =
+            || Lock::take(&archive, IfMissing::Create).expect("room").expect("nobody has it");
+        make().remove_traces();
         assert!(!archive.exists());
         let lock = make();
         fs::write(archive.join("other"), "content").expect("room");
-        lock.leave_no_trace();
+        lock.remove_traces();
         assert!(archive.join("other").exists());
         fs::remove_file(archive.join("other")).expect("it is there");
-        make().leave_no_trace();
+        make().remove_traces();
         assert_eq!(fs::read_dir(&archive).expect("it stays").count(), 0);
     }
 
     #[test]
-    fn a_directory_that_cannot_be_locked_does_not_stay() {
+    fn a_directory_created_for_a_lock_that_fails_is_removed() {
         let base = tempfile::tempdir().expect("a directory");
-        // The name of the lock in it is longer than a path may be.
+        // The path of the lock file would be too long.
         let mut archive = base.path().to_owned();
         while archive.as_os_str().len() < 4_000 {
             archive.push("a".repeat(90));
         }
-        let rest = 4_095 - 4 - archive.as_os_str().len();
-        archive.push("b".repeat(rest.min(200)));
-        let refused = Lock::take(&archive, IfMissing::Make);
+        let remaining = 4_095 - 4 - archive.as_os_str().len();
+        archive.push("b".repeat(remaining.min(200)));
+        let refused = Lock::take(&archive, IfMissing::Create);
         assert!(refused.is_err() && !archive.exists(), "{refused:?}");
     }
 }

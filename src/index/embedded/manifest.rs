@@ -1,5 +1,4 @@
-//! What an archive is: its format, and its first journal. It lies in the directory twice, so that
-//! damage to one does no harm.
+//! The manifest of an archive. It is stored twice, so that damage to one of the files does no harm.
 
 use std::fs;
 use std::io;
@@ -10,17 +9,16 @@ use sha2::{Digest as _, Sha256};
 
 use super::files;
 
-/// The format this version writes, and the only one it reads.
+/// The format that this version writes, and the only one it reads.
 pub(super) const FORMAT: u32 = 4;
-/// The file, and the same again.
+/// The manifest, and its copy.
 pub(super) const FILE: &str = "archive.json";
 const COPY: &str = "archive.json.copy";
 
-/// What an archive is.
+/// The manifest of an archive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Manifest {
-    /// The number of the first journal that has anything that is not superseded: those before it
-    /// are gone.
+    /// The first journal that holds anything live; earlier ones are removed.
     pub(super) first_journal: u64,
 }
 
@@ -31,27 +29,27 @@ struct Stored {
     checksum: u64,
 }
 
-/// What there is of an archive's manifest.
+/// The manifest as found in a directory.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum FoundManifest {
-    /// It is there; what is wrong with one of the two files, if anything.
+    /// It is sound; one of the two files may have a problem.
     Sound(Manifest, Option<String>),
-    /// It is of another version of the format.
+    /// It has another format.
     OtherFormat(u32),
-    /// Neither file is there.
+    /// Neither file exists.
     Absent,
-    /// Neither is sound; what is wrong.
+    /// Neither file is sound, for this reason.
     Damaged(String),
 }
 
-/// The first 8 bytes of SHA-256 over the others.
+/// The first 8 bytes of SHA-256 over the other fields.
 fn checksum(format: u32, first_journal: u64) -> u64 {
     let digest = Sha256::digest(format!("slugline archive {format} {first_journal}"));
     digest.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes))
 }
 
 impl Manifest {
-    /// Writes both files, durably.
+    /// Writes both files durably.
     pub(super) fn write(self, directory: &Path) -> io::Result<()> {
         let Self { first_journal } = self;
         let stored =
@@ -63,19 +61,19 @@ impl Manifest {
         Ok(())
     }
 
-    /// What the files of a directory say.
+    /// Finds the manifest of a directory.
     pub(super) fn find(directory: &Path) -> io::Result<FoundManifest> {
-        let (mut found, mut wrong, mut are_absent) = (Vec::new(), Vec::new(), 0);
+        let (mut found, mut problems, mut are_absent) = (Vec::new(), Vec::new(), 0);
         for name in [FILE, COPY] {
             match fs::read(directory.join(name)) {
                 Ok(content) => match parse(&content) {
                     Ok(manifest) => found.push(manifest),
                     Err(Some(format)) => return Ok(FoundManifest::OtherFormat(format)),
-                    Err(None) => wrong.push(format!("{name} is damaged")),
+                    Err(None) => problems.push(format!("{name} is damaged")),
                 },
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
                     are_absent += 1;
-                    wrong.push(format!("{name} is missing"));
+                    problems.push(format!("{name} is missing"));
                 }
                 Err(error) => return Err(error),
             }
@@ -83,25 +81,25 @@ impl Manifest {
         if let [first, second] = found[..]
             && first != second
         {
-            wrong.push(format!("{FILE} and {COPY} differ: a crash came between them"));
+            problems.push(format!("{FILE} and {COPY} differ: a crash interrupted their update"));
         }
-        // A crash between the two leaves the later one behind: journals only ever go.
+        // After a crash between the two writes, the larger number is the newer one.
         let newest = found.into_iter().max_by_key(|manifest| manifest.first_journal);
-        let wrong = (!wrong.is_empty()).then(|| wrong.join(", "));
-        Ok(match (newest, wrong) {
-            (Some(manifest), wrong) => FoundManifest::Sound(manifest, wrong),
+        let problems = (!problems.is_empty()).then(|| problems.join(", "));
+        Ok(match (newest, problems) {
+            (Some(manifest), problems) => FoundManifest::Sound(manifest, problems),
             (None, _) if are_absent == 2 => FoundManifest::Absent,
-            (None, wrong) => FoundManifest::Damaged(wrong.unwrap_or_default()),
+            (None, problems) => FoundManifest::Damaged(problems.unwrap_or_default()),
         })
     }
 
-    /// Whether a file of this name is one of the two.
+    /// Whether this is the name of one of the two files.
     pub(super) fn is_file(name: &str) -> bool {
         [FILE, COPY].contains(&name)
     }
 }
 
-/// The format of what is of another one, where that can be read.
+/// Parses one of the files; the error is its format, if that can be read and is another one.
 fn parse(content: &[u8]) -> Result<Manifest, Option<u32>> {
     #[derive(Deserialize)]
     struct Earlier {
@@ -130,7 +128,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_sound_file_is_enough_and_two_damaged_ones_are_noticed() {
+    fn one_sound_file_suffices_and_two_damaged_ones_are_detected() {
         let directory = tempfile::tempdir().expect("a directory");
         let find = || Manifest::find(directory.path()).expect("readable");
         assert_eq!(find(), FoundManifest::Absent);

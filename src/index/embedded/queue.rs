@@ -1,19 +1,21 @@
-//! Where writes wait for the writer, as long as there is room; and what it is told besides.
+//! The queue of messages for the writer.
 
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::super::vector::{Vector, of_text};
+use super::super::analyzer::of_text;
+use super::super::vector::Vector;
+use super::super::write::ChangeKind;
 use super::super::{
     ArchivedArticle, ArticleId, Change, IndexError, NoRoom, Precondition, Write, WriteDone, record,
 };
 use super::segments::{Segments, Store};
 
-/// So much may wait for the writer, in bytes of memory.
+/// The memory that queued writes may take, in bytes.
 const QUEUE_BYTES: usize = 32 << 20;
 
-/// A write whose record is made.
-pub(super) struct Prepared {
+/// A write with its encoded record.
+pub(super) struct PreparedWrite {
     pub(super) change: PreparedChange,
     pub(super) precondition: Precondition,
 }
@@ -23,7 +25,7 @@ pub(super) enum PreparedChange {
     Delete(ArticleId),
 }
 
-impl Prepared {
+impl PreparedWrite {
     fn new(Write { change, precondition }: Write) -> Self {
         let change = match change {
             Change::Put(article) => {
@@ -48,11 +50,18 @@ impl PreparedChange {
         }
     }
 
-    /// The article that there is afterwards.
+    /// The article that exists after the change.
     pub(super) fn article(&self) -> Option<&Arc<ArchivedArticle>> {
         match self {
             Self::Put { article, .. } => Some(article),
             Self::Delete(_) => None,
+        }
+    }
+
+    pub(super) fn kind(&self) -> ChangeKind {
+        match self {
+            Self::Put { .. } => ChangeKind::Put,
+            Self::Delete(_) => ChangeKind::Delete,
         }
     }
 
@@ -64,7 +73,7 @@ impl PreparedChange {
     }
 }
 
-/// What a write takes while it waits, in bytes: the article, its record and its vector.
+/// The memory of a queued write, in bytes: the article, its record and its vector.
 fn size_bytes(write: &Write) -> usize {
     match &write.change {
         Change::Put(article) => 3 * article.size_bytes(),
@@ -75,7 +84,7 @@ fn size_bytes(write: &Write) -> usize {
 pub(super) type FoldDone = Box<dyn FnOnce(Result<(), IndexError>) + Send>;
 
 pub(super) struct Batch {
-    pub(super) writes: Vec<Prepared>,
+    pub(super) writes: Vec<PreparedWrite>,
     pub(super) size_bytes: usize,
     pub(super) done: WriteDone,
 }
@@ -83,26 +92,35 @@ pub(super) struct Batch {
 pub(super) enum Message {
     Batch(Batch),
     Fold(FoldDone),
-    /// The files of the index are not what they were.
-    Changed,
+    /// The segments on disk have changed.
+    SegmentsChanged,
     JobDone(Box<JobDone>),
     Close,
 }
 
-/// What a job brings back.
+/// A job that runs off the writer's thread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Job {
+    /// Folds the frozen changes into the index.
+    Fold,
+    /// Reads segments that were merged.
+    Refresh,
+}
+
+/// The result of a job.
 pub(super) struct JobDone {
     pub(super) store: Store,
-    pub(super) is_fold: bool,
-    /// Whether it panicked: what it left of the store is not to be relied on.
+    pub(super) job: Job,
+    /// Whether it panicked, after which the store cannot be relied on.
     pub(super) has_panicked: bool,
     pub(super) segments: Result<Segments, IndexError>,
 }
 
-/// Where writes wait for the writer.
+/// The callers' end of the queue.
 #[derive(Debug)]
 pub(super) struct Queue {
     sender: Sender<Message>,
-    room: Arc<Room>,
+    budget: Arc<Budget>,
 }
 
 impl std::fmt::Debug for Message {
@@ -111,12 +129,13 @@ impl std::fmt::Debug for Message {
     }
 }
 
-/// How much waits.
+/// The memory that queued writes take, in bytes.
 #[derive(Debug, Default)]
-pub(super) struct Room(Mutex<usize>);
+pub(super) struct Budget(Mutex<usize>);
 
-impl Room {
-    /// Whether there was room. Whatever its size, one batch may wait.
+impl Budget {
+    /// Reserves memory; false if there is not enough. A single batch may always be queued, whatever
+    /// its size.
     fn take(&self, size: usize) -> bool {
         let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let has_room = *taken == 0 || *taken + size <= QUEUE_BYTES;
@@ -124,7 +143,7 @@ impl Room {
         has_room
     }
 
-    pub(super) fn give_back(&self, size: usize) {
+    pub(super) fn release(&self, size: usize) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) -= size;
     }
 }
@@ -132,27 +151,30 @@ impl Room {
 impl Queue {
     pub(super) fn new() -> (Self, Inbox) {
         let (sender, receiver) = mpsc::channel();
-        let room = Arc::new(Room::default());
-        let inbox = Inbox { receiver, sender: sender.clone(), room: Arc::clone(&room) };
-        (Self { sender, room }, inbox)
+        let budget = Arc::new(Budget::default());
+        let inbox = Inbox { receiver, sender: sender.clone(), budget: Arc::clone(&budget) };
+        (Self { sender, budget }, inbox)
     }
 
     pub(super) fn write(&self, writes: Vec<Write>, done: WriteDone) -> Result<(), NoRoom> {
-        let is_too_large = |write: &Write| matches!(&write.change, Change::Put(article) if article.size_bytes() > record::MAX_ARTICLE_BYTES);
+        let is_too_large = |write: &Write| match &write.change {
+            Change::Put(article) => article.size_bytes() > record::MAX_ARTICLE_BYTES,
+            Change::Delete(_) => false,
+        };
         if writes.iter().any(is_too_large) {
-            let reason = format!("an article takes more than {} bytes", record::MAX_ARTICLE_BYTES);
-            done(Err(IndexError::Storage { action: "cannot store it", reason }));
+            let reason = format!("it is larger than {} bytes", record::MAX_ARTICLE_BYTES);
+            done(Err(IndexError::Storage { action: "cannot store the article", reason }));
             return Ok(());
         }
         let size_bytes = writes.iter().map(size_bytes).sum();
-        if !self.room.take(size_bytes) {
+        if !self.budget.take(size_bytes) {
             return Err(NoRoom { writes, done });
         }
-        let writes = writes.into_iter().map(Prepared::new).collect();
+        let writes = writes.into_iter().map(PreparedWrite::new).collect();
         if let Err(mpsc::SendError(Message::Batch(batch))) =
             self.sender.send(Message::Batch(Batch { writes, size_bytes, done }))
         {
-            self.room.give_back(size_bytes);
+            self.budget.release(size_bytes);
             (batch.done)(Err(IndexError::Closed));
         }
         Ok(())
@@ -165,7 +187,7 @@ impl Queue {
     }
 
     pub(super) fn close(&self) {
-        // A writer that is gone is closed.
+        // A writer that has ended is closed already.
         let _ = self.sender.send(Message::Close);
     }
 }
@@ -174,7 +196,7 @@ impl Queue {
 pub(super) struct Inbox {
     pub(super) receiver: Receiver<Message>,
     pub(super) sender: Sender<Message>,
-    pub(super) room: Arc<Room>,
+    pub(super) budget: Arc<Budget>,
 }
 
 #[cfg(test)]
@@ -183,8 +205,8 @@ mod tests {
     use crate::article::ArticleText;
 
     #[test]
-    fn a_write_without_room_is_given_back_at_once_and_taken_when_there_is_room() {
-        // Nobody takes what is queued: the disk is slow.
+    fn a_write_beyond_the_budget_is_returned_at_once_and_accepted_later() {
+        // Nobody takes messages from the queue, as with a slow disk.
         let (queue, inbox) = Queue::new();
         let body = "word ".repeat(1 << 20);
         let article = ArchivedArticle::new(
@@ -198,7 +220,7 @@ mod tests {
         let refused = queue.write(writes(), done()).expect_err("there is none");
         assert_eq!(refused.writes, writes());
         let Ok(Message::Batch(first)) = inbox.receiver.try_recv() else { panic!("it was queued") };
-        inbox.room.give_back(first.size_bytes);
+        inbox.budget.release(first.size_bytes);
         queue.write(refused.writes, refused.done).expect("there is room again");
     }
 }

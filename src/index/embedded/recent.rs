@@ -1,42 +1,43 @@
-//! The newest part of the archive: what the journal has and the segments have not, in memory, with
-//! postings of its own.
+//! The memory-resident part of the archive: changes that the segments do not include yet, with
+//! postings of their own.
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::ops::Bound;
 use std::sync::Arc;
 
-use super::super::vector::{QueryTerm, Vector, weight};
+use super::super::query_vector::WeightedTerm;
+use super::super::vector::{Vector, weight};
 use super::super::{ArchivedArticle, ArticleId};
-use super::best::Best;
 use super::journal::Extent;
+use super::top_k::TopK;
 
 /// An article in memory.
 #[derive(Debug)]
 pub(super) struct RecentArticle {
     pub(super) article: Arc<ArchivedArticle>,
     pub(super) vector: Arc<Vector>,
-    /// Where the journal has it.
+    /// Its position in the journals.
     pub(super) extent: Extent,
 }
 
 impl RecentArticle {
-    /// About how much memory it takes, in bytes: with its postings.
+    /// Its approximate size in memory, in bytes, including its postings.
     fn size_bytes(&self) -> usize {
-        self.article.size_bytes() + 24 * self.vector.entries.len() + 256
+        self.article.size_bytes() + 24 * self.vector.terms.len() + 256
     }
 }
 
-/// What became of an id.
+/// The latest version of an article.
 #[derive(Debug, Clone)]
-pub(super) enum RecentEntry {
-    /// It has this article.
+pub(super) enum RecentVersion {
+    /// The article.
     Article(Arc<RecentArticle>),
-    /// It has none any more.
-    Deleted,
+    /// The article was deleted.
+    Tombstone,
 }
 
-/// Terms are hashes already.
+/// Hashes terms, which are hashes already.
 #[derive(Default)]
 struct TermHasher(u64);
 
@@ -46,23 +47,23 @@ impl Hasher for TermHasher {
     }
 
     fn write(&mut self, bytes: &[u8]) {
-        // Only whole terms are ever hashed.
+        // Only complete terms are ever hashed.
         bytes.iter().for_each(|byte| self.0 = self.0 << 8 | u64::from(*byte));
     }
 
     fn write_u64(&mut self, term: u64) {
-        // The table takes the upper bits too, which a term of 40 bits has not.
+        // The table also uses the upper bits, which a term of 40 bits does not have.
         self.0 = term | term << 40;
     }
 }
 
-/// The changes since the segments were written.
+/// The changes that the segments do not include.
 #[derive(Debug, Default)]
 pub(super) struct Recent {
-    entries: BTreeMap<ArticleId, RecentEntry>,
-    /// By the order of their coming; None for one that was replaced or deleted since.
+    versions: BTreeMap<ArticleId, RecentVersion>,
+    /// In the order in which they were added; None for those that were superseded since.
     articles: Vec<Option<Arc<RecentArticle>>>,
-    /// 1 / length of each one's vector.
+    /// The inverse length of each article's vector.
     inverse_lengths: Vec<f32>,
     slots: HashMap<ArticleId, u32>,
     postings: HashMap<u64, Vec<(u32, u8)>, BuildHasherDefault<TermHasher>>,
@@ -70,12 +71,12 @@ pub(super) struct Recent {
 }
 
 impl Recent {
-    /// How many changes there are.
+    /// The number of changes.
     pub(super) fn len(&self) -> usize {
-        self.articles.len().max(self.entries.len())
+        self.articles.len().max(self.versions.len())
     }
 
-    /// About how much memory they take, in bytes.
+    /// Their approximate size in memory, in bytes.
     pub(super) fn size_bytes(&self) -> usize {
         self.size_bytes
     }
@@ -84,8 +85,8 @@ impl Recent {
         let id = article.article.id.clone();
         self.drop_slot(&id);
         let slot = self.articles.len() as u32;
-        for entry in &article.vector.entries {
-            self.postings.entry(entry.term().bits()).or_default().push((slot, entry.count()));
+        for term in &article.vector.terms {
+            self.postings.entry(term.term().bits()).or_default().push((slot, term.count()));
         }
         self.size_bytes += article.size_bytes();
         self.inverse_lengths.push(match article.vector.squared_length {
@@ -94,13 +95,13 @@ impl Recent {
         });
         self.articles.push(Some(Arc::clone(&article)));
         self.slots.insert(id.clone(), slot);
-        self.entries.insert(id, RecentEntry::Article(article));
+        self.versions.insert(id, RecentVersion::Article(article));
     }
 
     pub(super) fn delete(&mut self, id: &ArticleId) {
         self.drop_slot(id);
         self.size_bytes += id.as_str().len() + 128;
-        self.entries.insert(id.clone(), RecentEntry::Deleted);
+        self.versions.insert(id.clone(), RecentVersion::Tombstone);
     }
 
     fn drop_slot(&mut self, id: &ArticleId) {
@@ -109,55 +110,59 @@ impl Recent {
         }
     }
 
-    /// What became of an id; None if nothing did.
-    pub(super) fn get(&self, id: &ArticleId) -> Option<&RecentEntry> {
-        self.entries.get(id)
+    /// The latest version of an article; None if it did not change.
+    pub(super) fn get(&self, id: &ArticleId) -> Option<&RecentVersion> {
+        self.versions.get(id)
     }
 
-    /// What became of every id, in their order.
-    pub(super) fn entries(&self) -> impl Iterator<Item = (&ArticleId, &RecentEntry)> {
-        self.entries.iter()
+    /// The latest version of every article that changed, by id.
+    pub(super) fn versions(&self) -> impl Iterator<Item = (&ArticleId, &RecentVersion)> {
+        self.versions.iter()
     }
 
-    /// The same, after an id.
-    pub(super) fn entries_after(
+    /// The versions whose ids follow `after`.
+    pub(super) fn versions_after(
         &self,
         after: Option<&ArticleId>,
-    ) -> impl Iterator<Item = (&ArticleId, &RecentEntry)> {
+    ) -> impl Iterator<Item = (&ArticleId, &RecentVersion)> {
         let start = after.map_or(Bound::Unbounded, Bound::Excluded);
-        self.entries.range::<ArticleId, _>((start, Bound::Unbounded))
+        self.versions.range::<ArticleId, _>((start, Bound::Unbounded))
     }
 
-    /// The articles whose parts of the cosine by `terms` are the largest, at most `count`; with
-    /// that part, less the factor that all share.
-    pub(super) fn best(&self, terms: &[QueryTerm], count: usize) -> Vec<(f32, Arc<RecentArticle>)> {
+    /// The `count` articles with the highest partial scores by `terms`: the cosine, except for a
+    /// factor common to all articles.
+    pub(super) fn best(
+        &self,
+        terms: &[WeightedTerm],
+        count: usize,
+    ) -> Vec<(f32, Arc<RecentArticle>)> {
         let article = |slot: u32| self.articles[slot as usize].as_ref();
-        let mut best = Best::new(count);
+        let mut best = TopK::new(count);
         best.push_all(&self.sums(terms), &self.inverse_lengths, |slot| article(slot).map(|_| slot));
         let found = best.into_vec().into_iter();
         found
-            .filter_map(|(part, slot)| article(slot).map(|article| (part, Arc::clone(article))))
+            .filter_map(|(score, slot)| article(slot).map(|article| (score, Arc::clone(article))))
             .collect()
     }
 
-    /// All the articles that have one of these terms, with the same part: for a filter to choose
+    /// All articles that have any of these terms, with their partial scores, for a filter to choose
     /// from.
-    pub(super) fn all(&self, terms: &[QueryTerm]) -> Vec<(f32, Arc<RecentArticle>)> {
+    pub(super) fn all(&self, terms: &[WeightedTerm]) -> Vec<(f32, Arc<RecentArticle>)> {
         let sums = self.sums(terms);
-        let parts = sums
+        let scores = sums
             .iter()
             .zip(&self.inverse_lengths)
             .map(|(sum, inverse_length)| sum * inverse_length);
-        let found = parts.zip(&self.articles).filter(|(part, _)| *part > 0.0);
-        found.filter_map(|(part, article)| Some((part, Arc::clone(article.as_ref()?)))).collect()
+        let found = scores.zip(&self.articles).filter(|(score, _)| *score > 0.0);
+        found.filter_map(|(score, article)| Some((score, Arc::clone(article.as_ref()?)))).collect()
     }
 
-    fn sums(&self, terms: &[QueryTerm]) -> Vec<f32> {
+    fn sums(&self, terms: &[WeightedTerm]) -> Vec<f32> {
         let mut sums = vec![0.0_f32; self.articles.len()];
         for term in terms {
-            for (slot, times) in self.postings.get(&term.term.bits()).map_or(&[][..], Vec::as_slice)
+            for (slot, count) in self.postings.get(&term.term.bits()).map_or(&[][..], Vec::as_slice)
             {
-                sums[*slot as usize] += (term.weight * weight(*times, term.idf)) as f32;
+                sums[*slot as usize] += (term.weight * weight(*count, term.idf)) as f32;
             }
         }
         sums

@@ -1,7 +1,7 @@
-//! Reads articles from the journals they lie in.
+//! Reads articles from the journals.
 //!
-//! Files are read with `pread` and not mapped: a journal that is cut short while the server runs is
-//! an error, and no SIGBUS.
+//! Files are read with `pread` and not mapped, so that a journal that is truncated while the server
+//! runs is an error and not a SIGBUS.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -14,27 +14,27 @@ use super::journal::{self, Extent};
 use crate::index::record::to_article;
 use crate::index::{ArchivedArticle, IndexError, RecordError};
 
-/// How many journals are kept open.
+/// The maximum number of open journals.
 const OPEN_FILES: usize = 64;
 
-/// The articles of an archive, by where they lie.
+/// The articles of an archive, by their position in the journals.
 #[derive(Debug)]
 pub(super) struct Records {
     directory: PathBuf,
-    /// The last used one in front.
+    /// The most recently used one first.
     files: Mutex<VecDeque<(u64, Arc<File>)>>,
 }
 
 impl Records {
-    /// Those of the archive in this directory.
+    /// The records of the archive in this directory.
     pub(super) fn of(directory: &Path) -> Self {
         Self { directory: directory.to_owned(), files: Mutex::default() }
     }
 
-    /// The article that lies there.
+    /// Reads the article at a position.
     ///
     /// # Errors
-    /// [`IndexError::Corrupt`] if what lies there is not the article of this id as it was stored;
+    /// [`IndexError::Corrupt`] if the frame there is not the article of this id, as it was stored;
     /// [`IndexError::Storage`].
     pub(super) fn article(&self, extent: Extent, id: &str) -> Result<ArchivedArticle, IndexError> {
         let corrupt = |source| IndexError::Corrupt { id: id.to_owned(), source };
@@ -65,7 +65,7 @@ impl Records {
         Ok(file)
     }
 
-    /// Lets go of a journal that is to be removed.
+    /// Closes a journal that is about to be removed.
     pub(super) fn forget(&self, journal: u64) {
         self.files
             .lock()

@@ -1,26 +1,30 @@
-//! The search for similar articles: candidates by some of the source's terms, the likeliest first,
-//! compared exactly until the next ones will not come to be results.
+//! The search for similar articles: candidates are compared exactly, the most promising first,
+//! until the remaining ones will not be among the results.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use super::super::query::{Candidate, MAX_COLLAPSED, Read, Source, page, read};
-use super::super::vector::of_text;
+use super::super::analyzer::of_text;
+use super::super::candidate::Candidate;
+use super::super::page::{ReadPage, page, read};
+use super::super::query::MAX_COLLAPSED;
+use super::super::source::Source;
 use super::super::{ArticleId, IndexError, SimilarPage, SimilarQuery, SimilarSource};
-use super::state::{Handle, Shared, Snapshot};
+use super::candidates::candidates;
+use super::shared::Shared;
+use super::snapshot::{Handle, Snapshot};
 use crate::article::ArticleText;
 
-/// How many candidates there are at the least. Most are not compared: on senate-press 156 of 600
-/// are, in the mean.
-const CANDIDATES: usize = 600;
-/// So many candidates are compared before the others are judged by them.
+/// The minimum number of candidates. Most are not compared: on senate-press, 156 of 600 on average.
+const MIN_CANDIDATES: usize = 600;
+/// How many candidates are compared before the others are judged by them.
 const MIN_COMPARED: usize = 32;
-/// After so many comparisons the deadline is looked at again.
-const COMPARED_AT_ONCE: usize = 64;
-/// By so many standard deviations a candidate's rest may lie above the mean: docs/ranking.md has
-/// what was measured.
+/// How many candidates are compared between two checks of the deadline.
+const COMPARED_PER_CHECK: usize = 64;
+/// A candidate's residual is assumed to be at most this many standard deviations above the mean
+/// (docs/ranking.md has the measurements).
 const DEVIATIONS: f64 = 3.5;
-/// The parts of candidates are sums in single precision: they may be this much too small.
+/// Partial scores are sums in single precision, and may be too small by this much.
 const ROUNDING: f64 = 1e-5;
 
 /// Finds the articles most similar to the query's source.
@@ -34,8 +38,9 @@ pub(super) fn find_similar(
             find(shared, query, &Source::new(text, &of_text(text), None))
         }
         SimilarSource::Id(id) => {
-            let (article, vector) =
-                shared.source(id)?.ok_or_else(|| IndexError::UnknownSource { id: id.clone() })?;
+            let (article, vector) = shared
+                .get_with_vector(id)?
+                .ok_or_else(|| IndexError::UnknownSource { id: id.clone() })?;
             find(shared, query, &Source::new(article.text(), &vector, Some(id.clone())))
         }
     }
@@ -47,20 +52,20 @@ fn find(
     source: &Source<'_>,
 ) -> Result<SimilarPage, IndexError> {
     let depth = query.depth();
-    let count =
-        (2 * if query.collapse_near_duplicates { MAX_COLLAPSED } else { depth }).max(CANDIDATES);
-    let (candidates, snapshot) = shared.candidates(source.vector.by_worth(), query, count)?;
-    let candidates = compare(candidates, &snapshot, source, query)?;
+    let count = (2 * if query.collapse_near_duplicates { MAX_COLLAPSED } else { depth })
+        .max(MIN_CANDIDATES);
+    let (found, snapshot) = candidates(shared, source.vector.by_priority(), query, count)?;
+    let compared = compare(found, &snapshot, source, query)?;
     let read_one =
-        |handle: &Handle| Ok((shared.article(&snapshot, handle)?, snapshot.vector(handle)));
-    let groups = page(candidates, query, read_one)?;
-    let Read { found, next, unreadable } = read(groups, query, read_one)?;
+        |handle: &Handle| Ok((snapshot.article(handle, &shared.records)?, snapshot.vector(handle)));
+    let groups = page(compared, query, read_one)?;
+    let ReadPage { found, next, unreadable } = read(groups, query, read_one)?;
     let hits = source.hits(found);
     Ok(SimilarPage { hits, next, unreadable })
 }
 
-/// Compares candidates exactly, those of the largest parts first, until the next ones will not be
-/// among the results: those that could be are returned.
+/// Compares candidates exactly, by descending partial score, until the remaining ones will not be
+/// among the results; returns those that may be.
 fn compare(
     candidates: Vec<(f32, Handle)>,
     snapshot: &Snapshot,
@@ -69,28 +74,28 @@ fn compare(
 ) -> Result<Vec<Candidate<Handle>>, IndexError> {
     let depth = query.depth();
     let scale = 1.0 / (source.vector.squared_length() as f64).sqrt();
-    // Similarities are not negative: their bits have their order.
+    // Similarities are not negative, so that their bits have the same order.
     let mut best: BinaryHeap<Reverse<u64>> = BinaryHeap::with_capacity(depth + 1);
     let mut least = query.min_similarity;
-    let mut rests = Rests::default();
+    let mut residuals = Residuals::default();
     let mut compared = Vec::with_capacity(candidates.len().min(256));
-    for (number, (part, handle)) in candidates.into_iter().enumerate() {
-        if number % COMPARED_AT_ONCE == 0 {
+    for (number, (score, handle)) in candidates.into_iter().enumerate() {
+        if number % COMPARED_PER_CHECK == 0 {
             query.deadline.check()?;
         }
-        let part = f64::from(part) * scale;
-        if compared.len() >= MIN_COMPARED && part + rests.bound() < least {
+        let score = f64::from(score) * scale;
+        if compared.len() >= MIN_COMPARED && score + residuals.bound() < least {
             break;
         }
         let similarity = snapshot.similarity(&handle, &source.vector);
-        // The source itself is no result. To look at the id of every candidate would take a tenth
-        // of the time.
+        // The source itself is not a result. Checking the id of every candidate would take a tenth
+        // of the search.
         if similarity == 1.0
             && source.id.as_ref().is_some_and(|id| snapshot.id(&handle) == id.as_str())
         {
             continue;
         }
-        rests.add(similarity - part);
+        residuals.add(similarity - score);
         compared.push((similarity, handle));
         best.push(Reverse(similarity.to_bits()));
         if best.len() > depth {
@@ -114,22 +119,23 @@ fn compare(
         .collect()
 }
 
-/// How much the terms that were not looked at add to the similarity of those that were compared.
+/// The residuals of the candidates compared so far: what the terms not considered for their partial
+/// scores add to their similarity.
 #[derive(Debug, Default)]
-struct Rests {
+struct Residuals {
     count: f64,
     sum: f64,
     sum_of_squares: f64,
 }
 
-impl Rests {
-    fn add(&mut self, rest: f64) {
+impl Residuals {
+    fn add(&mut self, residual: f64) {
         self.count += 1.0;
-        self.sum += rest;
-        self.sum_of_squares += rest * rest;
+        self.sum += residual;
+        self.sum_of_squares += residual * residual;
     }
 
-    /// What hardly any article has more of.
+    /// A bound that hardly any residual exceeds.
     fn bound(&self) -> f64 {
         let mean = self.sum / self.count;
         let variance = (self.sum_of_squares / self.count - mean * mean).max(0.0);
@@ -142,12 +148,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_bound_lies_above_the_mean_as_far_as_the_rests_are_spread() {
-        let mut rests = Rests::default();
-        [0.1, 0.3].into_iter().for_each(|rest| rests.add(rest));
+    fn the_bound_exceeds_the_mean_by_a_multiple_of_the_deviation() {
+        let mut residuals = Residuals::default();
+        [0.1, 0.3].into_iter().for_each(|residual| residuals.add(residual));
         // The mean is 0.2, the standard deviation 0.1.
-        assert!((rests.bound() - 0.55).abs() < 1e-4, "{}", rests.bound());
-        let mut none = Rests::default();
+        assert!((residuals.bound() - 0.55).abs() < 1e-4, "{}", residuals.bound());
+        let mut none = Residuals::default();
         none.add(0.0);
         assert!(none.bound() < 1e-4);
     }

@@ -1,13 +1,15 @@
-//! Looks over an archive that no server has open: checks every article, reads all of them out,
-//! brings back what can be.
+//! Maintenance of an archive that no server has open.
 
 use std::path::Path;
 use std::sync::mpsc;
 
-use super::recovery::Opened;
-use super::segments::Access;
-use super::state::Shared;
-use super::{ArchiveOptions, EmbeddedArchive, OpenArchiveError};
+use super::archive::EmbeddedArchive;
+use super::error::OpenArchiveError;
+use super::files::Access;
+use super::list::list;
+use super::open::Opened;
+use super::options::ArchiveOptions;
+use super::shared::Shared;
 use crate::index::{
     ArchivedArticle, ArticleId, Condition, IndexError, ListQuery, SimilarityIndex as _, Write,
 };
@@ -15,65 +17,66 @@ use crate::index::{
 /// How many articles are read at a time.
 const PAGE: usize = 256;
 
-/// What is in an archive, and what is wrong with it.
+/// The content of an archive, and its damage.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ArchiveReport {
-    /// Articles that match their checksums.
+    /// The number of articles that match their checksums.
     pub good_articles: u64,
-    /// The ids of articles that are there and cannot be read.
+    /// The ids of articles that cannot be read.
     pub unreadable_articles: Vec<String>,
-    /// What was acknowledged and cannot be read, and where. A write that was cut off by a crash is
-    /// not damage: it is in `remarks`.
+    /// Acknowledged data that cannot be read, with its position. An interrupted write is not
+    /// damage, but a remark.
     pub damage: Vec<String>,
-    /// What else there is to say.
+    /// Anything else worth reporting.
     pub remarks: Vec<String>,
 }
 
 impl ArchiveReport {
-    /// Whether everything that was acknowledged is there.
+    /// Whether everything that was acknowledged can be read.
     pub fn is_sound(&self) -> bool {
         self.unreadable_articles.is_empty() && self.damage.is_empty()
     }
 }
 
-/// What was brought back of a damaged archive.
+/// The result of a repair.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RepairReport {
-    /// Articles that the new archive has.
+    /// The number of articles in the new archive.
     pub recovered_articles: u64,
-    /// What it has not: as in [`ArchiveReport`].
+    /// What could not be recovered, as in [`ArchiveReport`].
     pub lost: ArchiveReport,
 }
 
 impl EmbeddedArchive {
-    /// Checks every file and every article of an archive against its checksum; changes nothing.
+    /// Checks every file and every article of an archive against its checksum, without changing
+    /// anything.
     ///
     /// # Errors
-    /// [`OpenArchiveError`] if it cannot be opened at all, or another process has it open.
+    /// [`OpenArchiveError`] if the archive cannot be opened at all, or another process has it open.
     pub fn verify(directory: &Path) -> Result<ArchiveReport, OpenArchiveError> {
         Self::export(directory, |_| Ok(()))
     }
 
     /// Calls `on_article` with every article that can be read, in the order of their ids, until it
-    /// fails; changes nothing. Returns what was read and what could not be.
+    /// fails. Reports what was read and what could not be, and changes nothing.
     ///
     /// # Errors
-    /// As [`Self::verify`]; what `on_article` fails with.
+    /// Those of [`Self::verify`], and of `on_article`.
     pub fn export<E: From<OpenArchiveError>>(
         directory: &Path,
         mut on_article: impl FnMut(ArchivedArticle) -> Result<(), E>,
     ) -> Result<ArchiveReport, E> {
         let opened = Opened::read(directory, Access::Read, ArchiveOptions::default())?;
         let mut report = ArchiveReport {
-            damage: opened.damage,
-            remarks: opened.remarks,
+            damage: opened.findings.damage,
+            remarks: opened.findings.remarks,
             ..ArchiveReport::default()
         };
         let shared = Shared::new(opened.state, opened.records);
         let mut after: Option<ArticleId> = None;
         loop {
             let query = ListQuery { after, count: PAGE, ..ListQuery::default() };
-            let page = shared.list(&query).map_err(|source| failed(directory, source))?;
+            let page = list(&shared, &query).map_err(|source| failed(directory, source))?;
             report.good_articles += page.articles.len() as u64;
             report.unreadable_articles.extend(page.unreadable.into_iter().map(String::from));
             page.articles.into_iter().try_for_each(&mut on_article)?;
@@ -84,12 +87,12 @@ impl EmbeddedArchive {
         }
     }
 
-    /// Makes a new archive in `to` of all articles that can be read of the one in `directory`,
-    /// which stays as it is.
+    /// Creates a new archive in `to` with all articles that can be read from `directory`, which is
+    /// not changed.
     ///
     /// # Errors
-    /// [`OpenArchiveError`] if the one cannot be opened at all, or the other one is there already
-    /// or cannot be written.
+    /// [`OpenArchiveError`] if the old archive cannot be opened at all, or the new one exists
+    /// already or cannot be written.
     pub fn repair(directory: &Path, to: &Path) -> Result<RepairReport, OpenArchiveError> {
         let repaired = Self::open(to, ArchiveOptions::default())?;
         if repaired.status().article_count > 0 || repaired.status().condition != Condition::Ready {
@@ -99,7 +102,7 @@ impl EmbeddedArchive {
         let store = |batch: &mut Vec<Write>| {
             let (sender, outcome) = mpsc::channel();
             let done = Box::new(move |stored| drop(sender.send(stored)));
-            // Nothing else is waiting: there is room.
+            // Nothing else is queued, so there is room.
             let given = repaired.write(std::mem::take(batch), done);
             let stored = given.map_or(Err(IndexError::Closed), |()| {
                 outcome.recv().unwrap_or(Err(IndexError::Closed))

@@ -244,8 +244,7 @@ fn a_damaged_archive_is_named_listed_and_repaired() {
         archive(&["verify", "repaired"]).succeeded().stdout,
         "55 articles match their checksums\n"
     );
-    archive(&["repair", "archive", "repaired"])
-        .failed(1, "there is an archive in repaired already");
+    archive(&["repair", "archive", "repaired"]).failed(1, "an archive already exists in repaired");
     archive(&["repair", "nowhere", "elsewhere"]).failed(1, "there is no archive in nowhere");
 }
 

@@ -324,7 +324,7 @@ fn an_archive_that_is_removed_while_it_is_served_takes_no_writes_and_says_so() {
     server.running.send("-TERM");
     let log = server.running.wait().stderr;
     assert!(
-        log.lines().any(|line| line.contains("ERROR") && line.contains("takes no more writes")),
+        log.lines().any(|line| line.contains("ERROR") && line.contains("accepts no more writes")),
         "{log}"
     );
 }

@@ -1,5 +1,4 @@
-//! An archive with one thing wrong with it: whatever it is, nothing that was acknowledged is lost
-//! in silence, and nothing of it is deleted.
+//! An archive with one thing wrong with it loses nothing silently.
 
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
@@ -7,16 +6,15 @@ use std::path::{Path, PathBuf};
 
 use slugline::index::{
     ArchiveOptions, Change, Condition, EmbeddedArchive, IndexError, ListQuery, SimilarQuery,
-    SimilarSource, SimilarityIndex, Write,
+    SimilarSource, SimilarityIndex as _, Write,
 };
 
-use super::{flip, put, setting, write};
-use crate::support::PATIENCE;
+use super::fixtures::{files, flip, journals, put, setting, write};
 
-/// How many bits of each kind of file are flipped, unless the environment says otherwise.
+/// How many bits are flipped per kind of file, unless the environment says otherwise.
 const PLACES: u64 = 12;
 
-/// What an archive holds: each id with its title and body.
+/// The content of an archive: title and body by id.
 type Book = BTreeMap<String, (String, String)>;
 
 fn text(write: &Write) -> (String, (String, String)) {
@@ -24,8 +22,8 @@ fn text(write: &Write) -> (String, (String, String)) {
     (article.id.to_string(), (article.title.clone(), article.body.clone()))
 }
 
-/// An archive of three journals and two segments, with replaced and deleted articles, and what is
-/// in it.
+/// Creates an archive of three journals and two segments, with replaced and deleted articles, and
+/// returns its content.
 fn archive(path: &Path) -> Book {
     let archive = EmbeddedArchive::open(path, ArchiveOptions::default()).expect("an archive");
     let mut book = Book::new();
@@ -45,7 +43,7 @@ fn archive(path: &Path) -> Book {
     archive.fold().expect("room");
     write_all((30..70).map(put).chain((0..5).map(delete)).collect());
     archive.fold().expect("room");
-    // Eight groups that are in no segment.
+    // Eight groups that no segment includes.
     for number in 70..77 {
         write_all(vec![put(number)]);
     }
@@ -65,25 +63,9 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// Every file below a directory, by its path from there.
-fn files(root: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in
-        fs::read_dir(root).expect("a directory").map(|entry| entry.expect("an entry").path())
-    {
-        if entry.is_dir() {
-            found.extend(files(&entry));
-        } else {
-            found.push(entry);
-        }
-    }
-    found.sort();
-    found
-}
-
-/// What can be read of an archive one by one and as a list, held to what was put: how many articles
-/// are missing, and how many are there that were deleted. What is missing is named, or the archive
-/// says that it does not know all that it lost.
+/// Compares what can be read, by id and as a list, with the expected content. Returns how many
+/// articles are missing, and how many deleted ones have reappeared. Missing articles must be named,
+/// unless the archive reports that it does not know all of its losses.
 fn account(archive: &EmbeddedArchive, book: &Book, case: &str) -> (usize, usize) {
     let status = archive.status();
     let mut missing = 0;
@@ -123,7 +105,7 @@ fn account(archive: &EmbeddedArchive, book: &Book, case: &str) -> (usize, usize)
     (missing, risen)
 }
 
-/// A search finds an article by itself, whatever else is wrong.
+/// Checks that a search with an article's own text finds it, whatever else is wrong.
 fn search(archive: &EmbeddedArchive, book: &Book, case: &str) {
     for (id, (title, body)) in book.iter().step_by(9) {
         if !matches!(archive.get(&id.parse().expect("an id")), Ok(Some(_))) {
@@ -140,7 +122,7 @@ fn search(archive: &EmbeddedArchive, book: &Book, case: &str) {
     }
 }
 
-/// Damages a copy in one way, and looks at what is left of it.
+/// Damages a copy in one way, and checks what is left of it.
 fn damaged(base: &Path, book: &Book, case: &str, damage: impl FnOnce(&Path)) {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("archive");
@@ -164,7 +146,7 @@ fn damaged(base: &Path, book: &Book, case: &str, damage: impl FnOnce(&Path)) {
         Err(error) => assert!(matches!(error, IndexError::Damaged { .. }), "{case}: {error}"),
     }
     drop(archive);
-    // Nothing that there was is cut off, written over or removed.
+    // No journal is truncated, overwritten or removed.
     for (file, content) in before {
         let after =
             fs::read(&file).unwrap_or_else(|error| panic!("{case}: {}: {error}", file.display()));
@@ -184,13 +166,7 @@ fn damaged(base: &Path, book: &Book, case: &str, damage: impl FnOnce(&Path)) {
     );
 }
 
-fn journals(path: &Path) -> Vec<(PathBuf, Vec<u8>)> {
-    let journals =
-        files(path).into_iter().filter(|file| file.to_string_lossy().contains("journal-"));
-    journals.map(|file| (file.clone(), fs::read(file).expect("a file"))).collect()
-}
-
-/// One file of each kind, with the name of the kind.
+/// The files by kind.
 fn kinds(base: &Path) -> BTreeMap<String, Vec<PathBuf>> {
     let mut kinds: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
     for file in files(base) {
@@ -214,7 +190,7 @@ fn kinds(base: &Path) -> BTreeMap<String, Vec<PathBuf>> {
 }
 
 #[test]
-fn a_flipped_bit_in_any_file_loses_nothing_in_silence() {
+fn a_flipped_bit_in_any_file_loses_nothing_silently() {
     let base = tempfile::tempdir().expect("a directory");
     let book = archive(base.path());
     for (kind, files) in kinds(base.path()) {
@@ -224,7 +200,7 @@ fn a_flipped_bit_in_any_file_loses_nothing_in_silence() {
             if size == 0 {
                 continue;
             }
-            // Spread over the file, and another bit each time.
+            // Spread over the file, each time with another bit.
             let byte = (place * 2_654_435_761 % size) as usize;
             let case = format!(
                 "{kind}: bit {} of byte {byte} of {} ({size} bytes)",
@@ -239,13 +215,13 @@ fn a_flipped_bit_in_any_file_loses_nothing_in_silence() {
 }
 
 #[test]
-fn a_file_cut_short_or_removed_loses_nothing_in_silence() {
+fn a_truncated_or_removed_file_loses_nothing_silently() {
     let base = tempfile::tempdir().expect("a directory");
     let book = archive(base.path());
     for (kind, files) in kinds(base.path()) {
         for file in files {
             let size = fs::metadata(base.path().join(&file)).expect("a file").len();
-            // A few bytes are less than some formats take for granted.
+            // A few bytes are less than some formats assume.
             for length in [0, 5, size / 2, size.saturating_sub(1)] {
                 if length > size {
                     continue;
@@ -266,7 +242,7 @@ fn a_file_cut_short_or_removed_loses_nothing_in_silence() {
 }
 
 #[test]
-fn an_archive_without_any_manifest_is_not_an_empty_one() {
+fn an_archive_without_a_manifest_is_not_empty() {
     let base = tempfile::tempdir().expect("a directory");
     let book = archive(base.path());
     damaged(base.path(), &book, "both manifests removed", |path| {
@@ -274,192 +250,4 @@ fn an_archive_without_any_manifest_is_not_an_empty_one() {
             fs::remove_file(path.join(name)).expect("a file");
         }
     });
-}
-
-#[test]
-fn an_article_that_is_lost_is_named_and_does_not_come_back_as_it_was_before() {
-    let directory = tempfile::tempdir().expect("a directory");
-    let options = ArchiveOptions::default();
-    let archive = EmbeddedArchive::open(directory.path(), options).expect("an archive");
-    write(&archive, (0..3).map(put).collect()).expect("room");
-    archive.fold().expect("room");
-    // A later version, in a journal that no segment has.
-    write(&archive, vec![put(1)]).expect("room");
-    drop(archive);
-    let (last, bytes) = journals(directory.path()).pop().expect("a journal");
-    flip(&last, bytes.len() - 10, 0);
-    let archive = EmbeddedArchive::open(directory.path(), options).expect("it opens");
-    let id = "000001".parse().expect("an id");
-    assert!(matches!(archive.get(&id), Err(IndexError::Corrupt { .. })));
-    let page = archive.list(&ListQuery::default()).expect("readable");
-    assert_eq!((page.articles.len(), page.unreadable, page.is_incomplete), (2, vec![id], false));
-    // What was never there is not there: all that is lost has a name.
-    assert_eq!(archive.get(&"000009".parse().expect("an id")), Ok(None));
-    let Condition::Damaged(reason) = archive.status().condition else { panic!("it is damaged") };
-    assert!(reason.contains("the article 000001"), "{reason}");
-}
-
-#[test]
-fn a_damaged_article_leaves_the_others_of_its_segment() {
-    let directory = tempfile::tempdir().expect("a directory");
-    let archive =
-        EmbeddedArchive::open(directory.path(), ArchiveOptions::default()).expect("an archive");
-    write(&archive, (0..100).map(put).collect()).expect("room");
-    archive.fold().expect("room");
-    drop(archive);
-    let (first, bytes) = journals(directory.path()).swap_remove(0);
-    flip(&first, bytes.len() / 2, 3);
-    let archive =
-        EmbeddedArchive::open(directory.path(), ArchiveOptions::default()).expect("it opens");
-    let page = archive.list(&ListQuery::default()).expect("readable");
-    assert_eq!((page.articles.len(), page.unreadable.len()), (99, 1));
-    assert_eq!(archive.status().article_count, 100);
-    // Its vector is sound, and so it may be a result: it is named in place of being shown.
-    let lost = SimilarSource::Id(page.unreadable[0].clone());
-    assert!(matches!(
-        archive.find_similar(&SimilarQuery::new(lost)),
-        Err(IndexError::Corrupt { .. })
-    ));
-    let query = SimilarQuery {
-        page_size: 100,
-        ..SimilarQuery::new(SimilarSource::Id(page.articles[0].id.clone()))
-    };
-    let found = archive.find_similar(&query).expect("readable");
-    assert_eq!((found.hits.len(), found.unreadable), (98, page.unreadable));
-}
-
-#[test]
-fn a_write_that_was_cut_off_is_left_and_others_follow_in_a_journal_of_their_own() {
-    let directory = tempfile::tempdir().expect("a directory");
-    let options = ArchiveOptions::default();
-    let open = || EmbeddedArchive::open(directory.path(), options).expect("it opens");
-    write(&open(), vec![put(1)]).expect("room");
-    // What a crash leaves of a group whose sync did not come back: nobody was told of it.
-    let (journal, sound) = journals(directory.path()).pop().expect("a journal");
-    fs::write(&journal, [&sound[..], &sound[40..100]].concat()).expect("room");
-    let report = EmbeddedArchive::verify(directory.path()).expect("it opens");
-    assert!(report.is_sound() && report.good_articles == 1, "{report:?}");
-    assert!(
-        report.remarks.len() == 1
-            && report.remarks[0].contains("60 bytes are of a write that was cut off"),
-        "{report:?}"
-    );
-    let archive = open();
-    assert_eq!(archive.status().condition, Condition::Ready);
-    write(&archive, vec![put(2)]).expect("room");
-    drop(archive);
-    assert_eq!(journals(directory.path()).len(), 2);
-    assert_eq!(fs::read(&journal).expect("a file").len(), sound.len() + 60);
-    let archive = open();
-    assert_eq!((archive.status().condition, archive.status().article_count), (Condition::Ready, 2));
-}
-
-#[test]
-fn a_hole_that_a_power_loss_left_in_an_unacknowledged_group_never_becomes_damage() {
-    let directory = tempfile::tempdir().expect("a directory");
-    let options = ArchiveOptions::default();
-    let open = || EmbeddedArchive::open(directory.path(), options).expect("it opens");
-    let noted = directory.path().join("acknowledged");
-    let archive = open();
-    write(&archive, vec![put(1)]).expect("room");
-    let before = fs::read(&noted).expect("a file");
-    write(&archive, (2..5).map(put).collect()).expect("room");
-    drop(archive);
-    // The disk had not written the middle of the last group, and nobody had been told of it.
-    fs::write(&noted, before).expect("room");
-    let (journal, mut bytes) = journals(directory.path()).pop().expect("a journal");
-    let frame = (bytes.len() - 40) / 4;
-    let middle = bytes.len() - 2 * frame + frame / 2;
-    bytes[middle..middle + 20].fill(0);
-    fs::write(&journal, bytes).expect("room");
-    let mut there = None;
-    for number in 10..13 {
-        let archive = open();
-        assert_eq!(archive.status().condition, Condition::Ready, "start {number}");
-        let count = archive.status().article_count;
-        // What was taken for torn at one start is so at all others.
-        assert!(there.is_none_or(|there| there + 1 == count), "start {number}: {count}");
-        there = Some(count);
-        write(&archive, vec![put(number)]).expect("room");
-    }
-    assert!(EmbeddedArchive::verify(directory.path()).expect("it opens").is_sound());
-}
-
-#[test]
-fn what_was_refused_does_not_come_back_behind_what_the_next_journal_counts() {
-    let directory = tempfile::tempdir().expect("a directory");
-    let options = ArchiveOptions::default();
-    let open = || EmbeddedArchive::open(directory.path(), options).expect("it opens");
-    write(&open(), vec![put(1)]).expect("room");
-    let (journal, first) = journals(directory.path()).pop().expect("a journal");
-    write(&open(), vec![put(2)]).expect("room");
-    // A group whose sync failed stays behind what the header of the next journal counts, whole:
-    // another frame of that place.
-    let other = tempfile::tempdir().expect("a directory");
-    let archive = EmbeddedArchive::open(other.path(), options).expect("it opens");
-    write(&archive, vec![put(1)]).expect("room");
-    write(&archive, vec![put(3)]).expect("room");
-    drop(archive);
-    let (_, longer) = journals(other.path()).pop().expect("a journal");
-    assert!(longer.starts_with(&first) && longer.len() > first.len());
-    fs::write(journal, longer).expect("room");
-    let archive = open();
-    assert_eq!((archive.status().condition, archive.status().article_count), (Condition::Ready, 2));
-    assert_eq!(archive.get(&"000003".parse().expect("an id")), Ok(None));
-}
-
-#[test]
-fn a_damaged_archive_answers_writes_and_closes_however_much_is_in_memory() {
-    let directory = tempfile::tempdir().expect("a directory");
-    let options = ArchiveOptions { fold_changes: 4, ..ArchiveOptions::default() };
-    // As much in the journal as is folded at once, and no start that folded it.
-    let usual = ArchiveOptions::default();
-    write(
-        &EmbeddedArchive::open(directory.path(), usual).expect("it opens"),
-        (0..9).map(put).collect(),
-    )
-    .expect("room");
-    let (journal, bytes) = journals(directory.path()).pop().expect("a journal");
-    flip(&journal, bytes.len() / 2, 1);
-    let archive = EmbeddedArchive::open(directory.path(), options).expect("it opens");
-    let (sender, outcome) = std::sync::mpsc::channel();
-    let done = Box::new(move |stored| sender.send(stored).expect("the test waits"));
-    archive.write(vec![put(99)], done).expect("little is waiting");
-    let answered = outcome.recv_timeout(PATIENCE).expect("an answer");
-    assert!(matches!(answered, Err(IndexError::Damaged { .. })), "{answered:?}");
-    let (closed, is_closed) = std::sync::mpsc::channel();
-    std::thread::spawn(move || {
-        drop(archive);
-        closed.send(()).expect("the test waits");
-    });
-    is_closed.recv_timeout(PATIENCE).expect("it closes");
-}
-
-#[test]
-fn a_manifest_that_is_missing_or_older_is_made_anew() {
-    let directory = tempfile::tempdir().expect("a directory");
-    let open =
-        || EmbeddedArchive::open(directory.path(), ArchiveOptions::default()).expect("it opens");
-    write(&open(), vec![put(1)]).expect("room");
-    let files = ["archive.json", "archive.json.copy"].map(|name| directory.path().join(name));
-    for file in &files {
-        let whole = fs::read(file).expect("a file");
-        fs::remove_file(file).expect("it is there");
-        assert_eq!(open().status().condition, Condition::Ready);
-        assert_eq!(fs::read(file).expect("it is there again"), whole);
-    }
-}
-
-#[test]
-fn a_journal_cut_short_under_an_open_archive_is_an_error_and_no_end() {
-    let directory = tempfile::tempdir().expect("a directory");
-    let archive =
-        EmbeddedArchive::open(directory.path(), ArchiveOptions::default()).expect("it opens");
-    write(&archive, (0..20).map(put).collect()).expect("room");
-    archive.fold().expect("room");
-    let (first, _) = journals(directory.path()).swap_remove(0);
-    OpenOptions::new().write(true).open(first).expect("a file").set_len(100).expect("room");
-    let page = archive.list(&ListQuery::default()).expect("readable");
-    assert_eq!((page.articles.len(), page.unreadable.len()), (0, 20));
-    assert!(matches!(archive.get(&page.unreadable[0]), Err(IndexError::Corrupt { .. })));
 }

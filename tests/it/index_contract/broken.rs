@@ -1,4 +1,4 @@
-//! Backends that break the contract, each in one way: the table has to find it.
+//! Backends that break the contract, each in one way, which the table must detect.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,9 +9,10 @@ use slugline::index::{
     SimilarityIndex, Write, WriteDone, WriteOutcome,
 };
 
-use super::{BEHAVIOURS, text};
+use super::BEHAVIOURS;
+use super::fixtures::text;
 
-/// A way in which a backend may break the contract.
+/// A way to break the contract.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Fault {
     LosesThirdWrite,
@@ -29,7 +30,7 @@ enum Fault {
     CountsWrong,
 }
 
-/// The reference with a fault.
+/// The reference backend with a fault.
 #[derive(Debug)]
 struct Broken {
     inner: MemoryIndex,

@@ -1,13 +1,73 @@
-//! What a filter lets through, in searches and in lists.
+//! Filters of searches and lists.
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use slugline::index::{
-    ArticleId, Deadline, Filter, IndexError, ListQuery, Reliance, SimilarQuery, SimilarityIndex,
-    Write,
+    ArticleId, Deadline, Filter, IndexError, ListQuery, PublishTime, Reliance, SimilarQuery,
+    SimilarityIndex, Write,
 };
 
-use super::{article, find, first, id, ids, put, text, topic, write};
+use super::fixtures::{article, find, first, id, ids, put, text, topic, write};
+
+/// Articles that differ in every field a filter examines.
+fn put_tagged(index: &dyn SimilarityIndex) {
+    let tagged =
+        |name: &str, about: &str, source: &str, language: &str, time: Option<i64>, desk: &str| {
+            let mut article = article(name, "Volcano erupts", "");
+            article.topics = vec![topic(about, 0.9, true)];
+            article.source = source.to_owned();
+            article.language_code = language.to_owned();
+            article.publish_time = time.map(PublishTime);
+            article.labels =
+                [("desk".to_owned(), desk.to_owned()), ("kind".to_owned(), "news".to_owned())]
+                    .into();
+            put(article)
+        };
+    write(
+        index,
+        vec![
+            tagged("a", "world", "AP", "en-GB", Some(100), "world"),
+            tagged("b", "science", "Reuters", "en", Some(200), "science"),
+            tagged("c", "world", "Reuters", "de", None, "world"),
+            tagged("d", "sport", "ap", "en-US", Some(-5), "sport"),
+        ],
+    );
+}
+
+pub(super) fn articles_that_do_not_pass_a_filter_are_left_out(index: &dyn SimilarityIndex) {
+    put_tagged(index);
+    let set =
+        |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<String>>();
+    let label = |key: &str, value: &str| [(key.to_owned(), value.to_owned())].into();
+    let none = Filter::default;
+    let cases = [
+        (none(), "abcd"),
+        (Filter { topics: set(&["world"]), ..none() }, "ac"),
+        (Filter { topics: set(&["world", "sport"]), ..none() }, "acd"),
+        (Filter { sources: set(&["AP"]), ..none() }, "a"),
+        (Filter { language_codes: set(&["en"]), ..none() }, "abd"),
+        (Filter { language_codes: set(&["EN-gb", "de"]), ..none() }, "ac"),
+        (Filter { labels: label("desk", "world"), ..none() }, "ac"),
+        (Filter { labels: label("desk", "news"), ..none() }, ""),
+        (Filter { published_from: Some(PublishTime(100)), ..none() }, "ab"),
+        (Filter { published_until: Some(PublishTime(100)), ..none() }, "d"),
+        (
+            Filter {
+                published_from: Some(PublishTime(-5)),
+                published_until: Some(PublishTime(200)),
+                ..none()
+            },
+            "ad",
+        ),
+        (Filter { topics: set(&["world"]), sources: set(&["Reuters"]), ..none() }, "c"),
+        (Filter { topics: set(&["worl"]), ..none() }, ""),
+    ];
+    for (filter, expected) in cases {
+        let query = SimilarQuery { filter, ..SimilarQuery::new(text("volcano erupts", "")) };
+        assert_eq!(ids(&find(index, &query)).concat(), expected, "{:?}", query.filter);
+    }
+}
 
 fn put_topics(index: &dyn SimilarityIndex) {
     let about = |name: &str, topics: &[(&str, f64, bool)]| {
@@ -38,13 +98,13 @@ fn of_topics(topics: &[&str], min_topic_probability: f64) -> Filter {
     Filter { topics, min_topic_probability, ..Filter::default() }
 }
 
-pub(super) fn a_topic_is_assigned_or_probable(index: &dyn SimilarityIndex) {
+pub(super) fn a_topic_filter_requires_an_assigned_or_probable_topic(index: &dyn SimilarityIndex) {
     put_topics(index);
     let cases = [
         (of_topics(&["business"], 0.0), "b"),
         (of_topics(&["world"], 0.0), "ac"),
         (of_topics(&["business", "world"], 0.0), "abc"),
-        // A broader topic takes those below it in, and not what only begins with the same letters.
+        // A topic includes those below it, but not those that merely begin with the same letters.
         (of_topics(&["sport"], 0.0), "c"),
         (of_topics(&["sport/football"], 0.0), "c"),
         (of_topics(&["sport/ski"], 0.0), ""),
@@ -75,7 +135,7 @@ pub(super) fn a_topic_is_assigned_or_probable(index: &dyn SimilarityIndex) {
     assert_eq!(known, [Ok(true), Ok(true), Ok(true), Ok(false), Ok(false)]);
 }
 
-/// The ids of all pages.
+/// The ids on all pages.
 fn listed(index: &dyn SimilarityIndex, query: &ListQuery) -> Vec<String> {
     let (mut query, mut seen) = (query.clone(), Vec::new());
     loop {
@@ -93,7 +153,7 @@ fn listed(index: &dyn SimilarityIndex, query: &ListQuery) -> Vec<String> {
     }
 }
 
-pub(super) fn a_list_is_filtered_in_pages(index: &dyn SimilarityIndex) {
+pub(super) fn a_filtered_list_is_paginated(index: &dyn SimilarityIndex) {
     let sport = || of_topics(&["sport"], 0.0);
     let name = |number: usize| format!("{number:02}");
     let articles = (0..40).map(|number| {
@@ -102,7 +162,7 @@ pub(super) fn a_list_is_filtered_in_pages(index: &dyn SimilarityIndex) {
         article
     });
     write(index, articles.map(put).collect());
-    // Some are changed, and some are gone.
+    // Some are replaced, and some deleted.
     write(index, vec![Write::delete(id("03")), put(article("06", "some title", ""))]);
     let expected: Vec<String> =
         (0..40).step_by(3).filter(|number| ![3, 6].contains(number)).map(name).collect();

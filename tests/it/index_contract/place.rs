@@ -1,5 +1,4 @@
-//! The embedded archive and its place: who may write there, and what happens when it is no longer
-//! there.
+//! The embedded archive in its directory, which may change while it is open.
 
 use std::fs;
 use std::os::fd::AsRawFd as _;
@@ -13,13 +12,13 @@ use slugline::index::{
     WriteOutcome,
 };
 
-use super::{article, id, put};
+use super::fixtures::{article, id, put};
 
 fn open(path: &Path) -> Result<EmbeddedArchive, OpenArchiveError> {
     EmbeddedArchive::open(path, ArchiveOptions::default())
 }
 
-/// Puts an article, and says what became of it.
+/// Puts an article, and returns the outcome.
 fn write(archive: &EmbeddedArchive, name: &str) -> Result<Vec<WriteOutcome>, IndexError> {
     let (sender, outcome) = mpsc::channel();
     let done = Box::new(move |stored| sender.send(stored).expect("it is waited for"));
@@ -36,7 +35,7 @@ fn place() -> (tempfile::TempDir, PathBuf) {
 }
 
 #[test]
-fn an_archive_that_is_yet_to_be_made_has_one_owner() {
+fn an_archive_without_writes_already_has_one_owner() {
     let (_base, path) = place();
     let first = open(&path).expect("nobody has it");
     assert_eq!(first.condition(), Condition::Ready);
@@ -50,14 +49,14 @@ fn an_archive_that_is_yet_to_be_made_has_one_owner() {
 }
 
 #[test]
-fn an_archive_without_a_write_leaves_nothing_behind() {
+fn an_archive_without_writes_leaves_nothing_behind() {
     let (_base, path) = place();
     drop(open(&path).expect("nobody has it"));
     assert!(!path.exists());
 }
 
 #[test]
-fn a_directory_that_was_there_before_stays_as_it_was() {
+fn an_existing_directory_is_not_changed() {
     let (_base, path) = place();
     fs::create_dir(&path).expect("room");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o750)).expect("it is ours");
@@ -69,7 +68,7 @@ fn a_directory_that_was_there_before_stays_as_it_was() {
 }
 
 #[test]
-fn whoever_waits_for_an_archive_that_leaves_nothing_behind_makes_it_anew() {
+fn a_process_that_waits_for_an_unused_archive_creates_it_again() {
     for round in 0..30 {
         let (_base, path) = place();
         let first = open(&path).expect("nobody has it");
@@ -88,11 +87,11 @@ fn whoever_waits_for_an_archive_that_leaves_nothing_behind_makes_it_anew() {
 }
 
 #[test]
-fn a_parent_that_cannot_be_synced_does_no_harm_to_a_directory_that_was_there_before() {
+fn an_existing_directory_may_have_a_parent_that_cannot_be_synced() {
     let (_base, path) = place();
     fs::create_dir(&path).expect("room");
     let directory = fs::File::open(&path).expect("it is there");
-    // The parent is of procfs, which syncs no directories, for root neither.
+    // The parent is in procfs, where no one can sync a directory, not even root.
     let as_child_of_procfs = PathBuf::from(format!("/proc/self/fd/{}", directory.as_raw_fd()));
     let archive = open(&as_child_of_procfs).expect("nobody has it");
     for name in ["a", "b"] {
@@ -103,7 +102,7 @@ fn a_parent_that_cannot_be_synced_does_no_harm_to_a_directory_that_was_there_bef
 }
 
 #[test]
-fn a_directory_of_something_else_is_left_as_it_is() {
+fn a_directory_with_other_content_is_not_touched() {
     let (_base, path) = place();
     fs::create_dir(&path).expect("room");
     fs::write(path.join("thesis.txt"), "years of work").expect("room");
@@ -111,7 +110,7 @@ fn a_directory_of_something_else_is_left_as_it_is() {
     assert_eq!(fs::read_dir(&path).expect("a listing").count(), 1);
 }
 
-/// What may happen to the directory of an archive that is open, by name.
+/// What may happen to the directory of an open archive.
 type Mishap = (&'static str, fn(&Path));
 
 const MISHAPS: &[Mishap] = &[
@@ -153,7 +152,7 @@ fn refuses(archive: &EmbeddedArchive, name: &str) {
 }
 
 #[test]
-fn nothing_is_acknowledged_where_the_next_start_does_not_look() {
+fn nothing_is_acknowledged_that_the_next_start_would_not_find() {
     for (name, mishap) in MISHAPS {
         let (_base, path) = place();
         let archive = open(&path).expect("nobody has it");
@@ -164,7 +163,7 @@ fn nothing_is_acknowledged_where_the_next_start_does_not_look() {
 }
 
 #[test]
-fn nor_before_the_first_write_of_this_start_or_of_all() {
+fn this_also_holds_before_the_first_write() {
     for is_made in [true, false] {
         for (name, mishap) in MISHAPS {
             let (_base, path) = place();
@@ -179,7 +178,7 @@ fn nor_before_the_first_write_of_this_start_or_of_all() {
 }
 
 #[test]
-fn a_journal_that_is_removed_or_replaced_takes_no_more() {
+fn a_removed_or_replaced_journal_accepts_no_more_writes() {
     let mishaps: [Mishap; 2] = [
         ("removed", |journal| fs::remove_file(journal).expect("it is there")),
         ("replaced by a copy", |journal| {
@@ -198,7 +197,7 @@ fn a_journal_that_is_removed_or_replaced_takes_no_more() {
 }
 
 #[test]
-fn whoever_took_the_place_meanwhile_is_not_disturbed() {
+fn a_process_that_took_over_the_directory_is_not_disturbed() {
     let (_base, path) = place();
     let first = open(&path).expect("nobody has it");
     write(&first, "a").expect("room");

@@ -1,4 +1,5 @@
-//! The embedded archive across starts: the contract holds for what is read from the disk again.
+//! The embedded archive across starts: the contract also holds for articles read back from the
+//! disk.
 
 use std::sync::mpsc;
 
@@ -10,7 +11,7 @@ use slugline::index::{
 
 use super::BEHAVIOURS;
 
-/// The embedded archive that is folded and opened again after every write.
+/// An embedded archive that is folded and reopened after every write.
 #[derive(Debug)]
 struct Reopened {
     directory: tempfile::TempDir,
@@ -39,7 +40,7 @@ impl SimilarityIndex for Reopened {
         let stored = Box::new(move |outcome| sender.send(outcome).expect("it is waited for"));
         open.write(batch, stored).expect("nothing else is waiting");
         let outcome = outcomes.recv().expect("an answer");
-        // Once from the segments, once from the journal.
+        // Sometimes from the segments, and sometimes from the journal.
         if is_even {
             open.fold().expect("room on the disk");
         }

@@ -1,14 +1,15 @@
-//! A frame: an article or a deletion as it lies in a journal.
+//! Frames: articles and deletions in a journal.
 //!
 //! ```text
-//! [magic: 4 bytes][kind u8][0 u8][size of the id u16][size of the record u32][start of the group u32]
-//! [the first 8 bytes of SHA-256 over the journal's number, the frame's offset, all above, and the id]
+//! [magic: 4 bytes][kind u8][0 u8][size of the id u16][size of the record u32]
+//! [start of the group u32][the first 8 bytes of SHA-256 over the journal's number, the frame's
+//! offset, everything above, and the id]
 //! [id][record]
 //! ```
 //!
-//! All numbers are little-endian. The record carries a checksum of its own, so that a damaged one
-//! still has a name; a deletion has none. Since the checksum of the head covers where the frame
-//! lies, nothing that looks like a frame is one elsewhere.
+//! All numbers are little-endian. The record has its own checksum, so that the id of a damaged one
+//! is still known; a deletion has no record. The checksum of the head covers the position, so that
+//! a copy of a frame elsewhere is not a frame.
 
 use std::ops::Range;
 
@@ -17,13 +18,13 @@ use sha2::{Digest as _, Sha256};
 use crate::index::record::{self, Kind};
 use crate::index::{ArticleId, RecordError};
 
-/// No text has these bytes: the first one and the last one are no UTF-8.
+/// No text contains these bytes: the first and the last are not valid UTF-8.
 const MAGIC: [u8; 4] = [0xfa, b'S', b'L', 0xfb];
 const FIELDS_BYTES: usize = 16;
 const SUM_BYTES: usize = 8;
 const HEAD_BYTES: usize = FIELDS_BYTES + SUM_BYTES;
 
-/// Where a frame lies: in which journal, from where on, and how many bytes.
+/// The position of a frame: its journal, its offset, and its size in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(in crate::index::embedded) struct Extent {
     pub(in crate::index::embedded) journal: u64,
@@ -31,12 +32,12 @@ pub(in crate::index::embedded) struct Extent {
     pub(in crate::index::embedded) size: u32,
 }
 
-/// What the head of a frame says.
+/// The head of a frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::index::embedded) struct Head {
     pub(in crate::index::embedded) kind: Kind,
     pub(in crate::index::embedded) id: ArticleId,
-    /// Where the group of writes begins that the frame was synced with: all before it was synced
+    /// The offset of the group that the frame was synced with; everything before it was synced
     /// earlier.
     pub(super) group_start: u64,
     record_bytes: usize,
@@ -54,7 +55,7 @@ fn sum(journal: u64, offset: u64, fields: &[u8], id: &[u8]) -> [u8; SUM_BYTES] {
     digest.first_chunk().copied().unwrap_or_default()
 }
 
-/// Appends the frame that lies at `offset` of a journal.
+/// Appends the frame that belongs at `offset` of a journal.
 pub(super) fn push(
     buffer: &mut Vec<u8>,
     journal: u64,
@@ -66,7 +67,7 @@ pub(super) fn push(
     let start = buffer.len();
     buffer.extend(MAGIC);
     buffer.extend([kind as u8, 0]);
-    // An id is short; a journal and a record are kept below 4 GiB by what is put into one.
+    // An id is short; callers keep journals and records below 4 GiB.
     buffer.extend((id.len() as u16).to_le_bytes());
     buffer.extend((record.len() as u32).to_le_bytes());
     buffer.extend((group_start as u32).to_le_bytes());
@@ -76,7 +77,7 @@ pub(super) fn push(
     buffer.extend(record);
 }
 
-/// The head at the start of these bytes, which lie at `offset` of a journal; None if there is none.
+/// The head at the start of these bytes, which are at `offset` of a journal; None if there is none.
 fn head(bytes: &[u8], journal: u64, offset: u64) -> Option<Head> {
     let fields = bytes.get(..FIELDS_BYTES).filter(|fields| fields.starts_with(&MAGIC))?;
     let kind = Kind::of_byte(fields[4])?;
@@ -92,7 +93,7 @@ fn head(bytes: &[u8], journal: u64, offset: u64) -> Option<Head> {
     Some(Head { kind, id, group_start, record_bytes })
 }
 
-/// The record of an article's frame, read from where it lies.
+/// The record in the frame of an article.
 ///
 /// # Errors
 /// [`RecordError`] if the bytes are not the frame of this article.
@@ -109,27 +110,27 @@ pub(in crate::index::embedded) fn record_at<'a>(
     Ok(&bytes[bytes.len() - head.record_bytes..])
 }
 
-/// What lies between two offsets of a journal.
+/// A section of a journal.
 #[derive(Debug, PartialEq, Eq)]
-pub(in crate::index::embedded) struct Found<'a> {
+pub(in crate::index::embedded) struct Section<'a> {
     pub(in crate::index::embedded) range: Range<u64>,
     pub(in crate::index::embedded) content: Content<'a>,
 }
 
-/// What a stretch of a journal holds.
+/// The content of a section.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::index::embedded) enum Content<'a> {
-    /// An article, whose record matches its checksum.
+    /// An article whose record matches its checksum.
     Article(Head, &'a [u8]),
     /// A deletion.
     Deletion(Head),
-    /// A frame whose record is not what was written, or is cut off.
+    /// A frame whose record is damaged or truncated.
     BadRecord(Head),
-    /// Bytes that are no frame.
+    /// Bytes that are not a frame.
     Unreadable,
 }
 
-/// All that lies in a journal, in order, and without a gap.
+/// The sections of a journal, in order and without gaps.
 pub(in crate::index::embedded) struct Frames<'a> {
     bytes: &'a [u8],
     journal: u64,
@@ -137,12 +138,12 @@ pub(in crate::index::embedded) struct Frames<'a> {
 }
 
 impl<'a> Frames<'a> {
-    /// Those in the bytes of a journal, from `at` on.
+    /// The sections in the bytes of a journal, from `at` on.
     pub(in crate::index::embedded) fn new(bytes: &'a [u8], journal: u64, at: u64) -> Self {
         Self { bytes, journal, at: at as usize }
     }
 
-    /// Where the next frame after an offset begins; the end of the journal if there is none.
+    /// The offset of the next frame from `after` on, or the end of the journal.
     fn resume(&self, after: usize) -> usize {
         let is_frame = |at: &usize| head(&self.bytes[*at..], self.journal, *at as u64).is_some();
         memchr::memmem::find_iter(&self.bytes[after..], &MAGIC)
@@ -153,19 +154,19 @@ impl<'a> Frames<'a> {
 }
 
 impl<'a> Iterator for Frames<'a> {
-    type Item = Found<'a>;
+    type Item = Section<'a>;
 
-    fn next(&mut self) -> Option<Found<'a>> {
+    fn next(&mut self) -> Option<Section<'a>> {
         let start = self.at;
-        let rest = self.bytes.get(start..).filter(|rest| !rest.is_empty())?;
-        let found = |end: usize, content| Some(Found { range: start as u64..end as u64, content });
-        let Some(head) = head(rest, self.journal, start as u64) else {
+        let remaining = self.bytes.get(start..).filter(|remaining| !remaining.is_empty())?;
+        let found =
+            |end: usize, content| Some(Section { range: start as u64..end as u64, content });
+        let Some(head) = head(remaining, self.journal, start as u64) else {
             self.at = self.resume(start + 1);
             return found(self.at, Content::Unreadable);
         };
-        let Some(frame) = rest.get(..head.size()) else {
-            // Cut off, or in the way of another frame: whatever it is, it ends where the next one
-            // begins.
+        let Some(frame) = remaining.get(..head.size()) else {
+            // Truncated, or overlapping another frame: it ends where the next one begins.
             self.at = self.resume(start + 1);
             return found(self.at, Content::BadRecord(head));
         };

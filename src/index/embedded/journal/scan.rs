@@ -1,60 +1,63 @@
-//! Looks through a journal for what it lost: damage, as against an end that nobody was told is
-//! stored.
+//! Scans a journal for losses, as opposed to an end that was never acknowledged.
 //!
-//! What does not read as it was written is damage where it is known to have been acknowledged: by
-//! the file that says how far that is, by the header of the next journal, or by a later group of
-//! writes behind it, which is only begun once all before it is synced. Anything else is what a
-//! crash left of a group that was being written.
+//! Unreadable bytes are a loss if they are known to have been acknowledged: by the file that says
+//! how far that is, by the header of the next journal, or by a later group of writes, which only
+//! begins once everything before it is synced. Other unreadable bytes belong to a group that a
+//! crash interrupted.
 
 use std::ops::Range;
 
 use super::frame::{Content, Frames, Head};
-use super::{HEADER_BYTES, acknowledged_before};
+use super::header::{HEADER_BYTES, acknowledged_before};
 use crate::index::ArticleId;
 
 /// How much of a journal is known to have been acknowledged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::index::embedded) enum Assured {
-    /// So many bytes, by the header of the next journal: nothing behind them counts.
+pub(in crate::index::embedded) enum AcknowledgedBytes {
+    /// So many bytes, by the header of the next journal; later bytes do not count.
     Exactly(u64),
-    /// So many bytes at least, by the file that says how far the last journal was acknowledged.
+    /// At least so many bytes, by the file that says how far the last journal was acknowledged.
     AtLeast(u64),
-    /// What says so is lost: all that is there counts as acknowledged.
+    /// Unknown: all bytes count as acknowledged.
     Unknown,
 }
 
 /// A part of a journal that was acknowledged and cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::index::embedded) struct Loss {
-    /// The article it is of, where that can be read.
+    /// The article, if its id can be read.
     pub(in crate::index::embedded) id: Option<ArticleId>,
     /// Which bytes.
     pub(in crate::index::embedded) range: Range<u64>,
-    /// Whether they are not there, rather than changed.
+    /// Whether the bytes are missing rather than changed.
     pub(in crate::index::embedded) is_missing: bool,
 }
 
-/// What a journal is found to be.
+/// The result of a scan.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::index::embedded) struct Scan {
-    /// How many bytes of the journal before were acknowledged; None if the header is damaged.
+    /// How much of the previous journal was acknowledged, in bytes; None if the header is damaged.
     pub(in crate::index::embedded) acknowledged_before: Option<u64>,
-    /// What was acknowledged and cannot be read, in order.
+    /// The losses, in order.
     pub(in crate::index::embedded) losses: Vec<Loss>,
-    /// How far it counts: up to what was acknowledged, and in the last journal up to the first
-    /// frame of a group that was cut off.
+    /// How much of it counts: the acknowledged bytes, and in the last journal everything before the
+    /// first frame of an interrupted group.
     pub(in crate::index::embedded) end: u64,
-    /// How many bytes were left by a group that was never acknowledged.
+    /// How many bytes belong to an interrupted group.
     pub(in crate::index::embedded) torn_bytes: u64,
 }
 
-/// Looks through the bytes of journal `number`.
-pub(in crate::index::embedded) fn scan(bytes: &[u8], number: u64, assured: Assured) -> Scan {
+/// Scans the bytes of journal `number`.
+pub(in crate::index::embedded) fn scan(
+    bytes: &[u8],
+    number: u64,
+    acknowledged_bytes: AcknowledgedBytes,
+) -> Scan {
     let size = bytes.len() as u64;
-    let (known, limit) = match assured {
-        Assured::Exactly(bytes) => (bytes, bytes),
-        Assured::AtLeast(bytes) => (bytes, u64::MAX),
-        Assured::Unknown => (size, u64::MAX),
+    let (acknowledged, limit) = match acknowledged_bytes {
+        AcknowledgedBytes::Exactly(bytes) => (bytes, bytes),
+        AcknowledgedBytes::AtLeast(bytes) => (bytes, u64::MAX),
+        AcknowledgedBytes::Unknown => (size, u64::MAX),
     };
     let mut losses = Vec::new();
     let mut suspects: Vec<Loss> = Vec::new();
@@ -75,11 +78,11 @@ pub(in crate::index::embedded) fn scan(bytes: &[u8], number: u64, assured: Assur
             }
         }
     }
-    losses.extend(acknowledged_of(&mut suspects, known));
-    // What is good behind the first torn frame is of the same group: nobody was told of it either.
-    let end = suspects.first().map_or(end, |torn| torn.range.start).max(known);
-    if size < known {
-        losses.push(Loss { id: None, range: size..known, is_missing: true });
+    losses.extend(acknowledged_of(&mut suspects, acknowledged));
+    // Sound frames after the first torn one belong to the same group, which was not acknowledged.
+    let end = suspects.first().map_or(end, |torn| torn.range.start).max(acknowledged);
+    if size < acknowledged {
+        losses.push(Loss { id: None, range: size..acknowledged, is_missing: true });
     }
     Scan {
         acknowledged_before: acknowledged_before(bytes, number),
@@ -89,7 +92,7 @@ pub(in crate::index::embedded) fn scan(bytes: &[u8], number: u64, assured: Assur
     }
 }
 
-/// Those that begin before `acknowledged`: they were.
+/// Removes the suspects that begin before `acknowledged`, and so are losses.
 fn acknowledged_of(suspects: &mut Vec<Loss>, acknowledged: u64) -> impl Iterator<Item = Loss> {
     suspects.extract_if(.., move |suspect| suspect.range.start < acknowledged)
 }

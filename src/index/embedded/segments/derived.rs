@@ -1,23 +1,24 @@
-//! What is derived from a segment's articles and searched instead of them, as one file: their
-//! vectors, and the postings of those.
+//! The data derived from a segment's articles for searches, as one file.
 //!
 //! ```text
-//! the vectors   one behind the other (`vectors`)
-//! the articles  [place of the first entry u32, squared length of the vector u64]; one more for the end
-//! the pages     of postings, and where they are (`postings`)
-//! the end       [place of the articles u64][number of articles u32][number of pages u32]
-//!               [the first 16 bytes of SHA-256 over all before it]
+//! the vectors   concatenated (`vectors`)
+//! the articles  [index of the first term u32, squared length of the vector u64]; one more at the
+//! end
+//! the pages     of postings, and their heads (`postings`)
+//! the end       [offset of the articles u64][number of articles u32][number of pages u32]
+//!               [the first 16 bytes of SHA-256 over everything before]
 //! ```
 //!
-//! Everything is little-endian.
+//! All numbers are little-endian.
 
 use std::io::{self, Write};
 
 use sha2::{Digest as _, Sha256};
 use tantivy::directory::OwnedBytes;
 
+use super::checksummed::Output;
 use super::postings::{self, PAGE_HEAD_BYTES, Postings};
-use super::vectors::{ENTRY_BYTES, PackedVector};
+use super::vectors::{COUNTED_TERM_BYTES, PackedVector};
 
 const ARTICLE_BYTES: usize = 12;
 const END_BYTES: usize = 16;
@@ -31,7 +32,7 @@ pub(super) struct Derived {
     pub(super) postings: Postings,
 }
 
-/// Where an article's vector is, in entries, and what belongs to it.
+/// The position of an article's vector, in terms, and its squared length.
 #[derive(Debug, Clone, Copy)]
 struct ArticleAt {
     start: u32,
@@ -40,7 +41,7 @@ struct ArticleAt {
 }
 
 impl Derived {
-    /// What is in these bytes, which are not compared with their checksum; None if it cannot be.
+    /// Parses these bytes without verifying their checksum; None if they are malformed.
     pub(super) fn parse(bytes: OwnedBytes) -> Option<Self> {
         let content_end = bytes.len().checked_sub(CHECKSUM_BYTES)?;
         let end = content_end.checked_sub(END_BYTES)?;
@@ -61,7 +62,7 @@ impl Derived {
         });
         let rows: Vec<(u32, u64)> = rows.collect::<Option<_>>()?;
         let (last, _) = rows.last()?;
-        if (*last as usize).checked_mul(ENTRY_BYTES)? > table {
+        if (*last as usize).checked_mul(COUNTED_TERM_BYTES)? > table {
             return None;
         }
         let article = |rows: &[(u32, u64)]| {
@@ -73,13 +74,13 @@ impl Derived {
         Some(Self { bytes, articles, postings })
     }
 
-    /// The same, where the bytes match their checksum.
+    /// As [`Self::parse`], if the bytes match their checksum.
     pub(super) fn parse_checked(bytes: OwnedBytes) -> Option<Self> {
         let (content, sum) = bytes.split_at_checked(bytes.len().checked_sub(CHECKSUM_BYTES)?)?;
         if Sha256::digest(content)[..CHECKSUM_BYTES] == *sum { Self::parse(bytes) } else { None }
     }
 
-    /// How many articles it is of.
+    /// The number of articles.
     pub(super) fn article_count(&self) -> u32 {
         self.articles.len() as u32
     }
@@ -88,8 +89,8 @@ impl Derived {
     #[inline]
     pub(super) fn vector(&self, article: u32) -> &[u8] {
         let ArticleAt { start, size, .. } = self.articles[article as usize];
-        let start = start as usize * ENTRY_BYTES;
-        &self.bytes[start..start + size as usize * ENTRY_BYTES]
+        let start = start as usize * COUNTED_TERM_BYTES;
+        &self.bytes[start..start + size as usize * COUNTED_TERM_BYTES]
     }
 
     pub(super) fn squared_length(&self, article: u32) -> u64 {
@@ -97,7 +98,7 @@ impl Derived {
     }
 }
 
-/// Writes what is derived from these vectors, those of a segment's articles in their order.
+/// Writes the data derived from these vectors, which are in the order of the segment's articles.
 pub(super) fn write(vectors: &[PackedVector<'_>], out: impl Write) -> io::Result<()> {
     let mut out = Output { out, sum: Sha256::new(), position: 0 };
     for vector in vectors {
@@ -106,11 +107,11 @@ pub(super) fn write(vectors: &[PackedVector<'_>], out: impl Write) -> io::Result
     let table = out.position;
     let mut start = 0;
     for vector in vectors {
-        out.push(&entry_number(start)?.to_le_bytes())?;
+        out.push(&term_number(start)?.to_le_bytes())?;
         out.push(&vector.squared_length.to_le_bytes())?;
-        start += vector.bytes.len() / ENTRY_BYTES;
+        start += vector.bytes.len() / COUNTED_TERM_BYTES;
     }
-    out.push(&entry_number(start)?.to_le_bytes())?;
+    out.push(&term_number(start)?.to_le_bytes())?;
     out.push(&[0; 8])?;
     let page_count = postings::write(vectors, &mut out)?;
     out.push(&(table as u64).to_le_bytes())?;
@@ -121,48 +122,32 @@ pub(super) fn write(vectors: &[PackedVector<'_>], out: impl Write) -> io::Result
     out.flush()
 }
 
-fn entry_number(number: usize) -> io::Result<u32> {
+fn term_number(number: usize) -> io::Result<u32> {
     u32::try_from(number)
-        .map_err(|_| io::Error::other("a segment has more than 2^32 terms of articles"))
-}
-
-/// What is written, with its checksum so far.
-pub(super) struct Output<W> {
-    out: W,
-    sum: Sha256,
-    /// How much was written, in bytes.
-    pub(super) position: usize,
-}
-
-impl<W: Write> Output<W> {
-    pub(super) fn push(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.sum.update(bytes);
-        self.position += bytes.len();
-        self.out.write_all(bytes)
-    }
+        .map_err(|_| io::Error::other("a segment has more than 2^32 terms in its vectors"))
 }
 
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::index::embedded::segments::vectors::entries;
-    use crate::index::vector::{Entry, Vector};
+    use crate::index::embedded::segments::vectors::terms;
+    use crate::index::vector::{CountedTerm, Vector};
 
-    /// Vectors of a few terms each, out of `terms`.
-    pub(in super::super) fn vectors(count: u64, terms: u64) -> Vec<Vector> {
+    /// Vectors of a few terms each, out of `distinct` ones.
+    pub(in super::super) fn vectors(count: u64, distinct: u64) -> Vec<Vector> {
         let mixed = |number: u64| number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let vector = |number: u64| {
-            let mut entries: Vec<Entry> = (0..number % 5)
+            let mut terms: Vec<CountedTerm> = (0..number % 5)
                 .map(|place| {
-                    Entry(
-                        mixed(mixed(number + place) % terms) >> 24 << 8
+                    CountedTerm(
+                        mixed(mixed(number + place) % distinct) >> 24 << 8
                             | (1 + (number + place) % 255),
                     )
                 })
                 .collect();
-            entries.sort_unstable();
-            entries.dedup_by_key(|entry| entry.term());
-            Vector { entries, squared_length: number }
+            terms.sort_unstable();
+            terms.dedup_by_key(|term| term.term());
+            Vector { terms, squared_length: number }
         };
         (0..count).map(vector).collect()
     }
@@ -183,7 +168,7 @@ pub(super) mod tests {
             assert_eq!(u64::from(derived.article_count()), count);
             for (article, vector) in (0..).zip(&vectors) {
                 assert!(
-                    entries(derived.vector(article)).eq(vector.entries.iter().copied()),
+                    terms(derived.vector(article)).eq(vector.terms.iter().copied()),
                     "{article}"
                 );
                 assert_eq!(derived.squared_length(article), vector.squared_length);
@@ -192,7 +177,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn what_is_damaged_is_refused() {
+    fn damaged_files_are_refused() {
         let whole = written(&vectors(300, 50));
         for place in (0..whole.len()).step_by(97) {
             let mut damaged = whole.clone();

@@ -1,5 +1,5 @@
-//! The files of what is derived from segments, beside tantivy's: one a segment, made anew where it
-//! is not there or is damaged.
+//! The files of derived data, next to tantivy's: one per segment, rebuilt if it is missing or
+//! damaged.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter};
@@ -10,33 +10,32 @@ use tantivy::Directory as _;
 use tantivy::directory::{MmapDirectory, OwnedBytes};
 
 use super::derived::{Derived, write};
-use super::store::Access;
 use super::vectors::PackedVector;
+use crate::index::embedded::files::Access;
 
 const FOLDER: &str = "derived";
 const WRITE_BUFFER_BYTES: usize = 256 << 10;
 
-/// The folder of the files. What is in it can be made from the segments: nothing is lost with it,
-/// and nothing of it is synced.
+/// The folder of the files. They can be rebuilt from the segments, and so are not synced.
 pub(super) struct DerivedFiles {
     folder: PathBuf,
 }
 
 impl DerivedFiles {
-    /// Those of the segments in this directory.
+    /// The files for the segments in this directory.
     pub(super) fn of(directory: &Path) -> Self {
         Self { folder: directory.join(FOLDER) }
     }
 
-    /// What is derived from a segment of so many articles, from its file; None where that is not
-    /// sound.
+    /// The derived data of a segment with this number of articles, from its file; None if that is
+    /// not sound.
     pub(super) fn find(&self, segment: &str, article_count: u32) -> Option<Arc<Derived>> {
         let found = self.map(segment).and_then(Derived::parse_checked);
         found.filter(|found| found.article_count() == article_count).map(Arc::new)
     }
 
-    /// Makes it from the vectors of the segment's articles, and writes it to its file where that
-    /// can be.
+    /// Derives the data of a segment from the vectors of its articles, and writes the file if that
+    /// is possible.
     pub(super) fn make(
         &self,
         segment: &str,
@@ -51,8 +50,8 @@ impl DerivedFiles {
             .and_then(|()| self.map(segment))
             .and_then(Derived::parse)
             .unwrap_or_else(|| {
-                // Where there is no room on the disk, it stays in memory, which can be written to, and
-                // is read as it is written.
+                // Without room on the disk, the data stays in memory: there, writing and reading it
+                // back cannot fail.
                 let mut bytes = Vec::new();
                 write(vectors, &mut bytes).expect("memory is written to");
                 Derived::parse(OwnedBytes::new(bytes)).expect("it is read as it is written")
@@ -60,12 +59,12 @@ impl DerivedFiles {
         Arc::new(derived)
     }
 
-    /// Removes the files of other segments than these.
+    /// Removes the files of all other segments.
     pub(super) fn keep_only<'a>(&self, segments: impl Iterator<Item = &'a str>) {
-        let kept: Vec<&str> = segments.collect();
+        let current: Vec<&str> = segments.collect();
         for entry in fs::read_dir(&self.folder).into_iter().flatten().flatten() {
-            if !entry.file_name().to_str().is_some_and(|name| kept.contains(&name)) {
-                // One that stays is removed the next time.
+            if !entry.file_name().to_str().is_some_and(|name| current.contains(&name)) {
+                // A failure is harmless: the next call tries again.
                 let _ = fs::remove_file(entry.path());
             }
         }
@@ -79,7 +78,7 @@ impl DerivedFiles {
         MmapDirectory::open(&self.folder).ok()?.open_read(path).ok()?.read_bytes().ok()
     }
 
-    /// None if it cannot be written.
+    /// Writes the file; None if that fails.
     fn write(&self, segment: &str, vectors: &[PackedVector<'_>]) -> Option<()> {
         let temporary = self.folder.join(format!("{segment}.new"));
         let create = || -> io::Result<()> {
@@ -92,7 +91,7 @@ impl DerivedFiles {
         };
         let written = create();
         if written.is_err() {
-            // What is half written takes space that is missing.
+            // An incomplete file takes up space that the disk may lack.
             let _ = fs::remove_file(temporary);
         }
         written.ok()
@@ -102,12 +101,17 @@ impl DerivedFiles {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::index::vector::{Entry, TermKey, Vector};
+    use crate::index::{
+        TermKey,
+        vector::{CountedTerm, Vector},
+    };
 
-    /// Two articles with one term.
+    /// Two articles with one term in common.
     fn vectors() -> Vec<PackedVector<'static>> {
-        let vector =
-            |count: u64| Vector { entries: vec![Entry(77 << 8 | count)], squared_length: count };
+        let vector = |count: u64| Vector {
+            terms: vec![CountedTerm(77 << 8 | count)],
+            squared_length: count,
+        };
         [1, 2].map(|count| PackedVector::from(&vector(count))).into()
     }
 
@@ -117,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_damaged_or_gone_is_not_found() {
+    fn a_damaged_or_missing_file_is_not_found() {
         let directory = tempfile::tempdir().expect("a directory");
         let files = DerivedFiles::of(directory.path());
         let file = directory.path().join(FOLDER).join("a");
@@ -135,18 +139,18 @@ mod tests {
     }
 
     #[test]
-    fn where_nothing_can_be_written_it_stays_in_memory() {
+    fn derived_data_that_cannot_be_written_stays_in_memory() {
         let directory = tempfile::tempdir().expect("a directory");
         let files = DerivedFiles::of(directory.path());
         assert_eq!(articles(&files.make("a", Access::Read, &vectors())), [(0, 1), (1, 2)]);
         assert!(!directory.path().join(FOLDER).exists());
-        // Something else lies where the folder would be.
+        // A file is in the way of the folder.
         fs::write(directory.path().join(FOLDER), "").expect("room");
         assert_eq!(articles(&files.make("a", Access::Write, &vectors())), [(0, 1), (1, 2)]);
     }
 
     #[test]
-    fn files_of_segments_that_are_gone_are_removed() {
+    fn files_of_former_segments_are_removed() {
         let directory = tempfile::tempdir().expect("a directory");
         let files = DerivedFiles::of(directory.path());
         for segment in ["a", "b"] {

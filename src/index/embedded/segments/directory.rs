@@ -1,8 +1,8 @@
-//! The directory that tantivy works in: its own for mapped files, with a checksum on the files that
-//! it replaces as a whole.
+//! The directory that tantivy works in, which adds a checksum to the files that are replaced
+//! atomically.
 //!
-//! tantivy checks the files of a segment, and believes the file that names the segments and the
-//! journal: here a changed digit of that is an error, and the index is made anew.
+//! tantivy verifies the files of a segment, but trusts the file that lists the segments and names
+//! the journal. Here, a changed digit in that file is an error, and the index is rebuilt.
 
 use std::io;
 use std::path::Path;
@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_written_as_a_whole_is_read_as_it_was_written_or_not_at_all() {
+    fn an_atomically_written_file_is_read_unchanged_or_not_at_all() {
         let directory = tempfile::tempdir().expect("a directory");
         let opened = SegmentDirectory::open(directory.path()).expect("it is there");
         let path = Path::new("meta.json");

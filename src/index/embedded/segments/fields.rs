@@ -1,4 +1,4 @@
-//! The fields of an article in tantivy's index, and the tags that filters find it by.
+//! The fields of an article in tantivy's index, including the tags for filters.
 
 use std::ops::Range;
 
@@ -6,14 +6,14 @@ use tantivy::schema::{FAST, Field, IndexRecordOption, Schema, TextFieldIndexing,
 
 use crate::article::topic_levels;
 use crate::index::ArchivedArticle;
-use crate::index::query::{filed_topics, languages};
+use crate::index::filter::{filed_topics, languages};
 
-/// The columns of where an article lies: the number of its journal; and the offset there with the
-/// size in the lower 32 bits.
+/// The columns of an article's position: its journal, and its offset with the size in the lower 32
+/// bits.
 pub(super) const JOURNAL: &str = "journal";
 pub(super) const EXTENT: &str = "extent";
-/// The field of the tags. What is derived from articles otherwise than before gets another name: an
-/// index without it is of an earlier version, and made anew.
+/// The field of the tags. Its name changes with the way tags are derived: an index without this
+/// field is from another version, and rebuilt.
 const TAGS: &str = "tags/2";
 
 #[derive(Debug, Clone, Copy)]
@@ -42,13 +42,13 @@ pub(super) fn schema() -> (Schema, Fields) {
     (schema.build(), fields)
 }
 
-/// Of an article with this assigned topic, or one below it.
+/// The tag of articles with this assigned topic, or one below it.
 pub(super) fn assigned_tag(topic: &str) -> String {
     format!("a\0{topic}")
 }
 
-/// The tags of articles that have this topic, or one below it, with this probability or more. As
-/// numbers that are not negative, probabilities have the order of their bits.
+/// The range of tags of articles with this topic, or one below it, and at least this probability.
+/// The bits of non-negative numbers have the order of the numbers.
 pub(super) fn topic_tags(topic: &str, least: f64) -> Range<String> {
     // "g" follows all hexadecimal digits.
     topic_tag(topic, least)..format!("p\0{topic}\0g")
@@ -70,7 +70,7 @@ pub(super) fn label_tag(key: &str, value: &str) -> String {
     format!("k\0{key}\0{value}")
 }
 
-/// What an article is found by in a filter.
+/// The tags of an article.
 pub(super) fn tags(article: &ArchivedArticle) -> Vec<String> {
     let mut tags: Vec<String> = Vec::new();
     for topic in filed_topics(article) {

@@ -1,45 +1,45 @@
-//! The postings of a segment: for each term, which articles have it and how often. Made from the
-//! segment's vectors.
+//! The postings of a segment, by term. They are made from the segment's vectors.
 //!
-//! They lie in pages of 65,536 articles each, so that an article's number in its page fits two
-//! bytes:
+//! They are stored in pages of 65,536 articles, so that an article's number within its page fits
+//! into two bytes:
 //!
 //! ```text
 //! a page     [postings: 3 bytes each, number u16 and count u8, by term, then number]
-//!            [terms, ascending: bits below those of the bucket u32, place of the first posting u32; one more for the end]
-//!            [buckets, by the term's upper bits: place of the first term u32; one more for the end]
-//! the heads  for each page [its place u64, postings u32, terms u32, bits of a bucket u32]
+//!            [terms, ascending: bits below those of the bucket u32, index of the first posting
+//! u32;
+//!            one more at the end]
+//!            [buckets, by the term's upper bits: index of the first term u32; one more at the end]
+//! the heads  for each page [its offset u64, postings u32, terms u32, bits of a bucket u32]
 //! ```
 //!
-//! Everything is little-endian. Terms are hashes, and so spread evenly over the buckets: about one
-//! in each.
+//! All numbers are little-endian. Terms are hashes, and so spread evenly over the buckets: about
+//! one per bucket.
 
 use std::io::{self, Write};
 use std::ops::Range;
 
 use tantivy::directory::OwnedBytes;
 
-use super::derived::Output;
-use super::fetch;
-use super::vectors::{PackedVector, entry_at};
-use crate::index::vector::TermKey;
+use super::checksummed::Output;
+use super::fetch::fetch;
+use super::vectors::{PackedVector, term_at};
+use crate::index::TermKey;
 
-/// How many articles a page is of.
+/// The number of articles in a page.
 pub(super) const PAGE_ARTICLES: usize = 1 << 16;
 const POSTING_BYTES: usize = 3;
-/// So much of a span is brought near ahead of its turn: what comes then is read in order, which
-/// processors expect.
+/// How much of a span is prefetched: the low is read sequentially, which processors anticipate.
 const FETCHED_BYTES: usize = 256;
 const TERM_BYTES: usize = 8;
 const BUCKET_BYTES: usize = 4;
-/// The bytes of a page's head.
+/// The size of a page's head.
 pub(super) const PAGE_HEAD_BYTES: usize = 20;
-/// How many bits a term has.
+/// The number of bits in a term.
 const TERM_BITS: u32 = 40;
-/// With fewer bits of a term in its bucket, the others would not fit four bytes.
+/// With fewer bits of a term in its bucket, the others would not fit into four bytes.
 const MIN_BUCKET_BITS: u32 = 8;
-/// A page's entries are sorted in so many parts, by the uppermost bits of their terms: for the
-/// memory that sorting takes.
+/// The terms of a page are sorted in parts, by so many of their uppermost bits, which limits the
+/// memory of sorting.
 const PART_BITS: u32 = 4;
 
 /// The postings of a segment.
@@ -49,7 +49,7 @@ pub(super) struct Postings {
     pages: Vec<Page>,
 }
 
-/// Where the parts of a page are.
+/// The offsets of a page's parts.
 #[derive(Debug, Clone, Copy)]
 struct Page {
     postings: usize,
@@ -58,16 +58,17 @@ struct Page {
     bucket_bits: u32,
 }
 
-/// Where a term has its postings in a page.
+/// The postings of a term in a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Span {
     start: usize,
-    /// How many articles of the page have the term.
+    /// The number of postings.
     pub(super) count: usize,
 }
 
 impl Postings {
-    /// The postings in these bytes, the heads of whose pages are here; None if they cannot be.
+    /// Parses the postings in these bytes, given the range of the page heads; None if they are
+    /// malformed.
     pub(super) fn parse(bytes: OwnedBytes, heads: Range<usize>) -> Option<Self> {
         let mut pages = Vec::with_capacity(heads.len() / PAGE_HEAD_BYTES);
         for head in heads.clone().step_by(PAGE_HEAD_BYTES) {
@@ -86,21 +87,21 @@ impl Postings {
         Some(Self { bytes, pages })
     }
 
-    /// How many pages there are.
+    /// The number of pages.
     pub(super) fn page_count(&self) -> usize {
         self.pages.len()
     }
 
-    /// Where a term's postings are in a page; None if no article there has it.
+    /// The postings of a term in a page; None if there are none.
     #[inline]
     pub(super) fn find(&self, page: usize, term: TermKey) -> Option<Span> {
         let page = &self.pages[page];
-        let rest_bits = TERM_BITS - page.bucket_bits;
-        let bucket = page.buckets + (term.bits() >> rest_bits) as usize * BUCKET_BYTES;
-        let rest = (term.bits() & ((1 << rest_bits) - 1)) as u32;
+        let low_bits = TERM_BITS - page.bucket_bits;
+        let bucket = page.buckets + (term.bits() >> low_bits) as usize * BUCKET_BYTES;
+        let low = (term.bits() & ((1 << low_bits) - 1)) as u32;
         for place in number(&self.bytes, bucket)..number(&self.bytes, bucket + BUCKET_BYTES) {
             let at = page.terms + place as usize * TERM_BYTES;
-            if number(&self.bytes, at) == rest {
+            if number(&self.bytes, at) == low {
                 let (first, next) = (
                     number(&self.bytes, at + 4) as usize,
                     number(&self.bytes, at + TERM_BYTES + 4) as usize,
@@ -114,7 +115,7 @@ impl Postings {
         None
     }
 
-    /// Brings the first bytes of a span near.
+    /// Fetches the beginning of a span.
     #[inline]
     pub(super) fn fetch(&self, span: Span) {
         fetch(
@@ -122,7 +123,7 @@ impl Postings {
         );
     }
 
-    /// The articles of a span: their numbers in the page, and how often they have the term.
+    /// The postings of a span: article numbers within the page, and counts.
     #[inline]
     pub(super) fn read(&self, span: Span) -> impl Iterator<Item = (u16, u8)> {
         let bytes = &self.bytes[span.start..span.start + span.count * POSTING_BYTES];
@@ -137,7 +138,7 @@ fn number(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap_or_default())
 }
 
-/// Writes the postings of these vectors and the heads of their pages; returns how many there are.
+/// Writes the postings of these vectors, and the heads of their pages; returns the number of pages.
 pub(super) fn write(vectors: &[PackedVector<'_>], out: &mut Output<impl Write>) -> io::Result<u32> {
     let mut heads = Vec::new();
     for page in vectors.chunks(PAGE_ARTICLES) {
@@ -151,30 +152,30 @@ fn write_page(
     vectors: &[PackedVector<'_>],
     out: &mut Output<impl Write>,
 ) -> io::Result<[u8; PAGE_HEAD_BYTES]> {
-    const REST_BITS: u32 = TERM_BITS - PART_BITS;
+    const PART_LOW_BITS: u32 = TERM_BITS - PART_BITS;
     let page_start = out.position as u64;
     let mut cursors = vec![0_usize; vectors.len()];
-    // Each term with the place of its first posting.
+    // Each term, with the index of its first posting.
     let mut terms: Vec<(u64, u32)> = Vec::new();
     let mut written = 0_u32;
-    // A term's lower bits, the article's number, the count: 36 + 16 + 8 bits.
+    // A term's lower bits, the article's number and the count: 36 + 16 + 8 bits.
     let mut keys: Vec<u64> = Vec::new();
     let mut postings = Vec::new();
     for part in 0..1_u64 << PART_BITS {
         keys.clear();
         for ((number, cursor), vector) in (0_u64..).zip(&mut cursors).zip(vectors) {
-            while let Some(entry) = entry_at(&vector.bytes, *cursor)
-                && entry.term().bits() >> REST_BITS == part
+            while let Some(term) = term_at(&vector.bytes, *cursor)
+                && term.term().bits() >> PART_LOW_BITS == part
             {
-                let rest = entry.term().bits() & ((1 << REST_BITS) - 1);
-                keys.push(rest << 24 | number << 8 | u64::from(entry.count()));
+                let low = term.term().bits() & ((1 << PART_LOW_BITS) - 1);
+                keys.push(low << 24 | number << 8 | u64::from(term.count()));
                 *cursor += 1;
             }
         }
         keys.sort_unstable();
         postings.clear();
         for key in &keys {
-            let term = part << REST_BITS | key >> 24;
+            let term = part << PART_LOW_BITS | key >> 24;
             if terms.last().is_none_or(|(last, _)| *last != term) {
                 terms.push((term, written));
             }
@@ -184,16 +185,16 @@ fn write_page(
         out.push(&postings)?;
     }
     let bucket_bits = (terms.len() as u64).max(1).ilog2().max(MIN_BUCKET_BITS);
-    let rest_bits = TERM_BITS - bucket_bits;
+    let low_bits = TERM_BITS - bucket_bits;
     let buckets = (1_usize << bucket_bits) + 1;
     let mut table = Vec::with_capacity((terms.len() + 1) * TERM_BYTES + buckets * BUCKET_BYTES);
     for (term, first) in terms.iter().copied().chain([(0, written)]) {
-        table.extend(((term & ((1 << rest_bits) - 1)) as u32).to_le_bytes());
+        table.extend(((term & ((1 << low_bits) - 1)) as u32).to_le_bytes());
         table.extend(first.to_le_bytes());
     }
     let mut next = 0_u32;
     for bucket in 0..buckets as u64 {
-        while terms.get(next as usize).is_some_and(|(term, _)| term >> rest_bits < bucket) {
+        while terms.get(next as usize).is_some_and(|(term, _)| term >> low_bits < bucket) {
             next += 1;
         }
         table.extend(next.to_le_bytes());
@@ -214,19 +215,19 @@ mod tests {
     use crate::index::embedded::segments::derived::tests::{vectors, written};
 
     #[test]
-    fn every_term_has_the_articles_that_have_it() {
+    fn every_term_has_the_postings_of_its_articles() {
         for (count, terms) in [(0, 1), (3, 2), (1_000, 700), (70_000, 3_000)] {
             let vectors = vectors(count, terms);
             let derived =
                 Derived::parse_checked(OwnedBytes::new(written(&vectors))).expect("it is sound");
             let postings = &derived.postings;
             let mut expected = std::collections::BTreeMap::<u64, Vec<(usize, u8)>>::new();
-            for (article, entry) in vectors
+            for (article, term) in vectors
                 .iter()
                 .enumerate()
-                .flat_map(|(article, vector)| vector.entries.iter().map(move |e| (article, e)))
+                .flat_map(|(article, vector)| vector.terms.iter().map(move |e| (article, e)))
             {
-                expected.entry(entry.term().bits()).or_default().push((article, entry.count()));
+                expected.entry(term.term().bits()).or_default().push((article, term.count()));
             }
             assert_eq!(postings.page_count(), vectors.len().div_ceil(PAGE_ARTICLES));
             for (term, articles) in expected {

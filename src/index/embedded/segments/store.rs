@@ -1,6 +1,5 @@
-//! The archive's directory of segments, and what writes them.
+//! The store of segments on disk.
 
-use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,44 +13,52 @@ use tantivy::{
 
 use super::derived_files::DerivedFiles;
 use super::directory::SegmentDirectory;
+use super::error::failure;
+use super::extents::{Extents, packed};
 use super::fields::{Fields, schema, tags};
+use super::ids::Ids;
+use super::reused_vectors::ReusedVectors;
+use super::set::Segments;
 use super::vectors::PackedVector;
-use super::view::{Extents, SegmentView, packed};
-use super::{Segments, failure};
-use crate::index::embedded::journal::Extent;
-use crate::index::embedded::recent::{Recent, RecentEntry};
+use super::view::SegmentView;
+use crate::index::analyzer::of_text;
+use crate::index::embedded::files::Access;
+use crate::index::embedded::recent::{Recent, RecentVersion};
 use crate::index::embedded::records::Records;
-use crate::index::vector::of_text;
 use crate::index::{IndexError, PublishTime};
 
-/// The memory that articles being folded may take before they become a segment, in bytes.
+/// The memory for articles that are being folded, in bytes.
 const WRITER_BYTES: usize = 64 << 20;
-/// So many segments of about one size are merged into one. With 4 the server took 597 and 623 MiB
-/// at its peak in two runs of the benchmark, about its limit, and searches over the wire were no
-/// faster.
-const MERGED_AT_ONCE: usize = 8;
-/// Larger segments are not merged: the ids of one and the entries of its vectors are numbered in 32
-/// bits.
+/// How many segments of similar size are merged into one. With 4, two runs of the benchmark peaked
+/// at 597 and 623 MiB of memory, near the limit, and searches over the wire were no faster.
+const MERGED_SEGMENTS: usize = 8;
+/// Larger segments are not merged: the ids of a segment and the terms of its vectors are numbered
+/// with 32 bits.
 const MAX_MERGED_DOCUMENTS: usize = 1_000_000;
-/// A segment with more than this share of deleted articles is written anew, to give their space
-/// back.
+/// A segment with a larger share of deleted articles is rewritten, to free their space.
 const MAX_DELETED_SHARE: f32 = 0.2;
 
-/// The archive's directory of segments, and what writes them.
+/// The directory of segments.
 pub(in crate::index::embedded) struct Store {
     index: Index,
     fields: Fields,
     derived: DerivedFiles,
     records: Arc<Records>,
-    /// None until the first fold, and after one that failed.
+    /// None until the first fold, and after a failed one.
     writer: Option<IndexWriter>,
-    /// Whether the index may have articles that no [`Segments`] has shown.
+    /// Whether the index may hold articles that are in no [`Segments`] in use.
     is_ahead: bool,
     _watch: Option<WatchHandle>,
 }
 
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").finish_non_exhaustive()
+    }
+}
+
 impl Store {
-    /// Makes an index in an empty directory. `records` are the articles that it is to be of.
+    /// Creates an index in an empty directory. `records` are the articles that it is derived from.
     pub(in crate::index::embedded) fn create(
         directory: &Path,
         records: Arc<Records>,
@@ -64,7 +71,7 @@ impl Store {
         Ok(Self::of(index, fields, directory, records))
     }
 
-    /// Opens the directory as it is, without writing to it.
+    /// Opens an existing index without writing to it.
     pub(in crate::index::embedded) fn open(
         directory: &Path,
         records: Arc<Records>,
@@ -85,8 +92,7 @@ impl Store {
         Self { index, fields, derived, records, writer: None, is_ahead: false, _watch: None }
     }
 
-    /// Calls `on_change` whenever the segments may have changed: after a fold, and after a merge of
-    /// segments.
+    /// Calls `on_change` whenever the segments may have changed, by a fold or a merge.
     pub(in crate::index::embedded) fn watch(
         &mut self,
         on_change: impl Fn() + Send + Sync + 'static,
@@ -96,10 +102,10 @@ impl Store {
         Ok(())
     }
 
-    /// Puts articles and deletions into a new segment. `journal` is the number of the first journal
-    /// that is not in the segments then; `previous` are the segments as they were shown last.
+    /// Writes changes to a new segment. `journal` is the first journal that the segments do not
+    /// include afterwards; `previous` are the segments in use.
     ///
-    /// On an error the segments are as they were.
+    /// An error leaves the segments unchanged.
     pub(in crate::index::embedded) fn fold(
         &mut self,
         recent: &Recent,
@@ -110,8 +116,8 @@ impl Store {
         if folded.is_err()
             && let Some(writer) = self.writer.take()
         {
-            // What was half written takes space that may be what is missing. That it cannot be
-            // removed now is no further harm.
+            // An incomplete segment takes up space that the disk may lack. A failure to remove
+            // it does no further harm.
             let _ = writer.garbage_collect_files().wait();
         }
         folded.map_err(|error| failure("cannot write the index", &error))
@@ -134,7 +140,7 @@ impl Store {
                     .build();
                 let writer = self.index.writer_with_options(options)?;
                 let mut policy = LogMergePolicy::default();
-                policy.set_min_num_segments(MERGED_AT_ONCE);
+                policy.set_min_num_segments(MERGED_SEGMENTS);
                 policy.set_min_layer_size(64);
                 policy.set_max_docs_before_merge(MAX_MERGED_DOCUMENTS);
                 policy.set_del_docs_ratio_before_merge(MAX_DELETED_SHARE);
@@ -142,12 +148,12 @@ impl Store {
                 self.writer.insert(writer)
             }
         };
-        for (id, entry) in recent.entries() {
-            // To look an id up costs less than a deletion that finds nothing.
+        for (id, version) in recent.versions() {
+            // Looking up an id costs less than a deletion that finds nothing.
             if self.is_ahead || previous.find(id).map_or(true, |place| place.is_some()) {
                 writer.delete_term(Term::from_field_text(fields.id, id.as_str()));
             }
-            if let RecentEntry::Article(article) = entry {
+            if let RecentVersion::Article(article) = version {
                 let mut document = TantivyDocument::default();
                 document.add_text(fields.id, id.as_str());
                 for tag in tags(&article.article) {
@@ -165,7 +171,7 @@ impl Store {
         commit.set_payload(&journal.to_string());
         self.is_ahead = true;
         commit.commit()?;
-        // tantivy syncs the file that names the segments, and not the directory that names the
+        // tantivy syncs the file that lists the segments, but not the directory that names this
         // file.
         self.index
             .directory()
@@ -173,28 +179,27 @@ impl Store {
             .map_err(|error| TantivyError::IoError(Arc::new(error)))
     }
 
-    /// Says that the segments it gave were not taken: the index may have articles that nobody has
-    /// seen.
-    pub(in crate::index::embedded) fn was_not_shown(&mut self) {
+    /// Notes that the last segments were not taken into use, and that the index may hold articles
+    /// that no search has seen.
+    pub(in crate::index::embedded) fn note_unused_segments(&mut self) {
         self.is_ahead = true;
     }
 
-    /// Waits until the segments that are being merged are merged, and what they were is gone.
+    /// Waits until pending merges are done and their inputs are removed.
     pub(in crate::index::embedded) fn settle(&mut self) -> Result<(), IndexError> {
         let Some(writer) = self.writer.take() else { return Ok(()) };
         writer.wait_merging_threads().map_err(|error| failure("cannot merge the index", &error))
     }
 
-    /// The segments as they are now. Those that are as they were in `previous` are taken from
-    /// there; the vectors of the others' articles are those of `previous` and of what was folded
-    /// since.
+    /// The current segments. Those that are unchanged since `previous` are taken from there; so are
+    /// the vectors of the others' articles, unless they come from what was `folded` since.
     pub(in crate::index::embedded) fn segments(
         &mut self,
         previous: &Segments,
         folded: Option<&Recent>,
     ) -> Result<Segments, IndexError> {
         let failed = |error: TantivyError| failure("cannot read the index", &error);
-        // Keeps files from being removed while they are opened.
+        // Prevents the removal of files while they are opened.
         let _lock = self
             .index
             .directory()
@@ -202,12 +207,12 @@ impl Store {
             .map_err(|error| failed(TantivyError::from(error)))?;
         let metas: IndexMeta = self.index.load_metas().map_err(failed)?;
         let journal = journal(&metas)?;
-        let mut known = KnownVectors::default();
-        folded.into_iter().for_each(|folded| known.add_recent(folded));
+        let mut reused = ReusedVectors::default();
+        folded.into_iter().for_each(|folded| reused.add_recent(folded));
         let is_gone = |view: &&Arc<SegmentView>| {
             !metas.segments.iter().any(|meta| meta.id().uuid_string() == view.key.0)
         };
-        previous.views.iter().filter(is_gone).for_each(|view| known.add_segment(view));
+        previous.views.iter().filter(is_gone).for_each(|view| reused.add_segment(view));
         let mut segments = Segments { views: Vec::new(), journal };
         for meta in &metas.segments {
             let key = (meta.id().uuid_string(), meta.delete_opstamp());
@@ -218,7 +223,7 @@ impl Store {
             let reader = SegmentReader::open(&self.index.segment(meta.clone())).map_err(failed)?;
             let derived = match previous.views.iter().find(|view| view.key.0 == key.0) {
                 Some(view) => Arc::clone(&view.derived),
-                None => self.derived.make(&key.0, Access::Write, &self.vectors(&reader, &known)?),
+                None => self.derived.make(&key.0, Access::Write, &self.vectors(&reader, &reused)?),
             };
             segments.views.push(Arc::new(
                 SegmentView::open(reader, key, self.fields, derived).map_err(failed)?,
@@ -229,20 +234,21 @@ impl Store {
         Ok(segments)
     }
 
-    /// The vectors of a segment's articles: those that are known, and what the others' texts make.
+    /// The vectors of a segment's articles: reused where possible, otherwise computed from the
+    /// texts.
     fn vectors<'a>(
         &self,
         reader: &SegmentReader,
-        known: &'a KnownVectors<'_>,
+        reused: &'a ReusedVectors<'_>,
     ) -> Result<Vec<PackedVector<'a>>, IndexError> {
         let failed = |error: TantivyError| failure("cannot read the index", &error);
         let extents = Extents::of(reader).map_err(failed)?;
         let mut vectors = vec![PackedVector::default(); reader.max_doc() as usize];
         let mut others = Vec::new();
-        // One that is deleted is never found.
+        // Deleted articles are never found, and need no vector.
         for document in reader.doc_ids_alive() {
             let Some(extent) = extents.at(document) else { continue };
-            match known.0.get(&extent) {
+            match reused.0.get(&extent) {
                 Some(vector) => vectors[document as usize] = vector.borrowed(),
                 None => others.push((document, extent)),
             }
@@ -250,11 +256,11 @@ impl Store {
         if others.is_empty() {
             return Ok(vectors);
         }
-        let ids = super::view::Ids::of(reader, self.fields).map_err(failed)?;
+        let ids = Ids::of(reader, self.fields).map_err(failed)?;
         for (document, extent) in others {
             vectors[document as usize] = match self.records.article(extent, ids.at(document)) {
                 Ok(article) => PackedVector::from(&of_text(article.text())),
-                // An article that is damaged has nothing to be found by.
+                // A damaged article cannot be found.
                 Err(IndexError::Corrupt { .. }) => continue,
                 Err(error) => return Err(error),
             };
@@ -262,10 +268,10 @@ impl Store {
         Ok(vectors)
     }
 
-    /// The segments as they are, each compared with its checksums. Reads all of the index.
+    /// The current segments, verified against their checksums. This reads the whole index.
     ///
     /// # Errors
-    /// What is wrong with it, for one that is to be made anew.
+    /// What is wrong with the index, which is to be rebuilt then.
     pub(in crate::index::embedded) fn verified_segments(
         &self,
         access: Access,
@@ -276,7 +282,7 @@ impl Store {
         for meta in &metas.segments {
             let name = meta.id().uuid_string();
             let segment = self.index.segment(meta.clone());
-            // tantivy takes some lengths for granted: what is damaged is not to end the process.
+            // tantivy panics on some malformed lengths, which must not end the process.
             let opened = catch_unwind(AssertUnwindSafe(|| {
                 if let Some(path) = self.damaged_file(&metas, &name) {
                     return Err(damaged(format!("{} is damaged", path.display())));
@@ -287,7 +293,7 @@ impl Store {
                     None => self.derived.make(
                         &name,
                         access,
-                        &self.vectors(&reader, &KnownVectors::default())?,
+                        &self.vectors(&reader, &ReusedVectors::default())?,
                     ),
                 };
                 let key = (name.clone(), meta.delete_opstamp());
@@ -300,7 +306,7 @@ impl Store {
         Ok(segments)
     }
 
-    /// A file of a segment that does not match its checksum, or is missing.
+    /// A file of a segment that is missing or does not match its checksum.
     fn damaged_file(&self, metas: &IndexMeta, segment: &str) -> Option<PathBuf> {
         let directory = self.index.directory();
         let files = metas.list_segment_files().into_iter();
@@ -316,46 +322,15 @@ fn damaged(reason: String) -> IndexError {
     IndexError::Storage { action: "cannot read the index", reason }
 }
 
-/// The first journal that is not in the index; 0 before the first fold.
+/// The first journal that the index does not include; 0 before the first fold.
 fn journal(metas: &IndexMeta) -> Result<u64, IndexError> {
     let named = metas.payload.as_deref().map_or(Ok(0), str::parse);
     named.map_err(|_| damaged("its commit does not name a journal".to_owned()))
 }
 
-/// Vectors by where the journals have their articles.
-#[derive(Default)]
-struct KnownVectors<'a>(HashMap<Extent, PackedVector<'a>>);
-
-impl<'a> KnownVectors<'a> {
-    fn add_recent(&mut self, recent: &Recent) {
-        let articles = recent.entries().filter_map(|(_, entry)| match entry {
-            RecentEntry::Article(article) => Some(article),
-            RecentEntry::Deleted => None,
-        });
-        self.0
-            .extend(articles.map(|article| (article.extent, PackedVector::from(&*article.vector))));
-    }
-
-    fn add_segment(&mut self, view: &'a SegmentView) {
-        let vectors = view.reader.doc_ids_alive().filter_map(|document| {
-            let (bytes, squared_length) =
-                (view.derived.vector(document).into(), view.derived.squared_length(document));
-            Some((view.extent(document)?, PackedVector { bytes, squared_length }))
-        });
-        self.0.extend(vectors);
-    }
-}
-
-/// Whether a segment cannot be without this file: not every segment has deletions, or positions.
+/// Whether every segment has this file: not every segment has deletions, or positions.
 fn is_needed(path: &Path) -> bool {
     ["term", "idx", "fast"]
         .iter()
         .any(|extension| path.extension().is_some_and(|found| found == *extension))
-}
-
-/// Whether files may be written beside those that are read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::index::embedded) enum Access {
-    Read,
-    Write,
 }

@@ -1,4 +1,4 @@
-//! A segment, opened.
+//! An opened segment.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -8,22 +8,21 @@ use tantivy::schema::IndexRecordOption;
 use tantivy::{DocSet, InvertedIndexReader, Opstamp, SegmentReader, TERMINATED, TantivyError};
 
 use super::derived::Derived;
-use super::fields::{
-    EXTENT, Fields, JOURNAL, assigned_tag, label_tag, language_tag, source_tag, topic_tags,
-};
-use super::reading;
+use super::error::reading;
+use super::extents::Extents;
+use super::fields::{Fields, assigned_tag, label_tag, language_tag, source_tag, topic_tags};
+use super::ids::Ids;
 use crate::index::embedded::journal::Extent;
-use crate::index::query::{Deadline, Filter};
-use crate::index::{IndexError, PublishTime};
+use crate::index::{Deadline, Filter, IndexError, PublishTime};
 
-/// The place in a filter's tags at which the deadline is looked at again.
-const TAGS_AT_ONCE: usize = 8;
-/// The same among the tags of a range, of which most have one article.
-const TAGS_IN_RANGE_AT_ONCE: usize = 1_024;
+/// How many tags of a filter are read between two checks of the deadline.
+const TAGS_PER_CHECK: usize = 8;
+/// The same for tags of a range, most of which have a single article.
+const RANGE_TAGS_PER_CHECK: usize = 1_024;
 
-/// A segment, opened, with what every search needs of it in memory.
+/// An opened segment, with everything that searches need of it in memory.
 pub(super) struct SegmentView {
-    /// Its id, and which deletions are in it.
+    /// Its id, and the deletions it includes.
     pub(super) key: (String, Option<Opstamp>),
     pub(super) reader: SegmentReader,
     pub(super) id_terms: Arc<InvertedIndexReader>,
@@ -31,12 +30,12 @@ pub(super) struct SegmentView {
     pub(super) tags: Arc<InvertedIndexReader>,
     published: Column<i64>,
     extents: Extents,
-    /// How much its articles take in the journals, in bytes; deleted ones do not count.
+    /// The size of its articles in the journals, in bytes, without deleted ones.
     pub(super) live_bytes: u64,
-    /// The first journal that one of them lies in; none where there is none.
+    /// The first journal that holds one of them; None if there are none.
     pub(super) oldest_journal: Option<u64>,
     pub(super) ids: Ids,
-    /// 1 / length of each vector; 0 for a deleted article, which so is never found.
+    /// The inverse length of each vector; 0 for a deleted article, which is therefore never found.
     pub(super) inverse_lengths: Vec<f32>,
 }
 
@@ -47,7 +46,7 @@ impl std::fmt::Debug for SegmentView {
 }
 
 impl SegmentView {
-    /// Opens it; `derived` is what was derived from its articles.
+    /// Opens a segment with its derived data.
     pub(super) fn open(
         reader: SegmentReader,
         key: (String, Option<Opstamp>),
@@ -76,7 +75,7 @@ impl SegmentView {
         })
     }
 
-    /// Where the journals have the article; None where its columns have nothing.
+    /// The position of an article in the journals; None if the columns have none.
     pub(super) fn extent(&self, document: u32) -> Option<Extent> {
         self.extents.at(document)
     }
@@ -88,7 +87,7 @@ impl SegmentView {
         }
     }
 
-    /// The article of an id's postings that is not deleted.
+    /// The article in an id's postings that is not deleted.
     pub(super) fn first_alive(
         &self,
         info: &tantivy::postings::TermInfo,
@@ -104,7 +103,7 @@ impl SegmentView {
         Ok(None)
     }
 
-    /// Which articles pass the filter.
+    /// Determines which articles pass the filter.
     ///
     /// # Errors
     /// [`IndexError::Late`] when the deadline passes; [`IndexError::Storage`].
@@ -114,9 +113,13 @@ impl SegmentView {
         deadline: Deadline,
     ) -> Result<Vec<bool>, IndexError> {
         let mut allowed = vec![true; self.reader.max_doc() as usize];
-        let is_any = filter.min_topic_probability > 0.0;
-        let topics =
-            filter.topics.iter().filter(|_| !is_any).map(|topic| assigned_tag(topic)).collect();
+        let by_probability = filter.min_topic_probability > 0.0;
+        let topics = filter
+            .topics
+            .iter()
+            .filter(|_| !by_probability)
+            .map(|topic| assigned_tag(topic))
+            .collect();
         let sources = filter.sources.iter().map(|source| source_tag(source)).collect();
         let languages = filter
             .language_codes
@@ -129,25 +132,25 @@ impl SegmentView {
             .filter(|tags: &Vec<_>| !tags.is_empty())
             .collect();
         for tags in any_of.into_iter().chain(labels) {
-            let mut has_one = vec![false; allowed.len()];
-            for tags in tags.chunks(TAGS_AT_ONCE) {
+            let mut marked = vec![false; allowed.len()];
+            for tags in tags.chunks(TAGS_PER_CHECK) {
                 deadline.check()?;
                 for tag in tags {
-                    self.mark(tag, &mut has_one).map_err(reading)?;
+                    self.mark(tag, &mut marked).map_err(reading)?;
                 }
             }
-            allowed.iter_mut().zip(has_one).for_each(|(allowed, has_one)| *allowed &= has_one);
+            allowed.iter_mut().zip(marked).for_each(|(allowed, marked)| *allowed &= marked);
         }
-        if is_any && !filter.topics.is_empty() {
-            let mut has_one = vec![false; allowed.len()];
+        if by_probability && !filter.topics.is_empty() {
+            let mut marked = vec![false; allowed.len()];
             for topic in &filter.topics {
                 self.mark_all(
                     &topic_tags(topic, filter.min_topic_probability),
-                    &mut has_one,
+                    &mut marked,
                     deadline,
                 )?;
             }
-            allowed.iter_mut().zip(has_one).for_each(|(allowed, has_one)| *allowed &= has_one);
+            allowed.iter_mut().zip(marked).for_each(|(allowed, marked)| *allowed &= marked);
         }
         if filter.published_from.is_some() || filter.published_until.is_some() {
             for (document, allowed) in (0..).zip(allowed.iter_mut()) {
@@ -158,11 +161,11 @@ impl SegmentView {
         Ok(allowed)
     }
 
-    /// Marks the articles that have one of the tags in a range.
+    /// Marks the articles that have any tag in a range.
     fn mark_all(
         &self,
         tags: &Range<String>,
-        has_it: &mut [bool],
+        marked: &mut [bool],
         deadline: Deadline,
     ) -> Result<(), IndexError> {
         let mut stream = self
@@ -174,7 +177,7 @@ impl SegmentView {
             .into_stream()
             .map_err(reading)?;
         for number in 0_usize.. {
-            if number % TAGS_IN_RANGE_AT_ONCE == 0 {
+            if number % RANGE_TAGS_PER_CHECK == 0 {
                 deadline.check()?;
             }
             if !stream.advance() {
@@ -182,23 +185,22 @@ impl SegmentView {
             }
             let postings =
                 self.tags.read_postings_from_terminfo(stream.value(), IndexRecordOption::Basic);
-            mark_postings(postings.map_err(reading)?, has_it);
+            mark_postings(postings.map_err(reading)?, marked);
         }
         Ok(())
     }
 
     /// Marks the articles that have a tag.
-    fn mark(&self, tag: &str, has_it: &mut [bool]) -> std::io::Result<()> {
+    fn mark(&self, tag: &str, marked: &mut [bool]) -> std::io::Result<()> {
         let Some(info) = self.tags.terms().get(tag)? else { return Ok(()) };
         mark_postings(
             self.tags.read_postings_from_terminfo(&info, IndexRecordOption::Basic)?,
-            has_it,
+            marked,
         );
         Ok(())
     }
 
-    /// Whether an article that is not deleted, and that `is_shown` says yes to, has one of the tags
-    /// in a range.
+    /// Whether an article that is not deleted and satisfies `is_shown` has any tag in a range.
     pub(super) fn has_one(
         &self,
         tags: &Range<String>,
@@ -219,66 +221,9 @@ impl SegmentView {
     }
 }
 
-fn mark_postings(mut postings: impl DocSet, has_it: &mut [bool]) {
+fn mark_postings(mut postings: impl DocSet, marked: &mut [bool]) {
     while postings.doc() != TERMINATED {
-        has_it[postings.doc() as usize] = true;
+        marked[postings.doc() as usize] = true;
         postings.advance();
-    }
-}
-
-/// Where the journals have the articles of a segment.
-pub(super) struct Extents {
-    journals: Column<u64>,
-    extents: Column<u64>,
-}
-
-impl Extents {
-    pub(super) fn of(reader: &SegmentReader) -> Result<Self, TantivyError> {
-        let fast = reader.fast_fields();
-        Ok(Self { journals: fast.u64(JOURNAL)?, extents: fast.u64(EXTENT)? })
-    }
-
-    pub(super) fn at(&self, document: u32) -> Option<Extent> {
-        let (journal, extent) = (self.journals.first(document)?, self.extents.first(document)?);
-        Some(Extent { journal, offset: (extent >> 32) as u32, size: extent as u32 })
-    }
-}
-
-/// The offset and the size of an extent as its column has them.
-pub(super) fn packed(extent: Extent) -> u64 {
-    u64::from(extent.offset) << 32 | u64::from(extent.size)
-}
-
-/// The ids of a segment's articles, by their numbers.
-pub(super) struct Ids {
-    text: String,
-    spans: Vec<(u32, u32)>,
-}
-
-impl Ids {
-    pub(super) fn of(reader: &SegmentReader, fields: Fields) -> Result<Self, TantivyError> {
-        Ok(Self::read(&*reader.inverted_index(fields.id)?, reader.max_doc())?)
-    }
-
-    fn read(terms: &InvertedIndexReader, count: u32) -> std::io::Result<Self> {
-        let mut ids = Self { text: String::new(), spans: vec![(0, 0); count as usize] };
-        let mut stream = terms.terms().stream()?;
-        while stream.advance() {
-            let start = ids.text.len() as u32;
-            ids.text.push_str(&String::from_utf8_lossy(stream.key()));
-            let span = (start, ids.text.len() as u32);
-            let mut postings =
-                terms.read_postings_from_terminfo(stream.value(), IndexRecordOption::Basic)?;
-            while postings.doc() != TERMINATED {
-                ids.spans[postings.doc() as usize] = span;
-                postings.advance();
-            }
-        }
-        Ok(ids)
-    }
-
-    pub(super) fn at(&self, document: u32) -> &str {
-        let (start, end) = self.spans[document as usize];
-        &self.text[start as usize..end as usize]
     }
 }

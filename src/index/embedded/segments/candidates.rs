@@ -1,42 +1,44 @@
-//! Candidates from the postings: the articles that share most with the source by some of its terms.
+//! Candidates from the postings: the articles with the highest partial scores.
 
 use std::cell::RefCell;
 
+use super::place::{Place, Superseded};
 use super::postings::{PAGE_ARTICLES, Postings, Span};
-use super::{Hidden, Place, Segments};
-use crate::index::IndexError;
-use crate::index::embedded::best::Best;
-use crate::index::query::{Deadline, Filter};
-use crate::index::vector::{QueryTerm, weight};
+use super::set::Segments;
+use crate::index::embedded::top_k::TopK;
+use crate::index::query_vector::WeightedTerm;
+use crate::index::vector::weight;
+use crate::index::{IndexError, SimilarQuery};
 
-/// What it costs to look at a term's postings in a page, in postings.
+/// The cost of looking up a term's postings in a page, in postings.
 const TERM_COST: usize = 32;
-/// As many terms are looked at in most searches of a large archive, or fewer.
+/// Most searches of a large archive consider at most this many terms.
 const USUAL_TERMS: usize = 128;
-/// The postings of so many terms are brought near together.
-const FETCHED_AT_ONCE: usize = 8;
-/// Counts below it are common.
-const COMMON_COUNTS: usize = 4;
+/// How many terms have their postings prefetched together.
+const PREFETCHED_TERMS: usize = 8;
+/// The products of counts below this are precomputed.
+const PRECOMPUTED_COUNTS: usize = 4;
 
 thread_local! {
-    /// A sum for each article of a page.
-    static SUMS: RefCell<Box<[f32; PAGE_ARTICLES]>> = RefCell::new(vec![0.0; PAGE_ARTICLES].try_into().expect("its size"));
+    /// The sum of each article in a page.
+    static SUMS: RefCell<Box<[f32; PAGE_ARTICLES]>> =
+        RefCell::new(vec![0.0; PAGE_ARTICLES].try_into().expect("its size"));
 }
 
-/// Which of a source's terms are looked at, and where their postings are.
+/// The terms of a source that are considered, and their postings.
 #[derive(Debug)]
 pub(in crate::index::embedded) struct Plan<'a> {
-    /// The terms that are looked at.
-    pub(in crate::index::embedded) terms: &'a [QueryTerm],
-    /// For each page of each segment: the postings of those that it has.
-    spans: Vec<Vec<(&'a QueryTerm, Span)>>,
+    /// The terms that are considered.
+    pub(in crate::index::embedded) terms: &'a [WeightedTerm],
+    /// By segment and page: the postings of those terms that occur in it.
+    spans: Vec<Vec<(&'a WeightedTerm, Span)>>,
 }
 
 impl Segments {
-    /// The first of these terms, as many as have about `postings` postings together.
+    /// Plans to read the first of these terms, up to about `postings` postings in total.
     pub(in crate::index::embedded) fn plan<'a>(
         &self,
-        terms: &'a [QueryTerm],
+        terms: &'a [WeightedTerm],
         postings: usize,
     ) -> Plan<'a> {
         let pages: Vec<(&Postings, usize)> = self
@@ -64,26 +66,26 @@ impl Segments {
         Plan { terms: &terms[..count], spans }
     }
 
-    /// The articles whose parts of the cosine by the plan's terms are the largest, at most `count`,
-    /// of those that pass the filter and are not hidden; with that part, less the factor that all
-    /// share.
+    /// The `count` articles with the highest partial scores by the plan's terms, among those that
+    /// pass the query's filter and are not superseded.
     pub(in crate::index::embedded) fn candidates(
         &self,
         plan: &Plan<'_>,
-        filter: &Filter,
-        hidden: &Hidden,
+        query: &SimilarQuery,
+        superseded: &Superseded,
         count: usize,
-        deadline: Deadline,
     ) -> Result<Vec<(f32, Place)>, IndexError> {
-        let mut best = Best::new(count);
+        let SimilarQuery { filter, deadline, .. } = query;
+        let mut best = TopK::new(count);
         let mut spans = plan.spans.iter();
         SUMS.with_borrow_mut(|sums| {
             for (segment, view) in (0..).zip(&self.views) {
                 let allowed =
-                    if filter.is_empty() { None } else { Some(view.allowed(filter, deadline)?) };
+                    if filter.is_empty() { None } else { Some(view.allowed(filter, *deadline)?) };
                 let is_allowed = |document: u32| {
                     allowed.as_ref().is_none_or(|allowed| allowed[document as usize])
-                        && (hidden.is_empty() || !hidden.contains(&Place { segment, document }))
+                        && (superseded.is_empty()
+                            || !superseded.contains(&Place { segment, document }))
                 };
                 let pages = view.inverse_lengths.chunks(PAGE_ARTICLES);
                 for ((first, inverse_lengths), spans) in
@@ -104,14 +106,14 @@ impl Segments {
     }
 }
 
-/// Adds to each article's sum the products of its weights and the query's.
+/// Adds the products of weights to the sums of the articles.
 ///
-/// A function of its own, for the few numbers of its loop to stay in registers: it is a quarter of
+/// This is a function of its own so that its few variables stay in registers: it takes a quarter of
 /// a search.
 #[inline(never)]
-fn add_up(postings: &Postings, spans: &[(&QueryTerm, Span)], sums: &mut [f32; PAGE_ARTICLES]) {
+fn add_up(postings: &Postings, spans: &[(&WeightedTerm, Span)], sums: &mut [f32; PAGE_ARTICLES]) {
     let mut products = [0.0_f32; 256];
-    for spans in spans.chunks(FETCHED_AT_ONCE) {
+    for spans in spans.chunks(PREFETCHED_TERMS) {
         spans.iter().for_each(|(_, span)| postings.fetch(*span));
         add_up_fetched(postings, spans, sums, &mut products);
     }
@@ -120,22 +122,22 @@ fn add_up(postings: &Postings, spans: &[(&QueryTerm, Span)], sums: &mut [f32; PA
 #[inline(always)]
 fn add_up_fetched(
     postings: &Postings,
-    spans: &[(&QueryTerm, Span)],
+    spans: &[(&WeightedTerm, Span)],
     sums: &mut [f32; PAGE_ARTICLES],
     products: &mut [f32; 256],
 ) {
     for (term, span) in spans {
         let product = |count: usize| (term.weight * weight(count as u8, term.idf)) as f32;
-        // Most counts are small: their products are computed once a term.
-        products[..COMMON_COUNTS]
+        // Most counts are small: their products are computed once per term.
+        products[..PRECOMPUTED_COUNTS]
             .iter_mut()
             .enumerate()
             .for_each(|(count, place)| *place = product(count));
-        let mut known = COMMON_COUNTS;
+        let mut computed = PRECOMPUTED_COUNTS;
         for (number, count) in postings.read(*span) {
-            if usize::from(count) >= known {
-                (known..=usize::from(count)).for_each(|count| products[count] = product(count));
-                known = usize::from(count) + 1;
+            if usize::from(count) >= computed {
+                (computed..=usize::from(count)).for_each(|count| products[count] = product(count));
+                computed = usize::from(count) + 1;
             }
             sums[usize::from(number)] += products[usize::from(count)];
         }

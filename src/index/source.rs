@@ -1,0 +1,86 @@
+//! The source of a search, which articles are compared with.
+
+use super::analyzer::forms;
+use super::article::ArticleId;
+use super::page::FoundHit;
+use super::query::{MatchedTerm, SimilarHit};
+use super::query_vector::QueryVector;
+use super::term_key::TermKey;
+use super::vector::{Vector, cosine};
+use crate::article::ArticleText;
+
+/// How many matched terms are named.
+const MAX_MATCHED_TERMS: usize = 10;
+
+/// What a query compares with: a text, its vector, and the id of the article if it is one.
+#[derive(Debug)]
+pub(super) struct Source<'a> {
+    pub(super) vector: QueryVector,
+    text: ArticleText<'a>,
+    pub(super) id: Option<ArticleId>,
+}
+
+impl<'a> Source<'a> {
+    /// `vector` is that of `text`.
+    pub(super) fn new(text: ArticleText<'a>, vector: &Vector, id: Option<ArticleId>) -> Self {
+        Self { vector: QueryVector::new(vector), text, id }
+    }
+
+    /// The results, with their matched terms.
+    pub(super) fn hits<H>(&self, found: Vec<FoundHit<H>>) -> Vec<SimilarHit> {
+        let parts: Vec<Vec<(TermKey, u64)>> = found.iter().map(|found| self.parts(found)).collect();
+        let matched = |parts: &Vec<(TermKey, u64)>| parts.len().min(MAX_MATCHED_TERMS);
+        let mut terms: Vec<TermKey> = parts
+            .iter()
+            .flat_map(|parts| parts[..matched(parts)].iter().map(|(term, _)| *term))
+            .collect();
+        terms.sort_unstable();
+        terms.dedup();
+        let forms = forms(self.text, &terms);
+        let form = |term: &TermKey| {
+            terms.binary_search(term).map_or_else(|_| String::new(), |place| forms[place].clone())
+        };
+        let hit =
+            |(FoundHit { group, article, etag, .. }, parts): (FoundHit<H>, Vec<(TermKey, u64)>)| {
+                let whole: u64 = parts.iter().map(|(_, part)| part).sum();
+                let share = |part: u64| part as f64 / whole as f64;
+                let (matched, others) = parts.split_at(matched(&parts));
+                SimilarHit {
+                    article,
+                    etag,
+                    similarity: group.leader.similarity,
+                    matched_terms: matched
+                        .iter()
+                        .map(|(term, part)| MatchedTerm { term: form(term), share: share(*part) })
+                        .collect(),
+                    other_share: share(others.iter().map(|(_, part)| part).sum()),
+                    near_duplicates: group.near_duplicates,
+                }
+            };
+        found.into_iter().zip(parts).map(hit).collect()
+    }
+
+    /// The contribution of each common term to the inner product. The terms to be named come first,
+    /// by descending contribution; the others are unordered.
+    fn parts<H>(&self, found: &FoundHit<H>) -> Vec<(TermKey, u64)> {
+        let may_be_common =
+            found.vector.terms.iter().filter(|term| self.vector.may_have(term.term()));
+        let parts = may_be_common.map(|term| (term.term(), self.vector.product(*term)));
+        let mut parts: Vec<(TermKey, u64)> = parts.filter(|(_, part)| *part > 0).collect();
+        let order = |a: &(TermKey, u64), b: &(TermKey, u64)| b.1.cmp(&a.1).then(a.0.cmp(&b.0));
+        if parts.len() > MAX_MATCHED_TERMS {
+            parts.select_nth_unstable_by(MAX_MATCHED_TERMS, order);
+        }
+        let matched = parts.len().min(MAX_MATCHED_TERMS);
+        parts[..matched].sort_unstable_by(order);
+        debug_assert_eq!(
+            found.group.leader.similarity,
+            cosine(
+                parts.iter().map(|(_, part)| part).sum(),
+                self.vector.squared_length(),
+                found.vector.squared_length
+            )
+        );
+        parts
+    }
+}
