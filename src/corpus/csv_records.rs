@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 
-use super::block::MAX_RECORD_BYTES;
+use super::columns::Columns;
 use super::names::FieldNames;
-use super::quotes;
-use super::table::Columns;
+use super::quotes::{self, Sample};
+use super::record::{MAX_RECORD_BYTES, too_long};
 
 /// A record and the line it begins in; or why it is none.
 pub(super) type NumberedRecord = (u64, Result<csv::StringRecord, String>);
@@ -35,9 +35,9 @@ pub(super) struct Dialect {
 }
 
 impl Dialect {
-    /// That of a table with tabs between, by its beginning.
-    pub(super) fn of_tabs(start: &[u8], is_whole: bool) -> Self {
-        Self { delimiter: b'\t', is_quoted: quotes::are_meant(start, b'\t', is_whole) }
+    /// The dialect of a tab-separated table, by its beginning.
+    pub(super) fn of_tabs(sample: Sample<'_>) -> Self {
+        Self { delimiter: b'\t', is_quoted: quotes::are_meant(sample, b'\t') }
     }
 }
 
@@ -204,10 +204,7 @@ impl io::Read for Hashed {
             None => self.is_at_end = true,
         }
         if self.since_record > 2 * MAX_RECORD_BYTES {
-            let reason = format!(
-                "a record is longer than {} MiB: is a quote left open?",
-                MAX_RECORD_BYTES >> 20
-            );
+            let reason = format!("{}: is a quote left open?", too_long("a record"));
             return Err(io::Error::new(io::ErrorKind::InvalidData, reason));
         }
         Ok(count)

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::json;
+use super::json_value::string;
 
 /// Reads topics: one, or a list of them. Nulls and an empty string in place of a list are none.
 #[derive(Clone, Copy)]
@@ -143,7 +143,7 @@ impl<'de> Visitor<'de> for OneTopic {
         let mut name = None;
         while let Some((key, value)) = map.next_entry::<Cow<'de, str>, &'de RawValue>()? {
             if key == "name" {
-                name = json::string(value.get());
+                name = string(value.get());
             }
         }
         let name = name.filter(|name| !name.trim().is_empty());
