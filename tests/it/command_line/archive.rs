@@ -45,14 +45,14 @@ fn an_archive_is_filled_asked_and_read_out() {
     let articles = example("articles.jsonl");
 
     let first = ask(&["articles", "import", "--input", &articles]).succeeded();
-    assert_eq!(first.stdout, "56 articles stored, 0 of them in place of others; 0 rejected\n");
+    assert_eq!(first.stdout, "56 articles stored, 0 of them replacing others; 0 rejected\n");
     // To run it again is safe.
     let again = ask(&["articles", "import", "--input", &articles]).succeeded();
-    assert_eq!(again.stdout, "56 articles stored, 56 of them in place of others; 0 rejected\n");
+    assert_eq!(again.stdout, "56 articles stored, 56 of them replacing others; 0 rejected\n");
     let only_new =
         ask(&["articles", "import", "--create-only", "--on-error", "skip", "--input", &articles])
             .succeeded();
-    assert_eq!(only_new.stdout, "0 articles stored, 0 of them in place of others; 56 rejected\n");
+    assert_eq!(only_new.stdout, "0 articles stored, 0 of them replacing others; 56 rejected\n");
     assert!(
         only_new.stderr.contains("there is an article \"kell-03\" already"),
         "{}",

@@ -238,7 +238,7 @@ fn an_article_is_the_same_from_every_format() {
     );
     fs::write(directory.path().join("two.jsonl"), format!("{object}\n\n{object}\n"))
         .expect("a file");
-    ask(&["similar", "two.jsonl"]).failed(1, "two.jsonl:3: there is more than one article");
+    ask(&["similar", "two.jsonl"]).failed(1, "two.jsonl:3: expected one article, found another");
     // What a format, or the archive, cannot say is said.
     for (name, text) in [
         ("labels.jsonl", "{\"id\": \"b\", \"title\": \"Fog\", \"labels\": [\"weather\"]}\n"),
