@@ -34,6 +34,15 @@ impl<'de> DeserializeSeed<'de> for TopicsValue {
     }
 }
 
+/// A name without blanks around it, as in every format.
+fn trimmed(name: Cow<'_, str>) -> Cow<'_, str> {
+    match name {
+        Cow::Borrowed(name) => Cow::Borrowed(name.trim()),
+        Cow::Owned(name) if name.trim().len() == name.len() => Cow::Owned(name),
+        Cow::Owned(name) => Cow::Owned(name.trim().to_owned()),
+    }
+}
+
 fn list<E>(topic: Result<Option<Cow<'_, str>>, E>) -> Result<Vec<Cow<'_, str>>, E> {
     topic.map(|topic| topic.into_iter().filter(|topic| !topic.is_empty()).collect())
 }
@@ -111,11 +120,11 @@ impl<'de> Visitor<'de> for OneTopic {
     }
 
     fn visit_borrowed_str<E>(self, topic: &'de str) -> Result<Self::Value, E> {
-        Ok(Some(Cow::Borrowed(topic)))
+        Ok(Some(trimmed(Cow::Borrowed(topic))))
     }
 
     fn visit_str<E>(self, topic: &str) -> Result<Self::Value, E> {
-        Ok(Some(Cow::Owned(topic.to_owned())))
+        Ok(Some(Cow::Owned(topic.trim().to_owned())))
     }
 
     fn visit_bool<E>(self, topic: bool) -> Result<Self::Value, E> {
@@ -146,7 +155,7 @@ impl<'de> Visitor<'de> for OneTopic {
                 name = string(value.get());
             }
         }
-        let name = name.filter(|name| !name.trim().is_empty());
+        let name = name.map(trimmed).filter(|name| !name.is_empty());
         name.map(Some).ok_or_else(|| {
             A::Error::custom("an object is a topic only if it has a \"name\" that is a string")
         })
@@ -167,6 +176,8 @@ mod tests {
             ("true", Some("true")),
             ("null", None),
             ("{\"id\": 1, \"name\": \"x \\u00e9\"}", Some("x é")),
+            ("\" x y\\u00a0\"", Some("x y")),
+            ("{\"name\": \"\\tx \"}", Some("x")),
         ] {
             let alone: Vec<_> = topic.into_iter().collect();
             assert_eq!(of_cell(value).expect(value), alone, "{value}");
