@@ -1,7 +1,7 @@
 //! How speed and memory grow: with the length of articles, the topics, the vocabulary and the
 //! archive. See `benches/growth.sh`.
 //!
-//!     cargo run --release --example growth -- FOLDER [ARTICLES]
+//!     cargo run --release -p slugline-tools --bin growth -- FOLDER [ARTICLES]
 //!
 //! Writes FOLDER/performance.svg and FOLDER/performance-figures.md, a chart and its figures.
 //! ARTICLES is the size of the largest archive (1,000,000).
@@ -292,56 +292,61 @@ fn main() -> anyhow::Result<()> {
     fs::create_dir_all(folder)?;
     let largest: usize = arguments.next().map_or(Ok(1_000_000), |count| count.parse())?;
     let mut table = String::new();
-
-    writeln!(table, "| article, bytes | us | articles/s | MB/s |\n|---|---|---|---|")?;
-    let typical = model(TYPICAL_TERMS, TYPICAL_TOPICS)?;
-    let mut by_length = Vec::new();
-    for bytes in [200, 600, 2_000, 6_000, 20_000, 60_000, 200_000] {
-        let us = classify(&typical, bytes);
-        writeln!(table, "| {bytes} | {us:.1} | {:.0} | {:.0} |", 1e6 / us, bytes as f64 / us)?;
-        by_length.push((bytes as f64, us));
-    }
-    drop(typical);
-    writeln!(table, "\n| topics | us | MB/s |\n|---|---|---|")?;
-    let mut by_topics = Vec::new();
-    for topics in [4, 13, 50, 200, 1_000] {
-        let us = classify(&model(TYPICAL_TERMS, topics)?, TYPICAL_BYTES);
-        writeln!(table, "| {topics} | {us:.1} | {:.0} |", TYPICAL_BYTES as f64 / us)?;
-        by_topics.push((topics as f64, us));
-    }
-    writeln!(table, "\n| terms | us | MB/s | memory of the model, MiB |\n|---|---|---|---|")?;
-    let (mut by_terms, mut memory) = (Vec::new(), Vec::new());
-    for terms in [10_000, 50_000, 200_000, 700_000, 2_000_000] {
-        let us = classify(&model(terms, TYPICAL_TOPICS)?, TYPICAL_BYTES);
-        let mib = model_memory_mib(terms)?;
-        writeln!(table, "| {terms} | {us:.1} | {:.0} | {mib:.1} |", TYPICAL_BYTES as f64 / us)?;
-        by_terms.push((terms as f64, us));
-        memory.push((terms as f64, mib));
-    }
+    let mut panels = vec![by_length(&mut table)?, by_topics(&mut table)?];
+    panels.extend(by_terms(&mut table)?);
     eprintln!("{table}");
     writeln!(table, "\n| articles in the archive | search p50, ms | p99, ms |\n|---|---|---|")?;
-    let sizes: Vec<usize> = [10_000, 30_000, 100_000, 300_000, 1_000_000]
-        .into_iter()
-        .filter(|size| *size <= largest)
-        .collect();
-    let per_article = "Classify: microseconds an article";
-    let mut panels = vec![
-        Panel { title: per_article, x: "bytes of the article", points: by_length },
-        Panel { title: per_article, x: "topics of the model", points: by_topics },
-        Panel { title: per_article, x: "terms of the model", points: by_terms },
-        Panel { title: "Memory of a model, MiB", x: "terms of the model", points: memory },
-        Panel {
-            title: "FindSimilarArticles: milliseconds, median",
-            x: "articles in the archive",
-            points: Vec::new(),
-        },
-    ];
+    let title = "FindSimilarArticles: milliseconds, median";
+    panels.push(Panel { title, x: "articles in the archive", points: Vec::new() });
+    let sizes = [10_000, 30_000, 100_000, 300_000, 1_000_000];
+    let sizes: Vec<usize> = sizes.into_iter().filter(|size| *size <= largest).collect();
     search(&sizes, |searches| {
-        if let Some((articles, p50, p99)) = searches.last() {
+        if let (Some((articles, p50, p99)), Some(panel)) = (searches.last(), panels.last_mut()) {
             writeln!(table, "| {articles} | {p50:.2} | {p99:.2} |")?;
-            panels[4].points.push((*articles as f64, *p50));
+            panel.points.push((*articles as f64, *p50));
         }
         fs::write(folder.join("performance-figures.md"), &table)?;
         draw(&folder.join("performance.svg"), &panels)
     })
+}
+
+const CLASSIFY: &str = "Classify: microseconds per article";
+
+fn by_length(table: &mut String) -> anyhow::Result<Panel> {
+    writeln!(table, "| article, bytes | us | articles/s | MB/s |\n|---|---|---|---|")?;
+    let model = model(TYPICAL_TERMS, TYPICAL_TOPICS)?;
+    let mut points = Vec::new();
+    for bytes in [200, 600, 2_000, 6_000, 20_000, 60_000, 200_000] {
+        let us = classify(&model, bytes);
+        writeln!(table, "| {bytes} | {us:.1} | {:.0} | {:.0} |", 1e6 / us, bytes as f64 / us)?;
+        points.push((bytes as f64, us));
+    }
+    Ok(Panel { title: CLASSIFY, x: "bytes of the article", points })
+}
+
+fn by_topics(table: &mut String) -> anyhow::Result<Panel> {
+    writeln!(table, "\n| topics | us | MB/s |\n|---|---|---|")?;
+    let mut points = Vec::new();
+    for topics in [4, 13, 50, 200, 1_000] {
+        let us = classify(&model(TYPICAL_TERMS, topics)?, TYPICAL_BYTES);
+        writeln!(table, "| {topics} | {us:.1} | {:.0} |", TYPICAL_BYTES as f64 / us)?;
+        points.push((topics as f64, us));
+    }
+    Ok(Panel { title: CLASSIFY, x: "topics of the model", points })
+}
+
+/// Speed and memory.
+fn by_terms(table: &mut String) -> anyhow::Result<[Panel; 2]> {
+    writeln!(table, "\n| terms | us | MB/s | memory of the model, MiB |\n|---|---|---|---|")?;
+    let (mut speed, mut memory) = (Vec::new(), Vec::new());
+    for terms in [10_000, 50_000, 200_000, 700_000, 2_000_000] {
+        let us = classify(&model(terms, TYPICAL_TOPICS)?, TYPICAL_BYTES);
+        let mib = model_memory_mib(terms)?;
+        writeln!(table, "| {terms} | {us:.1} | {:.0} | {mib:.1} |", TYPICAL_BYTES as f64 / us)?;
+        speed.push((terms as f64, us));
+        memory.push((terms as f64, mib));
+    }
+    let x = "terms of the model";
+    let title = "Memory of a model, MiB";
+    Ok([Panel { title: CLASSIFY, x, points: speed }, Panel { title, x, points: memory }])
 }

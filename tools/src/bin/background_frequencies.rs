@@ -1,7 +1,7 @@
 //! Counts in how many documents each term of the ranking occurs, and writes
-//! `src/index/background.bin`: see `.ci/build-background`.
+//! `src/index/background.bin`: see `tools/build-background`.
 //!
-//!     cargo run --release --example background_frequencies -- OUTPUT FILE...
+//!     cargo run --release -p slugline-tools --bin background_frequencies -- OUTPUT FILE...
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;

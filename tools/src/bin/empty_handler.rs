@@ -1,7 +1,7 @@
 //! A server whose Classify reads the request and answers the same every time: what gRPC alone
 //! costs. `benches/serving.sh` measures slugline against it.
 //!
-//!     cargo run --release --example empty_handler -- 127.0.0.1:0
+//!     cargo run --release -p slugline-tools --bin empty_handler -- 127.0.0.1:0
 //!
 //! The messages, the runtime, the allocator and the settings of HTTP/2 are those of `slugline
 //! serve`. Prints "listening on ADDRESS".

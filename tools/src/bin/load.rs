@@ -1,7 +1,7 @@
 //! Calls Classify evenly in time, whether or not earlier calls have been answered, and says how
 //! long answers took: see `benches/serving.sh`.
 //!
-//!     cargo run --release --example load -- ADDRESS BODIES CALLS RATE CONNECTIONS
+//!     cargo run --release -p slugline-tools --bin load -- ADDRESS BODIES CALLS RATE CONNECTIONS
 //!
 //! BODIES is a file of requests as gRPC frames them, one after another; the calls take them in
 //! turns. With a RATE of 0 the calls are not paced: each connection has eight of them open at a
@@ -225,57 +225,118 @@ fn main() -> anyhow::Result<()> {
     let [address, bodies, calls, rate, connections] = &arguments[..] else {
         bail!("usage: load ADDRESS BODIES CALLS RATE CONNECTIONS");
     };
-    let (rate, lanes): (u64, u64) = (rate.parse()?, connections.parse()?);
-    ensure!(lanes > 0, "a connection is needed");
-    let calls = calls.parse::<u64>()?.max(lanes) / lanes * lanes;
+    let (rate, connections): (u64, u64) = (rate.parse()?, connections.parse()?);
+    ensure!(connections > 0, "at least one connection is required");
+    let calls = calls.parse::<u64>()?.max(connections) / connections * connections;
     let bodies = fs::read(bodies).with_context(|| format!("cannot read {bodies}"))?;
-    let requests = requests(&bodies)?;
-    let headers = request_headers(address);
-    let call = |number: u64, buffer: &mut Vec<u8>| {
-        let stream = (number / lanes * 2 + 1) as u32;
-        buffer.clear();
-        frame(buffer, HEADERS, END_HEADERS, stream, &headers);
-        let mut pieces =
-            requests[number as usize % requests.len()].chunks(LARGEST_FRAME).peekable();
-        while let Some(piece) = pieces.next() {
-            frame(
-                buffer,
-                DATA,
-                if pieces.peek().is_none() { END_STREAM } else { 0 },
-                stream,
-                piece,
-            );
-        }
+    let plan = Plan {
+        requests: requests(&bodies)?,
+        headers: request_headers(address),
+        calls,
+        rate,
+        connections,
     };
-
-    let (mut open, mut streams) = (Vec::new(), Vec::new());
-    for _ in 0..lanes {
-        let (connection, stream) = Connection::open(address)?;
-        open.push(connection);
-        streams.push(stream);
-    }
-    // By call, in nanoseconds from the start. Unpaced calls may be millions: their times are not
-    // kept.
-    let kept = if rate == 0 { 0 } else { calls as usize };
-    let [sent, ended] = [(); 2].map(|()| (0..kept).map(|_| AtomicU64::new(0)).collect::<Vec<_>>());
-    let due = |number: usize| (number as u64 * 1_000_000_000).checked_div(rate).unwrap_or(0);
+    let opened = (0..connections).map(|_| Connection::open(address));
+    let (open, streams) = opened.collect::<anyhow::Result<(Vec<_>, Vec<_>)>>()?;
+    let times = Times::of(&plan);
     let processor_before = processor_seconds();
-    let started = Instant::now();
-    let now = || started.elapsed().as_nanos() as u64;
+    let clock = Instant::now();
+    run(&plan, &open, streams, &times, clock)?;
+    let seconds = clock.elapsed().as_secs_f64();
+    let processor = (processor_seconds() - processor_before) / seconds;
+    println!(
+        "{{\"calls\": {calls}, \"calls_per_second\": {:.0}, \"generator_cores\": {processor:.2}{}}}",
+        calls as f64 / seconds,
+        times.in_json(&plan)
+    );
+    Ok(())
+}
+
+/// What to send.
+struct Plan<'a> {
+    requests: Vec<&'a [u8]>,
+    headers: Vec<u8>,
+    calls: u64,
+    /// Calls per second; 0 for as many as there can be.
+    rate: u64,
+    connections: u64,
+}
+
+impl Plan<'_> {
+    /// Writes the frames of a call into `buffer`.
+    fn call(&self, number: u64, buffer: &mut Vec<u8>) {
+        let stream = (number / self.connections * 2 + 1) as u32;
+        buffer.clear();
+        frame(buffer, HEADERS, END_HEADERS, stream, &self.headers);
+        let request = self.requests[number as usize % self.requests.len()];
+        let mut pieces = request.chunks(LARGEST_FRAME).peekable();
+        while let Some(piece) = pieces.next() {
+            let flags = if pieces.peek().is_none() { END_STREAM } else { 0 };
+            frame(buffer, DATA, flags, stream, piece);
+        }
+    }
+
+    /// When a call is due, in nanoseconds from the start.
+    fn due(&self, number: usize) -> u64 {
+        (number as u64 * 1_000_000_000).checked_div(self.rate).unwrap_or(0)
+    }
+}
+
+/// When calls were sent and answered, in nanoseconds from the start. Calls that are not paced may be
+/// millions: their times are not recorded.
+struct Times {
+    sent: Vec<AtomicU64>,
+    ended: Vec<AtomicU64>,
+}
+
+impl Times {
+    fn of(plan: &Plan<'_>) -> Self {
+        let count = if plan.rate == 0 { 0 } else { plan.calls };
+        let zeros = || (0..count).map(|_| AtomicU64::new(0)).collect();
+        Self { sent: zeros(), ended: zeros() }
+    }
+
+    fn in_json(&self, plan: &Plan<'_>) -> String {
+        if self.sent.is_empty() {
+            return String::new();
+        }
+        let calls = || {
+            let read = |time: &AtomicU64| time.load(Ordering::Relaxed);
+            let times = self.sent.iter().map(read).zip(self.ended.iter().map(read));
+            times.enumerate().map(|(number, (sent, ended))| (plan.due(number), sent, ended))
+        };
+        format!(
+            ", \"from_due\": {}, \"from_sent\": {}, \"sent_late\": {}",
+            percentiles(calls().map(|(due, _, ended)| ended.saturating_sub(due)).collect()),
+            percentiles(calls().map(|(_, sent, ended)| ended.saturating_sub(sent)).collect()),
+            percentiles(calls().map(|(due, sent, _)| sent.saturating_sub(due)).collect())
+        )
+    }
+}
+
+/// Makes all calls, and waits for their answers.
+fn run(
+    plan: &Plan<'_>,
+    open: &[Connection],
+    streams: Vec<TcpStream>,
+    times: &Times,
+    clock: Instant,
+) -> anyhow::Result<()> {
+    let per_connection = plan.calls / plan.connections;
     thread::scope(|scope| {
-        let readers: Vec<_> = (0..lanes)
-            .zip(&open)
+        let readers: Vec<_> = (0..plan.connections)
+            .zip(open)
             .zip(streams)
-            .map(|((lane, connection), stream)| {
-                let ended = &ended;
+            .map(|((place, connection), stream)| {
                 scope.spawn(move || {
-                    let outcome = connection.read(stream, calls / lanes, |number| {
-                        if let Some(time) = ended.get((number * lanes + lane) as usize) {
-                            time.store(now(), Ordering::Relaxed);
+                    let outcome = connection.read(stream, per_connection, |number| {
+                        let call = (number * plan.connections + place) as usize;
+                        if let Some(time) = times.ended.get(call) {
+                            time.store(clock.elapsed().as_nanos() as u64, Ordering::Relaxed);
                         }
                     });
                     if outcome.is_err() {
-                        // Nobody is to wait for what will not come.
+                        // No writer may wait for answers that will not come.
                         *connection.answered.lock().expect("no thread panics") = u64::MAX;
                         connection.changed.notify_all();
                     }
@@ -283,64 +344,48 @@ fn main() -> anyhow::Result<()> {
                 })
             })
             .collect();
-        if rate == 0 {
-            for (lane, connection) in (0..lanes).zip(&open) {
-                let call = &call;
-                scope.spawn(move || {
-                    let mut buffer = Vec::new();
-                    for number in 0..calls / lanes {
-                        connection.wait(number, STREAMS);
-                        call(number * lanes + lane, &mut buffer);
-                        if connection.write(&buffer).is_err() {
-                            break;
-                        }
-                    }
-                });
+        if plan.rate == 0 {
+            for (place, connection) in (0..plan.connections).zip(open) {
+                scope.spawn(move || send_unpaced(plan, connection, place));
             }
         } else {
-            let mut buffer = Vec::new();
-            for number in 0..calls {
-                let due = Duration::from_nanos(due(number as usize));
-                call(number, &mut buffer);
-                // Linux wakes a sleeper some 60 us late, and what fell due meanwhile is sent at
-                // once. To wait awake instead takes a whole core of the two that the server is to
-                // have its share of.
-                if let Some(early) =
-                    due.checked_sub(started.elapsed()).filter(|early| !early.is_zero())
-                {
-                    thread::sleep(early);
-                }
-                sent[number as usize].store(now(), Ordering::Relaxed);
-                open[(number % lanes) as usize].write(&buffer)?;
-            }
+            send_paced(plan, open, times, clock)?;
         }
         readers.into_iter().try_for_each(|reader| reader.join().expect("a reader does not panic"))
-    })?;
-    let seconds = started.elapsed().as_secs_f64();
-    let processor = (processor_seconds() - processor_before) / seconds;
-    let mut times = String::new();
-    if kept > 0 {
-        let [sent, ended] = [sent, ended]
-            .map(|times| times.into_iter().map(AtomicU64::into_inner).collect::<Vec<u64>>());
-        let from_due =
-            ended.iter().enumerate().map(|(number, end)| end.saturating_sub(due(number))).collect();
-        let from_sent =
-            ended.iter().zip(&sent).map(|(end, sent)| end.saturating_sub(*sent)).collect();
-        let late = sent
-            .iter()
-            .enumerate()
-            .map(|(number, sent)| sent.saturating_sub(due(number)))
-            .collect();
-        times = format!(
-            ", \"from_due\": {}, \"from_sent\": {}, \"sent_late\": {}",
-            percentiles(from_due),
-            percentiles(from_sent),
-            percentiles(late)
-        );
+    })
+}
+
+/// Sends the calls of one connection, a few of them open at a time.
+fn send_unpaced(plan: &Plan<'_>, connection: &Connection, place: u64) {
+    let mut buffer = Vec::new();
+    for number in 0..plan.calls / plan.connections {
+        connection.wait(number, STREAMS);
+        plan.call(number * plan.connections + place, &mut buffer);
+        if connection.write(&buffer).is_err() {
+            break;
+        }
     }
-    println!(
-        "{{\"calls\": {calls}, \"calls_per_second\": {:.0}, \"generator_cores\": {processor:.2}{times}}}",
-        calls as f64 / seconds
-    );
+}
+
+/// Sends each call when it is due.
+fn send_paced(
+    plan: &Plan<'_>,
+    open: &[Connection],
+    times: &Times,
+    clock: Instant,
+) -> anyhow::Result<()> {
+    let mut buffer = Vec::new();
+    for number in 0..plan.calls {
+        let due = Duration::from_nanos(plan.due(number as usize));
+        plan.call(number, &mut buffer);
+        // Linux wakes a sleeper some 60 us late, and sends what fell due meanwhile at once. To wait
+        // awake instead would take a whole core away from the server.
+        if let Some(early) = due.checked_sub(clock.elapsed()).filter(|early| !early.is_zero()) {
+            thread::sleep(early);
+        }
+        let now = clock.elapsed().as_nanos() as u64;
+        times.sent[number as usize].store(now, Ordering::Relaxed);
+        open[(number % plan.connections) as usize].write(&buffer)?;
+    }
     Ok(())
 }
