@@ -162,7 +162,7 @@ impl CsvRecords {
             let source = self.reader.get_ref();
             // The line break at the end of an open quote belongs to the field.
             let is_open = source.is_at_end
-                && self.record.iter().last().is_some_and(|field| field.ends_with(b"\n"))
+                && self.record.iter().next_back().is_some_and(|field| field.ends_with(b"\n"))
                 && !source.ends_with_closed_line_break();
             let is_ended = !source.is_at_end || (source.tail.ends_with(b"\n") && !is_open);
             // Blank lines before a record belong to none: its first line is counted from its end.

@@ -228,7 +228,7 @@ impl Line<'_> {
                 Some(rest) => match rest.strip_prefix('{') {
                     None => found.push(format!("{name}::{}", segment(rest))),
                     Some(group) => {
-                        let names = members(group).map(|member| segment(member));
+                        let names = members(group).map(&segment);
                         found.extend(names.map(|member| format!("{name}::{member}")));
                     }
                 },

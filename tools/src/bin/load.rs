@@ -245,7 +245,8 @@ fn main() -> anyhow::Result<()> {
     let seconds = clock.elapsed().as_secs_f64();
     let processor = (processor_seconds() - processor_before) / seconds;
     println!(
-        "{{\"calls\": {calls}, \"calls_per_second\": {:.0}, \"generator_cores\": {processor:.2}{}}}",
+        "{{\"calls\": {calls}, \"calls_per_second\": {:.0}, \
+         \"generator_cores\": {processor:.2}{}}}",
         calls as f64 / seconds,
         times.in_json(&plan)
     );
@@ -282,8 +283,8 @@ impl Plan<'_> {
     }
 }
 
-/// When calls were sent and answered, in nanoseconds from the start. Calls that are not paced may be
-/// millions: their times are not recorded.
+/// When calls were sent and answered, in nanoseconds from the start. Calls that are not paced may
+/// be millions: their times are not recorded.
 struct Times {
     sent: Vec<AtomicU64>,
     ended: Vec<AtomicU64>,
