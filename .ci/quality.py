@@ -97,7 +97,7 @@ class Gates:
     def train(self, folder, threads, one_core=False):
         """Trains the default model by its own script into work/folder/news/2."""
         output = self.work / folder / "news" / "2"
-        command = [root / ".ci/train-default-model", self.arguments.data / "train.jsonl.zst", output, "--threads", threads]
+        command = [root / "tools/train-default-model", self.arguments.data / "train.jsonl.zst", output, "--threads", threads]
         measured = run(command, one_core, {"SLUGLINE": str(self.arguments.slugline.resolve())})
         return output, measured
 

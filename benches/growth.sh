@@ -7,7 +7,7 @@
 # where it is not given: that one takes minutes and some gigabytes below target/.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-cargo build --release --locked --quiet --example growth
+cargo build --release --locked --quiet -p slugline-tools --bin growth
 folder=${1:-${CARGO_TARGET_DIR:-target}/growth}
-taskset -c 0 "${CARGO_TARGET_DIR:-target}/release/examples/growth" "$folder" "${@:2}"
+taskset -c 0 "${CARGO_TARGET_DIR:-target}/release/growth" "$folder" "${@:2}"
 echo "$folder/performance.svg"

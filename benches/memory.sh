@@ -9,6 +9,6 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 for program in cargo python3 zstd; do
     command -v "$program" >/dev/null || { echo "memory.sh: needs $program" >&2; exit 1; }
 done
-cargo build --release --locked --quiet --bin slugline --example load
+cargo build --release --locked --quiet -p slugline -p slugline-tools --bin slugline --bin load
 export PYTHONDONTWRITEBYTECODE=1
 exec python3 benches/memory.py --programs "${CARGO_TARGET_DIR:-target}/release" "$@"

@@ -3,7 +3,7 @@
 A round: for each of the two servers as many h2load processes as there are articles in the round, all at once, each of which sends
 its article over one connection, a fixed number of times; the two servers thus do the same work. Each round takes other articles.
 What is counted is calls over the time from the first call's start to the last call's end, and the times of all calls. Then, of
-slugline alone: calls at half of that rate (examples/load.rs, beside the empty handler), unary calls beside batches, the time from exec to SERVING, and memory at rest and after
+slugline alone: calls at half of that rate (the load generator, beside the empty handler), unary calls beside batches, the time from exec to SERVING, and memory at rest and after
 the load.
 """
 
@@ -74,7 +74,7 @@ def choose(by_file, count, mean_bytes, seed):
 
 def mix(by_file, count, seed=5):
     """Articles from each file in turns, as they come: what a stream of calls holds, a long one now and then. One that does not fit
-    into what HTTP/2 lets a stream send ahead is left out: examples/load.rs does not wait for more."""
+    into what HTTP/2 lets a stream send ahead is left out: the load generator does not wait for more."""
     generator = random.Random(seed)
     drawn = [generator.choice(by_file[i % len(by_file)]) for i in range(count)]
     return [document for document in drawn if len(article(document)) < 65_000]
@@ -131,8 +131,8 @@ def load(server, bodies, directory, calls, extra=(), path=PATH):
 
 
 def calls(programs, server, bodies, count, rate):
-    """Runs examples/load.rs: `rate` calls a second, evenly; 0 for as many as there can be. Returns what it prints."""
-    command = REALTIME + [programs / "examples" / "load", server.address, bodies, str(count), str(rate), str(PROCESSES)]
+    """Runs the load generator: `rate` calls a second, evenly; 0 for as many as there can be. Returns what it prints."""
+    command = REALTIME + [programs / "load", server.address, bodies, str(count), str(rate), str(PROCESSES)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=3_600)
     if done.returncode != 0:
         sys.exit(f"load failed: {done.stderr}")
@@ -179,7 +179,7 @@ def main():
         directory = pathlib.Path(name)
         result = {"serving_ms": round(serving_milliseconds(programs / "slugline", directory), 1)}
         say(f"exec to SERVING: {result['serving_ms']} ms (median of 9)")
-        empty = Server([programs / "examples" / "empty_handler", "127.0.0.1:0"], directory)
+        empty = Server([programs / "empty_handler", "127.0.0.1:0"], directory)
         try:
             slugline = Server([programs / "slugline", "serve", "--listen", "127.0.0.1:0", "--archive", "none", "--log", "warn"],
                               directory)

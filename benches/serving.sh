@@ -12,6 +12,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 for program in cargo python3 h2load zstd; do
     command -v "$program" >/dev/null || { echo "serving.sh: needs $program (h2load is in Debian's nghttp2-client)" >&2; exit 1; }
 done
-cargo build --release --locked --quiet --bin slugline --example empty_handler --example load
+cargo build --release --locked --quiet -p slugline -p slugline-tools \
+    --bin slugline --bin empty_handler --bin load
 export PYTHONDONTWRITEBYTECODE=1
 exec python3 benches/serving.py --programs "${CARGO_TARGET_DIR:-target}/release" "$@"

@@ -9,8 +9,8 @@
 # set in the form it reads, with the time of an empty input taken off, which is that of reading its model.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-cargo build --release --locked --quiet --example throughput
-program=${CARGO_TARGET_DIR:-target}/release/examples/throughput
+cargo build --release --locked --quiet -p slugline-tools --bin throughput
+program=${CARGO_TARGET_DIR:-target}/release/throughput
 data=../shared/data
 if [[ $# -gt 0 && -f ${!#} ]]; then
     exec taskset -c 0 "$program" "$@"

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::bail;
 use clap::Subcommand;
 
-use super::article_json::Line;
+use super::article_view::ArticleLine;
 use super::output::{print, print_json, printable, thousands};
 use crate::index::{ArchiveReport, EmbeddedArchive};
 
@@ -73,7 +73,8 @@ fn verify(directory: &Path) -> anyhow::Result<()> {
 
 fn export(directory: &Path) -> anyhow::Result<()> {
     check_is_there(directory)?;
-    let report = EmbeddedArchive::export(directory, |article| print_json(&Line::from(article)))?;
+    let report =
+        EmbeddedArchive::export(directory, |article| print_json(&ArticleLine::from(article)))?;
     problems(&report).iter().for_each(|problem| eprintln!("{problem}"));
     end(directory, &report)
 }

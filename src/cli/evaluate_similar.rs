@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::inputs::{CorpusArguments, NAMES_HELP};
 use super::output::{print, print_json, thousands};
 use super::progress;
-use super::train::report_skipped;
+use super::skipped::report_skipped;
 use crate::corpus::{FieldNames, Input, Options, for_each_document};
 use crate::index::{
     ArchiveOptions, ArchivedArticle, ArticleId, EmbeddedArchive, MemoryIndex, SimilarQuery,
@@ -170,63 +170,64 @@ fn read(
     Ok(articles)
 }
 
+impl Articles {
+    /// How many other articles are relevant to each article.
+    fn relevant_counts(&self) -> Vec<usize> {
+        let mut members: Vec<Vec<u32>> = vec![Vec::new(); self.group_count];
+        for (place, groups) in self.groups.iter().enumerate() {
+            groups.iter().for_each(|group| members[*group as usize].push(place as u32));
+        }
+        let count = |groups: &Vec<u32>| match groups[..] {
+            [] => 0,
+            [group] => members[group as usize].len() - 1,
+            _ => {
+                let of_groups = groups.iter().flat_map(|group| &members[*group as usize]);
+                of_groups.collect::<BTreeSet<_>>().len() - 1
+            }
+        };
+        self.groups.iter().map(count).collect()
+    }
+
+    /// Whether an article found is relevant to the one asked about.
+    fn is_relevant(&self, asked: usize, found: &ArticleId) -> anyhow::Result<bool> {
+        let found: usize = found.as_str().parse().context("not an id of this archive")?;
+        Ok(self.groups[asked].iter().any(|group| self.groups[found].contains(group)))
+    }
+}
+
+/// Asks about up to `most` articles, all of them if it is 0.
 fn measure(
     articles: &Articles,
     indexes: &[&dyn SimilarityIndex],
     most: usize,
 ) -> anyhow::Result<Report> {
-    let mut members: Vec<Vec<u32>> = vec![Vec::new(); articles.group_count];
-    for (place, groups) in articles.groups.iter().enumerate() {
-        groups.iter().for_each(|group| members[*group as usize].push(place as u32));
-    }
-    let relevant_count = |place: usize| {
-        let all: BTreeSet<u32> = articles.groups[place]
-            .iter()
-            .flat_map(|group| members[*group as usize].iter().copied())
-            .collect();
-        all.len().saturating_sub(1)
-    };
-    // With one group an article, as is usual, there is no need to look.
-    let counts: Vec<usize> = (0..articles.ids.len())
-        .map(|place| match &articles.groups[place][..] {
-            [] => 0,
-            [group] => members[*group as usize].len() - 1,
-            _ => relevant_count(place),
-        })
-        .collect();
-    let mut queries: Vec<usize> =
-        (0..articles.ids.len()).filter(|place| counts[*place] > 0).collect();
+    let counts = articles.relevant_counts();
+    let mut queries: Vec<usize> = (0..counts.len()).filter(|place| counts[*place] > 0).collect();
     if queries.is_empty() {
         bail!(
-            "no two articles are relevant to each other: is the field that --relevant names in the files?"
+            "no two articles are relevant to each other: \
+             do the files have the field that --relevant names?"
         );
     }
     if most > 0 {
         sample(&mut queries, most);
     }
     let (mut precision, mut reciprocal, mut times) = (0.0, 0.0, Vec::with_capacity(queries.len()));
-    let (mut equal, mut compared) = (0_u64, 0_u64);
+    let (mut equal, mut compared) = (0_usize, 0_usize);
     for place in &queries {
         let started = Instant::now();
         let found = results(indexes[0], &articles.ids[*place])?;
         times.push(started.elapsed());
-        let is_relevant = |id: &ArticleId| -> anyhow::Result<bool> {
-            let other: usize = id.as_str().parse().context("an id of ours")?;
-            Ok(articles.groups[*place].iter().any(|group| articles.groups[other].contains(group)))
-        };
-        let relevant: Vec<bool> = found.iter().map(is_relevant).collect::<Result<_, _>>()?;
+        let relevant: Vec<bool> =
+            found.iter().map(|id| articles.is_relevant(*place, id)).collect::<Result<_, _>>()?;
         let hits = relevant.iter().filter(|relevant| **relevant).count();
         precision += hits as f64 / counts[*place].min(DEPTH) as f64;
-        reciprocal += relevant
-            .iter()
-            .position(|relevant| *relevant)
-            .map_or(0.0, |first| 1.0 / (first + 1) as f64);
+        let first = relevant.iter().position(|relevant| *relevant);
+        reciprocal += first.map_or(0.0, |first| 1.0 / (first + 1) as f64);
         if let Some(reference) = indexes.get(1) {
             let expected = results(*reference, &articles.ids[*place])?;
-            compared += expected.len() as u64;
-            equal +=
-                expected.iter().zip(&found).filter(|(expected, found)| expected == found).count()
-                    as u64;
+            compared += expected.len();
+            equal += expected.iter().zip(&found).filter(|(one, other)| one == other).count();
         }
     }
     times.sort();

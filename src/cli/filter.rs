@@ -2,8 +2,8 @@
 
 use clap::Args;
 
-use super::article_json::time_bound;
-use super::articles::label;
+use super::label;
+use super::times::time_bound;
 use crate::grpc::pb;
 
 /// The options of a filter.
@@ -30,7 +30,7 @@ pub(super) struct FilterArguments {
     #[arg(long, value_name = "CODE")]
     language: Vec<String>,
     /// Only articles with this label, KEY=VALUE; may be given several times, for all of them
-    #[arg(long, value_name = "KEY=VALUE", value_parser = label)]
+    #[arg(long, value_name = "KEY=VALUE", value_parser = label::parse)]
     label: Vec<(String, String)>,
     /// Only articles published at this time or later, such as 2014-05-30 or 2014-05-30T01:34:32Z
     #[arg(long, value_name = "TIME", value_parser = time_bound)]

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::Usage;
 use super::output::printable;
+use super::usage::Usage;
 use crate::corpus::{FieldNames, Format, Input, OnError, Options};
 
 /// How commands say which names are taken.

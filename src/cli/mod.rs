@@ -1,38 +1,43 @@
-//! The command line: one file a command.
+//! The command line: one module per command.
 //!
 //! Answers go to standard output, everything else to standard error. Exit codes: 0 done, 1 failed,
 //! 2 wrong usage.
 
 mod archive;
 mod article_file;
-mod article_json;
+mod article_view;
 mod articles;
 mod classify;
+mod decision;
 mod evaluate;
 mod evaluate_similar;
 mod filter;
-mod import;
 mod inputs;
+mod label;
 mod listen;
 mod model;
+mod model_argument;
 mod output;
 mod progress;
 mod remote;
 mod report;
 mod serve;
 mod similar;
+mod skipped;
 mod telemetry;
+mod times;
 mod train;
+mod trials;
+mod upload;
+mod usage;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use anyhow::Context as _;
 use clap::builder::Resettable;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
-use crate::model::{LoadedModel, artifact};
-use crate::service::embedded_model;
+use usage::Usage;
 
 const ABOUT: &str =
     "Says what a news article is about: a naive Bayes topic model, served over gRPC";
@@ -69,11 +74,6 @@ enum Command {
     Model(model::Command),
 }
 
-/// A wrong use of the command line that clap cannot see.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-struct Usage(String);
-
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
     run(std::env::args_os())
@@ -101,7 +101,7 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
-        // The reader of our output has left: there is nobody to complain to.
+        // The reader of the output is gone: nobody is left to complain to.
         Err(error) if output::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) if error.is::<Usage>() => {
             eprintln!("error: {error}\n\nFor more information, try '--help'.");
@@ -120,24 +120,11 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Err
     Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
 }
 
-/// A variable of the environment that is empty is one that is not set: so scripts and unit files
-/// take one back.
+/// Treats an empty environment variable as unset, as scripts and unit files expect.
 fn without_empty_variables(command: clap::Command) -> clap::Command {
     command.mut_subcommands(without_empty_variables).mut_args(|argument| {
         let is_empty =
             argument.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty());
         if is_empty { argument.env(Resettable::Reset) } else { argument }
     })
-}
-
-/// Reads the artefact in a directory; where nothing has that name, "news" and "news/2" are the
-/// model in the binary.
-fn read_model(directory: &std::path::Path) -> anyhow::Result<LoadedModel> {
-    if !directory.exists()
-        && let Some(embedded) = directory.to_str().and_then(embedded_model)
-    {
-        return embedded.context("cannot load the model in the binary");
-    }
-    artifact::read(directory)
-        .with_context(|| format!("cannot load the model in {}", directory.display()))
 }

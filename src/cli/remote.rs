@@ -1,4 +1,4 @@
-//! A server that a command asks.
+//! The server that a command asks.
 
 use std::fmt;
 use std::future::Future;
@@ -6,6 +6,7 @@ use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
+use clap::Args;
 use tonic::Status;
 use tonic::transport::{Channel, Endpoint, Uri};
 
@@ -83,7 +84,23 @@ impl fmt::Display for ServerUrl {
     }
 }
 
-/// A connection, and what it runs on.
+/// The server to ask.
+#[derive(Args)]
+pub(super) struct ServerArguments {
+    /// The server to ask, as http://HOST:PORT or HOST:PORT; encryption is not supported yet
+    #[arg(long, env = "SLUGLINE_SERVER", default_value = DEFAULT_SERVER, value_name = "URL")]
+    pub(super) server: ServerUrl,
+}
+
+/// How a call ended that the user can interrupt.
+pub(super) enum Ending<T> {
+    /// The server answered, or the call failed.
+    Done(anyhow::Result<T>),
+    /// The user interrupted the call; the answer is to the part that was sent.
+    Interrupted(anyhow::Result<T>),
+}
+
+/// A connection to a server, with the runtime that drives it.
 pub(super) struct Remote {
     server: ServerUrl,
     runtime: tokio::runtime::Runtime,
@@ -140,15 +157,39 @@ impl Remote {
         self.ask(async || client.list_models(request.clone()).await).map(drop)
     }
 
-    /// Waits for the answer to a call that is made once.
-    pub(super) fn ask_once<T>(
+    /// Waits for the answer to a call that is not repeated. At Ctrl-C calls `stop`, which has to
+    /// end what is sent, and goes on waiting until the server answers or Ctrl-C comes again.
+    pub(super) fn ask_interruptibly<T>(
         &self,
         call: impl Future<Output = Result<tonic::Response<T>, Status>>,
-    ) -> anyhow::Result<T> {
-        self.runtime
-            .block_on(call)
-            .map(tonic::Response::into_inner)
-            .map_err(|status| refused(&status))
+        stop: impl FnOnce(),
+    ) -> Ending<T> {
+        let answer = |outcome: Result<tonic::Response<T>, Status>| {
+            outcome.map(tonic::Response::into_inner).map_err(|status| refused(&status))
+        };
+        self.runtime.block_on(async {
+            tokio::pin!(call);
+            tokio::select! {
+                outcome = &mut call => return Ending::Done(answer(outcome)),
+                () = interrupt() => {}
+            }
+            eprintln!(
+                "interrupted: waiting for the server to store what was sent; \
+                 press Ctrl-C again to quit at once"
+            );
+            stop();
+            tokio::select! {
+                outcome = call => Ending::Interrupted(answer(outcome)),
+                () = interrupt() => Ending::Interrupted(Err(anyhow!("the server was not waited for"))),
+            }
+        })
+    }
+}
+
+/// Waits for Ctrl-C; for ever where the system offers no such signal.
+async fn interrupt() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
     }
 }
 

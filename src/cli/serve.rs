@@ -10,6 +10,7 @@ use tokio::signal;
 
 use super::listen::ListenAddress;
 use super::telemetry::{self, LogFormat};
+use super::usage::Usage;
 use crate::article::Limits;
 use crate::grpc::server::{ArchiveLocation, BoundServer, ServerConfig};
 use crate::service::ModelSource;
@@ -81,7 +82,7 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
     let started = Instant::now();
     telemetry::start(&arguments.log, arguments.log_format)
-        .map_err(|reason| super::Usage(format!("--log: {reason}")))?;
+        .map_err(|reason| Usage(format!("--log: {reason}")))?;
     let directory = match arguments.models {
         Some(directory) => Some(directory),
         None => Some(PathBuf::from(DEFAULT_MODELS)).filter(|directory| directory.is_dir()),

@@ -7,13 +7,13 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Args};
 use serde::Serialize;
 
-use super::article_file::ArticleFile;
-use super::article_json::Line;
-use super::articles::{Server, headline};
+use super::article_file::read_article;
+use super::article_view::{ArticleLine, headline};
 use super::filter::FilterArguments;
 use super::inputs::ReadingArguments;
 use super::output::{print, print_json, printable};
-use super::remote::{MAX_ANSWER_BYTES, Remote};
+use super::remote::{MAX_ANSWER_BYTES, Remote, ServerArguments};
+use super::usage::Usage;
 use crate::grpc::pb;
 use crate::grpc::pb::find_similar_articles_request::Source;
 use crate::grpc::server::client::SimilarityServiceClient;
@@ -29,7 +29,7 @@ Examples:
 #[command(after_help = EXAMPLES, group(ArgGroup::new("what").args(["id", "file"]).required(true)))]
 pub(super) struct Arguments {
     #[command(flatten)]
-    server: Server,
+    server: ServerArguments,
     /// The id of the article that results are to be like
     #[arg(long, value_name = "ID")]
     id: Option<String>,
@@ -67,7 +67,7 @@ struct Result {
     matched_terms: Vec<Term>,
     other_share: f64,
     near_duplicate_ids: Vec<String>,
-    article: Line,
+    article: ArticleLine,
 }
 
 #[derive(Serialize)]
@@ -79,17 +79,15 @@ struct Term {
 pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
     let source = match (&arguments.id, &arguments.file) {
         (Some(id), _) => Source::ArticleId(id.clone()),
-        (None, Some(file)) => {
-            let file = ArticleFile::read(file, &arguments.reading)?;
-            let article = file.text();
-            Source::Article(pb::Article {
-                title: article.title.to_owned(),
-                body: article.body.to_owned(),
+        (None, Some(file)) => read_article(file, &arguments.reading, |document| {
+            Ok(Source::Article(pb::Article {
+                title: document.title.to_string(),
+                body: document.body.to_string(),
                 language_code: String::new(),
-            })
-        }
+            }))
+        })?,
         // clap asks for one of them.
-        (None, None) => return Err(super::Usage("--id or FILE is required".to_owned()).into()),
+        (None, None) => return Err(Usage("--id or FILE is required".to_owned()).into()),
     };
     let mut request = pb::FindSimilarArticlesRequest {
         // A body's first line stands for a headline that is not there.

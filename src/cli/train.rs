@@ -10,10 +10,10 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use super::inputs::{CorpusArguments, NAMES_HELP};
-use super::model::write_trials;
 use super::output::{counted, print, print_json, printable, thousands};
-use super::{Usage, progress};
-use crate::corpus::Summary;
+use super::skipped::report_skipped;
+use super::usage::Usage;
+use super::{progress, trials};
 use crate::model::artifact::{self, DOCUMENTS_FILE, WEIGHTS_FILE};
 use crate::model::train::{Estimator, Header, Recipe, TrainError, TrainOptions, Trained, train};
 use crate::model::{Labels, Manifest};
@@ -104,6 +104,16 @@ enum RecipeArgument {
     Auto,
     Multinomial,
     Complement,
+}
+
+impl From<RecipeArgument> for Recipe {
+    fn from(argument: RecipeArgument) -> Self {
+        match argument {
+            RecipeArgument::Auto => Self::Auto,
+            RecipeArgument::Multinomial => Self::Fixed(Estimator::Multinomial),
+            RecipeArgument::Complement => Self::Fixed(Estimator::Complement),
+        }
+    }
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -206,34 +216,48 @@ fn parse_seconds(text: &str) -> Result<Duration, String> {
 }
 
 pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let options = options(&arguments)?;
+    let inputs = arguments.corpus.inputs();
+    let started = Instant::now();
+    let mut trained = progress::watch(&inputs, |progress| train(&inputs, &options, progress))
+        .map_err(|error| match error {
+            TrainError::Option(reason) => anyhow::Error::new(Usage(reason)),
+            TrainError::Documents(error) => anyhow::Error::new(error)
+                .context(cannot_go_on(arguments.from.as_deref().unwrap_or(&arguments.output))),
+            other => anyhow::Error::new(other).context("cannot train the model"),
+        })?;
+    report_skipped(&trained.corpus);
+    for warning in &trained.warnings {
+        eprintln!("warning: {}", printable(warning));
+    }
+    store(&mut trained, &arguments.output)?;
+    report(&arguments, &trained, started.elapsed().as_secs_f64())
+}
+
+/// What to train, checked before the work begins.
+fn options(arguments: &Arguments) -> anyhow::Result<TrainOptions> {
     let id =
         artifact::id_of_directory(&arguments.output).map_err(|error| Usage(error.to_string()))?;
     if let Some(language) = &arguments.language
         && !language.is_empty()
         && !crate::article::is_language_code(language)
     {
-        return Err(Usage(format!(
-            "--language: {language:?} is no BCP-47 tag such as \"en\" or \"pt-BR\""
-        ))
-        .into());
+        let reason =
+            format!("--language: {language:?} is not a BCP-47 tag such as \"en\" or \"pt-BR\"");
+        return Err(Usage(reason).into());
     }
-    // Now, and not after the work is done.
     artifact::check_replaceable(&arguments.output)?;
     let settled = match &arguments.from {
-        None => Settled::of(&arguments),
+        None => Settled::of(arguments),
         Some(directory) => {
             let header = Header::read(directory).with_context(|| cannot_go_on(directory))?;
-            Settled::from_old(header, &arguments, directory)?
+            Settled::from_old(header, arguments, directory)?
         }
     };
     let threads =
         arguments.threads.or_else(|| thread::available_parallelism().ok()).map_or(1, usize::from);
-    let options = TrainOptions {
-        recipe: match arguments.recipe {
-            RecipeArgument::Auto => Recipe::Auto,
-            RecipeArgument::Multinomial => Recipe::Fixed(Estimator::Multinomial),
-            RecipeArgument::Complement => Recipe::Fixed(Estimator::Complement),
-        },
+    Ok(TrainOptions {
+        recipe: arguments.recipe.into(),
         alpha: arguments.alpha,
         labels: settled.labels,
         budget: arguments.budget,
@@ -248,47 +272,28 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
         documents: (!arguments.no_documents)
             .then(|| artifact::nearest_directory(&arguments.output)),
         ..TrainOptions::new(id)
-    };
-    let inputs = arguments.corpus.inputs();
-    let started = Instant::now();
-    let mut trained = progress::watch(&inputs, |progress| train(&inputs, &options, progress))
-        .map_err(|error| match error {
-            TrainError::Option(reason) => anyhow::Error::new(Usage(reason)),
-            TrainError::Documents(error) => anyhow::Error::new(error)
-                .context(cannot_go_on(arguments.from.as_deref().unwrap_or(&arguments.output))),
-            other => anyhow::Error::new(other).context("cannot train the model"),
-        })?;
-    report_skipped(&trained.corpus);
-    for warning in &trained.warnings {
-        eprintln!("warning: {}", printable(warning));
-    }
+    })
+}
+
+/// Writes the artefact, whole or not at all.
+fn store(trained: &mut Trained, directory: &Path) -> anyhow::Result<()> {
     let documents = match trained.documents.take() {
         None => None,
         Some(documents) => {
-            Some((DOCUMENTS_FILE, documents.into_synced().context("cannot store the documents")?))
+            let documents = documents.into_synced().context("cannot store the documents")?;
+            Some((DOCUMENTS_FILE, documents))
         }
     };
     let files = [
         (Manifest::FILE, trained.artifact.manifest.as_slice()),
         (WEIGHTS_FILE, trained.artifact.weights.as_slice()),
     ];
-    artifact::write_with(&arguments.output, &files, documents, || trained.artifact.check())
-        .context("cannot store the model")?;
-    report(&arguments, &trained, started.elapsed().as_secs_f64())
+    artifact::write_with(directory, &files, documents, || trained.artifact.check())
+        .context("cannot store the model")
 }
 
 fn cannot_go_on(directory: &Path) -> String {
     format!("cannot go on learning from {}", directory.display())
-}
-
-/// Says on standard error which lines were left out.
-pub(super) fn report_skipped(summary: &Summary) {
-    for line in &summary.skipped_examples {
-        eprintln!("skipped {}", printable(&line.to_string()));
-    }
-    if summary.skipped > summary.skipped_examples.len() as u64 {
-        eprintln!("skipped {} lines in all", thousands(summary.skipped));
-    }
 }
 
 fn report(arguments: &Arguments, trained: &Trained, seconds: f64) -> anyhow::Result<()> {
@@ -320,7 +325,7 @@ fn report(arguments: &Arguments, trained: &Trained, seconds: f64) -> anyhow::Res
         )?;
         if manifest.trials.len() > 1 {
             writeln!(out, "\ntried by cross-validation, the best first:")?;
-            write_trials(out, &manifest.trials)?;
+            trials::write(out, &manifest.trials)?;
         }
         writeln!(out, "\nrecipe: {}", manifest.recipe)?;
         if let Some(metrics) = &manifest.metrics {

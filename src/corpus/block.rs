@@ -5,21 +5,20 @@ use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 
+use super::columns::Columns;
 use super::csv_records::{CsvRecords, Dialect, HeaderError, NumberedRecord, Warn};
 use super::document::Document;
 use super::format::{Format, delimiter_by_name, foreign, guess, read_more, read_start};
 use super::names::FieldNames;
-use super::process::Options;
+use super::quotes::Sample;
+use super::record::{MAX_RECORD_BYTES, too_long};
 use super::survey::{Look, Survey};
-use super::table::{self, Columns};
 use super::values::{Value, Values};
-use super::{CorpusError, Input, Progress, fasttext, json};
+use super::{CorpusError, Input, Options, Progress, fasttext, header, json, table};
 use crate::article::Limits;
 
 /// About how many bytes a block holds.
 const BLOCK_BYTES: usize = 256 << 10;
-/// The longest record, in bytes: what is longer is no article, and must not fill the memory.
-pub(super) const MAX_RECORD_BYTES: usize = 32 << 20;
 
 /// Some records of one input.
 #[derive(Debug)]
@@ -94,7 +93,7 @@ impl Block {
                     let document = record
                         .as_ref()
                         .map_err(String::clone)
-                        .and_then(|record| columns.document(record));
+                        .and_then(|record| table::document(columns, record));
                     if !on_record(*line, numbered(*line, document)) {
                         return;
                     }
@@ -138,7 +137,7 @@ impl Block {
 
 fn utf8(bytes: &[u8]) -> Result<&str, String> {
     if bytes.len() > MAX_RECORD_BYTES {
-        return Err(format!("the line is longer than {} MiB", MAX_RECORD_BYTES >> 20));
+        return Err(too_long("the line"));
     }
     std::str::from_utf8(bytes)
         .map_err(|error| format!("not valid UTF-8 at byte {}", error.valid_up_to() + 1))
@@ -192,12 +191,12 @@ impl Blocks {
             options
                 .delimiter
                 .or_else(|| delimiter_by_name(input))
-                .unwrap_or_else(|| table::delimiter(&start, names))
+                .unwrap_or_else(|| header::delimiter(&start, names))
         };
         let dialect = match (format == Format::Csv).then(by_content) {
             Some(b'\t') => {
                 let is_whole = read_more(&mut *reader, &mut start).map_err(failed)?;
-                Dialect::of_tabs(&start, is_whole)
+                Dialect::of_tabs(Sample { bytes: &start, is_whole })
             }
             delimiter => Dialect { delimiter: delimiter.unwrap_or(b','), is_quoted: true },
         };
@@ -339,8 +338,8 @@ impl Lines {
             fingerprint.update(&bytes[before..]);
             self.has_ended = read == 0;
             if bytes.len() > 2 * MAX_RECORD_BYTES && !bytes.contains(&b'\n') {
-                let reason = format!("the line is longer than {} MiB", MAX_RECORD_BYTES >> 20);
-                return Err((read_so_far, io::Error::new(io::ErrorKind::InvalidData, reason)));
+                let error = io::Error::new(io::ErrorKind::InvalidData, too_long("the line"));
+                return Err((read_so_far, error));
             }
         }
         if !self.has_ended

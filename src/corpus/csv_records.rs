@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 
-use super::block::MAX_RECORD_BYTES;
+use super::columns::Columns;
 use super::names::FieldNames;
-use super::quotes;
-use super::table::Columns;
+use super::quotes::{self, Sample};
+use super::record::{MAX_RECORD_BYTES, too_long};
 
 /// A record and the line it begins in; or why it is none.
 pub(super) type NumberedRecord = (u64, Result<csv::StringRecord, String>);
@@ -35,9 +35,9 @@ pub(super) struct Dialect {
 }
 
 impl Dialect {
-    /// That of a table with tabs between, by its beginning.
-    pub(super) fn of_tabs(start: &[u8], is_whole: bool) -> Self {
-        Self { delimiter: b'\t', is_quoted: quotes::are_meant(start, b'\t', is_whole) }
+    /// The dialect of a tab-separated table, by its beginning.
+    pub(super) fn of_tabs(sample: Sample<'_>) -> Self {
+        Self { delimiter: b'\t', is_quoted: quotes::are_meant(sample, b'\t') }
     }
 }
 
@@ -66,7 +66,7 @@ impl CsvRecords {
             inner: reader,
             sha256: Sha256::new(),
             since_record: 0,
-            last: b'\n',
+            tail: vec![b'\n'],
             is_at_end: false,
         };
         let reader = csv::ReaderBuilder::new()
@@ -160,8 +160,12 @@ impl CsvRecords {
                 }
             }
             let source = self.reader.get_ref();
-            let is_ended = !source.is_at_end || source.last == b'\n';
-            // Blank lines before a record belong to none, so its place is counted from its end.
+            // The line break at the end of an open quote belongs to the field.
+            let is_open = source.is_at_end
+                && self.record.iter().next_back().is_some_and(|field| field.ends_with(b"\n"))
+                && !source.ends_with_closed_line_break();
+            let is_ended = !source.is_at_end || (source.tail.ends_with(b"\n") && !is_open);
+            // Blank lines before a record belong to none: its first line is counted from its end.
             let inside = memchr::memchr_iter(b'\n', self.record.as_slice()).count() as u64;
             let line =
                 self.reader.position().line().saturating_sub(inside + u64::from(is_ended)).max(1);
@@ -189,25 +193,31 @@ struct Hashed {
     inner: Box<dyn BufRead + Send>,
     sha256: Sha256,
     since_record: usize,
-    /// The last byte so far.
-    last: u8,
+    /// The last bytes so far.
+    tail: Vec<u8>,
     is_at_end: bool,
 }
+
+impl Hashed {
+    /// Whether a field that ends with a line break was closed, at the end of the input.
+    fn ends_with_closed_line_break(&self) -> bool {
+        [&b"\n\""[..], b"\n\"\n", b"\n\"\r\n"].iter().any(|end| self.tail.ends_with(end))
+    }
+}
+
+/// Bytes to remember of the end of the input: a line break, a quotation mark, a line break.
+const TAIL_BYTES: usize = 4;
 
 impl io::Read for Hashed {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.inner.read(buffer)?;
         self.sha256.update(&buffer[..count]);
         self.since_record += count;
-        match buffer[..count].last() {
-            Some(last) => self.last = *last,
-            None => self.is_at_end = true,
-        }
+        self.is_at_end = count == 0;
+        self.tail.extend_from_slice(&buffer[count.saturating_sub(TAIL_BYTES)..count]);
+        self.tail.drain(..self.tail.len().saturating_sub(TAIL_BYTES));
         if self.since_record > 2 * MAX_RECORD_BYTES {
-            let reason = format!(
-                "a record is longer than {} MiB: is a quote left open?",
-                MAX_RECORD_BYTES >> 20
-            );
+            let reason = format!("{}: is a quote left open?", too_long("a record"));
             return Err(io::Error::new(io::ErrorKind::InvalidData, reason));
         }
         Ok(count)
@@ -238,6 +248,12 @@ mod tests {
                 ("\n\ntitle,topics\n\"a\n\nb\",x\n\nc,y\n\n", vec![4, 8]),
                 ("title,topics\na,\"x\n\"\n\nb,y\nc,z", vec![2, 5, 6]),
                 ("title,topics\n", vec![]),
+                // A quote left open, and fields that end with a line break.
+                ("title,topics\na,x\nb,\"y\nc,z\n", vec![2, 3]),
+                ("title,topics\na,x\nb,\"y\nc,z\n\n", vec![2, 3]),
+                ("title,topics\na,x\nb,\"y \"\"\nc,\"\"\n", vec![2, 3]),
+                ("title,topics\na,x\nb,\"y\n\"\n", vec![2, 3]),
+                ("title,topics\na,x\nb,\"y\n\"", vec![2, 3]),
             ] {
                 assert_eq!(
                     lines(&text.replace('\n', ending)),

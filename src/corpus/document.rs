@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
+use super::columns::TableRecord;
 use super::extra::Extra;
-use super::json;
+use super::json_value;
 use super::names::{FieldNames, Role, listed, quoted};
-use super::table::TableRecord;
 use crate::article::{ArticleText, TopicName};
 
 /// One document of a corpus. At least one of title and body is not blank; the topics are valid
@@ -130,7 +130,7 @@ impl<'a> Document<'a> {
     fn names_without(&self, is_such: impl Fn(Role) -> bool) -> Option<String> {
         let usual = FieldNames::default();
         let names: Vec<Cow<'_, str>> = match self.record {
-            Record::Json(record) => json::names(record),
+            Record::Json(record) => json_value::names(record),
             Record::Table(record) => record.columns.names().map(Cow::Borrowed).collect(),
             Record::FastText | Record::Text => return None,
         };

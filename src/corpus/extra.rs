@@ -8,9 +8,10 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::json;
+use super::columns::{ExtraCell, TableRecord};
+use super::json_value::{reason, string};
+use super::labels::labels;
 use super::names::{FieldNames, Role, quoted, rank};
-use super::table::TableRecord;
 
 /// What is known of an article besides its text; empty where the record does not say.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -43,18 +44,17 @@ pub struct WrittenTime<'a> {
 
 impl<'a> Extra<'a> {
     pub(super) fn of_json(record: &'a str) -> Result<Self, String> {
-        let fields: Fields<'_> =
-            serde_json::from_str(record).map_err(|error| json::reason(&error))?;
+        let fields: Fields<'_> = serde_json::from_str(record).map_err(|error| reason(&error))?;
         let mut extra = Self::default();
         for (role, name, value) in fields.0 {
             match role {
                 Role::Labels if value.get().starts_with('{') => {
                     extra.labels = serde_json::from_str(value.get())
-                        .map_err(|error| format!("{}: {}", quoted(&name), json::reason(&error)))?;
+                        .map_err(|error| format!("{}: {}", quoted(&name), reason(&error)))?;
                 }
                 Role::Labels => extra.has_other_labels = true,
                 _ => {
-                    let text = json::string(value.get()).or_else(|| Named::of(value));
+                    let text = string(value.get()).or_else(|| Named::of(value));
                     let wrong = || {
                         format!(
                             "{} must be a string, and is {}",
@@ -77,9 +77,9 @@ impl<'a> Extra<'a> {
 
     pub(super) fn of_table(record: TableRecord<'a>) -> Result<Self, String> {
         let mut extra = Self::default();
-        for (role, key, name, text) in record.extra() {
+        for ExtraCell { role, label_key, column, text } in record.extra() {
             match role {
-                Role::Labels => match key {
+                Role::Labels => match label_key {
                     Some(key) => drop(extra.labels.insert(key.to_owned(), text.to_owned())),
                     None => {
                         let labels = labels(text)?;
@@ -87,7 +87,7 @@ impl<'a> Extra<'a> {
                         extra.labels.extend(labels);
                     }
                 },
-                _ => extra.set(role, Cow::Borrowed(name), Cow::Borrowed(text)),
+                _ => extra.set(role, Cow::Borrowed(column), Cow::Borrowed(text)),
             }
         }
         Ok(extra)
@@ -137,29 +137,6 @@ impl<'a> Named<'a> {
         let object = Some(value.get()).filter(|value| value.starts_with('{'))?;
         serde_json::from_str(object).ok().map(|Named { name }| name)
     }
-}
-
-/// The labels in a cell: a JSON object, or KEY=VALUE with semicolons between; none where it is
-/// something else.
-fn labels(cell: &str) -> Result<BTreeMap<String, String>, String> {
-    if cell.trim_start().starts_with('{') {
-        return serde_json::from_str(cell)
-            .map_err(|error| format!("\"labels\": {}", json::reason(&error)));
-    }
-    let pairs = cell
-        .split(';')
-        .map(str::trim)
-        .filter(|pair| !pair.is_empty())
-        .map(|pair| pair.split_once('='));
-    let pairs: Option<BTreeMap<_, _>> = pairs
-        .map(|pair| pair.map(|(key, value)| (key.trim().to_owned(), value.trim().to_owned())))
-        .collect();
-    Ok(pairs.unwrap_or_default())
-}
-
-/// Whether a cell of labels holds labels, and not topics.
-pub(super) fn is_labels(cell: &str) -> bool {
-    labels(cell).is_ok_and(|labels| !labels.is_empty()) || cell.trim_start().starts_with('{')
 }
 
 /// The fields that are not null, in the order of their names' rank.
@@ -263,15 +240,5 @@ mod tests {
             several.publish_times.iter().map(|time| &*time.text).collect::<Vec<_>>(),
             ["a", "b"]
         );
-    }
-
-    #[test]
-    fn a_cell_holds_labels_as_pairs_or_as_an_object() {
-        let expected =
-            BTreeMap::from([("a".to_owned(), "b".to_owned()), ("c".to_owned(), "d e".to_owned())]);
-        assert_eq!(labels("a=b; c = d e;"), Ok(expected.clone()));
-        assert_eq!(labels(r#"{"a": "b", "c": "d e"}"#), Ok(expected));
-        assert_eq!(labels("sport;world"), Ok(BTreeMap::new()));
-        assert!(is_labels("a=b") && !is_labels("sport") && !is_labels(""));
     }
 }

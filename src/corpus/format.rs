@@ -5,7 +5,7 @@ use std::io::{self, BufRead};
 use serde_json::value::RawValue;
 
 use super::names::FieldNames;
-use super::{Input, fasttext, table};
+use super::{Input, fasttext, header};
 
 /// The format of a corpus file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,7 +76,7 @@ pub(super) fn guess(input: &Input, start: &[u8], names: &FieldNames, takes_text:
         json(start)
     } else if has_label(first_line(start)) {
         Format::FastText
-    } else if table::is_table(start, names) {
+    } else if header::is_table(start, names) {
         Format::Csv
     } else if takes_text {
         if mostly_labelled(start) { Format::FastText } else { Format::Text }

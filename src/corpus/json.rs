@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::Deserialize;
 use serde::de::{
     DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Unexpected,
     Visitor,
@@ -12,7 +11,8 @@ use serde_json::value::RawValue;
 
 use super::document::{Document, Record};
 use super::json_topics::TopicsValue;
-use super::names::{FieldNames, Role, ambiguous, quoted, rank, shortened};
+use super::json_value::{Text, reason, string};
+use super::names::{FieldNames, Role, ambiguous, quoted, rank};
 
 /// Parses an object whose fields are named as `names` has it; others are passed over.
 pub(super) fn parse<'a>(record: &'a str, names: &FieldNames) -> Result<Document<'a>, String> {
@@ -43,52 +43,6 @@ pub(super) fn parse<'a>(record: &'a str, names: &FieldNames) -> Result<Document<
     .checked()
 }
 
-/// What serde_json says, and where in the record.
-pub(super) fn reason(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    let reason = shortened(text.split(" at line ").next().unwrap_or(&text));
-    match error.line() {
-        0 | 1 => format!("{reason}, at column {}", error.column()),
-        line => format!("{reason}, in its line {line} at column {}", error.column()),
-    }
-}
-
-/// The names of an object's fields.
-pub(super) fn names(record: &str) -> Vec<Cow<'_, str>> {
-    struct Names;
-    impl<'de> Visitor<'de> for Names {
-        type Value = Vec<Cow<'de, str>>;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("an object")
-        }
-
-        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-            let mut names = Vec::new();
-            while let Some(Text(name)) = map.next_key()? {
-                map.next_value::<IgnoredAny>()?;
-                names.push(name);
-            }
-            Ok(names)
-        }
-    }
-    serde_json::Deserializer::from_str(record).deserialize_map(Names).unwrap_or_default()
-}
-
-/// A string as it stands in the line, where it has no escapes: of a bare `Option<Cow<str>>` serde
-/// would make a copy each time.
-#[derive(Deserialize)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
-
-/// The string that a JSON value is; None for other values.
-pub(super) fn string(raw: &str) -> Option<Cow<'_, str>> {
-    let inside = raw.strip_prefix('"')?.strip_suffix('"')?;
-    if memchr::memchr(b'\\', inside.as_bytes()).is_none() {
-        return Some(Cow::Borrowed(inside));
-    }
-    serde_json::from_str::<Text<'_>>(raw).ok().map(|Text(text)| text)
-}
-
 struct Field<'a, T> {
     name: Cow<'a, str>,
     value: T,
@@ -117,7 +71,7 @@ fn keep<'a, T>(
 ) {
     match slot {
         Some(there) => {
-            drop(conflict.get_or_insert_with(|| ambiguous(role, &there.name, &found.name)))
+            conflict.get_or_insert_with(|| ambiguous(role, &there.name, &found.name));
         }
         None => *slot = Some(found),
     }
@@ -332,161 +286,4 @@ impl<'de> Visitor<'de> for TextValue<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(record: &str) -> Result<Document<'_>, String> {
-        parse(record, &FieldNames::default())
-    }
-
-    #[test]
-    fn records_may_leave_fields_out_but_not_all_text() {
-        let document = read(r#"{"title": "A \"b\"", "topics": ["x", "x", "y"], "other": 1}"#)
-            .expect("a document");
-        assert_eq!(document.title, "A \"b\"");
-        assert_eq!(document.topics, ["x", "y"]);
-        for (id, expected) in [
-            ("7", "7"),
-            ("null", ""),
-            (r#""a-1""#, "a-1"),
-            (r#""a\"\u0031""#, "a\"1"),
-            (r#"["a"]"#, r#"["a"]"#),
-        ] {
-            let line = format!(r#"{{"id": {id}, "story": {id}, "body": "b"}}"#);
-            let document = read(&line).expect("a document");
-            assert_eq!(document.id, expected);
-            assert_eq!(document.story.as_deref(), id.starts_with('"').then_some(expected));
-        }
-        assert!(
-            read(r#"{"topics": ["x"]}"#)
-                .expect_err("no text")
-                .contains("neither a title nor a body")
-        );
-        let wrong = read(r#"{"title": 3}"#).expect_err("wrong type");
-        assert!(
-            wrong.contains("\"title\": invalid type: integer `3`, expected a string, at column"),
-            "{wrong}"
-        );
-        assert!(read("").expect_err("nothing").contains("column"));
-        assert!(read("[]").expect_err("a list").contains("expected an object"));
-    }
-
-    #[test]
-    fn topics_must_be_names() {
-        assert!(read(r#"{"title": "t", "topics": ["  "]}"#).is_err());
-        assert!(read(r#"{"title": "t", "topics": [""]}"#).is_err());
-        let object = read(r#"{"title": "t", "category": {"id": 1}}"#).expect_err("no name");
-        assert!(
-            object.contains("\"category\": an object is a topic only if it has a \"name\""),
-            "{object}"
-        );
-        assert!(
-            read(r#"{"title": "t", "topics": [["x"]]}"#)
-                .expect_err("no name")
-                .contains("a topic's name")
-        );
-        let names = FieldNames { topics: Some("labels".to_owned()), ..FieldNames::default() };
-        assert!(parse(r#"{"title": "t", "labels": {"desk": "x"}}"#, &names).is_err());
-    }
-
-    #[test]
-    fn topics_come_as_one_or_as_a_list_under_all_their_names() {
-        for (field, expected) in [
-            (r#""topics": ["x", "y"]"#, &["x", "y"][..]),
-            (r#""topic": "x""#, &["x"]),
-            (r#""label": 3"#, &["3"]),
-            (r#""Class Index": "3""#, &["3"]),
-            (r#""labels": ["x", 1]"#, &["x", "1"]),
-            (r#""category": null, "label": "x""#, &["x"]),
-            (r#""labels": {"desk": "x"}, "topics": "y""#, &["y"]),
-            (r#""category": {"id": 1, "name": "x"}"#, &["x"]),
-            (r#""tags": {"a": 1}, "topics": [{"name": "x"}, null, 1.5]"#, &["x", "1.5"]),
-            (r#""labels": {"a": 1}, "topic": """#, &[]),
-        ] {
-            let line = format!(r#"{{"Headline": "t", {field}}}"#);
-            let document = read(&line).expect(field);
-            assert_eq!(document.topics, expected, "{field}");
-            assert_eq!(document.title, "t");
-        }
-    }
-
-    #[test]
-    fn what_is_no_text_under_a_guessed_name_is_passed_over() {
-        for value in ["17", "-1.5", "true", "[1]", "[\"a\", {}]", "{\"rendered\": \"a\"}", "{}"] {
-            for line in [
-                format!(r#"{{"article": {value}, "title": "t", "body": "b"}}"#),
-                format!(r#"{{"title": "t", "body": "b", "Headline": {value}}}"#),
-            ] {
-                let document = read(&line).expect(&line);
-                assert_eq!((&*document.title, &*document.body), ("t", "b"), "{line}");
-                assert!(
-                    document.passed_over.is_some_and(|said| said.contains("and not text")),
-                    "{line}"
-                );
-            }
-        }
-        let alone = read(r#"{"text": 17, "topics": "x"}"#).expect_err("no text");
-        assert_eq!(alone, "\"text\" holds a number and not text");
-        assert!(
-            read(r#"{"title": "t", "body": [1]}"#)
-                .expect_err("no string")
-                .starts_with("not a JSON document")
-        );
-        let names = FieldNames { body: Some("text".to_owned()), ..FieldNames::default() };
-        assert!(
-            parse(r#"{"title": "t", "text": 17}"#, &names)
-                .expect_err("it was named")
-                .contains("\"text\"")
-        );
-        assert_eq!(read(r#"{"text": ["a", null, "b"]}"#).expect("paragraphs").body, "a\n\nb");
-        assert_eq!(read(r#"{"text": "a", "content": null}"#).expect("a text").passed_over, None);
-    }
-
-    #[test]
-    fn what_could_be_either_is_refused() {
-        let two = read(r#"{"text": "a", "content": "b"}"#).expect_err("two bodies");
-        assert_eq!(
-            two,
-            "\"text\" and \"content\" could both be the body: choose one with --body-field"
-        );
-        let two = read(r#"{"text": "a", "label": "b", "category": "c"}"#).expect_err("two topics");
-        assert_eq!(
-            two,
-            "\"label\" and \"category\" could both be the topics: choose one with --topics-field"
-        );
-        assert!(
-            read(r#"{"title": "a", "title": "b"}"#)
-                .expect_err("twice")
-                .contains("\"title\" is there twice")
-        );
-        assert_eq!(read(r#"{"text": " ", "content": "b"}"#).expect("one is blank").body, "b");
-        let names = FieldNames { without_topics: true, ..FieldNames::default() };
-        assert!(
-            parse(r#"{"text": "a", "label": "b", "category": 3}"#, &names)
-                .expect("a text")
-                .topics
-                .is_empty()
-        );
-    }
-
-    #[test]
-    fn an_article_may_stand_in_a_field_of_its_own() {
-        let document = read(r#"{"article": {"title": "t", "body": ["a", "b"]}, "explain": true}"#)
-            .expect("a request");
-        assert_eq!((&*document.title, &*document.body), ("t", "a\n\nb"));
-    }
-
-    #[test]
-    fn no_message_repeats_much_of_the_input() {
-        let long = "x".repeat(10_000);
-        for record in [
-            format!(r#"{{"topics": ["{long}"], "title": "t"}}"#),
-            format!(r#""{long}""#),
-            format!(r#"{{"{long}": "t"}}"#),
-            format!(r#"{{"title": "t", "topics": {{"a": "{long}"}}, "label": [["{long}"]]}}"#),
-        ] {
-            let reason = read(&record).expect_err("no document");
-            assert!(reason.len() < 500, "{}", reason.len());
-        }
-    }
-}
+mod tests;

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::json;
+use super::json_value::string;
 
 /// Reads topics: one, or a list of them. Nulls and an empty string in place of a list are none.
 #[derive(Clone, Copy)]
@@ -31,6 +31,15 @@ impl<'de> DeserializeSeed<'de> for TopicsValue {
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         deserializer.deserialize_any(self)
+    }
+}
+
+/// A name without blanks around it, as in every format.
+fn trimmed(name: Cow<'_, str>) -> Cow<'_, str> {
+    match name {
+        Cow::Borrowed(name) => Cow::Borrowed(name.trim()),
+        Cow::Owned(name) if name.trim().len() == name.len() => Cow::Owned(name),
+        Cow::Owned(name) => Cow::Owned(name.trim().to_owned()),
     }
 }
 
@@ -111,11 +120,11 @@ impl<'de> Visitor<'de> for OneTopic {
     }
 
     fn visit_borrowed_str<E>(self, topic: &'de str) -> Result<Self::Value, E> {
-        Ok(Some(Cow::Borrowed(topic)))
+        Ok(Some(trimmed(Cow::Borrowed(topic))))
     }
 
     fn visit_str<E>(self, topic: &str) -> Result<Self::Value, E> {
-        Ok(Some(Cow::Owned(topic.to_owned())))
+        Ok(Some(Cow::Owned(topic.trim().to_owned())))
     }
 
     fn visit_bool<E>(self, topic: bool) -> Result<Self::Value, E> {
@@ -143,10 +152,10 @@ impl<'de> Visitor<'de> for OneTopic {
         let mut name = None;
         while let Some((key, value)) = map.next_entry::<Cow<'de, str>, &'de RawValue>()? {
             if key == "name" {
-                name = json::string(value.get());
+                name = string(value.get());
             }
         }
-        let name = name.filter(|name| !name.trim().is_empty());
+        let name = name.map(trimmed).filter(|name| !name.is_empty());
         name.map(Some).ok_or_else(|| {
             A::Error::custom("an object is a topic only if it has a \"name\" that is a string")
         })
@@ -167,6 +176,8 @@ mod tests {
             ("true", Some("true")),
             ("null", None),
             ("{\"id\": 1, \"name\": \"x \\u00e9\"}", Some("x é")),
+            ("\" x y\\u00a0\"", Some("x y")),
+            ("{\"name\": \"\\tx \"}", Some("x")),
         ] {
             let alone: Vec<_> = topic.into_iter().collect();
             assert_eq!(of_cell(value).expect(value), alone, "{value}");

@@ -9,59 +9,38 @@
 //! [`Ordinal`]: what is made of a corpus need not depend on how many threads made it.
 
 mod block;
+mod columns;
 mod csv_records;
 mod document;
+mod error;
 mod extra;
 mod fasttext;
 mod format;
+mod header;
 mod input;
 mod json;
 mod json_topics;
+mod json_value;
+mod labels;
 mod names;
+mod options;
+mod place;
 mod process;
+mod progress;
 mod queue;
 mod quotes;
+mod record;
 mod survey;
 mod table;
 mod values;
 
 pub use document::Document;
+pub use error::{BadLine, CorpusError};
 pub use extra::{Extra, WrittenTime};
 pub use format::Format;
-pub use input::{Input, Phase, Progress};
+pub use input::Input;
 pub use names::{FieldNames, quoted};
-pub use process::{BadLine, End, OnError, Options, Ordinal, Summary, for_each_document};
-
-use std::io;
-
-/// Why a corpus could not be read.
-#[derive(Debug, thiserror::Error)]
-pub enum CorpusError {
-    /// A file could not be opened, read or decompressed.
-    #[error("cannot read {input}{}", after(*line))]
-    Read {
-        /// The file's path, or "standard input".
-        input: String,
-        /// The last line read whole; 0 if none.
-        line: u64,
-        /// What the system or the decompressor said.
-        source: io::Error,
-    },
-    /// The names of fields or columns are not those that are needed.
-    #[error("{input}:{line}: {reason}")]
-    Header {
-        /// The file's path, or "standard input".
-        input: String,
-        /// The line of a CSV file's header; 1 for others.
-        line: u64,
-        /// What is missing.
-        reason: String,
-    },
-    /// A line is no document, and bad lines are not to be skipped.
-    #[error(transparent)]
-    BadLine(#[from] BadLine),
-}
-
-fn after(line: u64) -> String {
-    if line == 0 { String::new() } else { format!(" (after line {line})") }
-}
+pub use options::{OnError, Options};
+pub use place::{End, Ordinal};
+pub use process::{Summary, for_each_document};
+pub use progress::{Phase, Progress};

@@ -1,121 +1,40 @@
-//! Runs a corpus past some workers, in parallel, with every bad line accounted for.
+//! Hands the documents of a corpus to workers in parallel, and accounts for every bad line.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-use sha2::{Digest as _, Sha256};
-
 use super::block::Block;
 use super::queue::BlockQueue;
-use super::{CorpusError, Document, FieldNames, Format, Input, Progress};
-
-/// A document's place in its corpus: they ascend in the order of the inputs and their lines.
-pub type Ordinal = u64;
-
-/// What a bad line does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum OnError {
-    /// Ends the run.
-    #[default]
-    Fail,
-    /// Is left out, and counted.
-    Skip,
-}
-
-/// How to read a corpus.
-#[derive(Debug, Clone, Default)]
-pub struct Options {
-    /// The format; None means by the file's name, else by its first bytes.
-    pub format: Option<Format>,
-    /// Whether prose is an article, and not a file of an unknown format.
-    pub takes_text: bool,
-    /// What parts the columns of CSV; None means by the file's name, else by the header.
-    pub delimiter: Option<u8>,
-    /// Which field is what.
-    pub names: FieldNames,
-    /// Is told of each kind of data that an input has and nobody takes, once.
-    pub warn: Option<fn(&str)>,
-    /// What a bad line does.
-    pub on_error: OnError,
-    /// How many threads work on documents; 0 counts as 1, and more than [`Options::MAX_THREADS`] as
-    /// that.
-    pub threads: usize,
-    /// What the inputs follow, when other inputs were read before.
-    pub after: Option<End>,
-}
-
-impl Options {
-    /// The most threads: more than any machine has a use for, and no more than a system gives.
-    pub const MAX_THREADS: usize = 256;
-
-    /// How many workers there are.
-    pub fn workers(&self) -> usize {
-        self.threads.clamp(1, Self::MAX_THREADS)
-    }
-}
-
-/// Where the inputs read so far end, so that others can follow as if all had been read at once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct End {
-    /// Above every ordinal so far; a multiple of 2^32.
-    pub ordinal: Ordinal,
-    /// That of [`Summary::end`].
-    pub fingerprint: [u8; 32],
-}
-
-impl End {
-    /// The end of `before` and the next input: of the first input its SHA-256, from then on the
-    /// SHA-256 over both.
-    pub(super) fn followed_by(before: Option<[u8; 32]>, next: [u8; 32]) -> [u8; 32] {
-        match before {
-            None => next,
-            Some(before) => Sha256::new().chain_update(before).chain_update(next).finalize().into(),
-        }
-    }
-}
-
-/// A line that is no document.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
-#[error("{input}:{line}: {reason}")]
-pub struct BadLine {
-    ordinal: Ordinal,
-    /// The file, or "standard input".
-    pub input: String,
-    /// The line, from 1 on.
-    pub line: u64,
-    /// What is wrong with it.
-    pub reason: String,
-}
+use super::{BadLine, CorpusError, Document, End, Input, OnError, Options, Ordinal, Progress};
 
 /// What was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Summary {
-    /// Documents that the workers took.
+    /// Documents that the workers accepted.
     pub documents: u64,
-    /// Lines left out.
+    /// Lines skipped.
     pub skipped: u64,
-    /// The first of the lines left out, at most [`Summary::MAX_EXAMPLES`], in order.
+    /// The first of the skipped lines, at most [`Summary::MAX_EXAMPLES`], in order.
     pub skipped_examples: Vec<BadLine>,
-    /// Where the inputs end. The fingerprint of one input is the SHA-256 of what it decompresses
-    /// to: the same for a file and its compressed form (of CSV, the SHA-256 of that SHA-256). Of
-    /// several it is, from the second on, the SHA-256 over the fingerprint so far and that of the
-    /// next.
+    /// Where the inputs end. The fingerprint of one input is the SHA-256 of its decompressed bytes,
+    /// the same for a file and its compressed form (for CSV, the SHA-256 of that SHA-256). From the
+    /// second input on it is the SHA-256 of the fingerprint so far and that of the next input.
     pub end: End,
 }
 
 impl Summary {
-    /// How many skipped lines are kept as examples.
+    /// The most skipped lines kept as examples.
     pub const MAX_EXAMPLES: usize = 10;
 }
 
-/// Calls `work` with each document on one of `options.threads` workers, each of which has a state
-/// of its own, and returns the states. `work` may reject a document with a reason: the line is then
-/// a bad one.
+/// Calls `work` with each document on one of `options.threads` workers, each with a state of its
+/// own, and returns the states. `work` may reject a document with a reason, which makes its line a
+/// bad one.
 ///
 /// # Errors
-/// [`CorpusError::Read`] and [`CorpusError::Header`] for an input, [`CorpusError::BadLine`] for the
-/// first bad line in the order of the inputs when [`OnError::Fail`].
+/// [`CorpusError::Read`] and [`CorpusError::Header`] for an input; with [`OnError::Fail`],
+/// [`CorpusError::BadLine`] for the first bad line in the order of the inputs.
 pub fn for_each_document<W: Send>(
     inputs: &[Input],
     options: &Options,
@@ -124,115 +43,140 @@ pub fn for_each_document<W: Send>(
     work: impl Fn(&mut W, Ordinal, Document<'_>) -> Result<(), String> + Sync,
 ) -> Result<(Vec<W>, Summary), CorpusError> {
     let queue = BlockQueue::new(inputs, options, progress);
-    let take_blocks = |mut state: W| {
-        let mut outcome = Outcome::default();
+    let work_off = |state: W| {
+        let mut worker = Worker { state, work: &work, options, tally: Tally::default() };
         while let Some((number, block)) = queue.take() {
-            outcome.take_block(number, &block, options, &mut state, &work);
+            worker.take_block(number, &block);
             queue.put_back(block);
-            progress.add_documents(std::mem::take(&mut outcome.unreported));
-            if outcome.bad_lines > 0 && options.on_error == OnError::Fail {
-                // Blocks before this one were handed out before it: their workers finish them.
+            progress.add_documents(std::mem::take(&mut worker.tally.unreported));
+            if worker.tally.bad_lines > 0 && options.on_error == OnError::Fail {
+                // Earlier blocks were handed out before this one: their workers finish them.
                 queue.stop();
             }
         }
-        (state, outcome)
+        (worker.state, worker.tally)
     };
-    // A thread that the system does not give leaves its state here.
-    let states: Vec<_> = (1..options.workers()).map(|_| Mutex::new(Some(new_worker()))).collect();
-    let taken =
+    let finished = on_threads(options.workers(), new_worker, work_off);
+    let end = queue.finish();
+    let (mut states, mut total) = (Vec::with_capacity(finished.len()), Tally::default());
+    for (state, tally) in finished {
+        states.push(state);
+        total.add(tally);
+    }
+    if let Some(warn) = options.warn {
+        for line in total.passed_over.values() {
+            warn(&format!("{line}; it is ignored, and so are others like it"));
+        }
+    }
+    if options.on_error == OnError::Fail
+        && let Some(first) = total.examples.first()
+    {
+        return Err(BadLine::clone(first).into());
+    }
+    let Tally { documents, bad_lines: skipped, examples: skipped_examples, .. } = total;
+    Ok((states, Summary { documents, skipped, skipped_examples, end: end? }))
+}
+
+/// Runs `work` with `count` states, each on a thread of its own; a state whose thread the system
+/// refuses to start comes back as it was.
+fn on_threads<W: Send>(
+    count: usize,
+    new_worker: impl Fn() -> W,
+    work: impl Fn(W) -> (W, Tally) + Sync,
+) -> Vec<(W, Tally)> {
+    let states: Vec<_> = (1..count).map(|_| Mutex::new(Some(new_worker()))).collect();
+    let take =
         |state: &Mutex<Option<W>>| state.lock().unwrap_or_else(PoisonError::into_inner).take();
-    let outcomes: Vec<_> = thread::scope(|scope| {
-        let (take_blocks, taken) = (&take_blocks, &taken);
-        let spawn = |state| {
-            thread::Builder::new().spawn_scoped(scope, move || taken(state).map(take_blocks))
-        };
+    thread::scope(|scope| {
+        let (work, take) = (&work, &take);
+        let spawn =
+            |state| thread::Builder::new().spawn_scoped(scope, move || take(state).map(work));
         let others: Vec<_> = states.iter().map_while(|state| spawn(state).ok()).collect();
-        // One worker is this thread: what it asks memory for serves the caller again, once it is
-        // given back.
-        let own = take_blocks(new_worker());
+        // One worker is this thread, so that the memory it frees serves the caller again.
+        let own = work(new_worker());
         let others = others
             .into_iter()
             .map(|other| other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
         let others: Vec<_> = others.flatten().collect();
-        let idle = states.iter().filter_map(taken).map(|state| (state, Outcome::default()));
+        let idle = states.iter().filter_map(take).map(|state| (state, Tally::default()));
         std::iter::once(own).chain(others).chain(idle).collect()
-    });
-    let read = queue.finish();
-    let mut states = Vec::with_capacity(outcomes.len());
-    let (mut documents, mut skipped, mut skipped_examples) = (0, 0, Vec::new());
-    let mut passed_over: Vec<BadLine> = Vec::new();
-    for (state, outcome) in outcomes {
-        passed_over.extend(outcome.passed_over.into_values());
-        states.push(state);
-        documents += outcome.documents;
-        skipped += outcome.bad_lines;
-        skipped_examples.extend(outcome.examples);
-    }
-    passed_over.sort();
-    passed_over.dedup_by(|later, first| later.input == first.input);
-    if let Some(warn) = options.warn {
-        passed_over
-            .iter()
-            .for_each(|line| warn(&format!("{line}: it is passed over, as are others like it")));
-    }
-    skipped_examples.sort();
-    skipped_examples.truncate(Summary::MAX_EXAMPLES);
-    if options.on_error == OnError::Fail
-        && let Some(first) = skipped_examples.first()
-    {
-        return Err(BadLine::clone(first).into());
-    }
-    Ok((states, Summary { documents, skipped, skipped_examples, end: read? }))
+    })
 }
 
+/// A state, and the documents and lines that went past it.
+struct Worker<'a, W, F> {
+    state: W,
+    work: &'a F,
+    options: &'a Options,
+    tally: Tally,
+}
+
+impl<W, F> Worker<'_, W, F>
+where
+    F: Fn(&mut W, Ordinal, Document<'_>) -> Result<(), String>,
+{
+    fn take_block(&mut self, number: u64, block: &Block) {
+        let mut ordinal = number << 32;
+        block.for_each(&self.options.names, |line, document| {
+            ordinal += 1;
+            let bad = |reason| BadLine { ordinal, input: block.input.to_string(), line, reason };
+            let accepted = document.and_then(|mut document| {
+                if let Some(reason) = document.passed_over.take() {
+                    let first = self.tally.passed_over.entry(document.input);
+                    first.or_insert_with(|| bad(reason));
+                }
+                (self.work)(&mut self.state, ordinal, document)
+            });
+            match accepted {
+                Ok(()) => {
+                    self.tally.documents += 1;
+                    self.tally.unreported += 1;
+                    true
+                }
+                Err(reason) => {
+                    self.tally.add_bad_line(bad(reason));
+                    self.options.on_error == OnError::Skip
+                }
+            }
+        });
+    }
+}
+
+/// Counts of documents and of bad lines.
 #[derive(Default)]
-struct Outcome {
+struct Tally {
     documents: u64,
+    /// Documents that [`Progress`] does not show yet.
     unreported: u64,
     bad_lines: u64,
     examples: Vec<BadLine>,
-    /// Of each input the first field that has a name of text, and no text.
+    /// By input, the first field that has the name of a text but holds none.
     passed_over: BTreeMap<usize, BadLine>,
 }
 
-impl Outcome {
-    fn take_block<W>(
-        &mut self,
-        number: u64,
-        block: &Block,
-        options: &Options,
-        state: &mut W,
-        work: &impl Fn(&mut W, Ordinal, Document<'_>) -> Result<(), String>,
-    ) {
-        let mut ordinal = number << 32;
-        block.for_each(&options.names, |line, document| {
-            ordinal += 1;
-            let bad = |reason| BadLine { ordinal, input: block.input.to_string(), line, reason };
-            let taken = document.and_then(|mut document| {
-                if let Some(reason) = document.passed_over.take() {
-                    self.passed_over.entry(document.input).or_insert_with(|| bad(reason));
-                }
-                work(state, ordinal, document)
-            });
-            match taken {
-                Ok(()) => {
-                    self.documents += 1;
-                    self.unreported += 1;
-                }
-                Err(reason) => {
-                    self.bad_lines += 1;
-                    self.examples.push(bad(reason));
-                    if self.examples.len() > Summary::MAX_EXAMPLES {
-                        self.examples.sort();
-                        self.examples.pop();
-                    }
-                    if options.on_error == OnError::Fail {
-                        return false;
-                    }
-                }
+impl Tally {
+    fn add_bad_line(&mut self, line: BadLine) {
+        self.bad_lines += 1;
+        self.examples.push(line);
+        if self.examples.len() > Summary::MAX_EXAMPLES {
+            self.examples.sort();
+            self.examples.pop();
+        }
+    }
+
+    /// Adds the counts of another worker; the first lines stay the examples.
+    fn add(&mut self, other: Self) {
+        self.documents += other.documents;
+        self.bad_lines += other.bad_lines;
+        self.examples.extend(other.examples);
+        self.examples.sort();
+        self.examples.truncate(Summary::MAX_EXAMPLES);
+        for (input, line) in other.passed_over {
+            let first = self.passed_over.entry(input).or_insert_with(|| line.clone());
+            if line < *first {
+                *first = line;
             }
-            true
-        });
+        }
     }
 }
 

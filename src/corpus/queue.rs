@@ -9,9 +9,8 @@ use std::thread;
 use sha2::{Digest as _, Sha256};
 
 use super::block::{Block, Blocks};
-use super::process::{End, Options};
 use super::survey::Survey;
-use super::{CorpusError, Input, Progress};
+use super::{CorpusError, End, Input, Options, Progress};
 
 /// How many blocks a worker reads in one go: what a decompressor looks back on comes into the near
 /// caches once for all of them.

@@ -1,26 +1,33 @@
-//! Whether quotation marks in a table parted by tabs part its fields, or are text like the rest.
+//! Decides whether the fields of a tab-separated table are quoted.
 //!
-//! Spreadsheets quote fields that hold tabs or line breaks; other programs write what they have,
-//! and a mark at the beginning of one field would swallow everything up to the next mark.
+//! Spreadsheets quote fields that hold tabs or line breaks. Other programs write fields as they are,
+//! and there a quotation mark at the beginning of one would swallow everything up to the next mark.
 
-/// Whether the fields of a table that begins so are quoted: every field that begins with a mark
-/// ends with one, and what lies between makes better records than the lines alone. `is_whole` says
-/// that nothing follows.
-pub(super) fn are_meant(start: &[u8], delimiter: u8, is_whole: bool) -> bool {
-    let Some(quoted) = Shape::of_quoted(start, delimiter, is_whole) else { return false };
-    let plain = Shape::of_lines(start, delimiter, is_whole);
+/// The beginning of a table.
+#[derive(Clone, Copy)]
+pub(super) struct Sample<'a> {
+    pub(super) bytes: &'a [u8],
+    /// Whether nothing follows.
+    pub(super) is_whole: bool,
+}
+
+/// Whether the fields of a table are quoted: every field that begins with a mark ends with one, and
+/// reading them so yields more regular records than reading line by line.
+pub(super) fn are_meant(sample: Sample<'_>, delimiter: u8) -> bool {
+    let Some(quoted) = Shape::of_quoted(sample, delimiter) else { return false };
+    let plain = Shape::of_lines(sample, delimiter);
     quoted.has_quotes && (!quoted.joins_lines || quoted.odd < plain.odd)
 }
 
-/// What the records look like in one reading.
+/// How regular the records are in one reading.
 #[derive(Default)]
 struct Shape {
     has_quotes: bool,
     /// Whether a record spans several lines.
     joins_lines: bool,
-    /// How many fields the header has; 0 before it.
+    /// The number of fields in the header; 0 before it.
     expected: usize,
-    /// How many records have another number of fields than the header.
+    /// Records whose number of fields is not that of the header.
     odd: usize,
 }
 
@@ -32,8 +39,8 @@ impl Shape {
         self.odd += usize::from(fields != self.expected);
     }
 
-    /// None where a mark that begins a field is not matched by one that ends it.
-    fn of_quoted(bytes: &[u8], delimiter: u8, is_whole: bool) -> Option<Self> {
+    /// None if a field that begins with a mark does not end with one.
+    fn of_quoted(Sample { bytes, is_whole }: Sample<'_>, delimiter: u8) -> Option<Self> {
         let mut shape = Self::default();
         let (mut at, mut fields) = (0, 0);
         while at < bytes.len() {
@@ -59,7 +66,7 @@ impl Shape {
             let to_end = memchr::memchr2(delimiter, b'\n', &bytes[at..]);
             fields += 1;
             let Some(to_end) = to_end else {
-                // What may go on is not counted.
+                // A record that may go on is not counted.
                 if is_whole {
                     shape.add_record(fields);
                 }
@@ -73,7 +80,7 @@ impl Shape {
         Some(shape)
     }
 
-    fn of_lines(bytes: &[u8], delimiter: u8, is_whole: bool) -> Self {
+    fn of_lines(Sample { bytes, is_whole }: Sample<'_>, delimiter: u8) -> Self {
         let mut shape = Self::default();
         let whole = if is_whole { bytes.len() } else { memchr::memrchr(b'\n', bytes).unwrap_or(0) };
         for line in
@@ -85,7 +92,7 @@ impl Shape {
     }
 }
 
-/// Where the mark is that closes a field: the first that is not doubled.
+/// The place of the mark that closes a field: the first that is not doubled.
 fn closing(bytes: &[u8], mut at: usize) -> Option<usize> {
     loop {
         at += memchr::memchr(b'"', &bytes[at..])?;
@@ -101,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn marks_part_fields_where_all_of_them_do() {
+    fn marks_quote_fields_where_all_of_them_do() {
         for (text, expected) in [
             ("title\tx\na\tb\n", false),
             ("title\tx\n\"a\"\tb\n", true),
@@ -118,10 +125,15 @@ mod tests {
             ("title\tx", false),
             ("", false),
         ] {
-            assert_eq!(are_meant(text.as_bytes(), b'\t', true), expected, "{text:?}");
+            assert_eq!(
+                are_meant(Sample { bytes: text.as_bytes(), is_whole: true }, b'\t'),
+                expected,
+                "{text:?}"
+            );
         }
-        // What is cut off says nothing.
-        assert!(are_meant(b"title\tx\n\"a\"\tb\n\"cut", b'\t', false));
-        assert!(!are_meant(b"title\tx\na\tb\n\"cut", b'\t', false));
+        // A field that is cut off proves nothing.
+        let cut = |bytes| are_meant(Sample { bytes, is_whole: false }, b'\t');
+        assert!(cut(b"title\tx\n\"a\"\tb\n\"cut"));
+        assert!(!cut(b"title\tx\na\tb\n\"cut"));
     }
 }

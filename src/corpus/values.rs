@@ -1,12 +1,11 @@
-//! Cuts JSON that is no JSON Lines into its records: the elements of a list, or objects one after
-//! the other.
+//! Cuts JSON other than JSON Lines into records: the elements of a list, or consecutive objects.
 
 use std::io::{self, BufRead};
 use std::ops::Range;
 
 use sha2::{Digest as _, Sha256};
 
-use super::block::MAX_RECORD_BYTES;
+use super::record::{MAX_RECORD_BYTES, too_long};
 
 /// Reads values one by one, over any number of lines.
 pub(super) struct Values {
@@ -26,7 +25,43 @@ pub(super) struct Value {
     pub(super) bytes: Result<Range<usize>, &'static str>,
 }
 
-/// What the bytes of a value are taken for.
+/// Where a byte stands to the values around it.
+enum Step {
+    /// Between two values.
+    Between,
+    /// In a value that goes on.
+    Inside,
+    /// The last byte of a value.
+    Last,
+    /// The first byte after a value.
+    After,
+}
+
+/// A value whose end has not been read yet.
+struct Begun {
+    /// The line it begins on.
+    line: u64,
+    scan: Scan,
+}
+
+impl Begun {
+    /// The value that this byte begins, if it begins one.
+    fn with(byte: u8, line: u64, is_in_list: &mut bool) -> Option<Self> {
+        match byte {
+            b'[' if !*is_in_list => *is_in_list = true,
+            b']' if *is_in_list => *is_in_list = false,
+            b',' | b' ' | b'\t' | b'\r' | b'\n' => {}
+            _ => {
+                let mut scan = Scan::default();
+                scan.step(byte);
+                return Some(Self { line, scan });
+            }
+        }
+        None
+    }
+}
+
+/// How deep the scan is inside a value.
 #[derive(Default)]
 struct Scan {
     depth: usize,
@@ -35,8 +70,7 @@ struct Scan {
 }
 
 impl Scan {
-    /// Whether the value ends with this byte (true), or before it (false); None where it goes on.
-    fn ends_at(&mut self, byte: u8) -> Option<bool> {
+    fn step(&mut self, byte: u8) -> Step {
         if self.is_in_string {
             match byte {
                 _ if self.is_escaped => self.is_escaped = false,
@@ -44,19 +78,21 @@ impl Scan {
                 b'"' => self.is_in_string = false,
                 _ => {}
             }
-            return None;
+            return Step::Inside;
         }
         match byte {
             b'"' => self.is_in_string = true,
             b'{' | b'[' => self.depth += 1,
             b'}' | b']' if self.depth > 0 => {
                 self.depth -= 1;
-                return (self.depth == 0).then_some(true);
+                if self.depth == 0 {
+                    return Step::Last;
+                }
             }
-            b',' | b']' | b'}' | b'\n' if self.depth == 0 => return Some(false),
+            b',' | b']' | b'}' | b'\n' if self.depth == 0 => return Step::After,
             _ => {}
         }
-        None
+        Step::Inside
     }
 }
 
@@ -70,7 +106,7 @@ impl Values {
         self.line
     }
 
-    /// The next value, whose bytes are put behind those in `bytes`; None at the end.
+    /// The next value, whose bytes are appended to `bytes`; None at the end.
     pub(super) fn next(
         &mut self,
         bytes: &mut Vec<u8>,
@@ -80,53 +116,29 @@ impl Values {
             return Ok(None);
         }
         let start = bytes.len();
-        // The line and the state of the value that was begun.
-        let mut begun: Option<(u64, Scan)> = None;
+        let mut begun: Option<Begun> = None;
         loop {
             let chunk = self.reader.fill_buf()?;
             if chunk.is_empty() {
                 self.has_ended = true;
-                return Ok(match begun {
-                    Some((line, scan))
-                        if scan.depth == 0 && !scan.is_in_string && !self.is_in_list =>
-                    {
-                        Some(Value { line, bytes: Ok(start..bytes.len()) })
-                    }
-                    Some((line, _)) => {
-                        Some(Value { line, bytes: Err("the JSON ends in the middle of a record") })
-                    }
-                    None if self.is_in_list => Some(Value {
-                        line: self.line,
-                        bytes: Err("the JSON ends in the middle of a list"),
-                    }),
-                    None => None,
-                });
+                return Ok(self.last(begun, start..bytes.len()));
             }
             let mut used = 0;
             let mut is_whole = false;
             for &byte in chunk {
-                match &mut begun {
-                    None => match byte {
-                        b'[' if !self.is_in_list => self.is_in_list = true,
-                        b']' if self.is_in_list => self.is_in_list = false,
-                        b',' | b' ' | b'\t' | b'\r' | b'\n' => {}
-                        _ => {
-                            let mut scan = Scan::default();
-                            scan.ends_at(byte);
-                            begun = Some((self.line, scan));
-                            bytes.push(byte);
-                        }
-                    },
-                    Some((_, scan)) => match scan.ends_at(byte) {
-                        None => bytes.push(byte),
-                        Some(is_part) => {
-                            is_whole = true;
-                            if !is_part {
-                                break;
-                            }
-                            bytes.push(byte);
-                        }
-                    },
+                let step = match &mut begun {
+                    None => {
+                        begun = Begun::with(byte, self.line, &mut self.is_in_list);
+                        if begun.is_some() { Step::Inside } else { Step::Between }
+                    }
+                    Some(begun) => begun.scan.step(byte),
+                };
+                is_whole = matches!(step, Step::Last | Step::After);
+                if matches!(step, Step::After) {
+                    break;
+                }
+                if !matches!(step, Step::Between) {
+                    bytes.push(byte);
                 }
                 used += 1;
                 self.line += u64::from(byte == b'\n');
@@ -136,13 +148,27 @@ impl Values {
             }
             fingerprint.update(&chunk[..used]);
             self.reader.consume(used);
-            if let (true, Some((line, _))) = (is_whole, &begun) {
+            if let (true, Some(Begun { line, .. })) = (is_whole, &begun) {
                 return Ok(Some(Value { line: *line, bytes: Ok(start..bytes.len()) }));
             }
             if bytes.len() - start > MAX_RECORD_BYTES {
-                let reason = format!("a record is longer than {} MiB", MAX_RECORD_BYTES >> 20);
-                return Err(io::Error::new(io::ErrorKind::InvalidData, reason));
+                return Err(io::Error::new(io::ErrorKind::InvalidData, too_long("a record")));
             }
+        }
+    }
+
+    /// The value that the end of the input ends or cuts off.
+    fn last(&self, begun: Option<Begun>, range: Range<usize>) -> Option<Value> {
+        match begun {
+            Some(Begun { line, scan }) => {
+                let is_whole = scan.depth == 0 && !scan.is_in_string && !self.is_in_list;
+                let cut = "the JSON ends in the middle of a record";
+                Some(Value { line, bytes: if is_whole { Ok(range) } else { Err(cut) } })
+            }
+            None => self.is_in_list.then_some(Value {
+                line: self.line,
+                bytes: Err("the JSON ends in the middle of a list"),
+            }),
         }
     }
 }

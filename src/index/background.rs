@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 use super::term_key::TermKey;
 
 /// `[magic: 8][idf of an unknown term: u16][terms: u32][fingerprint: u32 ...][idf: u16 ...]`,
-/// little-endian, by ascending fingerprint. Made by `.ci/build-background`.
+/// little-endian, by ascending fingerprint. Made by `tools/build-background`.
 const FILE: &[u8] = include_bytes!("background.bin");
 const MAGIC: &[u8; 8] = b"SLBGIDF1";
 

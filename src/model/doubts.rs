@@ -89,6 +89,28 @@ pub fn of_names<'a>(names: impl Iterator<Item = &'a str> + Clone, labels: Labels
     doubts
 }
 
+/// What to say where no document has a topic of the model. Topics come with their numbers of
+/// documents, those of the model first: `count` of them.
+pub fn of_foreign<'a>(
+    topics: impl Iterator<Item = (&'a str, u64)>,
+    count: usize,
+) -> Option<String> {
+    let topics: Vec<(&str, u64)> = topics.collect();
+    let (own, foreign) = topics.split_at(count);
+    if foreign.is_empty() || own.iter().any(|(_, documents)| *documents > 0) {
+        return None;
+    }
+    let quoted = |topics: &[(&str, u64)]| {
+        listed(&topics.iter().map(|(name, _)| format!("{name:?}")).collect::<Vec<_>>(), ", ")
+    };
+    Some(format!(
+        "no document has a topic that the model knows, so that no answer can be right: \
+         the documents have {}; the model has {}",
+        quoted(foreign),
+        quoted(own)
+    ))
+}
+
 /// The names whose parts are topics themselves. Where a document has one topic, also those that
 /// share a part with another such name, and those that are parted as people part no name.
 fn lists<'a>(
@@ -97,11 +119,8 @@ fn lists<'a>(
     labels: Labels,
 ) -> Vec<String> {
     let parted: Vec<(&str, Vec<String>)> = names
-        .map(|name| {
-            let parts = name.split(SEPARATORS).map(spelling_key).filter(|part| !part.is_empty());
-            (name, parts.collect::<Vec<_>>())
-        })
-        .filter(|(_, parts)| parts.len() > 1)
+        .map(|name| (name, parts(name)))
+        .filter(|(name, parts)| parts.len() > 1 || is_bracketed(name))
         .collect();
     let mut uses: BTreeMap<&str, usize> = BTreeMap::new();
     for part in parted
@@ -112,6 +131,7 @@ fn lists<'a>(
     }
     let is_topic = |part: &String| keys.contains(part.as_str());
     let is_list = |name: &str, parts: &[String]| match labels {
+        _ if is_bracketed(name) => true,
         Labels::Multiple => parts.iter().all(is_topic),
         // "Arts, Culture" may be a name; "arts,culture" is none that people write.
         Labels::Single => {
@@ -125,6 +145,22 @@ fn lists<'a>(
         .filter(|(name, parts)| is_list(name, parts))
         .map(|(name, _)| format!("{name:?}"))
         .collect()
+}
+
+/// The parts of a name, were it a list.
+fn parts(name: &str) -> Vec<String> {
+    let name = name.trim();
+    let inside = if is_bracketed(name) { &name[1..name.len() - 1] } else { name };
+    let part = |part: &str| spelling_key(part.trim().trim_matches(['\'', '"']));
+    inside.split(SEPARATORS).map(part).filter(|part| !part.is_empty()).collect()
+}
+
+/// Whether a name is a list as programs print one: `['a', 'b']`.
+fn is_bracketed(name: &str) -> bool {
+    let name = name.trim();
+    [('[', ']'), ('(', ')'), ('{', '}')]
+        .iter()
+        .any(|&(open, close)| name.starts_with(open) && name.ends_with(close))
 }
 
 /// What is to be said where figures rest on few documents. `figures` names them: "the held-out
@@ -230,10 +266,28 @@ mod tests {
             assert!(lists(&["Arts, Culture", "Sport"], labels).is_empty());
             assert!(lists(&["Arts,", "Sport"], labels).is_empty());
         }
+        for labels in [Labels::Single, Labels::Multiple] {
+            for name in ["['a', 'b']", "[\"a\"]", "[a]", "('a',)", "{'a', 'b'}"] {
+                assert_eq!(lists(&[name, "c"], labels), [name]);
+            }
+            assert!(lists(&["[a", "a]", "a (b)", "(a) b"], labels).is_empty());
+        }
         assert_eq!(lists(&["a,b", "c"], Labels::Single), ["a,b"]);
         assert_eq!(lists(&["a, b", "b, c", "d"], Labels::Single), ["a, b", "b, c"]);
         assert_eq!(lists(&["a, b", "a"], Labels::Single), ["a, b"]);
         assert!(lists(&["a,b", "a"], Labels::Multiple).is_empty());
+    }
+
+    #[test]
+    fn topics_of_which_the_model_knows_none_are_named() {
+        let doubt = |topics: &[(&'static str, u64)]| of_foreign(topics.iter().copied(), 2);
+        assert_eq!(
+            doubt(&[("a", 0), ("b", 0), ("A1", 3), ("B1", 1)]).expect("all are foreign"),
+            "no document has a topic that the model knows, so that no answer can be right: the \
+             documents have \"A1\", \"B1\"; the model has \"a\", \"b\""
+        );
+        assert_eq!(doubt(&[("a", 1), ("b", 0), ("c", 3)]), None);
+        assert_eq!(doubt(&[("a", 0), ("b", 0)]), None);
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! The `slugline` command as its users see it: what all commands have in common, and a file a
-//! command.
+//! The `slugline` command as its users see it: what all commands have in common; a file per command
+//! has the rest.
 
 mod addresses;
 mod archive;
@@ -7,8 +7,10 @@ mod classify;
 mod continued;
 mod doubts;
 mod files;
+mod import;
 mod models;
 mod multi_label;
+mod names;
 mod process;
 mod report;
 mod serve;

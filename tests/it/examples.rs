@@ -5,7 +5,21 @@ use std::path::Path;
 
 use serde_json::Value;
 use slugline::article::{ArticleText, Limits};
+use slugline::grpc::pb;
+use slugline::model::Decision;
 use slugline::service::{ClassifyQuery, ModelSet, ModelSource, RequestedOptions, classify};
+
+use super::support::{RUNTIME, TestServer};
+
+#[allow(dead_code, unreachable_pub, missing_docs)]
+#[path = "../../examples/classify.rs"]
+mod classify_example;
+#[allow(dead_code, unreachable_pub, missing_docs)]
+#[path = "../../examples/embedded.rs"]
+mod embedded;
+#[allow(dead_code, unreachable_pub, missing_docs)]
+#[path = "../../examples/import_and_search.rs"]
+mod import_and_search;
 
 fn example(file: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(file);
@@ -81,4 +95,50 @@ fn each_example_is_named_in_their_readme() {
             "{name} is not in examples/README.md"
         );
     }
+}
+
+#[test]
+fn the_client_that_classifies_gets_topics_with_evidence() {
+    let (title, body) = cyber_defence();
+    let answer = RUNTIME.block_on(async {
+        let server = TestServer::with_limits(Limits::default()).await;
+        let url = format!("http://{}", server.address);
+        let answer = classify_example::classify(url, &title, &body).await.expect("an answer");
+        server.stop().await.expect("it stops");
+        answer
+    });
+    assert_eq!(answer.topics.len(), 2);
+    assert!(answer.topics.iter().all(|topic| topic.evidence.len() <= 5));
+    assert_ne!(answer.decision(), pb::Decision::Unspecified);
+}
+
+#[test]
+fn the_client_that_imports_finds_the_stories_on_the_river() {
+    let articles: Vec<_> = example("articles.jsonl")
+        .lines()
+        .map(|line| import_and_search::article(line).expect("an article"))
+        .collect();
+    let (stored, found) = RUNTIME.block_on(async {
+        let server = TestServer::with_limits(Limits::default()).await;
+        let channel = server.channel().await;
+        let stored = import_and_search::import(channel.clone(), articles).await.expect("stored");
+        let draft = "The River Orr has burst its banks again";
+        let found = import_and_search::search(channel, draft).await.expect("an answer");
+        server.stop().await.expect("it stops");
+        (stored, found)
+    });
+    assert_eq!(stored, 56);
+    let ids: Vec<_> =
+        found.iter().filter_map(|found| found.article.as_ref()).map(|found| &found.id).collect();
+    assert!(ids.first().is_some_and(|id| id.starts_with("orr-")), "{ids:?}");
+}
+
+#[test]
+fn the_embedded_model_answers_as_the_service_does() {
+    let (title, body) = cyber_defence();
+    let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/news/2");
+    let article = ArticleText { title: &title, body: &body };
+    let answer = embedded::classify(&model, article).expect("an answer");
+    assert_eq!((answer.topics[0].0.as_str(), answer.topics.len()), ("world", 13));
+    assert_eq!(answer.decision, Decision::Uncertain);
 }

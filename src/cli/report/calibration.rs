@@ -6,7 +6,8 @@ use plotters::element::{Circle, PathElement, Rectangle};
 use plotters::style::Color as _;
 
 use super::figure::{Anchor, Area, Figure, Frame, Ink, Outcome, text, upwards};
-use super::{Section, percent, wide};
+use super::format::percent;
+use super::section::{Section, wide};
 use crate::cli::output::thousands;
 use crate::model::evaluate::Bin;
 
@@ -81,83 +82,97 @@ fn short(number: u64) -> String {
 
 fn draw(area: &Area<'_>, bins: &[Bin]) -> Outcome {
     let (upper, lower) = area.split_vertically(UPPER);
-    let label = text(FONT, Anchor::Middle, Ink::Text.opaque());
-    let edge = |number: usize| number as f64 / bins.len() as f64;
-
-    // What lies along it stands below the counts.
-    let frame = Frame {
-        font: FONT,
-        top: 12,
-        bottom: 26,
-        floor: 0.0,
-        labels: 6,
-        left: "right",
-        below: None,
-    };
-    let mut chart = frame.draw(&upper)?;
-    let filled: Vec<(usize, &Bin)> =
-        bins.iter().enumerate().filter(|(_, bin)| bin.documents > 0).collect();
-    chart.draw_series(filled.iter().map(|&(number, bin)| {
-        Rectangle::new(
-            [(edge(number), 0.0), (edge(number + 1), bin.accuracy)],
-            Ink::First.at(0.25).filled(),
-        )
-    }))?;
-    chart.draw_series((0..25).map(|dash| {
-        let at = |place: f64| (place / 25.0, place / 25.0);
-        PathElement::new(
-            [at(f64::from(dash)), at(f64::from(dash) + 0.5)],
-            Ink::Text.at(0.6).stroke_width(2),
-        )
-    }))?;
-    let points = filled.iter().map(|&(_, bin)| (bin.mean_probability, bin.accuracy));
-    // There is no line through one point.
-    if filled.len() > 1 {
-        chart.draw_series([PathElement::new(
-            points.clone().collect::<Vec<_>>(),
-            Ink::First.opaque().stroke_width(2),
-        )])?;
-    }
-    chart.draw_series(points.map(|point| Circle::new(point, 5, Ink::First.opaque().filled())))?;
-
-    let most = bins.iter().map(|bin| bin.documents).max().unwrap_or(0).max(1) as f64;
-    let mut chart = ChartBuilder::on(&lower)
-        .margin_top(4)
-        .margin_left(8)
-        .margin_right(20)
-        .x_label_area_size(44)
-        .y_label_area_size(62)
-        .build_cartesian_2d(0.0..1.0, 0.0..1.25 * most)?;
-    chart
-        .configure_mesh()
-        .disable_mesh()
-        .axis_style(Ink::Faint.opaque())
-        .x_labels(6)
-        .y_labels(0)
-        .x_label_formatter(&|x| format!("{:.0} %", 100.0 * x))
-        .label_style(label.clone())
-        .x_desc("top probability")
-        .axis_desc_style(label)
-        .draw()?;
-    chart.draw_series(filled.iter().map(|&(number, bin)| {
-        let gap = 0.1 / bins.len() as f64;
-        Rectangle::new(
-            [(edge(number) + gap, 0.0), (edge(number + 1) - gap, bin.documents as f64)],
-            Ink::First.opaque().filled(),
-        )
-    }))?;
-    let plane = chart.plotting_area();
-    for &(number, bin) in &filled {
-        let (x, y) =
-            plane.map_coordinate(&((edge(number) + edge(number + 1)) / 2.0, bin.documents as f64));
-        area.draw_text(
-            &short(bin.documents),
-            &text(10, Anchor::Middle, Ink::Text.opaque()),
-            (x, y - 7),
-        )?;
+    let bins = Bins(bins);
+    bins.draw_accuracy(&upper)?;
+    for (label, place) in bins.draw_counts(&lower)? {
+        area.draw_text(&label, &text(10, Anchor::Middle, Ink::Text.opaque()), place)?;
     }
     let middle = (UPPER + (SIZE.1 - UPPER - 44) / 2) as i32;
     area.draw_text("answers", &upwards(FONT, Anchor::Middle, Ink::Text.opaque()), (14, middle))
+}
+
+/// Bins that divide the probabilities from 0 to 1 evenly.
+struct Bins<'a>(&'a [Bin]);
+
+impl Bins<'_> {
+    fn edge(&self, number: usize) -> f64 {
+        number as f64 / self.0.len() as f64
+    }
+
+    fn filled(&self) -> impl Iterator<Item = (usize, &Bin)> {
+        self.0.iter().enumerate().filter(|(_, bin)| bin.documents > 0)
+    }
+
+    /// Draws the accuracy of each bin, and the diagonal to compare it with.
+    fn draw_accuracy(&self, area: &Area<'_>) -> Outcome {
+        // The axis is labelled below the counts.
+        let frame = Frame {
+            font: FONT,
+            top: 12,
+            bottom: 26,
+            floor: 0.0,
+            labels: 6,
+            left: "right",
+            below: None,
+        };
+        let mut chart = frame.draw(area)?;
+        chart.draw_series(self.filled().map(|(number, bin)| {
+            let corners = [(self.edge(number), 0.0), (self.edge(number + 1), bin.accuracy)];
+            Rectangle::new(corners, Ink::First.at(0.25).filled())
+        }))?;
+        chart.draw_series((0..25).map(|dash| {
+            let at = |place: f64| (place / 25.0, place / 25.0);
+            let ends = [at(f64::from(dash)), at(f64::from(dash) + 0.5)];
+            PathElement::new(ends, Ink::Text.at(0.6).stroke_width(2))
+        }))?;
+        let points: Vec<(f64, f64)> =
+            self.filled().map(|(_, bin)| (bin.mean_probability, bin.accuracy)).collect();
+        // One point makes no line.
+        if points.len() > 1 {
+            let line = PathElement::new(points.clone(), Ink::First.opaque().stroke_width(2));
+            chart.draw_series([line])?;
+        }
+        let dot = |point| Circle::new(point, 5, Ink::First.opaque().filled());
+        chart.draw_series(points.into_iter().map(dot))?;
+        Ok(())
+    }
+
+    /// Draws how many answers each bin has; returns the numbers, and where they go.
+    fn draw_counts(&self, area: &Area<'_>) -> Outcome<Vec<(String, (i32, i32))>> {
+        let label = text(FONT, Anchor::Middle, Ink::Text.opaque());
+        let most = self.0.iter().map(|bin| bin.documents).max().unwrap_or(0).max(1) as f64;
+        let mut chart = ChartBuilder::on(area)
+            .margin_top(4)
+            .margin_left(8)
+            .margin_right(20)
+            .x_label_area_size(44)
+            .y_label_area_size(62)
+            .build_cartesian_2d(0.0..1.0, 0.0..1.25 * most)?;
+        chart
+            .configure_mesh()
+            .disable_mesh()
+            .axis_style(Ink::Faint.opaque())
+            .x_labels(6)
+            .y_labels(0)
+            .x_label_formatter(&|x| format!("{:.0} %", 100.0 * x))
+            .label_style(label.clone())
+            .x_desc("top probability")
+            .axis_desc_style(label)
+            .draw()?;
+        chart.draw_series(self.filled().map(|(number, bin)| {
+            let gap = 0.1 / self.0.len() as f64;
+            let (left, right) = (self.edge(number) + gap, self.edge(number + 1) - gap);
+            let corners = [(left, 0.0), (right, bin.documents as f64)];
+            Rectangle::new(corners, Ink::First.opaque().filled())
+        }))?;
+        let plane = chart.plotting_area();
+        let labels = self.filled().map(|(number, bin)| {
+            let middle = (self.edge(number) + self.edge(number + 1)) / 2.0;
+            let (x, y) = plane.map_coordinate(&(middle, bin.documents as f64));
+            (short(bin.documents), (x, y - 7))
+        });
+        Ok(labels.collect())
+    }
 }
 
 #[cfg(test)]

@@ -5,29 +5,21 @@
 use std::cmp::Reverse;
 
 use maud::{Markup, html};
-use plotters::element::{PathElement, Rectangle, Text};
-use plotters::style::Color as _;
 
-use super::figure::{Anchor, Area, Figure, Ink, Outcome, fit, text, text_width, upwards};
-use super::{Section, percent, wide};
+use super::figure::fit;
+use super::format::percent;
+use super::heat_map::HeatMap;
+use super::section::{Section, wide};
 use crate::cli::output::{counted, thousands};
 use crate::model::evaluate::Report;
 
-/// Up to so many topics the fields carry their counts.
-pub(in crate::cli) const NUMBERED: usize = 26;
 /// Up to so many topics are drawn. Of more there are the pairs alone: nobody finds anything in a
 /// million fields.
 pub(in crate::cli) const DRAWN: usize = 120;
 /// So many pairs are listed.
 const PAIRS: usize = 20;
-/// Where there are no counts, a line at every so many topics leads the eye.
-const GUIDE: usize = 5;
 /// Names longer than this are cut.
 const NAME_HALVES: u32 = 56;
-/// From this opacity of a field on its text is light.
-const STRONG: f64 = 0.75;
-/// The name of the axis of the rows.
-const TRUTH: &str = "what it is";
 /// The last row and column where documents may have several topics.
 pub(in crate::cli) const NONE: &str = "(none)";
 
@@ -137,7 +129,7 @@ impl Confusion<'_> {
                 p { "Drawn are the " (topics) " topics that have documents, of " (all) "." }
             }
             div.columns {
-                @if drawn.len() <= DRAWN { (self.heat_map(&drawn)?) }
+                @if drawn.len() <= DRAWN { (self.heat_map(&drawn).figure()?) }
                 @if pairs.is_empty() {
                     p { (words.no_pairs) }
                 } @else {
@@ -179,113 +171,28 @@ impl Confusion<'_> {
         }
     }
 
-    fn heat_map(&self, drawn: &[usize]) -> anyhow::Result<Markup> {
-        let Self { names, matrix, words, .. } = self;
-        let labels: Vec<String> =
-            drawn.iter().map(|&topic| fit(&names[topic], NAME_HALVES)).collect();
-        let greatest = matrix.iter().flatten().copied().max().unwrap_or(0);
-        let layout = Layout::new(&labels, greatest);
-        let (width, height) = layout.size(drawn.len());
+    /// The rows and columns that have documents.
+    fn heat_map<'h>(&'h self, drawn: &'h [usize]) -> HeatMap<'h> {
+        let Self { names, matrix, documents, words } = self;
+        let labels = drawn.iter().map(|&topic| fit(&names[topic], NAME_HALVES)).collect();
         let right: u64 = (0..matrix.len()).map(|topic| matrix[topic][topic]).sum();
         let all: u64 = matrix.iter().flatten().sum();
-        let description = format!(
-            "{} {} of {} lie on the diagonal: they are right. The table beside lists the pairs most often confused.",
-            words.description,
-            thousands(right),
-            counted(all, words.counted)
-        );
-        let figure = Figure {
-            id: "figure-confusion",
+        HeatMap {
             title: words.title,
-            description: &description,
+            description: format!(
+                "{} {} of {} lie on the diagonal: they are right. The table next to the figure \
+                 lists the pairs most often confused.",
+                words.description,
+                thousands(right),
+                counted(all, words.counted)
+            ),
             caption: words.caption,
-            size: (width, height),
-            min_width: if layout.numbered { width.min(width * 3 / 4 + 60) } else { width.min(900) },
-        };
-        figure.draw(|area| self.draw(area, &layout, &labels, drawn))
-    }
-
-    fn draw(
-        &self,
-        area: &Area<'_>,
-        layout: &Layout,
-        labels: &[String],
-        drawn: &[usize],
-    ) -> Outcome {
-        let Self { matrix, documents, words, .. } = self;
-        let (width, height) = layout.field;
-        let name = |anchor| text(layout.font, anchor, Ink::Text.opaque());
-        let axis = |anchor| text(12, anchor, Ink::Text.opaque());
-        area.draw(&Text::new(
-            TRUTH,
-            (10, layout.top),
-            upwards(12, Anchor::Right, Ink::Text.opaque()),
-        ))?;
-        area.draw(&Text::new(words.called, (layout.left, 10), axis(Anchor::Left)))?;
-        for (place, label) in labels.iter().enumerate() {
-            let (x, _) = layout.corner(0, place);
-            let (_, y) = layout.corner(place, 0);
-            area.draw(&Text::new(
-                label.clone(),
-                (layout.left - 6, y + height / 2),
-                name(Anchor::Right),
-            ))?;
-            let turned = upwards(layout.font, Anchor::Left, Ink::Text.opaque());
-            area.draw(&Text::new(label.clone(), (x + width / 2, layout.top - 6), turned))?;
+            columns: words.called,
+            labels,
+            drawn,
+            matrix,
+            documents,
         }
-        let end = layout.corner(labels.len(), labels.len());
-        if !layout.numbered {
-            for place in (GUIDE..labels.len()).step_by(GUIDE) {
-                let (x, y) = layout.corner(place, place);
-                let faint = Ink::Faint.at(0.6).stroke_width(1);
-                area.draw(&PathElement::new([(x, layout.top), (x, end.1)], faint))?;
-                area.draw(&PathElement::new([(layout.left, y), (end.0, y)], faint))?;
-            }
-        }
-        area.draw(&Rectangle::new(
-            [(layout.left, layout.top), end],
-            Ink::Faint.opaque().stroke_width(1),
-        ))?;
-        for (row, &truth) in drawn.iter().enumerate() {
-            for (column, &called) in
-                drawn.iter().enumerate().filter(|&(_, &called)| matrix[truth][called] > 0)
-            {
-                let count = matrix[truth][called];
-                let opacity = opacity(count as f64 / documents[truth] as f64);
-                let ink = if truth == called { Ink::Right } else { Ink::Wrong };
-                let (x, y) = layout.corner(row, column);
-                area.draw(&Rectangle::new(
-                    [(x, y), (x + width, y + height)],
-                    ink.at(opacity).filled(),
-                ))?;
-                if layout.numbered {
-                    let ink = if opacity >= STRONG { Ink::OnStrong } else { Ink::Text };
-                    let style = text(12, Anchor::Middle, ink.opaque());
-                    area.draw(&Text::new(
-                        count.to_string(),
-                        (x + width / 2, y + height / 2),
-                        style,
-                    ))?;
-                }
-            }
-        }
-        let (mut x, y) = (layout.left, end.1 + 16);
-        for share in [0.01, 0.1, 0.25, 0.5, 1.0] {
-            for (ink, left) in [(Ink::Right, x), (Ink::Wrong, x + 20)] {
-                area.draw(&Rectangle::new(
-                    [(left, y), (left + 20, y + 10)],
-                    ink.at(opacity(share)).filled(),
-                ))?;
-            }
-            let label = format!("{} %", (100.0 * share) as u32);
-            area.draw(&Text::new(
-                label,
-                (x + 20, y + 19),
-                text(10, Anchor::Middle, Ink::Text.opaque()),
-            ))?;
-            x += 46;
-        }
-        Ok(())
     }
 }
 
@@ -308,49 +215,6 @@ pub(in crate::cli) fn most_confused(matrix: &[Vec<u64>]) -> Vec<(usize, usize)> 
     pairs.sort_unstable();
     pairs.truncate(PAIRS);
     pairs.into_iter().map(|(_, truth, called)| (truth, called)).collect()
-}
-
-/// Where the parts of the heat map are, in pixels.
-struct Layout {
-    font: u32,
-    left: i32,
-    top: i32,
-    field: (i32, i32),
-    numbered: bool,
-}
-
-impl Layout {
-    fn new(labels: &[String], greatest: u64) -> Self {
-        let count = labels.len() as i32;
-        let numbered = labels.len() <= NUMBERED;
-        let font = if numbered { 12 } else { 9 };
-        let field = if numbered {
-            let digits = greatest.to_string().len() as i32;
-            ((8 * digits + 8).max(28).max(220 / count), 28)
-        } else {
-            let side = (1000 / count).clamp(9, 24);
-            (side, side)
-        };
-        let longest = labels.iter().map(|label| text_width(label, font)).max().unwrap_or(0) as i32;
-        Self { font, left: longest + 34, top: longest + 34, field, numbered }
-    }
-
-    fn size(&self, count: usize) -> (u32, u32) {
-        let legend = 44;
-        let width = (self.left + self.field.0 * count as i32 + 8).max(self.left + 230);
-        (width as u32, (self.top + self.field.1 * count as i32 + legend) as u32)
-    }
-
-    /// The upper left corner of a field, by its place in the matrix.
-    fn corner(&self, row: usize, column: usize) -> (i32, i32) {
-        (self.left + column as i32 * self.field.0, self.top + row as i32 * self.field.1)
-    }
-}
-
-/// A field's opacity: the square root of its share, so that a mistake in a hundred can still be
-/// seen.
-fn opacity(share: f64) -> f64 {
-    share.sqrt().max(0.05)
 }
 
 #[cfg(test)]

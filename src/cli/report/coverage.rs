@@ -5,7 +5,8 @@ use plotters::element::{Circle, PathElement, Text};
 use plotters::style::Color as _;
 
 use super::figure::{Anchor, Area, Figure, Frame, Ink, Outcome, text, text_width};
-use super::{Section, percent, wide};
+use super::format::percent;
+use super::section::{Section, wide};
 use crate::cli::output::thousands;
 use crate::model::evaluate::{CoveragePoint, Report};
 

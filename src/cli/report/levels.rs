@@ -2,7 +2,7 @@
 
 use maud::html;
 
-use super::Section;
+use super::section::Section;
 use crate::model::evaluate::LevelReport;
 
 /// Of these levels, the broadest first; None where the names are flat.

@@ -2,7 +2,8 @@
 
 use maud::{Markup, html};
 
-use super::{Section, probability, shown};
+use super::format::{probability, shown};
+use super::section::Section;
 use crate::model::evaluate::{Case, Mistake, Suspect};
 
 /// `mistakes` come as they are to be shown.

@@ -10,23 +10,27 @@ mod confusion;
 mod coverage;
 mod destination;
 mod figure;
+mod format;
+mod heat_map;
 mod levels;
 mod mistakes;
 mod overview;
 mod recipe;
+mod section;
 mod terms;
 mod topics;
 
-pub(super) use confusion::{DRAWN, NONE, NUMBERED, most_confused};
+pub(super) use confusion::{DRAWN, NONE, most_confused};
 pub(super) use destination::Destination;
+pub(super) use heat_map::NUMBERED;
 pub(super) use overview::Subject;
 pub(super) use terms::TopicTerms;
 
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{DOCTYPE, PreEscaped, html};
 
-use super::output::printable;
 use crate::model::TrialRecord;
 use crate::model::evaluate::{LevelReport, Mistake, Report};
+use format::shown;
 
 const STYLE: &str = include_str!("style.css");
 
@@ -44,14 +48,6 @@ pub(super) struct Contents<'a> {
     pub(super) terms: Vec<TopicTerms<'a>>,
     /// The worst first.
     pub(super) mistakes: &'a [Mistake],
-}
-
-/// A part of the page.
-struct Section {
-    /// What a link to it ends in.
-    id: &'static str,
-    title: &'static str,
-    content: Markup,
 }
 
 /// The page, as HTML. The same contents give the same bytes.
@@ -106,30 +102,6 @@ pub(super) fn page(contents: &Contents<'_>) -> anyhow::Result<String> {
         }
     };
     Ok(page.into_string())
-}
-
-/// A table that scrolls by itself where it is wider than the page.
-fn wide(label: &str, table: &Markup) -> Markup {
-    html! { div.wide role="region" aria-label=(label) tabindex="0" { (table) } }
-}
-
-/// A text of the corpus on one line, with what is no character to be seen made visible.
-fn shown(text: &str) -> String {
-    printable(&text.split_whitespace().collect::<Vec<_>>().join(" "))
-}
-
-/// A share of 1, to a tenth of a per cent, in one piece.
-fn percent(share: f64) -> String {
-    format!("{:.1}\u{a0}%", 100.0 * share)
-}
-
-/// A probability that is rounded neither to certainty nor to impossibility.
-fn probability(probability: f64) -> String {
-    match probability {
-        0.999_5.. => "over 99.9\u{a0}%".to_owned(),
-        ..0.000_5 => "under 0.1\u{a0}%".to_owned(),
-        _ => percent(probability),
-    }
 }
 
 #[cfg(test)]

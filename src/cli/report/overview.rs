@@ -2,7 +2,8 @@
 
 use maud::{Markup, html};
 
-use super::{Section, percent, shown};
+use super::format::{percent, shown};
+use super::section::Section;
 use crate::cli::output::thousands;
 use crate::model::evaluate::{DecisionCount, Report};
 

@@ -2,7 +2,7 @@
 
 use maud::html;
 
-use super::{Section, wide};
+use super::section::{Section, wide};
 use crate::model::TrialRecord;
 
 /// Of a model with these trials, the best one first; None where there was nothing to choose.

@@ -3,7 +3,8 @@
 
 use maud::{Markup, html};
 
-use super::{Section, shown};
+use super::format::shown;
+use super::section::Section;
 use crate::article::TopicName;
 use crate::model::TopicModel;
 

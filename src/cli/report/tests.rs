@@ -1,5 +1,6 @@
 //! What must hold of the whole page.
 
+use super::format::probability;
 use super::*;
 use crate::article::TopicName;
 use crate::model::evaluate::{Case, Evaluation, Suspect};

@@ -5,7 +5,7 @@ use plotters::element::{Rectangle, Text};
 use plotters::style::Color as _;
 
 use super::figure::{Anchor, Area, Figure, Ink, Outcome, fit, text, text_width};
-use super::{Section, wide};
+use super::section::{Section, wide};
 use crate::cli::output::thousands;
 use crate::model::evaluate::TopicReport;
 

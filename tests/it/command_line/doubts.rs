@@ -171,3 +171,45 @@ fn of_many_topics_the_worst_confusions_are_printed_and_no_matrix() {
     assert!(text.lines().all(|line| line.chars().count() < 120), "{text}");
     assert!(page.contains("too many for a matrix") && !page.contains("figure-confusion"));
 }
+
+#[test]
+fn a_corpus_of_foreign_topics_is_named_as_such() {
+    let directory = with_example_model();
+    let documents = [of_topic("Sport & Games", "goal match", 3), of_topic("money", "bank", 3)];
+    corpus(directory.path(), documents.concat());
+    let (outcome, ..) = evaluate(directory.path());
+    assert!(
+        has(
+            &outcome,
+            "no document has a topic that the model knows, so that no answer can be right"
+        ),
+        "{outcome}"
+    );
+    assert!(has(&outcome, "the documents have \"Sport & Games\", \"money\""), "{outcome}");
+}
+
+#[test]
+fn blanks_around_a_topic_do_not_matter_in_any_format() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let json = |topics: [&str; 2]| json!({"body": "goal match", "topics": topics}).to_string();
+    let json = [json([" sport ", "news\u{a0}"]), json(["news", "\tsport"])].join("\n");
+    let csv = "body,topics\ngoal match, sport ;news\u{a0}\ngoal match,news;\tsport\n".to_owned();
+    for (name, text) in [("a.jsonl", json), ("a.csv", csv)] {
+        fs::write(directory.path().join(name), text).expect("a file");
+        let arguments = [
+            "train",
+            "--input",
+            name,
+            "--output",
+            "mine/1",
+            "--multi-label",
+            "--min-df",
+            "1",
+            "--json",
+        ];
+        let outcome = slugline_in(directory.path(), &arguments).succeeded().json();
+        let topics = outcome["manifest"]["topics"].as_array().expect("topics");
+        let names: Vec<&str> = topics.iter().filter_map(|topic| topic["name"].as_str()).collect();
+        assert_eq!(names, ["news", "sport"], "{name}");
+    }
+}

@@ -12,14 +12,14 @@ use super::archive::server;
 use super::process::*;
 
 /// An article as most formats have it.
-struct Article {
+pub(super) struct Article {
     id: String,
-    body: String,
-    topic: &'static str,
+    pub(super) body: String,
+    pub(super) topic: &'static str,
 }
 
 /// Three topics with words of their own.
-fn articles() -> Vec<Article> {
+pub(super) fn articles() -> Vec<Article> {
     let topics =
         [("sport", "striker goal"), ("business", "shares bank"), ("world", "treaty border")];
     (0..12)
@@ -106,11 +106,12 @@ fn files(articles: &[Article]) -> Vec<(&'static str, Vec<u8>)> {
     files
 }
 
-fn write(directory: &Path, files: &[(&str, Vec<u8>)]) {
+pub(super) fn write(directory: &Path, files: &[(&str, Vec<u8>)]) {
     files.iter().for_each(|(name, bytes)| fs::write(directory.join(name), bytes).expect("a file"));
 }
 
-const TRAIN: [&str; 6] = ["train", "--recipe", "multinomial", "--no-documents", "--min-df", "1"];
+pub(super) const TRAIN: [&str; 6] =
+    ["train", "--recipe", "multinomial", "--no-documents", "--min-df", "1"];
 
 #[test]
 fn training_and_evaluation_give_the_same_from_every_format() {
@@ -238,7 +239,7 @@ fn an_article_is_the_same_from_every_format() {
     );
     fs::write(directory.path().join("two.jsonl"), format!("{object}\n\n{object}\n"))
         .expect("a file");
-    ask(&["similar", "two.jsonl"]).failed(1, "two.jsonl:3: there is more than one article");
+    ask(&["similar", "two.jsonl"]).failed(1, "two.jsonl:3: expected one article, found another");
     // What a format, or the archive, cannot say is said.
     for (name, text) in [
         ("labels.jsonl", "{\"id\": \"b\", \"title\": \"Fog\", \"labels\": [\"weather\"]}\n"),
@@ -255,169 +256,6 @@ fn an_article_is_the_same_from_every_format() {
     fs::write(directory.path().join("a.txt"), "__label__a Fog closed the port.\n").expect("a file");
     ask(&["articles", "import", "--input", "a.txt"])
         .failed(1, "a.txt:1: the article has no id: fastText's format has none");
-}
-
-#[test]
-fn what_a_guessed_name_cannot_mean_is_said_once_and_left_out() {
-    let directory = tempfile::tempdir().expect("a directory");
-    let (_running, url) = server(directory.path());
-    let ask = |arguments: &[&str]| {
-        slugline_in(directory.path(), &[arguments, &["--server", &url]].concat())
-    };
-    let file =
-        |name: &str, text: &str| fs::write(directory.path().join(name), text).expect("a file");
-    let odd = json!({
-        "id": "a", "title": "Fog", "body": "Fog closed the port.", "article": 17, "published": true,
-        "source": ["x", "y"], "language": ["en"], "date": "yesterday",
-    });
-    file("odd.jsonl", &format!("{odd}\n{}", odd.to_string().replace("\"a\"", "\"b\"")));
-    let said = ask(&["articles", "import", "--input", "odd.jsonl"]).succeeded();
-    for (field, count) in
-        [("article", 1), ("published", 1), ("source", 1), ("language", 1), ("date", 0)]
-    {
-        let found = said.stderr.matches(&format!("warning: odd.jsonl:1: \"{field}\"")).count();
-        assert_eq!(found, count, "{field}: {}", said.stderr);
-    }
-    assert_eq!(said.stderr.lines().count(), 4, "{}", said.stderr);
-    let stored = ask(&["articles", "get", "b"]).succeeded().json();
-    assert_eq!(
-        (&stored["body"], &stored["source"]),
-        (&json!("Fog closed the port."), &Value::Null)
-    );
-    assert_eq!((&stored["publish_time"], &stored["language_code"]), (&Value::Null, &Value::Null));
-
-    // Times as feeds write them, under every name and from every format.
-    let names = ["publish_time", "pubDate", "published", "date", "publication date"];
-    for (place, name) in names.into_iter().enumerate() {
-        let time = ["Mon, 02 Jan 2023 10:00:00 GMT", "Mon, 2 Jan 2023 11:00:00 +0100"][place % 2];
-        file("t.jsonl", &json!({"id": "j", "title": "Fog", name: time}).to_string());
-        file("t.csv", &format!("id;title;{name}\nc;Fog;{time}\n"));
-        for (input, id) in [("t.jsonl", "j"), ("t.csv", "c")] {
-            let said = ask(&["articles", "import", "--input", input]).succeeded();
-            assert_eq!(said.stderr, "", "{name} in {input}");
-            let stored = ask(&["articles", "get", id]).succeeded().json();
-            assert_eq!(stored["publish_time"], "2023-01-02T10:00:00Z", "{name} in {input}");
-        }
-    }
-    file("t.csv", "id,title,date\nd,Fog,1672653600\ne,Fog,soon\n");
-    let said = ask(&["articles", "import", "--input", "t.csv"]).succeeded();
-    assert!(
-        said.stderr.starts_with("warning: t.csv:2: \"date\": \"1672653600\" is no time"),
-        "{}",
-        said.stderr
-    );
-    assert_eq!(said.stderr.lines().count(), 1, "{}", said.stderr);
-    assert_eq!(ask(&["articles", "get", "d"]).succeeded().json()["publish_time"], Value::Null);
-    for value in [json!(1_672_653_600), json!("soon")] {
-        file("t.jsonl", &json!({"id": "f", "title": "Fog", "publish_time": value}).to_string());
-        ask(&["articles", "import", "--input", "t.jsonl"]).failed(1, "t.jsonl:1: ");
-    }
-}
-
-#[test]
-fn labels_never_become_words() {
-    let directory = tempfile::tempdir().expect("a directory");
-    let lines: String = articles()
-        .iter()
-        .map(|article| {
-            format!(
-                "__label__{0} {1} __label__tag{0}\nbefore __label__{0} {1}\n",
-                article.topic, article.body
-            )
-        })
-        .collect();
-    fs::write(directory.path().join("both.txt"), &lines).expect("a file");
-    let run = |arguments: &[&str]| slugline_in(directory.path(), arguments).succeeded();
-    run(&["train", "--input", "both.txt", "--output", "both/1", "--multi-label"]);
-    let model = run(&["model", "show", "both/1", "--json", "--terms", "10000"]).json();
-    let topics: Vec<&str> = model["strongest_terms"]
-        .as_array()
-        .expect("a list")
-        .iter()
-        .filter_map(|topic| topic["topic"].as_str())
-        .collect();
-    assert_eq!(topics, ["business", "sport", "tagbusiness", "tagsport", "tagworld", "world"]);
-    assert!(!model["strongest_terms"].to_string().contains("__label__"), "{model}");
-    fs::write(directory.path().join("plain.txt"), lines.replace("__label__", "un"))
-        .expect("a file");
-    slugline_in(directory.path(), &["train", "--input", "plain.txt", "--output", "plain/1"])
-        .failed(1, "plain.txt:1: the first line names no column of text");
-}
-
-#[test]
-fn what_is_not_taken_is_said_and_can_be_named() {
-    let directory = tempfile::tempdir().expect("a directory");
-    let file =
-        |name: &str, text: &str| fs::write(directory.path().join(name), text).expect("a file");
-    let train = |more: &[&str]| {
-        slugline_in(directory.path(), &[&TRAIN[..], &["--output", "mine/1"], more].concat())
-    };
-    let rows =
-        "a goal;Many words on a striker;sport\na bank;Many words on shares;business\n".repeat(3);
-    file("a.csv", &format!("title;summary;klass\n{rows}"));
-    file("two.csv", &format!("text;content;label\n{rows}"));
-    let line = |body: &str, topic: &str| {
-        json!({"kicker": "a", "summary": body, "klass": topic}).to_string() + "\n"
-    };
-    file(
-        "a.jsonl",
-        &(line("Many words on a striker", "sport") + &line("Many words on shares", "business"))
-            .repeat(2),
-    );
-
-    let said = train(&["--input", "a.csv", "--topics-field", "klass"]).succeeded();
-    assert_eq!(said.stderr.matches("could be text").count(), 1, "{}", said.stderr);
-    assert!(
-        said.stderr.starts_with("warning: a.csv: \"summary\" could be text, and is not used: "),
-        "{}",
-        said.stderr
-    );
-    let all = ["--topics-field", "klass", "--body-field", "Summary"];
-    for (file, field) in [("a.csv", "title"), ("a.jsonl", "kicker")] {
-        let said =
-            train(&[&["--input", file, "--title-field", field], &all[..]].concat()).succeeded();
-        assert!(!said.stderr.contains("could be"), "{file}: {}", said.stderr);
-    }
-    train(&["--input", "a.csv"]).failed(
-        1,
-        "a.csv:2: the document has no topic to learn: its fields are \"title\", \"summary\", \"klass\"; --topics-field",
-    );
-    train(&["--input", "a.jsonl"]).failed(1, "a.jsonl:1: the document has neither a title nor a body: its fields are \"kicker\", \"klass\", \"summary\"; --title-field");
-    train(&["--input", "two.csv"]).failed(
-        1,
-        "two.csv:1: \"text\" and \"content\" could both be the body: choose one with --body-field",
-    );
-    train(&["--input", "two.csv", "--body-field", "content"]).succeeded();
-    train(&["--input", "a.csv", "--body-field", "words"])
-        .failed(1, "a.csv:1: --body-field: there is no column \"words\"");
-    // A field of JSON may come late, or in another file.
-    let missed = "warning: a.jsonl: --title-field: none of the first records has a field \"title\"; they have \"kicker\"";
-    file(
-        "rare.jsonl",
-        &(line("Many words", "sport").repeat(300)
-            + &json!({"title": "a", "klass": "sport"}).to_string()),
-    );
-    for inputs in [&["a.jsonl", "rare.jsonl"][..], &["a.jsonl"]] {
-        let said =
-            train(&[&["--title-field", "title", "--input"], inputs, &all[..]].concat()).succeeded();
-        assert!(said.stderr.starts_with(missed), "{}", said.stderr);
-    }
-    let said = train(&["--input", "a.jsonl", "--body-field", "words"]);
-    assert!(
-        said.stderr.contains("none of the first records has a field \"words\""),
-        "{}",
-        said.stderr
-    );
-    assert!(
-        said.stderr.contains("a.jsonl:1: the document has neither a title nor a body"),
-        "{}",
-        said.stderr
-    );
-    train(&["--input", "two.csv", "--body-field", "text", "--delimiter", ","])
-        .failed(1, "the header has \"text;content;label\"");
-    train(&["--input", "a.csv", "--delimiter", "ab"]).failed(2, "--delimiter");
-    train(&["--input", "a.csv", "--body-field", "x", "--title-field", "x"])
-        .failed(2, "the same field");
 }
 
 #[test]

@@ -1,0 +1,119 @@
+//! `slugline classify`: the topics of articles.
+
+mod classifier;
+mod field;
+mod json;
+mod table;
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::article_file::{Stop, for_each_article};
+use super::inputs::{NAMES_HELP, ReadingArguments};
+use super::output::{print, print_json};
+use super::remote::ServerUrl;
+use crate::corpus::Document;
+use crate::grpc::pb;
+use crate::service::RequestedOptions;
+use classifier::Classifier;
+
+const EXAMPLES: &str = "\
+Examples:
+  slugline classify article.txt
+  slugline classify --explain --max-topics 2 article.txt
+  slugline classify --model models/mine/1 --json articles.jsonl
+  pbpaste | slugline classify --server http://127.0.0.1:50051 -
+  slugline classify --server 127.0.0.1:50051 --model news/2 article.txt
+
+A text file is one article: its first line is the title if an empty line follows it. JSON Lines, a \
+JSON list, CSV with a header and fastText's format hold an article a record, {\"id\", \"title\", \
+\"body\"}; JSON may also be a request as Classify takes it, {\"article\": {...}}. The file's name \
+says which it is (.jsonl, .ndjson, .json, .csv, .tsv), else its first bytes, as on standard input; \
+.gz and .zst are read, too. Without --model and --server, the model that is part of the binary \
+answers.";
+
+/// Say what articles are about
+#[derive(Args)]
+#[command(after_help = format!("{EXAMPLES}\n\n{NAMES_HELP}"))]
+pub(super) struct Arguments {
+    /// The articles: texts, JSON Lines, JSON, CSV or fastText's format; "-" is standard input
+    #[arg(value_name = "FILE", default_value = "-")]
+    files: Vec<PathBuf>,
+    #[command(flatten)]
+    reading: ReadingArguments,
+    /// The model to use: its directory, or news for the one in the binary; with --server its name
+    /// there, such as news (its newest version) or news/2
+    #[arg(long, value_name = "MODEL")]
+    model: Option<PathBuf>,
+    /// The server to ask, http://HOST:PORT or HOST:PORT; there is no encryption yet
+    #[arg(long, value_name = "URL")]
+    server: Option<ServerUrl>,
+    /// Show the words that decided, and where they stand in title and body, in code points
+    #[arg(long)]
+    explain: bool,
+    /// With --explain, show at most this many words a topic; 0 shows as many as there may be, 20
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    max_evidence_terms: u16,
+    /// With --explain, show at most this many places a word; 0 shows none [default: 20]
+    #[arg(long, value_name = "N")]
+    max_evidence_spans: Option<u16>,
+    /// Show at most this many topics; 0 shows all
+    #[arg(long, default_value_t = 3, value_name = "N")]
+    max_topics: u16,
+    /// Print one JSON object an article, a line each
+    #[arg(long)]
+    json: bool,
+}
+
+impl Arguments {
+    fn options(&self) -> RequestedOptions {
+        RequestedOptions {
+            max_topics: self.max_topics.into(),
+            min_probability: 0.0,
+            explain: self.explain,
+            max_evidence_terms: self.max_evidence_terms.into(),
+            max_evidence_spans: self.max_evidence_spans.map(Into::into),
+        }
+    }
+}
+
+pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let model = arguments.model.as_deref();
+    let classifier = match &arguments.server {
+        Some(url) => Classifier::of_server(url, model)?,
+        None => Classifier::local(model)?,
+    };
+    for file in &arguments.files {
+        let count = for_each_article(file, &arguments.reading, |document| {
+            let answer = classifier
+                .ask(document.text(), arguments.options())
+                .map_err(|error| Stop::BadArticle(format!("{error:#}")))?;
+            show(&name(document, file), &answer, &arguments).map_err(Stop::Failure)
+        })?;
+        if count == 0 && !arguments.json {
+            eprintln!("{}: no articles in it", file.display());
+        }
+    }
+    Ok(())
+}
+
+/// The article's id, or else its place.
+fn name(document: &Document<'_>, file: &Path) -> String {
+    match (document.id.is_empty(), document.line) {
+        (false, _) => document.id.to_string(),
+        (true, 0) => file.display().to_string(),
+        (true, line) => format!("{}:{line}", file.display()),
+    }
+}
+
+fn show(id: &str, answer: &pb::ClassifyResponse, arguments: &Arguments) -> anyhow::Result<()> {
+    if !arguments.json {
+        return print(|out| table::write(out, id, answer));
+    }
+    print_json(&if arguments.explain {
+        json::Answer::explained(id, answer)
+    } else {
+        json::Answer::plain(id, answer)
+    })
+}

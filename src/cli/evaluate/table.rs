@@ -1,0 +1,141 @@
+//! Measurements as text for people.
+
+use std::io::{self, Write};
+
+use super::outcome::{Confused, Outcome};
+use crate::cli::output::{counted, printable, thousands};
+use crate::cli::report;
+use crate::model::evaluate::{LevelReport, Report, TopicReport};
+
+/// Writes all measurements.
+pub(super) fn write(out: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
+    let report = &outcome.report;
+    writeln!(
+        out,
+        "{} on {}{} ({} skipped)\n",
+        outcome.model,
+        counted(report.documents, "document"),
+        if report.without_topic > 0 {
+            format!(", {} of them without a topic", thousands(report.without_topic))
+        } else {
+            String::new()
+        },
+        counted(outcome.skipped, "line")
+    )?;
+    for (name, value) in [
+        ("accuracy", report.accuracy),
+        ("micro-F1", report.micro_f1),
+        ("macro-F1", report.macro_f1),
+        ("log loss", report.log_loss),
+        ("Brier score", report.brier),
+        ("calibration error", report.ece),
+    ] {
+        writeln!(out, "{name:18} {value:8.4}")?;
+    }
+    write_levels(out, &outcome.levels)?;
+    write_decisions(out, report)?;
+    let names: Vec<String> = report.topics.iter().map(|topic| printable(&topic.name)).collect();
+    let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0).max(5);
+    write_topics(out, report, &names, width)?;
+    if report.topics.len() > report::NUMBERED {
+        write_confusions(out, &outcome.worst_confusions, width)?;
+    } else {
+        write_matrix(out, &names, &report.confusion_matrix, width)?;
+    }
+    writeln!(
+        out,
+        "\n{} documents a second, {:.1} MB a second, on one core",
+        thousands(outcome.documents_per_second as u64),
+        outcome.megabytes_per_second
+    )
+}
+
+fn write_levels(out: &mut dyn Write, levels: &[LevelReport]) -> io::Result<()> {
+    if !levels.is_empty() {
+        writeln!(out, "\n{:18} {:>9} {:>9} {:>9}", "topics", "accuracy", "micro-F1", "macro-F1")?;
+    }
+    for LevelReport { depth, accuracy, micro_f1, macro_f1 } in levels {
+        let depth = format!("at depth {depth}");
+        writeln!(out, "{depth:18} {accuracy:>9.4} {micro_f1:>9.4} {macro_f1:>9.4}")?;
+    }
+    Ok(())
+}
+
+fn write_topics(
+    out: &mut dyn Write,
+    report: &Report,
+    names: &[String],
+    width: usize,
+) -> io::Result<()> {
+    writeln!(
+        out,
+        "\n{:width$} {:>9} {:>9} {:>9} {:>9}",
+        "topic", "precision", "recall", "F1", "documents"
+    )?;
+    for (name, topic) in names.iter().zip(&report.topics) {
+        let TopicReport { precision, recall, f1, .. } = topic;
+        let support = thousands(topic.support);
+        writeln!(out, "{name:width$} {precision:>9.3} {recall:>9.3} {f1:>9.3} {support:>9}")?;
+    }
+    Ok(())
+}
+
+fn write_decisions(out: &mut dyn Write, report: &Report) -> io::Result<()> {
+    writeln!(out, "\n{:18} {:>9} {:>9} {:>9}", "decision", "documents", "coverage", "precision")?;
+    for (name, count) in [
+        ("confident", report.confident),
+        ("uncertain", report.uncertain),
+        ("unknown text", report.unknown_text),
+    ] {
+        let percent = |share: f64| format!("{:.1} %", 100.0 * share);
+        let (coverage, precision) = (
+            percent(count.coverage(report.documents)),
+            count.precision().map_or("-".to_owned(), percent),
+        );
+        writeln!(out, "{name:18} {:>9} {coverage:>9} {precision:>9}", thousands(count.documents))?;
+    }
+    Ok(())
+}
+
+fn write_matrix(
+    out: &mut dyn Write,
+    names: &[String],
+    matrix: &[Vec<u64>],
+    width: usize,
+) -> io::Result<()> {
+    if !matrix.is_empty() {
+        writeln!(
+            out,
+            "\nconfusion matrix: a row is what documents are, a column what they were called (columns in the order of the rows)"
+        )?;
+    }
+    for (name, row) in names.iter().zip(matrix) {
+        write!(out, "{name:width$}")?;
+        for count in row {
+            write!(out, " {count:>6}")?;
+        }
+        writeln!(out)?;
+    }
+    Ok(())
+}
+
+/// In place of a matrix that is too large to be read.
+fn write_confusions(out: &mut dyn Write, confusions: &[Confused], width: usize) -> io::Result<()> {
+    if confusions.is_empty() {
+        return Ok(());
+    }
+    writeln!(
+        out,
+        "\nconfused most often: what documents are, what they were called, and how many"
+    )?;
+    for Confused { topic, called, documents } in confusions {
+        writeln!(
+            out,
+            "{:width$} {:width$} {:>9}",
+            printable(topic),
+            printable(called),
+            thousands(*documents)
+        )?;
+    }
+    Ok(())
+}
