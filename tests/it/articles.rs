@@ -7,17 +7,17 @@ mod view;
 use std::collections::BTreeMap;
 
 use slugline::article::Limits;
+use slugline::grpc::client::{ArticleServiceClient, SimilarityServiceClient};
 use slugline::grpc::pb;
 use slugline::grpc::pb::find_similar_articles_request::Source;
-use slugline::grpc::server::client::{ArticleServiceClient, SimilarityServiceClient};
-use slugline::grpc::server::{ArchiveLocation, ServerConfig};
+use slugline::service::ArchiveLocation;
 use tempfile::TempDir;
 use tonic::transport::Channel;
 use tonic::{Code, Status};
 
 use crate::support::{
-    NARROW, TestServer, article, config, details, full, item_violation, models, narrow, refusal,
-    says_when_to_retry, violation,
+    NARROW, TestConfig, TestServer, article, config, details, full, item_violation, models, narrow,
+    refusal, says_when_to_retry, violation,
 };
 
 /// A server with an archive of its own on disk.
@@ -39,7 +39,7 @@ impl Archive {
     async fn serve(directory: &TempDir, limits: Limits) -> TestServer {
         let models = models(&["mini/1"]);
         let archive = ArchiveLocation::Directory(directory.path().join("archive"));
-        TestServer::start(ServerConfig { archive, limits, ..config(&models, "mini") }).await
+        TestServer::start(TestConfig { archive, limits, ..config(&models, "mini") }).await
     }
 
     async fn articles(&self) -> ArticleServiceClient<Channel> {

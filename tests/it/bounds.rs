@@ -72,7 +72,7 @@ async fn every_bound_is_published() {
         let published =
             limits.get_field_by_name(bound.published).unwrap_or_else(|| panic!("{bound:?}"));
         let published = published.as_i64().or(published.as_i32().map(i64::from));
-        assert_eq!(published, Some(bound.most as i64), "{bound:?}");
+        assert_eq!(published, Some(bound.limit as i64), "{bound:?}");
     }
 }
 
@@ -168,22 +168,22 @@ async fn every_bound_holds_in_every_method() {
             for bound in measures(field).into_iter().map(|measure| bound(field, measure)) {
                 let at = format!("{}, {}.{}", method.full_name(), bound.message, bound.field);
                 let above =
-                    send(&channel, &method, &path, value(field, bound, bound.most + 1)).await;
+                    send(&channel, &method, &path, value(field, bound, bound.limit + 1)).await;
                 let Some((place, reason)) = refusal(&above, &method) else {
                     panic!("{at}: {above:?}")
                 };
                 let expected = path_in_errors(&path, bound.measure);
                 assert!(place.starts_with(&expected), "{at}: {place}, not {expected}");
                 if bound.keeper == Keeper::Decoder {
-                    let (size, most) = (bound.most + 1, bound.most);
+                    let (size, limit) = (bound.limit + 1, bound.limit);
                     assert_eq!(
                         values(&above.status),
-                        [("size", size), ("limit", most)]
+                        [("size", size), ("limit", limit)]
                             .map(|(name, value)| (name.to_owned(), value.to_string()))
                             .into()
                     );
                 }
-                let within = send(&channel, &method, &path, value(field, bound, bound.most)).await;
+                let within = send(&channel, &method, &path, value(field, bound, bound.limit)).await;
                 assert_ne!(refusal(&within, &method), Some((place, reason)), "{at}");
                 *seen.entry(key_of(bound)).or_insert(0) += 1;
             }
@@ -223,7 +223,7 @@ async fn one_article_of_a_batch_with_too_many_labels_fails_alone() {
     let articles =
         vec![article("a"), pb::ArchivedArticle { labels: many, ..article("b") }, article("c")];
     let mut client =
-        slugline::grpc::server::client::ArticleServiceClient::new(shared().await.channel().await);
+        slugline::grpc::client::ArticleServiceClient::new(shared().await.channel().await);
     let answer = client
         .batch_put_articles(pb::BatchPutArticlesRequest {
             articles,

@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use http_body_util::{Full, StreamBody};
+use slugline::grpc::client::ArticleServiceClient;
 use slugline::grpc::pb;
-use slugline::grpc::server::client::ArticleServiceClient;
 use tonic::Code;
 use tonic::body::Body;
 

@@ -7,10 +7,10 @@ use proptest::prelude::*;
 use proptest::test_runner::{RngSeed, TestRunner};
 use prost::Message as _;
 use slugline::article::Limits;
+use slugline::grpc::client::ClassificationServiceClient;
 use slugline::grpc::pb::{
     self, ArticleField, ClassifyRequest, ClassifyResponse, Decision, WarningCode,
 };
-use slugline::grpc::server::client::ClassificationServiceClient;
 use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
 

@@ -7,8 +7,8 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use prost_reflect::{EnumDescriptor, FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor};
 use slugline::article::Limits;
+use slugline::grpc::client::ArticleServiceClient;
 use slugline::grpc::pb;
-use slugline::grpc::server::client::ArticleServiceClient;
 use tonic::Code;
 
 use crate::bounds::refusal;

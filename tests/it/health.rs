@@ -1,7 +1,6 @@
 //! Health and server info over the wire: what the server says of itself.
 
 use slugline::grpc::pb;
-use slugline::grpc::server::ServerConfig;
 use tonic::{Code, Status, Streaming};
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
@@ -63,7 +62,7 @@ async fn a_watch_begins_with_what_is() {
 #[tokio::test]
 async fn a_watch_sees_the_draining_and_ends() {
     let models = models(&["mini/1"]);
-    let server = TestServer::start(ServerConfig { ..config(&models, "mini") }).await;
+    let server = TestServer::start(config(&models, "mini")).await;
     let mut watch = watch(&server, "").await;
     let before = next(&mut watch).await;
     let stopped = server.begin_to_stop();

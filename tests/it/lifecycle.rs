@@ -6,8 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use prost::Message as _;
+use slugline::grpc::client::ClassificationServiceClient;
 use slugline::grpc::pb::{BatchClassifyRequest, ListModelsRequest, StreamClassifyRequest};
-use slugline::grpc::server::client::ClassificationServiceClient;
 use slugline::grpc::server::{BoundServer, ServerConfig, ServerError};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -23,7 +23,7 @@ use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
 use tower::Service as _;
 
 use crate::support::{
-    PATIENCE, TestServer, config, explained, mixed_articles, models, refusal, sport,
+    PATIENCE, TestConfig, TestServer, config, explained, mixed_articles, models, refusal, sport,
 };
 use crate::wire::framed;
 
@@ -32,7 +32,7 @@ const ENDLESS: Duration = Duration::from_secs(3_600);
 
 async fn start(drain: Duration) -> TestServer {
     let models = models(&["mini/1"]);
-    TestServer::start(ServerConfig { drain, ..config(&models, "mini") }).await
+    TestServer::start(TestConfig { drain, ..config(&models, "mini") }).await
 }
 
 async fn watch(channel: Channel) -> Streaming<HealthCheckResponse> {
@@ -186,10 +186,10 @@ async fn a_call_after_the_end_finds_nobody() {
 #[tokio::test]
 async fn a_port_that_is_taken_is_an_error_that_names_the_address() {
     let (models, first) = (models(&["mini/1"]), start(ENDLESS).await);
-    let error =
-        BoundServer::bind(ServerConfig { listen: first.address, ..config(&models, "mini") })
-            .await
-            .expect_err("taken");
+    let (config, _) = config(&models, "mini").parts();
+    let error = BoundServer::bind(ServerConfig { listen: first.address, ..config })
+        .await
+        .expect_err("taken");
     assert!(
         matches!(error, ServerError::Listen { address, .. } if address == first.address),
         "{error:?}"
@@ -199,9 +199,13 @@ async fn a_port_that_is_taken_is_an_error_that_names_the_address() {
 #[tokio::test]
 async fn a_server_that_cannot_start_lets_its_port_go() {
     let models = models(&["mini/1"]);
-    let server = BoundServer::bind(config(&models, "nothing")).await.expect("a free port");
+    let (config, sources) = config(&models, "nothing").parts();
+    let server = BoundServer::bind(config).await.expect("a free port");
     let address = server.address();
-    server.run(std::future::pending(), || ()).await.expect_err("no such model");
+    server
+        .run(move || sources.open(), std::future::pending(), || ())
+        .await
+        .expect_err("no such model");
     let port = async {
         while TcpListener::bind(address).await.is_err() {
             tokio::task::yield_now().await;
@@ -239,7 +243,7 @@ mod while_loading {
         fs::remove_file(&pipe).expect("a file");
         mknodat(CWD, &pipe, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).expect("a pipe");
         let (server, is_serving) =
-            TestServer::launch(ServerConfig { drain: ENDLESS, ..config(&models, "mini") }).await;
+            TestServer::launch(TestConfig { drain: ENDLESS, ..config(&models, "mini") }).await;
         Loading { server, is_serving, pipe, weights, _models: models }
     }
 

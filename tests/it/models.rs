@@ -4,13 +4,14 @@ use slugline::grpc::pb::{
     self, ClassifyRequest, GetModelRequest, ListModelsRequest, ListModelsResponse, Model,
     ModelState,
 };
-use slugline::grpc::server::{BoundServer, ServerConfig, ServerError};
-use slugline::service::OpenError;
+use slugline::grpc::server::{BoundServer, ServerError};
+use slugline::service::{OpenError, OpenModelsError};
 use tokio::sync::OnceCell;
 use tonic::{Code, Status};
 
 use crate::support::{
-    TestServer, config, details, explained, models, refusal, shared, sport, violation, weights_file,
+    TestConfig, TestServer, config, details, explained, models, refusal, shared, sport, violation,
+    weights_file,
 };
 
 /// A server of two versions of one model, of another, and of one whose weights are cut short.
@@ -242,19 +243,20 @@ async fn the_shared_model_serves_beside_the_embedded_one() {
     assert_eq!(answer.model.map(|model| model.state()), Some(ModelState::Serving));
 }
 
-async fn failure_to_run(config: ServerConfig) -> ServerError {
+async fn failure_to_run(config: TestConfig) -> ServerError {
+    let (config, sources) = config.parts();
     let server = BoundServer::bind(config).await.expect("a free port");
-    server.run(std::future::pending(), || ()).await.expect_err("no model to serve")
+    server
+        .run(move || sources.open(), std::future::pending(), || ())
+        .await
+        .expect_err("no model to serve")
 }
 
 #[tokio::test]
 async fn a_server_without_its_default_model_says_what_there_is() {
     let models = models(&["mini/2", "news/1"]);
     let error = failure_to_run(config(&models, "mini/1")).await.to_string();
-    assert_eq!(
-        error,
-        "there is no model \"mini/1\" to be the default one; there are: mini/2, news/1"
-    );
+    assert_eq!(error, "default model \"mini/1\" not found; available: mini/2, news/1");
 }
 
 #[tokio::test]
@@ -262,7 +264,13 @@ async fn a_server_does_not_start_on_a_damaged_default_model() {
     let models = models(&["mini/1"]);
     std::fs::write(weights_file(&models, "mini/1"), b"").expect("no weights");
     let error = failure_to_run(config(&models, "mini")).await;
-    assert!(matches!(error, ServerError::Models(OpenError::DefaultFailed { .. })), "{error:?}");
+    assert!(
+        matches!(
+            error,
+            ServerError::Open(OpenError::Models(OpenModelsError::DefaultFailed { .. }))
+        ),
+        "{error:?}"
+    );
 }
 
 #[tokio::test]
@@ -270,5 +278,8 @@ async fn a_server_does_not_start_on_a_directory_that_is_not_there() {
     let config = config(&models(&[]), "mini");
     // The directory is gone with the value that held it.
     let error = failure_to_run(config).await;
-    assert!(matches!(error, ServerError::Models(OpenError::List { .. })), "{error:?}");
+    assert!(
+        matches!(error, ServerError::Open(OpenError::Models(OpenModelsError::List { .. }))),
+        "{error:?}"
+    );
 }

@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 
 use prost::Message as _;
 use slugline::article::Limits;
+use slugline::grpc::client::ClassificationServiceClient;
 use slugline::grpc::pb::stream_classify_response::Result as Outcome;
 use slugline::grpc::pb::{ClassifyRequest, StreamClassifyRequest, StreamClassifyResponse};
-use slugline::grpc::server::client::ClassificationServiceClient;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::{Channel, Endpoint};

@@ -8,15 +8,15 @@ use std::time::Duration;
 
 use slugline::article::{Limits, Timeouts};
 use slugline::corpus::{Input, Progress};
-use slugline::grpc::pb;
-use slugline::grpc::server::client::{
+use slugline::grpc::client::{
     ClassificationServiceClient, ModelServiceClient, ServerServiceClient,
 };
-use slugline::grpc::server::{ArchiveLocation, BoundServer, ServerConfig, ServerError};
+use slugline::grpc::pb;
+use slugline::grpc::server::{BoundServer, ServerConfig, ServerError};
 use slugline::model::artifact::{self, Encoded, WEIGHTS_FILE};
 use slugline::model::train::{Estimator, Recipe, TrainOptions, train};
 use slugline::model::{Manifest, ModelId};
-use slugline::service::ModelSource;
+use slugline::service::{ArchiveLocation, ModelSource, Sources};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -69,9 +69,26 @@ pub(crate) fn weights_file(models: &TempDir, id: &str) -> PathBuf {
     models.path().join(id).join(WEIGHTS_FILE)
 }
 
+/// What a server of a test serves, and how.
+pub(crate) struct TestConfig {
+    pub(crate) listen: SocketAddr,
+    pub(crate) models: ModelSource,
+    pub(crate) archive: ArchiveLocation,
+    pub(crate) limits: Limits,
+    pub(crate) drain: Duration,
+}
+
+impl TestConfig {
+    /// The configuration of the server, and the sources that it opens.
+    pub(crate) fn parts(self) -> (ServerConfig, Sources) {
+        let Self { listen, models, archive, limits, drain } = self;
+        (ServerConfig { listen, limits, drain }, Sources { models, archive })
+    }
+}
+
 /// A server of these models on a free port of this machine.
-pub(crate) fn config(models: &TempDir, default_model: &str) -> ServerConfig {
-    ServerConfig {
+pub(crate) fn config(models: &TempDir, default_model: &str) -> TestConfig {
+    TestConfig {
         listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
         models: ModelSource {
             directory: Some(models.path().to_owned()),
@@ -92,7 +109,8 @@ pub(crate) struct TestServer {
 
 impl TestServer {
     /// Starts a server that may still be loading its models, and what comes back when it has.
-    pub(crate) async fn launch(config: ServerConfig) -> (Self, oneshot::Receiver<()>) {
+    pub(crate) async fn launch(config: TestConfig) -> (Self, oneshot::Receiver<()>) {
+        let (config, sources) = config.parts();
         let bound =
             RUNTIME.spawn(BoundServer::bind(config)).await.expect("a task").expect("a free port");
         let address = bound.address();
@@ -102,14 +120,18 @@ impl TestServer {
             // That the sender is gone means the same.
             let _ = told.await;
         };
-        let outcome = RUNTIME.spawn(bound.run(until, move || {
-            let _ = serving.send(());
-        }));
+        let outcome = RUNTIME.spawn(bound.run(
+            move || sources.open(),
+            until,
+            move || {
+                let _ = serving.send(());
+            },
+        ));
         (Self { address, shutdown, outcome }, is_serving)
     }
 
     /// Starts a server and waits until it serves.
-    pub(crate) async fn start(config: ServerConfig) -> Self {
+    pub(crate) async fn start(config: TestConfig) -> Self {
         let (server, is_serving) = Self::launch(config).await;
         is_serving.await.expect("the models load");
         server
@@ -118,7 +140,7 @@ impl TestServer {
     /// Starts a server of the small model alone, with these limits.
     pub(crate) async fn with_limits(limits: Limits) -> Self {
         let models = models(&["mini/1"]);
-        Self::start(ServerConfig { limits, ..config(&models, "mini") }).await
+        Self::start(TestConfig { limits, ..config(&models, "mini") }).await
     }
 
     /// A connection of its own.

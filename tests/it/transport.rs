@@ -6,11 +6,10 @@ mod raw;
 use std::time::Duration;
 
 use slugline::article::{Limits, Timeouts};
-use slugline::grpc::pb;
-use slugline::grpc::server::ServerConfig;
-use slugline::grpc::server::client::{
+use slugline::grpc::client::{
     ArticleServiceClient, ClassificationServiceClient, ServerServiceClient,
 };
+use slugline::grpc::pb;
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
@@ -21,7 +20,7 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 
 use crate::support::{
-    PATIENCE, TestServer, article, config, explained, mixed_articles, models, refusal,
+    PATIENCE, TestConfig, TestServer, article, config, explained, mixed_articles, models, refusal,
     says_when_to_retry, shared, sport,
 };
 use raw::{Begun, Raw, framed, prefix, pushes_back, reason, request, send_filler};
@@ -433,8 +432,7 @@ async fn watches_are_bounded_per_connection_and_in_all() {
 async fn a_caller_who_does_not_read_does_not_hold_up_a_shutdown() {
     let models = models(&["mini/1"]);
     let endless = Duration::from_secs(3_600);
-    let server =
-        TestServer::start(ServerConfig { drain: endless, ..config(&models, "mini") }).await;
+    let server = TestServer::start(TestConfig { drain: endless, ..config(&models, "mini") }).await;
     let raw = Raw::connect(server.address, 100).await;
     let _large = raw.call(BATCH, &large_answer()).await.head().await;
     let _small = raw.call(CLASSIFY, &explained(sport())).await.head().await;

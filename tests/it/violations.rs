@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use slugline::grpc::client::{ArticleServiceClient, SimilarityServiceClient};
 use slugline::grpc::pb;
 use slugline::grpc::pb::find_similar_articles_request::Source;
-use slugline::grpc::server::client::{ArticleServiceClient, SimilarityServiceClient};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, RpcStatusExt as _};
 

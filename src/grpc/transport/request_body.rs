@@ -1,4 +1,4 @@
-//! The request of a call as it is read: charged to the call, and ended when it does not come.
+//! The body of a request, charged to its call as it is received, and ended when it stalls.
 
 use std::future::Future as _;
 use std::pin::Pin;
@@ -12,89 +12,92 @@ use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tonic::Status;
 
+use super::budget::REQUEST_FACTOR;
 use super::call::Call;
-use super::status;
+use super::methods::RequestKind;
+use crate::grpc::status;
 
-/// What a byte of a request costs until the call has ended: the message as it came, decoded, and
-/// what is made of it.
-pub(super) const REQUEST_FACTOR: usize = 3;
-/// So many bytes of a message that has not ended count as progress of a unary call.
+/// How many bytes of an unfinished message count as progress of a unary call.
 const PROGRESS_BYTES: usize = 64 << 10;
-/// How often a request that does not come is looked at.
+/// How often a stalled request is inspected.
 const TICK: Duration = Duration::from_millis(250);
 const STREAM_TICK: Duration = Duration::from_secs(1);
 
-/// Wraps the body of a request.
+/// The body of a request.
 #[derive(Debug)]
-pub(super) struct RequestBody {
+pub(crate) struct RequestBody {
     inner: Incoming,
     call: Arc<Call>,
-    is_stream: bool,
+    kind: RequestKind,
     framing: Framing,
-    /// How many bytes are charged.
+    /// Bytes charged to the call.
     charged: usize,
-    /// How many bytes of a message came since the last progress.
-    came: usize,
+    /// Bytes received since the last progress.
+    received: usize,
     waits_since: Option<Instant>,
     timer: Option<Pin<Box<Sleep>>>,
 }
 
 impl RequestBody {
-    /// The body of a call; a stream is given its room back message by message.
-    pub(super) fn new(inner: Incoming, call: Arc<Call>, is_stream: bool) -> Self {
+    /// The body of a request of this kind; a stream releases what it holds message by message.
+    pub(crate) fn new(inner: Incoming, call: Arc<Call>, kind: RequestKind) -> Self {
         Self {
             inner,
             call,
-            is_stream,
+            kind,
             framing: Framing::default(),
             charged: 0,
-            came: 0,
+            received: 0,
             waits_since: None,
             timer: None,
         }
     }
 
-    /// Counts bytes that came. On a stream a whole message is progress, and nothing less.
-    fn came(&mut self, data: &[u8]) -> Result<(), Status> {
+    fn is_stream(&self) -> bool {
+        self.kind == RequestKind::Stream
+    }
+
+    /// Counts bytes that were received. On a stream only a whole message is progress.
+    fn received(&mut self, data: &[u8]) -> Result<(), Status> {
         let bytes = data.len() * REQUEST_FACTOR;
         self.call.take(bytes).map_err(|_| status::budget_exhausted())?;
         self.charged += bytes;
-        self.came += data.len();
-        self.call.came(data.len());
+        self.received += data.len();
+        self.call.received(data.len());
         let has_ended = self.framing.advance(data);
-        if has_ended || (!self.is_stream && self.came >= PROGRESS_BYTES) {
-            (self.came, self.waits_since) = (0, None);
+        if has_ended || (!self.is_stream() && self.received >= PROGRESS_BYTES) {
+            (self.received, self.waits_since) = (0, None);
         }
         Ok(())
     }
 
-    /// Gives back what the messages cost that a stream has worked on: more is asked for only then.
+    /// Releases what the messages cost that a stream has processed: it asks for more only then.
     fn settle(&mut self) {
         let kept = self.framing.unfinished * REQUEST_FACTOR;
-        if self.is_stream && self.framing.unfinished == 0 {
+        if self.is_stream() && self.framing.unfinished == 0 {
             self.call.settle();
         }
-        if self.is_stream && self.charged > kept {
+        if self.is_stream() && self.charged > kept {
             self.call.give(self.charged - kept);
             self.charged = kept;
         }
     }
 
-    /// Waits for bytes as long as the caller is given.
+    /// Waits for bytes as long as the caller has time.
     fn poll_patience(&mut self, context: &mut Context<'_>) -> Poll<Status> {
         let peer = self.call.peer();
         let since = *self.waits_since.get_or_insert_with(Instant::now);
-        let tick = if self.is_stream { STREAM_TICK } else { TICK };
+        let tick = if self.is_stream() { STREAM_TICK } else { TICK };
         loop {
-            // A stream is told of the draining by whoever answers it.
-            let patience = if self.is_stream {
+            // Its handler ends a stream when the server drains.
+            let patience = if self.is_stream() {
                 peer.stream_patience()
             } else {
                 peer.patience(peer.timeouts().request)
             };
             let waited = since.elapsed();
             if waited >= patience {
-                return Poll::Ready(if self.is_stream {
+                return Poll::Ready(if self.is_stream() {
                     status::stream_idle()
                 } else {
                     status::request_stalled()
@@ -120,7 +123,7 @@ impl Body for RequestBody {
         body.settle();
         match Pin::new(&mut body.inner).poll_frame(context) {
             Poll::Pending => body.poll_patience(context).map(|status| Some(Err(status))),
-            // tonic takes the end behind a prefix for the end of the message before it.
+            // tonic takes an end right after a prefix for the end of the message before it.
             Poll::Ready(None) if body.framing.unfinished > 0 => {
                 body.framing.unfinished = 0;
                 Poll::Ready(Some(Err(status::incomplete_message())))
@@ -130,7 +133,7 @@ impl Body for RequestBody {
                 Poll::Ready(Some(Err(Status::from_error(Box::new(error)))))
             }
             Poll::Ready(Some(Ok(frame))) => {
-                let outcome = frame.data_ref().map_or(Ok(()), |data| body.came(data));
+                let outcome = frame.data_ref().map_or(Ok(()), |data| body.received(data));
                 Poll::Ready(Some(outcome.map(|()| frame)))
             }
         }
@@ -149,12 +152,12 @@ impl Body for RequestBody {
 #[derive(Debug, Default)]
 struct Framing {
     prefix: [u8; 5],
-    /// How many bytes of the message that has not ended came, with its prefix.
+    /// Bytes received of the unfinished message, its prefix included.
     unfinished: usize,
 }
 
 impl Framing {
-    /// Takes the bytes that came next, and says whether a message ended in them.
+    /// Follows the next bytes; returns whether a message ended in them.
     fn advance(&mut self, mut data: &[u8]) -> bool {
         let mut has_ended = false;
         while !data.is_empty() {
@@ -187,8 +190,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn messages_are_followed_wherever_their_frames_are_cut() {
-        // Three messages: of 3 bytes, of none, of 300.
+    fn messages_are_followed_wherever_frames_cut_them() {
+        // Three messages: of 3 bytes, of 0, of 300.
         let mut body = vec![0, 0, 0, 0, 3, 9, 9, 9, 0, 0, 0, 0, 0, 0, 0, 0, 1, 44];
         body.extend([7; 300]);
         let ends = [8, 13, 318];
