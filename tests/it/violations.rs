@@ -173,6 +173,51 @@ async fn of_pages_and_searches() {
 }
 
 #[tokio::test]
+async fn of_a_filter_over_its_bounds_and_of_all_other_fields() {
+    let filter = pb::SimilarityFilter {
+        topics: vec!["sport".to_owned(), "x".repeat(201)],
+        sources: vec![String::new(); 101],
+        language_codes: vec!["en".to_owned(), format!("en{}", "-abcdefgh".repeat(4))],
+        labels: BTreeMap::from([
+            ("desk".to_owned(), "x".repeat(201)),
+            ("x".repeat(65), String::new()),
+        ]),
+        ..Default::default()
+    };
+    let search = pb::FindSimilarArticlesRequest {
+        source: Some(Source::ArticleId(String::new())),
+        filter: Some(filter.clone()),
+        page_size: -1,
+        ..Default::default()
+    };
+    let of_filter = [
+        "filter.topics[1]",
+        "filter.sources",
+        "filter.language_codes[1]",
+        "filter.labels[\"desk\"]",
+        "filter.labels",
+    ];
+    let mut client = SimilarityServiceClient::new(shared().await.channel().await);
+    let status = client.find_similar_articles(search).await.expect_err("refused");
+    let all = [&["page_size", "article_id"][..], &of_filter].concat();
+    assert_eq!(violated(&status, "NEGATIVE_PAGE_SIZE"), all);
+    let list = pb::ListArticlesRequest {
+        filter: Some(pb::ArticleFilter {
+            topics: filter.topics,
+            sources: filter.sources,
+            language_codes: filter.language_codes,
+            labels: filter.labels,
+            ..Default::default()
+        }),
+        view: 9,
+        ..Default::default()
+    };
+    let mut client = ArticleServiceClient::new(shared().await.channel().await);
+    let status = client.list_articles(list).await.expect_err("refused");
+    assert_eq!(violated(&status, "VALUE_TOO_LONG"), [&of_filter[..], &["view"]].concat());
+}
+
+#[tokio::test]
 async fn of_very_many_there_is_a_bound() {
     let mut client = SimilarityServiceClient::new(shared().await.channel().await);
     let filter = pb::SimilarityFilter { topics: vec!["x".repeat(200); 100], ..Default::default() };
