@@ -1,8 +1,8 @@
 //! The wire: thin adapters between the generated messages and the use cases.
 //!
 //! From the top: [`server`] starts and drains; `router` lists the services; each service converts
-//! messages and calls a use case with what `app` shares. [`transport`] carries their calls;
-//! [`codec`] holds requests to the table of [`bounds`]; `status` turns errors into statuses.
+//! messages and calls a use case with what `app` shares. `transport` carries their calls;
+//! `codec` holds requests to the table of [`bounds`]; `status` turns errors into statuses.
 
 mod answer_size;
 mod app;

@@ -107,14 +107,14 @@ impl Walk {
         if field.is_list || field.message.is_some() {
             self.count_parts(1)?;
         }
-        let Some((place, bound)) = field.items else { return Ok(()) };
-        self.counts[place] += 1;
-        if self.counts[place] <= bound.limit {
+        let Some((counter, bound)) = field.items else { return Ok(()) };
+        self.counts[counter] += 1;
+        if self.counts[counter] <= bound.limit {
             return Ok(());
         }
         // Very many are not counted, which would hold up other calls.
         match more() {
-            Some(more) => Err(over(bound, path, "elements", self.counts[place] + more)),
+            Some(more) => Err(over(bound, path, "elements", self.counts[counter] + more)),
             None => {
                 let description = format!(
                     "has more than {} elements, over the limit of {}",
@@ -131,7 +131,7 @@ impl Walk {
 
     /// Checks a string or a message.
     fn part(&mut self, field: &Field, part: &[u8], path: Path<'_>) -> Result<(), FieldViolation> {
-        let path = Path { index: field.items.map(|(place, _)| self.counts[place] - 1), ..path };
+        let path = Path { index: field.items.map(|(counter, _)| self.counts[counter] - 1), ..path };
         if let Some(bound) = field.bytes
             && part.len() > bound.limit
             && self.strings.len() < MAX_VIOLATIONS
@@ -191,10 +191,10 @@ impl<'a> Reader<'a> {
 
     fn varint(&mut self) -> Result<u64, FieldViolation> {
         let mut value = 0;
-        for (place, &byte) in self.0.iter().enumerate().take(10) {
-            value |= u64::from(byte & 0x7f) << (7 * place);
+        for (index, &byte) in self.0.iter().enumerate().take(10) {
+            value |= u64::from(byte & 0x7f) << (7 * index);
             if byte < 0x80 {
-                self.0 = &self.0[place + 1..];
+                self.0 = &self.0[index + 1..];
                 return Ok(value);
             }
         }

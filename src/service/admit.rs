@@ -96,7 +96,7 @@ impl AdmissionRules<'_> {
         Ok(Admitted { article, precondition })
     }
 
-    /// Admits many articles, in their order. `first` is the place of the first one in the request.
+    /// Admits many articles, in their order. `first` is the index of the first one in the request.
     ///
     /// # Errors
     /// [`ServiceError::DeadlineExceeded`] when cancelled.

@@ -151,10 +151,10 @@ fn levels(model: &TopicModel, scores: &Scores<'_>, options: ClassifyOptions) -> 
     let assigned = scores.assigned(model);
     let of_level = |level: &Level| {
         let broad_assigned = level.broader(&assigned);
-        let topic = |(place, (name, probability)): (usize, (&String, f64))| BroadTopicResult {
+        let topic = |(index, (name, probability)): (usize, (&String, f64))| BroadTopicResult {
             name: name.clone(),
             probability,
-            assigned: has_several.then(|| broad_assigned.contains(&place)),
+            assigned: has_several.then(|| broad_assigned.contains(&index)),
         };
         let mut topics: Vec<BroadTopicResult> = level
             .names()

@@ -114,8 +114,8 @@ fn note_topics(
     if !is_within_limit("topics", topics.len(), MAX_VALUES, violations) {
         return Ok(());
     }
-    for (place, topic) in topics.iter().enumerate() {
-        let field = format!("filter.topics[{place}]");
+    for (position, topic) in topics.iter().enumerate() {
+        let field = format!("filter.topics[{position}]");
         if topic.len() > TopicName::MAX_BYTES {
             violations.note(&check_length(topic, TopicName::MAX_BYTES, &field));
         } else if !has_topic(models, topic) && !index.has_topic(topic)? {

@@ -14,13 +14,13 @@ const MAX_REJECTIONS: usize = 100;
 /// Limit on the chunks that wait for the archive. Older ones are acknowledged, and only counted.
 const MAX_PENDING_CHUNKS: usize = 16;
 
-/// The place of an article in its import, and its id.
-type Place = (usize, String);
+/// The position of an article in its import, and its id.
+type Position = (usize, String);
 
 /// The articles of one message of an import.
 #[derive(Debug)]
 pub struct ImportChunk {
-    /// The place of the first one in the import.
+    /// The position of the first one in the import.
     pub(super) first: usize,
     pub(super) batch: PutBatch,
 }
@@ -29,25 +29,25 @@ pub struct ImportChunk {
 #[derive(Debug)]
 pub struct PreparedChunk {
     pub(super) writes: Vec<Write>,
-    /// The places of the writes; empty if none has a condition, so that none can fail alone.
-    pub(super) conditional: Vec<Place>,
-    pub(super) rejected: Vec<(Place, ServiceError)>,
+    /// The positions of the writes; empty if none has a condition, so that none can fail alone.
+    pub(super) conditional: Vec<Position>,
+    pub(super) rejected: Vec<(Position, ServiceError)>,
 }
 
 impl PreparedChunk {
     pub(super) fn new(
-        places: impl Iterator<Item = Place>,
+        positions: impl Iterator<Item = Position>,
         admitted: Vec<Result<Admitted, ServiceError>>,
     ) -> Self {
         let mut writes: Vec<Write> = Vec::with_capacity(admitted.len());
         let (mut conditional, mut rejected) = (Vec::new(), Vec::new());
-        for (place, admitted) in places.zip(admitted) {
+        for (position, admitted) in positions.zip(admitted) {
             match admitted {
                 Ok(admitted) => {
                     writes.push(admitted.into());
-                    conditional.push(place);
+                    conditional.push(position);
                 }
-                Err(error) => rejected.push((place, error)),
+                Err(error) => rejected.push((position, error)),
             }
         }
         if writes.iter().all(|write| write.precondition == Precondition::None) {
@@ -61,14 +61,14 @@ impl PreparedChunk {
 #[derive(Debug)]
 pub struct SubmittedChunk {
     pub(super) pending: PendingWrites,
-    pub(super) conditional: Vec<Place>,
-    pub(super) rejected: Vec<(Place, ServiceError)>,
+    pub(super) conditional: Vec<Position>,
+    pub(super) rejected: Vec<(Position, ServiceError)>,
 }
 
 /// An article that was not stored.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rejection<E> {
-    /// Its place in the import.
+    /// Its position in the import.
     pub index: usize,
     /// Its id, truncated to the longest valid one.
     pub id: String,
@@ -85,7 +85,7 @@ pub struct ImportSummary<E> {
     pub replaced: usize,
     /// Articles not stored.
     pub rejected: usize,
-    /// The first [`MAX_REJECTIONS`] of those.
+    /// The first 100 of those.
     pub rejections: Vec<Rejection<E>>,
 }
 
@@ -94,7 +94,7 @@ pub struct ImportSummary<E> {
 pub struct Import<E> {
     /// Articles received.
     received: usize,
-    pending: VecDeque<(PendingWrites, Vec<Place>)>,
+    pending: VecDeque<(PendingWrites, Vec<Position>)>,
     replaced: usize,
     rejected: usize,
     rejections: BTreeMap<usize, Rejection<E>>,
@@ -129,8 +129,8 @@ impl<E> Import<E> {
     pub async fn add(&mut self, chunk: SubmittedChunk) -> Result<(), ServiceError> {
         self.pending.push_back((chunk.pending, chunk.conditional));
         self.acknowledge_down_to(MAX_PENDING_CHUNKS).await?;
-        for (place, error) in chunk.rejected {
-            self.reject(place, error);
+        for (position, error) in chunk.rejected {
+            self.reject(position, error);
         }
         Ok(())
     }
@@ -155,16 +155,16 @@ impl<E> Import<E> {
             let outcomes = pending.outcomes().await?;
             self.replaced +=
                 outcomes.iter().filter(|outcome| **outcome == WriteOutcome::Replaced).count();
-            for (place, outcome) in conditional.into_iter().zip(outcomes) {
-                if let Err(error) = check_changed(outcome, &place.1) {
-                    self.reject(place, error);
+            for (position, outcome) in conditional.into_iter().zip(outcomes) {
+                if let Err(error) = check_changed(outcome, &position.1) {
+                    self.reject(position, error);
                 }
             }
         }
         Ok(())
     }
 
-    fn reject(&mut self, (index, id): Place, error: ServiceError) {
+    fn reject(&mut self, (index, id): Position, error: ServiceError) {
         self.rejected += 1;
         let last = self.rejections.last_key_value().map(|(last, _)| *last);
         if self.rejections.len() >= MAX_REJECTIONS && last.is_some_and(|last| last < index) {

@@ -205,7 +205,7 @@ impl ModelSet {
             return Err(ServiceError::invalid(field, "INVALID_MODEL_NAME", error.to_string()));
         }
         position(&self.entries, name)
-            .map(|place| &self.entries[place])
+            .map(|index| &self.entries[index])
             .ok_or_else(|| ServiceError::ModelNotFound { name: name.to_owned() })
     }
 

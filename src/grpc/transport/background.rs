@@ -14,7 +14,7 @@ const NICENESS: i32 = 10;
 
 /// Threads for long work.
 ///
-/// tokio's blocking threads do not serve: one of them takes the place of an async worker that
+/// tokio's blocking threads are unsuitable: one of them stands in for an async worker that
 /// searches, and an unprivileged thread cannot lower its niceness again.
 #[derive(Debug)]
 pub(crate) struct Background(Option<Runtime>);

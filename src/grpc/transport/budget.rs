@@ -102,7 +102,7 @@ impl Share {
         })
     }
 
-    fn give(&self, bytes: usize, rank: Rank) {
+    fn release(&self, bytes: usize, rank: Rank) {
         if rank != Rank::Vital {
             self.used.fetch_sub(bytes, Ordering::Relaxed);
         }
@@ -155,13 +155,13 @@ impl Account {
     }
 
     /// Releases what was taken.
-    pub(crate) fn give(&self, bytes: usize) {
+    pub(crate) fn release(&self, bytes: usize) {
         let mut sums = self.sums();
         sums.used = sums.used.saturating_sub(bytes);
         // Keeps one step in hand, or a stream of small messages would take and give with each.
         let kept = (sums.used.next_multiple_of(STEP_BYTES) + STEP_BYTES).max(CALL_BYTES);
         if sums.granted > kept {
-            self.share.give(sums.granted - kept, self.rank);
+            self.share.release(sums.granted - kept, self.rank);
             sums.granted = kept;
         }
     }
@@ -174,7 +174,7 @@ impl Account {
 impl Drop for Account {
     fn drop(&mut self) {
         let granted = self.sums().granted;
-        self.share.give(granted, self.rank);
+        self.share.release(granted, self.rank);
     }
 }
 
@@ -190,7 +190,7 @@ mod tests {
         let account = Account::open(Share::new(Arc::clone(&budget)), Rank::Small).expect("room");
         account.take(3 * MIB).expect("room");
         assert!(budget.used() >= 3 * MIB);
-        account.give(3 * MIB);
+        account.release(3 * MIB);
         assert!(budget.used() < MIB / 4, "{}", budget.used());
         account.take(2 * MIB).expect("room");
         drop(account);

@@ -109,13 +109,13 @@ impl Call {
     /// Releases what decoded messages cost beyond the bytes received: a stream has processed them.
     pub(crate) fn settle(&self) {
         self.received.store(0, Ordering::Relaxed);
-        self.give(self.inflated.swap(0, Ordering::Relaxed));
+        self.release(self.inflated.swap(0, Ordering::Relaxed));
     }
 
     /// Releases what was taken.
-    pub(crate) fn give(&self, bytes: usize) {
+    pub(crate) fn release(&self, bytes: usize) {
         if let Some(account) = self.account.get() {
-            account.give(bytes);
+            account.release(bytes);
         }
     }
 
@@ -198,6 +198,6 @@ impl Charge {
 
 impl Drop for Charge {
     fn drop(&mut self) {
-        self.call.give(self.bytes);
+        self.call.release(self.bytes);
     }
 }

@@ -15,14 +15,13 @@ use http::{HeaderMap, HeaderValue};
 use tokio::task::{JoinError, JoinHandle};
 
 use super::call::Call;
+use super::framing::PREFIX_BYTES;
 
 /// A smaller message is sent plain: one article's answer, with little to gain
 /// (docs/performance.md).
 const MIN_BYTES: usize = 16 << 10;
 /// Up to this size a message is compressed on the async worker: handing it over would take as long.
 const INLINE_BYTES: usize = 64 << 10;
-/// A flag for compression, and the length of the message.
-const PREFIX_BYTES: usize = 5;
 
 /// Whether the caller accepts gzip.
 pub(crate) fn takes_gzip(headers: &HeaderMap) -> bool {

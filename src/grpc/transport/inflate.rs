@@ -19,6 +19,7 @@ use tonic::Status;
 
 use super::budget::REQUEST_FACTOR;
 use super::call::{Call, Charge};
+use super::framing::PREFIX_BYTES;
 use super::request_body::RequestBody;
 use crate::grpc::shapes::Root;
 use crate::grpc::{status, walk};
@@ -35,8 +36,6 @@ const GROWTH_BYTES: usize = 64 << 10;
 /// in a thousand. A longer one is crafted to keep the server busy: a megabyte can hold five million
 /// empty blocks.
 const MAX_OVERHEAD_BYTES: usize = 16 << 10;
-/// A flag for compression, and the length of the message.
-const PREFIX_BYTES: usize = 5;
 
 /// What is expected of the messages of a request.
 #[derive(Debug, Clone, Copy)]
@@ -214,11 +213,11 @@ impl Inflation {
         &self.decoder.get_ref().bytes[PREFIX_BYTES..]
     }
 
-    /// Decompresses a stretch of the message, up to `most` bytes of it in all; returns whether it has
+    /// Decompresses a stretch of the message, until it has `goal` bytes; returns whether it has
     /// ended.
-    fn advance(&mut self, most: usize) -> Result<bool, Status> {
+    fn advance(&mut self, goal: usize) -> Result<bool, Status> {
         let stretch = self.at + INLINE_COMPRESSED_BYTES;
-        while self.plain().len() < most && self.at < stretch {
+        while self.plain().len() < goal && self.at < stretch {
             let end = self.compressed.len().min(self.at + STEP_BYTES);
             let step = match self.decoder.write(&self.compressed[self.at..end]) {
                 // The end, or bytes after it, which do not matter.

@@ -2,8 +2,8 @@
 //!
 //! From the top: [`listener`] accepts connections, [`connection`] drives one of them, [`dispatch`]
 //! carries a call from request to answer through [`request_body`], [`inflate`], [`deflate`] and
-//! [`answer_body`]. Below lie the accounts of a [`call`], its [`peer`] and the process-wide
-//! [`budget`].
+//! [`answer_body`]. Below lie the account of a [`call`], the counters of its [`peer`] and the
+//! [`budget`] of the process.
 
 pub(crate) mod answer_body;
 pub(crate) mod background;
@@ -14,6 +14,7 @@ pub(crate) mod deadline;
 mod deflate;
 pub(crate) mod dispatch;
 mod executor;
+mod framing;
 mod inflate;
 pub(crate) mod listener;
 pub(crate) mod methods;

@@ -14,6 +14,7 @@ use tonic::Status;
 
 use super::budget::REQUEST_FACTOR;
 use super::call::Call;
+use super::framing::Framing;
 use super::methods::RequestKind;
 use crate::grpc::status;
 
@@ -73,12 +74,12 @@ impl RequestBody {
 
     /// Releases what the messages cost that a stream has processed: it asks for more only then.
     fn settle(&mut self) {
-        let kept = self.framing.unfinished * REQUEST_FACTOR;
-        if self.is_stream() && self.framing.unfinished == 0 {
+        let kept = self.framing.unfinished() * REQUEST_FACTOR;
+        if self.is_stream() && self.framing.unfinished() == 0 {
             self.call.settle();
         }
         if self.is_stream() && self.charged > kept {
-            self.call.give(self.charged - kept);
+            self.call.release(self.charged - kept);
             self.charged = kept;
         }
     }
@@ -124,8 +125,8 @@ impl Body for RequestBody {
         match Pin::new(&mut body.inner).poll_frame(context) {
             Poll::Pending => body.poll_patience(context).map(|status| Some(Err(status))),
             // tonic takes an end right after a prefix for the end of the message before it.
-            Poll::Ready(None) if body.framing.unfinished > 0 => {
-                body.framing.unfinished = 0;
+            Poll::Ready(None) if body.framing.unfinished() > 0 => {
+                body.framing.reset();
                 Poll::Ready(Some(Err(status::incomplete_message())))
             }
             Poll::Ready(None) => Poll::Ready(None),
@@ -145,65 +146,5 @@ impl Body for RequestBody {
 
     fn size_hint(&self) -> SizeHint {
         self.inner.size_hint()
-    }
-}
-
-/// Follows the messages of a body by their prefixes: a flag and a length of four bytes.
-#[derive(Debug, Default)]
-struct Framing {
-    prefix: [u8; 5],
-    /// Bytes received of the unfinished message, its prefix included.
-    unfinished: usize,
-}
-
-impl Framing {
-    /// Follows the next bytes; returns whether a message ended in them.
-    fn advance(&mut self, mut data: &[u8]) -> bool {
-        let mut has_ended = false;
-        while !data.is_empty() {
-            if self.unfinished < self.prefix.len() {
-                let (room, rest) = (self.prefix.len() - self.unfinished, data);
-                let count = room.min(rest.len());
-                self.prefix[self.unfinished..self.unfinished + count]
-                    .copy_from_slice(&rest[..count]);
-                self.unfinished += count;
-                data = &rest[count..];
-            }
-            if self.unfinished < self.prefix.len() {
-                break;
-            }
-            let [_, length @ ..] = self.prefix;
-            let whole = self.prefix.len() + u32::from_be_bytes(length) as usize;
-            let count = (whole - self.unfinished).min(data.len());
-            self.unfinished += count;
-            data = &data[count..];
-            if self.unfinished == whole {
-                (self.unfinished, has_ended) = (0, true);
-            }
-        }
-        has_ended
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn messages_are_followed_wherever_frames_cut_them() {
-        // Three messages: of 3 bytes, of 0, of 300.
-        let mut body = vec![0, 0, 0, 0, 3, 9, 9, 9, 0, 0, 0, 0, 0, 0, 0, 0, 1, 44];
-        body.extend([7; 300]);
-        let ends = [8, 13, 318];
-        for size in [1, 2, 3, 5, 7, 11, 318] {
-            let (mut framing, mut at) = (Framing::default(), 0);
-            for piece in body.chunks(size) {
-                let ended = ends.iter().any(|end| (at + 1..=at + piece.len()).contains(end));
-                assert_eq!(framing.advance(piece), ended, "{size} bytes at {at}");
-                at += piece.len();
-                let begun = ends.iter().rev().find(|end| **end <= at).copied().unwrap_or(0);
-                assert_eq!(framing.unfinished, at - begun, "{size} bytes at {at}");
-            }
-        }
     }
 }
