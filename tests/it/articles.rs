@@ -81,7 +81,7 @@ fn draft(id: &str, title: &str, body: &str) -> pb::ArchivedArticle {
     }
 }
 
-/// An article of which everything is stated.
+/// An article with all fields set.
 fn whole(id: &str) -> pb::ArchivedArticle {
     pb::ArchivedArticle {
         language_code: "en-GB".to_owned(),
@@ -113,7 +113,7 @@ fn ids(response: &pb::FindSimilarArticlesResponse) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn a_put_article_is_classified_kept_and_found_after_a_restart() {
+async fn an_article_is_classified_stored_and_found_after_a_restart() {
     let archive = Archive::start().await;
     let stored = archive.put(whole("a")).await.expect("it is stored");
     assert_eq!(stored.outcome(), pb::PutOutcome::Created);
@@ -124,7 +124,7 @@ async fn a_put_article_is_classified_kept_and_found_after_a_restart() {
     expected.model = stored.model;
     expected.decision = stored.decision;
     expected.etag = stored.etag;
-    // Kept to the microsecond.
+    // Stored to the microsecond.
     expected.publish_time =
         Some(prost_types::Timestamp { seconds: 1_700_000_000, nanos: 123_456_000 });
     assert_eq!(archive.get("a").await.expect("it is there"), expected);
@@ -169,7 +169,7 @@ async fn a_deleted_article_is_not_found() {
 }
 
 #[tokio::test]
-async fn bad_articles_are_named_by_their_field() {
+async fn errors_name_the_invalid_field_of_an_article() {
     let archive = Archive::with_limits(NARROW).await;
     let labels = |key: &str, value: &str| BTreeMap::from([(key.to_owned(), value.to_owned())]);
     let three = (0..3).map(|number| (number.to_string(), String::new())).collect();
@@ -227,7 +227,7 @@ async fn bad_articles_are_named_by_their_field() {
 }
 
 #[tokio::test]
-async fn one_bad_article_of_a_batch_fails_alone() {
+async fn an_invalid_article_of_a_batch_fails_alone() {
     let archive = Archive::with_limits(NARROW).await;
     let mut client = archive.articles().await;
     let batch = |articles| pb::BatchPutArticlesRequest {
@@ -278,7 +278,7 @@ async fn one_bad_article_of_a_batch_fails_alone() {
 }
 
 #[tokio::test]
-async fn an_import_accounts_for_every_article_and_may_be_run_again() {
+async fn an_import_accounts_for_every_article_and_can_be_repeated() {
     let archive = Archive::start().await;
     let articles = |numbers: std::ops::Range<usize>| pb::ImportArticlesRequest {
         articles: numbers
@@ -343,7 +343,7 @@ async fn articles_are_listed_in_pages() {
 }
 
 #[tokio::test]
-async fn a_page_of_long_articles_fits_what_clients_take() {
+async fn a_page_of_long_articles_fits_the_limit_of_clients() {
     let archive = Archive::start().await;
     let mut client = archive.articles().await;
     for number in 0..5 {
@@ -435,7 +435,7 @@ async fn pages_of_similar_articles_are_bound_to_their_request() {
 }
 
 #[tokio::test]
-async fn a_page_of_long_results_ends_where_its_text_is_long_enough() {
+async fn a_page_of_long_results_ends_at_its_size_limit() {
     let archive = Archive::start().await;
     for id in ["a", "b", "c", "d", "e"] {
         let body = "United win the cup final. ".repeat(24_000);
@@ -456,7 +456,7 @@ async fn a_page_of_long_results_ends_where_its_text_is_long_enough() {
 }
 
 #[tokio::test]
-async fn bad_searches_are_named_by_their_field() {
+async fn errors_name_the_invalid_field_of_a_search() {
     let archive = Archive::start().await;
     archive.put(whole("a")).await.expect("it is stored");
     let filter = |filter| pb::FindSimilarArticlesRequest { filter: Some(filter), ..like("a") };
@@ -560,7 +560,7 @@ async fn searches_are_filtered() {
 }
 
 #[tokio::test]
-async fn an_unknown_text_has_no_topic_and_is_found_by_none() {
+async fn an_unknown_text_has_no_topic_and_passes_no_topic_filter() {
     let archive = Archive::start().await;
     let unknown = draft("u", "match", &"qwxyz zzyzx ".repeat(20));
     let stored = archive.put(unknown.clone()).await.expect("it is stored");
@@ -581,13 +581,13 @@ async fn an_unknown_text_has_no_topic_and_is_found_by_none() {
 }
 
 #[tokio::test]
-async fn what_is_over_the_bound_is_refused() {
+async fn requests_over_an_in_flight_limit_are_refused() {
     let server = full().await;
     let mut similar = SimilarityServiceClient::new(server.channel().await);
     let status = similar.find_similar_articles(like("a")).await.expect_err("no place");
     assert_eq!(refusal(&status), (Code::ResourceExhausted, "TOO_MANY_IN_FLIGHT".to_owned()));
     assert!(says_when_to_retry(&status));
-    // Without that, the articles of a batch are still counted.
+    // Without it, the articles of a batch are still counted.
     let ids = vec!["a".to_owned(); NARROW.batch_articles + 1];
     let mut articles = ArticleServiceClient::new(narrow().await.channel().await);
     let status = articles

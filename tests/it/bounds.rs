@@ -1,5 +1,5 @@
-//! Every string, list and map of every request has a bound, which is published and holds: shown
-//! over the descriptors.
+//! Every string, list and map of every request has a bound that is published and holds, by the
+//! descriptors.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,7 +18,7 @@ use crate::wire::{
     Answer, FieldPath, bounded_fields, bytes_of, call, methods, plausible, set, text, uri,
 };
 
-/// What is counted of a field.
+/// What is bounded of a field.
 fn measures(field: &FieldDescriptor) -> Vec<Measure> {
     let has_bytes = matches!(field.kind(), Kind::String | Kind::Bytes);
     let has_items = field.is_list() || field.is_map();
@@ -76,18 +76,18 @@ async fn every_bound_is_published() {
     }
 }
 
-/// A string that nothing is wrong with but, perhaps, its length.
+/// A string that is valid but, perhaps, for its length.
 fn string(bound: &Bound, bytes: usize) -> String {
     match bound.published {
         "max_language_code_bytes" => format!("en{}", "-abcdefgh".repeat(9))[..bytes].to_owned(),
         "max_model_name_bytes" => format!("{}/4294967295", "a".repeat(bytes - 11)),
-        // There is a title of four bytes.
+        // The title has four bytes.
         "max_article_bytes" if bound.field == "body" => "a".repeat(bytes - 4),
         _ => "a".repeat(bytes),
     }
 }
 
-/// A value of so many bytes or items.
+/// A value of `size` bytes or items.
 fn value(field: &FieldDescriptor, bound: &Bound, size: usize) -> Value {
     match (bound.measure, field.kind()) {
         (Measure::Bytes, _) => text(string(bound, size)),
@@ -101,7 +101,7 @@ fn value(field: &FieldDescriptor, bound: &Bound, size: usize) -> Value {
     }
 }
 
-/// The path of a field in errors: up to the map where it stands in one, up to the article for its
+/// The path of a field in errors: that of the map for its entries, that of the article for its
 /// texts.
 fn path_in_errors(path: &FieldPath, measure: Measure) -> String {
     let mut parts = Vec::new();
@@ -116,11 +116,11 @@ fn path_in_errors(path: &FieldPath, measure: Measure) -> String {
             break;
         }
     }
-    // In the answer of a stream stands what Classify would have said.
+    // Errors of a stream are the same as those of Classify.
     parts.join(".").trim_start_matches("request.").to_owned()
 }
 
-/// What an answer says is wrong: with the whole request, or with the one article in it.
+/// The violation in an answer: of the whole request, or of the only article in it.
 pub(crate) fn refusal(answer: &Answer, method: &MethodDescriptor) -> Option<(String, String)> {
     match answer.status.code() {
         Code::Ok => {}
@@ -193,11 +193,11 @@ async fn every_bound_holds_in_every_method() {
 }
 
 #[tokio::test]
-async fn no_method_takes_a_message_of_too_many_parts_or_one_that_is_none() {
+async fn every_method_refuses_malformed_messages_and_too_many_parts() {
     let channel = shared().await.channel().await;
     for method in methods() {
         let unknown = [0xa0, 0x06, 1].repeat(Limits::MESSAGE_PARTS + 1);
-        // What asks for nothing takes small messages only.
+        // Server info takes small messages only.
         let is_small = method.parent_service().name() == "ServerService";
         let too_many = if is_small { "MESSAGE_TOO_LARGE" } else { "TOO_MANY_PARTS" };
         for (message, reason) in [(unknown, too_many), (vec![0xff], "MALFORMED_MESSAGE")] {

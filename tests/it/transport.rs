@@ -1,5 +1,4 @@
-//! The transport: what a connection, a caller and an answer may cost, and that others are answered
-//! meanwhile.
+//! The transport: no connection, caller or answer keeps others from being served.
 
 mod raw;
 
@@ -30,9 +29,9 @@ const BATCH: &str = "/slugline.v1.ClassificationService/BatchClassify";
 const STREAM: &str = "/slugline.v1.ClassificationService/StreamClassify";
 const IMPORT: &str = "/slugline.v1.ArticleService/ImportArticles";
 const CHECK: &str = "/grpc.health.v1.Health/Check";
-/// The window that HTTP/2 gives when nobody says otherwise.
+/// The default window of HTTP/2.
 const WINDOW: u32 = 65_535;
-/// A time that is over soon.
+/// A short time.
 const SOON: Duration = Duration::from_millis(300);
 
 async fn with_timeouts(timeouts: Timeouts) -> TestServer {
@@ -45,7 +44,7 @@ async fn check(channel: Channel) -> Result<(), Status> {
     tokio::time::timeout(PATIENCE, check).await.expect("an answer soon")
 }
 
-fn of_stream(id: &str) -> pb::StreamClassifyRequest {
+fn stream_request(id: &str) -> pb::StreamClassifyRequest {
     pb::StreamClassifyRequest { id: id.to_owned(), request: Some(explained(sport())) }
 }
 
@@ -59,11 +58,11 @@ fn large_answer() -> pb::BatchClassifyRequest {
 }
 
 #[tokio::test]
-async fn calls_that_are_cancelled_leave_the_others_of_their_connection_alone() {
+async fn cancelled_calls_do_not_disturb_others_of_their_connection() {
     let server = shared().await;
     let raw = Raw::connect(server.address, WINDOW).await;
     let mut stream = raw.begin(STREAM).await;
-    stream.request.send_data(framed(&of_stream("before")), false).expect("it is taken");
+    stream.request.send_data(framed(&stream_request("before")), false).expect("it is taken");
     let mut body = tokio::time::timeout(PATIENCE, stream.answer)
         .await
         .expect("soon")
@@ -79,14 +78,14 @@ async fn calls_that_are_cancelled_leave_the_others_of_their_connection_alone() {
             call.request.send_reset(h2::Reason::CANCEL);
         }
     }
-    stream.request.send_data(framed(&of_stream("after")), true).expect("it is taken");
+    stream.request.send_data(framed(&stream_request("after")), true).expect("it is taken");
     let after = tokio::time::timeout(PATIENCE, body.data()).await.expect("soon");
     after.expect("an answer").expect("the stream goes on");
 }
 
 #[tokio::test]
-async fn bodies_of_refused_calls_leave_the_others_of_their_connection_alone() {
-    // h2 counts each frame for a call that it has forgotten, over the connection's whole life.
+async fn bodies_of_refused_calls_do_not_disturb_others_of_their_connection() {
+    // h2 counts every frame of a forgotten call, over the connection's lifetime.
     let server = shared().await;
     let raw = Raw::connect(server.address, WINDOW).await;
     for _ in 0..1_500 {
@@ -113,7 +112,7 @@ async fn refused_by_http(method: &str, content_type: Option<&str>) -> u16 {
 }
 
 #[tokio::test]
-async fn what_is_not_grpc_is_refused_in_the_words_of_http() {
+async fn requests_other_than_grpc_are_refused_by_http_status() {
     for other in [
         None,
         Some("application/json"),
@@ -126,18 +125,18 @@ async fn what_is_not_grpc_is_refused_in_the_words_of_http() {
 }
 
 #[tokio::test]
-async fn answers_have_no_date() {
+async fn answers_have_no_date_header() {
     let raw = Raw::connect(shared().await.address, WINDOW).await;
     let response = raw.call(CLASSIFY, &explained(sport())).await.head().await;
     assert_eq!((response.status().as_u16(), response.headers().get("date")), (200, None));
 }
 
 #[tokio::test]
-async fn an_answer_that_nobody_takes_is_reset_and_the_others_of_its_connection_go_on() {
+async fn an_unread_answer_is_reset_while_others_of_its_connection_go_on() {
     let server = with_timeouts(Timeouts { answer: SOON, ..Timeouts::default() }).await;
     let raw = Raw::connect(server.address, 100).await;
     let mut body = raw.call(BATCH, &large_answer()).await.head().await.into_body();
-    // Another call goes on meanwhile, and its reader takes all.
+    // Another call goes on meanwhile, with a caller who reads.
     let end = raw.call(CLASSIFY, &explained(sport())).await.end().await.expect("an answer");
     assert_eq!(end.code(), Code::Ok);
     let untaken = body.data().await.expect("the start").expect("the start");
@@ -157,7 +156,7 @@ async fn an_answer_that_nobody_takes_is_reset_and_the_others_of_its_connection_g
 }
 
 #[tokio::test]
-async fn an_answer_that_is_taken_slowly_comes_whole() {
+async fn an_answer_that_is_read_slowly_arrives_whole() {
     let server =
         with_timeouts(Timeouts { answer: Duration::from_secs(2), ..Timeouts::default() }).await;
     let raw = Raw::connect(server.address, 1_000).await;
@@ -168,7 +167,7 @@ async fn an_answer_that_is_taken_slowly_comes_whole() {
 }
 
 #[tokio::test]
-async fn a_request_that_does_not_come_is_ended() {
+async fn a_stalled_request_is_ended() {
     let server = with_timeouts(Timeouts { request: SOON, ..Timeouts::default() }).await;
     let raw = Raw::connect(server.address, WINDOW).await;
     let mut call = raw.begin(CLASSIFY).await;
@@ -182,7 +181,7 @@ async fn end_of_idle_stream(path: &str) -> Status {
     let raw = Raw::connect(server.address, WINDOW).await;
     let mut call = raw.begin(path).await;
     let Begun { answer, request } = &mut call;
-    // A byte now and then is no message.
+    // A byte now and then is not a message.
     request.send_data(prefix(1_000), false).expect("it is taken");
     let drip = async {
         loop {
@@ -206,7 +205,7 @@ async fn end_of_idle_stream(path: &str) -> Status {
 }
 
 #[tokio::test]
-async fn streams_on_which_no_whole_message_comes_are_ended() {
+async fn streams_without_a_whole_message_are_ended() {
     for path in [STREAM, IMPORT] {
         let status = end_of_idle_stream(path).await;
         assert_eq!(reason(&status), (Code::Unavailable, "STREAM_IDLE".to_owned()), "{path}");
@@ -215,7 +214,7 @@ async fn streams_on_which_no_whole_message_comes_are_ended() {
 }
 
 #[tokio::test]
-async fn imports_that_send_nothing_take_no_place() {
+async fn idle_imports_hold_no_permit() {
     let server =
         TestServer::with_limits(Limits { concurrent_imports: 1, ..Limits::default() }).await;
     let raw = Raw::connect(server.address, WINDOW).await;
@@ -236,19 +235,19 @@ async fn imports_that_send_nothing_take_no_place() {
 }
 
 #[tokio::test]
-async fn a_full_budget_refuses_large_calls_and_answers_small_ones_health_and_info() {
+async fn a_nearly_exhausted_budget_still_serves_small_calls_and_health() {
     let limits = Limits { budget_bytes: 30 << 20, connection_bytes: 30 << 20, ..Limits::default() };
     let server = TestServer::with_limits(limits).await;
     let raw = Raw::connect(server.address, WINDOW).await;
-    // Messages that do not end, at three times 2 MiB each: the fourth is beyond three quarters of
-    // the budget.
+    // Unfinished messages, charged three times 2 MiB each: the fourth exceeds three quarters of the
+    // budget.
     let mut open = Vec::new();
     let refused = loop {
         assert!(open.len() < 10, "nothing is refused");
         let mut call = raw.begin(CLASSIFY).await;
         call.request.send_data(prefix(2 << 20), false).expect("it is taken");
         let refusal = tokio::select! {
-            // A call that is refused takes no more: the answer says which it was.
+            // A refused call reads no more: its answer says which one it is.
             biased;
             response = &mut call.answer => Some(Status::from_header_map(response.expect("an answer").headers())),
             sent = send_filler(&mut call.request, (2 << 20) - 1_000) => sent.map(|()| None).expect("it is sent"),
@@ -264,7 +263,7 @@ async fn a_full_budget_refuses_large_calls_and_answers_small_ones_health_and_inf
     assert!(server.classification().await.classify(explained(sport())).await.is_ok());
     check(server.channel().await).await.expect("health");
     server.info().await;
-    // What they held comes back when they are gone.
+    // Their budget is released when they are gone.
     drop(open);
     let large = explained(article("", &"goal ".repeat(400_000)));
     let again = async {
@@ -276,7 +275,7 @@ async fn a_full_budget_refuses_large_calls_and_answers_small_ones_health_and_inf
 }
 
 #[tokio::test]
-async fn one_connection_cannot_use_up_the_budget_of_all() {
+async fn one_connection_cannot_exhaust_the_budget() {
     let limits = Limits { budget_bytes: 64 << 20, connection_bytes: 1 << 20, ..Limits::default() };
     let server = TestServer::with_limits(limits).await;
     let large = || explained(article("", &"goal ".repeat(40_000)));
@@ -284,8 +283,7 @@ async fn one_connection_cannot_use_up_the_budget_of_all() {
     let mut greedy = raw.begin(CLASSIFY).await;
     greedy.request.send_data(prefix(1 << 20), false).expect("it is taken");
     send_filler(&mut greedy.request, 300_000).await.expect("it is sent");
-    // The share has no room for both: the later one is refused, and which that is depends on when
-    // the server reads them.
+    // The share has no room for both: whichever the server reads last is refused.
     let refused = async {
         tokio::select! {
             response = &mut greedy.answer => Status::from_header_map(response.expect("an answer").headers()).expect("a status"),
@@ -305,7 +303,7 @@ async fn one_connection_cannot_use_up_the_budget_of_all() {
 }
 
 #[tokio::test]
-async fn a_compressed_message_costs_what_it_is_decompressed_to() {
+async fn a_compressed_message_is_charged_its_decompressed_size() {
     let limits = Limits { budget_bytes: 64 << 20, connection_bytes: 1 << 20, ..Limits::default() };
     let server = TestServer::with_limits(limits).await;
     let mut client =
@@ -314,7 +312,7 @@ async fn a_compressed_message_costs_what_it_is_decompressed_to() {
     let request = |words: usize| explained(article("", &"goal ".repeat(words)));
     let status = client.classify(request(100_000)).await.expect_err("refused");
     assert_eq!(refusal(&status), (Code::ResourceExhausted, "BUDGET_EXHAUSTED".to_owned()));
-    // What it cost is given back: many that fit follow each other.
+    // Its charge is released: many that fit follow each other.
     for _ in 0..20 {
         client.classify(request(20_000)).await.expect("an answer");
     }
@@ -334,9 +332,9 @@ async fn an_answer_larger_than_the_budget_is_refused_as_it_grows() {
 }
 
 #[tokio::test]
-async fn connections_beyond_the_limit_answer_health_and_then_none_is_taken() {
+async fn spare_connections_serve_health_and_further_ones_are_closed() {
     let server = TestServer::with_limits(Limits { connections: 2, ..Limits::default() }).await;
-    // Those that served to start it may still be there.
+    // Connections from the start may still be open.
     let crowd = async {
         loop {
             let channel = server.channel().await;
@@ -367,7 +365,7 @@ async fn connections_beyond_the_limit_answer_health_and_then_none_is_taken() {
     };
     tokio::time::timeout(PATIENCE, closed).await.expect("one is closed at once");
     drop(open);
-    // Whoever looks after the server learns of it, as soon as there is a place again.
+    // Server info reports it, as soon as a connection is free.
     let counted = async {
         loop {
             let endpoint =
@@ -385,13 +383,13 @@ async fn connections_beyond_the_limit_answer_health_and_then_none_is_taken() {
 }
 
 #[tokio::test]
-async fn a_connection_that_says_nothing_is_closed() {
+async fn a_silent_connection_is_closed() {
     let server = with_timeouts(Timeouts { hello: SOON, ..Timeouts::default() }).await;
     let (mut silent, used) =
         (TcpStream::connect(server.address).await.expect("it listens"), server.channel().await);
     let read = async {
         let mut all = Vec::new();
-        // The server's own settings, perhaps; then the end.
+        // The server's settings, perhaps; then the end.
         drop(silent.read_to_end(&mut all).await);
     };
     tokio::time::timeout(PATIENCE, read).await.expect("it is closed");
@@ -399,7 +397,7 @@ async fn a_connection_that_says_nothing_is_closed() {
 }
 
 #[tokio::test]
-async fn watches_are_bounded_per_connection_and_in_all() {
+async fn watches_are_limited_per_connection_and_in_total() {
     let limits = Limits { watches: 3, watches_per_connection: 2, ..Limits::default() };
     let server = TestServer::with_limits(limits).await;
     let mut open = Vec::new();
@@ -429,7 +427,7 @@ async fn watches_are_bounded_per_connection_and_in_all() {
 }
 
 #[tokio::test]
-async fn a_caller_who_does_not_read_does_not_hold_up_a_shutdown() {
+async fn a_caller_who_does_not_read_does_not_delay_a_shutdown() {
     let models = models(&["mini/1"]);
     let endless = Duration::from_secs(3_600);
     let server = TestServer::start(TestConfig { drain: endless, ..config(&models, "mini") }).await;

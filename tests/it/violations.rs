@@ -1,4 +1,4 @@
-//! All that is wrong with a request is told at once.
+//! All violations of a request are reported at once.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ fn fields(details: &ErrorDetails) -> Vec<String> {
         .collect()
 }
 
-/// The fields that are named; the reason of the error is that of the first.
+/// The fields listed by an error with this reason.
 fn violated(status: &Status, reason: &str) -> Vec<String> {
     assert_eq!(refusal(status), (Code::InvalidArgument, reason.to_owned()));
     fields(&details(status))
@@ -42,7 +42,7 @@ fn bad_article(id: &str) -> pb::ArchivedArticle {
     }
 }
 
-/// Where they stand in an article of [`bad_article`].
+/// The violations of [`bad_article`], by path.
 fn of_article(path: &str) -> Vec<String> {
     let fields = ["id", "source", "labels", "labels[\"desk\"]", "publish_time"]
         .map(|field| format!("{path}.{field}"));
@@ -50,7 +50,7 @@ fn of_article(path: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn of_a_classification() {
+async fn all_violations_of_a_classification_are_reported() {
     let mut client = shared().await.classification().await;
     let bad = pb::Article { language_code: "?".to_owned(), ..article("", "\n") };
     let request = pb::ClassifyRequest {
@@ -81,7 +81,7 @@ async fn of_a_classification() {
 }
 
 #[tokio::test]
-async fn of_an_article_of_a_batch_which_fails_alone() {
+async fn all_violations_of_an_article_of_a_batch_are_reported() {
     let articles =
         vec![article("goal", ""), pb::Article { language_code: "?".to_owned(), ..article("", "") }];
     let batch = pb::BatchClassifyRequest { articles, ..Default::default() };
@@ -100,7 +100,7 @@ async fn of_an_article_of_a_batch_which_fails_alone() {
 }
 
 #[tokio::test]
-async fn of_articles_that_are_stored() {
+async fn all_violations_of_an_article_to_store_are_reported() {
     let mut client = ArticleServiceClient::new(shared().await.channel().await);
     let put = pb::PutArticleRequest { article: Some(bad_article("")), ..Default::default() };
     let status = client.put_article(put).await.expect_err("refused");
@@ -123,7 +123,7 @@ async fn of_articles_that_are_stored() {
 }
 
 #[tokio::test]
-async fn of_pages_and_searches() {
+async fn all_violations_of_pages_and_searches_are_reported() {
     let mut client = ArticleServiceClient::new(shared().await.channel().await);
     let list = pb::ListArticlesRequest {
         page_size: -1,
@@ -173,7 +173,7 @@ async fn of_pages_and_searches() {
 }
 
 #[tokio::test]
-async fn of_a_filter_over_its_bounds_and_of_all_other_fields() {
+async fn a_filter_over_its_bounds_is_reported_with_all_other_violations() {
     let filter = pb::SimilarityFilter {
         topics: vec!["sport".to_owned(), "x".repeat(201)],
         sources: vec![String::new(); 101],
@@ -218,7 +218,7 @@ async fn of_a_filter_over_its_bounds_and_of_all_other_fields() {
 }
 
 #[tokio::test]
-async fn of_very_many_there_is_a_bound() {
+async fn very_many_violations_are_counted_but_not_all_listed() {
     let mut client = SimilarityServiceClient::new(shared().await.channel().await);
     let filter = pb::SimilarityFilter { topics: vec!["x".repeat(200); 100], ..Default::default() };
     let search = pb::FindSimilarArticlesRequest { filter: Some(filter), ..Default::default() };
@@ -232,7 +232,7 @@ async fn of_very_many_there_is_a_bound() {
 }
 
 #[tokio::test]
-async fn of_bytes_that_are_no_message() {
+async fn bytes_that_are_not_a_message_are_reported() {
     let channel = shared().await.channel().await;
     let of_names = [
         "/grpc.health.v1.Health/Check",
