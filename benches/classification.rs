@@ -24,13 +24,13 @@ use slugline::article::{ArticleText, Limits};
 use slugline::corpus::{Input, Progress};
 use slugline::grpc::pb;
 use slugline::grpc::server::client::ClassificationServiceClient;
-use slugline::grpc::server::{ArchiveLocation, BoundServer, ServerConfig};
+use slugline::grpc::server::{BoundServer, ServerConfig};
 use slugline::index::{
     ArchivedArticle, MemoryIndex, SimilarQuery, SimilarSource, SimilarityIndex, Write,
 };
 use slugline::model::train::{Estimator, Recipe, TrainOptions, train};
 use slugline::model::{LoadedModel, Scorer, artifact};
-use slugline::service::ModelSource;
+use slugline::service::{ArchiveLocation, ModelSource, Sources};
 use slugline::text::{BagCounter, Numbers, TermHash, Word, WordScanner, reference_words};
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
@@ -268,19 +268,22 @@ impl Loopback {
         let (shutdown, is_shut_down) = oneshot::channel();
         let config = ServerConfig {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            limits: Limits::default(),
+            drain: Duration::from_secs(1),
+        };
+        let sources = Sources {
             models: ModelSource {
                 directory: Some(in_repository("models")),
                 default_model: "news".to_owned(),
             },
             archive: ArchiveLocation::Memory,
-            limits: Limits::default(),
-            drain: Duration::from_secs(1),
         };
         let client = runtime.block_on(async {
             let server = BoundServer::bind(config).await.expect("there is a free port");
             let address = server.address();
             let (serving, is_serving) = oneshot::channel();
             tokio::spawn(server.run(
+                move || sources.open(),
                 async {
                     let _ = is_shut_down.await;
                 },

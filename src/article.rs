@@ -1,9 +1,9 @@
-//! What every floor speaks of: articles, topic names and the limits on them.
+//! The vocabulary of all floors: articles, topic names, limits.
 
 use std::fmt;
 use std::time::Duration;
 
-/// The text of an article, borrowed from wherever it came.
+/// The text of an article, borrowed from its owner.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct ArticleText<'a> {
     /// The headline; may be empty.
@@ -18,13 +18,13 @@ impl ArticleText<'_> {
         self.title.len() + self.body.len()
     }
 
-    /// Whether there is nothing in it but white space.
+    /// Whether it has nothing but white space.
     pub fn is_blank(&self) -> bool {
         [self.title, self.body].iter().all(|text| text.chars().all(char::is_whitespace))
     }
 }
 
-/// A part of an article's text.
+/// A field of an article's text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ArticleField {
     /// [`ArticleText::title`].
@@ -33,11 +33,11 @@ pub enum ArticleField {
     Body,
 }
 
-/// A stretch of an article's text, in Unicode code points from the start of its field; `end` is the
-/// first one that is no part of it.
+/// A range of an article's text, in Unicode code points from the start of its field; `end` is
+/// exclusive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TextSpan {
-    /// Where it stands.
+    /// The field it lies in.
     pub field: ArticleField,
     /// Its first code point.
     pub start: u32,
@@ -45,15 +45,15 @@ pub struct TextSpan {
     pub end: u32,
 }
 
-/// A topic's name: one level or several with slashes between ("sport/football"). No level is empty
-/// or has white space at an end; no control characters; at most [`TopicName::MAX_BYTES`] long.
+/// A topic's name: one or more levels separated by slashes ("sport/football"). No level is empty or
+/// has white space at its ends; no control characters; at most [`TopicName::MAX_BYTES`] long.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TopicName(String);
 
 /// Why a string is not a [`TopicName`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TopicNameError {
-    /// There is nothing in it.
+    /// It is empty.
     #[error("a topic's name must not be empty")]
     Empty,
     /// It is longer than [`TopicName::MAX_BYTES`].
@@ -62,9 +62,10 @@ pub enum TopicNameError {
     /// It would not survive being printed or typed.
     #[error("a topic's name must have no control characters, and no white space at its ends")]
     NotPrintable,
-    /// A slash at an end, two in a row, or white space beside one.
+    /// It has a slash at an end, two in a row, or one next to white space.
     #[error(
-        "a slash in a topic's name parts two levels: each needs a name, without white space at its ends (\"sport/football\")"
+        "every level of a topic's name (\"sport/football\") needs a name, without white space at \
+         its ends"
     )]
     BlankLevel,
 }
@@ -82,7 +83,7 @@ impl TopicName {
         Ok(Self(name.to_owned()))
     }
 
-    /// Checks a name, and makes none of it.
+    /// Checks a name without copying it.
     ///
     /// # Errors
     /// As [`Self::new`].
@@ -93,7 +94,7 @@ impl TopicName {
         if name.len() > Self::MAX_BYTES {
             return Err(TopicNameError::TooLong);
         }
-        // Most names are of these alone, and nothing is wrong with them.
+        // The fast path: most names have these characters alone, which are all valid.
         if name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
             return Ok(());
         }
@@ -111,16 +112,16 @@ impl TopicName {
         &self.0
     }
 
-    /// How many levels the name has: 2 for "sport/football".
+    /// The number of levels: 2 for "sport/football".
     pub fn depth(&self) -> usize {
         self.0.split(LEVEL_SEPARATOR).count()
     }
 }
 
-/// What parts the levels of a topic's name.
+/// Separates the levels of a topic's name.
 const LEVEL_SEPARATOR: char = '/';
 
-/// The first `depth` levels of a topic's name; all of it where it has no more.
+/// The first `depth` levels of a topic's name; all of it if it has no more.
 ///
 /// ```
 /// use slugline::article::topic_to_depth;
@@ -135,7 +136,7 @@ pub fn topic_to_depth(name: &str, depth: usize) -> &str {
     }
 }
 
-/// A topic's name with those of the broader topics that it lies below, the broadest first.
+/// The names of the topics that a topic lies below, the broadest first, and its own name.
 ///
 /// ```
 /// use slugline::article::topic_levels;
@@ -153,9 +154,9 @@ impl fmt::Display for TopicName {
     }
 }
 
-/// Whether a text is formed like a BCP-47 language tag: a language of 2 to 8 letters, then parts of
-/// 1 to 8 letters and digits, with hyphens between, [`Limits::LANGUAGE_CODE_BYTES`] at most.
-/// Whether such a language exists is not asked.
+/// Whether a text has the form of a BCP-47 language tag: a language of 2 to 8 letters, then parts of
+/// 1 to 8 letters and digits, separated by hyphens, at most [`Limits::LANGUAGE_CODE_BYTES`] long.
+/// The language need not exist.
 pub fn is_language_code(text: &str) -> bool {
     if text.len() > Limits::LANGUAGE_CODE_BYTES {
         return false;
@@ -169,54 +170,54 @@ pub fn is_language_code(text: &str) -> bool {
         })
 }
 
-/// The limits that hold for requests, as published by `GetServerInfo`. Sizes are those of
-/// decompressed messages.
+/// The limits of a server, as published by `GetServerInfo`. Sizes are those of decompressed
+/// messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// The largest article, title and body together, in bytes.
+    /// Limit on an article, title and body together, in bytes.
     pub article_bytes: usize,
-    /// The largest message, in bytes.
+    /// Limit on a message, in bytes.
     pub message_bytes: usize,
-    /// The most articles, or ids, in one batch.
+    /// Limit on the articles, or ids, of a batch.
     pub batch_articles: usize,
-    /// How many batches are worked on at a time.
+    /// In-flight limit on batches.
     pub concurrent_batches: usize,
-    /// How many messages of classification streams are worked on at a time.
+    /// In-flight limit on messages of classification streams.
     pub concurrent_streams: usize,
-    /// The most terms in the evidence of one topic.
+    /// Limit on the terms in a topic's evidence.
     pub evidence_terms: usize,
-    /// The most places that are told of one term of the evidence.
+    /// Limit on the spans of a term in the evidence.
     pub evidence_spans: usize,
-    /// The longest id of a streamed request, in bytes.
+    /// Limit on the id of a streamed request, in bytes.
     pub request_id_bytes: usize,
-    /// The most labels of an archived article.
+    /// Limit on the labels of an archived article.
     pub article_labels: usize,
-    /// How many messages of imports are worked on at a time.
+    /// In-flight limit on messages of imports.
     pub concurrent_imports: usize,
-    /// How many searches for similar articles are worked on at a time.
+    /// In-flight limit on searches for similar articles.
     pub concurrent_searches: usize,
-    /// What all calls together may hold in memory, in bytes.
+    /// The memory budget of all calls, in bytes.
     pub budget_bytes: usize,
-    /// What the calls of one connection may hold in memory, in bytes.
+    /// The memory budget of the calls of one connection, in bytes.
     pub connection_bytes: usize,
-    /// How many connections may be open.
+    /// Limit on the open connections.
     pub connections: usize,
-    /// How many Watches of health may be open, on all connections and on one.
+    /// Limit on the open health Watches.
     pub watches: usize,
-    /// The same of one connection.
+    /// Limit on the open health Watches of one connection.
     pub watches_per_connection: usize,
-    /// The largest message of an answer, in bytes.
+    /// Limit on a message of an answer, in bytes.
     pub answer_bytes: usize,
     /// How long the server waits for its callers.
     pub timeouts: Timeouts,
 }
 
-/// How long the server waits for what a caller is to do.
+/// How long the server waits for a caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timeouts {
     /// For the first bytes of a connection.
     pub hello: Duration,
-    /// For the next 64 KiB, or the end, of a request that is no stream.
+    /// For the next 64 KiB, or the end, of a unary request.
     pub request: Duration,
     /// For the next whole message of a stream.
     pub stream_idle: Duration,
@@ -235,49 +236,52 @@ impl Default for Timeouts {
     }
 }
 
-/// Bounds that are the same for every server, and ceilings of those that are not.
+/// Limits that are the same for every server, and ceilings of those that are not.
 impl Limits {
-    /// The longest language code, in bytes: what every tag that is registered fits in, and a
-    /// variant or two (RFC 5646, section 4.4.1).
+    /// Limit on a language code, in bytes: room for every registered tag with a variant or two (RFC
+    /// 5646, section 4.4.1).
     pub const LANGUAGE_CODE_BYTES: usize = 35;
-    /// The longest etag in a request, in bytes; those that the archive gives are shorter.
+    /// Limit on an etag, in bytes; the archive's own are shorter.
     pub const ETAG_BYTES: usize = 64;
-    /// The longest model's name in a request, in bytes: 64 for the name, and a version.
+    /// Limit on a model's name, in bytes: 64 for the name, and a version.
     pub const MODEL_NAME_BYTES: usize = 75;
-    /// The longest page token, in bytes: twice what the longest id takes.
+    /// Limit on a page token, in bytes: twice what the longest id takes.
     pub const PAGE_TOKEN_BYTES: usize = 1_024;
-    /// The longest source of an article, in bytes.
+    /// Limit on the source of an article, in bytes.
     pub const SOURCE_BYTES: usize = 200;
-    /// The longest key of a label, in bytes.
+    /// Limit on the key of a label, in bytes.
     pub const LABEL_KEY_BYTES: usize = 64;
-    /// The longest value of a label, in bytes.
+    /// Limit on the value of a label, in bytes.
     pub const LABEL_VALUE_BYTES: usize = 200;
-    /// The most topics, the most sources and the most language codes of a filter.
+    /// Limit on the topics, on the sources and on the language codes of a filter.
     pub const FILTER_VALUES: usize = 100;
-    /// The most topics that an article to be stored may come with. They are not read: it is so that
-    /// an article can be put as it was got.
+    /// Limit on the topics of an article in a put. They are ignored, so that an article can be put as
+    /// it was read.
     pub const ARTICLE_TOPICS: usize = 256;
-    /// The most parts of a message: elements of lists, entries of maps, nested messages, and fields
-    /// that are not known. A batch of the most articles, each with the most labels and fifty
-    /// topics, has fewer.
+    /// Limit on the parts of a message: elements of lists, entries of maps, nested messages and
+    /// unknown fields. A batch at its limit has fewer, where each article has all its labels and
+    /// fifty topics.
     pub const MESSAGE_PARTS: usize = 100_000;
-    /// A page of articles ends with the one that takes its text to so many bytes: with one of the
-    /// longest at its end, and their labels, a page of the default size still is what clients take
-    /// by default, 4 MiB.
+    /// A page of articles ends with the one that brings it to this size, in bytes: with the longest
+    /// article at its end, and with labels, a page of the default size stays within the 4 MiB that
+    /// clients accept by default.
     pub const PAGE_BYTES: usize = 1 << 20;
-    /// The most that [`Limits::answer_bytes`] may be: what clients take by default, 4 MiB, less 4
-    /// KiB for those that count what stands around a message.
+    /// Limit on a message of health, reflection and server info, in bytes: names of services, files
+    /// and symbols. Errors of reflection repeat such a name, and must reach the client.
+    pub const NAME_MESSAGE_BYTES: usize = 1 << 10;
+    /// Ceiling of [`Limits::answer_bytes`]: the 4 MiB that clients accept by default, less 4 KiB for
+    /// those that count the framing.
     pub const ANSWER_BYTES: usize = (4 << 20) - (4 << 10);
-    /// The most that [`Limits::article_bytes`] may be.
+    /// Ceiling of [`Limits::article_bytes`].
     pub const ARTICLE_BYTES: usize = 2 << 20;
-    /// The most that [`Limits::request_id_bytes`] may be.
+    /// Ceiling of [`Limits::request_id_bytes`].
     pub const REQUEST_ID_BYTES: usize = 256;
-    /// The most that [`Limits::batch_articles`] may be.
+    /// Ceiling of [`Limits::batch_articles`].
     pub const BATCH_ARTICLES: usize = 1_000;
-    /// The most that [`Limits::article_labels`] may be.
+    /// Ceiling of [`Limits::article_labels`].
     pub const ARTICLE_LABELS: usize = 32;
 
-    /// These limits, none of them above its ceiling.
+    /// The limits, each lowered to its ceiling.
     pub fn below_ceilings(self) -> Self {
         Self {
             article_bytes: self.article_bytes.min(Self::ARTICLE_BYTES),

@@ -12,7 +12,7 @@ use tonic::transport::{Channel, Endpoint, Uri};
 
 use super::output::printable;
 use crate::grpc::pb;
-use crate::grpc::server::client::{ModelServiceClient, when_to_try_again};
+use crate::grpc::server::client::{ModelServiceClient, retry_delay};
 
 /// Where a server is by default.
 pub(super) const DEFAULT_SERVER: &str = "http://127.0.0.1:50051";
@@ -134,7 +134,7 @@ impl Remote {
                     Err(status) => status,
                 };
                 let elapsed = started.elapsed();
-                match when_to_try_again(&status) {
+                match retry_delay(&status) {
                     Some(delay) if elapsed < PATIENCE => {
                         tokio::time::sleep(delay.min(PATIENCE - elapsed)).await
                     }

@@ -12,8 +12,8 @@ use super::listen::ListenAddress;
 use super::telemetry::{self, LogFormat};
 use super::usage::Usage;
 use crate::article::Limits;
-use crate::grpc::server::{ArchiveLocation, BoundServer, ServerConfig};
-use crate::service::ModelSource;
+use crate::grpc::server::{BoundServer, ServerConfig};
+use crate::service::{ArchiveLocation, ModelSource, Sources};
 
 /// Where models are looked for when nobody says.
 const DEFAULT_MODELS: &str = "models";
@@ -89,10 +89,12 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
     };
     let config = ServerConfig {
         listen: arguments.listen.resolve()?,
-        models: ModelSource { directory, default_model: arguments.default_model },
-        archive: ArchiveLocation::Directory(arguments.archive),
         limits: limits(),
         drain: Duration::from_secs(arguments.drain_seconds),
+    };
+    let sources = Sources {
+        models: ModelSource { directory, default_model: arguments.default_model },
+        archive: ArchiveLocation::Directory(arguments.archive),
     };
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -101,7 +103,7 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
         .max_blocking_threads(BLOCKING_THREADS)
         .build()
         .context("cannot start the threads of the server")?;
-    let outcome = runtime.block_on(serve(config, started));
+    let outcome = runtime.block_on(serve(config, sources, started));
     // Work on threads that nobody waits for any more must not hold up the exit.
     runtime.shutdown_background();
     outcome
@@ -125,7 +127,7 @@ fn limits() -> Limits {
     limits
 }
 
-async fn serve(config: ServerConfig, started: Instant) -> anyhow::Result<()> {
+async fn serve(config: ServerConfig, sources: Sources, started: Instant) -> anyhow::Result<()> {
     if !config.listen.ip().is_loopback() {
         tracing::warn!(listen = %config.listen, "reachable from other machines, without encryption or a password");
     }
@@ -141,7 +143,7 @@ async fn serve(config: ServerConfig, started: Instant) -> anyhow::Result<()> {
             writeln!(io::stdout(), "listening on {address}").and_then(|()| io::stdout().flush());
         tracing::info!(%address, after = ?started.elapsed(), "serving");
     };
-    server.run(shutdown, say_so).await?;
+    server.run(move || sources.open(), shutdown, say_so).await?;
     tracing::info!("stopped");
     Ok(())
 }

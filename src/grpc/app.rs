@@ -1,44 +1,52 @@
-//! What the services share.
+//! The state that the calls of a server share.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
-use prost::Message;
 use tokio::sync::{Semaphore, watch};
 
-use super::health::Phase;
 use crate::article::Limits;
-use crate::index::SimilarityIndex;
-use crate::service::{Admission, FieldViolation, Models, ServiceError};
+use crate::service::{Admission, Archive, Models, Opened, ServiceError};
 
-/// What the services share.
+/// The phases of a server's life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Models and archive are being opened.
+    Loading,
+    /// Requests are answered.
+    Serving,
+    /// The server is about to stop.
+    Draining,
+}
+
+/// The state that the calls of a server share.
 #[derive(Debug)]
 pub(super) struct App {
-    pub(super) models: Models,
+    pub(super) models: Arc<Models>,
     pub(super) limits: Limits,
     pub(super) batches: Admission,
-    /// Places for messages of streams, not for streams: who sends nothing holds none. Who finds
-    /// none waits for its turn.
+    /// Permits for messages of streams, not for streams: an idle one holds none. A message waits
+    /// for its permit.
     pub(super) streams: Semaphore,
-    /// The same for imports.
+    /// Permits for messages of imports, likewise.
     pub(super) imports: Arc<Semaphore>,
     pub(super) searches: Admission,
     pub(super) watches: Admission,
-    archive: OnceLock<Arc<dyn SimilarityIndex>>,
+    archive: OnceLock<Arc<Archive>>,
     pub(super) started: SystemTime,
     phase: watch::Sender<Phase>,
-    /// The same as a phase of Draining, for the way of every call: reading it writes nothing.
+    /// Whether the phase is [`Phase::Draining`], for every call to read without a lock.
     is_draining: AtomicBool,
 }
 
 impl App {
-    /// Of a server that loads.
+    /// The state of a server that loads.
     pub(super) fn new(limits: Limits) -> Self {
         // The decoder counts up to the ceilings.
         let limits = limits.below_ceilings();
         Self {
-            models: Models::default(),
+            models: Arc::default(),
             batches: Admission::new("batches", limits.concurrent_batches),
             streams: Semaphore::new(limits.concurrent_streams),
             imports: Arc::new(Semaphore::new(limits.concurrent_imports)),
@@ -52,70 +60,54 @@ impl App {
         }
     }
 
+    /// Starts serving from these models and this archive.
+    pub(super) fn serve(&self, Opened { models, index }: Opened) {
+        let archive = Archive::new(index, Arc::clone(&self.models), self.limits);
+        // Nothing else sets it. A call that finds models finds the archive, too.
+        let _ = self.archive.set(Arc::new(archive));
+        self.models.publish(models);
+        self.phase.send_replace(Phase::Serving);
+    }
+
+    /// Refuses new calls from here on.
+    pub(super) fn drain(&self) {
+        self.is_draining.store(true, Ordering::Relaxed);
+        self.phase.send_replace(Phase::Draining);
+    }
+
     /// Whether a new call may start.
+    ///
+    /// # Errors
+    /// [`ServiceError::Draining`].
     pub(super) fn check_ready(&self) -> Result<(), ServiceError> {
         if self.is_draining.load(Ordering::Relaxed) { Err(ServiceError::Draining) } else { Ok(()) }
     }
 
     /// The archive.
-    pub(super) fn archive(&self) -> Result<Arc<dyn SimilarityIndex>, ServiceError> {
+    ///
+    /// # Errors
+    /// [`ServiceError::ArchiveNotOpen`].
+    pub(super) fn archive(&self) -> Result<Arc<Archive>, ServiceError> {
         self.archive.get().map(Arc::clone).ok_or(ServiceError::ArchiveNotOpen)
     }
 
-    /// Sets the archive, once.
-    pub(super) fn open(&self, archive: Arc<dyn SimilarityIndex>) {
-        // Nothing else sets it.
-        let _ = self.archive.set(archive);
+    /// The archive, for a new call.
+    ///
+    /// # Errors
+    /// [`ServiceError::Draining`]; [`ServiceError::ArchiveNotOpen`].
+    pub(super) fn ready_archive(&self) -> Result<Arc<Archive>, ServiceError> {
+        self.check_ready()?;
+        self.archive()
     }
 
-    /// Checks that an answer is not too large. `field` is what the error names, and `what` says
-    /// what helps: "lower page_size".
-    pub(super) fn check_answer(
-        &self,
-        answer: &impl Message,
-        field: &'static str,
-        what: &str,
-    ) -> Result<(), ServiceError> {
-        let size = answer.encoded_len();
-        if size <= self.limits.answer_bytes {
-            Ok(())
-        } else {
-            Err(self.answer_too_large(size, field, what))
-        }
-    }
-
-    /// The error for an answer that has so many bytes, or more.
-    pub(super) fn answer_too_large(
-        &self,
-        size: usize,
-        field: &'static str,
-        what: &str,
-    ) -> ServiceError {
-        let limit = self.limits.answer_bytes;
-        let description = format!(
-            "the answer would have {size} bytes or more, over the limit of {limit}: {what}"
-        );
-        let values = vec![("size", size.to_string()), ("limit", limit.to_string())];
-        ServiceError::Invalid(FieldViolation {
-            values,
-            ..FieldViolation::new(field, "ANSWER_TOO_LARGE", description)
-        })
-    }
-
-    /// Where the server is in its life.
+    /// Follows the phase of the server.
     pub(super) fn phase(&self) -> watch::Receiver<Phase> {
         self.phase.subscribe()
     }
 
-    /// Comes back when the server is about to stop.
+    /// Completes when the server drains.
     pub(super) async fn draining(&self) {
-        // The sender lives as long as self does.
+        // The sender lives as long as self.
         let _ = self.phase.subscribe().wait_for(|phase| *phase == Phase::Draining).await;
-    }
-
-    /// Enters a phase.
-    pub(super) fn enter(&self, phase: Phase) {
-        self.is_draining.store(phase == Phase::Draining, Ordering::Relaxed);
-        self.phase.send_replace(phase);
     }
 }

@@ -1,8 +1,10 @@
-//! Archived articles between the wire and the use cases.
+//! Converts archived articles and filters between the wire and the use cases.
 
 use super::pb;
 use crate::index::{ArchivedArticle, PublishTime, Reliance, StoredTopic};
-use crate::service::{ArticleDraft, RequestedFilter};
+use crate::service::{
+    ArticleDraft, PutBatch, PutMode, PutOutcome, Receipt, RequestedFilter, Stored,
+};
 
 impl From<pb::ArchivedArticle> for ArticleDraft {
     fn from(article: pb::ArchivedArticle) -> Self {
@@ -14,10 +16,39 @@ impl From<pb::ArchivedArticle> for ArticleDraft {
             publish_time,
             source,
             labels,
+            etag,
             ..
         } = article;
         let publish_time = publish_time.map(|time| (time.seconds, time.nanos));
-        Self { id, title, body, language_code, publish_time, source, labels }
+        Self { id, title, body, language_code, publish_time, source, labels, etag }
+    }
+}
+
+/// The articles of a request to put, and whether they may replace others.
+pub(super) fn put_batch(articles: Vec<pb::ArchivedArticle>, create_only: bool) -> PutBatch {
+    let drafts = articles.into_iter().map(Into::into).collect();
+    PutBatch { drafts, mode: put_mode(create_only) }
+}
+
+/// The mode of a put.
+pub(super) fn put_mode(create_only: bool) -> PutMode {
+    if create_only { PutMode::CreateOnly } else { PutMode::Replace }
+}
+
+impl From<Stored> for pb::PutArticleResponse {
+    fn from(Stored { outcome, receipt }: Stored) -> Self {
+        let outcome = match outcome {
+            PutOutcome::Created => pb::PutOutcome::Created,
+            PutOutcome::Replaced => pb::PutOutcome::Replaced,
+        };
+        let Receipt { topics, model, reliance, etag, .. } = receipt;
+        Self {
+            outcome: outcome.into(),
+            topics: self::topics(topics),
+            model,
+            decision: decision(reliance).into(),
+            etag,
+        }
     }
 }
 
@@ -27,7 +58,7 @@ impl From<ArchivedArticle> for pb::ArchivedArticle {
     }
 }
 
-/// An article whose etag is known, or that is not whole.
+/// The article without its etag, which cannot be computed of an article without its body.
 pub(super) fn without_etag(article: ArchivedArticle) -> pb::ArchivedArticle {
     pb::ArchivedArticle {
         etag: String::new(),
@@ -44,14 +75,14 @@ pub(super) fn without_etag(article: ArchivedArticle) -> pb::ArchivedArticle {
     }
 }
 
-pub(super) fn topics(topics: Vec<StoredTopic>) -> Vec<pb::ArticleTopic> {
+fn topics(topics: Vec<StoredTopic>) -> Vec<pb::ArticleTopic> {
     topics
         .into_iter()
         .map(|StoredTopic { name, probability, .. }| pb::ArticleTopic { name, probability })
         .collect()
 }
 
-pub(super) fn decision(reliance: Reliance) -> pb::Decision {
+fn decision(reliance: Reliance) -> pb::Decision {
     match reliance {
         Reliance::Unclassified => pb::Decision::Unspecified,
         Reliance::Confident => pb::Decision::Confident,
@@ -60,8 +91,7 @@ pub(super) fn decision(reliance: Reliance) -> pb::Decision {
     }
 }
 
-/// Makes a filter as it is asked for of a filter of the wire. Its two messages have the same
-/// fields.
+/// Converts a filter of the wire, whose two messages have the same fields.
 macro_rules! requested_filter {
     ($($message:ident),*) => {$(
         impl From<pb::$message> for RequestedFilter {
@@ -84,7 +114,7 @@ macro_rules! requested_filter {
 requested_filter!(SimilarityFilter, ArticleFilter);
 
 fn timestamp(PublishTime(micros): PublishTime) -> prost_types::Timestamp {
-    // Below a thousand million, for it is a remainder.
+    // A remainder, below a thousand million.
     let nanos = micros.rem_euclid(1_000_000) as i32 * 1_000;
     prost_types::Timestamp { seconds: micros.div_euclid(1_000_000), nanos }
 }

@@ -1,7 +1,7 @@
-//! The table of bounds: how much every string, list and map of a request may hold.
+//! The table of bounds on every string, list and map of a request.
 //!
-//! A field without a row does not pass `tests/it/bounds.rs`, which walks the descriptors, and sends
-//! what lies at each bound and what is above it to every RPC that takes it.
+//! `tests/it/bounds.rs` walks the descriptors, fails for a field without a row, and sends values at
+//! and above each bound to every RPC that takes them.
 
 use crate::article::{Limits, TopicName};
 use crate::index::ArticleId;
@@ -10,17 +10,17 @@ use crate::index::ArticleId;
 #[derive(Debug, Clone, Copy)]
 pub struct Bound {
     /// The message, without its package: "SimilarityFilter", or "SimilarityFilter.LabelsEntry" for
-    /// what a map holds.
+    /// the entries of a map.
     pub message: &'static str,
     /// The field.
     pub field: &'static str,
-    /// What is counted.
+    /// What the bound counts.
     pub measure: Measure,
-    /// The most there may be; where the server's own [`Limits`] say less, that holds.
-    pub most: usize,
-    /// The field of `Limits` in the proto that publishes it.
+    /// The limit; where the server's own [`Limits`] are lower, they hold.
+    pub limit: usize,
+    /// The field of `Limits` in the proto that publishes the limit.
     pub published: &'static str,
-    /// Who refuses what is above it.
+    /// Who refuses a value over the limit.
     pub keeper: Keeper,
 }
 
@@ -33,24 +33,23 @@ pub enum Measure {
     Items,
 }
 
-/// Who refuses what is above a bound.
+/// Who refuses a value over a bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Keeper {
-    /// The decoder, before anything of the message is in memory: the whole request fails.
+    /// The decoder, before it decodes anything: the whole request fails.
     Decoder,
-    /// The use case: in a batch, an import or a stream, the article fails alone. Until then strings
-    /// take no more memory than the message, and lists and maps no more than
-    /// [`Limits::MESSAGE_PARTS`] allow.
+    /// The use case, together with all else that is wrong: in a batch, an import or a stream, the
+    /// article fails alone. Until then strings take no more memory than the message, and lists and
+    /// maps no more than [`Limits::MESSAGE_PARTS`] allow.
     UseCase,
 }
 
 impl Bound {
-    /// The reason in the error of what the decoder refuses.
+    /// The reason of a violation by the decoder.
     pub(super) fn reason(&self) -> &'static str {
         match (self.measure, self.published) {
             (Measure::Bytes, _) => "VALUE_TOO_LONG",
             (Measure::Items, "max_batch_articles") => "TOO_MANY_ARTICLES",
-            (Measure::Items, "max_article_labels") => "TOO_MANY_LABELS",
             (Measure::Items, _) => "TOO_MANY_VALUES",
         }
     }
@@ -78,10 +77,10 @@ use Measure::{Bytes, Items};
 const fn row(
     (message, field): (&'static str, &'static str),
     measure: Measure,
-    (most, published): (usize, &'static str),
+    (limit, published): (usize, &'static str),
     keeper: Keeper,
 ) -> Bound {
-    Bound { message, field, measure, most, published, keeper }
+    Bound { message, field, measure, limit, published, keeper }
 }
 
 /// Every bound, message by message.
@@ -115,24 +114,24 @@ pub const BOUNDS: &[Bound] = &[
     row(("BatchDeleteArticlesRequest", "ids"), Bytes, ARTICLE_ID, UseCase),
     row(("FindSimilarArticlesRequest", "article_id"), Bytes, ARTICLE_ID, UseCase),
     row(("FindSimilarArticlesRequest", "page_token"), Bytes, PAGE_TOKEN, UseCase),
-    row(("SimilarityFilter", "topics"), Items, FILTER_VALUES, Decoder),
-    row(("SimilarityFilter", "topics"), Bytes, TOPIC_NAME, Decoder),
-    row(("SimilarityFilter", "sources"), Items, FILTER_VALUES, Decoder),
-    row(("SimilarityFilter", "sources"), Bytes, SOURCE, Decoder),
-    row(("SimilarityFilter", "language_codes"), Items, FILTER_VALUES, Decoder),
-    row(("SimilarityFilter", "language_codes"), Bytes, LANGUAGE_CODE, Decoder),
-    row(("SimilarityFilter", "labels"), Items, LABELS, Decoder),
-    row(("SimilarityFilter.LabelsEntry", "key"), Bytes, LABEL_KEY, Decoder),
-    row(("SimilarityFilter.LabelsEntry", "value"), Bytes, LABEL_VALUE, Decoder),
-    row(("ArticleFilter", "topics"), Items, FILTER_VALUES, Decoder),
-    row(("ArticleFilter", "topics"), Bytes, TOPIC_NAME, Decoder),
-    row(("ArticleFilter", "sources"), Items, FILTER_VALUES, Decoder),
-    row(("ArticleFilter", "sources"), Bytes, SOURCE, Decoder),
-    row(("ArticleFilter", "language_codes"), Items, FILTER_VALUES, Decoder),
-    row(("ArticleFilter", "language_codes"), Bytes, LANGUAGE_CODE, Decoder),
-    row(("ArticleFilter", "labels"), Items, LABELS, Decoder),
-    row(("ArticleFilter.LabelsEntry", "key"), Bytes, LABEL_KEY, Decoder),
-    row(("ArticleFilter.LabelsEntry", "value"), Bytes, LABEL_VALUE, Decoder),
+    row(("SimilarityFilter", "topics"), Items, FILTER_VALUES, UseCase),
+    row(("SimilarityFilter", "topics"), Bytes, TOPIC_NAME, UseCase),
+    row(("SimilarityFilter", "sources"), Items, FILTER_VALUES, UseCase),
+    row(("SimilarityFilter", "sources"), Bytes, SOURCE, UseCase),
+    row(("SimilarityFilter", "language_codes"), Items, FILTER_VALUES, UseCase),
+    row(("SimilarityFilter", "language_codes"), Bytes, LANGUAGE_CODE, UseCase),
+    row(("SimilarityFilter", "labels"), Items, LABELS, UseCase),
+    row(("SimilarityFilter.LabelsEntry", "key"), Bytes, LABEL_KEY, UseCase),
+    row(("SimilarityFilter.LabelsEntry", "value"), Bytes, LABEL_VALUE, UseCase),
+    row(("ArticleFilter", "topics"), Items, FILTER_VALUES, UseCase),
+    row(("ArticleFilter", "topics"), Bytes, TOPIC_NAME, UseCase),
+    row(("ArticleFilter", "sources"), Items, FILTER_VALUES, UseCase),
+    row(("ArticleFilter", "sources"), Bytes, SOURCE, UseCase),
+    row(("ArticleFilter", "language_codes"), Items, FILTER_VALUES, UseCase),
+    row(("ArticleFilter", "language_codes"), Bytes, LANGUAGE_CODE, UseCase),
+    row(("ArticleFilter", "labels"), Items, LABELS, UseCase),
+    row(("ArticleFilter.LabelsEntry", "key"), Bytes, LABEL_KEY, UseCase),
+    row(("ArticleFilter.LabelsEntry", "value"), Bytes, LABEL_VALUE, UseCase),
     row(("ListModelsRequest", "page_token"), Bytes, PAGE_TOKEN, UseCase),
     row(("GetModelRequest", "name"), Bytes, MODEL_NAME, UseCase),
 ];

@@ -1,5 +1,4 @@
-//! The codec of our services: prost's, with every request checked against its bounds before it is
-//! decoded.
+//! The codec of the services: prost's, but checks every request against its bounds first.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -10,13 +9,12 @@ use tonic::Status;
 use tonic::codec::{Codec, DecodeBuf, Decoder};
 use tonic_prost::{ProstCodec, ProstEncoder};
 
-use super::call::Call;
 use super::shapes::{self, Root};
+use super::transport::call::Call;
 use super::{status, walk};
 use crate::service::ServiceError;
 
-/// Sends messages of type `T`, and takes those of type `U`; requests of ours only within their
-/// bounds.
+/// Encodes messages of type `T`, and decodes those of type `U`: requests only within their bounds.
 pub(crate) struct BoundedCodec<T, U>(PhantomData<(T, U)>);
 
 impl<T, U> Default for BoundedCodec<T, U> {
@@ -46,7 +44,7 @@ impl<T: Message + Send + 'static, U: Message + Default + Name + Send + 'static> 
     fn decoder(&mut self) -> BoundedDecoder<U> {
         BoundedDecoder {
             root: shapes::root(U::PACKAGE, U::NAME),
-            is_used: false,
+            has_decoded: false,
             message: PhantomData,
         }
     }
@@ -54,15 +52,17 @@ impl<T: Message + Send + 'static, U: Message + Default + Name + Send + 'static> 
 
 /// Decodes the messages of one call.
 pub(crate) struct BoundedDecoder<U> {
-    /// None for answers, on the side of a client.
+    /// The shape of the requests; None on the client's side.
     root: Option<&'static Root>,
-    is_used: bool,
+    has_decoded: bool,
     message: PhantomData<U>,
 }
 
 impl<U> fmt::Debug for BoundedDecoder<U> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("BoundedDecoder").field("is_used", &self.is_used).finish_non_exhaustive()
+        f.debug_struct("BoundedDecoder")
+            .field("has_decoded", &self.has_decoded)
+            .finish_non_exhaustive()
     }
 }
 
@@ -76,19 +76,19 @@ impl<U: Message + Default> Decoder for BoundedDecoder<U> {
                 .map(Some)
                 .map_err(|error| Status::internal(error.to_string()));
         };
-        // tonic reads a call to its end for the sake of trailers: what comes behind the one message
-        // comes by here.
-        if self.is_used && !root.is_stream {
+        // tonic reads a call to its end for the trailers, and hands any further message to this
+        // decoder.
+        if self.has_decoded && !root.is_stream {
             return Err(status::several_messages());
         }
-        self.is_used = true;
-        // What came is charged already: this is for a message that was compressed.
+        self.has_decoded = true;
+        // The bytes received are charged already: this charges a message that was compressed.
         let charged = Call::current().map_or(Ok(()), |call| call.decoded(source.remaining()));
         charged.map_err(|_| status::budget_exhausted())?;
-        // tonic has it in one piece.
+        // tonic hands over one contiguous buffer.
         let checked = match source.chunk() {
             whole if whole.len() == source.remaining() => walk::check(&root.message, whole),
-            _ => Err(ServiceError::Invalid(walk::malformed("it lies in several pieces"))),
+            _ => Err(ServiceError::Invalid(walk::malformed("it is not contiguous"))),
         };
         checked.map_err(status::status)?;
         U::decode(source).map(Some).map_err(|error| status::invalid(walk::malformed(error)))

@@ -1,8 +1,8 @@
-//! grpc.health.v1: whether the server is ready, for it and for each of its services by name.
+//! grpc.health.v1: the readiness of the server, and of each service by name.
 //!
-//! The messages and the service trait are tonic-health's. Its ready-made reporter is not used: it
-//! starts as SERVING, answers a Watch on an unknown service with NOT_FOUND where the protocol says
-//! SERVICE_UNKNOWN, and its open Watches hold up a shutdown.
+//! The messages and the service trait are tonic-health's. Its reporter is not used: it starts as
+//! SERVING, answers a Watch on an unknown service with NOT_FOUND where the protocol says
+//! SERVICE_UNKNOWN, and its open Watches delay a shutdown.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -15,25 +15,14 @@ use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_server::Health;
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 
-use super::app::App;
-use super::call::Call;
+use super::app::{App, Phase};
 use super::pb::article_service_server as articles;
 use super::status;
+use super::transport::call::Call;
 use crate::index::Condition;
 use crate::service::{Permit, ServiceError};
 
-/// Where the server is in its life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Phase {
-    /// The models are being read.
-    Loading,
-    /// Requests are answered.
-    Serving,
-    /// The server is about to stop.
-    Draining,
-}
-
-/// Answers for the names given.
+/// Reports the readiness of services.
 #[derive(Debug, Clone)]
 pub(super) struct HealthService {
     services: &'static [&'static str],
@@ -41,27 +30,27 @@ pub(super) struct HealthService {
 }
 
 impl HealthService {
-    /// For these services and, by the empty name, the server as a whole.
+    /// Reports for these services and, by the empty name, for the server.
     pub(super) fn new(services: &'static [&'static str], app: Arc<App>) -> Self {
         Self { services, app }
     }
 
-    /// Takes a place for a Watch: of the server's, and of those of its connection.
-    fn place(&self) -> Result<Vec<Permit>, ServiceError> {
+    /// Admits a Watch to the server and to its connection.
+    fn admit(&self) -> Result<WatchPermits, ServiceError> {
         let of_server = self.app.watches.enter()?;
-        let of_connection = Call::current().map(|call| call.peer().watch()).transpose()?;
-        Ok(std::iter::once(of_server).chain(of_connection).collect())
+        let of_connection = Call::current().map(|call| call.peer().admit_watch()).transpose()?;
+        Ok((of_server, of_connection))
     }
 
     fn watched(&self, service: &str) -> Watched {
         Watched {
             app: Arc::clone(&self.app),
-            knows: self.knows(service),
+            is_known: self.is_known(service),
             is_writing: service == WRITING_SERVICE,
         }
     }
 
-    fn knows(&self, service: &str) -> bool {
+    fn is_known(&self, service: &str) -> bool {
         service.is_empty() || self.services.contains(&service)
     }
 }
@@ -70,17 +59,20 @@ fn response(status: ServingStatus) -> HealthCheckResponse {
     HealthCheckResponse { status: status.into() }
 }
 
-/// The service that is not ready while the archive takes no writes, which a balancer is to know of.
-/// Its reads are answered all the same, and so are the other services.
+/// The service that is not ready while the archive takes no writes, so that load balancers avoid
+/// it. Its reads, and the other services, are answered all the same.
 const WRITING_SERVICE: &str = articles::SERVICE_NAME;
-/// How often a Watch of it looks whether the archive takes writes.
+/// How often a Watch of it checks whether the archive takes writes.
 const ARCHIVE_TICK: Duration = Duration::from_secs(5);
+
+/// The permits of a Watch.
+type WatchPermits = (Permit, Option<Permit>);
 
 /// What is watched.
 #[derive(Debug, Clone)]
 struct Watched {
     app: Arc<App>,
-    knows: bool,
+    is_known: bool,
     is_writing: bool,
 }
 
@@ -89,7 +81,7 @@ impl Watched {
         let takes_writes =
             || self.app.archive().is_ok_and(|archive| archive.condition() == Condition::Ready);
         match *self.app.phase().borrow() {
-            _ if !self.knows => ServingStatus::ServiceUnknown,
+            _ if !self.is_known => ServingStatus::ServiceUnknown,
             Phase::Loading | Phase::Draining => ServingStatus::NotServing,
             Phase::Serving if self.is_writing && !takes_writes() => ServingStatus::NotServing,
             Phase::Serving => ServingStatus::Serving,
@@ -97,14 +89,14 @@ impl Watched {
     }
 }
 
-/// What a Watch says: the status now and each change of it. It ends with the first word of the
-/// draining, for an open Watch must not hold up the shutdown. It keeps its places until then.
+/// The current status, and every change of it. Ends when the server drains, since an open Watch must
+/// not delay the shutdown.
 fn statuses(
     watched: Watched,
-    places: Vec<Permit>,
+    permits: WatchPermits,
 ) -> impl Stream<Item = Result<HealthCheckResponse, Status>> {
     let phase = watched.app.phase();
-    stream::unfold((phase, None, places), move |(mut phase, mut last, places)| {
+    stream::unfold((phase, None, permits), move |(mut phase, mut last, permits)| {
         let watched = watched.clone();
         async move {
             loop {
@@ -119,9 +111,9 @@ fn statuses(
                 }
                 phase.borrow_and_update();
                 let status = watched.status();
-                // What looks the same from outside is not news.
+                // Reports only what callers can tell apart.
                 if last.replace(status) != Some(status) {
-                    return Some((Ok(response(status)), (phase, last, places)));
+                    return Some((Ok(response(status)), (phase, last, permits)));
                 }
             }
         }
@@ -137,7 +129,7 @@ impl Health for HealthService {
         request: Request<HealthCheckRequest>,
     ) -> Result<Response<HealthCheckResponse>, Status> {
         let service = &request.get_ref().service;
-        if !self.knows(service) {
+        if !self.is_known(service) {
             return Err(status::service_not_found(service));
         }
         Ok(Response::new(response(self.watched(service).status())))
@@ -148,7 +140,7 @@ impl Health for HealthService {
         request: Request<HealthCheckRequest>,
     ) -> Result<Response<Self::WatchStream>, Status> {
         let watched = self.watched(&request.get_ref().service);
-        let places = self.place().map_err(status::status)?;
-        Ok(Response::new(Box::pin(statuses(watched, places))))
+        let permits = self.admit().map_err(status::status)?;
+        Ok(Response::new(Box::pin(statuses(watched, permits))))
     }
 }

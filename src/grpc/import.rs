@@ -1,108 +1,102 @@
-//! ImportArticles: a stream of any length, of which no more than a bounded part is held.
+//! ImportArticles: reads a stream of articles no faster than they are stored.
 
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
-use std::thread;
+use std::time::Duration;
 
 use prost::Message as _;
 use tokio::task::JoinHandle;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::{Status, Streaming};
 
-use super::articles::{conditional, largest, together};
-use super::call::{Call, Charge};
-use super::calls::{CancelOnDrop, background, large_work, start_of};
-use super::request_body::REQUEST_FACTOR;
-use super::server::App;
-use super::writes::{Submitted, done, submit_in_turn, try_submit};
+use super::app::App;
+use super::archived::put_batch;
+use super::transport::budget::REQUEST_FACTOR;
+use super::transport::call::{Call, Charge};
+use super::transport::offload::{
+    core_count, joined, large_article_permits, run_blocking, spawn_in_background,
+};
 use super::{pb, status};
-use crate::index::{ArticleId, Precondition, SimilarityIndex, Write, WriteOutcome};
-use crate::service::{ServiceError, admit_all};
+use crate::service::{
+    Archive, Import, ImportSummary, Parallelism, PreparedChunk, PutBatch, ServiceError,
+    SubmittedChunk, check_batch_size,
+};
 
-/// How many articles that an import rejected are named.
-const MAX_REJECTIONS: usize = 100;
-/// How many messages of an import may wait for the archive; what it acknowledged before is but
-/// counted.
-const MAX_SUBMITTED: usize = 16;
+/// How often a chunk is offered to an archive that has no room for it, and how long after the last
+/// time: half a minute in all.
+const MAX_OFFERS: u32 = 3_000;
+const OFFER_PAUSE: Duration = Duration::from_millis(10);
 
-impl App {
-    /// Stores a stream of articles: several messages are worked on side by side, but never two that
-    /// name the same article.
-    pub(super) async fn import(
-        self: &Arc<Self>,
-        mut requests: Streaming<pb::ImportArticlesRequest>,
-    ) -> Result<pb::ImportArticlesResponse, Status> {
-        let at_once = 1 + thread::available_parallelism().map_or(1, usize::from);
-        let index = self.archive().map_err(status::status)?;
-        let mut import = Import::default();
-        loop {
-            let next = requests.message().await;
-            let Some(request) =
-                next.map_err(|error| status::of_transport(error, self.limits.message_bytes))?
-            else {
-                break;
-            };
-            if request.articles.is_empty() {
-                continue;
-            }
-            // A server may take fewer than the decoder lets through.
-            self.check_batch("articles", request.articles.len()).map_err(status::status)?;
-            if import.names_one_in_work(&request) {
-                import.finish_down_to(0).await.map_err(status::status)?;
-            }
-            import.finish_down_to(at_once - 1).await.map_err(status::status)?;
-            let charge = import.charge(&request).await?;
-            // It is never closed.
-            let place = Arc::clone(&self.imports).acquire_owned().await.ok();
-            let large = large_work(largest(&request.articles), 1).await;
-            import.start(Arc::clone(self), Arc::clone(&index), request, (charge, place, large));
+/// Stores a stream of articles: several messages are processed side by side, but never two that
+/// name the same article.
+pub(super) async fn import(
+    app: &Arc<App>,
+    mut requests: Streaming<pb::ImportArticlesRequest>,
+) -> Result<pb::ImportArticlesResponse, Status> {
+    let archive = app.archive().map_err(status::status)?;
+    let mut pipeline = Pipeline::new(archive);
+    loop {
+        let next = requests.message().await;
+        let Some(request) =
+            next.map_err(|error| status::of_transport(error, app.limits.message_bytes))?
+        else {
+            break;
+        };
+        if request.articles.is_empty() {
+            continue;
         }
-        import.finish_down_to(0).await.map_err(status::status)?;
-        import.acknowledged().await.map_err(status::status)
+        // The server may allow fewer than the decoder.
+        check_batch_size("articles", request.articles.len(), &app.limits)
+            .map_err(status::status)?;
+        pipeline.make_room(&request).await.map_err(status::status)?;
+        let charge = pipeline.charge(&request).await?;
+        // The semaphore is never closed.
+        let permit = Arc::clone(&app.imports).acquire_owned().await.ok();
+        let batch = put_batch(request.articles, request.create_only);
+        let large = large_article_permits(batch.largest_text_bytes(), 1).await;
+        pipeline.start(batch, (charge, permit, large));
     }
+    pipeline.finish().await.map_err(status::status)
 }
 
-/// An import that goes on. However long it is, it keeps no more than a bounded part of it.
-#[derive(Default)]
-struct Import {
-    sent: usize,
-    in_work: Vec<InWork>,
-    /// What was given to the archive, and is not known to be durable yet.
-    submitted: VecDeque<(Submitted, Vec<Sent>)>,
-    replaced: usize,
-    rejected_count: usize,
-    /// The first of them, by their places.
-    rejections: BTreeMap<usize, pb::RejectedArticle>,
-    cancelled: CancelOnDrop,
-}
-
-/// An article's place in the import, and its id.
-type Sent = (usize, String);
-
-/// A message that is worked on.
-struct InWork {
+/// A message being processed.
+struct InFlight {
     ids: HashSet<String>,
-    index: Arc<dyn SimilarityIndex>,
-    work: JoinHandle<Result<Worked, ServiceError>>,
+    /// Ends with a chunk that the archive has taken, or has no room for.
+    work: JoinHandle<Result<Result<SubmittedChunk, PreparedChunk>, ServiceError>>,
 }
 
-/// What became of a message.
-struct Worked {
-    /// Its writes, where the archive had no room for them.
-    submitted: Result<Submitted, Vec<Write>>,
-    /// What they are writes of; empty where none has a condition that may fail.
-    sent: Vec<Sent>,
-    rejected: Vec<(Sent, ServiceError)>,
+/// The messages of an import being processed.
+struct Pipeline {
+    archive: Arc<Archive>,
+    import: Import<tonic_types::Status>,
+    in_flight: VecDeque<InFlight>,
+    cancelled: CancellationToken,
+    _cancel_on_drop: DropGuard,
 }
 
-impl Import {
-    fn names_one_in_work(&self, request: &pb::ImportArticlesRequest) -> bool {
-        self.in_work
-            .iter()
-            .any(|work| request.articles.iter().any(|article| work.ids.contains(&article.id)))
+impl Pipeline {
+    fn new(archive: Arc<Archive>) -> Self {
+        let cancelled = CancellationToken::new();
+        Self {
+            archive,
+            import: Import::new(status::message),
+            in_flight: VecDeque::new(),
+            _cancel_on_drop: cancelled.clone().drop_guard(),
+            cancelled,
+        }
     }
 
-    /// What the message costs while it is worked on. Where there is no room, those before it are
-    /// waited for.
+    /// Waits until the message may be processed.
+    async fn make_room(&mut self, request: &pb::ImportArticlesRequest) -> Result<(), ServiceError> {
+        let is_named_in_flight = self.in_flight.iter().any(|message| {
+            request.articles.iter().any(|article| message.ids.contains(&article.id))
+        });
+        self.finish_down_to(if is_named_in_flight { 0 } else { core_count() }).await
+    }
+
+    /// Charges what the message costs while it is processed. Where the budget has no room, waits for
+    /// the messages in flight.
     async fn charge(
         &mut self,
         request: &pb::ImportArticlesRequest,
@@ -116,106 +110,59 @@ impl Import {
         call.charge(bytes).map(Some).map_err(|_| status::budget_exhausted())
     }
 
-    fn start<T: Send + 'static>(
-        &mut self,
-        app: Arc<App>,
-        index: Arc<dyn SimilarityIndex>,
-        request: pb::ImportArticlesRequest,
-        held: T,
-    ) {
-        let first = self.sent;
-        self.sent += request.articles.len();
-        let ids = request.articles.iter().map(|article| article.id.clone()).collect();
-        let flag = self.cancelled.flag();
-        let archive = Arc::clone(&index);
-        let work = background(move || {
+    /// Starts processing a message, and drops `held` when that is done.
+    fn start<T: Send + 'static>(&mut self, batch: PutBatch, held: T) {
+        let ids = batch.drafts.iter().map(|draft| draft.id.clone()).collect();
+        let chunk = self.import.next_chunk(batch);
+        let (archive, cancelled) = (Arc::clone(&self.archive), self.cancelled.clone());
+        let work = spawn_in_background(move || {
             let _held = held;
-            let ids: Vec<String> =
-                request.articles.iter().map(|article| article.id.clone()).collect();
-            let path = |place| format!("articles[{}]", first + place);
-            let (conditions, drafts) = conditional(request.articles, request.create_only, path);
-            let admitted = app
-                .models
-                .with(|set| admit_all(set.default_entry(), drafts, &app.limits, path, 1, &flag))?;
-            let (mut writes, mut sent, mut rejected) =
-                (Vec::with_capacity(admitted.len()), Vec::new(), Vec::new());
-            for ((article, condition), id) in
-                admitted.into_iter().zip(conditions).zip((first..).zip(ids))
-            {
-                match together(article, condition)
-                    .map(|(article, condition)| Write::put(article).only_if(condition))
-                {
-                    Ok(write) => {
-                        writes.push(write);
-                        sent.push(id);
-                    }
-                    Err(error) => rejected.push((id, error)),
-                }
-            }
-            if writes.iter().all(|write| write.precondition == Precondition::None) {
-                sent.clear();
-            }
-            Ok(Worked { submitted: try_submit(&*index, writes), sent, rejected })
+            let parallelism = Parallelism { threads: 1, cancelled: &cancelled };
+            Ok(archive.submit_chunk(archive.prepare_chunk(chunk, parallelism)?))
         });
-        self.in_work.push(InWork { ids, index: archive, work });
+        self.in_flight.push_back(InFlight { ids, work });
     }
 
-    /// Waits until no more than so many messages are in work; their writes are given to the archive
-    /// then.
+    /// Waits until at most `count` messages are in flight.
     async fn finish_down_to(&mut self, count: usize) -> Result<(), ServiceError> {
-        while self.in_work.len() > count {
-            let InWork { index, work, .. } = self.in_work.remove(0);
-            let worked =
-                work.await.map_err(|error| ServiceError::Internal(error.to_string()))??;
-            let submitted = match worked.submitted {
+        while self.in_flight.len() > count {
+            let Some(message) = self.in_flight.pop_front() else { break };
+            let chunk = match joined(message.work).await?? {
                 Ok(submitted) => submitted,
-                Err(writes) => submit_in_turn(&index, writes).await?,
+                Err(refused) => self.offer(refused).await?,
             };
-            self.submitted.push_back((submitted, worked.sent));
-            self.acknowledge_down_to(MAX_SUBMITTED).await?;
-            for (sent, error) in worked.rejected {
-                self.reject(sent, error);
-            }
+            self.import.add(chunk).await?;
         }
         Ok(())
     }
 
-    fn reject(&mut self, (index, id): Sent, error: ServiceError) {
-        self.rejected_count += 1;
-        let last = self.rejections.last_key_value().map(|(last, _)| *last);
-        if self.rejections.len() >= MAX_REJECTIONS && last.is_some_and(|last| last < index) {
-            return;
-        }
-        let (id, error) = (start_of(id, ArticleId::MAX_BYTES), Some(status::message(error)));
-        self.rejections.insert(index, pb::RejectedArticle { index: wide(index), id, error });
-        if self.rejections.len() > MAX_REJECTIONS {
-            self.rejections.pop_last();
-        }
-    }
-
-    /// Waits until no more than so many messages wait for the archive.
-    async fn acknowledge_down_to(&mut self, count: usize) -> Result<(), ServiceError> {
-        while self.submitted.len() > count {
-            let Some((submitted, sent)) = self.submitted.pop_front() else { break };
-            let outcomes = submitted.outcomes().await?;
-            self.replaced +=
-                outcomes.iter().filter(|outcome| **outcome == WriteOutcome::Replaced).count();
-            for (sent, outcome) in sent.into_iter().zip(outcomes) {
-                if let Err(error) = done(outcome, &sent.1) {
-                    self.reject(sent, error);
-                }
+    /// Offers a chunk until the archive has room for it, without holding a thread meanwhile.
+    async fn offer(&self, mut chunk: PreparedChunk) -> Result<SubmittedChunk, ServiceError> {
+        for _ in 0..MAX_OFFERS {
+            tokio::time::sleep(OFFER_PAUSE).await;
+            let archive = Arc::clone(&self.archive);
+            match run_blocking(move || archive.submit_chunk(chunk)).await? {
+                Ok(submitted) => return Ok(submitted),
+                Err(refused) => chunk = refused,
             }
         }
-        Ok(())
+        Err(ServiceError::ArchiveBusy)
     }
 
-    async fn acknowledged(mut self) -> Result<pb::ImportArticlesResponse, ServiceError> {
-        self.acknowledge_down_to(0).await?;
+    async fn finish(mut self) -> Result<pb::ImportArticlesResponse, ServiceError> {
+        self.finish_down_to(0).await?;
+        let ImportSummary { accepted, replaced, rejected, rejections } =
+            self.import.finish().await?;
+        let rejections = rejections.into_iter().map(|rejection| pb::RejectedArticle {
+            index: wide(rejection.index),
+            id: rejection.id,
+            error: Some(rejection.error),
+        });
         Ok(pb::ImportArticlesResponse {
-            accepted_count: wide(self.sent - self.rejected_count),
-            replaced_count: wide(self.replaced),
-            rejected_count: wide(self.rejected_count),
-            rejections: self.rejections.into_values().collect(),
+            accepted_count: wide(accepted),
+            replaced_count: wide(replaced),
+            rejected_count: wide(rejected),
+            rejections: rejections.collect(),
         })
     }
 }

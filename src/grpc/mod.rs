@@ -1,43 +1,32 @@
 //! The wire: thin adapters between the generated messages and the use cases.
+//!
+//! From the top: [`server`] starts and drains; `router` lists the services; each service converts
+//! messages and calls a use case with what `app` shares. `transport` carries their calls;
+//! `codec` holds requests to the table of [`bounds`]; `status` turns errors into statuses.
 
-mod answer_body;
+mod answer_size;
 mod app;
 mod archived;
 mod articles;
-mod background;
 pub mod bounds;
-mod budget;
-mod call;
-mod calls;
 mod classification;
+pub mod client;
 pub(crate) mod codec;
-mod connection;
-mod deflate;
+pub(crate) mod descriptors;
 mod health;
 mod import;
-mod inflate;
-mod layers;
-mod listener;
-mod methods;
 mod models;
 mod page_token;
+pub mod pb;
 mod reflection;
-mod request_body;
 mod router;
 pub mod server;
 mod server_info;
-mod shapes;
+pub(crate) mod shapes;
 mod similarity;
-mod status;
+pub(crate) mod status;
+pub(crate) mod transport;
 mod view;
-mod walk;
-mod writes;
+pub(crate) mod walk;
 
-/// The generated messages, clients and servers of `proto/slugline/v1`.
-#[allow(missing_docs, unreachable_pub, clippy::all, rustdoc::all)]
-pub mod pb {
-    tonic::include_proto!("slugline.v1");
-}
-
-/// The compiled descriptors of `proto/`, for reflection.
-pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
+pub use descriptors::DESCRIPTORS;

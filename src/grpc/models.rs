@@ -6,19 +6,14 @@ use prost::Message as _;
 use sha2::{Digest as _, Sha256};
 use tonic::{Request, Response, Status};
 
-use super::page_token::check_length;
+use super::answer_size::{Remedy, check_answer};
+use super::app::App;
+use super::page_token::{check_token_length, invalid_token};
 use super::pb::model_service_server::ModelService;
-use super::server::App;
 use super::{pb, status};
 use crate::article::Limits;
-use crate::model::artifact::hexadecimal;
 use crate::model::{Labels, Level};
-use crate::service::{FieldViolation, ModelEntry, ModelSet, ModelState, ServiceError};
-
-/// Models on a page when the request does not say.
-const DEFAULT_PAGE_SIZE: usize = 50;
-/// The most models on a page.
-const MAX_PAGE_SIZE: usize = 1_000;
+use crate::service::{ModelEntry, ModelSet, ModelState, PageSize, ServiceError, both};
 
 /// Adapts the set of models.
 #[derive(Debug, Clone)]
@@ -30,57 +25,56 @@ impl ModelService for ModelApi {
         &self,
         request: Request<pb::ListModelsRequest>,
     ) -> Result<Response<pb::ListModelsResponse>, Status> {
-        let request = request.into_inner();
-        let page =
-            self.0.check_ready().and_then(|()| self.0.models.with(|set| list(set, &request)));
-        let page = page.and_then(|page| {
-            self.0.check_answer(&page, "page_size", "lower page_size").map(|()| page)
-        });
-        page.map(Response::new).map_err(status::status)
+        status::response(self.list(&request.into_inner()))
     }
 
     async fn get_model(
         &self,
         request: Request<pb::GetModelRequest>,
     ) -> Result<Response<pb::GetModelResponse>, Status> {
-        let name = request.into_inner().name;
-        let model = self.0.check_ready().and_then(|()| {
-            self.0.models.with(|set| set.find(&name, "name").map(|entry| model(entry, set)))
-        });
-        let answer = model.and_then(|model| {
-            let answer = pb::GetModelResponse { model: Some(model) };
-            self.0
-                .check_answer(&answer, "name", "the model has more topics than can be shown")
-                .map(|()| answer)
-        });
-        answer.map(Response::new).map_err(status::status)
+        status::response(self.get(&request.into_inner().name))
     }
 }
 
-fn list(
+impl ModelApi {
+    fn list(
+        &self,
+        request: &pb::ListModelsRequest,
+    ) -> Result<pb::ListModelsResponse, ServiceError> {
+        self.0.check_ready()?;
+        let page = self.0.models.with(|set| page(set, request))?;
+        let remedy = Remedy { field: "page_size", action: "lower page_size" };
+        check_answer(&page, self.0.limits.answer_bytes, remedy)?;
+        Ok(page)
+    }
+
+    fn get(&self, name: &str) -> Result<pb::GetModelResponse, ServiceError> {
+        self.0.check_ready()?;
+        let model =
+            self.0.models.with(|set| set.find(name, "name").map(|entry| model(entry, set)))?;
+        let answer = pb::GetModelResponse { model: Some(model) };
+        let remedy = Remedy { field: "name", action: "the model has too many topics to show" };
+        check_answer(&answer, self.0.limits.answer_bytes, remedy)?;
+        Ok(answer)
+    }
+}
+
+fn page(
     set: &ModelSet,
     request: &pb::ListModelsRequest,
 ) -> Result<pb::ListModelsResponse, ServiceError> {
-    let page_size = match usize::try_from(request.page_size) {
-        Ok(0) => DEFAULT_PAGE_SIZE,
-        Ok(size) => size.min(MAX_PAGE_SIZE),
-        Err(_) => {
-            let description = format!("must not be negative, but is {}", request.page_size);
-            return Err(ServiceError::Invalid(FieldViolation::new(
-                "page_size",
-                "NEGATIVE_PAGE_SIZE",
-                description,
-            )));
-        }
-    };
-    check_length(&request.page_token)?;
-    let start = if request.page_token.is_empty() {
+    let token = &request.page_token;
+    let page_size = PageSize::LIST.checked(request.page_size);
+    let (page_size, ()) = both(page_size, check_token_length(token))?;
+    let start = if token.is_empty() {
         0
     } else {
-        // The token names the first model of the page: it stays good when models come or go.
-        set.entries().iter().position(|entry| page_token(entry) == request.page_token).ok_or_else(|| {
-            let description = "is not one that this request gave, or the model it stood at is gone: start again without it";
-            ServiceError::Invalid(FieldViolation::new("page_token", "INVALID_PAGE_TOKEN", description))
+        // The token names the first model of the page, and stays valid as models come and go.
+        let first = set.entries().iter().position(|entry| page_token(entry) == *token);
+        first.ok_or_else(|| {
+            invalid_token(
+                "does not belong to this request, or its model is gone; omit it to start over",
+            )
         })?
     };
     let mut page = pb::ListModelsResponse::default();
@@ -97,10 +91,10 @@ fn list(
     Ok(page)
 }
 
-/// Bound to ListModels by what is hashed besides the model's name; nothing can be read from it, and
-/// none can be made up.
+/// The token of the page that starts with this model: a hash, which shows nothing and cannot be
+/// guessed.
 fn page_token(first: &ModelEntry) -> String {
-    hexadecimal(&Sha256::digest(format!("slugline.v1.ListModels:{}", first.label))[..16])
+    hex::encode(&Sha256::digest(format!("slugline.v1.ListModels:{}", first.label))[..16])
 }
 
 fn model(entry: &ModelEntry, set: &ModelSet) -> pb::Model {
@@ -149,7 +143,7 @@ fn model(entry: &ModelEntry, set: &ModelSet) -> pb::Model {
 }
 
 fn topic_level(level: &Level) -> pb::ModelTopicLevel {
-    // It fits: a topic's name is short.
+    // It fits: the limit on names bounds it.
     pb::ModelTopicLevel {
         depth: i32::try_from(level.depth()).unwrap_or(i32::MAX),
         names: level.names().to_vec(),

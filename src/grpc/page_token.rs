@@ -1,22 +1,21 @@
-//! Page tokens: opaque, and bound to the request they were given for.
+//! Page tokens: opaque, and bound to the request they were issued for.
 //!
-//! A token is the hexadecimal form of `[check: 8 bytes][where the next page begins]`. The check is
-//! taken over what the request asks for and over the rest of the token: one of another request, or
-//! one made up, does not fit.
+//! A token is `[check: 8 bytes][start of the next page]` in hexadecimal. The check is a hash of what
+//! the request asks for and of the start, so that a token of another request, or a forged one, does
+//! not fit.
 
 use sha2::{Digest as _, Sha256};
 
 use crate::article::Limits;
-use crate::model::artifact::hexadecimal;
-use crate::service::{FieldViolation, ServiceError};
+use crate::service::{FieldViolation, ServiceError, check_length};
 
 const CHECK_BYTES: usize = 8;
 
-/// What a request asks for, apart from which page of it.
+/// What a request asks for, apart from the page.
 pub(super) struct Binding(Sha256);
 
 impl Binding {
-    /// Of the RPC of this name, with a request of these bytes.
+    /// Binds tokens to the RPC of this name and a request of these bytes.
     pub(super) fn new(rpc: &str, request: &[u8]) -> Self {
         Self(Sha256::new_with_prefix(rpc).chain_update([0]).chain_update(request))
     }
@@ -28,55 +27,46 @@ impl Binding {
         check
     }
 
-    /// A token for the page that begins there.
+    /// The token of the page that starts there.
     pub(super) fn token(&self, start: &[u8]) -> String {
-        hexadecimal(&self.check(start)) + &hexadecimal(start)
+        hex::encode([&self.check(start), start].concat())
     }
 
-    /// Where the page of a token begins; None for the empty token, which stands for the first page.
+    /// Where the page of a token starts; None for the empty token, which means the first page.
     ///
     /// # Errors
-    /// [`ServiceError::Invalid`] for a token that was not given for this request.
+    /// [`ServiceError::Invalid`] for a token of another request.
     pub(super) fn start(&self, token: &str) -> Result<Option<Vec<u8>>, ServiceError> {
         if token.is_empty() {
             return Ok(None);
         }
-        check_length(token)?;
-        let bytes = bytes(token).ok_or_else(not_ours)?;
-        let (check, start) = bytes.split_at_checked(CHECK_BYTES).ok_or_else(not_ours)?;
-        if check == self.check(start) { Ok(Some(start.to_vec())) } else { Err(not_ours()) }
+        check_token_length(token)?;
+        let bytes = hex::decode(token).map_err(|_| not_of_this_request())?;
+        let (check, start) = bytes.split_at_checked(CHECK_BYTES).ok_or_else(not_of_this_request)?;
+        if check == self.check(start) {
+            Ok(Some(start.to_vec()))
+        } else {
+            Err(not_of_this_request())
+        }
     }
 }
 
+/// Checks the length of a token.
+///
 /// # Errors
-/// [`ServiceError::Invalid`] for a token longer than any.
-pub(super) fn check_length(token: &str) -> Result<(), ServiceError> {
-    let (size, most) = (token.len(), Limits::PAGE_TOKEN_BYTES);
-    if size <= most {
-        return Ok(());
-    }
-    Err(ServiceError::Invalid(FieldViolation::over_limit(
-        "page_token",
-        "VALUE_TOO_LONG",
-        "bytes",
-        size,
-        most,
-    )))
+/// [`ServiceError::Invalid`] for one over the limit.
+pub(super) fn check_token_length(token: &str) -> Result<(), ServiceError> {
+    check_length(token, Limits::PAGE_TOKEN_BYTES, "page_token")
 }
 
-/// The error for a token that is not of its request.
-pub(super) fn not_ours() -> ServiceError {
-    let description = "is not one that this request gave: start again without it";
-    ServiceError::Invalid(FieldViolation::new("page_token", "INVALID_PAGE_TOKEN", description))
+/// The error for a token of another request.
+pub(super) fn not_of_this_request() -> ServiceError {
+    invalid_token("does not belong to this request; omit it to start over")
 }
 
-fn bytes(hexadecimal: &str) -> Option<Vec<u8>> {
-    let digit = |byte: u8| char::from(byte).to_digit(16).map(|digit| digit as u8);
-    let (pairs, rest) = hexadecimal.as_bytes().as_chunks::<2>();
-    if !rest.is_empty() {
-        return None;
-    }
-    pairs.iter().map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?)).collect()
+/// The error for a token that leads nowhere.
+pub(super) fn invalid_token(description: &str) -> ServiceError {
+    FieldViolation::new("page_token", "INVALID_PAGE_TOKEN", description).into()
 }
 
 #[cfg(test)]
@@ -84,13 +74,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_fits_its_own_request_only() {
+    fn a_token_fits_only_its_own_request() {
         let binding = Binding::new("rpc", b"request");
         let token = binding.token(b"start");
         assert_eq!(binding.start(&token), Ok(Some(b"start".to_vec())));
         assert_eq!(binding.start(""), Ok(None));
         for other in [Binding::new("rpc", b"other"), Binding::new("other", b"request")] {
-            assert_eq!(other.start(&token), Err(not_ours()));
+            assert_eq!(other.start(&token), Err(not_of_this_request()));
         }
         for wrong in [
             "x",
@@ -101,7 +91,7 @@ mod tests {
             &format!("{token}00"),
         ] {
             if wrong != token {
-                assert_eq!(binding.start(wrong), Err(not_ours()), "{wrong}");
+                assert_eq!(binding.start(wrong), Err(not_of_this_request()), "{wrong}");
             }
         }
     }

@@ -1,8 +1,8 @@
-//! grpc.reflection, v1 and v1alpha: the server's descriptors, question by question.
+//! grpc.reflection, v1 and v1alpha: answers questions about the server's descriptors.
 //!
-//! The messages and the service traits are tonic-reflection's. Its ready-made service is not used:
-//! it ends the stream with the first question that it cannot answer, where the protocol has an
-//! `error_response` for it, and knows of no extensions.
+//! The messages and the service traits are tonic-reflection's. Its service is not used: it ends the
+//! stream at the first question without an answer, where the protocol has an `error_response`, and
+//! does not support extensions.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::pin::Pin;
@@ -23,16 +23,17 @@ use tonic_reflection::pb::v1::{
 use tonic_reflection::pb::{v1, v1alpha};
 
 use super::app::App;
-use super::layers::{Deadline, expired};
-use super::router::NAME_MESSAGE_BYTES;
-use super::{DESCRIPTORS, status};
+use super::descriptors::DESCRIPTORS;
+use super::status;
+use super::transport::deadline::{CallDeadline, expired};
+use crate::article::Limits;
 use crate::service::ServiceError;
 
-/// What the server can be asked about.
+/// What questions may be about.
 #[derive(Debug)]
 struct Described {
     pool: DescriptorPool,
-    /// The file of everything that has a full name, but for packages.
+    /// The file of every full name, except packages.
     files: BTreeMap<String, FileDescriptor>,
 }
 
@@ -44,31 +45,34 @@ pub(super) struct ReflectionService {
 }
 
 impl ReflectionService {
-    /// For the services of this server, health and reflection among them.
-    pub(super) fn new(app: &Arc<App>) -> Self {
+    /// Describes the services of this server, health and reflection included.
+    pub(super) fn new(app: Arc<App>) -> Self {
         let mut pool = DescriptorPool::new();
         let health = tonic_health::pb::FILE_DESCRIPTOR_SET;
         for set in [DESCRIPTORS, health, v1::FILE_DESCRIPTOR_SET, v1alpha::FILE_DESCRIPTOR_SET] {
-            // They are part of the binary: if they are good once, they are good always, and every
-            // test starts a server.
+            // The descriptors are compiled into the binary, and every test decodes them.
             pool.decode_file_descriptor_set(set).expect("the compiled descriptors are valid");
         }
         let files = files_by_name(&pool);
-        Self { described: Arc::new(Described { pool, files }), app: Arc::clone(app) }
+        Self { described: Arc::new(Described { pool, files }), app }
     }
 
-    /// The answers to a stream of questions, of either version: their messages have the same
-    /// fields. A question without an answer is told so, and the stream goes on.
+    /// Answers a stream of questions of either version, whose messages have the same fields. A
+    /// question without an answer gets an error, and the stream goes on.
     fn answers<Q: Message + Default + 'static, A: Message + Default + 'static>(
         &self,
         questions: Request<Streaming<Q>>,
     ) -> Answers<A> {
-        let deadline = questions.extensions().get::<Deadline>().copied();
+        let deadline = CallDeadline::of(questions.extensions());
         let start = (self.clone(), questions.into_inner());
         Box::pin(stream::try_unfold(start, move |(service, mut questions)| async move {
             let next = tokio::select! {
-                next = questions.message() => next.map_err(|error| status::of_transport(error, NAME_MESSAGE_BYTES))?,
-                () = expired(deadline) => return Err(status::status(ServiceError::DeadlineExceeded)),
+                next = questions.message() => next.map_err(|error| {
+                    status::of_transport(error, Limits::NAME_MESSAGE_BYTES)
+                })?,
+                () = expired(deadline) => {
+                    return Err(status::status(ServiceError::DeadlineExceeded));
+                }
                 () = service.app.draining() => return Err(status::status(ServiceError::Draining)),
             };
             let answer = |question| in_version(&service.described.answer(in_version(&question)));
@@ -77,13 +81,13 @@ impl ReflectionService {
     }
 }
 
-/// A message of one version as the same message of the other.
+/// Converts a message of one version into the same message of the other.
 fn in_version<A: Message, B: Message + Default>(message: &A) -> B {
-    // The fields have the same numbers and types, so that it can be decoded.
+    // It decodes: the fields have the same numbers and types.
     B::decode(&*message.encode_to_vec()).unwrap_or_default()
 }
 
-/// The files by the full names of what is declared in them.
+/// The files by the full names they declare.
 fn files_by_name(pool: &DescriptorPool) -> BTreeMap<String, FileDescriptor> {
     let mut files = BTreeMap::new();
     let mut declare = |name: &str, file: FileDescriptor| files.insert(name.to_owned(), file);
@@ -131,7 +135,7 @@ impl Described {
 
     fn message(&self, question: Option<&MessageRequest>) -> Result<MessageResponse, Status> {
         let file = |file: &FileDescriptor| {
-            // As it was compiled, options of other people's making included.
+            // As compiled, with custom options.
             let file_descriptor_proto = vec![file.encode_to_vec()];
             MessageResponse::FileDescriptorResponse(FileDescriptorResponse {
                 file_descriptor_proto,

@@ -1,4 +1,4 @@
-//! The services, by the paths of their methods.
+//! The services, and what each of them accepts.
 
 use std::sync::Arc;
 
@@ -23,8 +23,9 @@ use super::pb::similarity_service_server::{self as similarity, SimilarityService
 use super::reflection::ReflectionService;
 use super::server_info::ServerApi;
 use super::similarity::SimilarityApi;
+use crate::article::Limits;
 
-/// The services whose readiness is reported by name.
+/// The services whose readiness health reports by name.
 const SERVICES: &[&str] = &[
     articles::SERVICE_NAME,
     classification::SERVICE_NAME,
@@ -33,46 +34,36 @@ const SERVICES: &[&str] = &[
     similarity::SERVICE_NAME,
 ];
 
-/// The largest message that health, reflection and server info take, in bytes: names of services,
-/// files and symbols. Reflection's errors repeat a name, and have to arrive.
-pub(super) const NAME_MESSAGE_BYTES: usize = 1 << 10;
+/// Sets a service's limit on messages, and has it accept gzip: a client compresses for a whole
+/// channel, health and reflection included.
+macro_rules! service {
+    ($service:expr, $message_bytes:expr) => {
+        $service
+            .max_decoding_message_size($message_bytes)
+            .accept_compressed(CompressionEncoding::Gzip)
+    };
+}
 
 /// All services.
 pub(super) fn routes(app: &Arc<App>) -> Routes {
-    let message_bytes = app.limits.message_bytes;
-    let reflection = ReflectionService::new(app);
+    let (message_bytes, name_bytes) = (app.limits.message_bytes, Limits::NAME_MESSAGE_BYTES);
+    let app = || Arc::clone(app);
+    let health = HealthServer::new(HealthService::new(SERVICES, app()));
+    let reflection = ReflectionService::new(app());
     let v1 = v1::ServerReflectionServer::new(reflection.clone());
     let v1alpha = v1alpha::ServerReflectionServer::new(reflection);
-    let health = HealthServer::new(HealthService::new(SERVICES, Arc::clone(app)));
-    // A client that compresses does so for a whole channel, health and reflection included.
-    let gzip = CompressionEncoding::Gzip;
-    Routes::new(health.max_decoding_message_size(NAME_MESSAGE_BYTES).accept_compressed(gzip))
-        .add_service(v1.max_decoding_message_size(NAME_MESSAGE_BYTES).accept_compressed(gzip))
-        .add_service(v1alpha.max_decoding_message_size(NAME_MESSAGE_BYTES).accept_compressed(gzip))
-        .add_service(
-            ArticleServiceServer::new(ArticleApi(Arc::clone(app)))
-                .max_decoding_message_size(message_bytes)
-                .accept_compressed(CompressionEncoding::Gzip),
-        )
-        .add_service(
-            SimilarityServiceServer::new(SimilarityApi(Arc::clone(app)))
-                .max_decoding_message_size(message_bytes)
-                .accept_compressed(CompressionEncoding::Gzip),
-        )
-        .add_service(
-            ClassificationServiceServer::new(ClassificationApi(Arc::clone(app)))
-                .max_decoding_message_size(message_bytes)
-                .accept_compressed(CompressionEncoding::Gzip),
-        )
-        .add_service(
-            ModelServiceServer::new(ModelApi(Arc::clone(app)))
-                .max_decoding_message_size(message_bytes)
-                .accept_compressed(CompressionEncoding::Gzip),
-        )
-        .add_service(
-            ServerServiceServer::new(ServerApi(Arc::clone(app)))
-                .max_decoding_message_size(NAME_MESSAGE_BYTES)
-                .accept_compressed(CompressionEncoding::Gzip),
-        )
+    let articles = ArticleServiceServer::new(ArticleApi(app()));
+    let similarity = SimilarityServiceServer::new(SimilarityApi(app()));
+    let classification = ClassificationServiceServer::new(ClassificationApi(app()));
+    let models = ModelServiceServer::new(ModelApi(app()));
+    let server_info = ServerServiceServer::new(ServerApi(app()));
+    Routes::new(service!(health, name_bytes))
+        .add_service(service!(v1, name_bytes))
+        .add_service(service!(v1alpha, name_bytes))
+        .add_service(service!(articles, message_bytes))
+        .add_service(service!(similarity, message_bytes))
+        .add_service(service!(classification, message_bytes))
+        .add_service(service!(models, message_bytes))
+        .add_service(service!(server_info, name_bytes))
         .prepare()
 }

@@ -1,20 +1,20 @@
 //! ServerService on the wire.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use tonic::{Request, Response, Status};
 
-use super::call::Call;
-use super::calls::off_the_workers;
-use super::connection::STREAMS_PER_CONNECTION;
+use super::app::App;
 use super::pb::server_service_server::ServerService;
-use super::router::NAME_MESSAGE_BYTES;
-use super::server::App;
+use super::transport::call::Call;
+use super::transport::connection::STREAMS_PER_CONNECTION;
+use super::transport::offload::run_blocking;
 use super::{pb, status};
 use crate::article::{Limits, TopicName};
 use crate::index::{ArticleId, Condition, IndexStatus};
 
-/// Says what is running.
+/// Reports what is running.
 #[derive(Debug, Clone)]
 pub(super) struct ServerApi(pub(super) Arc<App>);
 
@@ -24,16 +24,17 @@ impl ServerService for ServerApi {
         &self,
         _request: Request<pb::GetServerInfoRequest>,
     ) -> Result<Response<pb::GetServerInfoResponse>, Status> {
-        let untaken = Call::current().map_or(0, |call| call.peer().untaken());
+        let refused =
+            Call::current().map_or(0, |call| call.peer().transport.refused.load(Ordering::Relaxed));
         let models = self.0.models.current();
         let (default_model, serving) = match &*models {
             Some(set) => (set.default_entry().label.to_string(), set.serving_count()),
             None => (String::new(), 0),
         };
         let archive = match self.0.archive() {
-            Ok(index) => {
+            Ok(archive) => {
                 let status =
-                    off_the_workers(move || index.status()).await.map_err(status::status)?;
+                    run_blocking(move || archive.status()).await.map_err(status::status)?;
                 Some(archive_info(status))
             }
             Err(_) => None,
@@ -46,7 +47,7 @@ impl ServerService for ServerApi {
             default_model,
             serving_model_count: i32::try_from(serving).unwrap_or(i32::MAX),
             archive,
-            untaken_connection_count: i64::try_from(untaken).unwrap_or(i64::MAX),
+            untaken_connection_count: i64::try_from(refused).unwrap_or(i64::MAX),
         }))
     }
 }
@@ -93,7 +94,7 @@ fn limits(limits: &Limits) -> pb::Limits {
         max_filter_values: narrow(Limits::FILTER_VALUES),
         max_article_topics: narrow(Limits::ARTICLE_TOPICS),
         max_message_parts: narrow(Limits::MESSAGE_PARTS),
-        max_name_message_bytes: narrow(NAME_MESSAGE_BYTES),
+        max_name_message_bytes: narrow(Limits::NAME_MESSAGE_BYTES),
         page_bytes: narrow(Limits::PAGE_BYTES),
         max_answer_bytes: narrow(limits.answer_bytes),
         max_in_flight_bytes: wide(limits.budget_bytes),

@@ -1,5 +1,4 @@
-//! What the messages of requests look like on the wire, with their bounds: made once from the
-//! descriptors and the table.
+//! The shapes of requests on the wire, with their bounds, built once from the descriptors.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -8,51 +7,51 @@ use prost::Message as _;
 use prost_types::field_descriptor_proto::{Label, Type};
 use prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorProto, FileDescriptorSet};
 
-use super::DESCRIPTORS;
 use super::bounds::{BOUNDS, Bound, Keeper, Measure};
+use super::descriptors::DESCRIPTORS;
 
-/// The package of all that is bounded here.
-const PACKAGE: &str = "slugline.v1";
+/// The package whose requests are bounded here.
+pub(crate) const PACKAGE: &str = "slugline.v1";
 
-/// The request of an RPC.
+/// The shape of an RPC's request.
 #[derive(Debug)]
-pub(super) struct Root {
-    /// The request's message.
-    pub(super) message: Shape,
-    /// Whether the caller may send any number of them.
-    pub(super) is_stream: bool,
+pub(crate) struct Root {
+    /// Its message.
+    pub(crate) message: Shape,
+    /// Whether it is a stream of messages.
+    pub(crate) is_stream: bool,
 }
 
 /// A message, by the numbers of its fields.
 #[derive(Debug, Clone)]
-pub(super) struct Shape {
+pub(crate) struct Shape {
     fields: Vec<Option<Field>>,
 }
 
 impl Shape {
-    /// The field of a number, if there is one.
-    pub(super) fn field(&self, number: u64) -> Option<&Field> {
+    /// The field with this number.
+    pub(crate) fn field(&self, number: u64) -> Option<&Field> {
         self.fields.get(usize::try_from(number).ok()?)?.as_ref()
     }
 }
 
-/// A field, as far as it is bounded.
+/// A field, and its bounds.
 #[derive(Debug, Clone)]
-pub(super) struct Field {
+pub(crate) struct Field {
     /// Its name.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// Whether it is a list or a map.
-    pub(super) is_list: bool,
-    /// The message it holds, if it holds one; a map's entry is one.
-    pub(super) message: Option<Shape>,
-    /// The bound on its elements, and the place where they are counted.
-    pub(super) items: Option<(usize, &'static Bound)>,
+    pub(crate) is_list: bool,
+    /// The shape of the message it holds, such as the entry of a map.
+    pub(crate) message: Option<Shape>,
+    /// The bound on its elements, and the counter for them.
+    pub(crate) items: Option<(usize, &'static Bound)>,
     /// The bound on its bytes, or on those of each element.
-    pub(super) bytes: Option<&'static Bound>,
+    pub(crate) bytes: Option<&'static Bound>,
 }
 
-/// How many lists and maps are counted by the decoder.
-pub(super) const COUNTED: usize = {
+/// How many lists and maps the decoder counts.
+pub(crate) const COUNTERS: usize = {
     let (mut count, mut at) = (0, 0);
     while at < BOUNDS.len() {
         if matches!((BOUNDS[at].measure, BOUNDS[at].keeper), (Measure::Items, Keeper::Decoder)) {
@@ -63,14 +62,14 @@ pub(super) const COUNTED: usize = {
     count
 };
 
-/// The request of this name; None for messages that are no request of ours.
-pub(super) fn root(package: &str, name: &str) -> Option<&'static Root> {
+/// The request of this name; None for any other message.
+pub(crate) fn root(package: &str, name: &str) -> Option<&'static Root> {
     static ROOTS: LazyLock<BTreeMap<String, Root>> = LazyLock::new(roots);
     if package == PACKAGE { ROOTS.get(name) } else { None }
 }
 
 fn roots() -> BTreeMap<String, Root> {
-    // They are part of the binary, and every test decodes them.
+    // The descriptors are compiled into the binary, and every test decodes them.
     let set = FileDescriptorSet::decode(DESCRIPTORS).expect("the compiled descriptors are valid");
     let mut messages = BTreeMap::new();
     for file in set.file.iter().filter(|file| file.package() == PACKAGE) {
@@ -111,8 +110,8 @@ fn collect<'a>(
     messages.insert(name, message);
 }
 
-/// None for a message of another package: a Timestamp has nothing to bound. No request holds
-/// itself, or this would not end.
+/// None for a message of another package, such as Timestamp, which needs no bound. Terminates since
+/// no request contains itself.
 fn shape(name: &str, messages: &BTreeMap<String, &DescriptorProto>) -> Option<Shape> {
     let message = messages.get(name)?;
     let mut fields = Vec::new();

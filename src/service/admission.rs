@@ -1,45 +1,39 @@
-//! Lets only so much work in at a time: what is over the bound is refused at once, not queued.
+//! Limits the work in flight: work over the limit is refused at once, not queued.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::ServiceError;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// A bound on the work of one kind.
+use super::error::ServiceError;
+
+/// An in-flight limit on one kind of work.
 #[derive(Debug, Clone)]
 pub struct Admission {
     what: &'static str,
     limit: usize,
-    taken: Arc<AtomicUsize>,
+    permits: Arc<Semaphore>,
 }
 
-/// The right to work; given back when dropped.
+/// The right to work; released when dropped.
 #[derive(Debug)]
-pub struct Permit(Arc<AtomicUsize>);
+pub struct Permit(#[expect(dead_code, reason = "held to be dropped")] OwnedSemaphorePermit);
 
 impl Admission {
-    /// At most `limit` of `what` (plural) at a time.
+    /// Admits `limit` of `what` (plural) at a time.
     pub fn new(what: &'static str, limit: usize) -> Self {
-        Self { what, limit, taken: Arc::default() }
+        let permits = Semaphore::new(limit.min(Semaphore::MAX_PERMITS));
+        Self { what, limit, permits: Arc::new(permits) }
     }
 
-    /// Takes a permit.
+    /// Admits one more.
     ///
     /// # Errors
-    /// [`ServiceError::Busy`] when there is none left.
+    /// [`ServiceError::Busy`] at the limit.
     pub fn enter(&self) -> Result<Permit, ServiceError> {
-        self.taken
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |taken| {
-                (taken < self.limit).then_some(taken + 1)
-            })
-            .map(|_| Permit(Arc::clone(&self.taken)))
+        Arc::clone(&self.permits)
+            .try_acquire_owned()
+            .map(Permit)
             .map_err(|_| ServiceError::Busy { what: self.what, limit: self.limit })
-    }
-}
-
-impl Drop for Permit {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
@@ -48,12 +42,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn permits_run_out_and_come_back() {
+    fn permits_run_out_and_are_released() {
         let admission = Admission::new("batches", 2);
         let first = admission.enter().expect("one of two");
         let _second = admission.enter().expect("two of two");
         assert_eq!(
-            admission.enter().expect_err("none left"),
+            admission.enter().expect_err("at the limit"),
             ServiceError::Busy { what: "batches", limit: 2 }
         );
         drop(first);

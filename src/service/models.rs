@@ -1,4 +1,4 @@
-//! The set of models that the server has: found, loaded, and swapped as a whole.
+//! The set of models that the server has, loaded and swapped as a whole.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,20 +8,19 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-use super::{FieldViolation, ServiceError};
+use super::error::ServiceError;
 use crate::model::{ArtifactError, LoadedModel, ModelId, artifact};
 
-/// The files of the model that is part of the binary.
+/// The files of the model that is embedded in the binary.
 struct EmbeddedModel {
     manifest: &'static [u8],
     weights: &'static [u8],
 }
 
-/// None in a binary that was built before the default model was first trained.
+/// None in a binary built before the default model was first trained.
 const EMBEDDED: Option<EmbeddedModel> = include!(concat!(env!("OUT_DIR"), "/embedded_model.rs"));
 
-/// The model that is part of the binary, if that is what `name` says: "news", or "news/2". It may
-/// not load.
+/// The model that is embedded in the binary, if `name` names it: "news", or "news/2".
 pub fn embedded_model(name: &str) -> Option<Result<LoadedModel, ArtifactError>> {
     let EmbeddedModel { manifest, weights } = EMBEDDED?;
     match artifact::parse(manifest, weights) {
@@ -42,29 +41,29 @@ pub struct ModelSource {
     pub default_model: String,
 }
 
-/// Why the server has no models to serve.
+/// Why the models cannot be opened.
 #[derive(Debug, thiserror::Error)]
-pub enum OpenError {
+pub enum OpenModelsError {
     /// The directory could not be listed.
     #[error("cannot list the models in {}", path.display())]
     List {
         /// The directory.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
-    /// The default model is not there.
-    #[error("there is no model {name:?} to be the default one; there are: {present}")]
-    NoDefault {
-        /// What was asked for.
+    /// The default model does not exist.
+    #[error("default model {name:?} not found; available: {available}")]
+    DefaultNotFound {
+        /// The name asked for.
         name: String,
-        /// What there is.
-        present: String,
+        /// The models found.
+        available: String,
     },
     /// The default model could not be loaded.
     #[error("cannot load the default model {id}")]
     DefaultFailed {
-        /// Which one.
+        /// Its name and version.
         id: ModelId,
         /// Why.
         source: Arc<ArtifactError>,
@@ -74,9 +73,9 @@ pub enum OpenError {
 /// Whether a model can be used.
 #[derive(Debug, Clone)]
 pub enum ModelState {
-    /// It can.
+    /// It can be used.
     Serving(Arc<LoadedModel>),
-    /// It cannot, and why.
+    /// It could not be loaded, for this reason.
     Failed(Arc<ArtifactError>),
 }
 
@@ -91,7 +90,23 @@ pub struct ModelEntry {
     pub state: ModelState,
 }
 
-/// All models, at one moment.
+impl ModelEntry {
+    /// The model itself.
+    ///
+    /// # Errors
+    /// [`ServiceError::ModelFailed`] if it could not be loaded.
+    pub(super) fn loaded(&self) -> Result<&LoadedModel, ServiceError> {
+        match &self.state {
+            ModelState::Serving(loaded) => Ok(loaded),
+            ModelState::Failed(error) => Err(ServiceError::ModelFailed {
+                name: self.label.to_string(),
+                reason: error.to_string(),
+            }),
+        }
+    }
+}
+
+/// All models at one moment.
 #[derive(Debug)]
 pub struct ModelSet {
     /// By name, then by descending version.
@@ -100,17 +115,17 @@ pub struct ModelSet {
 }
 
 impl ModelSet {
-    /// Loads every model that is found. The embedded model stands in where the directory has none
-    /// of its name.
+    /// Loads every model in the source, and the embedded one unless the directory has one of its
+    /// name.
     ///
     /// # Errors
-    /// [`OpenError`] if the directory cannot be listed, or the default model is missing or does not
-    /// load. Another model that does not load is part of the set, as failed.
-    pub fn open(source: &ModelSource) -> Result<Self, OpenError> {
+    /// [`OpenModelsError`] if the directory cannot be listed, or the default model is missing or
+    /// cannot be loaded. Any other model that cannot be loaded is part of the set, as failed.
+    pub fn open(source: &ModelSource) -> Result<Self, OpenModelsError> {
         let mut found: BTreeMap<ModelId, ModelState> = BTreeMap::new();
         if let Some(directory) = &source.directory {
             for (id, path) in list(directory)
-                .map_err(|error| OpenError::List { path: directory.clone(), source: error })?
+                .map_err(|error| OpenModelsError::List { path: directory.clone(), source: error })?
             {
                 found.insert(id, state(artifact::read(&path)));
             }
@@ -130,7 +145,10 @@ impl ModelSet {
         Self::of(found, &source.default_model)
     }
 
-    fn of(found: BTreeMap<ModelId, ModelState>, default_model: &str) -> Result<Self, OpenError> {
+    fn of(
+        found: BTreeMap<ModelId, ModelState>,
+        default_model: &str,
+    ) -> Result<Self, OpenModelsError> {
         let mut entries: Vec<ModelEntry> = found
             .into_iter()
             .map(|(id, state)| ModelEntry { label: id.to_string().into(), id, state })
@@ -138,11 +156,14 @@ impl ModelSet {
         entries.sort_by(|a, b| a.id.name.cmp(&b.id.name).then(b.id.version.cmp(&a.id.version)));
         let Some(default) = position(&entries, default_model) else {
             let labels: Vec<&str> = entries.iter().map(|entry| &*entry.label).collect();
-            let present = if labels.is_empty() { "none".to_owned() } else { labels.join(", ") };
-            return Err(OpenError::NoDefault { name: default_model.to_owned(), present });
+            let available = if labels.is_empty() { "none".to_owned() } else { labels.join(", ") };
+            return Err(OpenModelsError::DefaultNotFound {
+                name: default_model.to_owned(),
+                available,
+            });
         };
         match &entries[default].state {
-            ModelState::Failed(error) => Err(OpenError::DefaultFailed {
+            ModelState::Failed(error) => Err(OpenModelsError::DefaultFailed {
                 id: entries[default].id.clone(),
                 source: Arc::clone(error),
             }),
@@ -150,12 +171,12 @@ impl ModelSet {
         }
     }
 
-    /// All models: names in order, the newest version first.
+    /// All models, by name, the newest version first.
     pub fn entries(&self) -> &[ModelEntry] {
         &self.entries
     }
 
-    /// The model that answers when none is named.
+    /// The model for requests that name none.
     pub fn default_entry(&self) -> &ModelEntry {
         &self.entries[self.default]
     }
@@ -165,13 +186,12 @@ impl ModelSet {
         self.entries.iter().filter(|entry| matches!(entry.state, ModelState::Serving(_))).count()
     }
 
-    /// The model of a name as requests give it: "" is the default, "news" the newest version that
-    /// can be used (or else the newest), "news/1" that version. `field` is where the name stood in
-    /// the request.
+    /// The model of a request's field: "" is the default, "news" the newest version that can be
+    /// used (or else the newest), "news/1" that version.
     ///
     /// # Errors
-    /// [`ServiceError::Invalid`] if the name is not of that form, [`ServiceError::ModelNotFound`]
-    /// if there is none.
+    /// [`ServiceError::Invalid`] for a malformed name, [`ServiceError::ModelNotFound`] for a model
+    /// that does not exist.
     pub fn find(&self, name: &str, field: &str) -> Result<&ModelEntry, ServiceError> {
         if name.is_empty() {
             return Ok(self.default_entry());
@@ -182,15 +202,20 @@ impl ModelSet {
             ModelId::check_name(name)
         };
         if let Err(error) = well_formed {
-            return Err(ServiceError::Invalid(FieldViolation::new(
-                field,
-                "INVALID_MODEL_NAME",
-                error.to_string(),
-            )));
+            return Err(ServiceError::invalid(field, "INVALID_MODEL_NAME", error.to_string()));
         }
         position(&self.entries, name)
-            .map(|place| &self.entries[place])
+            .map(|index| &self.entries[index])
             .ok_or_else(|| ServiceError::ModelNotFound { name: name.to_owned() })
+    }
+
+    /// The model of a request's field `model`, if it can be used.
+    ///
+    /// # Errors
+    /// As [`Self::find`]; [`ServiceError::ModelFailed`] if it could not be loaded.
+    pub fn find_serving(&self, name: &str) -> Result<&ModelEntry, ServiceError> {
+        let entry = self.find(name, "model")?;
+        entry.loaded().map(|_| entry)
     }
 }
 
@@ -213,7 +238,7 @@ fn state(outcome: Result<LoadedModel, ArtifactError>) -> ModelState {
     }
 }
 
-/// The directories `NAME/VERSION` that hold a manifest; what is named otherwise is none of ours.
+/// The directories `NAME/VERSION` that hold a manifest; any other name is ignored.
 fn list(directory: &Path) -> io::Result<Vec<(ModelId, PathBuf)>> {
     let mut found = Vec::new();
     for name in fs::read_dir(directory)? {
@@ -233,8 +258,8 @@ fn list(directory: &Path) -> io::Result<Vec<(ModelId, PathBuf)>> {
     Ok(found)
 }
 
-/// The server's current set of models: empty until one is published, then swapped whole. A request
-/// holds on to the set it started with.
+/// The server's current set of models: none until one is published, then swapped whole. A request
+/// keeps the set it started with.
 #[derive(Debug, Default)]
 pub struct Models {
     current: ArcSwap<Option<ModelSet>>,

@@ -1,4 +1,4 @@
-//! Answers have a bound, which a call keeps to or is refused; and what a request can do about it.
+//! Answers are limited in size; an error says how to stay within the limit.
 
 use prost::Message as _;
 use slugline::article::Limits;
@@ -10,7 +10,7 @@ use crate::support::{
     TestServer, article, explained, item_violation, shared, sport, values, violation,
 };
 
-/// Room for an explained answer without much evidence, and not for one with all of it.
+/// Room for an explained answer with little evidence, but not with all of it.
 const ANSWER_BYTES: usize = 900;
 
 async fn tight() -> &'static TestServer {
@@ -25,9 +25,9 @@ fn brief(request: pb::ClassifyRequest) -> pb::ClassifyRequest {
 }
 
 #[test]
-fn what_clients_take_by_default_is_enough() {
+fn the_default_limit_of_clients_is_enough() {
     assert!(Limits::default().answer_bytes < 4 << 20);
-    // The longest article, with all that may stand around it.
+    // The longest article, with all that may come with it.
     assert!(
         Limits::default().answer_bytes > Limits::PAGE_BYTES + Limits::ARTICLE_BYTES + (512 << 10)
     );
@@ -82,12 +82,12 @@ async fn a_batch_whose_answer_is_too_large_is_refused_whole() {
 }
 
 #[tokio::test]
-async fn no_batch_is_answered_with_more_than_clients_take() {
+async fn no_batch_is_answered_with_more_than_clients_accept() {
     let text = "The coach praised the players after the match, and the minister the hospitals. "
         .repeat(20);
     let articles = vec![article("Striker scores twice as United win the cup final", &text); 1_000];
     let batch = pb::BatchClassifyRequest { articles, explain: true, ..Default::default() };
-    // This client takes 4 MiB, as all do.
+    // This client accepts 4 MiB, the default of all clients.
     let mut client = shared().await.classification().await;
     let status = client.batch_classify(batch.clone()).await.expect_err("too large");
     assert_eq!(
@@ -105,7 +105,7 @@ async fn no_batch_is_answered_with_more_than_clients_take() {
 }
 
 #[tokio::test]
-async fn in_a_stream_the_one_answer_is_refused_alone() {
+async fn in_a_stream_only_the_large_answer_is_refused() {
     let requests = [explained(sport()), brief(explained(sport()))];
     let requests = requests
         .map(|request| pb::StreamClassifyRequest { id: String::new(), request: Some(request) });
@@ -126,7 +126,7 @@ async fn in_a_stream_the_one_answer_is_refused_alone() {
 }
 
 #[tokio::test]
-async fn evidence_is_as_long_as_the_request_asks_for_within_the_limit() {
+async fn evidence_is_as_long_as_requested_within_the_limit() {
     let mut client = shared().await.classification().await;
     let mut topic = async |terms, spans| {
         let request =

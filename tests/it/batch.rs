@@ -1,4 +1,4 @@
-//! BatchClassify over the wire: as many answers as articles, each as Classify gives it.
+//! BatchClassify over the wire: one answer per article, as Classify gives it.
 
 use prost::Message as _;
 use slugline::grpc::pb::batch_classify_result::Result as Outcome;
@@ -32,7 +32,7 @@ async fn refused(request: BatchClassifyRequest) -> Status {
 }
 
 #[tokio::test]
-async fn each_answer_has_the_bytes_that_classify_gives() {
+async fn each_answer_has_the_bytes_of_classify() {
     let articles = mixed_articles(300);
     let mut client = shared().await.classification().await;
     for (place, outcome) in classify(batch(articles.clone())).await.into_iter().enumerate() {
@@ -54,7 +54,7 @@ async fn each_answer_has_the_bytes_that_classify_gives() {
 }
 
 #[tokio::test]
-async fn there_are_as_many_answers_as_articles() {
+async fn there_is_one_answer_per_article() {
     assert_eq!(classify(batch(mixed_articles(41))).await.len(), 41);
 }
 
@@ -71,7 +71,7 @@ async fn options_hold_for_every_article() {
 }
 
 #[tokio::test]
-async fn a_bad_article_fails_alone() {
+async fn an_invalid_article_fails_alone() {
     let outcomes = classify(batch(vec![sport(), article(" ", ""), sport()])).await;
     let is_good: Vec<_> =
         outcomes.iter().map(|outcome| matches!(outcome, Outcome::Classification(_))).collect();
@@ -79,7 +79,7 @@ async fn a_bad_article_fails_alone() {
 }
 
 #[tokio::test]
-async fn a_bad_article_is_named_by_its_path() {
+async fn errors_name_the_path_of_an_invalid_article() {
     let bad = pb::Article { language_code: "?".to_owned(), ..sport() };
     let outcomes = classify(batch(vec![sport(), article("", ""), bad])).await;
     let [_, Outcome::Error(empty), Outcome::Error(language)] = &outcomes[..] else {
@@ -114,7 +114,7 @@ async fn an_empty_batch_is_refused() {
 }
 
 #[tokio::test]
-async fn a_batch_of_the_most_articles_is_answered() {
+async fn a_batch_at_the_limit_is_answered() {
     let articles = vec![sport(); NARROW.batch_articles];
     let answer = narrow()
         .await
@@ -157,7 +157,7 @@ async fn a_batch_over_the_message_limit_is_refused() {
 }
 
 #[tokio::test]
-async fn bad_options_fail_the_whole_batch() {
+async fn invalid_options_fail_the_whole_batch() {
     let status = refused(BatchClassifyRequest { max_topics: -1, ..batch(vec![sport()]) }).await;
     assert_eq!(violation(&status), ("max_topics".to_owned(), "NEGATIVE_MAX_TOPICS".to_owned()));
 }
@@ -170,7 +170,7 @@ async fn an_unknown_model_fails_the_whole_batch() {
 }
 
 #[tokio::test]
-async fn a_batch_too_many_at_a_time_is_refused() {
+async fn a_batch_over_the_in_flight_limit_is_refused() {
     let status = full()
         .await
         .classification()
@@ -182,7 +182,7 @@ async fn a_batch_too_many_at_a_time_is_refused() {
 }
 
 #[tokio::test]
-async fn a_batch_too_many_is_told_when_to_try_again() {
+async fn a_refused_batch_learns_when_to_retry() {
     let status = full()
         .await
         .classification()

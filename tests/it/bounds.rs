@@ -1,5 +1,5 @@
-//! Every string, list and map of every request has a bound, which is published and holds: shown
-//! over the descriptors.
+//! Every string, list and map of every request has a bound that is published and holds, by the
+//! descriptors.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,7 +18,7 @@ use crate::wire::{
     Answer, FieldPath, bounded_fields, bytes_of, call, methods, plausible, set, text, uri,
 };
 
-/// What is counted of a field.
+/// What is bounded of a field.
 fn measures(field: &FieldDescriptor) -> Vec<Measure> {
     let has_bytes = matches!(field.kind(), Kind::String | Kind::Bytes);
     let has_items = field.is_list() || field.is_map();
@@ -72,22 +72,22 @@ async fn every_bound_is_published() {
         let published =
             limits.get_field_by_name(bound.published).unwrap_or_else(|| panic!("{bound:?}"));
         let published = published.as_i64().or(published.as_i32().map(i64::from));
-        assert_eq!(published, Some(bound.most as i64), "{bound:?}");
+        assert_eq!(published, Some(bound.limit as i64), "{bound:?}");
     }
 }
 
-/// A string that nothing is wrong with but, perhaps, its length.
+/// A string that is valid but, perhaps, for its length.
 fn string(bound: &Bound, bytes: usize) -> String {
     match bound.published {
         "max_language_code_bytes" => format!("en{}", "-abcdefgh".repeat(9))[..bytes].to_owned(),
         "max_model_name_bytes" => format!("{}/4294967295", "a".repeat(bytes - 11)),
-        // There is a title of four bytes.
+        // The title has four bytes.
         "max_article_bytes" if bound.field == "body" => "a".repeat(bytes - 4),
         _ => "a".repeat(bytes),
     }
 }
 
-/// A value of so many bytes or items.
+/// A value of `size` bytes or items.
 fn value(field: &FieldDescriptor, bound: &Bound, size: usize) -> Value {
     match (bound.measure, field.kind()) {
         (Measure::Bytes, _) => text(string(bound, size)),
@@ -101,7 +101,7 @@ fn value(field: &FieldDescriptor, bound: &Bound, size: usize) -> Value {
     }
 }
 
-/// The path of a field in errors: up to the map where it stands in one, up to the article for its
+/// The path of a field in errors: that of the map for its entries, that of the article for its
 /// texts.
 fn path_in_errors(path: &FieldPath, measure: Measure) -> String {
     let mut parts = Vec::new();
@@ -116,11 +116,11 @@ fn path_in_errors(path: &FieldPath, measure: Measure) -> String {
             break;
         }
     }
-    // In the answer of a stream stands what Classify would have said.
+    // Errors of a stream are the same as those of Classify.
     parts.join(".").trim_start_matches("request.").to_owned()
 }
 
-/// What an answer says is wrong: with the whole request, or with the one article in it.
+/// The violation in an answer: of the whole request, or of the only article in it.
 pub(crate) fn refusal(answer: &Answer, method: &MethodDescriptor) -> Option<(String, String)> {
     match answer.status.code() {
         Code::Ok => {}
@@ -168,22 +168,22 @@ async fn every_bound_holds_in_every_method() {
             for bound in measures(field).into_iter().map(|measure| bound(field, measure)) {
                 let at = format!("{}, {}.{}", method.full_name(), bound.message, bound.field);
                 let above =
-                    send(&channel, &method, &path, value(field, bound, bound.most + 1)).await;
+                    send(&channel, &method, &path, value(field, bound, bound.limit + 1)).await;
                 let Some((place, reason)) = refusal(&above, &method) else {
                     panic!("{at}: {above:?}")
                 };
                 let expected = path_in_errors(&path, bound.measure);
                 assert!(place.starts_with(&expected), "{at}: {place}, not {expected}");
                 if bound.keeper == Keeper::Decoder {
-                    let (size, most) = (bound.most + 1, bound.most);
+                    let (size, limit) = (bound.limit + 1, bound.limit);
                     assert_eq!(
                         values(&above.status),
-                        [("size", size), ("limit", most)]
+                        [("size", size), ("limit", limit)]
                             .map(|(name, value)| (name.to_owned(), value.to_string()))
                             .into()
                     );
                 }
-                let within = send(&channel, &method, &path, value(field, bound, bound.most)).await;
+                let within = send(&channel, &method, &path, value(field, bound, bound.limit)).await;
                 assert_ne!(refusal(&within, &method), Some((place, reason)), "{at}");
                 *seen.entry(key_of(bound)).or_insert(0) += 1;
             }
@@ -193,11 +193,11 @@ async fn every_bound_holds_in_every_method() {
 }
 
 #[tokio::test]
-async fn no_method_takes_a_message_of_too_many_parts_or_one_that_is_none() {
+async fn every_method_refuses_malformed_messages_and_too_many_parts() {
     let channel = shared().await.channel().await;
     for method in methods() {
         let unknown = [0xa0, 0x06, 1].repeat(Limits::MESSAGE_PARTS + 1);
-        // What asks for nothing takes small messages only.
+        // Server info takes small messages only.
         let is_small = method.parent_service().name() == "ServerService";
         let too_many = if is_small { "MESSAGE_TOO_LARGE" } else { "TOO_MANY_PARTS" };
         for (message, reason) in [(unknown, too_many), (vec![0xff], "MALFORMED_MESSAGE")] {
@@ -223,7 +223,7 @@ async fn one_article_of_a_batch_with_too_many_labels_fails_alone() {
     let articles =
         vec![article("a"), pb::ArchivedArticle { labels: many, ..article("b") }, article("c")];
     let mut client =
-        slugline::grpc::server::client::ArticleServiceClient::new(shared().await.channel().await);
+        slugline::grpc::client::ArticleServiceClient::new(shared().await.channel().await);
     let answer = client
         .batch_put_articles(pb::BatchPutArticlesRequest {
             articles,

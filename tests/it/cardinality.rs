@@ -1,16 +1,16 @@
-//! A call has as many messages as its method takes: exactly one, but for streams.
+//! A unary call has exactly one message; a stream has any number.
 
 use bytes::Bytes;
 use http_body_util::{Full, StreamBody};
+use slugline::grpc::client::ArticleServiceClient;
 use slugline::grpc::pb;
-use slugline::grpc::server::client::ArticleServiceClient;
 use tonic::Code;
 use tonic::body::Body;
 
 use crate::support::{refusal, shared, violation};
 use crate::wire::{bytes_of, call, call_with_body, framed, methods, plausible, uri};
 
-/// A body that comes in these pieces.
+/// A body that arrives in these pieces.
 fn in_pieces(pieces: Vec<Vec<u8>>) -> Body {
     let frame =
         |piece| Ok::<_, std::convert::Infallible>(http_body::Frame::data(Bytes::from(piece)));
@@ -20,7 +20,7 @@ fn in_pieces(pieces: Vec<Vec<u8>>) -> Body {
 }
 
 #[tokio::test]
-async fn a_method_of_one_message_takes_exactly_one() {
+async fn a_unary_method_takes_exactly_one_message() {
     let channel = shared().await.channel().await;
     for method in methods().iter().filter(|method| !method.is_client_streaming()) {
         let (uri, message) = (uri(method), bytes_of(&plausible(&method.input())));
@@ -29,7 +29,7 @@ async fn a_method_of_one_message_takes_exactly_one() {
             call(&channel, &uri, &[message.clone(), message.clone()]).await,
             call_with_body(&channel, &uri, in_pieces(vec![framed(&message), framed(&message)]))
                 .await,
-            // What follows is not even looked at.
+            // The server does not look at what follows.
             call(&channel, &uri, &[message.clone(), vec![0xff]]).await,
         ];
         for answer in answers {
@@ -58,7 +58,7 @@ async fn a_call_that_ends_within_a_message_is_refused() {
     let channel = shared().await.channel().await;
     for method in methods() {
         let (uri, whole) = (uri(&method), framed(&bytes_of(&plausible(&method.input()))));
-        // A part of one, and one with the beginning of another behind it.
+        // Part of a message, and a whole message followed by part of another.
         for body in [vec![0, 0, 0], [&whole[..], &[0, 0, 0, 0, 9, 1]].concat()] {
             let answer =
                 call_with_body(&channel, &uri, Body::new(Full::new(Bytes::from(body)))).await;
@@ -72,7 +72,7 @@ async fn a_call_that_ends_within_a_message_is_refused() {
 }
 
 #[tokio::test]
-async fn what_is_not_exactly_one_message_changes_nothing() {
+async fn a_put_of_several_messages_stores_nothing() {
     let channel = shared().await.channel().await;
     let article = |id: &str| pb::ArchivedArticle {
         id: id.to_owned(),

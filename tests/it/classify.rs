@@ -1,4 +1,6 @@
-//! Classify over the wire: what it answers, and what it refuses.
+//! Classify over the wire.
+
+mod refusals;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,16 +9,16 @@ use proptest::prelude::*;
 use proptest::test_runner::{RngSeed, TestRunner};
 use prost::Message as _;
 use slugline::article::Limits;
+use slugline::grpc::client::ClassificationServiceClient;
 use slugline::grpc::pb::{
     self, ArticleField, ClassifyRequest, ClassifyResponse, Decision, WarningCode,
 };
-use slugline::grpc::server::client::ClassificationServiceClient;
 use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
 
 use crate::support::{
-    HIDDEN_TIMEOUT, RUNTIME, TOPIC_COUNT, TestServer, article, channel, details, explained, narrow,
-    proxy_of_hidden_timeouts, refusal, shared, sport, values, violation,
+    HIDDEN_TIMEOUT, RUNTIME, TOPIC_COUNT, TestServer, article, channel, explained, narrow,
+    proxy_of_hidden_timeouts, refusal, shared, sport,
 };
 
 type Client = ClassificationServiceClient<Channel>;
@@ -123,13 +125,13 @@ async fn another_server_answers_with_the_same_bytes() {
 }
 
 #[tokio::test]
-async fn topics_come_most_probable_first() {
+async fn the_most_probable_topics_come_first() {
     let topics = classify(plain(sport())).await.topics;
     assert!(topics.is_sorted_by(|a, b| a.probability >= b.probability), "{topics:?}");
 }
 
 #[tokio::test]
-async fn topics_of_equal_probability_come_in_the_order_of_their_names() {
+async fn ties_are_in_the_order_of_their_names() {
     let answer = classify(plain(article("qwxyz", ""))).await;
     assert_eq!(names(&answer), ["business", "health", "politics", "science_technology", "sport"]);
 }
@@ -142,7 +144,7 @@ async fn max_topics_keeps_the_most_probable() {
 }
 
 #[tokio::test]
-async fn min_probability_leaves_out_what_is_below_it() {
+async fn min_probability_omits_topics_below_it() {
     let all = classify(plain(sport())).await;
     let third = all.topics[2].probability;
     let answer = classify(ClassifyRequest { min_probability: third, ..plain(sport()) }).await;
@@ -163,7 +165,7 @@ async fn log_odds_are_the_centred_logarithms_of_the_probabilities() {
     let topics = classify(plain(sport())).await.topics;
     let mean = topics.iter().map(|topic| topic.probability.ln()).sum::<f64>() / topics.len() as f64;
     for topic in &topics {
-        // Scores are summed in single precision, of about 7 digits.
+        // Scores are sums in single precision, with about 7 digits.
         assert!((topic.log_odds - (topic.probability.ln() - mean)).abs() < 1e-5, "{topic:?}");
     }
 }
@@ -182,7 +184,7 @@ async fn evidence_counts_title_and_body_together() {
     assert_eq!(counts, [("match", 3)]);
 }
 
-/// What the spans of an answer's evidence cover in the article, by term.
+/// The texts that the spans of an answer's evidence cover, by term.
 fn covered(answer: &ClassifyResponse, article: &pb::Article) -> BTreeMap<String, Vec<String>> {
     let slice = |span: &pb::TextSpan| {
         let text = match span.field() {
@@ -197,7 +199,7 @@ fn covered(answer: &ClassifyResponse, article: &pb::Article) -> BTreeMap<String,
 }
 
 #[tokio::test]
-async fn evidence_says_where_it_stands_in_the_text_as_it_was_sent() {
+async fn evidence_is_located_in_the_text_as_it_was_sent() {
     let article = article("👍🏽 ＭＡＴＣＨ’s coach", "Mat\u{ad}ch, é coach—the");
     let covered = covered(&classify(explained(article.clone())).await, &article);
     assert_eq!(covered["match"], ["ＭＡＴＣＨ’s", "Mat\u{ad}ch"]);
@@ -238,7 +240,7 @@ async fn evidence_is_cut_at_the_published_limit() {
 }
 
 #[tokio::test]
-async fn evidence_is_given_only_when_asked_for() {
+async fn evidence_is_given_only_on_request() {
     let topics = classify(plain(sport())).await.topics;
     assert!(topics.iter().all(|topic| topic.evidence.is_empty()
         && topic.bias == 0.0
@@ -253,7 +255,7 @@ async fn a_text_without_a_known_word_is_unknown() {
 #[tokio::test]
 async fn a_text_without_a_known_word_leaves_the_topics_as_likely_as_before() {
     let topics = classify(plain(article("qwxyz", "zzyzx"))).await.topics;
-    // The corpus has as many documents of each.
+    // The corpus has the same number of documents per topic.
     assert!(
         topics.iter().all(|topic| (topic.probability - 1.0 / TOPIC_COUNT as f64).abs() < 1e-6),
         "{topics:?}"
@@ -261,10 +263,10 @@ async fn a_text_without_a_known_word_leaves_the_topics_as_likely_as_before() {
 }
 
 #[tokio::test]
-async fn a_text_with_hardly_a_known_word_is_unknown_whatever_the_word_says() {
+async fn a_text_with_hardly_a_known_word_is_unknown_whatever_the_word() {
     let answer = classify(plain(article("match", &"qwxyz ".repeat(20)))).await;
     assert_eq!((answer.decision(), answer.known_token_count), (Decision::UnknownText, 1));
-    // The first topic is no trap: the corpus has as many documents of each.
+    // Any topic may come first: the corpus has the same number of documents per topic.
     assert!(
         answer
             .topics
@@ -309,7 +311,7 @@ async fn mostly_unknown_words_are_answered_with_a_warning() {
 }
 
 #[tokio::test]
-async fn a_language_of_another_name_is_answered_with_a_warning() {
+async fn another_language_is_answered_with_a_warning() {
     let article = pb::Article { language_code: "de-CH".to_owned(), ..sport() };
     let answer = classify(plain(article)).await;
     assert_eq!(
@@ -319,118 +321,9 @@ async fn a_language_of_another_name_is_answered_with_a_warning() {
 }
 
 #[tokio::test]
-async fn a_region_of_the_models_language_is_no_mismatch() {
+async fn a_region_of_the_models_language_is_not_a_mismatch() {
     let article = pb::Article { language_code: "EN-gb".to_owned(), ..sport() };
     assert_eq!(classify(plain(article)).await.warnings, []);
-}
-
-#[tokio::test]
-async fn a_malformed_language_code_is_refused() {
-    let article = pb::Article { language_code: "en_US".to_owned(), ..sport() };
-    let status = refused(plain(article)).await;
-    assert_eq!(
-        violation(&status),
-        ("article.language_code".to_owned(), "INVALID_LANGUAGE_CODE".to_owned())
-    );
-}
-
-#[tokio::test]
-async fn a_missing_article_is_refused() {
-    let status = refused(ClassifyRequest::default()).await;
-    assert_eq!(violation(&status), ("article".to_owned(), "FIELD_REQUIRED".to_owned()));
-}
-
-#[tokio::test]
-async fn an_article_of_white_space_is_refused() {
-    let status = refused(plain(article(" \t", "\u{3000}\n"))).await;
-    assert_eq!(violation(&status), ("article".to_owned(), "EMPTY_ARTICLE".to_owned()));
-}
-
-#[tokio::test]
-async fn an_article_of_the_largest_size_is_classified() {
-    let body = "é".repeat(500);
-    assert_eq!(
-        fault(&answer(&mut narrow().await.classification().await, plain(article("", &body))).await),
-        None
-    );
-}
-
-#[tokio::test]
-async fn an_article_over_the_limit_is_refused_with_limit_and_size() {
-    // 1 byte and 500 times 2 bytes.
-    let request = plain(article("x", &"é".repeat(500)));
-    let status =
-        narrow().await.classification().await.classify(request).await.expect_err("refused");
-    assert_eq!(violation(&status), ("article".to_owned(), "ARTICLE_TOO_LARGE".to_owned()));
-    let expected = [("limit", "1000"), ("size", "1001")]
-        .map(|(name, value)| (name.to_owned(), value.to_owned()));
-    assert_eq!(values(&status), expected.into());
-}
-
-#[tokio::test]
-async fn a_message_over_the_limit_is_refused_with_the_limit() {
-    let mut client = narrow().await.classification().await.max_encoding_message_size(1 << 20);
-    let status =
-        client.classify(plain(article("", &"x".repeat(100_000)))).await.expect_err("refused");
-    assert_eq!(violation(&status), ("(message)".to_owned(), "MESSAGE_TOO_LARGE".to_owned()));
-    assert_eq!(values(&status).get("limit").map(String::as_str), Some("65536"));
-}
-
-#[tokio::test]
-async fn a_message_over_the_default_limit_is_refused() {
-    let mut client = shared().await.classification().await.max_encoding_message_size(16 << 20);
-    let status =
-        client.classify(plain(article("", &"x".repeat(9 << 20)))).await.expect_err("refused");
-    assert_eq!(violation(&status).1, "MESSAGE_TOO_LARGE");
-}
-
-#[tokio::test]
-async fn an_unknown_model_is_not_found() {
-    let status = refused(ClassifyRequest { model: "nothing".to_owned(), ..plain(sport()) }).await;
-    assert_eq!(refusal(&status), (Code::NotFound, "MODEL_NOT_FOUND".to_owned()));
-}
-
-#[tokio::test]
-async fn an_unknown_version_is_named_as_the_missing_resource() {
-    let status = refused(ClassifyRequest { model: "mini/7".to_owned(), ..plain(sport()) }).await;
-    let details = details(&status);
-    let resource = details.resource_info().expect("which resource");
-    assert_eq!(
-        (resource.resource_type.as_str(), resource.resource_name.as_str()),
-        ("slugline.v1.Model", "mini/7")
-    );
-}
-
-#[tokio::test]
-async fn a_malformed_model_is_refused() {
-    for model in
-        ["Mini", "../mini", "mini/", "mini/01", "mini/0", "mini/1/1", "/1", "mini ", "новости"]
-    {
-        let status = refused(ClassifyRequest { model: model.to_owned(), ..plain(sport()) }).await;
-        assert_eq!(
-            violation(&status),
-            ("model".to_owned(), "INVALID_MODEL_NAME".to_owned()),
-            "{model:?}"
-        );
-    }
-}
-
-#[tokio::test]
-async fn a_negative_max_topics_is_refused() {
-    let status = refused(ClassifyRequest { max_topics: -1, ..plain(sport()) }).await;
-    assert_eq!(violation(&status), ("max_topics".to_owned(), "NEGATIVE_MAX_TOPICS".to_owned()));
-}
-
-#[tokio::test]
-async fn a_min_probability_that_is_none_is_refused() {
-    for min_probability in [f64::NAN, 1.5, -0.1, f64::INFINITY] {
-        let status = refused(ClassifyRequest { min_probability, ..plain(sport()) }).await;
-        assert_eq!(
-            violation(&status),
-            ("min_probability".to_owned(), "PROBABILITY_OUT_OF_RANGE".to_owned()),
-            "{min_probability}"
-        );
-    }
 }
 
 async fn classify_within(timeout: &'static str) -> Result<ClassifyResponse, Status> {
@@ -444,13 +337,13 @@ async fn classify_within(timeout: &'static str) -> Result<ClassifyResponse, Stat
 }
 
 #[tokio::test]
-async fn a_deadline_that_has_passed_is_exceeded() {
+async fn a_call_past_its_deadline_is_exceeded() {
     let status = classify_within("1n").await.expect_err("too late");
     assert_eq!(refusal(&status), (Code::DeadlineExceeded, "DEADLINE_EXCEEDED".to_owned()));
 }
 
 #[tokio::test]
-async fn a_deadline_far_away_changes_no_answer() {
+async fn a_distant_deadline_changes_no_answer() {
     assert_eq!(classify_within("1H").await.expect("in time"), classify(plain(sport())).await);
 }
 

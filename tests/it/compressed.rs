@@ -1,4 +1,4 @@
-//! Messages that are compressed: of requests, and of answers.
+//! Compressed messages, in requests and in answers.
 
 use std::io::{Read as _, Write as _};
 
@@ -34,7 +34,7 @@ fn request(number: usize, words: usize) -> Vec<u8> {
     pb::StreamClassifyRequest { id: number.to_string(), request: Some(request) }.encode_to_vec()
 }
 
-/// Calls with a body that comes in pieces of so many bytes.
+/// Calls with a body that arrives in pieces of `size` bytes.
 async fn call_in_pieces(body: &[u8], size: usize) -> Answer {
     let pieces: Vec<_> = body
         .chunks(size)
@@ -50,7 +50,7 @@ async fn call_in_pieces(body: &[u8], size: usize) -> Answer {
     .await
 }
 
-/// The ids of a stream's answers, and how many words each has.
+/// The ids of a stream's answers, and the number of words in each.
 fn answers(data: &[u8]) -> Vec<(String, i32)> {
     wire::messages(data)
         .map(|message| {
@@ -64,7 +64,7 @@ fn answers(data: &[u8]) -> Vec<(String, i32)> {
 }
 
 #[tokio::test]
-async fn a_message_is_answered_like_a_plain_one_whatever_its_size() {
+async fn a_compressed_message_of_any_size_is_answered_like_a_plain_one() {
     for words in [1, 10_000, 13_000, 14_000, 300_000] {
         let request = explained(article("The cup final", &"goal striker ".repeat(words / 2)));
         let mut plain = shared().await.classification().await;
@@ -79,8 +79,8 @@ async fn a_message_is_answered_like_a_plain_one_whatever_its_size() {
 }
 
 #[tokio::test]
-async fn compressed_and_plain_messages_of_a_stream_are_answered_in_their_order() {
-    // Small, plain, one that is decompressed in the background, plain, small.
+async fn compressed_and_plain_messages_of_a_stream_are_answered_in_order() {
+    // Small, plain, large enough for the background, plain, small.
     let words = [10_usize, 20, 50_000, 30, 40];
     let messages = (0..).zip(words).map(|(number, words)| (number, request(number, words)));
     let body: Vec<u8> = messages
@@ -116,7 +116,7 @@ async fn a_call_that_ends_within_a_compressed_message_is_refused() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_decompressed_is_refused() {
+async fn a_message_that_cannot_be_decompressed_is_refused() {
     let mut torn = gzip(&request(0, 50_000));
     let middle = torn.len() / 2;
     torn[middle] ^= 0xff;
@@ -132,7 +132,7 @@ async fn what_cannot_be_decompressed_is_refused() {
 }
 
 #[tokio::test]
-async fn an_encoding_that_is_not_known_is_refused() {
+async fn an_unknown_encoding_is_refused() {
     let channel = shared().await.channel().await;
     let body = framed(&explained(sport()).encode_to_vec());
     let path = "/slugline.v1.ClassificationService/Classify";
@@ -143,7 +143,7 @@ async fn an_encoding_that_is_not_known_is_refused() {
 }
 
 #[tokio::test]
-async fn a_prefix_that_is_wrong_is_a_malformed_message() {
+async fn an_invalid_prefix_is_a_malformed_message() {
     let channel = shared().await.channel().await;
     let path = "/slugline.v1.ClassificationService/Classify";
     for flag in [1, 7] {
@@ -161,7 +161,7 @@ async fn a_prefix_that_is_wrong_is_a_malformed_message() {
 }
 
 #[tokio::test]
-async fn a_method_that_is_not_there_is_named() {
+async fn an_unknown_method_is_unimplemented() {
     let answer = wire::call(
         &shared().await.channel().await,
         "/slugline.v1.ClassificationService/Guess",
@@ -172,8 +172,8 @@ async fn a_method_that_is_not_there_is_named() {
 }
 
 #[tokio::test]
-async fn a_compressed_message_of_nothing_is_refused_before_it_is_read_through() {
-    // A header, and four blocks of fixed codes without a byte in each five.
+async fn a_compressed_message_of_empty_blocks_is_refused_early() {
+    // A header, and empty blocks of fixed codes, four in every five bytes.
     let mut nothing = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
     nothing.extend([0x02, 0x08, 0x20, 0x80, 0x00].repeat(100_000));
     let mut body = framed(&nothing);
@@ -181,7 +181,7 @@ async fn a_compressed_message_of_nothing_is_refused_before_it_is_read_through() 
     let started = std::time::Instant::now();
     let answer = call_in_pieces(&body, body.len()).await;
     assert_eq!(violation(&answer.status), ("(message)".to_owned(), "MALFORMED_MESSAGE".to_owned()));
-    // The whole of it takes half a second in a release build, and much longer in this one.
+    // Reading all of it takes half a second in a release build, and much longer in a debug build.
     assert!(started.elapsed() < std::time::Duration::from_secs(2), "{:?}", started.elapsed());
 }
 
@@ -192,7 +192,7 @@ async fn a_gzip_bomb_is_refused() {
     let bomb = article("", &"x".repeat(1 << 20));
     let status = client.classify(explained(bomb)).await.expect_err("refused");
     assert_eq!(violation(&status), ("(message)".to_owned(), "MESSAGE_TOO_LARGE".to_owned()));
-    // Server info takes less, compressed or not.
+    // Server info has a lower limit, compressed or not.
     let channel = narrow().await.channel().await;
     let path = "/slugline.v1.ServerService/GetServerInfo";
     let answer =
@@ -202,7 +202,7 @@ async fn a_gzip_bomb_is_refused() {
 }
 
 #[tokio::test]
-async fn a_message_over_the_limit_is_refused_in_one_way_by_every_method() {
+async fn every_method_refuses_a_message_over_the_limit_alike() {
     let channel = narrow().await.channel().await;
     let limits = narrow().await.info().await.limits.expect("limits");
     let ours =
@@ -215,7 +215,7 @@ async fn a_message_over_the_limit_is_refused_in_one_way_by_every_method() {
         "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
     ];
     for (uri, limit) in ours.into_iter().chain(of_names.map(|uri| (uri.to_owned(), names))) {
-        // A field that nobody knows, of many bytes.
+        // An unknown field of many bytes.
         let size = usize::try_from(limit).expect("a size") + 1;
         let message = [
             &[
@@ -242,7 +242,7 @@ async fn a_message_over_the_limit_is_refused_in_one_way_by_every_method() {
     }
 }
 
-/// The flags of an answer's messages, and the messages as they were.
+/// The compression flags of an answer's messages, and the plain messages.
 fn inflated(data: &[u8]) -> Vec<(u8, Vec<u8>)> {
     let (mut rest, mut found) = (data, Vec::new());
     while let Some((&[flag, length @ ..], after)) = rest.split_first_chunk::<5>() {
@@ -258,17 +258,17 @@ fn inflated(data: &[u8]) -> Vec<(u8, Vec<u8>)> {
     found
 }
 
-/// A batch whose answer has so many results.
+/// A batch whose answer has `count` results.
 fn batch(count: usize) -> Vec<u8> {
     let request = pb::BatchClassifyRequest { articles: vec![sport(); count], ..Default::default() };
     framed(&request.encode_to_vec())
 }
 
 #[tokio::test]
-async fn large_answers_are_compressed_for_those_who_take_it() {
+async fn large_answers_are_compressed_for_clients_that_accept_gzip() {
     let channel = shared().await.channel().await;
     let path = "/slugline.v1.ClassificationService/BatchClassify";
-    // Small; compressed where it is made; compressed in the background.
+    // Small; compressed on the async worker; compressed in the background.
     for (count, flag) in [(1, 0), (150, 1), (1_000, 1)] {
         let plain = wire::call_with_header(
             &channel,
@@ -293,7 +293,7 @@ async fn large_answers_are_compressed_for_those_who_take_it() {
 }
 
 #[tokio::test]
-async fn a_client_that_takes_gzip_gets_the_same_answers() {
+async fn a_client_that_accepts_gzip_gets_the_same_answers() {
     let request = pb::BatchClassifyRequest { articles: vec![sport(); 1_000], ..Default::default() };
     let mut plain = shared().await.classification().await;
     let mut client =

@@ -1,4 +1,4 @@
-//! What the descriptors say of fields and methods, and that the server keeps to it.
+//! The descriptors state how fields and methods behave, and the server behaves so.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
@@ -7,8 +7,8 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use prost_reflect::{EnumDescriptor, FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor};
 use slugline::article::Limits;
+use slugline::grpc::client::ArticleServiceClient;
 use slugline::grpc::pb;
-use slugline::grpc::server::client::ArticleServiceClient;
 use tonic::Code;
 
 use crate::bounds::refusal;
@@ -41,7 +41,7 @@ fn name_of(names: &EnumDescriptor, number: i32) -> String {
     names.get_value(number).expect("a known behaviour").name().to_owned()
 }
 
-/// Every field of our messages that a caller can write into this one, with the way to it.
+/// The paths of all fields of our messages that a caller can set in this one.
 fn our_fields(message: &MessageDescriptor) -> Vec<FieldPath> {
     let mut found = Vec::new();
     if !message.full_name().starts_with("slugline.") || message.is_map_entry() {
@@ -59,11 +59,11 @@ fn our_fields(message: &MessageDescriptor) -> Vec<FieldPath> {
 }
 
 fn last(path: &FieldPath) -> &FieldDescriptor {
-    path.last().expect("a way has a field")
+    path.last().expect("a path has a field")
 }
 
 #[test]
-fn every_field_of_every_request_says_who_sets_it() {
+fn every_field_of_every_request_states_who_sets_it() {
     let mut seen = 0;
     for path in methods().iter().flat_map(|method| our_fields(&method.input())) {
         let behaviors = behaviors(last(&path));
@@ -76,7 +76,7 @@ fn every_field_of_every_request_says_who_sets_it() {
 }
 
 #[test]
-fn what_a_caller_cannot_set_says_so_down_to_the_last_field() {
+fn output_only_messages_are_output_only_in_every_field() {
     let pool = methods()[0].parent_pool().clone();
     for name in ["slugline.v1.Model", "slugline.v1.ArticleTopic"] {
         for path in our_fields(&pool.get_message_by_name(name).expect("the message")) {
@@ -93,7 +93,7 @@ fn what_a_caller_cannot_set_says_so_down_to_the_last_field() {
     }
 }
 
-/// Whether a method changes nothing, by its verb. A new verb needs a place here.
+/// Whether a method changes nothing, judging by its verb. A new verb has to be added here.
 fn reads(method: &MethodDescriptor) -> bool {
     let name = method.name().trim_start_matches("Batch").trim_start_matches("Stream");
     match name {
@@ -105,7 +105,7 @@ fn reads(method: &MethodDescriptor) -> bool {
 }
 
 #[test]
-fn every_method_that_reads_says_that_it_has_no_side_effects() {
+fn every_read_is_marked_as_free_of_side_effects() {
     for method in methods() {
         let options = method.options();
         let level = options.get_field_by_name("idempotency_level").expect("the option");
@@ -114,9 +114,9 @@ fn every_method_that_reads_says_that_it_has_no_side_effects() {
     }
 }
 
-/// The place of a field in errors. In the answer of a stream stands what Classify would have said.
+/// The path of a field in errors; those of a stream are the same as those of Classify.
 fn path_in_errors(path: &FieldPath) -> String {
-    let (field, way) = path.split_last().expect("a way has a field");
+    let (field, way) = path.split_last().expect("a path has a field");
     let part = |part: &FieldDescriptor| {
         format!("{}{}.", part.name(), if part.is_list() { "[0]" } else { "" })
     };
@@ -125,7 +125,7 @@ fn path_in_errors(path: &FieldPath) -> String {
 }
 
 #[tokio::test]
-async fn a_request_without_a_required_field_is_refused_with_its_place() {
+async fn a_request_without_a_required_field_is_refused_by_its_path() {
     let server = TestServer::with_limits(Limits::default()).await;
     let channel = server.channel().await;
     let mut refused = BTreeMap::new();
@@ -149,7 +149,7 @@ async fn a_request_without_a_required_field_is_refused_with_its_place() {
 }
 
 #[tokio::test]
-async fn what_is_output_only_is_ignored_in_a_put() {
+async fn output_only_fields_are_ignored_in_a_put() {
     let mut client = ArticleServiceClient::new(shared().await.channel().await);
     let bare = pb::ArchivedArticle {
         id: "of-the-server".to_owned(),
@@ -189,7 +189,7 @@ fn gzipped(message: &[u8]) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn every_method_takes_gzip() {
+async fn every_method_accepts_gzip() {
     let channel = shared().await.channel().await;
     let ours =
         methods().into_iter().map(|method| (uri(&method), bytes_of(&plausible(&method.input()))));
@@ -206,7 +206,7 @@ async fn every_method_takes_gzip() {
 }
 
 #[tokio::test]
-async fn what_is_long_once_it_is_decompressed_is_refused_by_health() {
+async fn health_refuses_a_message_that_is_long_once_decompressed() {
     let channel = shared().await.channel().await;
     let long = gzipped(&[&[0x0a, 0x80, 0x20][..], &[b'a'; 4096]].concat());
     let answer =

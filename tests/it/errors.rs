@@ -1,4 +1,4 @@
-//! Errors arrive, whatever a request says and an error repeats.
+//! Errors reach the client, whatever a request holds and an error repeats.
 
 use prost_reflect::prost::Message as _;
 use prost_reflect::{DescriptorPool, Kind};
@@ -10,10 +10,10 @@ use crate::wire::{
     self, bounded_fields, bytes_of, call, is_the_callers_fault, methods, plausible, text, uri,
 };
 
-/// What gRPC's C core takes of metadata by default.
+/// The limit of gRPC's C core on metadata.
 const METADATA_BYTES: usize = 8 << 10;
 
-/// Values that are long, or become long when they are quoted, percent-encoded or put into base64.
+/// Values that are long, or become long when quoted, percent-encoded or encoded in base64.
 fn hostile() -> Vec<String> {
     let invisible = "\u{202e}\u{200b}";
     [
@@ -30,7 +30,7 @@ fn hostile() -> Vec<String> {
 }
 
 #[tokio::test]
-async fn whatever_a_string_of_a_request_holds_the_answer_arrives() {
+async fn errors_reach_the_client_whatever_a_string_of_the_request_holds() {
     let channel = shared().await.channel().await;
     let mut errors = 0;
     for method in methods() {
@@ -49,7 +49,7 @@ async fn whatever_a_string_of_a_request_holds_the_answer_arrives() {
                     "{at}: {} bytes of metadata",
                     answer.metadata_bytes
                 );
-                // The errors of a batch stand in its answer.
+                // The errors of a batch are part of its answer.
                 assert!(
                     answer.data.len() < METADATA_BYTES,
                     "{at}: {} bytes of data",
@@ -65,7 +65,7 @@ async fn whatever_a_string_of_a_request_holds_the_answer_arrives() {
 }
 
 #[tokio::test]
-async fn whatever_health_and_reflection_are_asked_for_the_answer_arrives() {
+async fn errors_of_health_and_reflection_reach_the_client_whatever_is_asked() {
     let channel = shared().await.channel().await;
     for value in hostile() {
         let request = HealthCheckRequest { service: value }.encode_to_vec();

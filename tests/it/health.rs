@@ -1,7 +1,6 @@
-//! Health and server info over the wire: what the server says of itself.
+//! Health and server info over the wire.
 
 use slugline::grpc::pb;
-use slugline::grpc::server::ServerConfig;
 use tonic::{Code, Status, Streaming};
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
@@ -30,12 +29,12 @@ async fn next(watch: &mut Streaming<HealthCheckResponse>) -> Option<ServingStatu
 }
 
 #[tokio::test]
-async fn the_server_as_a_whole_serves() {
+async fn the_server_is_serving() {
     assert_eq!(check("").await.expect("a status"), ServingStatus::Serving);
 }
 
 #[tokio::test]
-async fn each_service_serves_by_its_name() {
+async fn each_service_is_serving_by_its_name() {
     for service in SERVICES {
         assert_eq!(check(service).await.expect("a status"), ServingStatus::Serving, "{service}");
     }
@@ -47,13 +46,13 @@ async fn an_unknown_service_is_not_found() {
 }
 
 #[tokio::test]
-async fn a_watch_on_an_unknown_service_says_so_and_stays_open() {
+async fn a_watch_on_an_unknown_service_reports_it_and_stays_open() {
     let mut watch = watch(shared().await, "slugline.v1.Nothing").await;
     assert_eq!(next(&mut watch).await, Some(ServingStatus::ServiceUnknown));
 }
 
 #[tokio::test]
-async fn a_watch_begins_with_what_is() {
+async fn a_watch_begins_with_the_current_status() {
     assert_eq!(
         next(&mut watch(shared().await, SERVICES[0]).await).await,
         Some(ServingStatus::Serving)
@@ -61,9 +60,9 @@ async fn a_watch_begins_with_what_is() {
 }
 
 #[tokio::test]
-async fn a_watch_sees_the_draining_and_ends() {
+async fn a_watch_reports_the_drain_and_ends() {
     let models = models(&["mini/1"]);
-    let server = TestServer::start(ServerConfig { ..config(&models, "mini") }).await;
+    let server = TestServer::start(config(&models, "mini")).await;
     let mut watch = watch(&server, "").await;
     let before = next(&mut watch).await;
     let stopped = server.begin_to_stop();
@@ -76,7 +75,7 @@ async fn a_watch_sees_the_draining_and_ends() {
 }
 
 #[tokio::test]
-async fn the_limits_that_hold_are_published() {
+async fn the_limits_are_published() {
     let published = narrow().await.info().await.limits;
     let expected = pb::Limits {
         max_article_bytes: NARROW.article_bytes as i64,

@@ -1,4 +1,4 @@
-//! The server's start and end: before its models are loaded, while it drains, and after.
+//! The server before its models are loaded, while it drains, and after its end.
 
 use std::error::Error as _;
 use std::time::Duration;
@@ -6,8 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use prost::Message as _;
+use slugline::grpc::client::ClassificationServiceClient;
 use slugline::grpc::pb::{BatchClassifyRequest, ListModelsRequest, StreamClassifyRequest};
-use slugline::grpc::server::client::ClassificationServiceClient;
 use slugline::grpc::server::{BoundServer, ServerConfig, ServerError};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -23,7 +23,7 @@ use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
 use tower::Service as _;
 
 use crate::support::{
-    PATIENCE, TestServer, config, explained, mixed_articles, models, refusal, sport,
+    PATIENCE, TestConfig, TestServer, config, explained, mixed_articles, models, refusal, sport,
 };
 use crate::wire::framed;
 
@@ -32,7 +32,7 @@ const ENDLESS: Duration = Duration::from_secs(3_600);
 
 async fn start(drain: Duration) -> TestServer {
     let models = models(&["mini/1"]);
-    TestServer::start(ServerConfig { drain, ..config(&models, "mini") }).await
+    TestServer::start(TestConfig { drain, ..config(&models, "mini") }).await
 }
 
 async fn watch(channel: Channel) -> Streaming<HealthCheckResponse> {
@@ -40,7 +40,7 @@ async fn watch(channel: Channel) -> Streaming<HealthCheckResponse> {
     client.watch(HealthCheckRequest::default()).await.expect("a watch").into_inner()
 }
 
-/// Reads a watch until it says that the server drains.
+/// Reads a Watch until it reports that the server drains.
 async fn until_draining(mut watch: Streaming<HealthCheckResponse>) {
     let news = async {
         while let Some(response) = watch.message().await.expect("no error") {
@@ -53,13 +53,13 @@ async fn until_draining(mut watch: Streaming<HealthCheckResponse>) {
     tokio::time::timeout(PATIENCE, news).await.expect("the draining begins");
 }
 
-/// A connection on which little of an answer is sent before it is read.
+/// A connection with a small window for answers.
 async fn narrow_channel(server: &TestServer) -> Channel {
     let endpoint = Endpoint::from_shared(format!("http://{}", server.address)).expect("an address");
     endpoint.initial_stream_window_size(1_000).connect().await.expect("a server")
 }
 
-/// A call whose answer is on its way: it lasts until that is read, or the drain ends.
+/// A call with an unread answer: it lasts until that is read, or the drain ends.
 async fn unread_call(mut channel: Channel) -> http::Response<Body> {
     let batch =
         BatchClassifyRequest { articles: mixed_articles(50), explain: true, ..Default::default() };
@@ -72,15 +72,15 @@ async fn unread_call(mut channel: Channel) -> http::Response<Body> {
     channel.call(request.expect("a request")).await.expect("an answer")
 }
 
-/// UNAVAILABLE, from the server or for want of one; tonic's client says CANCELLED where the
-/// connection closes as a call is about to be sent.
+/// UNAVAILABLE, from the server or because there is none; tonic's client reports CANCELLED where
+/// the connection closes just before a call is sent.
 fn says_nobody_answers(status: &Status) -> bool {
     let is_of_the_client = status.source().is_some();
     status.code() == Code::Unavailable || (status.code() == Code::Cancelled && is_of_the_client)
 }
 
 #[tokio::test]
-async fn open_watches_and_streams_do_not_hold_up_a_shutdown() {
+async fn open_watches_and_streams_do_not_delay_a_shutdown() {
     let server = start(ENDLESS).await;
     let _watch = watch(server.channel().await).await;
     let (_sender, requests) = mpsc::channel::<StreamClassifyRequest>(1);
@@ -94,7 +94,7 @@ async fn open_watches_and_streams_do_not_hold_up_a_shutdown() {
 }
 
 #[tokio::test]
-async fn an_open_stream_is_told_of_the_shutdown() {
+async fn an_open_stream_learns_of_the_shutdown() {
     let server = start(ENDLESS).await;
     let (_sender, requests) = mpsc::channel::<StreamClassifyRequest>(1);
     let answers = server
@@ -110,7 +110,7 @@ async fn an_open_stream_is_told_of_the_shutdown() {
 }
 
 #[tokio::test]
-async fn an_open_reflection_stream_does_not_hold_up_a_shutdown() {
+async fn an_open_reflection_stream_does_not_delay_a_shutdown() {
     let server = start(ENDLESS).await;
     let (_sender, requests) = mpsc::channel::<ServerReflectionRequest>(1);
     let mut client = ServerReflectionClient::new(server.channel().await);
@@ -123,7 +123,7 @@ async fn an_open_reflection_stream_does_not_hold_up_a_shutdown() {
 }
 
 #[tokio::test]
-async fn idle_connections_do_not_hold_up_a_shutdown() {
+async fn idle_connections_do_not_delay_a_shutdown() {
     let server = start(ENDLESS).await;
     let _idle = server.channel().await;
     let mut used = server.classification().await;
@@ -132,7 +132,7 @@ async fn idle_connections_do_not_hold_up_a_shutdown() {
 }
 
 #[tokio::test]
-async fn the_drains_limit_ends_a_server_that_a_call_holds_up() {
+async fn the_drain_limit_ends_a_server_with_a_call_in_flight() {
     let server = start(Duration::from_millis(100)).await;
     let _call = unread_call(narrow_channel(&server).await).await;
     assert!(server.stop().await.is_ok());
@@ -159,7 +159,7 @@ async fn a_draining_server_waits_for_a_call_in_flight() {
 #[tokio::test]
 async fn a_new_call_while_draining_is_refused() {
     let server = start(ENDLESS).await;
-    // On one connection, which the unread call keeps open.
+    // Over one connection, which the unread call keeps open.
     let channel = narrow_channel(&server).await;
     let (watch, call) = (watch(channel.clone()).await, unread_call(channel.clone()).await);
     let mut client = ClassificationServiceClient::new(channel);
@@ -167,15 +167,14 @@ async fn a_new_call_while_draining_is_refused() {
     let stopped = server.begin_to_stop();
     until_draining(watch).await;
     let status = client.classify(explained(sport())).await.expect_err("refused");
-    // By the server, or by the client's own transport, which has been told that the connection
-    // takes no more calls.
+    // By the server, or by the client's own transport after GOAWAY.
     assert!(matches!(status.code(), Code::Unavailable | Code::Cancelled), "{status:?}");
     drop(call);
     assert!(stopped.await.expect("the task ends well").is_ok());
 }
 
 #[tokio::test]
-async fn a_call_after_the_end_finds_nobody() {
+async fn a_call_after_the_end_is_unavailable() {
     let server = start(ENDLESS).await;
     let mut client = server.classification().await;
     server.stop().await.expect("it ends");
@@ -184,12 +183,12 @@ async fn a_call_after_the_end_finds_nobody() {
 }
 
 #[tokio::test]
-async fn a_port_that_is_taken_is_an_error_that_names_the_address() {
+async fn the_error_for_a_taken_port_names_the_address() {
     let (models, first) = (models(&["mini/1"]), start(ENDLESS).await);
-    let error =
-        BoundServer::bind(ServerConfig { listen: first.address, ..config(&models, "mini") })
-            .await
-            .expect_err("taken");
+    let (config, _) = config(&models, "mini").parts();
+    let error = BoundServer::bind(ServerConfig { listen: first.address, ..config })
+        .await
+        .expect_err("taken");
     assert!(
         matches!(error, ServerError::Listen { address, .. } if address == first.address),
         "{error:?}"
@@ -197,11 +196,15 @@ async fn a_port_that_is_taken_is_an_error_that_names_the_address() {
 }
 
 #[tokio::test]
-async fn a_server_that_cannot_start_lets_its_port_go() {
+async fn a_server_that_cannot_start_releases_its_port() {
     let models = models(&["mini/1"]);
-    let server = BoundServer::bind(config(&models, "nothing")).await.expect("a free port");
+    let (config, sources) = config(&models, "nothing").parts();
+    let server = BoundServer::bind(config).await.expect("a free port");
     let address = server.address();
-    server.run(std::future::pending(), || ()).await.expect_err("no such model");
+    server
+        .run(move || sources.open(), std::future::pending(), || ())
+        .await
+        .expect_err("no such model");
     let port = async {
         while TcpListener::bind(address).await.is_err() {
             tokio::task::yield_now().await;
@@ -210,8 +213,7 @@ async fn a_server_that_cannot_start_lets_its_port_go() {
     assert!(tokio::time::timeout(PATIENCE, port).await.is_ok());
 }
 
-/// A server that is still reading its model: the weights come through a pipe, and nobody has
-/// written them yet.
+/// A server that is still loading its model: the weights come through a pipe that is empty.
 #[cfg(target_os = "linux")]
 mod while_loading {
     use super::*;
@@ -239,12 +241,12 @@ mod while_loading {
         fs::remove_file(&pipe).expect("a file");
         mknodat(CWD, &pipe, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).expect("a pipe");
         let (server, is_serving) =
-            TestServer::launch(ServerConfig { drain: ENDLESS, ..config(&models, "mini") }).await;
+            TestServer::launch(TestConfig { drain: ENDLESS, ..config(&models, "mini") }).await;
         Loading { server, is_serving, pipe, weights, _models: models }
     }
 
     impl Loading {
-        /// Lets the weights through, or ends the reading without them.
+        /// Writes the weights, or ends the pipe without them.
         async fn write(pipe: PathBuf, weights: Vec<u8>) {
             let write = move || {
                 OpenOptions::new()
@@ -323,7 +325,7 @@ mod while_loading {
     async fn a_shutdown_does_not_wait_for_the_models() {
         let Loading { server, pipe, _models, .. } = loading().await;
         let outcome = server.stop().await;
-        // Whoever still reads is let go.
+        // Ends a loader that still reads.
         Loading::write(pipe, Vec::new()).await;
         assert!(outcome.is_ok());
     }

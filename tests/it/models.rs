@@ -1,20 +1,21 @@
-//! ModelService over the wire, and which model a name stands for.
+//! ModelService over the wire, and how names of models are resolved.
 
 use slugline::grpc::pb::{
     self, ClassifyRequest, GetModelRequest, ListModelsRequest, ListModelsResponse, Model,
     ModelState,
 };
-use slugline::grpc::server::{BoundServer, ServerConfig, ServerError};
-use slugline::service::OpenError;
+use slugline::grpc::server::{BoundServer, ServerError};
+use slugline::service::{OpenError, OpenModelsError};
 use tokio::sync::OnceCell;
 use tonic::{Code, Status};
 
 use crate::support::{
-    TestServer, config, details, explained, models, refusal, shared, sport, violation, weights_file,
+    TestConfig, TestServer, config, details, explained, models, refusal, shared, sport, violation,
+    weights_file,
 };
 
-/// A server of two versions of one model, of another, and of one whose weights are cut short.
-/// "news" is among them so that the embedded model of that name is not.
+/// A server with two versions of one model, another model, and one with truncated weights. "news"
+/// is among them to replace the embedded model of that name.
 async fn server() -> &'static TestServer {
     static SERVER: OnceCell<TestServer> = OnceCell::const_new();
     let start = || async {
@@ -73,18 +74,18 @@ async fn pages_follow_each_other_without_gap_or_overlap() {
 }
 
 #[tokio::test]
-async fn the_second_page_goes_on_where_the_first_ended() {
+async fn the_second_page_continues_the_first() {
     let first = list(3, "").await.expect("a page");
     assert_eq!(names(&list(3, &first.next_page_token).await.expect("a page")), ALL[3..]);
 }
 
 #[tokio::test]
-async fn a_page_that_holds_all_is_the_last() {
+async fn a_page_that_holds_all_models_is_the_last() {
     assert_eq!(list(ALL.len() as i32, "").await.expect("a page").next_page_token, "");
 }
 
 #[tokio::test]
-async fn a_page_size_above_the_maximum_counts_as_the_maximum() {
+async fn a_page_size_above_the_maximum_is_capped() {
     assert_eq!(names(&list(i32::MAX, "").await.expect("a page")), ALL);
 }
 
@@ -146,7 +147,7 @@ async fn one_model_is_the_default() {
 }
 
 #[tokio::test]
-async fn no_name_stands_for_the_default_model() {
+async fn an_empty_name_is_the_default_model() {
     assert_eq!(model("").await.expect("a model").name, "mini/2");
 }
 
@@ -156,12 +157,12 @@ async fn a_request_without_a_model_is_answered_by_the_default() {
 }
 
 #[tokio::test]
-async fn a_name_stands_for_its_newest_version_that_can_be_used() {
+async fn a_name_is_its_newest_usable_version() {
     assert_eq!(answering_model("mini").await.expect("an answer"), "mini/10");
 }
 
 #[tokio::test]
-async fn a_version_can_be_asked_for() {
+async fn a_version_can_be_requested() {
     assert_eq!(answering_model("mini/2").await.expect("an answer"), "mini/2");
 }
 
@@ -191,7 +192,7 @@ async fn a_damaged_model_is_listed_as_failed() {
 }
 
 #[tokio::test]
-async fn a_damaged_model_says_what_is_wrong_with_it() {
+async fn a_damaged_model_reports_what_is_wrong_with_it() {
     let failure = model("broken/1").await.expect("a model").failure;
     assert!(failure.contains("cut short"), "{failure}");
 }
@@ -203,7 +204,7 @@ async fn classification_by_a_damaged_model_is_refused() {
 }
 
 #[tokio::test]
-async fn only_models_that_can_be_used_are_counted() {
+async fn only_usable_models_are_counted() {
     assert_eq!(server().await.info().await.serving_model_count, 3);
 }
 
@@ -229,7 +230,7 @@ async fn metrics_lie_in_their_ranges() {
 }
 
 #[tokio::test]
-async fn the_shared_model_serves_beside_the_embedded_one() {
+async fn the_shared_model_serves_next_to_the_embedded_one() {
     let request = GetModelRequest { name: "mini/1".to_owned() };
     let answer = shared()
         .await
@@ -242,19 +243,20 @@ async fn the_shared_model_serves_beside_the_embedded_one() {
     assert_eq!(answer.model.map(|model| model.state()), Some(ModelState::Serving));
 }
 
-async fn failure_to_run(config: ServerConfig) -> ServerError {
+async fn failure_to_run(config: TestConfig) -> ServerError {
+    let (config, sources) = config.parts();
     let server = BoundServer::bind(config).await.expect("a free port");
-    server.run(std::future::pending(), || ()).await.expect_err("no model to serve")
+    server
+        .run(move || sources.open(), std::future::pending(), || ())
+        .await
+        .expect_err("no model to serve")
 }
 
 #[tokio::test]
-async fn a_server_without_its_default_model_says_what_there_is() {
+async fn a_server_without_its_default_model_lists_those_available() {
     let models = models(&["mini/2", "news/1"]);
     let error = failure_to_run(config(&models, "mini/1")).await.to_string();
-    assert_eq!(
-        error,
-        "there is no model \"mini/1\" to be the default one; there are: mini/2, news/1"
-    );
+    assert_eq!(error, "default model \"mini/1\" not found; available: mini/2, news/1");
 }
 
 #[tokio::test]
@@ -262,13 +264,22 @@ async fn a_server_does_not_start_on_a_damaged_default_model() {
     let models = models(&["mini/1"]);
     std::fs::write(weights_file(&models, "mini/1"), b"").expect("no weights");
     let error = failure_to_run(config(&models, "mini")).await;
-    assert!(matches!(error, ServerError::Models(OpenError::DefaultFailed { .. })), "{error:?}");
+    assert!(
+        matches!(
+            error,
+            ServerError::Open(OpenError::Models(OpenModelsError::DefaultFailed { .. }))
+        ),
+        "{error:?}"
+    );
 }
 
 #[tokio::test]
-async fn a_server_does_not_start_on_a_directory_that_is_not_there() {
+async fn a_server_does_not_start_on_a_missing_directory() {
     let config = config(&models(&[]), "mini");
-    // The directory is gone with the value that held it.
+    // The directory was deleted with the value that held it.
     let error = failure_to_run(config).await;
-    assert!(matches!(error, ServerError::Models(OpenError::List { .. })), "{error:?}");
+    assert!(
+        matches!(error, ServerError::Open(OpenError::Models(OpenModelsError::List { .. }))),
+        "{error:?}"
+    );
 }

@@ -1,5 +1,4 @@
-//! Reflection over the wire, in both of its versions: every question of a stream has its own
-//! answer.
+//! Reflection over the wire, in both versions.
 
 use prost_reflect::DescriptorPool;
 use prost_reflect::prost::Message as _;
@@ -31,7 +30,7 @@ async fn ask(version: &str, questions: &[Option<Question>]) -> Vec<ServerReflect
         .collect()
 }
 
-/// What a question is answered with, or the error that it is.
+/// The answer to a question, or its error.
 async fn answer(version: &str, question: Question) -> Result<Wire, (Code, String)> {
     let [answer] = <[_; 1]>::try_from(ask(version, &[Some(question)]).await).expect("one answer");
     match answer.message_response.expect("an answer") {
@@ -79,14 +78,14 @@ async fn a_question_without_an_answer_fails_alone() {
     let unanswerable = [
         Some(symbol("no.Such")),
         Some(symbol("")),
-        // A package is not declared in any one file.
+        // A package is not declared in a single file.
         Some(symbol("slugline.v1")),
         Some(Question::FileByFilename("no/such.proto".to_owned())),
         Some(extension("no.Such", 1)),
         Some(extension("slugline.v1.Article", 1)),
         Some(extension("google.protobuf.FieldOptions", -1)),
         Some(Question::AllExtensionNumbersOfType("no.Such".to_owned())),
-        // Nothing is asked.
+        // An empty question.
         None,
     ];
     let count = unanswerable.len();
@@ -117,19 +116,15 @@ async fn a_question_without_an_answer_fails_alone() {
 }
 
 #[tokio::test]
-async fn an_error_names_what_was_asked_for() {
+async fn an_error_repeats_the_question() {
     for version in VERSIONS {
         let error = answer(version, symbol("no.Such")).await.expect_err("there is none");
-        assert_eq!(
-            error,
-            (Code::NotFound, "there is no symbol \"no.Such\"".to_owned()),
-            "{version}"
-        );
+        assert_eq!(error, (Code::NotFound, "symbol \"no.Such\" not found".to_owned()), "{version}");
     }
 }
 
 #[tokio::test]
-async fn everything_declared_leads_to_its_file() {
+async fn every_declaration_leads_to_its_file() {
     let declared = [
         ("slugline.v1.ClassificationService", "slugline/v1/classification_service.proto"),
         ("slugline.v1.ClassificationService.Classify", "slugline/v1/classification_service.proto"),
@@ -138,7 +133,7 @@ async fn everything_declared_leads_to_its_file() {
         ("slugline.v1.BatchClassifyResult.result", "slugline/v1/classification_service.proto"),
         ("slugline.v1.SimilarityFilter.LabelsEntry", "slugline/v1/similarity_service.proto"),
         ("slugline.v1.Decision", "slugline/v1/classification_service.proto"),
-        // The values of an enum are its siblings, and not its children.
+        // The full names of an enum's values are siblings of its own.
         ("slugline.v1.DECISION_CONFIDENT", "slugline/v1/classification_service.proto"),
         ("google.protobuf.Timestamp", "google/protobuf/timestamp.proto"),
         ("grpc.health.v1.HealthCheckResponse.ServingStatus", "health.proto"),
@@ -184,7 +179,7 @@ async fn the_extensions_of_a_message_are_those_of_the_descriptors() {
 }
 
 #[tokio::test]
-async fn a_message_that_cannot_be_read_ends_the_stream_with_its_reason() {
+async fn a_malformed_message_ends_the_stream_with_its_reason() {
     let channel = shared().await.channel().await;
     for version in VERSIONS {
         let method = format!("/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo");

@@ -1,13 +1,12 @@
-//! StreamClassify over the wire: answers in order, each as Classify gives it, and how a stream
-//! ends.
+//! StreamClassify over the wire.
 
 use std::net::SocketAddr;
 
 use prost::Message as _;
 use slugline::article::Limits;
+use slugline::grpc::client::ClassificationServiceClient;
 use slugline::grpc::pb::stream_classify_response::Result as Outcome;
 use slugline::grpc::pb::{ClassifyRequest, StreamClassifyRequest, StreamClassifyResponse};
-use slugline::grpc::server::client::ClassificationServiceClient;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::{Channel, Endpoint};
@@ -51,7 +50,7 @@ async fn one_at_a_time() -> TestServer {
 }
 
 #[tokio::test]
-async fn ids_come_back_in_order() {
+async fn answers_repeat_the_ids_in_order() {
     let requests = (0..200).map(|number| numbered(number, explained(sport()))).collect();
     let answers =
         answers(&mut shared().await.classification().await, requests).await.expect("answers");
@@ -60,7 +59,7 @@ async fn ids_come_back_in_order() {
 }
 
 #[tokio::test]
-async fn each_answer_has_the_bytes_that_classify_gives() {
+async fn each_answer_has_the_bytes_of_classify() {
     let articles = mixed_articles(200);
     let requests = articles
         .iter()
@@ -85,8 +84,8 @@ async fn each_answer_has_the_bytes_that_classify_gives() {
                 );
             }
             (Outcome::Error(in_stream), Err(alone)) => {
-                // The details of a status are the same google.rpc.Status, encoded; its map of
-                // values has no order.
+                // The details of a status are the same google.rpc.Status, encoded; its map has no
+                // order.
                 let alone =
                     tonic_types::Status::decode(alone.details()).expect("a google.rpc.Status");
                 assert_eq!(
@@ -101,7 +100,7 @@ async fn each_answer_has_the_bytes_that_classify_gives() {
 }
 
 #[tokio::test]
-async fn an_answer_comes_before_the_next_request_is_sent() {
+async fn an_answer_arrives_before_the_next_request_is_sent() {
     let (sender, mut stream) =
         open(&mut shared().await.classification().await).await.expect("a stream");
     for number in 0..3 {
@@ -115,7 +114,7 @@ async fn an_answer_comes_before_the_next_request_is_sent() {
 }
 
 #[tokio::test]
-async fn a_bad_request_fails_alone() {
+async fn an_invalid_request_fails_alone() {
     let requests = [sport(), article("", " "), sport()].map(explained);
     let requests = requests
         .into_iter()
@@ -165,13 +164,13 @@ async fn an_id_that_is_too_long_is_refused() {
 
 #[tokio::test]
 async fn an_id_that_is_too_long_is_cut_between_characters() {
-    // 7 bytes, then one of 2: the limit of 8 lies in its middle.
+    // 7 bytes, then a character of 2: the limit of 8 lies in its middle.
     let request = StreamClassifyRequest { id: "1234567é".to_owned(), request: None };
     assert_eq!(only_error(narrow().await, request).await.0, "1234567");
 }
 
 #[tokio::test]
-async fn an_unknown_model_fails_one_request_only() {
+async fn an_unknown_model_fails_only_its_request() {
     let unknown = ClassifyRequest { model: "nothing".to_owned(), ..explained(sport()) };
     let requests = vec![numbered(0, unknown), numbered(1, explained(sport()))];
     let answers =
@@ -209,7 +208,7 @@ async fn a_message_over_the_limit_ends_the_stream() {
 }
 
 #[tokio::test]
-async fn open_streams_that_send_nothing_take_no_place() {
+async fn idle_streams_hold_no_permit() {
     let server = one_at_a_time().await;
     let mut client = server.classification().await;
     let mut idle = Vec::new();
@@ -224,7 +223,7 @@ async fn open_streams_that_send_nothing_take_no_place() {
 }
 
 #[tokio::test]
-async fn streams_share_the_places_message_by_message() {
+async fn streams_share_the_permits_message_by_message() {
     let server = one_at_a_time().await;
     let mut client = server.classification().await;
     let (mut first, mut second) = (client.clone(), client.clone());
@@ -236,7 +235,7 @@ async fn streams_share_the_places_message_by_message() {
     assert!(client.classify(explained(sport())).await.is_ok());
 }
 
-/// A client that takes no more than 1 KiB of answers before they are read.
+/// A client with a window of 1 KiB for answers.
 async fn slow_reader(address: SocketAddr) -> Client {
     let endpoint = Endpoint::from_shared(format!("http://{address}"))
         .expect("a URI")
@@ -266,11 +265,11 @@ async fn an_open_stream_ends_at_its_deadline() {
 }
 
 #[tokio::test]
-async fn a_stream_whose_answers_nobody_reads_holds_no_place() {
+async fn a_stream_with_unread_answers_holds_no_permit() {
     let server = one_at_a_time().await;
     let mut client = server.classification().await;
     let (sender, _unread) = open_within(&server, "30S").await;
-    // Their answers are more than the buffers on the way hold: the server cannot get rid of them.
+    // The answers exceed all buffers, so that the server cannot send them.
     let requests = (0..400).map(|number| numbered(number, explained(sport())));
     tokio::spawn(async move {
         for request in requests {
@@ -287,10 +286,10 @@ async fn a_stream_whose_answers_nobody_reads_holds_no_place() {
 }
 
 #[tokio::test]
-async fn short_requests_sent_faster_than_they_are_answered_are_held_back() {
-    // Frames of few bytes weigh more in memory than flow control counts, and h2 closes a connection
-    // on which too many of them wait to be read (GOAWAY, ENHANCE_YOUR_CALM,
-    // "too_many_data_frames"): the stream's window must be too small for that.
+async fn short_requests_sent_too_fast_meet_backpressure() {
+    // Small frames take more memory than flow control counts, and h2 closes a connection on which
+    // too many wait to be read (GOAWAY, ENHANCE_YOUR_CALM, "too_many_data_frames"): the stream's
+    // window must be too small for that.
     const COUNT: usize = 8_000;
     let (sender, mut stream) =
         open(&mut slow_reader(shared().await.address).await).await.expect("a stream");

@@ -1,4 +1,4 @@
-//! Real servers on free ports, and the small model that they serve.
+//! Real servers on free ports, serving a small model.
 
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -8,15 +8,15 @@ use std::time::Duration;
 
 use slugline::article::{Limits, Timeouts};
 use slugline::corpus::{Input, Progress};
-use slugline::grpc::pb;
-use slugline::grpc::server::client::{
+use slugline::grpc::client::{
     ClassificationServiceClient, ModelServiceClient, ServerServiceClient,
 };
-use slugline::grpc::server::{ArchiveLocation, BoundServer, ServerConfig, ServerError};
+use slugline::grpc::pb;
+use slugline::grpc::server::{BoundServer, ServerConfig, ServerError};
 use slugline::model::artifact::{self, Encoded, WEIGHTS_FILE};
 use slugline::model::train::{Estimator, Recipe, TrainOptions, train};
 use slugline::model::{Manifest, ModelId};
-use slugline::service::ModelSource;
+use slugline::service::{ArchiveLocation, ModelSource, Sources};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -26,14 +26,14 @@ use tokio::task::JoinHandle;
 use tonic::transport::{Channel, Endpoint};
 use tonic_types::{ErrorDetails, RpcStatusExt as _, StatusExt as _};
 
-/// What a test waits for at most: far more than anything takes, so that only a hang runs into it.
+/// How long a test waits at most: far longer than anything takes, so that only a hang reaches it.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
-/// How many topics the model tells apart. `examples/labelled.jsonl` has as many documents of each,
-/// so that they are all equally likely before a word is read.
+/// The number of topics of the model. `examples/labelled.jsonl` has the same number of documents per
+/// topic, so that all have the same prior.
 pub(crate) const TOPIC_COUNT: usize = 5;
 
-/// Servers outlive the runtime of the test that happens to start them.
+/// Servers outlive the runtime of the test that starts them.
 pub(crate) static RUNTIME: LazyLock<Runtime> =
     LazyLock::new(|| Runtime::new().expect("threads for the servers"));
 
@@ -69,9 +69,26 @@ pub(crate) fn weights_file(models: &TempDir, id: &str) -> PathBuf {
     models.path().join(id).join(WEIGHTS_FILE)
 }
 
+/// The configuration of a server under test.
+pub(crate) struct TestConfig {
+    pub(crate) listen: SocketAddr,
+    pub(crate) models: ModelSource,
+    pub(crate) archive: ArchiveLocation,
+    pub(crate) limits: Limits,
+    pub(crate) drain: Duration,
+}
+
+impl TestConfig {
+    /// The configuration of the server, and the sources that it opens.
+    pub(crate) fn parts(self) -> (ServerConfig, Sources) {
+        let Self { listen, models, archive, limits, drain } = self;
+        (ServerConfig { listen, limits, drain }, Sources { models, archive })
+    }
+}
+
 /// A server of these models on a free port of this machine.
-pub(crate) fn config(models: &TempDir, default_model: &str) -> ServerConfig {
-    ServerConfig {
+pub(crate) fn config(models: &TempDir, default_model: &str) -> TestConfig {
+    TestConfig {
         listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
         models: ModelSource {
             directory: Some(models.path().to_owned()),
@@ -91,34 +108,39 @@ pub(crate) struct TestServer {
 }
 
 impl TestServer {
-    /// Starts a server that may still be loading its models, and what comes back when it has.
-    pub(crate) async fn launch(config: ServerConfig) -> (Self, oneshot::Receiver<()>) {
+    /// Starts a server that may still be loading its models; the receiver completes when it serves.
+    pub(crate) async fn launch(config: TestConfig) -> (Self, oneshot::Receiver<()>) {
+        let (config, sources) = config.parts();
         let bound =
             RUNTIME.spawn(BoundServer::bind(config)).await.expect("a task").expect("a free port");
         let address = bound.address();
         let (shutdown, told) = oneshot::channel();
         let (serving, is_serving) = oneshot::channel();
         let until = async move {
-            // That the sender is gone means the same.
+            // A dropped sender means the same.
             let _ = told.await;
         };
-        let outcome = RUNTIME.spawn(bound.run(until, move || {
-            let _ = serving.send(());
-        }));
+        let outcome = RUNTIME.spawn(bound.run(
+            move || sources.open(),
+            until,
+            move || {
+                let _ = serving.send(());
+            },
+        ));
         (Self { address, shutdown, outcome }, is_serving)
     }
 
     /// Starts a server and waits until it serves.
-    pub(crate) async fn start(config: ServerConfig) -> Self {
+    pub(crate) async fn start(config: TestConfig) -> Self {
         let (server, is_serving) = Self::launch(config).await;
         is_serving.await.expect("the models load");
         server
     }
 
-    /// Starts a server of the small model alone, with these limits.
+    /// Starts a server of only the small model, with these limits.
     pub(crate) async fn with_limits(limits: Limits) -> Self {
         let models = models(&["mini/1"]);
-        Self::start(ServerConfig { limits, ..config(&models, "mini") }).await
+        Self::start(TestConfig { limits, ..config(&models, "mini") }).await
     }
 
     /// A connection of its own.
@@ -152,7 +174,7 @@ impl TestServer {
             .expect("the task ends well")
     }
 
-    /// Tells the server to stop, and returns what comes back when it has.
+    /// Tells the server to stop, and returns the task that ends when it has.
     pub(crate) fn begin_to_stop(self) -> JoinHandle<Result<(), ServerError>> {
         drop(self.shutdown);
         self.outcome
@@ -198,7 +220,7 @@ pub(crate) async fn narrow() -> &'static TestServer {
     NARROW_SERVER.get_or_init(|| TestServer::with_limits(NARROW)).await
 }
 
-/// A server that has no room for a batch or a search.
+/// A server whose in-flight limits on batches and searches are 0.
 pub(crate) async fn full() -> &'static TestServer {
     static FULL: OnceCell<TestServer> = OnceCell::const_new();
     let limits = Limits { concurrent_batches: 0, concurrent_searches: 0, ..Limits::default() };
@@ -218,7 +240,7 @@ pub(crate) fn article(title: &str, body: &str) -> pb::Article {
     pb::Article { title: title.to_owned(), body: body.to_owned(), language_code: String::new() }
 }
 
-/// An article that the small model has no doubt about.
+/// An article that the small model is confident about.
 pub(crate) fn sport() -> pb::Article {
     article(
         "Striker scores twice as United win the cup final",
@@ -226,13 +248,12 @@ pub(crate) fn sport() -> pb::Article {
     )
 }
 
-/// Asks for all that there is to say of an article.
+/// Asks for all that an answer can hold.
 pub(crate) fn explained(article: pb::Article) -> pb::ClassifyRequest {
     pb::ClassifyRequest { article: Some(article), explain: true, ..pb::ClassifyRequest::default() }
 }
 
-/// Articles that differ: of each topic, unknown, in several scripts, long, and every tenth of them
-/// bad.
+/// Various articles: of each topic, unknown, in several scripts, long, and every tenth one invalid.
 pub(crate) fn mixed_articles(count: usize) -> Vec<pb::Article> {
     let of = |number: usize| match number % 10 {
         0 => article(" ", "\n"),
@@ -251,7 +272,7 @@ pub(crate) fn mixed_articles(count: usize) -> Vec<pb::Article> {
     (0..count).map(of).collect()
 }
 
-/// The details of an error, which are to name us as its source.
+/// The details of an error, whose domain must be ours.
 pub(crate) fn details(status: &tonic::Status) -> ErrorDetails {
     let details = status.get_error_details();
     assert_eq!(
@@ -262,13 +283,13 @@ pub(crate) fn details(status: &tonic::Status) -> ErrorDetails {
     details
 }
 
-/// Why a call was refused: its code, and the reason in its details.
+/// The code of a refused call, and the reason in its details.
 pub(crate) fn refusal(status: &tonic::Status) -> (tonic::Code, String) {
     let reason = details(status).error_info().map(|info| info.reason.clone());
     (status.code(), reason.unwrap_or_default())
 }
 
-/// What an INVALID_ARGUMENT says is wrong first: the path of the field, and the reason.
+/// The first violation of an INVALID_ARGUMENT: the path of its field, and its reason.
 pub(crate) fn violation(status: &tonic::Status) -> (String, String) {
     let (code, reason) = refusal(status);
     assert_eq!(code, tonic::Code::InvalidArgument, "{status:?}");
@@ -296,20 +317,19 @@ pub(crate) fn values(status: &tonic::Status) -> HashMap<String, String> {
     details(status).error_info().map(|info| info.metadata.clone()).unwrap_or_default()
 }
 
-/// Whether the error says when to try again.
+/// Whether the error says when to retry.
 pub(crate) fn says_when_to_retry(status: &tonic::Status) -> bool {
     details(status).retry_info().is_some_and(|info| info.retry_delay.is_some())
 }
 
-/// The header of a timeout for [`proxy_of_hidden_timeouts`].
+/// The header that [`proxy_of_hidden_timeouts`] turns into a timeout.
 pub(crate) const HIDDEN_TIMEOUT: &str = "grpc-timeous";
 
-/// Passes one connection on to a server, and the header [`HIDDEN_TIMEOUT`] of its first call as
+/// Forwards one connection to a server, renaming the header [`HIDDEN_TIMEOUT`] of its first call to
 /// `grpc-timeout`.
 ///
-/// tonic's client measures the time of a call itself, and would answer before the server could: the
-/// name is changed behind its back, on the wire. The last byte is all that differs between the
-/// names there (Huffman code, RFC 7541, appendix B).
+/// tonic's client enforces a timeout itself, and would answer before the server could. On the wire
+/// the two names differ in the last byte alone (Huffman code, RFC 7541, appendix B).
 pub(crate) async fn proxy_of_hidden_timeouts(server: SocketAddr) -> SocketAddr {
     const HIDDEN: [u8; 9] = [0x9a, 0xca, 0xc8, 0xb2, 0x4d, 0x49, 0x4f, 0x6a, 0x3f];
     const LAST_OF_TIMEOUT: u8 = 0x7f;
@@ -323,7 +343,7 @@ pub(crate) async fn proxy_of_hidden_timeouts(server: SocketAddr) -> SocketAddr {
         let back =
             tokio::spawn(async move { tokio::io::copy(&mut from_server, &mut to_client).await });
         let mut buffer = vec![0; 1 << 16];
-        // The name may come in two pieces: the server gets nothing of it until it is whole.
+        // The name may arrive in two pieces: it is forwarded only when it is whole.
         let mut pending = Vec::new();
         let mut is_renamed = false;
         while let Ok(length @ 1..) = from_client.read(&mut buffer).await {
@@ -344,7 +364,7 @@ pub(crate) async fn proxy_of_hidden_timeouts(server: SocketAddr) -> SocketAddr {
     address
 }
 
-/// How many of the last bytes of `bytes` are the first ones of `pattern`.
+/// The length of the longest suffix of `bytes` that is a prefix of `pattern`.
 fn partial_match(bytes: &[u8], pattern: &[u8]) -> usize {
     (0..pattern.len()).rev().find(|&length| bytes.ends_with(&pattern[..length])).unwrap_or(0)
 }

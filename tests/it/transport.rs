@@ -1,16 +1,15 @@
-//! The transport: what a connection, a caller and an answer may cost, and that others are answered
-//! meanwhile.
+//! The transport: no connection, caller or answer keeps others from being served.
 
+mod budget;
 mod raw;
 
 use std::time::Duration;
 
 use slugline::article::{Limits, Timeouts};
-use slugline::grpc::pb;
-use slugline::grpc::server::ServerConfig;
-use slugline::grpc::server::client::{
+use slugline::grpc::client::{
     ArticleServiceClient, ClassificationServiceClient, ServerServiceClient,
 };
+use slugline::grpc::pb;
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
@@ -21,19 +20,19 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 
 use crate::support::{
-    PATIENCE, TestServer, article, config, explained, mixed_articles, models, refusal,
+    PATIENCE, TestConfig, TestServer, article, config, explained, mixed_articles, models, refusal,
     says_when_to_retry, shared, sport,
 };
-use raw::{Begun, Raw, framed, prefix, pushes_back, reason, request, send_filler};
+use raw::{Begun, Raw, framed, prefix, pushes_back, reason, request};
 
 const CLASSIFY: &str = "/slugline.v1.ClassificationService/Classify";
 const BATCH: &str = "/slugline.v1.ClassificationService/BatchClassify";
 const STREAM: &str = "/slugline.v1.ClassificationService/StreamClassify";
 const IMPORT: &str = "/slugline.v1.ArticleService/ImportArticles";
 const CHECK: &str = "/grpc.health.v1.Health/Check";
-/// The window that HTTP/2 gives when nobody says otherwise.
+/// The default window of HTTP/2.
 const WINDOW: u32 = 65_535;
-/// A time that is over soon.
+/// A short time.
 const SOON: Duration = Duration::from_millis(300);
 
 async fn with_timeouts(timeouts: Timeouts) -> TestServer {
@@ -46,7 +45,7 @@ async fn check(channel: Channel) -> Result<(), Status> {
     tokio::time::timeout(PATIENCE, check).await.expect("an answer soon")
 }
 
-fn of_stream(id: &str) -> pb::StreamClassifyRequest {
+fn stream_request(id: &str) -> pb::StreamClassifyRequest {
     pb::StreamClassifyRequest { id: id.to_owned(), request: Some(explained(sport())) }
 }
 
@@ -60,11 +59,11 @@ fn large_answer() -> pb::BatchClassifyRequest {
 }
 
 #[tokio::test]
-async fn calls_that_are_cancelled_leave_the_others_of_their_connection_alone() {
+async fn cancelled_calls_do_not_disturb_others_of_their_connection() {
     let server = shared().await;
     let raw = Raw::connect(server.address, WINDOW).await;
     let mut stream = raw.begin(STREAM).await;
-    stream.request.send_data(framed(&of_stream("before")), false).expect("it is taken");
+    stream.request.send_data(framed(&stream_request("before")), false).expect("it is taken");
     let mut body = tokio::time::timeout(PATIENCE, stream.answer)
         .await
         .expect("soon")
@@ -80,14 +79,14 @@ async fn calls_that_are_cancelled_leave_the_others_of_their_connection_alone() {
             call.request.send_reset(h2::Reason::CANCEL);
         }
     }
-    stream.request.send_data(framed(&of_stream("after")), true).expect("it is taken");
+    stream.request.send_data(framed(&stream_request("after")), true).expect("it is taken");
     let after = tokio::time::timeout(PATIENCE, body.data()).await.expect("soon");
     after.expect("an answer").expect("the stream goes on");
 }
 
 #[tokio::test]
-async fn bodies_of_refused_calls_leave_the_others_of_their_connection_alone() {
-    // h2 counts each frame for a call that it has forgotten, over the connection's whole life.
+async fn bodies_of_refused_calls_do_not_disturb_others_of_their_connection() {
+    // h2 counts every frame of a forgotten call, over the connection's lifetime.
     let server = shared().await;
     let raw = Raw::connect(server.address, WINDOW).await;
     for _ in 0..1_500 {
@@ -114,7 +113,7 @@ async fn refused_by_http(method: &str, content_type: Option<&str>) -> u16 {
 }
 
 #[tokio::test]
-async fn what_is_not_grpc_is_refused_in_the_words_of_http() {
+async fn requests_other_than_grpc_are_refused_by_http_status() {
     for other in [
         None,
         Some("application/json"),
@@ -127,18 +126,18 @@ async fn what_is_not_grpc_is_refused_in_the_words_of_http() {
 }
 
 #[tokio::test]
-async fn answers_have_no_date() {
+async fn answers_have_no_date_header() {
     let raw = Raw::connect(shared().await.address, WINDOW).await;
     let response = raw.call(CLASSIFY, &explained(sport())).await.head().await;
     assert_eq!((response.status().as_u16(), response.headers().get("date")), (200, None));
 }
 
 #[tokio::test]
-async fn an_answer_that_nobody_takes_is_reset_and_the_others_of_its_connection_go_on() {
+async fn an_unread_answer_is_reset_while_others_of_its_connection_go_on() {
     let server = with_timeouts(Timeouts { answer: SOON, ..Timeouts::default() }).await;
     let raw = Raw::connect(server.address, 100).await;
     let mut body = raw.call(BATCH, &large_answer()).await.head().await.into_body();
-    // Another call goes on meanwhile, and its reader takes all.
+    // Another call goes on meanwhile, with a caller who reads.
     let end = raw.call(CLASSIFY, &explained(sport())).await.end().await.expect("an answer");
     assert_eq!(end.code(), Code::Ok);
     let untaken = body.data().await.expect("the start").expect("the start");
@@ -158,7 +157,7 @@ async fn an_answer_that_nobody_takes_is_reset_and_the_others_of_its_connection_g
 }
 
 #[tokio::test]
-async fn an_answer_that_is_taken_slowly_comes_whole() {
+async fn an_answer_that_is_read_slowly_arrives_whole() {
     let server =
         with_timeouts(Timeouts { answer: Duration::from_secs(2), ..Timeouts::default() }).await;
     let raw = Raw::connect(server.address, 1_000).await;
@@ -169,7 +168,7 @@ async fn an_answer_that_is_taken_slowly_comes_whole() {
 }
 
 #[tokio::test]
-async fn a_request_that_does_not_come_is_ended() {
+async fn a_stalled_request_is_ended() {
     let server = with_timeouts(Timeouts { request: SOON, ..Timeouts::default() }).await;
     let raw = Raw::connect(server.address, WINDOW).await;
     let mut call = raw.begin(CLASSIFY).await;
@@ -183,7 +182,7 @@ async fn end_of_idle_stream(path: &str) -> Status {
     let raw = Raw::connect(server.address, WINDOW).await;
     let mut call = raw.begin(path).await;
     let Begun { answer, request } = &mut call;
-    // A byte now and then is no message.
+    // A byte now and then is not a message.
     request.send_data(prefix(1_000), false).expect("it is taken");
     let drip = async {
         loop {
@@ -207,7 +206,7 @@ async fn end_of_idle_stream(path: &str) -> Status {
 }
 
 #[tokio::test]
-async fn streams_on_which_no_whole_message_comes_are_ended() {
+async fn streams_without_a_whole_message_are_ended() {
     for path in [STREAM, IMPORT] {
         let status = end_of_idle_stream(path).await;
         assert_eq!(reason(&status), (Code::Unavailable, "STREAM_IDLE".to_owned()), "{path}");
@@ -216,7 +215,7 @@ async fn streams_on_which_no_whole_message_comes_are_ended() {
 }
 
 #[tokio::test]
-async fn imports_that_send_nothing_take_no_place() {
+async fn idle_imports_hold_no_permit() {
     let server =
         TestServer::with_limits(Limits { concurrent_imports: 1, ..Limits::default() }).await;
     let raw = Raw::connect(server.address, WINDOW).await;
@@ -237,107 +236,9 @@ async fn imports_that_send_nothing_take_no_place() {
 }
 
 #[tokio::test]
-async fn a_full_budget_refuses_large_calls_and_answers_small_ones_health_and_info() {
-    let limits = Limits { budget_bytes: 30 << 20, connection_bytes: 30 << 20, ..Limits::default() };
-    let server = TestServer::with_limits(limits).await;
-    let raw = Raw::connect(server.address, WINDOW).await;
-    // Messages that do not end, at three times 2 MiB each: the fourth is beyond three quarters of
-    // the budget.
-    let mut open = Vec::new();
-    let refused = loop {
-        assert!(open.len() < 10, "nothing is refused");
-        let mut call = raw.begin(CLASSIFY).await;
-        call.request.send_data(prefix(2 << 20), false).expect("it is taken");
-        let refusal = tokio::select! {
-            // A call that is refused takes no more: the answer says which it was.
-            biased;
-            response = &mut call.answer => Some(Status::from_header_map(response.expect("an answer").headers())),
-            sent = send_filler(&mut call.request, (2 << 20) - 1_000) => sent.map(|()| None).expect("it is sent"),
-        };
-        match refusal {
-            Some(status) => break status.expect("a status"),
-            None => open.push(call),
-        }
-    };
-    assert_eq!(reason(&refused), (Code::ResourceExhausted, "BUDGET_EXHAUSTED".to_owned()));
-    assert!(says_when_to_retry(&refused) && pushes_back(&refused));
-    assert_eq!(open.len(), 3);
-    assert!(server.classification().await.classify(explained(sport())).await.is_ok());
-    check(server.channel().await).await.expect("health");
-    server.info().await;
-    // What they held comes back when they are gone.
-    drop(open);
-    let large = explained(article("", &"goal ".repeat(400_000)));
-    let again = async {
-        while let Err(status) = server.classification().await.classify(large.clone()).await {
-            assert_eq!(status.code(), Code::ResourceExhausted, "{status:?}");
-        }
-    };
-    tokio::time::timeout(PATIENCE, again).await.expect("the budget comes back");
-}
-
-#[tokio::test]
-async fn one_connection_cannot_use_up_the_budget_of_all() {
-    let limits = Limits { budget_bytes: 64 << 20, connection_bytes: 1 << 20, ..Limits::default() };
-    let server = TestServer::with_limits(limits).await;
-    let large = || explained(article("", &"goal ".repeat(40_000)));
-    let raw = Raw::connect(server.address, WINDOW).await;
-    let mut greedy = raw.begin(CLASSIFY).await;
-    greedy.request.send_data(prefix(1 << 20), false).expect("it is taken");
-    send_filler(&mut greedy.request, 300_000).await.expect("it is sent");
-    // The share has no room for both: the later one is refused, and which that is depends on when
-    // the server reads them.
-    let refused = async {
-        tokio::select! {
-            response = &mut greedy.answer => Status::from_header_map(response.expect("an answer").headers()).expect("a status"),
-            status = async {
-                loop {
-                    let status = raw.call(CLASSIFY, &large()).await.end().await.expect("a status");
-                    if status.code() != Code::Ok {
-                        return status;
-                    }
-                }
-            } => status,
-        }
-    };
-    let status = tokio::time::timeout(PATIENCE, refused).await.expect("it is refused soon");
-    assert_eq!(reason(&status), (Code::ResourceExhausted, "BUDGET_EXHAUSTED".to_owned()));
-    assert!(server.classification().await.classify(large()).await.is_ok());
-}
-
-#[tokio::test]
-async fn a_compressed_message_costs_what_it_is_decompressed_to() {
-    let limits = Limits { budget_bytes: 64 << 20, connection_bytes: 1 << 20, ..Limits::default() };
-    let server = TestServer::with_limits(limits).await;
-    let mut client =
-        server.classification().await.send_compressed(tonic::codec::CompressionEncoding::Gzip);
-    // Half a megabyte, and a few hundred bytes on the wire.
-    let request = |words: usize| explained(article("", &"goal ".repeat(words)));
-    let status = client.classify(request(100_000)).await.expect_err("refused");
-    assert_eq!(refusal(&status), (Code::ResourceExhausted, "BUDGET_EXHAUSTED".to_owned()));
-    // What it cost is given back: many that fit follow each other.
-    for _ in 0..20 {
-        client.classify(request(20_000)).await.expect("an answer");
-    }
-}
-
-#[tokio::test]
-async fn an_answer_larger_than_the_budget_is_refused_as_it_grows() {
-    let limits = Limits { budget_bytes: 64 << 20, connection_bytes: 1 << 20, ..Limits::default() };
-    let server = TestServer::with_limits(limits).await;
-    let batch = pb::BatchClassifyRequest {
-        articles: vec![sport(); 500],
-        explain: true,
-        ..Default::default()
-    };
-    let status = server.classification().await.batch_classify(batch).await.expect_err("refused");
-    assert_eq!(refusal(&status), (Code::ResourceExhausted, "BUDGET_EXHAUSTED".to_owned()));
-}
-
-#[tokio::test]
-async fn connections_beyond_the_limit_answer_health_and_then_none_is_taken() {
+async fn spare_connections_serve_health_and_further_ones_are_closed() {
     let server = TestServer::with_limits(Limits { connections: 2, ..Limits::default() }).await;
-    // Those that served to start it may still be there.
+    // Connections from the start may still be open.
     let crowd = async {
         loop {
             let channel = server.channel().await;
@@ -368,7 +269,7 @@ async fn connections_beyond_the_limit_answer_health_and_then_none_is_taken() {
     };
     tokio::time::timeout(PATIENCE, closed).await.expect("one is closed at once");
     drop(open);
-    // Whoever looks after the server learns of it, as soon as there is a place again.
+    // Server info reports it, as soon as a connection is free.
     let counted = async {
         loop {
             let endpoint =
@@ -386,13 +287,13 @@ async fn connections_beyond_the_limit_answer_health_and_then_none_is_taken() {
 }
 
 #[tokio::test]
-async fn a_connection_that_says_nothing_is_closed() {
+async fn a_silent_connection_is_closed() {
     let server = with_timeouts(Timeouts { hello: SOON, ..Timeouts::default() }).await;
     let (mut silent, used) =
         (TcpStream::connect(server.address).await.expect("it listens"), server.channel().await);
     let read = async {
         let mut all = Vec::new();
-        // The server's own settings, perhaps; then the end.
+        // The server's settings, perhaps; then the end.
         drop(silent.read_to_end(&mut all).await);
     };
     tokio::time::timeout(PATIENCE, read).await.expect("it is closed");
@@ -400,7 +301,7 @@ async fn a_connection_that_says_nothing_is_closed() {
 }
 
 #[tokio::test]
-async fn watches_are_bounded_per_connection_and_in_all() {
+async fn watches_are_limited_per_connection_and_in_total() {
     let limits = Limits { watches: 3, watches_per_connection: 2, ..Limits::default() };
     let server = TestServer::with_limits(limits).await;
     let mut open = Vec::new();
@@ -430,11 +331,10 @@ async fn watches_are_bounded_per_connection_and_in_all() {
 }
 
 #[tokio::test]
-async fn a_caller_who_does_not_read_does_not_hold_up_a_shutdown() {
+async fn a_caller_who_does_not_read_does_not_delay_a_shutdown() {
     let models = models(&["mini/1"]);
     let endless = Duration::from_secs(3_600);
-    let server =
-        TestServer::start(ServerConfig { drain: endless, ..config(&models, "mini") }).await;
+    let server = TestServer::start(TestConfig { drain: endless, ..config(&models, "mini") }).await;
     let raw = Raw::connect(server.address, 100).await;
     let _large = raw.call(BATCH, &large_answer()).await.head().await;
     let _small = raw.call(CLASSIFY, &explained(sport())).await.head().await;

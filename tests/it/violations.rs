@@ -1,10 +1,10 @@
-//! All that is wrong with a request is told at once.
+//! All violations of a request are reported at once.
 
 use std::collections::BTreeMap;
 
+use slugline::grpc::client::{ArticleServiceClient, SimilarityServiceClient};
 use slugline::grpc::pb;
 use slugline::grpc::pb::find_similar_articles_request::Source;
-use slugline::grpc::server::client::{ArticleServiceClient, SimilarityServiceClient};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, RpcStatusExt as _};
 
@@ -21,7 +21,7 @@ fn fields(details: &ErrorDetails) -> Vec<String> {
         .collect()
 }
 
-/// The fields that are named; the reason of the error is that of the first.
+/// The fields listed by an error with this reason.
 fn violated(status: &Status, reason: &str) -> Vec<String> {
     assert_eq!(refusal(status), (Code::InvalidArgument, reason.to_owned()));
     fields(&details(status))
@@ -42,7 +42,7 @@ fn bad_article(id: &str) -> pb::ArchivedArticle {
     }
 }
 
-/// Where they stand in an article of [`bad_article`].
+/// The violations of [`bad_article`], by path.
 fn of_article(path: &str) -> Vec<String> {
     let fields = ["id", "source", "labels", "labels[\"desk\"]", "publish_time"]
         .map(|field| format!("{path}.{field}"));
@@ -50,7 +50,7 @@ fn of_article(path: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn of_a_classification() {
+async fn all_violations_of_a_classification_are_reported() {
     let mut client = shared().await.classification().await;
     let bad = pb::Article { language_code: "?".to_owned(), ..article("", "\n") };
     let request = pb::ClassifyRequest {
@@ -81,7 +81,7 @@ async fn of_a_classification() {
 }
 
 #[tokio::test]
-async fn of_an_article_of_a_batch_which_fails_alone() {
+async fn all_violations_of_an_article_of_a_batch_are_reported() {
     let articles =
         vec![article("goal", ""), pb::Article { language_code: "?".to_owned(), ..article("", "") }];
     let batch = pb::BatchClassifyRequest { articles, ..Default::default() };
@@ -100,7 +100,7 @@ async fn of_an_article_of_a_batch_which_fails_alone() {
 }
 
 #[tokio::test]
-async fn of_articles_that_are_stored() {
+async fn all_violations_of_an_article_to_store_are_reported() {
     let mut client = ArticleServiceClient::new(shared().await.channel().await);
     let put = pb::PutArticleRequest { article: Some(bad_article("")), ..Default::default() };
     let status = client.put_article(put).await.expect_err("refused");
@@ -123,7 +123,7 @@ async fn of_articles_that_are_stored() {
 }
 
 #[tokio::test]
-async fn of_pages_and_searches() {
+async fn all_violations_of_pages_and_searches_are_reported() {
     let mut client = ArticleServiceClient::new(shared().await.channel().await);
     let list = pb::ListArticlesRequest {
         page_size: -1,
@@ -173,7 +173,52 @@ async fn of_pages_and_searches() {
 }
 
 #[tokio::test]
-async fn of_very_many_there_is_a_bound() {
+async fn a_filter_over_its_bounds_is_reported_with_all_other_violations() {
+    let filter = pb::SimilarityFilter {
+        topics: vec!["sport".to_owned(), "x".repeat(201)],
+        sources: vec![String::new(); 101],
+        language_codes: vec!["en".to_owned(), format!("en{}", "-abcdefgh".repeat(4))],
+        labels: BTreeMap::from([
+            ("desk".to_owned(), "x".repeat(201)),
+            ("x".repeat(65), String::new()),
+        ]),
+        ..Default::default()
+    };
+    let search = pb::FindSimilarArticlesRequest {
+        source: Some(Source::ArticleId(String::new())),
+        filter: Some(filter.clone()),
+        page_size: -1,
+        ..Default::default()
+    };
+    let of_filter = [
+        "filter.topics[1]",
+        "filter.sources",
+        "filter.language_codes[1]",
+        "filter.labels[\"desk\"]",
+        "filter.labels",
+    ];
+    let mut client = SimilarityServiceClient::new(shared().await.channel().await);
+    let status = client.find_similar_articles(search).await.expect_err("refused");
+    let all = [&["page_size", "article_id"][..], &of_filter].concat();
+    assert_eq!(violated(&status, "NEGATIVE_PAGE_SIZE"), all);
+    let list = pb::ListArticlesRequest {
+        filter: Some(pb::ArticleFilter {
+            topics: filter.topics,
+            sources: filter.sources,
+            language_codes: filter.language_codes,
+            labels: filter.labels,
+            ..Default::default()
+        }),
+        view: 9,
+        ..Default::default()
+    };
+    let mut client = ArticleServiceClient::new(shared().await.channel().await);
+    let status = client.list_articles(list).await.expect_err("refused");
+    assert_eq!(violated(&status, "VALUE_TOO_LONG"), [&of_filter[..], &["view"]].concat());
+}
+
+#[tokio::test]
+async fn very_many_violations_are_counted_but_not_all_listed() {
     let mut client = SimilarityServiceClient::new(shared().await.channel().await);
     let filter = pb::SimilarityFilter { topics: vec!["x".repeat(200); 100], ..Default::default() };
     let search = pb::FindSimilarArticlesRequest { filter: Some(filter), ..Default::default() };
@@ -187,7 +232,7 @@ async fn of_very_many_there_is_a_bound() {
 }
 
 #[tokio::test]
-async fn of_bytes_that_are_no_message() {
+async fn bytes_that_are_not_a_message_are_reported() {
     let channel = shared().await.channel().await;
     let of_names = [
         "/grpc.health.v1.Health/Check",

@@ -1,4 +1,4 @@
-//! Requests as bytes on the wire, made from the descriptors, and answers with all their metadata.
+//! Requests built from the descriptors, and answers with all their metadata.
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
@@ -14,14 +14,14 @@ use tower::Service as _;
 
 use crate::support::PATIENCE;
 
-/// What a server answered.
+/// The answer of a server.
 #[derive(Debug)]
 pub(crate) struct Answer {
     /// How the call ended.
     pub(crate) status: Status,
     /// Its headers and trailers, in bytes as HTTP/2 counts them (RFC 9113, section 6.5.2).
     pub(crate) metadata_bytes: usize,
-    /// The messages, each behind its five bytes.
+    /// The messages, each with its prefix of five bytes.
     pub(crate) data: Bytes,
 }
 
@@ -31,12 +31,12 @@ pub(crate) async fn call(channel: &Channel, method: &str, messages: &[Vec<u8>]) 
     call_with_body(channel, method, Body::new(Full::new(Bytes::from(body)))).await
 }
 
-/// The same with a body as it is.
+/// Likewise, with a raw body.
 pub(crate) async fn call_with_body(channel: &Channel, method: &str, body: Body) -> Answer {
     send(channel, request(method).body(body).expect("a request")).await
 }
 
-/// The same with a header more.
+/// Likewise, with a further header.
 pub(crate) async fn call_with_header(
     channel: &Channel,
     method: &str,
@@ -47,7 +47,7 @@ pub(crate) async fn call_with_header(
         .await
 }
 
-/// The same with a body as it is.
+/// Likewise, with a raw body.
 pub(crate) async fn call_with_body_and_header(
     channel: &Channel,
     method: &str,
@@ -84,7 +84,7 @@ async fn send(channel: &Channel, request: http::Request<Body>) -> Answer {
     }
 }
 
-/// A message as it stands in a body.
+/// A message with its prefix.
 pub(crate) fn framed(message: &[u8]) -> Vec<u8> {
     let length = u32::try_from(message.len()).expect("a short message");
     [&[0], &length.to_be_bytes()[..], message].concat()
@@ -112,10 +112,10 @@ pub(crate) fn uri(method: &MethodDescriptor) -> String {
     format!("/{}/{}", method.parent_service().full_name(), method.name())
 }
 
-/// The way from a request to one of the strings, lists or maps in it.
+/// The path from a request to one of its strings, lists or maps.
 pub(crate) type FieldPath = Vec<FieldDescriptor>;
 
-/// Every string, list and map that there is in a message, those of its parts included.
+/// The paths of all strings, lists and maps of a message, nested ones included.
 pub(crate) fn bounded_fields(message: &MessageDescriptor) -> Vec<FieldPath> {
     let mut found = Vec::new();
     for field in message.fields() {
@@ -132,13 +132,13 @@ pub(crate) fn bounded_fields(message: &MessageDescriptor) -> Vec<FieldPath> {
     found
 }
 
-/// A message that nothing is wrong with.
+/// A valid message.
 pub(crate) fn plausible(message: &MessageDescriptor) -> DynamicMessage {
     let mut built = DynamicMessage::new(message.clone());
     for field in message.fields() {
         match (field.kind(), field.name()) {
             _ if field.is_map() => {}
-            // The server's to say.
+            // Set by the server.
             (Kind::Message(_), "topics") => {}
             (Kind::Message(part), _) if field.is_list() => {
                 built.set_field(&field, Value::List(vec![Value::Message(plausible(&part))]));
@@ -152,7 +152,7 @@ pub(crate) fn plausible(message: &MessageDescriptor) -> DynamicMessage {
     built
 }
 
-/// Sets what lies at the end of a path, the way there included.
+/// Sets the field at the end of a path, and the messages on it.
 pub(crate) fn set(message: &mut DynamicMessage, path: &[FieldDescriptor], value: Value) {
     let [field, rest @ ..] = path else { unreachable!("a path has a field") };
     if rest.is_empty() {
@@ -181,7 +181,7 @@ pub(crate) fn set(message: &mut DynamicMessage, path: &[FieldDescriptor], value:
     message.set_field(field, if field.is_list() { Value::List(vec![inner]) } else { inner });
 }
 
-/// Takes away what lies at the end of a path, in the first element where there are several.
+/// Clears the field at the end of a path, in the first element of a list.
 pub(crate) fn clear(message: &mut DynamicMessage, path: &[FieldDescriptor]) {
     let [field, rest @ ..] = path else { unreachable!("a path has a field") };
     if rest.is_empty() {
@@ -200,7 +200,7 @@ pub(crate) fn text(text: impl Into<String>) -> Value {
     Value::String(text.into())
 }
 
-/// The code of an answer that has one of these.
+/// Whether an error with this code is the fault of the caller.
 pub(crate) fn is_the_callers_fault(code: Code) -> bool {
     matches!(code, Code::InvalidArgument | Code::NotFound)
 }

@@ -1,4 +1,4 @@
-//! Writes on a condition.
+//! Conditional writes.
 
 use slugline::grpc::pb;
 use slugline::grpc::pb::batch_delete_articles_result::Result as Deleted;
@@ -40,7 +40,7 @@ fn refused(reason: &str) -> (Code, String) {
 }
 
 #[tokio::test]
-async fn create_only_stores_what_is_not_there() {
+async fn create_only_stores_only_new_articles() {
     let archive = Archive::start().await;
     let stored = archive.put_if(draft("a", "one", ""), true).await.expect("nothing is there");
     assert_eq!(stored.outcome(), pb::PutOutcome::Created);
@@ -55,7 +55,7 @@ async fn create_only_stores_what_is_not_there() {
 }
 
 #[tokio::test]
-async fn an_article_that_was_read_and_changed_cannot_undo_another_change() {
+async fn an_etag_keeps_a_put_from_undoing_another_change() {
     let archive = Archive::start().await;
     let stored = archive.put(draft("a", "one", "")).await.expect("it is stored");
     let read = archive.get("a").await.expect("the article");
@@ -71,7 +71,7 @@ async fn an_article_that_was_read_and_changed_cannot_undo_another_change() {
     assert_eq!(archive.get("a").await.expect("the article").title, "theirs");
     let mine = archive.put(with_etag(mine, &stored.etag)).await.expect("it is read again");
     assert_eq!(archive.get("a").await.expect("the article").etag, mine.etag);
-    // What was deleted meanwhile does not come back.
+    // An article that was deleted meanwhile stays deleted.
     archive.delete_if("a", "", false).await.expect("it is there");
     let error =
         archive.put(with_etag(draft("a", "mine", ""), &mine.etag)).await.expect_err("it is gone");
@@ -79,7 +79,7 @@ async fn an_article_that_was_read_and_changed_cannot_undo_another_change() {
 }
 
 #[tokio::test]
-async fn lists_and_searches_have_the_etag_of_the_article() {
+async fn lists_and_searches_return_the_etag_of_the_article() {
     let archive = Archive::start().await;
     let etag = archive.put(super::whole("a")).await.expect("it is stored").etag;
     let list = archive.articles().await.list_articles(pb::ListArticlesRequest::default()).await;
@@ -93,7 +93,7 @@ async fn lists_and_searches_have_the_etag_of_the_article() {
 }
 
 #[tokio::test]
-async fn an_etag_and_create_only_contradict_each_other() {
+async fn an_etag_with_create_only_is_refused() {
     let archive = Archive::start().await;
     let error =
         archive.put_if(with_etag(draft("a", "one", ""), "abc"), true).await.expect_err("both");
@@ -121,7 +121,7 @@ async fn a_deletion_may_be_conditional_too() {
 }
 
 #[tokio::test]
-async fn in_a_batch_a_condition_that_does_not_hold_fails_alone() {
+async fn in_a_batch_a_failed_condition_fails_alone() {
     let archive = Archive::start().await;
     archive.put(draft("old", "one", "")).await.expect("it is stored");
     let articles = vec![
@@ -170,10 +170,10 @@ async fn in_a_batch_a_condition_that_does_not_hold_fails_alone() {
 }
 
 #[tokio::test]
-async fn an_import_rejects_what_is_there_and_names_it_in_order() {
+async fn an_import_rejects_existing_articles_in_order() {
     let archive = Archive::start().await;
     archive.put(draft("b", "one", "")).await.expect("it is stored");
-    // What is wrong with an article shows before what the archive says of the others.
+    // An invalid article is known before the archive reports on the others.
     let first = vec![
         draft("a", "two", ""),
         draft("b", "two", ""),

@@ -1,4 +1,4 @@
-//! What a filter lets through, over the wire.
+//! Filters over the wire.
 
 use super::*;
 
@@ -12,9 +12,9 @@ fn filtered(filter: pb::SimilarityFilter) -> pb::FindSimilarArticlesRequest {
 }
 
 #[tokio::test]
-async fn a_bound_between_two_microseconds_is_the_later_one() {
+async fn a_time_between_two_microseconds_counts_as_the_later_one() {
     let archive = Archive::start().await;
-    // After 1970, before it, and at the last moment that a time can be.
+    // After 1970, before it, and at the last valid time.
     let last = 253_402_300_799;
     for (id, at) in
         [("a", time(1_700_000_000, 0)), ("b", time(-2, 0)), ("c", time(last, 999_999_000))]
@@ -45,7 +45,7 @@ async fn a_bound_between_two_microseconds_is_the_later_one() {
 }
 
 #[tokio::test]
-async fn a_bound_that_no_timestamp_can_be_is_refused() {
+async fn a_time_outside_the_range_of_timestamps_is_refused() {
     let archive = Archive::start().await;
     let out_of_range = [
         (0, -1),
@@ -74,7 +74,7 @@ fn strings(names: &[&str]) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_topic_of_a_small_probability_is_found_when_asked_for() {
+async fn a_topic_of_low_probability_is_found_on_request() {
     let archive = Archive::start().await;
     let title = "United win the cup final as shares of the bank fall";
     let stored = archive
@@ -113,7 +113,7 @@ async fn a_topic_of_a_small_probability_is_found_when_asked_for() {
 }
 
 #[tokio::test]
-async fn a_list_is_filtered_and_its_pages_are_bound_to_the_filter() {
+async fn a_list_is_filtered_and_its_tokens_are_bound_to_the_filter() {
     let archive = Archive::start().await;
     for (id, source, at) in
         [("a", "AP", 10), ("b", "Reuters", 20), ("c", "AP", 30), ("d", "AP", 40), ("e", "AP", 50)]

@@ -1,4 +1,4 @@
-//! How much of articles an answer shows, and how many of them fit on its page.
+//! How much of an article an answer shows, and how many articles fit on a page.
 
 use prost::Message as _;
 use slugline::article::Limits;
@@ -28,7 +28,7 @@ impl Archive {
 }
 
 #[tokio::test]
-async fn bodies_come_where_they_are_asked_for() {
+async fn bodies_are_returned_on_request() {
     let archive = Archive::start().await;
     for id in ["a", "b"] {
         archive.put(whole(id)).await.expect("it is stored");
@@ -49,7 +49,7 @@ async fn bodies_come_where_they_are_asked_for() {
 }
 
 #[tokio::test]
-async fn a_view_that_is_none_is_refused() {
+async fn an_undefined_view_is_refused() {
     let archive = Archive::start().await;
     archive.put(whole("a")).await.expect("it is stored");
     let mut client = archive.articles().await;
@@ -92,7 +92,7 @@ async fn long_bodies_that_are_not_shown_do_not_end_a_page() {
 }
 
 #[tokio::test]
-async fn labels_and_headlines_count_on_a_page() {
+async fn labels_and_headlines_count_towards_a_page() {
     let archive = Archive::start().await;
     let labels = (0..32).map(|number| (format!("{number:064}"), "x".repeat(200))).collect();
     let article = pb::ArchivedArticle { labels, ..draft("", "Volcano erupts", "") };

@@ -96,7 +96,7 @@ fn classify_names_the_model_that_a_server_is_to_use() {
     for (name, model) in [("mine", "mine/1"), ("mine/1", "mine/1"), ("news", "news/2")] {
         assert_eq!(classify(&["--model", name]).succeeded().json()["model"], model);
     }
-    classify(&["--model", "mine/7"]).failed(1, "there is no model \"mine/7\"");
+    classify(&["--model", "mine/7"]).failed(1, "model \"mine/7\" not found");
     classify(&["--model", "no such name"]).failed(1, "InvalidArgument");
 }
 

@@ -113,7 +113,7 @@ fn training_names_a_topic_with_an_empty_level() {
         "{}",
         outcome.stderr
     );
-    outcome.failed(1, "each needs a name");
+    outcome.failed(1, "needs a name");
 }
 
 #[test]

@@ -2,8 +2,9 @@
 
 use std::process::Command;
 
+use slugline::grpc::client::{ArticleServiceClient, ServerServiceClient};
 use slugline::grpc::pb;
-use slugline::grpc::server::client::{ArticleServiceClient, ServerServiceClient};
+use slugline::index::EmbeddedArchive;
 use tonic::Code;
 use tonic::transport::Channel;
 use tonic_health::pb::HealthCheckRequest;

@@ -1,4 +1,4 @@
-//! A client of HTTP/2 that does what a well-behaved one does not.
+//! An ill-behaved HTTP/2 client.
 
 use std::net::SocketAddr;
 
@@ -12,31 +12,31 @@ use tonic::{Code, Status};
 
 use crate::support::{PATIENCE, RUNTIME};
 
-/// How much the server may send on a connection before it is read, whatever each call allows.
+/// The window of a connection, whatever that of each call.
 const CONNECTION_WINDOW: u32 = 16 << 20;
 
-/// A connection of HTTP/2.
+/// An HTTP/2 connection.
 #[derive(Clone)]
 pub(super) struct Raw(SendRequest<Bytes>);
 
-/// A call whose request is not at its end.
+/// A call with an unfinished request.
 pub(super) struct Begun {
     pub(super) answer: ResponseFuture,
     pub(super) request: SendStream<Bytes>,
 }
 
 impl Raw {
-    /// Connects; the server may send `window` bytes of each answer before they are read.
+    /// Connects, with a window of `window` bytes for each answer.
     pub(super) async fn connect(address: SocketAddr, window: u32) -> Self {
         let socket = TcpStream::connect(address).await.expect("a server that listens");
         let mut builder = h2::client::Builder::new();
-        // Never the client's own limits are what is tried: it remembers each call that it
-        // cancelled, and takes answers to many calls before it reads one.
+        // The client's own limits must not interfere: it remembers every call that it cancelled, and
+        // accepts answers to many calls before it reads one.
         builder.initial_connection_window_size(CONNECTION_WINDOW);
         builder.initial_window_size(window).max_concurrent_reset_streams(10_000);
         builder.reset_stream_duration(PATIENCE).max_local_error_reset_streams(None);
         let (send, connection) = builder.handshake::<_, Bytes>(socket).await.expect("HTTP/2");
-        // That it ends with an error is seen by its calls.
+        // Its calls see the error that it ends with.
         RUNTIME.spawn(async move { drop(connection.await) });
         Self(send)
     }
@@ -67,7 +67,7 @@ impl Raw {
 }
 
 impl Begun {
-    /// Reads the answer to its end: how it ended.
+    /// Reads the answer to its end, and returns how it ended.
     pub(super) async fn end(self) -> Result<Status, h2::Error> {
         let Self { answer, request: _open } = self;
         let read = async {
@@ -86,7 +86,7 @@ impl Begun {
         tokio::time::timeout(PATIENCE, read).await.expect("an end soon")
     }
 
-    /// Waits for the head of the answer, and leaves the rest.
+    /// Waits for the head of the answer, and leaves the body unread.
     pub(super) async fn head(self) -> Response<RecvStream> {
         tokio::time::timeout(PATIENCE, self.answer)
             .await
@@ -102,7 +102,7 @@ pub(super) fn request(path: &str) -> http::request::Builder {
         .header("te", "trailers")
 }
 
-/// A message as gRPC sends it.
+/// A message with its prefix.
 pub(super) fn framed(message: &impl Message) -> Bytes {
     let mut bytes = BytesMut::new();
     bytes.put_u8(0);
@@ -111,7 +111,7 @@ pub(super) fn framed(message: &impl Message) -> Bytes {
     bytes.freeze()
 }
 
-/// The start of a message that claims so many bytes.
+/// The prefix of a message of `size` bytes.
 pub(super) fn prefix(size: u32) -> Bytes {
     let mut bytes = BytesMut::new();
     bytes.put_u8(0);
@@ -119,7 +119,7 @@ pub(super) fn prefix(size: u32) -> Bytes {
     bytes.freeze()
 }
 
-/// Sends so many bytes as the server makes room for them, or what it takes until the stream ends.
+/// Sends bytes as the window allows, until all are sent or the stream ends.
 pub(super) async fn send_filler(
     stream: &mut SendStream<Bytes>,
     count: usize,
@@ -128,7 +128,7 @@ pub(super) async fn send_filler(
     while left > 0 {
         stream.reserve_capacity(left.min(16 << 10));
         let capacity = std::future::poll_fn(|context| stream.poll_capacity(context)).await;
-        // None at the stream's end; nothing for now is no end.
+        // None is the end of the stream; 0 is not.
         let Some(capacity) = capacity.transpose()? else { return Ok(()) };
         let size = left.min(capacity);
         if size == 0 {

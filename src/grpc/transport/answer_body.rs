@@ -1,4 +1,4 @@
-//! The answer of a call as it is sent: in pieces, charged to the call until h2 has written them.
+//! The body of an answer, sent in pieces that are charged to the call until h2 has written them.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -12,29 +12,26 @@ use tonic::body::Body as TonicBody;
 use super::budget::CALL_BYTES;
 use super::call::{Call, Charge};
 use super::deflate::Deflate;
-use super::status;
+use crate::grpc::status;
 
-/// The largest piece of an answer: what h2 may hold of a stream whose window is shut.
-const PIECE_BYTES: usize = 16 << 10;
+/// Limit on a piece of an answer: what h2 may hold of a stream whose window is shut.
+const MAX_PIECE_BYTES: usize = 16 << 10;
 
-/// What a byte of an answer costs while it is a message that is not encoded: names, lists and
-/// numbers lie wide in memory.
-pub(super) const ANSWER_FACTOR: usize = 3;
-
-/// Wraps the body of an answer.
+/// The body of an answer.
 ///
-/// hyper hands each piece to h2 when the caller's window opens, and asks for the next one then. h2
-/// may still hold the last piece when hyper has forgotten the stream, so the trailers of an answer
-/// of more than one piece wait until it holds none: a caller who leaves the end of a large answer
-/// unread is noticed like any other.
+/// hyper hands each piece to h2 when the caller's window opens, and then asks for the next. h2 may
+/// still hold the last piece when hyper has forgotten the stream, so the trailers of an answer of
+/// several pieces wait until h2 holds none: a caller who leaves the end of a large answer unread is
+/// noticed like any other.
 #[derive(Debug)]
-pub(super) struct AnswerBody {
+pub(crate) struct AnswerBody {
     inner: TonicBody,
     call: Arc<Call>,
-    rest: Bytes,
-    /// None where the caller takes messages as they are.
+    /// The part of the message that is not sent yet.
+    unsent: Bytes,
+    /// None where the caller takes no gzip.
     deflate: Option<Deflate>,
-    /// For the whole message: the pieces of it share its memory.
+    /// The charge of the whole message: its pieces share its memory.
     charge: Option<Arc<Charge>>,
     trailers: Option<Frame<Piece>>,
     is_in_pieces: bool,
@@ -42,13 +39,13 @@ pub(super) struct AnswerBody {
 }
 
 impl AnswerBody {
-    /// The body of a call's answer, for a caller who takes gzip or does not.
-    pub(super) fn new(inner: TonicBody, call: Arc<Call>, is_gzip: bool) -> Self {
-        let (rest, deflate) = (Bytes::new(), is_gzip.then(Deflate::default));
+    /// The body of a call's answer, compressed or not.
+    pub(crate) fn new(inner: TonicBody, call: Arc<Call>, is_gzip: bool) -> Self {
+        let deflate = is_gzip.then(Deflate::default);
         Self {
             inner,
             call,
-            rest,
+            unsent: Bytes::new(),
             deflate,
             charge: None,
             trailers: None,
@@ -58,12 +55,12 @@ impl AnswerBody {
     }
 
     fn next_piece(&mut self) -> Frame<Piece> {
-        let bytes = self.rest.split_to(PIECE_BYTES.min(self.rest.len()));
-        self.is_in_pieces |= !self.rest.is_empty();
-        self.call.hand_over();
+        let bytes = self.unsent.split_to(MAX_PIECE_BYTES.min(self.unsent.len()));
+        self.is_in_pieces |= !self.unsent.is_empty();
+        self.call.piece_handed_over();
         let piece =
             Piece { bytes, call: Some(Arc::clone(&self.call)), _charge: self.charge.clone() };
-        if self.rest.is_empty() {
+        if self.unsent.is_empty() {
             self.charge = None;
         }
         Frame::data(piece)
@@ -76,8 +73,8 @@ impl AnswerBody {
         Frame::trailers(status::trailers(error))
     }
 
-    /// Takes a message, if there is room for it. The buffer that it was encoded into may be twice
-    /// its size: or that, and what it is compressed to. None where it has yet to be compressed.
+    /// Takes a message, if the budget has room for it; None while it is being compressed. The buffer
+    /// that it was encoded into may be twice its size, or hold its compressed form, too.
     fn take(&mut self, message: Bytes) -> Option<Frame<Piece>> {
         if message.len() > CALL_BYTES / 2 {
             match self.call.charge(message.len() * 2) {
@@ -85,7 +82,7 @@ impl AnswerBody {
                 Err(_) => return Some(self.fail(&status::budget_exhausted())),
             }
         }
-        self.rest = match &mut self.deflate {
+        self.unsent = match &mut self.deflate {
             Some(deflate) => deflate.take(message, &self.call)?,
             None => message,
         };
@@ -106,28 +103,28 @@ impl Body for AnswerBody {
             && let Some(message) = ready!(deflate.poll(context))
         {
             match message {
-                Ok(message) => body.rest = message,
+                Ok(message) => body.unsent = message,
                 Err(error) => {
-                    tracing::error!(%error, "a message could not be compressed");
+                    tracing::error!(%error, "cannot compress a message");
                     return Poll::Ready(Some(Ok(body.fail(&status::internal("")))));
                 }
             }
         }
-        if !body.rest.is_empty() {
+        if !body.unsent.is_empty() {
             return Poll::Ready(Some(Ok(body.next_piece())));
         }
         if body.trailers.is_none() {
             if body.has_ended {
                 return Poll::Ready(None);
             }
-            body.call.is_asked_for_more();
+            body.call.more_requested();
             let Some(frame) = ready!(Pin::new(&mut body.inner).poll_frame(context)?) else {
                 return Poll::Ready(None);
             };
             match frame.into_data() {
                 Ok(message) => match body.take(message) {
                     Some(frame) => return Poll::Ready(Some(Ok(frame))),
-                    // It is polled at once, to be woken.
+                    // Poll at once, to be woken.
                     None => return Pin::new(body).poll_frame(context),
                 },
                 Err(frame) => {
@@ -144,16 +141,16 @@ impl Body for AnswerBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        let has_more = !self.rest.is_empty()
+        let has_more = !self.unsent.is_empty()
             || self.trailers.is_some()
             || self.deflate.as_ref().is_some_and(Deflate::is_at_work);
         self.has_ended || (!has_more && self.inner.is_end_stream())
     }
 }
 
-/// A piece of an answer. h2 drops it when it is written, and with it what it holds of the budget.
+/// A piece of an answer. h2 drops it when it is written, which releases what it holds.
 #[derive(Debug)]
-pub(super) struct Piece {
+pub(crate) struct Piece {
     bytes: Bytes,
     call: Option<Arc<Call>>,
     _charge: Option<Arc<Charge>>,
@@ -176,7 +173,7 @@ impl Buf for Piece {
 impl Drop for Piece {
     fn drop(&mut self) {
         if let Some(call) = self.call.take() {
-            call.take_back();
+            call.piece_released();
         }
     }
 }

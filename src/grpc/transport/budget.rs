@@ -1,34 +1,38 @@
-//! The bytes that calls may hold: one budget for the process, a share of it per connection, an
-//! account per call.
+//! The memory that calls may hold: one budget per process, a share per connection, an account per
+//! call.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What an open call costs before a byte of its request is read: its tasks, its stream in h2,
-/// tonic's buffers of 8 KiB each, and up to 16 KiB of headers (`HEADER_BYTES` in `connection`).
-/// 24,000 idle StreamClassify were measured at 22 KiB each.
-pub(super) const CALL_BYTES: usize = 24 << 10;
-/// A call is small up to here: one article of a few pages with its answer.
+/// tonic's buffers of 8 KiB each, and up to 16 KiB of headers (`MAX_HEADER_BYTES` in
+/// `connection`). 24,000 idle StreamClassify calls took 22 KiB each.
+pub(crate) const CALL_BYTES: usize = 24 << 10;
+/// What a byte of a request costs until its call has ended: the message as received, the decoded
+/// one, and what is made of it.
+pub(crate) const REQUEST_FACTOR: usize = 3;
+/// What a byte of an answer costs before it is encoded: names, lists and numbers take more room in
+/// memory.
+pub(crate) const ANSWER_FACTOR: usize = 3;
+/// Up to this size a call is small: one article of a few pages with its answer.
 const SMALL_CALL_BYTES: usize = 256 << 10;
-/// Accounts grow and shrink in steps of this, so that most calls touch the counters of the process
-/// twice.
+/// Accounts grow and shrink in steps, so that most calls touch the counters of the process twice.
 const STEP_BYTES: usize = 64 << 10;
 
-/// What the calls of the process may hold, in bytes.
+/// The budget of the process, in bytes.
 #[derive(Debug)]
-pub(super) struct Budget {
+pub(crate) struct Budget {
     limit: usize,
     share: usize,
     used: AtomicUsize,
 }
 
-/// How far into the budget a call may go.
+/// How much of the budget a call may use.
 ///
-/// The last part of the budget is for small calls and the very last for health, so that neither
-/// large messages nor idle streams keep a short Classify, or the question whether the server lives,
-/// from being answered.
+/// The last part of the budget is reserved for small calls and the very last for health, so that
+/// neither large messages nor idle streams starve a short Classify or a health check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Rank {
+pub(crate) enum Rank {
     /// Streams, and calls beyond [`SMALL_CALL_BYTES`]: three quarters.
     Large,
     /// Unary calls: fifteen sixteenths, as long as they are small.
@@ -37,23 +41,23 @@ pub(super) enum Rank {
     Vital,
 }
 
-/// There is no room left.
+/// The budget has no room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Exhausted;
+pub(crate) struct Exhausted;
 
 impl Budget {
-    /// `limit` bytes for the process, of which one connection may hold `share`.
-    pub(super) fn new(limit: usize, share: usize) -> Arc<Self> {
+    /// Grants `limit` bytes to the process, and `share` of them to each connection.
+    pub(crate) fn new(limit: usize, share: usize) -> Arc<Self> {
         Arc::new(Self { limit, share, used: AtomicUsize::new(0) })
     }
 
     #[cfg(test)]
-    pub(super) fn used(&self) -> usize {
+    pub(crate) fn used(&self) -> usize {
         self.used.load(Ordering::Relaxed)
     }
 
-    /// Whether the room for streams and large calls is nearly used up.
-    pub(super) fn is_crowded(&self) -> bool {
+    /// Whether the budget for streams and large calls is nearly exhausted.
+    pub(crate) fn is_crowded(&self) -> bool {
         self.used.load(Ordering::Relaxed) > self.limit / 8 * 5
     }
 
@@ -75,16 +79,16 @@ fn take(used: &AtomicUsize, bytes: usize, ceiling: usize) -> Result<(), Exhauste
     Ok(())
 }
 
-/// What the calls of one connection hold.
+/// The share of one connection.
 #[derive(Debug)]
-pub(super) struct Share {
+pub(crate) struct Share {
     budget: Arc<Budget>,
     used: AtomicUsize,
 }
 
 impl Share {
-    /// Of a new connection.
-    pub(super) fn new(budget: Arc<Budget>) -> Arc<Self> {
+    /// Opens the share of a new connection.
+    pub(crate) fn new(budget: Arc<Budget>) -> Arc<Self> {
         Arc::new(Self { budget, used: AtomicUsize::new(0) })
     }
 
@@ -98,7 +102,7 @@ impl Share {
         })
     }
 
-    fn give(&self, bytes: usize, rank: Rank) {
+    fn release(&self, bytes: usize, rank: Rank) {
         if rank != Rank::Vital {
             self.used.fetch_sub(bytes, Ordering::Relaxed);
         }
@@ -106,9 +110,9 @@ impl Share {
     }
 }
 
-/// What one call holds; all of it is given back when the account is dropped.
+/// The account of one call; all of it is released when dropped.
 #[derive(Debug)]
-pub(super) struct Account {
+pub(crate) struct Account {
     share: Arc<Share>,
     rank: Rank,
     sums: Mutex<Sums>,
@@ -116,21 +120,27 @@ pub(super) struct Account {
 
 #[derive(Debug)]
 struct Sums {
-    /// What the call holds.
+    /// Bytes that the call holds.
     used: usize,
-    /// What it was granted: never less than it holds, never less than [`CALL_BYTES`].
+    /// Bytes it was granted: at least what it holds, and at least [`CALL_BYTES`].
     granted: usize,
 }
 
 impl Account {
     /// Opens the account of a call.
-    pub(super) fn open(share: Arc<Share>, rank: Rank) -> Result<Self, Exhausted> {
+    ///
+    /// # Errors
+    /// [`Exhausted`] where the budget or the share has no room.
+    pub(crate) fn open(share: Arc<Share>, rank: Rank) -> Result<Self, Exhausted> {
         share.take(CALL_BYTES, rank)?;
         Ok(Self { share, rank, sums: Mutex::new(Sums { used: 0, granted: CALL_BYTES }) })
     }
 
-    /// Takes as many bytes more, or none.
-    pub(super) fn take(&self, bytes: usize) -> Result<(), Exhausted> {
+    /// Takes `bytes` more, or nothing.
+    ///
+    /// # Errors
+    /// [`Exhausted`] where the budget or the share has no room.
+    pub(crate) fn take(&self, bytes: usize) -> Result<(), Exhausted> {
         let mut sums = self.sums();
         let used = sums.used.saturating_add(bytes);
         if used > sums.granted {
@@ -144,14 +154,14 @@ impl Account {
         Ok(())
     }
 
-    /// Gives back what was taken.
-    pub(super) fn give(&self, bytes: usize) {
+    /// Releases what was taken.
+    pub(crate) fn release(&self, bytes: usize) {
         let mut sums = self.sums();
         sums.used = sums.used.saturating_sub(bytes);
-        // One step is kept: a stream of small messages would take and give with each of them.
+        // Keeps one step in hand, or a stream of small messages would take and give with each.
         let kept = (sums.used.next_multiple_of(STEP_BYTES) + STEP_BYTES).max(CALL_BYTES);
         if sums.granted > kept {
-            self.share.give(sums.granted - kept, self.rank);
+            self.share.release(sums.granted - kept, self.rank);
             sums.granted = kept;
         }
     }
@@ -164,7 +174,7 @@ impl Account {
 impl Drop for Account {
     fn drop(&mut self) {
         let granted = self.sums().granted;
-        self.share.give(granted, self.rank);
+        self.share.release(granted, self.rank);
     }
 }
 
@@ -175,12 +185,12 @@ mod tests {
     const MIB: usize = 1 << 20;
 
     #[test]
-    fn all_that_was_taken_comes_back() {
+    fn all_that_was_taken_is_released() {
         let budget = Budget::new(16 * MIB, 8 * MIB);
         let account = Account::open(Share::new(Arc::clone(&budget)), Rank::Small).expect("room");
         account.take(3 * MIB).expect("room");
         assert!(budget.used() >= 3 * MIB);
-        account.give(3 * MIB);
+        account.release(3 * MIB);
         assert!(budget.used() < MIB / 4, "{}", budget.used());
         account.take(2 * MIB).expect("room");
         drop(account);
@@ -188,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_has_its_share_and_no_more() {
+    fn a_connection_gets_its_share_and_no_more() {
         let budget = Budget::new(16 * MIB, 4 * MIB);
         let (greedy, other) = (Share::new(Arc::clone(&budget)), Share::new(Arc::clone(&budget)));
         let first = Account::open(Arc::clone(&greedy), Rank::Small).expect("room");

@@ -1,14 +1,12 @@
-//! Messages that come compressed: decompressed before tonic sees them, large ones off the async
-//! workers.
+//! Decompresses the messages of requests before tonic sees them, large ones off the async workers.
 //!
-//! tonic decompresses where it reads a call, on an async worker. A message of some kilobytes may
-//! become one of megabytes, for which the worker would answer nobody else.
+//! tonic decompresses on an async worker. A message of some kilobytes may become megabytes, and the
+//! worker would answer nobody else meanwhile.
 
 use std::future::Future as _;
 use std::io::{self, Write};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
@@ -16,46 +14,53 @@ use flate2::write::GzDecoder;
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use tokio::task::JoinHandle;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::Status;
 
+use super::budget::REQUEST_FACTOR;
 use super::call::{Call, Charge};
-use super::calls::CancelOnDrop;
-use super::request_body::{REQUEST_FACTOR, RequestBody};
-use super::shapes::Root;
-use super::{status, walk};
+use super::framing::PREFIX_BYTES;
+use super::request_body::RequestBody;
+use crate::grpc::shapes::Root;
+use crate::grpc::{status, walk};
 
-/// A message that is no larger, and becomes no larger, is decompressed where it is read: to hand it
-/// over would take as long.
+/// A message that is, and becomes, no larger than these is decompressed on the async worker:
+/// handing it over would take as long.
 const INLINE_COMPRESSED_BYTES: usize = 4 << 10;
 const INLINE_BYTES: usize = 64 << 10;
-/// So much of a message is decompressed at a time: a byte may become a thousand.
+/// How much of a message is decompressed at a time: a byte may become a thousand.
 const STEP_BYTES: usize = 256;
-/// A message takes room by so many bytes at a time.
+/// The steps in which a message is charged.
 const GROWTH_BYTES: usize = 64 << 10;
-/// Compressed, a message is at most so much longer than it is: gzip of random bytes is by one in a
-/// thousand. What is longer was made to keep the server busy: a megabyte may be five million blocks
-/// of nothing.
-const OVERHEAD_BYTES: usize = 16 << 10;
-/// A flag that says whether the message is compressed, and its length.
-const PREFIX_BYTES: usize = 5;
+/// By how much a message may be longer compressed than plain: gzip makes random bytes longer by one
+/// in a thousand. A longer one is crafted to keep the server busy: a megabyte can hold five million
+/// empty blocks.
+const MAX_OVERHEAD_BYTES: usize = 16 << 10;
 
-/// The body of a request in which no message is compressed.
+/// What is expected of the messages of a request.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Expected {
+    /// Their shape; None for services with bounds of their own.
+    pub(crate) message: Option<&'static Root>,
+    /// Limit on a message, in bytes.
+    pub(crate) limit: usize,
+}
+
+/// The body of a request, with all messages plain.
 #[derive(Debug)]
-pub(super) struct PlainBody {
+pub(crate) struct PlainBody {
     inner: RequestBody,
-    /// None where the caller compresses nothing.
+    /// None where the caller does not compress.
     gzip: Option<Gzip>,
 }
 
 impl PlainBody {
-    /// The body of a call with these headers, of which the encoding is taken if it is known here:
-    /// what is not, is refused later. Its messages look as `request` says, and have at most so many
-    /// bytes.
-    pub(super) fn new(
+    /// Wraps the body of a request. Takes gzip out of its headers; tonic refuses any other encoding.
+    pub(crate) fn new(
         inner: RequestBody,
         headers: &mut HeaderMap,
         call: &Arc<Call>,
-        (request, limit): (Option<&'static Root>, usize),
+        expected: Expected,
     ) -> Self {
         let is_gzip = headers.get("grpc-encoding").is_some_and(|encoding| encoding == "gzip");
         if is_gzip {
@@ -63,11 +68,10 @@ impl PlainBody {
         }
         let gzip = || Gzip {
             call: Arc::clone(call),
-            request,
-            limit,
-            came: BytesMut::new(),
+            expected,
+            received: BytesMut::new(),
             work: None,
-            cancelled: CancelOnDrop::default(),
+            cancel_on_drop: CancellationToken::new().drop_guard(),
         };
         Self { inner, gzip: is_gzip.then(gzip) }
     }
@@ -92,8 +96,8 @@ impl Body for PlainBody {
                 None => return Poll::Ready(None),
                 Some(Err(error)) => return Poll::Ready(Some(Err(error))),
                 Some(Ok(frame)) => match frame.into_data() {
-                    Ok(data) => gzip.came.put(data),
-                    // Trailers: a request of gRPC has none that count.
+                    Ok(data) => gzip.received.put(data),
+                    // Trailers, which mean nothing in a gRPC request.
                     Err(other) => return Poll::Ready(Some(Ok(other))),
                 },
             }
@@ -109,28 +113,27 @@ impl Body for PlainBody {
     }
 }
 
-/// The messages of a call some of which are compressed.
+/// The messages of a request, some of them compressed.
 #[derive(Debug)]
 struct Gzip {
     call: Arc<Call>,
-    request: Option<&'static Root>,
-    /// The largest message, in bytes.
-    limit: usize,
-    /// What came and was not passed on.
-    came: BytesMut,
-    /// A message that is large, or becomes so.
+    expected: Expected,
+    /// Bytes received and not passed on.
+    received: BytesMut,
+    /// The decompression of a large message.
     work: Option<JoinHandle<Result<Bytes, Status>>>,
-    cancelled: CancelOnDrop,
+    /// Ends that work when the call is gone.
+    cancel_on_drop: DropGuard,
 }
 
 impl Gzip {
-    /// The next whole message of what came; none where more has to come.
+    /// The next whole message; None where more has to be received.
     fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Status>>> {
         if let Some(work) = &mut self.work {
             let outcome = ready!(Pin::new(work).poll(context));
             self.work = None;
             return Poll::Ready(Some(outcome.unwrap_or_else(|error| {
-                tracing::error!(%error, "a message could not be decompressed");
+                tracing::error!(%error, "cannot decompress a message");
                 Err(status::internal(""))
             })));
         }
@@ -140,27 +143,27 @@ impl Gzip {
         }
         match self.inflate(message.slice(PREFIX_BYTES..)) {
             Some(done) => Poll::Ready(Some(done)),
-            // It is polled at once, to be woken.
+            // Poll at once, to be woken.
             None => self.poll_next(context),
         }
     }
 
-    /// A whole message with its prefix; of one that is too large what there is of it, for tonic
-    /// refuses it.
+    /// A whole message with its prefix; for one that is too large, as much as was received, which
+    /// tonic refuses.
     fn take_message(&mut self) -> Option<Bytes> {
-        let length = self.came.get(1..PREFIX_BYTES).map(|mut length| length.get_u32() as usize);
+        let length = self.received.get(1..PREFIX_BYTES).map(|mut length| length.get_u32() as usize);
         let whole = length.map_or(usize::MAX, |length| PREFIX_BYTES.saturating_add(length));
-        if self.came.len() >= whole {
-            return Some(self.came.split_to(whole).freeze());
+        if self.received.len() >= whole {
+            return Some(self.received.split_to(whole).freeze());
         }
-        length.filter(|length| *length > self.limit)?;
-        self.came[0] = 0;
-        Some(self.came.split().freeze())
+        length.filter(|length| *length > self.expected.limit)?;
+        self.received[0] = 0;
+        Some(self.received.split().freeze())
     }
 
-    /// Decompresses a message; None where the rest of it is left to the background.
+    /// Decompresses a message; None where the background finishes it.
     fn inflate(&mut self, compressed: Bytes) -> Option<Result<Bytes, Status>> {
-        let mut inflation = match Inflation::new(&self.call, compressed, self.limit) {
+        let mut inflation = match Inflation::new(&self.call, compressed, self.expected.limit) {
             Ok(inflation) => inflation,
             Err(error) => return Some(Err(error)),
         };
@@ -171,28 +174,28 @@ impl Gzip {
                 Err(error) => return Some(Err(error)),
             }
         }
-        let (request, cancelled) = (self.request, self.cancelled.flag());
+        let (shape, cancelled) = (self.expected.message, self.cancel_on_drop.token().clone());
         let finish = move || {
             while !inflation.advance(inflation.plain().len() + GROWTH_BYTES)? {
-                if cancelled.load(Ordering::Relaxed) {
-                    // Nobody is there to be told.
+                if cancelled.is_cancelled() {
+                    // Nobody is there to see it.
                     return Err(status::not_decompressed());
                 }
             }
-            // As the decoder does once more, for which the worker would have to take it over first.
-            let checked = request.map(|root| walk::check(&root.message, inflation.plain()));
+            // The decoder checks again; this keeps a bad message from the async worker.
+            let checked = shape.map(|root| walk::check(&root.message, inflation.plain()));
             checked.transpose().map_err(status::status)?;
             Ok(inflation.message())
         };
-        self.work = Some(self.call.peer().background().spawn(finish));
+        self.work = Some(self.call.peer().transport.background.spawn(finish));
         None
     }
 }
 
-/// A message on its way to what it was before it was compressed.
+/// A message being decompressed.
 struct Inflation {
     compressed: Bytes,
-    /// How much of it is decompressed.
+    /// The bytes of it that are decompressed.
     at: usize,
     decoder: GzDecoder<Plain>,
 }
@@ -205,19 +208,19 @@ impl Inflation {
         Ok(Self { compressed, at: 0, decoder: GzDecoder::new(plain) })
     }
 
-    /// What is decompressed so far.
+    /// The message so far.
     fn plain(&self) -> &[u8] {
         &self.decoder.get_ref().bytes[PREFIX_BYTES..]
     }
 
-    /// Decompresses until the message has ended, or has so many bytes, or a stretch of it is done;
-    /// whether it has ended.
-    fn advance(&mut self, most: usize) -> Result<bool, Status> {
+    /// Decompresses a stretch of the message, until it has `goal` bytes; returns whether it has
+    /// ended.
+    fn advance(&mut self, goal: usize) -> Result<bool, Status> {
         let stretch = self.at + INLINE_COMPRESSED_BYTES;
-        while self.plain().len() < most && self.at < stretch {
+        while self.plain().len() < goal && self.at < stretch {
             let end = self.compressed.len().min(self.at + STEP_BYTES);
             let step = match self.decoder.write(&self.compressed[self.at..end]) {
-                // The end, or something behind it, which counts for nothing.
+                // The end, or bytes after it, which do not matter.
                 Ok(0) => self.decoder.try_finish().map(|()| None),
                 Ok(count) => Ok(Some(count)),
                 Err(error) => Err(error),
@@ -230,31 +233,31 @@ impl Inflation {
                     return Err(refusal.unwrap_or_else(status::not_decompressed));
                 }
             }
-            if self.at > self.plain().len() + self.plain().len() / 64 + OVERHEAD_BYTES {
+            if self.at > self.plain().len() + self.plain().len() / 64 + MAX_OVERHEAD_BYTES {
                 return Err(status::not_decompressed());
             }
         }
         Ok(false)
     }
 
-    /// The message with its prefix. What it costs is charged again as it is decoded.
+    /// The message with its prefix. Decoding charges it anew.
     fn message(mut self) -> Bytes {
         let mut bytes = std::mem::take(&mut self.decoder.get_mut().bytes);
-        // It is below the limit, and that is below 4 GiB.
+        // The limit is below 4 GiB.
         let length = (bytes.len() - PREFIX_BYTES) as u32;
         bytes[1..PREFIX_BYTES].copy_from_slice(&length.to_be_bytes());
         bytes.into()
     }
 }
 
-/// A message as it grows: behind a prefix, which is filled in at last.
+/// The plain message as it grows, after a prefix that is filled in at the end.
 struct Plain {
     bytes: Vec<u8>,
-    /// How many bytes are charged; they are before they are there.
+    /// Bytes charged, always ahead of the bytes held.
     charged: usize,
     limit: usize,
     charge: Charge,
-    /// Why no more is taken.
+    /// Why the message was refused.
     refusal: Option<Status>,
 }
 

@@ -1,8 +1,7 @@
-//! Messages of answers, compressed for callers who take that, where it pays; large ones off the
-//! async workers.
+//! Compresses the messages of answers where it pays, large ones off the async workers.
 //!
-//! tonic would compress every message of a call, at a level that takes three times as long for a
-//! tenth less, and on an async worker.
+//! tonic would compress every message of a call on an async worker, at a level that takes three
+//! times as long to save a tenth more.
 
 use std::future::Future as _;
 use std::io::Write as _;
@@ -16,56 +15,54 @@ use http::{HeaderMap, HeaderValue};
 use tokio::task::{JoinError, JoinHandle};
 
 use super::call::Call;
+use super::framing::PREFIX_BYTES;
 
-/// A smaller message goes as it is: one article's answer, with little to gain
+/// A smaller message is sent plain: one article's answer, with little to gain
 /// (docs/performance.md).
 const MIN_BYTES: usize = 16 << 10;
-/// Up to this size a message is compressed where it is sent: to hand it over would take as long.
+/// Up to this size a message is compressed on the async worker: handing it over would take as long.
 const INLINE_BYTES: usize = 64 << 10;
-/// A flag that says whether the message is compressed, and its length.
-const PREFIX_BYTES: usize = 5;
 
-/// Whether the caller takes messages in gzip.
-pub(super) fn takes_gzip(headers: &HeaderMap) -> bool {
+/// Whether the caller accepts gzip.
+pub(crate) fn takes_gzip(headers: &HeaderMap) -> bool {
     let accepted = headers.get_all("grpc-accept-encoding");
     let names =
         accepted.iter().filter_map(|names| names.to_str().ok()).flat_map(|names| names.split(','));
     names.map(str::trim).any(|name| name.eq_ignore_ascii_case("gzip"))
 }
 
-/// Says in an answer's headers that its messages may be in gzip: which of them are, each says for
-/// itself.
-pub(super) fn announce(headers: &mut HeaderMap) {
+/// Announces gzip in an answer's headers; the flag of each message says whether it is used.
+pub(crate) fn announce(headers: &mut HeaderMap) {
     headers.insert("grpc-encoding", HeaderValue::from_static("gzip"));
 }
 
 /// The messages of one answer.
 #[derive(Debug, Default)]
-pub(super) struct Deflate {
+pub(crate) struct Deflate {
     work: Option<JoinHandle<Bytes>>,
 }
 
 impl Deflate {
-    /// Takes the next messages, each with its prefix: gives them back where that is all, and has
-    /// them compressed in the background otherwise.
-    pub(super) fn take(&mut self, messages: Bytes, call: &Call) -> Option<Bytes> {
+    /// Takes the next messages, each with its prefix. Returns them where they are ready to send;
+    /// None while they are compressed in the background.
+    pub(crate) fn take(&mut self, messages: Bytes, call: &Call) -> Option<Bytes> {
         if messages.len() < PREFIX_BYTES + MIN_BYTES {
             return Some(messages);
         }
         if messages.len() <= INLINE_BYTES {
             return Some(compressed(messages));
         }
-        self.work = Some(call.peer().background().spawn(move || compressed(messages)));
+        self.work = Some(call.peer().transport.background.spawn(move || compressed(messages)));
         None
     }
 
-    /// Whether something is being compressed.
-    pub(super) fn is_at_work(&self) -> bool {
+    /// Whether messages are being compressed.
+    pub(crate) fn is_at_work(&self) -> bool {
         self.work.is_some()
     }
 
-    /// What was taken, once it is compressed; none where nothing is.
-    pub(super) fn poll(
+    /// The messages being compressed, once they are ready; None while there are none.
+    pub(crate) fn poll(
         &mut self,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, JoinError>>> {
@@ -77,7 +74,7 @@ impl Deflate {
     }
 }
 
-/// The same messages, those compressed that become shorter by it.
+/// The messages, each compressed if that makes it shorter.
 fn compressed(mut messages: Bytes) -> Bytes {
     let mut out = BytesMut::with_capacity(messages.len() / 2);
     while let Some(&[_, length @ ..]) = messages.first_chunk::<PREFIX_BYTES>() {
@@ -85,7 +82,7 @@ fn compressed(mut messages: Bytes) -> Bytes {
         let message = messages.split_to(messages.len().min(PREFIX_BYTES + length));
         match gzip(&message[PREFIX_BYTES..]) {
             Some(short) => {
-                // It is shorter than what had its length in as many bytes.
+                // It is shorter than the message, whose length fitted into as many bytes.
                 let length = short.len() as u32;
                 out.extend_from_slice(&[1]);
                 out.extend_from_slice(&length.to_be_bytes());
@@ -98,7 +95,7 @@ fn compressed(mut messages: Bytes) -> Bytes {
     out.freeze()
 }
 
-/// None where it does not pay.
+/// The compressed message; None where it does not pay.
 fn gzip(message: &[u8]) -> Option<Vec<u8>> {
     if message.len() < MIN_BYTES {
         return None;
@@ -121,9 +118,9 @@ mod tests {
     }
 
     #[test]
-    fn only_what_becomes_shorter_is_compressed() {
+    fn only_messages_that_become_shorter_are_compressed() {
         let long = b"goal ".repeat(10_000);
-        // A linear congruential generator: nothing that gzip finds anything in.
+        // A linear congruential generator, whose bytes gzip cannot shorten.
         let mut state = 1u64;
         let noise: Vec<u8> = std::iter::repeat_with(|| {
             state = state

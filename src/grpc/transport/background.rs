@@ -1,47 +1,46 @@
-//! Threads for work that takes long: on a busy machine the threads that answer small calls go
-//! first.
+//! Threads for long work, which yield to the threads that answer small calls.
 
 use std::io;
 
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 
-/// How many threads there may be: as many as large articles, batches and imports can use at once on
-/// most machines.
-const THREADS: usize = 32;
-/// What `nice` gives them: beside a thread of the usual niceness the system runs one for a tenth of
-/// the time, and for all of it where nobody else wants to run.
+/// Limit on the threads: as many as large articles, batches and imports can use at a time on most
+/// machines.
+const MAX_THREADS: usize = 32;
+/// Their niceness: next to a thread of the usual niceness one gets a tenth of the time, and all of
+/// it while no other thread wants to run.
 const NICENESS: i32 = 10;
 
-/// Threads for work that takes long.
+/// Threads for long work.
 ///
-/// They are not tokio's blocking threads, for one of those takes the place of an async worker that
-/// searches, and whose niceness is never lowered again.
+/// tokio's blocking threads are unsuitable: one of them stands in for an async worker that
+/// searches, and an unprivileged thread cannot lower its niceness again.
 #[derive(Debug)]
-pub(super) struct Background(Option<Runtime>);
+pub(crate) struct Background(Option<Runtime>);
 
 impl Background {
-    /// No thread is started before there is work.
+    /// Starts no thread until there is work.
     ///
     /// # Errors
-    /// What the system says.
-    pub(super) fn new() -> io::Result<Self> {
+    /// The error of the system.
+    pub(crate) fn new() -> io::Result<Self> {
         let mut builder = tokio::runtime::Builder::new_current_thread();
         builder
-            .max_blocking_threads(THREADS)
+            .max_blocking_threads(MAX_THREADS)
             .thread_name("slugline-background")
-            .on_thread_start(step_back);
+            .on_thread_start(lower_priority);
         builder.build().map(|runtime| Self(Some(runtime)))
     }
 
-    /// Does work, and says what came of it.
-    pub(super) fn spawn<T: Send + 'static>(
+    /// Starts work.
+    pub(crate) fn spawn<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> JoinHandle<T> {
         match &self.0 {
             Some(runtime) => runtime.spawn_blocking(work),
-            // It is only taken out by `drop`.
+            // Only `drop` takes it.
             None => tokio::task::spawn_blocking(work),
         }
     }
@@ -49,15 +48,15 @@ impl Background {
 
 impl Drop for Background {
     fn drop(&mut self) {
-        // The last one who holds it may be an async worker, which must not wait.
+        // The last holder may be an async worker, which must not wait.
         if let Some(runtime) = self.0.take() {
             runtime.shutdown_background();
         }
     }
 }
 
-/// Lets other threads go first. Where that is not allowed, they share.
-fn step_back() {
+/// Yields to other threads. Where the system does not allow it, all share alike.
+fn lower_priority() {
     let _ = rustix::process::nice(NICENESS);
 }
 
@@ -69,8 +68,8 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[tokio::test]
-    async fn its_threads_and_theirs_are_nice_and_no_others() {
-        let niceness = || rustix::process::nice(0).expect("it is told");
+    async fn its_threads_and_those_they_start_are_nice_and_no_others() {
+        let niceness = || rustix::process::nice(0).expect("the niceness");
         let before = niceness();
         let background = Background::new().expect("threads");
         let found = background

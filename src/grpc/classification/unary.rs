@@ -1,0 +1,62 @@
+//! Classify: one article.
+
+use std::sync::Arc;
+
+use super::convert::{Options as _, query};
+use crate::article::ArticleText;
+use crate::grpc::answer_size::check_answer;
+use crate::grpc::app::App;
+use crate::grpc::pb;
+use crate::grpc::transport::offload::{
+    LARGE_ARTICLE_BYTES, large_article_permits, run_in_background,
+};
+use crate::service::{
+    FieldViolation, ServiceError, Violations, check_text, classify as classify_article,
+};
+
+/// Classifies an article: a large one in the background, others on this worker.
+pub(super) async fn classify(
+    app: &Arc<App>,
+    request: pb::ClassifyRequest,
+) -> Result<pb::ClassifyResponse, ServiceError> {
+    app.check_ready()?;
+    let size =
+        request.article.as_ref().map_or(0, |article| article.title.len() + article.body.len());
+    if size < LARGE_ARTICLE_BYTES || size > app.limits.article_bytes {
+        return classify_here(app, &request);
+    }
+    let app = Arc::clone(app);
+    let permit = large_article_permits(size, 1).await;
+    run_in_background(move || {
+        let _held = permit;
+        classify_here(&app, &request)
+    })
+    .await?
+}
+
+fn classify_here(
+    app: &App,
+    request: &pb::ClassifyRequest,
+) -> Result<pb::ClassifyResponse, ServiceError> {
+    let options = request.options().checked();
+    let article = request
+        .article
+        .as_ref()
+        .ok_or_else(|| ServiceError::Invalid(FieldViolation::required("article")));
+    let answer: pb::ClassifyResponse = app.models.with(|set| {
+        let model = set.find_serving(&request.model);
+        let mut violations = Violations::default();
+        violations.note(&article);
+        if let (Ok(article), true) = (&article, options.is_err() || model.is_err()) {
+            // Reports the article's violations with those of the other fields.
+            let text = ArticleText { title: &article.title, body: &article.body };
+            violations.note(&check_text(text, &article.language_code, &app.limits, "article"));
+        }
+        violations.note(&options);
+        violations.note(&model);
+        violations.finish()?;
+        classify_article(model?, &query(article?, options?), &app.limits, "article").map(Into::into)
+    })?;
+    check_answer(&answer, app.limits.answer_bytes, request.remedy())?;
+    Ok(answer)
+}
