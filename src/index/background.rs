@@ -2,7 +2,7 @@
 //! is part of the binary.
 //!
 //! The archive's own frequencies are not used, so that two articles keep their similarity while the
-//! archive grows (ADR 10).
+//! archive grows (ADR 9).
 
 use std::sync::LazyLock;
 

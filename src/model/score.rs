@@ -118,7 +118,7 @@ pub struct Scores<'a> {
     /// The probability of each topic; they sum to 1 where a document has one topic.
     pub probabilities: &'a [f64],
     /// How far the most probable topic can be relied on. Where the text is unknown, scores and
-    /// probabilities are the topics' shares in training (docs/adr/0016).
+    /// probabilities are the topics' shares in training (docs/adr/0015).
     pub decision: Decision,
     /// The known terms with their counts.
     pub bag: &'a Bag,

@@ -4,7 +4,7 @@
 //! All of it is derived from the journals, and made anew from them where it is damaged. tantivy
 //! keeps the ids and tags of the articles and where they lie, merges segments, and makes commits
 //! whole. Ranking is not its: vectors, and the postings that candidates are summed up from, lie in
-//! a file of our own, which is made when a segment is first opened (ADR 13).
+//! a file of our own, which is made when a segment is first opened (ADR 12).
 
 mod derived;
 mod derived_files;
