@@ -1,5 +1,6 @@
 //! `slugline train`: from labelled documents to an artefact.
 
+use std::io::Write;
 use std::num::{NonZeroU8, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -15,9 +16,9 @@ use super::output::{counted, print, print_json, printable, thousands};
 use super::{Usage, progress};
 use crate::corpus::Summary;
 use crate::model::artifact::{self, DOCUMENTS_FILE, WEIGHTS_FILE};
-use crate::model::train::{Estimator, Header, Recipe, TrainError, TrainOptions, Trained, train};
 use crate::model::{Labels, Manifest};
 use crate::text::{Numbers, TextOptions};
+use crate::train::{Estimator, Header, Recipe, TrainError, TrainOptions, Trained, train};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -218,7 +219,7 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
         .into());
     }
     // Now, and not after the work is done.
-    artifact::check_replaceable(&arguments.output)?;
+    artifact::check_writable(&arguments.output)?;
     let settled = match &arguments.from {
         None => Settled::of(&arguments),
         Some(directory) => {
@@ -231,8 +232,8 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
     let options = TrainOptions {
         recipe: match arguments.recipe {
             RecipeArgument::Auto => Recipe::Auto,
-            RecipeArgument::Multinomial => Recipe::Fixed(Estimator::Multinomial),
-            RecipeArgument::Complement => Recipe::Fixed(Estimator::Complement),
+            RecipeArgument::Multinomial => Recipe::Fixed(Estimator::MULTINOMIAL),
+            RecipeArgument::Complement => Recipe::Fixed(Estimator::COMPLEMENT),
         },
         alpha: arguments.alpha,
         labels: settled.labels,
@@ -245,34 +246,35 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
         seed: arguments.seed,
         corpus: arguments.corpus.options(threads)?,
         from: arguments.from.clone(),
-        documents: (!arguments.no_documents)
-            .then(|| artifact::nearest_directory(&arguments.output)),
+        keep_documents: !arguments.no_documents,
         ..TrainOptions::new(id)
     };
     let inputs = arguments.corpus.inputs();
     let started = Instant::now();
-    let mut trained = progress::watch(&inputs, |progress| train(&inputs, &options, progress))
-        .map_err(|error| match error {
+    let trained = progress::watch(&inputs, |progress| train(&inputs, &options, progress)).map_err(
+        |error| match error {
             TrainError::Option(reason) => anyhow::Error::new(Usage(reason)),
             TrainError::Documents(error) => anyhow::Error::new(error)
                 .context(cannot_go_on(arguments.from.as_deref().unwrap_or(&arguments.output))),
             other => anyhow::Error::new(other).context("cannot train the model"),
-        })?;
+        },
+    )?;
     report_skipped(&trained.corpus);
     for warning in &trained.warnings {
         eprintln!("warning: {}", printable(warning));
     }
-    let documents = match trained.documents.take() {
-        None => None,
-        Some(documents) => {
-            Some((DOCUMENTS_FILE, documents.into_synced().context("cannot store the documents")?))
-        }
-    };
-    let files = [
-        (Manifest::FILE, trained.artifact.manifest.as_slice()),
-        (WEIGHTS_FILE, trained.artifact.weights.as_slice()),
-    ];
-    artifact::write_with(&arguments.output, &files, documents, || trained.artifact.check())
+    let manifest = |out: &mut dyn Write| out.write_all(&trained.artifact.manifest);
+    let weights = |out: &mut dyn Write| out.write_all(&trained.artifact.weights);
+    let write_documents = trained
+        .documents
+        .as_ref()
+        .map(|documents| move |out: &mut dyn Write| documents.write_to(out));
+    let mut files: Vec<(&str, &artifact::WriteContent<'_>)> =
+        vec![(Manifest::FILE, &manifest), (WEIGHTS_FILE, &weights)];
+    if let Some(write) = &write_documents {
+        files.push((DOCUMENTS_FILE, write));
+    }
+    artifact::write_with(&arguments.output, &files, || trained.artifact.check())
         .context("cannot store the model")?;
     report(&arguments, &trained, started.elapsed().as_secs_f64())
 }

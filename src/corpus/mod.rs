@@ -30,7 +30,9 @@ pub use extra::{Extra, WrittenTime};
 pub use format::Format;
 pub use input::{Input, Phase, Progress};
 pub use names::{FieldNames, quoted};
-pub use process::{BadLine, End, OnError, Options, Ordinal, Summary, for_each_document};
+pub use process::{
+    BadLine, End, OnError, Options, Ordinal, Summary, for_each_document, map_documents_in_order,
+};
 
 use std::io;
 

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use slugline::corpus::{Input, Progress};
 use slugline::grpc::pb::{self, ClassifyRequest, GetModelRequest};
 use slugline::model::artifact::{self, WEIGHTS_FILE};
-use slugline::model::train::{TrainError, TrainOptions, Trained, train};
 use slugline::model::{Labels, Manifest};
+use slugline::train::{TrainError, TrainOptions, Trained, train};
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
