@@ -64,22 +64,6 @@ fn a_corpus_without_a_topic_is_refused() {
     assert!(matches!(error, TrainError::NoTopic), "{error:?}");
 }
 
-#[test]
-fn a_directory_that_documents_cannot_be_made_in_is_named_before_any_work() {
-    let root = tempfile::tempdir().expect("a temporary directory");
-    let missing = root.path().join("missing");
-    let options = TrainOptions {
-        documents: Some(missing.clone()),
-        ..TrainOptions::new("several/1".parse().expect("a model's id"))
-    };
-    let error = train(&[Input::File("no-such-corpus".into())], &options, &Progress::default())
-        .expect_err("no directory");
-    assert!(
-        matches!(&error, TrainError::Store { directory, .. } if *directory == missing),
-        "{error:?}"
-    );
-}
-
 /// A directory with the corpus, and its model as "several/1".
 fn several_model() -> TempDir {
     let root = tempfile::tempdir().expect("a temporary directory");

@@ -381,7 +381,7 @@ fn cross_validation_tries_both_estimators_and_their_link_and_keeps_the_best() {
         .expect("there was time for it");
     // One alpha is given: what is left are the two variances, with pairs and without, with the
     // widest margin and without.
-    let tried: BTreeSet<(bool, bool, String)> = (trained.manifest.link_trials.iter())
+    let tried: BTreeSet<(bool, usize, String)> = (trained.manifest.link_trials.iter())
         .map(|trial| (trial.words_alone, trial.estimates.len(), trial.link_variance.to_string()))
         .collect();
     assert_eq!((tried.len(), trained.manifest.link_trials.len()), (8, 8));
@@ -396,6 +396,45 @@ fn cross_validation_tries_both_estimators_and_their_link_and_keeps_the_best() {
         let is_ranked = better.accuracy > worse.accuracy
             || (better.accuracy == worse.accuracy && better.log_loss <= worse.log_loss);
         assert!(is_ranked, "{better:?} before {worse:?}");
+    }
+}
+
+/// Documents whose topics are drawn by lot, each this often: nothing beats a third.
+fn drawn_by_lot(copies: usize) -> Vec<String> {
+    let mut below = pseudorandom();
+    let documents: Vec<(String, &str)> = (0..300)
+        .map(|_| {
+            let words: Vec<String> = (0..30).map(|_| format!("word{}", below(2_000))).collect();
+            (words.join(" "), ["a", "b", "c"][below(3) as usize])
+        })
+        .collect();
+    let repeated = (0..copies).flat_map(|_| &documents);
+    repeated.map(|(body, topic)| line(body, &[topic])).collect()
+}
+
+#[test]
+fn copies_teach_nothing_about_each_other() {
+    for recipe in [Recipe::Auto, Recipe::Fixed(Estimator::MULTINOMIAL)] {
+        for copies in [1, 4] {
+            let options = TrainOptions { recipe, ..newsroom_options(2) };
+            let trained = trained(&drawn_by_lot(copies), &options);
+            let metrics = trained.manifest.metrics.as_ref().expect("they were measured");
+            assert!(metrics.accuracy < 0.45, "{copies} copies: {metrics:?}");
+            assert!(metrics.confident_share < 0.02, "{copies} copies: {metrics:?}");
+            let warns = trained.warnings.iter().any(|warning| warning.starts_with("900 documents"));
+            assert_eq!(warns, copies == 4, "{:?}", trained.warnings);
+        }
+    }
+}
+
+#[test]
+fn documents_that_are_all_the_same_make_a_model() {
+    let lines: Vec<String> =
+        (0..40).map(|n| line("the same words", &[["a", "b"][n % 2]])).collect();
+    for recipe in [Recipe::Auto, Recipe::Fixed(Estimator::COMPLEMENT)] {
+        let trained = trained(&lines, &TrainOptions { recipe, ..newsroom_options(1) });
+        let metrics = trained.manifest.metrics.as_ref().expect("they were measured");
+        assert!(metrics.log_loss.is_finite() && metrics.confident_share == 0.0, "{metrics:?}");
     }
 }
 

@@ -138,3 +138,69 @@ pub(super) fn log_all(numbers: &mut [f32]) {
 fn log_all_in(_: impl Simd, numbers: &mut [f32]) {
     numbers.iter_mut().for_each(|number| *number = ln(*number));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_formula_of_a_term_is_the_fit_to_all_terms() {
+        // Three topics, four terms, a document in five without a topic; by term the sum over the
+        // collection, then over the topics.
+        let sums = [
+            [7.5, 1.5, 0.0, 4.0],
+            [3.25, 0.25, 2.0, 0.5],
+            [0.5, 0.0, 0.5, 0.0],
+            [20.0, 9.0, 0.0, 11.0],
+        ];
+        let total = |place: usize| sums.iter().map(|row| row[place]).sum();
+        let totals = Totals {
+            topics: (1..4).map(total).collect(),
+            collection: total(0),
+            documents: vec![12, 3, 5],
+            document_count: 25,
+            log_lengths: 25.0 * 1.7,
+        };
+        let counts = TopicCounts { terms: (0..4).collect(), sums: sums.concat(), totals };
+        for (estimator, smoothing) in [
+            (Estimator::MULTINOMIAL, 0.03),
+            (Estimator::COMPLEMENT, 0.4),
+            (Estimator::ONE_AGAINST_REST, 0.8),
+        ] {
+            let estimate = Estimate { estimator, smoothing };
+            let fitted = estimate.fit(&counts).expect("a fit");
+            let formula = estimate.formula(&counts.totals, 4);
+            for (term, row) in sums.iter().enumerate() {
+                let (mut topics, mut weights) = (vec![0.0; padded(3)], vec![0.0; padded(3)]);
+                topics[..3].copy_from_slice(&row[1..]);
+                formula.weights(TermSums { topics: &topics, collection: row[0] }, &mut weights);
+                for (topic, weight) in weights.into_iter().enumerate().take(3) {
+                    let off = f64::from(weight) - fitted.weights[[topic, term]];
+                    assert!(off.abs() < 1e-5, "{estimator:?} {term} {topic}: {weight}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn one_against_rest_is_the_log_odds_of_two_drawn_distributions() {
+        // By hand, of one term and one topic: sums 3 of 10, all others 1 of 30, the collection 4
+        // of 40; half of each drawn to 4 / 40.
+        let totals = Totals {
+            topics: vec![10.0],
+            collection: 40.0,
+            documents: vec![1],
+            document_count: 4,
+            log_lengths: 0.0,
+        };
+        let estimate = Estimate { estimator: Estimator::ONE_AGAINST_REST, smoothing: 0.5 };
+        let (mut topics, mut weights) = (vec![0.0; padded(1)], vec![0.0; padded(1)]);
+        topics[0] = 3.0;
+        let sums = TermSums { topics: &topics, collection: 4.0 };
+        estimate.formula(&totals, 1).weights(sums, &mut weights);
+        let expected: f64 = (0.2_f64 / (1.0 / 15.0)).ln();
+        assert!((f64::from(weights[0]) - expected).abs() < 1e-6, "{} {expected}", weights[0]);
+        // And its bias: (1 + 1/2) / (3 + 1/2).
+        assert!((estimate.bias(&totals)[0] - (1.5f64 / 3.5).ln()).abs() < 1e-12);
+    }
+}
