@@ -28,10 +28,10 @@ use slugline::grpc::server::{BoundServer, ServerConfig};
 use slugline::index::{
     ArchivedArticle, MemoryIndex, SimilarQuery, SimilarSource, SimilarityIndex, Write,
 };
-use slugline::model::train::{Estimator, Recipe, TrainOptions, train};
 use slugline::model::{LoadedModel, Scorer, artifact};
 use slugline::service::{ArchiveLocation, ModelSource, Sources};
 use slugline::text::{BagCounter, Numbers, TermHash, Word, WordScanner, reference_words};
+use slugline::train::{Estimator, Recipe, TrainOptions, train};
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use tonic::transport::Channel;
@@ -206,7 +206,7 @@ fn training(criterion: &mut Criterion) {
     let file = in_repository("examples/labelled.jsonl");
     let inputs = [Input::from_argument(file.clone())];
     let mut options = TrainOptions::new("bench/1".parse().expect("a name and a version"));
-    options.recipe = Recipe::Fixed(Estimator::Complement);
+    options.recipe = Recipe::Fixed(Estimator::COMPLEMENT);
     let mut group = criterion.benchmark_group("training");
     group.throughput(Throughput::Bytes(
         fs::metadata(file).expect("the examples are part of the repository").len(),

@@ -2,8 +2,8 @@
 //! over gRPC.
 //!
 //! The floors, from the bottom: [`article`]; [`text`] and [`corpus`]; [`model`] and [`index`];
-//! [`service`]; [`grpc`]; [`cli`]. Each imports only what lies below it. `ARCHITECTURE.md` says
-//! what lives where and why.
+//! [`train`] and [`service`]; [`grpc`]; [`cli`]. Each imports only what lies below it.
+//! `ARCHITECTURE.md` says what lives where and why.
 
 pub mod article;
 pub mod cli;
@@ -13,3 +13,4 @@ pub mod index;
 pub mod model;
 pub mod service;
 pub mod text;
+pub mod train;

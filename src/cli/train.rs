@@ -1,11 +1,14 @@
 //! `slugline train`: from labelled documents to an artefact.
 
+use std::io::Write;
+use std::iter;
 use std::num::{NonZeroU8, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
@@ -15,9 +18,9 @@ use super::skipped::report_skipped;
 use super::usage::Usage;
 use super::{progress, trials};
 use crate::model::artifact::{self, DOCUMENTS_FILE, WEIGHTS_FILE};
-use crate::model::train::{Estimator, Header, Recipe, TrainError, TrainOptions, Trained, train};
 use crate::model::{Labels, Manifest};
 use crate::text::{Numbers, TextOptions};
+use crate::train::{ESTIMATORS, Header, Recipe, TrainError, TrainOptions, Trained, train};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -51,10 +54,10 @@ pub(super) struct Arguments {
     /// Do not store the documents' counts: no model can be trained --from this one
     #[arg(long)]
     no_documents: bool,
-    /// How the weights are estimated; "auto" chooses among both and their smoothing by
+    /// How the weights are estimated; "auto" chooses among them, their smoothing and links by
     /// cross-validation on the input
-    #[arg(long, value_enum, default_value = "auto")]
-    recipe: RecipeArgument,
+    #[arg(long, value_parser = recipe_parser(), default_value = "auto")]
+    recipe: Recipe,
     /// The pseudo-count added to every term of every topic, from 0.000001 to 1000000; without it
     /// the recipe's own
     #[arg(long)]
@@ -99,21 +102,13 @@ pub(super) struct Arguments {
     json: bool,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum RecipeArgument {
-    Auto,
-    Multinomial,
-    Complement,
-}
-
-impl From<RecipeArgument> for Recipe {
-    fn from(argument: RecipeArgument) -> Self {
-        match argument {
-            RecipeArgument::Auto => Self::Auto,
-            RecipeArgument::Multinomial => Self::Fixed(Estimator::Multinomial),
-            RecipeArgument::Complement => Self::Fixed(Estimator::Complement),
-        }
-    }
+/// "auto", or the name of an estimator.
+fn recipe_parser() -> impl TypedValueParser<Value = Recipe> {
+    let names = iter::once("auto").chain(ESTIMATORS.iter().map(|estimator| estimator.name()));
+    PossibleValuesParser::new(names).map(|name| {
+        let estimator = ESTIMATORS.into_iter().find(|estimator| estimator.name() == name);
+        estimator.map_or(Recipe::Auto, Recipe::Fixed)
+    })
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -219,18 +214,19 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
     let options = options(&arguments)?;
     let inputs = arguments.corpus.inputs();
     let started = Instant::now();
-    let mut trained = progress::watch(&inputs, |progress| train(&inputs, &options, progress))
-        .map_err(|error| match error {
+    let trained = progress::watch(&inputs, |progress| train(&inputs, &options, progress)).map_err(
+        |error| match error {
             TrainError::Option(reason) => anyhow::Error::new(Usage(reason)),
             TrainError::Documents(error) => anyhow::Error::new(error)
                 .context(cannot_go_on(arguments.from.as_deref().unwrap_or(&arguments.output))),
             other => anyhow::Error::new(other).context("cannot train the model"),
-        })?;
+        },
+    )?;
     report_skipped(&trained.corpus);
     for warning in &trained.warnings {
         eprintln!("warning: {}", printable(warning));
     }
-    store(&mut trained, &arguments.output)?;
+    store(&trained, &arguments.output)?;
     report(&arguments, &trained, started.elapsed().as_secs_f64())
 }
 
@@ -246,7 +242,8 @@ fn options(arguments: &Arguments) -> anyhow::Result<TrainOptions> {
             format!("--language: {language:?} is not a BCP-47 tag such as \"en\" or \"pt-BR\"");
         return Err(Usage(reason).into());
     }
-    artifact::check_replaceable(&arguments.output)?;
+    // Now, and not after the work is done.
+    artifact::check_writable(&arguments.output)?;
     let settled = match &arguments.from {
         None => Settled::of(arguments),
         Some(directory) => {
@@ -257,7 +254,7 @@ fn options(arguments: &Arguments) -> anyhow::Result<TrainOptions> {
     let threads =
         arguments.threads.or_else(|| thread::available_parallelism().ok()).map_or(1, usize::from);
     Ok(TrainOptions {
-        recipe: arguments.recipe.into(),
+        recipe: arguments.recipe,
         alpha: arguments.alpha,
         labels: settled.labels,
         budget: arguments.budget,
@@ -269,26 +266,24 @@ fn options(arguments: &Arguments) -> anyhow::Result<TrainOptions> {
         seed: arguments.seed,
         corpus: arguments.corpus.options(threads)?,
         from: arguments.from.clone(),
-        documents: (!arguments.no_documents)
-            .then(|| artifact::nearest_directory(&arguments.output)),
+        keep_documents: !arguments.no_documents,
         ..TrainOptions::new(id)
     })
 }
 
 /// Writes the artefact, whole or not at all.
-fn store(trained: &mut Trained, directory: &Path) -> anyhow::Result<()> {
-    let documents = match trained.documents.take() {
-        None => None,
-        Some(documents) => {
-            let documents = documents.into_synced().context("cannot store the documents")?;
-            Some((DOCUMENTS_FILE, documents))
-        }
-    };
-    let files = [
-        (Manifest::FILE, trained.artifact.manifest.as_slice()),
-        (WEIGHTS_FILE, trained.artifact.weights.as_slice()),
-    ];
-    artifact::write_with(directory, &files, documents, || trained.artifact.check())
+fn store(trained: &Trained, directory: &Path) -> anyhow::Result<()> {
+    let manifest = |out: &mut dyn Write| out.write_all(&trained.artifact.manifest);
+    let weights = |out: &mut dyn Write| out.write_all(&trained.artifact.weights);
+    let mut files: Vec<(&str, &artifact::WriteContent<'_>)> =
+        vec![(Manifest::FILE, &manifest), (WEIGHTS_FILE, &weights)];
+    let documents = trained.documents.as_ref();
+    let write_documents =
+        documents.map(|documents| move |out: &mut dyn Write| documents.write_to(out));
+    if let Some(write) = &write_documents {
+        files.push((DOCUMENTS_FILE, write));
+    }
+    artifact::write_with(directory, &files, || trained.artifact.check())
         .context("cannot store the model")
 }
 

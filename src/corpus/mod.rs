@@ -42,5 +42,5 @@ pub use input::Input;
 pub use names::{FieldNames, quoted};
 pub use options::{OnError, Options};
 pub use place::{End, Ordinal};
-pub use process::{Summary, for_each_document};
+pub use process::{Summary, for_each_document, map_documents_in_order};
 pub use progress::{Phase, Progress};

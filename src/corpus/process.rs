@@ -42,11 +42,77 @@ pub fn for_each_document<W: Send>(
     new_worker: impl Fn() -> W,
     work: impl Fn(&mut W, Ordinal, Document<'_>) -> Result<(), String> + Sync,
 ) -> Result<(Vec<W>, Summary), CorpusError> {
+    process(inputs, options, progress, new_worker, work, |_, _| ())
+}
+
+/// Makes something of each document with `map`, on workers as in [`for_each_document`], and calls
+/// `take` with what was made, one at a time and in the order of the corpus.
+///
+/// # Errors
+/// As [`for_each_document`]; some documents may have been taken before.
+pub fn map_documents_in_order<W: Send, T: Send>(
+    inputs: &[Input],
+    options: &Options,
+    progress: &Progress,
+    new_worker: impl Fn() -> W,
+    map: impl Fn(&mut W, Document<'_>) -> Result<T, String> + Sync,
+    take: impl FnMut(Ordinal, T) + Send,
+) -> Result<Summary, CorpusError> {
+    let first = options.after.map_or(0, |end| end.ordinal >> 32);
+    let sequence = Mutex::new(Sequence { next: first, waiting: BTreeMap::new(), take });
+    let (_, summary) = process(
+        inputs,
+        options,
+        progress,
+        || (new_worker(), Vec::new()),
+        |(worker, made), ordinal, document| {
+            made.push((ordinal, map(worker, document)?));
+            Ok(())
+        },
+        |(_, made), number| {
+            let made = std::mem::take(made);
+            sequence.lock().unwrap_or_else(PoisonError::into_inner).put(number, made);
+        },
+    )?;
+    Ok(summary)
+}
+
+/// Brings what workers make of blocks into the order of the blocks.
+struct Sequence<T, F> {
+    /// The number of the block that is taken next.
+    next: u64,
+    /// Blocks that were finished before their turn.
+    waiting: BTreeMap<u64, Vec<(Ordinal, T)>>,
+    take: F,
+}
+
+impl<T, F: FnMut(Ordinal, T)> Sequence<T, F> {
+    /// Takes the block if it is its turn, and those that waited for it.
+    fn put(&mut self, number: u64, made: Vec<(Ordinal, T)>) {
+        self.waiting.insert(number, made);
+        while let Some(made) = self.waiting.remove(&self.next) {
+            self.next += 1;
+            made.into_iter().for_each(|(ordinal, made)| (self.take)(ordinal, made));
+        }
+    }
+}
+
+/// As [`for_each_document`]; `end_block` is called after each block with the state of the worker
+/// that has finished it, and the number of the block.
+fn process<W: Send>(
+    inputs: &[Input],
+    options: &Options,
+    progress: &Progress,
+    new_worker: impl Fn() -> W,
+    work: impl Fn(&mut W, Ordinal, Document<'_>) -> Result<(), String> + Sync,
+    end_block: impl Fn(&mut W, u64) + Sync,
+) -> Result<(Vec<W>, Summary), CorpusError> {
     let queue = BlockQueue::new(inputs, options, progress);
     let work_off = |state: W| {
         let mut worker = Worker { state, work: &work, options, tally: Tally::default() };
         while let Some((number, block)) = queue.take() {
             worker.take_block(number, &block);
+            end_block(&mut worker.state, number);
             queue.put_back(block);
             progress.add_documents(std::mem::take(&mut worker.tally.unreported));
             if worker.tally.bad_lines > 0 && options.on_error == OnError::Fail {
@@ -292,6 +358,36 @@ mod tests {
         found.sort_unstable();
         assert_eq!(found, expected);
         assert_eq!(after, Some(end));
+    }
+
+    #[test]
+    fn what_is_made_of_documents_is_taken_in_the_order_of_the_corpus() {
+        let mut lines = String::new();
+        for number in 0..30_000 {
+            // A whole block of bad lines, too: nothing of it is taken, and all that follows is.
+            let is_bad = (10_000..25_000).contains(&number);
+            let line = format!("{{\"title\":\"some words and {number}\"}}\n");
+            lines.push_str(if is_bad { "a line that is no document\n" } else { &line });
+        }
+        let (_directory, input) = file("a.jsonl", lines.as_bytes());
+        for threads in [1, 3] {
+            let options = Options { on_error: OnError::Skip, threads, ..Options::default() };
+            let mut taken = Vec::new();
+            let summary = map_documents_in_order(
+                std::slice::from_ref(&input),
+                &options,
+                &Progress::default(),
+                || (),
+                |(), document| Ok(document.title.into_owned()),
+                |ordinal, title| taken.push((ordinal, title)),
+            )
+            .expect("readable");
+            assert!(taken.is_sorted_by_key(|(ordinal, _)| *ordinal));
+            let numbers = (0..10_000).chain(25_000..30_000);
+            let expected = numbers.map(|number| format!("some words and {number}"));
+            assert!(taken.into_iter().map(|(_, title)| title).eq(expected), "{threads} threads");
+            assert_eq!(summary.documents, 15_000);
+        }
     }
 
     #[test]

@@ -16,7 +16,7 @@ use super::{AnswerRule, ModelId, ModelShapeError, TopicModel};
 use crate::article::{TopicName, TopicNameError};
 use crate::text::{Vocabulary, VocabularyError};
 
-pub use store::{check_replaceable, nearest_directory, write, write_with};
+pub use store::{WriteContent, check_replaceable, check_writable, write, write_with};
 
 /// The file of weights in an artefact's directory.
 pub const WEIGHTS_FILE: &str = "model.safetensors";

@@ -190,7 +190,7 @@ pub fn of_few<'a>(
 }
 
 /// The first of some names, and how many more there are.
-pub(super) fn listed(names: &[impl AsRef<str>], separator: &str) -> String {
+pub(crate) fn listed(names: &[impl AsRef<str>], separator: &str) -> String {
     let first = names.iter().take(NAMED).map(AsRef::as_ref).collect::<Vec<_>>().join(separator);
     match names.len().saturating_sub(NAMED) {
         0 => first,

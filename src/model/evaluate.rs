@@ -165,7 +165,7 @@ impl Evaluation {
     }
 
     /// For a model whose topics' names do not matter.
-    pub(super) fn of_topic_count(count: usize, labels: Labels) -> Self {
+    pub(crate) fn of_topic_count(count: usize, labels: Labels) -> Self {
         Self::with_names((0..count).map(|topic| topic.to_string()).collect(), labels)
     }
 

@@ -1,5 +1,6 @@
 //! What a model says of itself: `manifest.json`.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -111,13 +112,38 @@ pub struct Manifest {
 
 impl Manifest {
     /// The version of the artefact's format that this program reads and writes.
-    pub const FORMAT_VERSION: u32 = 3;
+    pub const FORMAT_VERSION: u32 = 4;
     /// The file's name in the artefact's directory.
     pub const FILE: &str = "manifest.json";
 
     /// The model's name and version.
     pub fn id(&self) -> ModelId {
         ModelId { name: self.name.clone(), version: self.version }
+    }
+}
+
+/// A kind of estimate with its parameters.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EstimateRecord {
+    /// "multinomial" and "complement" naive Bayes, "one-against-rest", "margin" (a linear support
+    /// vector machine).
+    pub kind: String,
+    /// By name. "alpha" is the pseudo-count of every term of every topic; "interpolation" the share
+    /// of the whole collection's distribution (Jelinek-Mercer smoothing); "cost" what a document on
+    /// the wrong side of the margin costs.
+    pub parameters: BTreeMap<String, f64>,
+}
+
+impl EstimateRecord {
+    /// An estimate with one parameter.
+    pub fn new(kind: &str, (name, value): (&str, f64)) -> Self {
+        Self { kind: kind.to_owned(), parameters: BTreeMap::from([(name.to_owned(), value)]) }
+    }
+
+    /// The value of a parameter.
+    pub fn parameter(&self, name: &str) -> Option<f64> {
+        self.parameters.get(name).copied()
     }
 }
 
@@ -128,19 +154,8 @@ pub struct RecipeRecord {
     /// "multinomial", "complement", or "linked": both, and a logistic link over their scores;
     /// "one-against-rest" for several topics a document, with a link of its own.
     pub kind: String,
-    /// The pseudo-count that the multinomial estimate adds to every term of every topic, where
-    /// there is one.
-    pub multinomial_alpha: Option<f64>,
-    /// The same of the complement estimate.
-    pub complement_alpha: Option<f64>,
-    /// The share of the whole collection's distribution in each estimate (Jelinek-Mercer
-    /// smoothing), where there is one.
-    pub interpolation: Option<f64>,
-    /// Whether the link also looks at the scores of weights that keep a wide margin between each
-    /// topic and the rest (a linear support vector machine; Hsieh, Chang, Lin, Keerthi and
-    /// Sundararajan, ICML 2008).
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub margin: bool,
+    /// What it was estimated by; several, where there is a link over their scores.
+    pub estimates: Vec<EstimateRecord>,
     /// How far the link's parameters may stray from those shared by all topics (the variance of
     /// their prior), where there is a link.
     pub link_variance: Option<f64>,
@@ -164,18 +179,13 @@ impl fmt::Display for RecipeRecord {
         if self.words_alone {
             f.write_str(", words alone")?;
         }
-        if self.margin {
-            f.write_str(", wide margin")?;
-        }
-        for (name, value) in [
-            ("multinomial alpha", self.multinomial_alpha),
-            ("complement alpha", self.complement_alpha),
-            ("interpolation", self.interpolation),
-            ("link variance", self.link_variance),
-        ] {
-            if let Some(value) = value {
-                write!(f, ", {name} {value}")?;
+        for estimate in &self.estimates {
+            for (name, value) in &estimate.parameters {
+                write!(f, ", {} {name} {value}", estimate.kind)?;
             }
+        }
+        if let Some(variance) = self.link_variance {
+            write!(f, ", link variance {variance}")?;
         }
         Ok(())
     }
@@ -191,18 +201,13 @@ pub struct TrialRecord {
     pub metrics: MetricsRecord,
 }
 
-/// How well a link with this smoothing and variance did on the documents of one fold, fitted to
+/// How well a link over these estimates, with this variance, did on the documents of one fold, fitted to
 /// those of the others.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LinkTrialRecord {
     /// As in [`RecipeRecord`].
-    pub multinomial_alpha: f64,
-    /// As in [`RecipeRecord`].
-    pub complement_alpha: f64,
-    /// As in [`RecipeRecord`].
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub margin: bool,
+    pub estimates: Vec<EstimateRecord>,
     /// As in [`RecipeRecord`].
     pub link_variance: f64,
     /// As in [`RecipeRecord`].

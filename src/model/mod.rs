@@ -14,21 +14,20 @@
 
 pub mod artifact;
 pub mod doubts;
-mod elementary;
+pub(crate) mod elementary;
 pub mod evaluate;
 mod explain;
 mod hierarchy;
 mod manifest;
 mod rows;
 mod score;
-pub mod train;
 
 pub use artifact::{ArtifactError, LoadedModel};
 pub use explain::{Contribution, TopicEvidence};
 pub use hierarchy::{Hierarchy, Level};
 pub use manifest::{
-    CorpusRecord, DecisionRule, KnownShare, Labels, LinkTrialRecord, Manifest, MetricsRecord,
-    ModelId, ModelIdError, RecipeRecord, TopicRecord, TrialRecord, WeightsRecord,
+    CorpusRecord, DecisionRule, EstimateRecord, KnownShare, Labels, LinkTrialRecord, Manifest,
+    MetricsRecord, ModelId, ModelIdError, RecipeRecord, TopicRecord, TrialRecord, WeightsRecord,
 };
 pub use score::{Decision, Scorer, Scores, length_scale, log_tf, logistic, softmax};
 
@@ -46,7 +45,7 @@ const MAX_IDF: f32 = 100.0;
 /// terms then leaves the range of single precision.
 const MAX_BIAS: f32 = 65_504.0;
 
-/// A topic model, ready to score. Built by [`train`], read by [`artifact`]; never changed.
+/// A topic model, ready to score. Built by [`crate::train`], read by [`artifact`]; never changed.
 #[derive(Debug, Clone)]
 pub struct TopicModel {
     text: TextOptions,

@@ -25,7 +25,7 @@ fn manifest() -> Value {
         "version": 3,
         "language_code": "en",
         "recipe": {
-            "kind": "multinomial", "multinomial_alpha": 0.03, "complement_alpha": null, "interpolation": null,
+            "kind": "multinomial", "estimates": [{"kind": "multinomial", "parameters": {"alpha": 0.03}}],
             "link_variance": null,
             "scale": 2.5, "seed": 1, "min_document_frequency": 2, "keep_terms": 60000
         },

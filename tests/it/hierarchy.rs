@@ -7,7 +7,7 @@ use slugline::corpus::{Input, Progress};
 use slugline::grpc::pb::{self, ClassifyRequest, ClassifyResponse, GetModelRequest};
 use slugline::model::Manifest;
 use slugline::model::artifact::{self, WEIGHTS_FILE};
-use slugline::model::train::{Estimator, Recipe, TrainOptions, train};
+use slugline::train::{Estimator, Recipe, TrainOptions, train};
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
@@ -36,7 +36,7 @@ fn deep_model() -> TempDir {
     let path = root.path().join("deep.jsonl");
     corpus(&path);
     let options = TrainOptions {
-        recipe: Recipe::Fixed(Estimator::Multinomial),
+        recipe: Recipe::Fixed(Estimator::MULTINOMIAL),
         ..TrainOptions::new("deep/1".parse().expect("a model's id"))
     };
     let trained = train(&[Input::File(path)], &options, &Progress::default())

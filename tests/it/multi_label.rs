@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use slugline::corpus::{Input, Progress};
 use slugline::grpc::pb::{self, ClassifyRequest, GetModelRequest};
 use slugline::model::artifact::{self, WEIGHTS_FILE};
-use slugline::model::train::{TrainError, TrainOptions, Trained, train};
 use slugline::model::{Labels, Manifest};
+use slugline::train::{TrainError, TrainOptions, Trained, train};
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
@@ -62,22 +62,6 @@ fn a_corpus_without_a_topic_is_refused() {
     let error =
         train(&[Input::File(path)], &options, &Progress::default()).expect_err("nothing to learn");
     assert!(matches!(error, TrainError::NoTopic), "{error:?}");
-}
-
-#[test]
-fn a_directory_that_documents_cannot_be_made_in_is_named_before_any_work() {
-    let root = tempfile::tempdir().expect("a temporary directory");
-    let missing = root.path().join("missing");
-    let options = TrainOptions {
-        documents: Some(missing.clone()),
-        ..TrainOptions::new("several/1".parse().expect("a model's id"))
-    };
-    let error = train(&[Input::File("no-such-corpus".into())], &options, &Progress::default())
-        .expect_err("no directory");
-    assert!(
-        matches!(&error, TrainError::Store { directory, .. } if *directory == missing),
-        "{error:?}"
-    );
 }
 
 /// A directory with the corpus, and its model as "several/1".

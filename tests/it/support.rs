@@ -14,9 +14,9 @@ use slugline::grpc::client::{
 use slugline::grpc::pb;
 use slugline::grpc::server::{BoundServer, ServerConfig, ServerError};
 use slugline::model::artifact::{self, Encoded, WEIGHTS_FILE};
-use slugline::model::train::{Estimator, Recipe, TrainOptions, train};
 use slugline::model::{Manifest, ModelId};
 use slugline::service::{ArchiveLocation, ModelSource, Sources};
+use slugline::train::{Estimator, Recipe, TrainOptions, train};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -40,7 +40,7 @@ pub(crate) static RUNTIME: LazyLock<Runtime> =
 static MINI: LazyLock<Encoded> = LazyLock::new(|| {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/labelled.jsonl");
     let options = TrainOptions {
-        recipe: Recipe::Fixed(Estimator::Multinomial),
+        recipe: Recipe::Fixed(Estimator::MULTINOMIAL),
         language_code: "en".to_owned(),
         ..TrainOptions::new("mini/1".parse().expect("a model's id"))
     };

@@ -158,7 +158,7 @@ fn levels_and_trials_have_sections_where_there_are_any() {
     let trial = |kind: &str, accuracy| {
         serde_json::json!({
             "recipe": {
-                "kind": kind, "multinomial_alpha": 0.03, "complement_alpha": null, "interpolation": null, "link_variance": null,
+                "kind": kind, "estimates": [{"kind": "multinomial", "parameters": {"alpha": 0.03}}], "link_variance": null,
                 "scale": 1.0, "seed": 1, "min_document_frequency": 2, "keep_terms": 60000
             },
             "metrics": {

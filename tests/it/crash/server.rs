@@ -4,7 +4,6 @@ use std::process::Command;
 
 use slugline::grpc::client::{ArticleServiceClient, ServerServiceClient};
 use slugline::grpc::pb;
-use slugline::index::EmbeddedArchive;
 use tonic::Code;
 use tonic::transport::Channel;
 use tonic_health::pb::HealthCheckRequest;

@@ -6,16 +6,14 @@ use std::path::{Path, PathBuf};
 
 use slugline::corpus::{self, Input, Progress};
 use slugline::model::artifact::{self, DOCUMENTS_FILE, WEIGHTS_FILE};
-use slugline::model::train::{
-    DocumentsError, Header, Recipe, TrainError, TrainOptions, Trained, train,
-};
 use slugline::model::{Labels, Manifest};
+use slugline::train::{DocumentsError, Header, Recipe, TrainError, TrainOptions, Trained, train};
 use tempfile::TempDir;
 
 use super::{Corpus, documents, line, newsroom, newsroom_options, two_topics};
 
 /// Trained, and its directory.
-fn stored(trained: &mut Trained) -> TempDir {
+fn stored(trained: &Trained) -> TempDir {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let documents = documents(trained);
     let files: [(&str, &[u8]); 3] = [
@@ -36,7 +34,7 @@ fn trained_from(from: Option<&Path>, inputs: &[Input], options: &TrainOptions) -
     train(inputs, &options, &Progress::default()).expect("a model")
 }
 
-fn assert_same(one: &mut Trained, other: &mut Trained, which: &str) {
+fn assert_same(one: &Trained, other: &Trained, which: &str) {
     assert_eq!(one.manifest, other.manifest, "{which}");
     assert!(one.artifact == other.artifact, "{which}: the artefacts differ");
     assert_eq!(one.manifest.trials, other.manifest.trials, "{which}");
@@ -65,19 +63,19 @@ fn going_on_gives_the_bytes_that_all_files_at_once_give() {
     // Without words of a single document, so that one is pruned before it comes again.
     let options_for =
         |threads| TrainOptions { min_document_frequency: Some(2), ..newsroom_options(threads) };
-    let mut two_at_once = trained_from(None, &corpus.inputs[..2], &options_for(2));
-    let mut all_at_once = trained_from(None, &corpus.inputs, &options_for(1));
+    let two_at_once = trained_from(None, &corpus.inputs[..2], &options_for(2));
+    let all_at_once = trained_from(None, &corpus.inputs, &options_for(1));
     for threads in [1, 3] {
         let options = options_for(threads);
-        let mut first = trained_from(None, a, &options);
-        let first_directory = stored(&mut first);
-        let mut second = trained_from(Some(&model(&first_directory)), b, &options);
-        assert_same(&mut second, &mut two_at_once, &format!("A, then B, {threads} threads"));
-        let second_directory = stored(&mut second);
-        let mut third = trained_from(Some(&model(&second_directory)), c, &options);
-        assert_same(&mut third, &mut all_at_once, &format!("A, then B, then C, {threads} threads"));
-        let mut both = trained_from(Some(&model(&first_directory)), &corpus.inputs[1..], &options);
-        assert_same(&mut both, &mut all_at_once, &format!("A, then B and C, {threads} threads"));
+        let first = trained_from(None, a, &options);
+        let first_directory = stored(&first);
+        let second = trained_from(Some(&model(&first_directory)), b, &options);
+        assert_same(&second, &two_at_once, &format!("A, then B, {threads} threads"));
+        let second_directory = stored(&second);
+        let third = trained_from(Some(&model(&second_directory)), c, &options);
+        assert_same(&third, &all_at_once, &format!("A, then B, then C, {threads} threads"));
+        let both = trained_from(Some(&model(&first_directory)), &corpus.inputs[1..], &options);
+        assert_same(&both, &all_at_once, &format!("A, then B and C, {threads} threads"));
 
         let terms = |trained: &Trained| -> Vec<String> {
             super::loaded(trained).model.vocabulary().terms().map(str::to_owned).collect()
@@ -111,15 +109,15 @@ fn going_on_holds_for_several_topics_a_document_and_other_text_options() {
         ..newsroom_options(2)
     };
     options.text.pairs = false;
-    let mut at_once = trained_from(None, &corpus.inputs, &options);
-    let directory = stored(&mut trained_from(None, &corpus.inputs[..1], &options));
+    let at_once = trained_from(None, &corpus.inputs, &options);
+    let directory = stored(&trained_from(None, &corpus.inputs[..1], &options));
     let header = Header::read(&model(&directory)).expect("a header");
     assert_eq!(
         (header.text, header.labels, header.language_code.as_str()),
         (options.text, options.labels, "en")
     );
-    let mut went_on = trained_from(Some(&model(&directory)), &corpus.inputs[1..], &options);
-    assert_same(&mut went_on, &mut at_once, "several topics");
+    let went_on = trained_from(Some(&model(&directory)), &corpus.inputs[1..], &options);
+    assert_same(&went_on, &at_once, "several topics");
 }
 
 #[test]
@@ -147,19 +145,19 @@ fn going_on_holds_where_words_alone_win() {
     let options = TrainOptions {
         min_document_frequency: None,
         recipe: Recipe::Auto,
-        ..super::all_terms(super::Estimator::Multinomial)
+        ..super::all_terms(super::Estimator::MULTINOMIAL)
     };
-    let mut at_once = trained_from(None, &corpus.inputs, &options);
+    let at_once = trained_from(None, &corpus.inputs, &options);
     assert!(at_once.manifest.recipe.words_alone, "{:#?}", at_once.manifest.trials);
-    let mut first = trained_from(None, &corpus.inputs[..1], &options);
+    let first = trained_from(None, &corpus.inputs[..1], &options);
     assert!(
         !first.manifest.text.pairs,
         "the old model has words alone, and its documents have pairs"
     );
-    let directory = stored(&mut first);
+    let directory = stored(&first);
     assert!(Header::read(&model(&directory)).expect("a header").text.pairs);
-    let mut went_on = trained_from(Some(&model(&directory)), &corpus.inputs[1..], &options);
-    assert_same(&mut went_on, &mut at_once, "words alone");
+    let went_on = trained_from(Some(&model(&directory)), &corpus.inputs[1..], &options);
+    assert_same(&went_on, &at_once, "words alone");
 }
 
 #[test]
@@ -167,12 +165,12 @@ fn another_recipe_may_go_on_from_the_same_documents() {
     let corpus = Corpus::of_files(&[&two_topics(), &[line("late goal wins again", &["sport"])]]);
     let old = TrainOptions {
         min_document_frequency: Some(2),
-        ..super::all_terms(super::Estimator::Multinomial)
+        ..super::all_terms(super::Estimator::MULTINOMIAL)
     };
-    let new = TrainOptions { seed: 3, ..super::all_terms(super::Estimator::Complement) };
-    let directory = stored(&mut trained_from(None, &corpus.inputs[..1], &old));
-    let mut went_on = trained_from(Some(&model(&directory)), &corpus.inputs[1..], &new);
-    assert_same(&mut went_on, &mut trained_from(None, &corpus.inputs, &new), "complement");
+    let new = TrainOptions { seed: 3, ..super::all_terms(super::Estimator::COMPLEMENT) };
+    let directory = stored(&trained_from(None, &corpus.inputs[..1], &old));
+    let went_on = trained_from(Some(&model(&directory)), &corpus.inputs[1..], &new);
+    assert_same(&went_on, &trained_from(None, &corpus.inputs, &new), "complement");
 }
 
 #[test]
@@ -182,29 +180,29 @@ fn skipped_lines_stay_counted() {
     let corpus = Corpus::of_files(&[&lines, &lines]);
     let skipping = corpus::Options { on_error: super::OnError::Skip, ..corpus::Options::default() };
     let options =
-        TrainOptions { corpus: skipping, ..super::all_terms(super::Estimator::Multinomial) };
-    let directory = stored(&mut trained_from(None, &corpus.inputs[..1], &options));
-    let mut went_on = trained_from(Some(&model(&directory)), &corpus.inputs[1..], &options);
+        TrainOptions { corpus: skipping, ..super::all_terms(super::Estimator::MULTINOMIAL) };
+    let directory = stored(&trained_from(None, &corpus.inputs[..1], &options));
+    let went_on = trained_from(Some(&model(&directory)), &corpus.inputs[1..], &options);
     assert_eq!((went_on.corpus.documents, went_on.corpus.skipped), (4, 1));
     assert_eq!(
         (went_on.manifest.corpus.document_count, went_on.manifest.corpus.skipped_count),
         (8, 2)
     );
-    assert_same(&mut went_on, &mut trained_from(None, &corpus.inputs, &options), "skipped");
+    assert_same(&went_on, &trained_from(None, &corpus.inputs, &options), "skipped");
 }
 
 #[test]
 fn documents_that_are_not_to_be_kept_are_not() {
     let options =
-        TrainOptions { documents: None, ..super::all_terms(super::Estimator::Multinomial) };
+        TrainOptions { keep_documents: false, ..super::all_terms(super::Estimator::MULTINOMIAL) };
     assert!(super::trained(&two_topics(), &options).documents.is_none());
 }
 
 #[test]
 fn a_model_without_documents_or_with_others_is_refused() {
-    let options = super::all_terms(super::Estimator::Multinomial);
+    let options = super::all_terms(super::Estimator::MULTINOMIAL);
     let corpus = Corpus::of(&two_topics());
-    let directory = stored(&mut super::trained(&two_topics(), &options));
+    let directory = stored(&super::trained(&two_topics(), &options));
     let refused = |options: TrainOptions| {
         let options = TrainOptions { from: Some(model(&directory)), ..options };
         train(&corpus.inputs, &options, &Progress::default()).expect_err("it is refused")

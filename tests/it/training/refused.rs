@@ -1,13 +1,13 @@
 //! Corpora and options that no model can be made of: what is said of them.
 
 use slugline::corpus::{self, Input, OnError, Progress};
-use slugline::model::train::{Estimator, TrainError, TrainOptions, train};
+use slugline::train::{Estimator, TrainError, TrainOptions, train};
 
 use super::{Corpus, all_terms, line, refusal, two_topics};
 
 #[test]
 fn a_corpus_without_a_document_is_refused() {
-    let options = all_terms(Estimator::Multinomial);
+    let options = all_terms(Estimator::MULTINOMIAL);
     assert!(matches!(refusal(&[], &options), TrainError::EmptyCorpus));
     assert!(matches!(
         refusal(&[String::new(), "  ".to_owned()], &options),
@@ -22,7 +22,7 @@ fn a_corpus_without_a_document_is_refused() {
 fn a_corpus_of_one_topic_is_refused_by_its_name() {
     let error = refusal(
         &[line("goal", &["sport"]), line("match", &["sport"])],
-        &all_terms(Estimator::Complement),
+        &all_terms(Estimator::COMPLEMENT),
     );
     assert!(matches!(&error, TrainError::OneTopic(topic) if topic == "sport"), "{error:?}");
 }
@@ -30,7 +30,7 @@ fn a_corpus_of_one_topic_is_refused_by_its_name() {
 #[test]
 fn a_corpus_of_which_no_term_survives_is_refused() {
     let options =
-        TrainOptions { min_document_frequency: Some(5), ..all_terms(Estimator::Multinomial) };
+        TrainOptions { min_document_frequency: Some(5), ..all_terms(Estimator::MULTINOMIAL) };
     let error = refusal(&two_topics(), &options);
     assert!(matches!(error, TrainError::NoTerms(5)), "{error:?}");
     assert!(error.to_string().contains("--min-df"), "{error}");
@@ -40,13 +40,13 @@ fn a_corpus_of_which_no_term_survives_is_refused() {
 fn a_document_without_a_topic_is_refused_by_its_line() {
     let mut lines = two_topics();
     lines.insert(2, line("nobody knows", &[]));
-    let error = refusal(&lines, &all_terms(Estimator::Multinomial)).to_string();
+    let error = refusal(&lines, &all_terms(Estimator::MULTINOMIAL)).to_string();
     assert!(error.contains("0.jsonl:3: ") && error.contains("no topic"), "{error}");
 }
 
 #[test]
 fn options_out_of_their_range_are_refused_before_anything_is_read() {
-    let good = || all_terms(Estimator::Multinomial);
+    let good = || all_terms(Estimator::MULTINOMIAL);
     let alpha = |alpha| TrainOptions { alpha: Some(alpha), ..good() };
     let target_precision = |target_precision| TrainOptions { target_precision, ..good() };
     for (options, word) in [
@@ -72,7 +72,7 @@ fn options_out_of_their_range_are_refused_before_anything_is_read() {
 #[test]
 fn the_smallest_alpha_makes_a_model_or_is_refused_as_an_option() {
     // The logarithm of 1e-300 is about -690: scaled by much, more than half precision can hold.
-    for estimator in [Estimator::Multinomial, Estimator::Complement] {
+    for estimator in [Estimator::MULTINOMIAL, Estimator::COMPLEMENT] {
         let mut lines =
             vec![line("goal match the", &["sport"]), line("bank rate the", &["business"])];
         lines.push(line("treaty talks the", &["world"]));

@@ -1,0 +1,151 @@
+//! From which probability on an answer is confident.
+
+use crate::train::folds::FOLDS;
+
+/// An answer of a lower probability is more likely wrong than right by its own account.
+const LEAST_PROBABILITY: f64 = 0.5;
+
+/// The most probable topic of a held-out document.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Top {
+    pub(super) probability: f64,
+    pub(super) is_right: bool,
+    pub(super) part: u8,
+}
+
+/// When an answer is confident.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(in crate::train) struct Confidence {
+    /// From this probability on; 1 where no answer can be.
+    pub(in crate::train) probability: f64,
+    /// How many held-out documents reach it.
+    pub(in crate::train) document_count: usize,
+    /// What keeps the probability from being lower.
+    pub(in crate::train) limit: Option<Limit>,
+}
+
+/// Why fewer answers are confident than have the precision asked for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(in crate::train) enum Limit {
+    /// Less probable answers were right often enough, too, but text without evidence would get as
+    /// much, or an answer would be wrong more likely than right.
+    NoEvidence,
+    /// The held-out documents are too few to show the precision.
+    TooFewDocuments,
+}
+
+/// The lowest top probability from which on the share of right answers is at least `target`: less
+/// its standard error in each part that has any documents, for each part has to agree, and not by
+/// luck, which leaves room for documents that are unlike those of the corpus; and over all parts by
+/// the lower bound of Wilson's interval, which few documents cannot reach even if all are right.
+///
+/// It is no lower than what text without evidence gets: the share of the largest topic.
+pub(super) fn confidence(tops: &mut [Top], target: f64, largest_share: f64) -> Confidence {
+    tops.sort_by(|a, b| b.probability.total_cmp(&a.probability));
+    let floor = LEAST_PROBABILITY.max(largest_share.next_up());
+    let mut best = Confidence { probability: 1.0, document_count: 0, limit: None };
+    let mut counts = [(0u64, 0u64); FOLDS];
+    let (mut right, mut is_unproven) = (0, false);
+    for (place, top) in tops.iter().enumerate() {
+        let (right_of_part, taken) = &mut counts[usize::from(top.part)];
+        *right_of_part += u64::from(top.is_right);
+        *taken += 1;
+        right += u64::from(top.is_right);
+        // Only between different probabilities: a threshold cannot part equal ones.
+        let is_last_of_equals =
+            tops.get(place + 1).is_none_or(|next| next.probability < top.probability);
+        let agree = |&(right, taken): &(u64, u64)| holds(right as f64, taken as f64, target);
+        if !is_last_of_equals || !counts.iter().all(agree) {
+            continue;
+        }
+        let document_count = place + 1;
+        if lower_bound(right as f64, document_count as f64) < target {
+            is_unproven = true;
+        } else if top.probability < floor {
+            // Nothing below the floor is taken; what is above it was.
+            let document_count = tops.partition_point(|top| top.probability >= floor);
+            let limit = Some(Limit::NoEvidence);
+            return Confidence { probability: floor.min(1.0), document_count, limit };
+        } else {
+            best = Confidence { probability: top.probability, document_count, limit: None };
+        }
+    }
+    if best.document_count == 0 && is_unproven {
+        best.limit = Some(Limit::TooFewDocuments);
+    }
+    best
+}
+
+/// Whether a share of `right` of `taken`, less its standard error, is at least `target`; so if
+/// nothing was taken.
+fn holds(right: f64, taken: f64, target: f64) -> bool {
+    let deviation = (right * (taken - right) / taken.max(1.0)).sqrt();
+    right - deviation >= target * taken
+}
+
+/// The lower end of the interval of one standard error around a share of `right` of `taken`; of
+/// `n` that are all right it is `n / (n + 1)`. (Wilson, "Probable inference, the law of succession,
+/// and statistical inference", JASA 1927.)
+fn lower_bound(right: f64, taken: f64) -> f64 {
+    let share = right / taken;
+    let spread = (share * (1.0 - share) / taken + 0.25 / (taken * taken)).sqrt();
+    (share + 0.5 / taken - spread) / (1.0 + 1.0 / taken)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tops(tops: &[(f64, bool, u8)]) -> Vec<Top> {
+        let top = |&(probability, is_right, part)| Top { probability, is_right, part };
+        tops.iter().map(top).collect()
+    }
+
+    fn found(tops: &mut [Top], target: f64) -> (f64, usize, Option<Limit>) {
+        let Confidence { probability, document_count, limit } = confidence(tops, target, 0.0);
+        (probability, document_count, limit)
+    }
+
+    #[test]
+    fn the_threshold_is_the_lowest_that_keeps_the_precision() {
+        let mut one_part = tops(&[
+            (0.9, true, 0),
+            (0.8, true, 0),
+            (0.7, false, 0),
+            (0.6, true, 0),
+            (0.6, true, 0),
+            (0.5, false, 0),
+        ]);
+        // At 0.6: four of five right, and sqrt(4 * 1 / 5) = 0.89 documents of deviation: 3.11 of 5
+        // are sure. Wilson: (0.8 + 0.1 - sqrt(0.032 + 0.01)) / 1.2 = 0.58. At 0.8: 2 of 2, 2 / 3.
+        assert_eq!(found(&mut one_part, 0.57), (0.6, 5, None));
+        assert_eq!(found(&mut one_part, 0.6), (0.8, 2, None));
+        assert_eq!(found(&mut one_part, 0.67), (1.0, 0, Some(Limit::TooFewDocuments)));
+        assert_eq!(found(&mut tops(&[(0.9, false, 0)]), 0.9), (1.0, 0, None));
+    }
+
+    #[test]
+    fn the_threshold_holds_in_each_part() {
+        // Over both parts two of three are right at 0.7; in the second none is.
+        let mut two_parts = tops(&[(0.9, true, 0), (0.8, true, 0), (0.7, false, 1)]);
+        assert_eq!(found(&mut two_parts, 0.4), (0.8, 2, None));
+    }
+
+    #[test]
+    fn few_documents_cannot_show_a_high_precision() {
+        // 18 / 19 is below 0.95, and 19 / 20 is 0.95.
+        let all_right = |count| tops(&vec![(0.9, true, 0); count]);
+        assert_eq!(found(&mut all_right(18), 0.95).2, Some(Limit::TooFewDocuments));
+        assert_eq!(found(&mut all_right(20), 0.95), (0.9, 20, None));
+    }
+
+    #[test]
+    fn the_threshold_is_never_what_text_without_evidence_gets() {
+        let mut all_right = tops(&[vec![(0.9, true, 0); 30], vec![(0.05, true, 0); 30]].concat());
+        let floored =
+            Confidence { probability: 0.5, document_count: 30, limit: Some(Limit::NoEvidence) };
+        assert_eq!(confidence(&mut all_right, 0.95, 0.04), floored);
+        let probability = 0.7f64.next_up();
+        assert_eq!(confidence(&mut all_right, 0.95, 0.7), Confidence { probability, ..floored });
+    }
+}

@@ -1,0 +1,128 @@
+//! What held-out documents teach: the scale, the thresholds, and how good the model is.
+
+use fearless_simd::{Level, Simd, dispatch};
+
+use super::assignment::best_threshold;
+use super::confidence::{Confidence, Limit, Top, confidence};
+use super::known::known_shares;
+use super::scale::fit_scale;
+use crate::model::evaluate::Evaluation;
+use crate::model::{Decision, logistic, softmax};
+use crate::model::{DecisionRule, Labels, MetricsRecord};
+use crate::train::folds::{HeldOut, ScoreTable};
+
+/// What held-out documents teach.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::train) struct Calibration {
+    /// What scores are multiplied by.
+    pub(in crate::train) scale: f64,
+    /// When an answer is confident, and when a text is unknown.
+    pub(in crate::train) decision: DecisionRule,
+    /// What keeps more answers from being confident.
+    pub(in crate::train) limit: Option<Limit>,
+    /// By topic, from what probability on it is assigned; empty where topics exclude each other.
+    pub(in crate::train) thresholds: Vec<f64>,
+    /// How good the scaled model is.
+    pub(in crate::train) metrics: MetricsRecord,
+}
+
+/// Finds the scale that makes the held-out topics likeliest, the thresholds, and measures.
+pub(in crate::train) fn calibrate(
+    documents: &[HeldOut],
+    table: &ScoreTable,
+    labels: Labels,
+    target_precision: f64,
+) -> Calibration {
+    let topic_count = table.topic_count();
+    let scale = match labels {
+        Labels::Single => fit_scale(documents, table),
+        // The link has seen to it.
+        Labels::Multiple => 1.0,
+    };
+    let thresholds = match labels {
+        Labels::Single => Vec::new(),
+        Labels::Multiple => {
+            (0..topic_count).map(|topic| best_threshold(documents, table, topic)).collect()
+        }
+    };
+    let known_share = known_shares(documents);
+    let unsure = DecisionRule { confident_probability: 1.0, known_share };
+    let scaled = Scaled { documents, table, scale, labels };
+    let (evaluation, mut tops) =
+        dispatch!(Level::new(), simd => evaluate(simd, scaled, &thresholds, &unsure));
+    let Confidence { probability, document_count: confident_count, limit } =
+        confidence(&mut tops, target_precision, largest_share(documents, topic_count));
+    let report = evaluation.finish();
+    Calibration {
+        scale,
+        decision: DecisionRule { confident_probability: probability, ..unsure },
+        limit,
+        thresholds,
+        metrics: MetricsRecord {
+            document_count: report.documents,
+            accuracy: report.accuracy,
+            micro_f1: report.micro_f1,
+            macro_f1: report.macro_f1,
+            log_loss: report.log_loss,
+            expected_calibration_error: report.ece,
+            confident_share: confident_count as f64 / documents.len().max(1) as f64,
+        },
+    }
+}
+
+/// The share of the documents that have the most frequent topic.
+fn largest_share(documents: &[HeldOut], topic_count: usize) -> f64 {
+    let mut counts = vec![0u64; topic_count];
+    documents.iter().flat_map(|document| &document.topics).for_each(|&topic| counts[topic] += 1);
+    counts.into_iter().max().unwrap_or(0) as f64 / documents.len().max(1) as f64
+}
+
+/// Held-out documents, their scores, and what those are multiplied by.
+#[derive(Clone, Copy)]
+struct Scaled<'a> {
+    documents: &'a [HeldOut],
+    table: &'a ScoreTable,
+    scale: f64,
+    labels: Labels,
+}
+
+/// Compares the answers with the documents' topics, and has the most probable topic of each
+/// document whose text is not unknown.
+#[inline(always)]
+fn evaluate(
+    _: impl Simd,
+    scaled: Scaled<'_>,
+    thresholds: &[f64],
+    rule: &DecisionRule,
+) -> (Evaluation, Vec<Top>) {
+    let Scaled { documents, table, scale, labels } = scaled;
+    let topic_count = table.topic_count();
+    let mut evaluation = Evaluation::of_topic_count(topic_count, labels);
+    let mut tops = Vec::with_capacity(documents.len());
+    let (mut scores, mut probabilities) = (Vec::new(), Vec::new());
+    for (place, document) in documents.iter().enumerate() {
+        scores.clear();
+        scores.extend(table.row(place).iter().map(|&score| (f64::from(score) * scale) as f32));
+        match labels {
+            Labels::Single => softmax(&scores, &mut probabilities),
+            Labels::Multiple => logistic(&scores, &mut probabilities),
+        }
+        let decision =
+            rule.decide(&probabilities, document.token_count, document.known_token_count);
+        let first = evaluation.add(&probabilities, &document.topics, decision);
+        if labels == Labels::Multiple {
+            let assigned: Vec<usize> = (0..topic_count)
+                .filter(|&topic| probabilities[topic] >= thresholds[topic])
+                .collect();
+            evaluation.add_assigned(&assigned, &document.topics);
+        }
+        if decision != Decision::UnknownText {
+            tops.push(Top {
+                probability: probabilities[first],
+                is_right: document.topics.contains(&first),
+                part: document.part,
+            });
+        }
+    }
+    (evaluation, tops)
+}

@@ -1,0 +1,189 @@
+//! Takes in documents, keeps them, and writes them down.
+
+use std::fmt;
+use std::io::{self, Write};
+
+use super::block::{Block, pack, unpack};
+use super::header::{Header, Stamp};
+use crate::article::TopicName;
+use crate::corpus::Ordinal;
+use crate::train::dictionary::{CountedDocument, Dictionary};
+use crate::train::lists::Lists;
+use crate::train::spool::Spool;
+
+/// How many words one value of the file holds.
+const WORDS_PER_PART: usize = 1 << 16;
+/// From so many words and pairs on, a block is full.
+const ENTRIES_PER_BLOCK: usize = 1 << 15;
+/// The most documents, and the most words.
+pub(super) const MAX_NUMBER: usize = 1 << 31;
+
+/// A topic with how many documents have it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::train) struct Topic {
+    pub(in crate::train) name: TopicName,
+    pub(in crate::train) document_count: u64,
+}
+
+/// The documents of a corpus.
+#[derive(Default)]
+pub struct Documents {
+    pub(in crate::train) dictionary: Dictionary,
+    /// By number.
+    pub(in crate::train) topics: Vec<Topic>,
+    /// By document: the numbers of its topics, in the order of the record.
+    pub(in crate::train) document_topics: Lists<u32>,
+    pub(in crate::train) ordinals: Vec<Ordinal>,
+    /// By document: how many words it has, numbers left out.
+    pub(in crate::train) token_counts: Vec<u32>,
+    /// By document: the same for the same words and pairs with the same counts; 0 for none.
+    pub(in crate::train) bags: Vec<u64>,
+    /// By document: [`Block::fingerprints`].
+    pub(in crate::train) fingerprints: Vec<(u64, u64)>,
+    /// How many pairs all documents have.
+    pub(in crate::train) pair_count: usize,
+    blocks: Spool<u8>,
+    /// The documents behind the last full block.
+    tail: Block,
+    /// What the file says of the documents.
+    header: Option<Header>,
+}
+
+impl fmt::Debug for Documents {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Documents").field("count", &self.len()).finish_non_exhaustive()
+    }
+}
+
+/// The numbers of a document's terms; see [`Block`].
+pub(super) struct Row<'a> {
+    pub(super) ordinal: Ordinal,
+    pub(super) fingerprints: (u64, u64),
+    pub(super) topics: &'a [u32],
+    pub(super) words: &'a [(u32, u32)],
+    pub(super) pairs: &'a [(u32, u32, u32)],
+}
+
+impl Documents {
+    /// How many documents there are.
+    pub(in crate::train) fn len(&self) -> usize {
+        self.ordinals.len()
+    }
+
+    /// Appends a document. Ordinals ascend.
+    ///
+    /// # Errors
+    /// If the temporary file cannot be written.
+    pub(in crate::train) fn push(
+        &mut self,
+        ordinal: Ordinal,
+        counted: CountedDocument,
+    ) -> io::Result<()> {
+        let CountedDocument { topics, words, texts, pairs, title, body } = counted;
+        let topics: Vec<u32> = topics.into_iter().map(|name| self.topic_number(name)).collect();
+        let numbered = words.iter().zip(texts.split('\n'));
+        let words: Vec<(u32, u32)> = numbered
+            .map(|(&(hash, count), text)| (self.dictionary.number(hash, text), count))
+            .collect();
+        let fingerprints = (title, body);
+        self.push_row(&Row { ordinal, fingerprints, topics: &topics, words: &words, pairs: &pairs })
+    }
+
+    fn topic_number(&mut self, name: TopicName) -> u32 {
+        // Most corpora have few topics.
+        let known = self.topics.iter().position(|topic| topic.name == name);
+        known.unwrap_or_else(|| {
+            self.topics.push(Topic { name, document_count: 0 });
+            self.topics.len() - 1
+        }) as u32
+    }
+
+    pub(super) fn push_row(&mut self, row: &Row<'_>) -> io::Result<()> {
+        if self.len() >= MAX_NUMBER || self.dictionary.len() > MAX_NUMBER {
+            return Err(io::Error::other("more documents or words than can be numbered"));
+        }
+        self.note(row);
+        let Row { ordinal, fingerprints, topics, words, pairs } = *row;
+        self.tail.ordinals.push(ordinal);
+        self.tail.fingerprints.push(fingerprints);
+        self.tail.topics.push(topics.iter().copied());
+        self.tail.words.push(words.iter().copied());
+        self.tail.pairs.push(pairs.iter().copied());
+        if self.tail.entry_count() >= ENTRIES_PER_BLOCK {
+            let full = std::mem::take(&mut self.tail);
+            self.blocks.push(pack(&full)?)?;
+        }
+        Ok(())
+    }
+
+    /// Keeps in memory what many passes need of a document.
+    fn note(&mut self, row: &Row<'_>) {
+        let (mut token_count, mut bag) = (0u32, 0u64);
+        for &(word, count) in row.words {
+            self.dictionary.count_document(word);
+            if !self.dictionary.is_number(word) {
+                token_count = token_count.saturating_add(count);
+            }
+            // The hashes are as good as random: so is their sum.
+            bag = bag.wrapping_add(self.dictionary.hash(word).0.rotate_left(count));
+        }
+        for &(first, second, count) in row.pairs {
+            let [first, second] =
+                [first, second].map(|place| self.dictionary.hash(row.words[place as usize].0));
+            bag = bag.wrapping_add(first.followed_by(second).0.rotate_left(count));
+        }
+        for &topic in row.topics {
+            self.topics[topic as usize].document_count += 1;
+        }
+        self.pair_count += row.pairs.len();
+        self.document_topics.push(row.topics.iter().copied());
+        self.ordinals.push(row.ordinal);
+        self.token_counts.push(token_count);
+        self.bags.push(bag);
+        self.fingerprints.push(row.fingerprints);
+    }
+
+    /// How many blocks the documents lie in, one behind the other.
+    pub(in crate::train) fn block_count(&self) -> usize {
+        self.blocks.len() + usize::from(self.tail.len() > 0)
+    }
+
+    /// The documents of a block.
+    ///
+    /// # Errors
+    /// If the temporary file cannot be read.
+    pub(in crate::train) fn block(&self, number: usize) -> io::Result<Block> {
+        if number == self.blocks.len() {
+            return Ok(self.tail.clone());
+        }
+        unpack(&self.blocks.read(number)?)
+    }
+
+    /// The documents are complete, and this is what their file says of them.
+    pub(in crate::train) fn seal(&mut self, header: Header) {
+        self.header = Some(header);
+    }
+
+    /// Writes the file that training resumes from.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn write_to(&self, out: &mut dyn Write) -> io::Result<()> {
+        let header = self.header.as_ref().ok_or(io::ErrorKind::InvalidData)?;
+        out.write_all(&pack(&Stamp::CURRENT)?)?;
+        out.write_all(&pack(&serde_json::to_string(header)?)?)?;
+        let names: Vec<&str> = self.topics.iter().map(|topic| topic.name.as_str()).collect();
+        out.write_all(&pack(&(names, self.dictionary.len() as u64, self.block_count() as u64))?)?;
+        let words: Vec<&str> = self.dictionary.texts().collect();
+        for part in words.chunks(WORDS_PER_PART) {
+            out.write_all(&pack(&part)?)?;
+        }
+        for number in 0..self.blocks.len() {
+            out.write_all(&self.blocks.read(number)?)?;
+        }
+        if self.tail.len() > 0 {
+            out.write_all(&pack(&self.tail)?)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,158 @@
+//! No bytes make the reader panic, and none but a whole file are taken for one.
+
+use std::io::Cursor;
+use std::path::PathBuf;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::corpus::{Document, End};
+use crate::model::{CorpusRecord, Labels};
+use crate::text::TextOptions;
+use crate::train::dictionary::TextCounter;
+
+fn header() -> Header {
+    let corpus = CorpusRecord { document_count: 5, skipped_count: 1, sha256: "ab".repeat(32) };
+    let end = End { ordinal: 3 << 32, fingerprint: [0xab; 32] };
+    Header::new(TextOptions::default(), Labels::Single, "en".to_owned(), corpus, &end)
+}
+
+fn documents(options: TextOptions, texts: &[(u64, &str, &[&str])]) -> Documents {
+    let mut documents = Documents::default();
+    let mut counter = TextCounter::default();
+    for &(ordinal, body, topics) in texts {
+        let document = Document::of_text(body).with_topics(topics);
+        let counted = counter.count(&document, options).expect("valid topics");
+        documents.push(ordinal, counted).expect("memory");
+    }
+    documents.seal(header());
+    documents
+}
+
+fn five() -> Documents {
+    let texts: [(u64, &str, &[&str]); 5] = [
+        (1, "late goal wins the match", &["sport"]),
+        ((1 << 32) + 1, "the bank raises the rate the bank cut", &["business"]),
+        ((1 << 32) + 2, "late bank", &["business", "sport"]),
+        ((2 << 32) + 7, "!?", &["sport"]),
+        ((2 << 32) + 9, "goal goal goal the rate", &["world"]),
+    ];
+    documents(TextOptions::default(), &texts)
+}
+
+fn bytes(documents: &Documents) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    documents.write_to(&mut bytes).expect("memory");
+    bytes
+}
+
+fn read(bytes: Vec<u8>) -> Result<Documents, DocumentsError> {
+    let path = PathBuf::from("old/1/documents.bags");
+    let reader = Reader::from_bytes(Box::new(Cursor::new(bytes)), path)?;
+    let (mut documents, end) = reader.read()?;
+    assert_eq!(end, End { ordinal: 3 << 32, fingerprint: [0xab; 32] });
+    documents.seal(header());
+    Ok(documents)
+}
+
+fn packed(content: &[u8]) -> Vec<u8> {
+    zstd::encode_all(content, 1).expect("memory")
+}
+
+fn unpacked() -> Vec<u8> {
+    zstd::decode_all(bytes(&five()).as_slice()).expect("our own stream")
+}
+
+#[test]
+fn what_is_written_is_read_back() {
+    let written = bytes(&five());
+    let again = read(written.clone()).expect("our own file");
+    assert!(bytes(&again) == written);
+    assert_eq!(again.block(0).expect("memory"), five().block(0).expect("memory"));
+    assert_eq!(again.token_counts, [5, 8, 2, 0, 5]);
+    assert_eq!(again.bags[3], 0);
+}
+
+#[test]
+fn many_documents_lie_in_several_blocks() {
+    let body: String = (0..2_000).map(|n| format!("w{n} ")).collect();
+    let texts: Vec<_> = (1..40).map(|n| (n, body.as_str(), &["a"][..])).collect();
+    let documents = documents(TextOptions::default(), &texts);
+    assert!(documents.block_count() > 2);
+    let blocks = (0..documents.block_count()).map(|number| documents.block(number));
+    let counts: Vec<usize> = blocks.map(|block| block.expect("memory").len()).collect();
+    assert_eq!(counts.iter().sum::<usize>(), 39);
+}
+
+#[test]
+fn the_order_of_the_text_is_not_in_it() {
+    let options = TextOptions { pairs: false, ..TextOptions::default() };
+    let of = |text| bytes(&documents(options, &[(1, text, &["x"])]));
+    assert!(of("late goal wins the match") == of("the match wins late goal"));
+}
+
+#[test]
+fn what_is_wrong_is_said() {
+    let (whole, content) = (bytes(&five()), unpacked());
+    let with = |at: usize, byte: u8| {
+        let mut content = content.clone();
+        content[at] = byte;
+        packed(&content)
+    };
+    for (bytes, words) in [
+        (Vec::new(), "does not begin as"),
+        (b"{}".to_vec(), "damaged"),
+        (packed(b"something else"), "does not begin as"),
+        (whole[..whole.len() - 1].to_vec(), "cut short"),
+        (packed(&content[..content.len() - 1]), "cut short"),
+        (with(12, 9), "format version 9"),
+        (with(20, b'!'), "header"),
+        (packed(&[&content[..], &[0]].concat()), "behind its end"),
+        ([&whole[..], &[0]].concat(), "damaged"),
+    ] {
+        let error = read(bytes).expect_err(words).to_string();
+        let is_named = error.contains(words) && error.contains("old/1/documents.bags");
+        assert!(is_named, "{words:?} is not in: {error}");
+        assert!(error.contains("train anew"), "{error}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_file_that_was_cut_or_altered_is_refused(
+        cut in any::<prop::sample::Index>(),
+        flip in any::<prop::sample::Index>(),
+        bit in 0..8u32,
+    ) {
+        let whole = bytes(&five());
+        prop_assert!(read(whole[..cut.index(whole.len())].to_vec()).is_err());
+        let mut altered = whole.clone();
+        altered[flip.index(whole.len())] ^= 1u8 << bit;
+        // A bit of zstd's own may mean nothing; then the documents are what they were.
+        if let Ok(documents) = read(altered) {
+            prop_assert!(bytes(&documents) == whole);
+        }
+    }
+
+    #[test]
+    fn content_that_was_forged_does_no_harm(
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
+    ) {
+        let mut content = unpacked();
+        // Behind the header.
+        let start = content.len() - 150;
+        for (at, byte) in changes {
+            content[start + at.index(150)] = byte;
+        }
+        // Whatever is read can be written, and read again.
+        if let Ok(documents) = read(packed(&content)) {
+            prop_assert!(read(bytes(&documents)).is_ok());
+        }
+    }
+
+    #[test]
+    fn any_bytes_do_no_harm(content in prop::collection::vec(any::<u8>(), 0..200)) {
+        prop_assert!(read(content.clone()).is_err());
+        prop_assert!(read(packed(&content)).is_err());
+    }
+}

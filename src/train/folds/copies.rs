@@ -1,0 +1,126 @@
+//! Finds documents that are copies of each other, which must not be parted by cross-validation.
+
+use std::collections::HashMap;
+
+use crate::train::documents::Documents;
+
+/// A title, or a body, that more than so many documents share is the name of a column or a notice,
+/// and no sign of a copy; of a large corpus, more than one document in so many.
+const MAX_COPIES: usize = 20;
+const MAX_COPIES_SHARE: usize = 100;
+
+/// Which documents are copies of each other.
+#[derive(Debug)]
+pub(in crate::train) struct Copies {
+    /// By document: the first document of its group.
+    leaders: Vec<u32>,
+}
+
+impl Copies {
+    /// Documents are copies if their words and pairs are the same, or the words of their bodies, or
+    /// the set of the words of their titles without reply marks; and copies of copies are copies.
+    pub(in crate::train) fn of(documents: &Documents) -> Self {
+        let mut copies = Self { leaders: (0..documents.len() as u32).collect() };
+        copies.join_equal(documents.bags.iter().copied(), usize::MAX);
+        let most = MAX_COPIES.max(documents.len() / MAX_COPIES_SHARE);
+        copies.join_equal(documents.fingerprints.iter().map(|(title, _)| *title), most);
+        copies.join_equal(documents.fingerprints.iter().map(|(_, body)| *body), most);
+        for document in 0..copies.leaders.len() as u32 {
+            copies.leaders[document as usize] = copies.leader(document);
+        }
+        copies
+    }
+
+    /// Joins documents of equal fingerprints where at most so many have the same; 0 is none.
+    fn join_equal(&mut self, fingerprints: impl Iterator<Item = u64> + Clone, most: usize) {
+        let mut counts: HashMap<u64, usize> = HashMap::new();
+        fingerprints.clone().for_each(|fingerprint| *counts.entry(fingerprint).or_default() += 1);
+        let mut firsts: HashMap<u64, u32> = HashMap::new();
+        for (document, fingerprint) in (0..).zip(fingerprints) {
+            if fingerprint != 0 && (2..=most).contains(&counts[&fingerprint]) {
+                let first = *firsts.entry(fingerprint).or_insert(document);
+                self.join(first, document);
+            }
+        }
+    }
+
+    /// Joins two groups (union-find with path halving; Tarjan and van Leeuwen, 1984).
+    fn join(&mut self, one: u32, other: u32) {
+        let [one, other] = [self.leader(one), self.leader(other)];
+        self.leaders[one.max(other) as usize] = one.min(other);
+    }
+
+    fn leader(&mut self, mut document: u32) -> u32 {
+        while self.leaders[document as usize] != document {
+            let above = self.leaders[document as usize];
+            self.leaders[document as usize] = self.leaders[above as usize];
+            document = above;
+        }
+        document
+    }
+
+    /// The first document of the group that a document belongs to: itself, where it has no copies.
+    pub(in crate::train) fn first(&self, document: usize) -> usize {
+        self.leaders[document] as usize
+    }
+
+    /// How many documents are copies of one that came before.
+    pub(in crate::train) fn count(&self) -> usize {
+        (0..self.leaders.len()).filter(|&document| self.first(document) != document).count()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::corpus::Document;
+    use crate::text::TextOptions;
+    use crate::train::dictionary::TextCounter;
+
+    fn firsts(texts: &[&str]) -> Vec<usize> {
+        let mut documents = Documents::default();
+        let mut counter = TextCounter::default();
+        for (ordinal, text) in (1..).zip(texts) {
+            let counted = counter.count(&Document::of_text(text), TextOptions::default());
+            documents.push(ordinal, counted.expect("no topics")).expect("memory");
+        }
+        let copies = Copies::of(&documents);
+        (0..texts.len()).map(|document| copies.first(document)).collect()
+    }
+
+    #[test]
+    fn equal_texts_are_copies_whatever_stands_between() {
+        assert_eq!(firsts(&["late goal", "bank rate", "Late goal!", "late win"]), [0, 1, 0, 3]);
+    }
+
+    #[test]
+    fn titles_make_copies_but_for_their_reply_marks_and_order() {
+        let texts = ["Late goal\n\nsome text", "Re: goal, late\n\nanother", "Goal\n\nsome text"];
+        assert_eq!(firsts(&texts), [0, 0, 2]);
+    }
+
+    #[test]
+    fn bodies_make_copies_and_copies_of_copies_are_copies() {
+        let body = "a bank raises the rate of all loans to five per cent";
+        let texts = [
+            format!("One title\n\n{body}"),
+            format!("Another one\n\n{body}"),
+            "another one\n\nof no other word".to_owned(),
+        ];
+        assert_eq!(firsts(&texts.each_ref().map(String::as_str)), [0, 0, 0]);
+    }
+
+    #[test]
+    fn a_title_that_many_share_makes_no_copies() {
+        let texts: Vec<String> =
+            (0..=MAX_COPIES).map(|n| format!("Letters\n\nletter{n}")).collect();
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        assert_eq!(firsts(&texts), (0..texts.len()).collect::<Vec<_>>());
+        assert_eq!(firsts(&texts[1..]), vec![0; MAX_COPIES]);
+    }
+
+    #[test]
+    fn documents_without_a_word_are_no_copies() {
+        assert_eq!(firsts(&["!?", "...", ""]), [0, 1, 2]);
+    }
+}

@@ -1,0 +1,353 @@
+//! Scores each held-out document by the models of the other folds, and counts what the final model
+//! is estimated from.
+//!
+//! A model's terms are those that would have been selected without the held-out documents: a term
+//! that was chosen with the answers in sight would look better than it is. The idf is that of the
+//! whole corpus; it sees no topic.
+
+use std::io;
+use std::ops::Range;
+
+use fearless_simd::{Level, Simd, dispatch};
+use rayon::prelude::*;
+
+use super::deal::{FOLDS, Folds};
+use super::held_out::{HeldOut, ScoreTable};
+use super::lengths::{Lengths, weight};
+use super::term_counts::TermCounts;
+use crate::model::length_scale;
+use crate::train::collection::Collection;
+use crate::train::estimate::{Estimate, Formula, TermSums, TopicCounts, padded};
+use crate::train::matrix::RowBlock;
+use crate::train::terms::{Remainder, Selection, Status, TopicSizes};
+
+/// About how many bytes the models' weights may take at a time.
+const WEIGHT_BYTES: usize = 48 << 20;
+
+/// A corpus with its folds and the terms selected from it.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::train) struct Split<'a> {
+    pub(in crate::train) collection: &'a Collection<'a>,
+    pub(in crate::train) folds: &'a Folds,
+    pub(in crate::train) lengths: &'a Lengths,
+    pub(in crate::train) selection: &'a Selection,
+}
+
+/// What was counted and scored.
+#[derive(Debug)]
+pub(in crate::train) struct Scored {
+    /// The held-out documents, in the order of the corpus.
+    pub(in crate::train) documents: Vec<HeldOut>,
+    /// By held-out document: [`length_scale`] of its terms that the model knew.
+    pub(in crate::train) known_scales: Vec<f32>,
+    /// A table per estimate.
+    pub(in crate::train) tables: Vec<ScoreTable>,
+    /// Of all documents.
+    pub(in crate::train) counts: TopicCounts,
+    /// By term: a bit per fold without which it would have been selected, too.
+    pub(in crate::train) kept: Vec<u8>,
+}
+
+/// Scores the held-out documents by each of the estimates.
+///
+/// # Errors
+/// If a temporary file cannot be read.
+pub(in crate::train) fn score(split: Split<'_>, estimates: &[Estimate]) -> io::Result<Scored> {
+    let Split { collection, folds, lengths, .. } = split;
+    let topic_count = collection.topics.len();
+    let models = Models::new(split, estimates);
+    let mut kept = Vec::with_capacity(collection.vocabulary.terms.len());
+    let (mut terms, mut sums) = (Vec::new(), Vec::new());
+    let mut scores = Scores::zeros(folds.held_out().len(), models.width);
+    for blocks in models.groups() {
+        let start = kept.len();
+        let counted: Vec<CountedBlock> =
+            blocks.into_par_iter().map(|number| models.count(number)).collect::<io::Result<_>>()?;
+        let mut weights = Weights { first_term: start, places: Vec::new(), rows: Vec::new() };
+        for mut block in counted {
+            kept.append(&mut block.kept);
+            terms.append(&mut block.selected);
+            sums.append(&mut block.sums);
+            weights.append(block.places, block.rows, models.row_len());
+        }
+        models.add_scores(&weights, &kept, &mut scores)?;
+    }
+    let counts = TopicCounts { terms, sums, totals: lengths.all() };
+    let mut scored = Scored {
+        documents: Vec::with_capacity(folds.held_out().len()),
+        known_scales: Vec::with_capacity(folds.held_out().len()),
+        tables: vec![ScoreTable::new(topic_count); estimates.len()],
+        counts,
+        kept,
+    };
+    scores.finish(&models, &mut scored);
+    Ok(scored)
+}
+
+/// The estimates of all documents but those of a fold, fold by fold.
+struct Models<'a> {
+    split: Split<'a>,
+    remainders: Vec<Remainder>,
+    /// By fold and estimate.
+    formulas: Vec<Vec<Box<dyn Formula>>>,
+    biases: Vec<Vec<Vec<f64>>>,
+    /// How many numbers stand for the topics.
+    stride: usize,
+    /// How many numbers a term has in each fold: a stride per estimate.
+    width: usize,
+}
+
+/// A block of terms, counted.
+struct CountedBlock {
+    kept: Vec<u8>,
+    /// By term: where its row is among `rows`; None for one that is not scored.
+    places: Vec<Option<u32>>,
+    /// By term that is scored, fold and estimate: the weights by topic.
+    rows: Vec<f32>,
+    selected: Vec<u32>,
+    /// As in [`TopicCounts::sums`].
+    sums: Vec<f64>,
+}
+
+impl<'a> Models<'a> {
+    fn new(split: Split<'a>, estimates: &[Estimate]) -> Self {
+        let terms = &split.collection.vocabulary.terms;
+        let term_count = terms.iter().filter(|term| term.status > Status::Dropped).count();
+        let document_count = split.collection.document_count().max(1) as f64;
+        let (mut remainders, mut formulas, mut biases) = (Vec::new(), Vec::new(), Vec::new());
+        for fold in 0..FOLDS {
+            let totals = split.lengths.without(fold);
+            remainders.push(Remainder {
+                share: totals.document_count as f64 / document_count,
+                sizes: TopicSizes::new(&totals.documents),
+            });
+            let of_estimates = estimates.iter();
+            formulas.push(of_estimates.clone().map(|e| e.formula(&totals, term_count)).collect());
+            biases.push(of_estimates.map(|estimate| estimate.bias(&totals)).collect());
+        }
+        let stride = padded(split.collection.topics.len());
+        Self { split, remainders, formulas, biases, stride, width: estimates.len() * stride }
+    }
+
+    /// How many numbers a term's row has.
+    fn row_len(&self) -> usize {
+        FOLDS * self.width
+    }
+
+    /// The blocks of postings in groups whose weights fit in memory.
+    fn groups(&self) -> Vec<Range<usize>> {
+        let postings = &self.split.collection.postings;
+        let most = WEIGHT_BYTES / (self.row_len() * size_of::<f32>()).max(1);
+        let mut groups: Vec<Range<usize>> = Vec::new();
+        let mut size = 0;
+        for number in 0..postings.block_count() {
+            let terms = &self.split.collection.vocabulary.terms[postings.terms(number)];
+            let own = terms.iter().filter(|term| term.status > Status::Dropped).count();
+            size += own;
+            match groups.last_mut() {
+                Some(group) if size <= most => group.end = number + 1,
+                _ => {
+                    groups.push(number..number + 1);
+                    size = own;
+                }
+            }
+        }
+        groups
+    }
+
+    /// Counts a block of terms.
+    fn count(&self, number: usize) -> io::Result<CountedBlock> {
+        let Split { collection, folds, lengths, .. } = self.split;
+        let topic_count = collection.topics.len();
+        let (mut counts, mut block) = (TermCounts::new(topic_count), CountedBlock::default());
+        let mut topics = vec![0.0; self.stride];
+        for (number, postings) in collection.postings.block(number)?.iter() {
+            let term = &collection.vocabulary.terms[number];
+            if term.status == Status::Dropped {
+                block.kept.push(0);
+                block.places.push(None);
+                continue;
+            }
+            counts.count(collection, folds, lengths, (term, postings));
+            block.kept.push(self.kept(number, &counts));
+            let is_scored = (0..FOLDS).any(|fold| counts.is_in(fold));
+            let place = is_scored.then(|| (block.rows.len() / self.row_len().max(1)) as u32);
+            block.places.push(place);
+            if is_scored {
+                self.append_row(&counts, &mut topics, &mut block.rows);
+            }
+            if term.status == Status::Selected {
+                block.selected.push(number as u32);
+                block.sums.push(counts.sums_without(None, &mut topics));
+                block.sums.extend_from_slice(&topics[..topic_count]);
+            }
+        }
+        Ok(block)
+    }
+
+    /// A bit per fold without whose documents the term would be selected.
+    fn kept(&self, number: usize, counts: &TermCounts) -> u8 {
+        let term = &self.split.collection.vocabulary.terms[number];
+        let mut presence = vec![0; self.stride];
+        (0..FOLDS).fold(0, |bits, fold| {
+            let is_kept = if counts.is_in(fold) {
+                let frequency = counts.presence_without(fold, &mut presence);
+                let remainder = &self.remainders[fold];
+                self.split.selection.would_keep(term, remainder, &presence, frequency)
+            } else {
+                term.status == Status::Selected
+            };
+            bits | u8::from(is_kept) << fold
+        })
+    }
+
+    /// Appends the weights of a term in each fold whose held-out documents have it.
+    fn append_row(&self, counts: &TermCounts, topics: &mut [f64], rows: &mut Vec<f32>) {
+        let start = rows.len();
+        rows.resize(start + self.row_len(), 0.0);
+        for (fold, formulas) in self.formulas.iter().enumerate() {
+            if !counts.is_in(fold) {
+                continue;
+            }
+            let collection = counts.sums_without(Some(fold), topics);
+            let own = &mut rows[start + fold * self.width..][..self.width];
+            for (weights, formula) in own.chunks_exact_mut(self.stride).zip(formulas) {
+                formula.weights(TermSums { topics, collection }, weights);
+            }
+        }
+    }
+
+    /// Adds what a group of terms adds to the scores of all held-out documents.
+    fn add_scores(&self, weights: &Weights, kept: &[u8], scores: &mut Scores) -> io::Result<()> {
+        let Split { collection, folds, .. } = self.split;
+        let mut rest = (&mut scores.values[..], &mut scores.known[..]);
+        let mut held_out = folds.held_out();
+        let mut parts = Vec::with_capacity(collection.rows.block_count());
+        for number in 0..collection.rows.block_count() {
+            let end = collection.rows.end(number);
+            let count = held_out.partition_point(|&document| (document as usize) < end);
+            held_out = &held_out[count..];
+            let (values, other_values) = rest.0.split_at_mut(count * self.width);
+            let (known, other_known) = rest.1.split_at_mut(count);
+            rest = (other_values, other_known);
+            parts.push((number, values, known));
+        }
+        let level = Level::new();
+        parts.into_par_iter().filter(|(.., known)| !known.is_empty()).try_for_each(
+            |(number, values, known)| {
+                let block = collection.rows.block(number)?;
+                dispatch!(level, simd => self.add_block(simd, &block, (weights, kept), (values, known)));
+                Ok(())
+            },
+        )
+    }
+
+    /// Adds to the scores of the held-out documents of a block.
+    #[inline(always)]
+    fn add_block(
+        &self,
+        _: impl Simd,
+        block: &RowBlock<'_>,
+        (weights, kept): (&Weights, &[u8]),
+        (values, known): (&mut [f32], &mut [Known]),
+    ) {
+        let Split { collection, folds, .. } = self.split;
+        let held_out = block.iter().filter(|(document, _)| folds.is_held_out(*document as u32));
+        let scores = values.chunks_exact_mut(self.width).zip(known);
+        for ((document, row), (scores, known)) in held_out.zip(scores) {
+            let fold = folds.of(document as u32);
+            let start = row.partition_point(|&[term, _]| (term as usize) < weights.first_term);
+            for &[number, count] in &row[start..] {
+                let Some(place) = weights.places.get(number as usize - weights.first_term) else {
+                    break;
+                };
+                let Some(place) = *place else { continue };
+                if kept[number as usize] >> fold & 1 == 0 {
+                    continue;
+                }
+                let term = &collection.vocabulary.terms[number as usize];
+                let x = weight(term, count);
+                known.squares += x * x;
+                if collection.vocabulary.is_counted_word(collection.documents, term) {
+                    known.tokens = known.tokens.saturating_add(count);
+                }
+                let start = place as usize * self.row_len() + fold * self.width;
+                let weights = &weights.rows[start..][..self.width];
+                for (score, weight) in scores.iter_mut().zip(weights) {
+                    *score += x as f32 * weight;
+                }
+            }
+        }
+    }
+}
+
+impl Default for CountedBlock {
+    fn default() -> Self {
+        let (kept, places, rows) = (Vec::new(), Vec::new(), Vec::new());
+        Self { kept, places, rows, selected: Vec::new(), sums: Vec::new() }
+    }
+}
+
+/// The weights of some terms in a row.
+struct Weights {
+    first_term: usize,
+    /// By term: where its row is among `rows`.
+    places: Vec<Option<u32>>,
+    rows: Vec<f32>,
+}
+
+impl Weights {
+    fn append(&mut self, places: Vec<Option<u32>>, rows: Vec<f32>, row_len: usize) {
+        let before = (self.rows.len() / row_len.max(1)) as u32;
+        self.places.extend(places.into_iter().map(|place| place.map(|place| place + before)));
+        self.rows.extend(rows);
+    }
+}
+
+/// What the held-out documents score so far.
+struct Scores {
+    /// By held-out document, estimate and topic: of a vector that is not scaled yet.
+    values: Vec<f32>,
+    known: Vec<Known>,
+}
+
+/// What the model knows of a document where it is held out.
+#[derive(Debug, Clone, Copy, Default)]
+struct Known {
+    /// The sum of the squares of its vector.
+    squares: f64,
+    /// How many of its words.
+    tokens: u32,
+}
+
+impl Scores {
+    fn zeros(document_count: usize, width: usize) -> Self {
+        Self {
+            values: vec![0.0; document_count * width],
+            known: vec![Known::default(); document_count],
+        }
+    }
+
+    fn finish(self, models: &Models<'_>, scored: &mut Scored) {
+        let Split { collection, folds, .. } = models.split;
+        let topic_count = collection.topics.len();
+        let scores = self.values.chunks_exact(models.width).zip(self.known);
+        for (&document, (scores, known)) in folds.held_out().iter().zip(scores) {
+            let biases = &models.biases[folds.of(document)];
+            let scale = length_scale(known.squares) as f32;
+            let tables = scored.tables.iter_mut().zip(scores.chunks_exact(models.stride));
+            for ((table, scores), bias) in tables.zip(biases) {
+                let topics = scores[..topic_count].iter().zip(bias);
+                table.push(topics.map(|(score, bias)| *bias as f32 + score * scale));
+            }
+            let topics = collection.document_topics.get(document as usize);
+            scored.documents.push(HeldOut {
+                part: folds.part(document),
+                topics: topics.iter().map(|&topic| topic as usize).collect(),
+                token_count: collection.documents.token_counts[document as usize],
+                known_token_count: known.tokens,
+            });
+            scored.known_scales.push(scale);
+        }
+    }
+}

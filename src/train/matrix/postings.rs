@@ -1,0 +1,148 @@
+//! Each term as the documents it occurs in.
+
+use std::borrow::Cow;
+use std::io;
+use std::ops::Range;
+
+use super::make_in_order;
+use super::rows::Rows;
+use crate::train::spool::Spool;
+use crate::train::terms::Vocabulary;
+
+/// About how many postings a block has.
+const PER_BLOCK: usize = 1 << 16;
+/// About how many postings are made together, at least, and into how many such parts all are
+/// divided, at most: each part takes one pass over the rows.
+const PER_PART: usize = 1 << 20;
+const MAX_PARTS: usize = 16;
+
+/// Terms in their order, in blocks, as documents with the counts of the term.
+#[derive(Debug, Default)]
+pub(in crate::train) struct Postings {
+    /// Documents with counts, ascending within each term.
+    blocks: Spool<[u32; 2]>,
+    /// By block: its terms.
+    ranges: Vec<Range<usize>>,
+    /// By term: where its postings end among all.
+    ends: Vec<usize>,
+}
+
+impl Postings {
+    /// Turns rows into postings.
+    ///
+    /// # Errors
+    /// If a temporary file cannot be read or written.
+    pub(in crate::train) fn of(rows: &Rows, vocabulary: &Vocabulary) -> io::Result<Self> {
+        let ends: Vec<usize> = vocabulary
+            .terms
+            .iter()
+            .scan(0, |end, term| {
+                *end += term.document_frequency as usize;
+                Some(*end)
+            })
+            .collect();
+        let postings = Self { ends, ..Self::default() };
+        let total = postings.ends.last().copied().unwrap_or(0);
+        let parts = postings.divided(0..postings.ends.len(), PER_PART.max(total / MAX_PARTS));
+        let Self { mut blocks, mut ranges, .. } = Self::default();
+        make_in_order(
+            parts.len(),
+            |number| Ok((parts[number].clone(), postings.part(rows, parts[number].clone())?)),
+            |(terms, part)| {
+                let base = postings.start(terms.start);
+                for range in postings.divided(terms, PER_BLOCK) {
+                    let own = postings.start(range.start) - base..postings.start(range.end) - base;
+                    blocks.push(part[own].to_vec())?;
+                    ranges.push(range);
+                }
+                Ok(())
+            },
+        )?;
+        Ok(Self { blocks, ranges, ..postings })
+    }
+
+    /// Where the postings of a term start among all.
+    fn start(&self, term: usize) -> usize {
+        term.checked_sub(1).map_or(0, |before| self.ends[before])
+    }
+
+    /// Terms divided into ranges of about so many postings.
+    fn divided(&self, terms: Range<usize>, count: usize) -> Vec<Range<usize>> {
+        let mut ranges = Vec::new();
+        let mut start = terms.start;
+        while start < terms.end {
+            let full = self.start(start) + count;
+            let end = self.ends.partition_point(|&end| end <= full).clamp(start + 1, terms.end);
+            ranges.push(start..end);
+            start = end;
+        }
+        ranges
+    }
+
+    /// The postings of a range of terms.
+    fn part(&self, rows: &Rows, terms: Range<usize>) -> io::Result<Vec<[u32; 2]>> {
+        let base = self.start(terms.start);
+        let mut next: Vec<usize> = terms.clone().map(|term| self.start(term) - base).collect();
+        let mut part = vec![[0; 2]; self.start(terms.end) - base];
+        for number in 0..rows.block_count() {
+            for (document, row) in rows.block(number)?.iter() {
+                let start = row.partition_point(|&[term, _]| (term as usize) < terms.start);
+                for &[term, count] in &row[start..] {
+                    if term as usize >= terms.end {
+                        break;
+                    }
+                    let place = &mut next[term as usize - terms.start];
+                    part[*place] = [document as u32, count];
+                    *place += 1;
+                }
+            }
+        }
+        Ok(part)
+    }
+
+    pub(in crate::train) fn block_count(&self) -> usize {
+        self.blocks.len()
+    }
+
+    /// The terms of a block.
+    pub(in crate::train) fn terms(&self, number: usize) -> Range<usize> {
+        self.ranges[number].clone()
+    }
+
+    /// The postings of the terms of a block.
+    ///
+    /// # Errors
+    /// If the temporary file cannot be read.
+    pub(in crate::train) fn block(&self, number: usize) -> io::Result<PostingBlock<'_>> {
+        let terms = self.terms(number);
+        let base = self.start(terms.start);
+        Ok(PostingBlock {
+            base,
+            ends: &self.ends[terms.clone()],
+            terms,
+            postings: self.blocks.read(number)?,
+        })
+    }
+}
+
+/// Some terms in a row.
+#[derive(Debug)]
+pub(in crate::train) struct PostingBlock<'a> {
+    terms: Range<usize>,
+    /// Where the postings of the block start among all, and where those of each term end.
+    base: usize,
+    ends: &'a [usize],
+    postings: Cow<'a, [[u32; 2]]>,
+}
+
+impl PostingBlock<'_> {
+    /// The terms with the documents they occur in, and how often.
+    pub(in crate::train) fn iter(&self) -> impl Iterator<Item = (usize, &[[u32; 2]])> {
+        let mut start = 0;
+        self.terms.clone().zip(self.ends).map(move |(term, &end)| {
+            let own = start..end - self.base;
+            start = own.end;
+            (term, &self.postings[own])
+        })
+    }
+}

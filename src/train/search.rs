@@ -1,0 +1,11 @@
+//! Searches for the best way to estimate, by cross-validation on the training corpus alone.
+
+mod choose;
+mod kinds;
+mod links;
+mod plan;
+mod rank;
+
+pub(super) use choose::{choose, least_frequencies};
+pub use kinds::ESTIMATORS;
+pub(super) use plan::Trial;
