@@ -37,7 +37,7 @@ impl KnownTerm {
     }
 
     /// The term of a word, remembered if the word was seen recently.
-    #[inline]
+    #[inline(always)]
     fn of_word(
         known: &mut [(TermHash, Self)],
         stemmer: &Stemmer,
@@ -46,9 +46,14 @@ impl KnownTerm {
     ) -> Self {
         let place = &mut known[hash.0 as usize % KNOWN_WORDS];
         if place.0 != hash {
-            *place = (hash, Self::of_stem(&stemmer.stem(&text.to_string())));
+            *place = (hash, Self::of_new_word(stemmer, text));
         }
         place.1
+    }
+
+    #[cold]
+    fn of_new_word(stemmer: &Stemmer, text: WordText<'_>) -> Self {
+        Self::of_stem(&stemmer.stem(&text.to_string()))
     }
 
     fn term(self) -> TermKey {
