@@ -17,20 +17,20 @@ pub struct Analyzer {
     scanner: WordScanner,
     stemmer: Stemmer,
     /// The terms of recent words, by the word's hash: stemming costs more than everything else.
-    known: Vec<(TermHash, KnownTerm)>,
-    /// Each a [`KnownTerm`], with its number of occurrences in the lowest eight bits.
+    cache: Vec<(TermHash, CachedTerm)>,
+    /// Each a [`CachedTerm`], with its number of occurrences in the lowest eight bits.
     occurrences: Vec<u64>,
 }
 
 /// How many recent words are remembered.
-const KNOWN_WORDS: usize = 1 << 14;
+const CACHED_WORDS: usize = 1 << 14;
 
 /// A term, with its inverse document frequency in the lowest 16 of 56 bits: looking that up for
 /// each term of an article would wait for memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct KnownTerm(u64);
+struct CachedTerm(u64);
 
-impl KnownTerm {
+impl CachedTerm {
     fn of_stem(stem: &str) -> Self {
         let term = TermKey::of_stem(stem);
         Self(term.bits() << 16 | u64::from(Background::get().idf(term)))
@@ -39,12 +39,12 @@ impl KnownTerm {
     /// The term of a word, remembered if the word was seen recently.
     #[inline(always)]
     fn of_word(
-        known: &mut [(TermHash, Self)],
+        cache: &mut [(TermHash, Self)],
         stemmer: &Stemmer,
         hash: TermHash,
         text: WordText<'_>,
     ) -> Self {
-        let place = &mut known[hash.0 as usize % KNOWN_WORDS];
+        let place = &mut cache[hash.0 as usize % CACHED_WORDS];
         if place.0 != hash {
             *place = (hash, Self::of_new_word(stemmer, text));
         }
@@ -56,7 +56,7 @@ impl KnownTerm {
         Self::of_stem(&stemmer.stem(&text.to_string()))
     }
 
-    fn term(self) -> TermKey {
+    fn key(self) -> TermKey {
         TermKey::of_bits(self.0 >> 16)
     }
 
@@ -67,11 +67,11 @@ impl KnownTerm {
 
 impl Default for Analyzer {
     fn default() -> Self {
-        let free = (TermHash(0), KnownTerm(0));
+        let free = (TermHash(0), CachedTerm(0));
         Self {
             scanner: WordScanner::default(),
             stemmer: Stemmer::default(),
-            known: vec![free; KNOWN_WORDS],
+            cache: vec![free; CACHED_WORDS],
             occurrences: Vec::new(),
         }
     }
@@ -85,7 +85,7 @@ impl Analyzer {
 
     /// The terms of an article, ascending, each once.
     pub fn terms(&mut self, text: ArticleText<'_>) -> Vec<TermKey> {
-        self.vector(text).terms.iter().map(|term| term.term()).collect()
+        self.vector(text).terms.iter().map(|term| term.key()).collect()
     }
 
     /// The first form in which an article uses each of these terms, which ascend; empty for those
@@ -110,11 +110,11 @@ impl Analyzer {
 
     /// Calls `on_word` with the term and the inverse document frequency of each word of a text.
     pub(super) fn each_word(&mut self, text: &str, mut on_word: impl FnMut(TermKey, u16)) {
-        let Self { scanner, stemmer, known, .. } = self;
+        let Self { scanner, stemmer, cache, .. } = self;
         for word in scanner.scan(text, Numbers::Verbatim).iter() {
             let Word::Term { hash, text } = word else { continue };
-            let known = KnownTerm::of_word(known, stemmer, hash, text);
-            on_word(known.term(), known.idf());
+            let term = CachedTerm::of_word(cache, stemmer, hash, text);
+            on_word(term.key(), term.idf());
         }
     }
 
@@ -124,25 +124,25 @@ impl Analyzer {
         text: ArticleText<'_>,
         mut on_word: impl FnMut(TermKey, WordText<'_>),
     ) -> Vector {
-        let Self { scanner, stemmer, known, occurrences } = self;
+        let Self { scanner, stemmer, cache, occurrences } = self;
         occurrences.clear();
         for (field, times) in [(text.title, TITLE_WEIGHT), (text.body, 1)] {
             for word in scanner.scan(field, Numbers::Verbatim).iter() {
                 // Overlong words are not terms.
                 let Word::Term { hash, text } = word else { continue };
-                let known = KnownTerm::of_word(known, stemmer, hash, text);
-                occurrences.push(known.0 << 8 | u64::from(times));
-                on_word(known.term(), text);
+                let term = CachedTerm::of_word(cache, stemmer, hash, text);
+                occurrences.push(term.0 << 8 | u64::from(times));
+                on_word(term.key(), text);
             }
         }
         occurrences.sort_unstable();
         let mut vector = Vector { terms: Vec::with_capacity(occurrences.len()), squared_length: 0 };
         for occurrences in occurrences.chunk_by(|a, b| a >> 8 == b >> 8) {
-            let known = KnownTerm(occurrences[0] >> 8);
+            let term = CachedTerm(occurrences[0] >> 8);
             let count =
                 occurrences.iter().map(|occurrence| occurrence & 0xff).sum::<u64>().min(MAX_COUNT);
-            vector.terms.push(CountedTerm(known.term().bits() << 8 | count));
-            vector.squared_length += u64::from(weight(count as u8, known.idf())).pow(2);
+            vector.terms.push(CountedTerm(term.key().bits() << 8 | count));
+            vector.squared_length += u64::from(weight(count as u8, term.idf())).pow(2);
         }
         // The vector is stored: it gives back the memory of repeated words.
         vector.terms.shrink_to_fit();
@@ -192,7 +192,7 @@ mod tests {
         let counts: Vec<u8> = ["flood", "the", "end"]
             .map(|stem| {
                 let key = TermKey::of_stem(stem);
-                vector.terms.iter().find(|term| term.term() == key).map_or(0, |term| term.count())
+                vector.terms.iter().find(|term| term.key() == key).map_or(0, |term| term.count())
             })
             .to_vec();
         assert_eq!((counts, vector.terms.len()), (vec![6, 1, 1], 3));

@@ -14,7 +14,7 @@ impl Vector {
 /// A term of the query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct WeightedTerm {
-    pub(super) term: TermKey,
+    pub(super) key: TermKey,
     pub(super) weight: u32,
     pub(super) idf: u16,
 }
@@ -37,18 +37,18 @@ impl QueryVector {
     pub(super) fn new(vector: &Vector) -> Self {
         let background = Background::get();
         let weighted = |term: &CountedTerm| {
-            let idf = background.idf(term.term());
-            WeightedTerm { term: term.term(), weight: weight(term.count(), idf), idf }
+            let idf = background.idf(term.key());
+            WeightedTerm { key: term.key(), weight: weight(term.count(), idf), idf }
         };
         let mut by_priority: Vec<WeightedTerm> = vector.terms.iter().map(weighted).collect();
         let size = (2 * by_priority.len()).next_power_of_two().max(2);
         let mask = size as u64 - 1;
-        let free = WeightedTerm { term: TermKey::of_bits(0), weight: 0, idf: 0 };
+        let free = WeightedTerm { key: TermKey::of_bits(0), weight: 0, idf: 0 };
         let mut table = vec![free; size];
         let mut present = Box::new([0_u64; 512]);
         for term in &by_priority {
-            present[(term.term.bits() >> 6 & 511) as usize] |= 1 << (term.term.bits() & 63);
-            let mut place = term.term.bits() & mask;
+            present[(term.key.bits() >> 6 & 511) as usize] |= 1 << (term.key.bits() & 63);
+            let mut place = term.key.bits() & mask;
             while table[place as usize].weight != 0 {
                 place = (place + 1) & mask;
             }
@@ -57,7 +57,7 @@ impl QueryVector {
         // By weight * idf^0.5: a high weight certainly contributes, and a rare term has higher
         // weights in other articles and fewer postings.
         let worth = |term: &WeightedTerm| u64::from(term.weight).pow(2) * u64::from(term.idf);
-        by_priority.sort_unstable_by(|a, b| worth(b).cmp(&worth(a)).then(a.term.cmp(&b.term)));
+        by_priority.sort_unstable_by(|a, b| worth(b).cmp(&worth(a)).then(a.key.cmp(&b.key)));
         Self { table, mask, present, squared_length: vector.squared_length, by_priority }
     }
 
@@ -84,7 +84,7 @@ impl QueryVector {
             if here.weight == 0 {
                 return None;
             }
-            if here.term == term {
+            if here.key == term {
                 return Some(here);
             }
             place = (place + 1) & self.mask;
@@ -94,7 +94,7 @@ impl QueryVector {
     /// The contribution of another article's term to the inner product.
     #[inline]
     pub(super) fn product(&self, term: CountedTerm) -> u64 {
-        let found = self.find(term.term());
+        let found = self.find(term.key());
         found.map_or(0, |own| u64::from(own.weight) * u64::from(weight(term.count(), own.idf)))
     }
 
@@ -106,7 +106,7 @@ impl QueryVector {
         let (mut count, mut product) = (0, 0);
         for term in terms {
             common[count] = term;
-            count += usize::from(self.may_have(term.term()));
+            count += usize::from(self.may_have(term.key()));
             if count == common.len() {
                 product += common.iter().map(|term| self.product(*term)).sum::<u64>();
                 count = 0;

@@ -64,8 +64,8 @@ impl<'a> Source<'a> {
     /// by descending contribution; the others are unordered.
     fn parts<H>(&self, found: &FoundHit<H>) -> Vec<(TermKey, u64)> {
         let may_be_common =
-            found.vector.terms.iter().filter(|term| self.vector.may_have(term.term()));
-        let parts = may_be_common.map(|term| (term.term(), self.vector.product(*term)));
+            found.vector.terms.iter().filter(|term| self.vector.may_have(term.key()));
+        let parts = may_be_common.map(|term| (term.key(), self.vector.product(*term)));
         let mut parts: Vec<(TermKey, u64)> = parts.filter(|(_, part)| *part > 0).collect();
         let order = |a: &(TermKey, u64), b: &(TermKey, u64)| b.1.cmp(&a.1).then(a.0.cmp(&b.0));
         if parts.len() > MAX_MATCHED_TERMS {

@@ -18,7 +18,7 @@ impl Condition {
     ///
     /// # Errors
     /// The reason why it cannot.
-    pub(crate) fn check_writable(&self) -> Result<(), IndexError> {
+    pub(super) fn check_writable(&self) -> Result<(), IndexError> {
         match self {
             Self::Ready => Ok(()),
             Self::ReadOnly(reason) => Err(IndexError::ReadOnly { reason: reason.clone() }),

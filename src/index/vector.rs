@@ -18,7 +18,7 @@ const WEIGHT_ONE: f64 = 256.0;
 pub(super) struct CountedTerm(pub(super) u64);
 
 impl CountedTerm {
-    pub(super) fn term(self) -> TermKey {
+    pub(super) fn key(self) -> TermKey {
         TermKey::of_bits(self.0 >> 8)
     }
 

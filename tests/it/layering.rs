@@ -56,6 +56,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("futures_util", &["grpc"]),
     ("gag", &["train"]),
     ("half", &["model", "train"]),
+    ("hashbrown", &["train"]),
     ("hex", &["index", "grpc"]),
     ("http", &["grpc"]),
     ("http_body", &["grpc"]),
@@ -105,7 +106,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("tracing_subscriber", &["cli"]),
     ("unicode_normalization", &["text"]),
     ("unicode_segmentation", &["text"]),
-    ("zstd", &["index", "corpus", "model/train", "train"]),
+    ("zstd", &["index", "corpus", "train"]),
 ];
 
 /// Crates that test modules may use on every floor, besides whatever lies below it.

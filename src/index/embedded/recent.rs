@@ -86,7 +86,7 @@ impl Recent {
         self.drop_slot(&id);
         let slot = self.articles.len() as u32;
         for term in &article.vector.terms {
-            self.postings.entry(term.term().bits()).or_default().push((slot, term.count()));
+            self.postings.entry(term.key().bits()).or_default().push((slot, term.count()));
         }
         self.size_bytes += article.size_bytes();
         self.inverse_lengths.push(match article.vector.squared_length {
@@ -160,7 +160,7 @@ impl Recent {
     fn sums(&self, terms: &[WeightedTerm]) -> Vec<f32> {
         let mut sums = vec![0.0_f32; self.articles.len()];
         for term in terms {
-            for (slot, count) in self.postings.get(&term.term.bits()).map_or(&[][..], Vec::as_slice)
+            for (slot, count) in self.postings.get(&term.key.bits()).map_or(&[][..], Vec::as_slice)
             {
                 sums[*slot as usize] += (term.weight * weight(*count, term.idf)) as f32;
             }

@@ -56,7 +56,7 @@ impl Segments {
                 break;
             }
             for ((postings, page), spans) in pages.iter().zip(&mut spans) {
-                if let Some(span) = postings.find(*page, term.term) {
+                if let Some(span) = postings.find(*page, term.key) {
                     spans.push((term, span));
                     cost += span.count + TERM_COST;
                 }

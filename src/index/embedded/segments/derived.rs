@@ -146,7 +146,7 @@ pub(super) mod tests {
                 })
                 .collect();
             terms.sort_unstable();
-            terms.dedup_by_key(|term| term.term());
+            terms.dedup_by_key(|term| term.key());
             Vector { terms, squared_length: number }
         };
         (0..count).map(vector).collect()

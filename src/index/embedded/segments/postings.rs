@@ -165,9 +165,9 @@ fn write_page(
         keys.clear();
         for ((number, cursor), vector) in (0_u64..).zip(&mut cursors).zip(vectors) {
             while let Some(term) = term_at(&vector.bytes, *cursor)
-                && term.term().bits() >> PART_LOW_BITS == part
+                && term.key().bits() >> PART_LOW_BITS == part
             {
-                let low = term.term().bits() & ((1 << PART_LOW_BITS) - 1);
+                let low = term.key().bits() & ((1 << PART_LOW_BITS) - 1);
                 keys.push(low << 24 | number << 8 | u64::from(term.count()));
                 *cursor += 1;
             }
@@ -227,7 +227,7 @@ mod tests {
                 .enumerate()
                 .flat_map(|(article, vector)| vector.terms.iter().map(move |e| (article, e)))
             {
-                expected.entry(term.term().bits()).or_default().push((article, term.count()));
+                expected.entry(term.key().bits()).or_default().push((article, term.count()));
             }
             assert_eq!(postings.page_count(), vectors.len().div_ceil(PAGE_ARTICLES));
             for (term, articles) in expected {
