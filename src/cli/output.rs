@@ -2,6 +2,8 @@
 
 use std::io::{self, Write};
 
+use indicatif::HumanCount;
+
 /// Calls `write` with standard output, buffered.
 pub(super) fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> anyhow::Result<()> {
     let mut out = io::BufWriter::new(io::stdout().lock());
@@ -29,15 +31,7 @@ pub(super) fn is_broken_pipe(error: &anyhow::Error) -> bool {
 
 /// A whole number with commas between its thousands.
 pub(super) fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+    HumanCount(number).to_string()
 }
 
 /// A count with its noun: "1 article", "1,234 articles".

@@ -120,7 +120,7 @@ mod tests {
         };
         for (path, reason) in [
             (directory.path().join("missing").join("report.html"), "cannot write the report"),
-            (directory.path().to_owned(), "is no file"),
+            (directory.path().to_owned(), "is not a file"),
             (input.join("report.html"), "cannot write the report"),
             (directory.path().join(".").join("corpus.jsonl"), "it is an input"),
             (PathBuf::from(""), "cannot write the report"),
