@@ -4,15 +4,20 @@
 
 The convention, by the info string of a fenced block:
 
-- `sh`, the first: the server's command. Started at the root of the repository, in the background, until it is SERVING.
-- `sh`, the others: run in order in one session of bash that ends at the first failure, in a copy of the tracked files, so that
-  what commands write leaves no trace. `cargo test` alone is skipped: the gate runs it for itself.
-- `text` and `json`: never run. Where such a block follows an `sh` block with nothing but empty lines between, it is what the
-  commands before it print: `json` equal as JSON, `text` equal line by line, where a line `...` stands for any number of lines.
-- any other (toml, proto, ...): for reading. Shell under another name (bash, console, none) is an error: it would go untested.
+- `sh`, the first: the server's command. Started at the root of the repository, in the background,
+  until it is SERVING.
+- `sh`, the others: run in order in one session of bash that ends at the first failure, in a copy
+  of the tracked files, so that what commands write leaves no trace. `cargo test` alone is skipped:
+  the gate runs it for itself.
+- `text` and `json`: never run. Where such a block follows an `sh` block with nothing but empty
+  lines between, it is what the commands before it print: `json` equal as JSON, `text` equal line
+  by line, where a line `...` stands for any number of lines.
+- any other (toml, proto, ...): for reading. Shell under another name (bash, console, none) is an
+  error: it would go untested.
 
 slugline and grpcurl are taken from target/release and target/interop/bin.
 """
+
 import argparse
 import dataclasses
 import json
@@ -66,15 +71,22 @@ def blocks_of(markdown):
         raise Failure(f"line {block.line}: the block has no end")
     for block in blocks:
         if block.info in SHELL_BY_ANOTHER_NAME:
-            raise Failure(f"line {block.line}: a block with the info string {block.info!r}: commands are marked `sh`, output `text`")
+            raise Failure(
+                f"line {block.line}: a block with the info string {block.info!r}: commands are "
+                f"marked `sh`, output `text`"
+            )
     return blocks
 
 
 def environment():
-    """What the commands run in: our programs first on the PATH, none of the caller's settings, no proxy before the loopback."""
+    """What the commands run in: our programs first on the PATH, none of the caller's settings, no
+    proxy before the loopback."""
     proxies = {"http_proxy", "https_proxy", "all_proxy"}
-    kept = {name: value for name, value in os.environ.items()
-            if not name.startswith("SLUGLINE_") and name.lower() not in proxies}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("SLUGLINE_") and name.lower() not in proxies
+    }
     programs = [root / "target/release", root / "target/interop/bin"]
     kept["PATH"] = os.pathsep.join([*map(str, programs), os.environ["PATH"]])
     kept["CARGO_TARGET_DIR"] = str(root / "target")
@@ -88,15 +100,29 @@ class Server:
         default = ("127.0.0.1", 50051)
         with socket.socket() as probe:
             if probe.connect_ex(default) == 0:
-                raise Failure(f"something answers on {default[0]}:{default[1]} already: the commands would talk to it")
+                raise Failure(
+                    f"something answers on {default[0]}:{default[1]} already: the commands would "
+                    f"talk to it"
+                )
         self.log = log
-        # A session of its own: what cargo starts is ended with it. Proxies stay: cargo may need them.
+        # A session of its own: what cargo starts is ended with it. Proxies stay: cargo may need
+        # them.
         with open(log / "server.out", "wb") as out, open(log / "server.err", "wb") as err:
             self.process = subprocess.Popen(
-                ["bash", "-c", f"exec {command}"], cwd=root, stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True,
+                ["bash", "-c", f"exec {command}"],
+                cwd=root,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                start_new_session=True,
                 env={
-                    # A new archive each time, so that what it answers does not depend on the run before.
-                    **{name: value for name, value in os.environ.items() if not name.startswith("SLUGLINE_")},
+                    # A new archive each time, so that what it answers does not depend on the run
+                    # before.
+                    **{
+                        name: value
+                        for name, value in os.environ.items()
+                        if not name.startswith("SLUGLINE_")
+                    },
                     "SLUGLINE_ARCHIVE": str(log / "archive"),
                 },
             )
@@ -105,17 +131,37 @@ class Server:
         deadline, address = time.monotonic() + SERVER_SECONDS, None
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
-                raise Failure(f"the server ended with {self.process.returncode}: {tail(self.log / 'server.err')}")
-            if found := re.search(r"^listening on (\S+)$", (self.log / "server.out").read_text(), re.MULTILINE):
+                raise Failure(
+                    f"the server ended with {self.process.returncode}: "
+                    f"{tail(self.log / 'server.err')}"
+                )
+            if found := re.search(
+                r"^listening on (\S+)$", (self.log / "server.out").read_text(), re.MULTILINE
+            ):
                 address = found[1]
                 health = subprocess.run(
-                    ["grpcurl", "-plaintext", "-max-time", "5", "-d", "{}", address, "grpc.health.v1.Health/Check"],
-                    capture_output=True, text=True, env=environment(), check=False,
+                    [
+                        "grpcurl",
+                        "-plaintext",
+                        "-max-time",
+                        "5",
+                        "-d",
+                        "{}",
+                        address,
+                        "grpc.health.v1.Health/Check",
+                    ],
+                    capture_output=True,
+                    text=True,
+                    env=environment(),
+                    check=False,
                 )
                 if '"SERVING"' in health.stdout:
                     return address
             time.sleep(0.2)
-        raise Failure(f"the server {'does not listen' if address is None else 'is not SERVING'} after {SERVER_SECONDS} s")
+        raise Failure(
+            f"the server {'does not listen' if address is None else 'is not SERVING'} after "
+            f"{SERVER_SECONDS} s"
+        )
 
     def stop(self):
         self.process.terminate()
@@ -124,7 +170,9 @@ class Server:
         except subprocess.TimeoutExpired:
             raise Failure(f"the server still runs {STOP_SECONDS} s after SIGTERM") from None
         if code != 0:
-            raise Failure(f"the server ended with {code} after SIGTERM: {tail(self.log / 'server.err')}")
+            raise Failure(
+                f"the server ended with {code} after SIGTERM: {tail(self.log / 'server.err')}"
+            )
 
     def kill(self):
         try:
@@ -135,7 +183,11 @@ class Server:
 
 
 def copy_tracked_files(target):
-    names = subprocess.run(["git", "ls-files", "-z"], cwd=root, capture_output=True, check=True).stdout.decode().split("\0")
+    names = (
+        subprocess.run(["git", "ls-files", "-z"], cwd=root, capture_output=True, check=True)
+        .stdout.decode()
+        .split("\0")
+    )
     for name in filter(None, names):
         if (root / name).is_file():
             (target / name).parent.mkdir(parents=True, exist_ok=True)
@@ -150,11 +202,19 @@ def run_session(blocks, work):
     lines = ["set -euo pipefail"]
     for number, block in enumerate(blocks):
         (work / f"{number}.sh").write_text(block.text)
-        lines.append(f"echo {number} >'{work}/current'; . '{work}/{number}.sh' >'{work}/{number}.out' 2>'{work}/{number}.err'")
+        lines.append(
+            f"echo {number} >'{work}/current'; . '{work}/{number}.sh' >'{work}/{number}.out' "
+            f"2>'{work}/{number}.err'"
+        )
     lines.append(f"echo done >'{work}/current'")
     try:
         code = subprocess.run(
-            ["bash", "-c", "\n".join(lines)], cwd=copy, env=environment(), stdin=subprocess.DEVNULL, timeout=SESSION_SECONDS, check=False,
+            ["bash", "-c", "\n".join(lines)],
+            cwd=copy,
+            env=environment(),
+            stdin=subprocess.DEVNULL,
+            timeout=SESSION_SECONDS,
+            check=False,
         ).returncode
     except subprocess.TimeoutExpired:
         code = f"no end within {SESSION_SECONDS} s"
@@ -171,9 +231,16 @@ def tail(path, lines=30):
 
 
 def matches(shown, printed):
-    """Whether the printed lines are the shown ones, where a shown `...` stands for any number of lines."""
-    pattern = "".join(r"(?:.*\n)*" if line.strip() == "..." else re.escape(line.rstrip()) + r"\n" for line in shown.splitlines())
-    return re.fullmatch(pattern, "".join(line.rstrip() + "\n" for line in printed.splitlines())) is not None
+    """Whether the printed lines are the shown ones, where a shown `...` stands for any number of
+    lines."""
+    pattern = "".join(
+        r"(?:.*\n)*" if line.strip() == "..." else re.escape(line.rstrip()) + r"\n"
+        for line in shown.splitlines()
+    )
+    return (
+        re.fullmatch(pattern, "".join(line.rstrip() + "\n" for line in printed.splitlines()))
+        is not None
+    )
 
 
 def compare(block, printed):
@@ -181,11 +248,15 @@ def compare(block, printed):
         try:
             same = json.loads(block.text) == json.loads(printed)
         except ValueError as error:
-            raise Failure(f"line {block.line}: not JSON: {error}; printed was:\n{printed}") from None
+            raise Failure(
+                f"line {block.line}: not JSON: {error}; printed was:\n{printed}"
+            ) from None
     else:
         same = matches(block.text, printed)
     if not same:
-        raise Failure(f"line {block.line}: the block shows what is not printed; printed was:\n{printed}")
+        raise Failure(
+            f"line {block.line}: the block shows what is not printed; printed was:\n{printed}"
+        )
 
 
 def check(readme):
@@ -201,25 +272,43 @@ def check(readme):
             session.append(block)
     for program in ("slugline", "grpcurl"):
         if shutil.which(program, path=environment()["PATH"]) is None:
-            raise Failure(f"no {program}: build with cargo build --release, and run tests/interop/install-tools.sh")
+            raise Failure(
+                f"no {program}: build with cargo build --release, and run "
+                f"tests/interop/install-tools.sh"
+            )
     with tempfile.TemporaryDirectory(prefix="slugline-readme-") as work:
         work = pathlib.Path(work)
         server = Server(commands[0].text.strip(), work)
         try:
-            print(f"ok   line {commands[0].line}: the server is SERVING on {server.wait_until_serving()}")
+            print(
+                f"ok   line {commands[0].line}: the server is SERVING on "
+                f"{server.wait_until_serving()}"
+            )
             outputs = run_session(session, work)
             server.stop()
         finally:
             server.kill()
     for block, output in zip(session, outputs):
-        shown = next((b for b in blocks if b.follows and b.info in OUTPUT and blocks[blocks.index(b) - 1] is block), None)
+        shown = next(
+            (
+                b
+                for b in blocks
+                if b.follows and b.info in OUTPUT and blocks[blocks.index(b) - 1] is block
+            ),
+            None,
+        )
         if shown is not None:
             compare(shown, output)
-        print(f"ok   line {block.line}: {block.text.strip().splitlines()[0][:90]}{', printed as shown' if shown else ''}")
+        print(
+            f"ok   line {block.line}: "
+            f"{block.text.strip().splitlines()[0][:90]}{', printed as shown' if shown else ''}"
+        )
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("readme", nargs="?", type=pathlib.Path, default=root / "README.md")
     readme = parser.parse_args().readme
     try:

@@ -2,9 +2,10 @@
 
     similarity.py --slugline PROGRAM --data FOLDER
 
-FOLDER holds uci-news-aggregator and 20ng, each with train.jsonl.zst and test.jsonl.zst. Every floor prints a line; exit code 1 if
-one of them does not hold.
+FOLDER holds uci-news-aggregator and 20ng, each with train.jsonl.zst and test.jsonl.zst. Every
+floor prints a line; exit code 1 if one of them does not hold.
 """
+
 import argparse
 import json
 import pathlib
@@ -12,23 +13,45 @@ import subprocess
 import sys
 
 COMMAND_SECONDS = 1200
-# (set, what is relevant, queries or 0 for all, least R-precision@10). The queries are drawn with a fixed seed.
+# (set, what is relevant, queries or 0 for all, least R-precision@10). The queries are drawn with a
+# fixed seed.
 FLOORS = (("uci-news-aggregator", "story", 0, 0.505), ("20ng", "topics", 1500, 0.790))
 # Of the first ten places, how many are those that comparing with every article finds.
 MIN_EQUAL_PLACES = 0.99
 
 
 def evaluate(slugline, folder, relevant, queries):
-    command = [slugline, "evaluate-similar", "--json", "--compare", "--relevant", relevant, "--queries", str(queries), "--input"]
+    command = [
+        slugline,
+        "evaluate-similar",
+        "--json",
+        "--compare",
+        "--relevant",
+        relevant,
+        "--queries",
+        str(queries),
+        "--input",
+    ]
     command += [folder / "train.jsonl.zst", folder / "test.jsonl.zst"]
-    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=COMMAND_SECONDS, check=False)
+    done = subprocess.run(
+        list(map(str, command)),
+        capture_output=True,
+        text=True,
+        timeout=COMMAND_SECONDS,
+        check=False,
+    )
     if done.returncode != 0:
-        sys.exit(f"{' '.join(map(str, command))} ended with {done.returncode}: {done.stderr.strip()[-2000:]}")
+        sys.exit(
+            f"{' '.join(map(str, command))} ended with {done.returncode}: "
+            f"{done.stderr.strip()[-2000:]}"
+        )
     return json.loads(done.stdout)
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--slugline", type=pathlib.Path, required=True)
     parser.add_argument("--data", type=pathlib.Path, required=True)
     arguments = parser.parse_args()
@@ -40,10 +63,14 @@ def main():
             continue
         report = evaluate(arguments.slugline, folder, relevant, queries)
         for what, value, least in (
-            ("R-precision@10", report["r_precision_at_10"], floor), ("equal places", report["equal_places"], MIN_EQUAL_PLACES),
+            ("R-precision@10", report["r_precision_at_10"], floor),
+            ("equal places", report["equal_places"], MIN_EQUAL_PLACES),
         ):
             passed &= value >= least
-            print(f"{'ok  ' if value >= least else 'FAIL'} {name}: {what} {value:.4f}, at least {least} ({report['queries']:,} queries)")
+            print(
+                f"{'ok  ' if value >= least else 'FAIL'} {name}: {what} {value:.4f}, at least "
+                f"{least} ({report['queries']:,} queries)"
+            )
     return 0 if passed else 1
 
 

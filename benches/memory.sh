@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Whether the server's memory stays flat (within 5 MiB) over ten million calls; some ten minutes. Exits with 1 where it does not.
+# Whether the server's memory stays flat (within 5 MiB) over ten million calls; some ten minutes.
+# Exits with 1 where it does not.
 #
 #     benches/memory.sh [--calls N] [--articles FILE]...
 #

@@ -132,7 +132,8 @@ async fn run(data: &Path) -> anyhow::Result<()> {
     for (percent, floor) in [(50, 2.0), (99, 3.0)] {
         let (our, their) = (at(&ours, percent), at(&theirs, percent));
         println!(
-            "search p{percent}: {our:.2} ms over the wire, tantivy {their:.2} ms in process: {:.2} (floor {floor})",
+            "search p{percent}: {our:.2} ms over the wire, tantivy {their:.2} ms in process: {:.2} \
+             (floor {floor})",
             our / their
         );
     }

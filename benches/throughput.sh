@@ -3,10 +3,12 @@
 #
 #     benches/throughput.sh [--limit ARTICLES] [FILE...]
 #
-# Without FILE: the articles of ../shared/data/senate-press and newsroom, each by itself. Where ../shared/peers and a Python with
-# scikit-learn are (PEER_PYTHON, by default target/ci/peer/bin/python, which the gate makes), the same work by scikit-learn, on the same
-# core in the same run: it trains on newsroom first. The same by fastText where it is (Debian: fasttext): its predict, on newsroom's test
-# set in the form it reads, with the time of an empty input taken off, which is that of reading its model.
+# Without FILE: the articles of ../shared/data/senate-press and newsroom, each by itself. Where
+# ../shared/peers and a Python with scikit-learn are (PEER_PYTHON, by default
+# target/ci/peer/bin/python, which the gate makes), the same work by scikit-learn, on the same core
+# in the same run: it trains on newsroom first. The same by fastText where it is (Debian: fasttext):
+# its predict, on newsroom's test set in the form it reads, with the time of an empty input taken
+# off, which is that of reading its model.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 cargo build --release --locked --quiet -p slugline-tools --bin throughput
@@ -41,9 +43,11 @@ else
     # What it predicts for is the text alone.
     sed -E 's/^(__label__[^ ]+ )+//' "$work/test.txt" >"$work/text.txt"
     : >"$work/empty.txt"
-    # Five rounds over the text are what it is timed on. Two passes of training: predict takes as long after any number.
+    # Five rounds over the text are what it is timed on. Two passes of training: predict takes as
+    # long after any number.
     for _ in 1 2 3 4 5; do cat "$work/text.txt"; done >"$work/texts.txt"
-    fasttext supervised -input "$work/train.txt" -output "$work/model" -lr 0.5 -epoch 2 -wordNgrams 2 -thread 2 -verbose 0 >/dev/null
+    fasttext supervised -input "$work/train.txt" -output "$work/model" -lr 0.5 -epoch 2 \
+        -wordNgrams 2 -thread 2 -verbose 0 >/dev/null
     echo -n "fastText, newsroom (test): "
     taskset -c 0 python3 - "$work" <<'PYTHON'
 import json, os, subprocess, sys, time
@@ -54,13 +58,17 @@ work = sys.argv[1]
 def seconds(file):
     started = time.perf_counter()
     with open(os.devnull, "wb") as nowhere:
-        subprocess.run(["fasttext", "predict", f"{work}/model.bin", f"{work}/{file}"], check=True, stdout=nowhere)
+        command = ["fasttext", "predict", f"{work}/model.bin", f"{work}/{file}"]
+        subprocess.run(command, check=True, stdout=nowhere)
     return time.perf_counter() - started
 
 
 size = os.path.getsize(f"{work}/texts.txt")
 reading, whole = (min(seconds(file) for _ in range(3)) for file in ("empty.txt", "texts.txt"))
-print(json.dumps({"megabytes_per_second": round(size / (whole - reading) / 1e6, 1), "reading_the_model_s": round(reading, 2)}))
+print(json.dumps({
+    "megabytes_per_second": round(size / (whole - reading) / 1e6, 1),
+    "reading_the_model_s": round(reading, 2),
+}))
 PYTHON
     echo -n "slugline, newsroom (test): "
     taskset -c 0 "$program" "$@" "$data/newsroom/test.jsonl.zst"

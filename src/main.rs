@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-/// What a burst of calls took goes back to the system soon after it; how soon, `.cargo/config.toml`
-/// says.
+/// Returns the memory of a burst of calls to the system, after the delay set in
+/// `.cargo/config.toml`.
 #[cfg(feature = "jemalloc")]
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;

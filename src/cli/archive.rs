@@ -1,4 +1,4 @@
-//! `slugline archive`: an archive on disk that no server has open.
+//! `slugline archive`: an archive on disk, without a server.
 
 use std::path::{Path, PathBuf};
 
@@ -15,10 +15,10 @@ Examples:
   slugline archive export archive > articles.jsonl
   slugline archive repair archive repaired
 
-None of them changes the archive. What export writes, 'slugline articles import' reads. What repair makes, \
-'slugline serve --archive' serves.";
+None of these commands changes the archive. 'slugline articles import' reads what export writes, \
+and 'slugline serve --archive' serves what repair makes.";
 
-/// Look over an archive on disk
+/// Verify, export or repair an archive that no server has open
 #[derive(Subcommand)]
 #[command(after_help = EXAMPLES)]
 pub(super) enum Command {
@@ -28,13 +28,13 @@ pub(super) enum Command {
         #[arg(value_name = "DIR")]
         directory: PathBuf,
     },
-    /// Write all articles as JSON Lines, in the order of their ids
+    /// Write all articles as JSON Lines, ordered by id
     Export {
         /// The archive's directory
         #[arg(value_name = "DIR")]
         directory: PathBuf,
     },
-    /// Make a new archive of all that can be read of a damaged one
+    /// Make a new archive of everything that can be read of a damaged one
     Repair {
         /// The damaged archive's directory
         #[arg(value_name = "DIR")]
@@ -93,7 +93,7 @@ fn repair(directory: &Path, to: &Path) -> anyhow::Result<()> {
     })
 }
 
-/// What is wrong with an archive, a line each.
+/// What is wrong with an archive, one line per problem.
 fn problems(report: &ArchiveReport) -> Vec<String> {
     let unreadable =
         report.unreadable_articles.iter().map(|id| format!("unreadable: {}", printable(id)));
@@ -107,7 +107,7 @@ fn end(directory: &Path, report: &ArchiveReport) -> anyhow::Result<()> {
         return Ok(());
     }
     bail!(
-        "the archive {} is damaged: 'slugline archive repair' makes a new one of what can be read",
+        "archive {} is damaged; 'slugline archive repair' makes a new one of what can be read",
         directory.display()
     )
 }

@@ -1,5 +1,5 @@
-//! `slugline evaluate-similar`: how good the search for similar articles is, leave-one-out over an
-//! archive built for it.
+//! `slugline evaluate-similar`: how good the search for similar articles is, each article of an
+//! archive being left out once.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, PoisonError, mpsc};
@@ -19,9 +19,9 @@ use crate::index::{
     SimilarSource, SimilarityIndex, Write,
 };
 
-/// How many results count.
+/// The results that count.
 const DEPTH: usize = 10;
-/// How many articles are put at once.
+/// Articles per write.
 const BATCH: usize = 256;
 
 const EXAMPLES: &str = "\
@@ -29,9 +29,10 @@ Examples:
   slugline evaluate-similar --input train.jsonl.zst test.jsonl.zst --relevant topics
   slugline evaluate-similar --input news.jsonl --relevant story --queries 1000 --json
 
-R-precision@10 of a query is the number of relevant articles among its first 10 results, over the lesser of 10 and the number of \
-articles that are relevant to it. MRR@10 is the mean of 1 / the place of the first relevant result, 0 where there is none. Articles \
-to which no other is relevant are no queries. A story is the string in \"story\".";
+R-precision@10 of a query is the number of relevant articles among its first 10 results, divided \
+by the number of relevant articles, at most 10. MRR@10 is the mean of 1 / the rank of the first \
+relevant result, 0 without one. Articles to which no other is relevant are not queries. The story \
+of an article is the string in \"story\".";
 
 /// Measure the search for similar articles
 #[derive(Args)]
@@ -39,17 +40,16 @@ to which no other is relevant are no queries. A story is the string in \"story\"
 pub(super) struct Arguments {
     #[command(flatten)]
     corpus: CorpusArguments,
-    /// Which articles are relevant to each other: those of the same story, or those with a topic in
-    /// common
+    /// Which articles are relevant to each other: those of one story, or those that share a topic
     #[arg(long, value_enum)]
     relevant: Relevant,
-    /// Ask only about so many articles, drawn with a fixed seed; 0 asks about all
+    /// Sample N queries with a fixed seed; 0 makes every article a query
     #[arg(long, default_value_t = 0, value_name = "N")]
     queries: usize,
-    /// Compare with every article, as the reference does, and not by the archive on disk
+    /// Search by comparing with every article, instead of with the archive's index
     #[arg(long)]
     exhaustive: bool,
-    /// Also compare the archive's results with those of the reference, place by place
+    /// Also compare the archive's results with those of --exhaustive, rank by rank
     #[arg(long, conflicts_with = "exhaustive")]
     compare: bool,
     /// Print one JSON object
@@ -63,7 +63,7 @@ enum Relevant {
     Topics,
 }
 
-/// What an article is relevant by.
+/// By article, the stories or topics that make it relevant.
 type Groups = Vec<Vec<u32>>;
 
 struct Articles {
@@ -127,7 +127,7 @@ fn read(
             // The receiver waits below.
             let given =
                 index.write(batch.clone(), Box::new(move |stored| drop(sender.send(stored))));
-            given.map_err(|_| "too many writes are waiting for the disk".to_owned())?;
+            given.map_err(|_| "too many writes in flight".to_owned())?;
             outcome
                 .recv()
                 .map_err(|error| error.to_string())?
@@ -153,7 +153,7 @@ fn read(
                     *known.entry(name.to_owned()).or_insert(next)
                 });
                 articles.groups.push(groups.collect());
-                // Ids of our own: those of the files may come twice.
+                // The files' own ids may repeat.
                 let id: ArticleId = format!("{:08}", articles.ids.len())
                     .parse()
                     .map_err(|error| format!("{error}"))?;
@@ -253,7 +253,7 @@ fn milliseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1_000.0
 }
 
-/// Keeps `count` of the places, drawn with a fixed seed, in their order.
+/// Keeps `count` places, drawn with a fixed seed, in order.
 fn sample(places: &mut Vec<usize>, count: usize) {
     // SplitMix64 (Steele, Lea, Flood, 2014): any even draw that is the same everywhere will do.
     let mut state = 0x5eed_u64;
@@ -285,13 +285,13 @@ fn show(report: &Report) -> anyhow::Result<()> {
         writeln!(out, "  MRR@10          {:.4}", report.mrr_at_10)?;
         writeln!(
             out,
-            "  time a query    p50 {:.2} ms, p99 {:.2} ms",
+            "  time per query  p50 {:.2} ms, p99 {:.2} ms",
             report.p50_ms, report.p99_ms
         )?;
         if let Some(equal) = report.equal_places {
             writeln!(
                 out,
-                "  equal to the reference in {:.2} % of the first {DEPTH} places",
+                "  equal to the exhaustive search in {:.2} % of the first {DEPTH} ranks",
                 100.0 * equal
             )?;
         }

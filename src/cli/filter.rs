@@ -1,4 +1,4 @@
-//! Which articles a command is about: the options of a filter.
+//! The options that select articles.
 
 use clap::Args;
 
@@ -6,15 +6,14 @@ use super::label;
 use super::times::time_bound;
 use crate::grpc::pb;
 
-/// The options of a filter.
+/// The options that select articles.
 #[derive(Args)]
 pub(super) struct FilterArguments {
-    /// Only articles of this topic, or one below it ("sport" takes "sport/football" in); may be
-    /// given several times, for any of them
+    /// Only articles with this topic, or one below it ("sport" includes "sport/football");
+    /// repeat for any of several
     #[arg(long, value_name = "TOPIC")]
     topic: Vec<String>,
-    /// Also articles of other topics that have one of --topic with this probability or more, from 0
-    /// to 1
+    /// Also articles that have a --topic further down, with at least this probability, from 0 to 1
     #[arg(
         long,
         default_value_t = 0.0,
@@ -23,13 +22,13 @@ pub(super) struct FilterArguments {
         hide_default_value = true
     )]
     min_topic_probability: f64,
-    /// Only articles from this source; may be given several times, for any of them
+    /// Only articles from this source; repeat for any of several
     #[arg(long, value_name = "NAME")]
     source: Vec<String>,
-    /// Only articles in this language; may be given several times, for any of them
+    /// Only articles in this language; repeat for any of several
     #[arg(long, value_name = "CODE")]
     language: Vec<String>,
-    /// Only articles with this label, KEY=VALUE; may be given several times, for all of them
+    /// Only articles with this label, KEY=VALUE; repeat to require several
     #[arg(long, value_name = "KEY=VALUE", value_parser = label::parse)]
     label: Vec<(String, String)>,
     /// Only articles published at this time or later, such as 2014-05-30 or 2014-05-30T01:34:32Z
@@ -40,7 +39,7 @@ pub(super) struct FilterArguments {
     until: Option<prost_types::Timestamp>,
 }
 
-/// Makes each message of the filter, of the same fields.
+/// Implements the conversion into each message of a filter.
 macro_rules! filter_message {
     ($($message:ident),*) => {$(
         impl From<FilterArguments> for pb::$message {

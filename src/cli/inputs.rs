@@ -1,5 +1,4 @@
-//! What commands that read documents have in common: which files, in which format, and which field
-//! is what.
+//! The options of commands that read documents: files, formats and the names of fields.
 
 use std::path::PathBuf;
 
@@ -9,26 +8,25 @@ use super::output::printable;
 use super::usage::Usage;
 use crate::corpus::{FieldNames, Format, Input, OnError, Options};
 
-/// How commands say which names are taken.
+/// The help on names of fields.
 pub(super) const NAMES_HELP: &str = "\
-Fields and columns are known by their names, in any case and in every format: title or headline; \
+Fields and columns are recognised by name, in any case and in every format: title or headline; \
 body, text, content, article or description; topics, topic, label, labels, category or class index \
-(a string, a list, or objects with a \"name\"; in CSV with semicolons between, and \"labels\" \
-that are KEY=VALUE or an object are no topics). What could be text or topics and is not taken is named in a warning, and \
-two fields for the same thing are refused: choose one with --title-field, --body-field or \
+(a string, a list, or objects with a \"name\"; in CSV separated by semicolons; \"labels\" that are \
+KEY=VALUE or an object are not topics). A warning names unused fields that look like text or \
+topics. Two fields for the same thing are refused: choose one with --title-field, --body-field or \
 --topics-field.";
 
 /// Which documents a command reads.
 #[derive(Args)]
 pub(super) struct InputArguments {
     /// Documents: JSON Lines {"title", "body", "topics": [...]}, a JSON list, CSV or TSV with a
-    /// header, or fastText's format;
-    /// plain, .gz or .zst; "-" is standard input
+    /// header, or fastText's format; plain, .gz or .zst; "-" is standard input
     #[arg(long, short, required = true, num_args = 1.., value_name = "FILE")]
     input: Vec<PathBuf>,
     #[command(flatten)]
     reading: ReadingArguments,
-    /// What to do about a line that is no document
+    /// What to do about a line that is not a document
     #[arg(long, value_enum, default_value = "fail")]
     pub(super) on_error: OnErrorArgument,
 }
@@ -38,38 +36,37 @@ pub(super) struct InputArguments {
 pub(super) struct CorpusArguments {
     #[command(flatten)]
     documents: InputArguments,
-    /// The field or column that holds the topics, where it has none of the usual names
+    /// The field or column that holds the topics, if it has an unusual name
     #[arg(long, value_name = "NAME", value_parser = field_name)]
     topics_field: Option<String>,
 }
 
-/// In which format, and under which names.
+/// The format, and the names of fields.
 #[derive(Args)]
 pub(super) struct ReadingArguments {
-    /// The format of the input; without it the file's name decides, else its first bytes
+    /// The format of the input [default: by the file's name, or else its first bytes]
     #[arg(long, value_enum)]
     format: Option<FormatArgument>,
-    /// The field or column that holds the title, where it has none of the usual names
+    /// The field or column that holds the title, if it has an unusual name
     #[arg(long, value_name = "NAME", value_parser = field_name)]
     title_field: Option<String>,
-    /// The field or column that holds the body, where it has none of the usual names
+    /// The field or column that holds the body, if it has an unusual name
     #[arg(long, value_name = "NAME", value_parser = field_name)]
     body_field: Option<String>,
-    /// What parts the columns of CSV: a character, or "tab"; without it the file's name or the
-    /// header decides
+    /// The delimiter of CSV: a character, or "tab" [default: by the file's name or the header]
     #[arg(long, value_name = "CHARACTER", value_parser = delimiter)]
     delimiter: Option<u8>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
 enum FormatArgument {
-    /// A JSON object a line
+    /// One JSON object per line
     Jsonl,
-    /// A list of JSON objects, or one after the other
+    /// A list of JSON objects, or consecutive objects
     Json,
-    /// A table with a header, whatever parts its columns
+    /// A table with a header and any delimiter
     Csv,
-    /// A table with a header, parted by tabs
+    /// A table with a header and tabs
     Tsv,
     /// fastText's training format
     Fasttext,
@@ -94,18 +91,26 @@ fn field_name(text: &str) -> Result<String, String> {
 fn delimiter(text: &str) -> Result<u8, String> {
     match text.as_bytes() {
         b"tab" | b"\\t" => Ok(b'\t'),
-        [byte] if byte.is_ascii() && !byte.is_ascii_alphanumeric() && !matches!(byte, b'"' | b'\n' | b'\r') => Ok(*byte),
-        _ => Err("it must be one ASCII character such as \";\", no letter, digit or quotation mark, or \"tab\"".to_owned()),
+        [byte]
+            if byte.is_ascii()
+                && !byte.is_ascii_alphanumeric()
+                && !matches!(byte, b'"' | b'\n' | b'\r') =>
+        {
+            Ok(*byte)
+        }
+        _ => Err("it must be \"tab\" or one ASCII character such as \";\", \
+                  but not a letter, digit or quotation mark"
+            .to_owned()),
     }
 }
 
-/// Says on standard error what an input has and nobody takes.
+/// Prints a warning about an input.
 fn warn(warning: &str) {
     eprintln!("warning: {}", printable(warning));
 }
 
 impl ReadingArguments {
-    /// How to read, on one thread, what has no need of topics.
+    /// How to read articles, whose topics do not matter, on one thread.
     pub(super) fn options(&self) -> Result<Options, Usage> {
         if let (Some(title), Some(body)) = (&self.title_field, &self.body_field)
             && title == body
@@ -139,7 +144,7 @@ impl InputArguments {
         self.input.iter().cloned().map(Input::from_argument).collect()
     }
 
-    /// How to read, on one thread, what has no need of topics.
+    /// How to read articles, whose topics do not matter, on one thread.
     pub(super) fn options(&self) -> Result<Options, Usage> {
         let on_error = match self.on_error {
             OnErrorArgument::Fail => OnError::Fail,

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use anyhow::Context as _;
 
-/// What `--listen` says.
+/// The value of `--listen`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum ListenAddress {
     Number(SocketAddr),
@@ -28,7 +28,8 @@ impl FromStr for ListenAddress {
         };
         if host.is_empty() {
             return Err(format!(
-                "no host is named; 127.0.0.1:{port} is this machine alone, 0.0.0.0:{port} all its addresses"
+                "no host is named; 127.0.0.1:{port} is this machine alone, \
+                 0.0.0.0:{port} all its addresses"
             ));
         }
         if host.contains([':', '[', ']']) {
@@ -49,9 +50,9 @@ impl FromStr for ListenAddress {
 }
 
 impl ListenAddress {
-    /// The address by number. Of several addresses of a name it is the first IPv4 one, or else the
-    /// first: clients that are given the same name try all of them, and those that are given
-    /// 127.0.0.1 expect "localhost" there.
+    /// The numeric address. Of a name with several it is the first IPv4 address, or else the first:
+    /// clients that use the name try all of them, and those that use 127.0.0.1 expect `localhost`
+    /// to be there.
     pub(super) fn resolve(&self) -> anyhow::Result<SocketAddr> {
         let (host, port) = match self {
             Self::Number(number) => return Ok(*number),

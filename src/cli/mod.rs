@@ -39,8 +39,7 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use usage::Usage;
 
-const ABOUT: &str =
-    "Says what a news article is about: a naive Bayes topic model, served over gRPC";
+const ABOUT: &str = "Classifies news articles with a naive Bayes topic model, served over gRPC";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -52,7 +51,8 @@ Examples:
 Exit codes: 0 done, 1 failed, 2 wrong usage.";
 
 #[derive(Parser)]
-#[command(name = "slugline", version, about = ABOUT, after_help = EXAMPLES, arg_required_else_help = true)]
+#[command(name = "slugline", version, about = ABOUT, after_help = EXAMPLES)]
+#[command(arg_required_else_help = true)]
 struct Cli {
     #[command(subcommand)]
     command: Command,

@@ -1,4 +1,4 @@
-//! `slugline model show`: what a model says of itself.
+//! `slugline model show`: a model's manifest and strongest terms.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -16,21 +16,20 @@ Examples:
   slugline model show news
   slugline model show --terms 20 --json models/mine/1";
 
-/// Look at models
+/// Inspect models
 #[derive(Subcommand)]
 #[command(after_help = EXAMPLES)]
 pub(super) enum Command {
     /// Show a model's manifest and each topic's strongest terms
     #[command(after_help = EXAMPLES)]
     Show {
-        /// The model's directory; where there is none of that name, news and news/2 are the model
-        /// in the binary
+        /// The model's directory; news and news/2 name the model in the binary, unless they exist
         #[arg(value_name = "MODEL")]
         directory: PathBuf,
-        /// How many terms a topic
+        /// Terms to show per topic
         #[arg(long, default_value_t = 12, value_name = "N")]
         terms: usize,
-        /// Print it all as one JSON object
+        /// Print everything as one JSON object
         #[arg(long)]
         json: bool,
     },

@@ -1,6 +1,8 @@
-//! Writes to standard output, so that a reader who leaves early is no error.
+//! Writes to standard output; a reader who leaves early is not an error.
 
 use std::io::{self, Write};
+
+use indicatif::HumanCount;
 
 /// Calls `write` with standard output, buffered.
 pub(super) fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> anyhow::Result<()> {
@@ -18,7 +20,7 @@ pub(super) fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
     })
 }
 
-/// Whether the reader of our output is gone.
+/// Whether the reader of the output is gone.
 pub(super) fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         cause
@@ -29,24 +31,16 @@ pub(super) fn is_broken_pipe(error: &anyhow::Error) -> bool {
 
 /// A whole number with commas between its thousands.
 pub(super) fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+    HumanCount(number).to_string()
 }
 
-/// A number of things: "1 article", "1,234 articles".
+/// A count with its noun: "1 article", "1,234 articles".
 pub(super) fn counted(number: u64, thing: &str) -> String {
     format!("{} {thing}{}", thousands(number), if number == 1 { "" } else { "s" })
 }
 
-/// Makes a text safe for a terminal: control characters, which may come from a corpus, are shown
-/// and not obeyed.
+/// Makes a text safe for a terminal: control characters, which may come from a corpus, are
+/// replaced.
 pub(super) fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
@@ -56,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn thousands_are_parted() {
+    fn thousands_are_separated() {
         assert_eq!([0, 999, 1_000, 1_234_567].map(thousands), ["0", "999", "1,000", "1,234,567"]);
     }
 

@@ -1,5 +1,4 @@
-//! Shows what a command is doing with a corpus: a bar on a terminal, at most a line per phase
-//! elsewhere.
+//! Shows progress on a corpus: a bar on a terminal, at most one line per phase elsewhere.
 
 use std::collections::BTreeSet;
 use std::io::{self, IsTerminal as _};
@@ -14,18 +13,18 @@ use crate::corpus::{Input, Phase, Progress};
 
 /// How often the bar moves.
 const TICK: Duration = Duration::from_millis(100);
-/// What takes less than this says nothing where there is no terminal.
+/// Without a terminal, work shorter than this is silent.
 const SILENT: Duration = Duration::from_secs(5);
 
-// What is wider than the terminal is cut off at the end of the message.
+// The end of a message that is wider than the terminal is cut off.
 const SIZED: &str = "{bar:16} {percent:>3} %  {wide_msg}";
 const STEPS: &str = "{bar:16} {pos}/{len}  {wide_msg}";
 const UNSIZED: &str = "{spinner} {wide_msg}";
 
-/// Runs `work`, and shows on standard error how far it is until it ends.
+/// Runs `work`, and shows its progress on standard error.
 pub(super) fn watch<T>(inputs: &[Input], work: impl FnOnce(&Progress) -> T) -> T {
     let progress = Progress::default();
-    // None where the size of an input is not known: standard input, a pipe.
+    // None if the size of an input is unknown: standard input, a pipe.
     let total: Option<u64> = inputs.iter().map(Input::size_bytes).sum();
     let (done, waiting) = mpsc::channel::<()>();
     let watched = progress.clone();
@@ -38,7 +37,7 @@ pub(super) fn watch<T>(inputs: &[Input], work: impl FnOnce(&Progress) -> T) -> T
     });
     let result = work(&progress);
     drop(done);
-    // A watcher that failed has nothing to tell.
+    // Failing to show progress is not an error.
     let _ = watcher.join();
     result
 }
@@ -47,7 +46,7 @@ fn goes_on(done: &mpsc::Receiver<()>) -> bool {
     done.recv_timeout(TICK) == Err(mpsc::RecvTimeoutError::Timeout)
 }
 
-/// On a terminal.
+/// Draws a bar on a terminal.
 fn draw(progress: &Progress, total: Option<u64>, done: &mpsc::Receiver<()>) {
     let bar = ProgressBar::no_length();
     let mut drawn = None;
@@ -85,7 +84,7 @@ fn template(phase: Phase, total: Option<u64>) -> &'static str {
     }
 }
 
-/// What stands behind the bar; what matters most comes first, for the end may be cut off.
+/// The text after the bar, with what matters most first: the end may be cut off.
 fn message(phase: Phase, progress: &Progress, total: Option<u64>, elapsed: Duration) -> String {
     if phase != Phase::READING {
         return format!("{}, {} s", phase.name, elapsed.as_secs());
@@ -95,21 +94,21 @@ fn message(phase: Phase, progress: &Progress, total: Option<u64>, elapsed: Durat
     let left = total.and_then(|total| seconds_left(progress.bytes(), total, elapsed));
     let left = left.map_or(String::new(), |seconds| format!(", {seconds} s left"));
     format!(
-        "{}{left}, {}, {} a second",
+        "{}{left}, {}, {} per second",
         phase.name,
         counted(documents, "document"),
         thousands(rate as u64)
     )
 }
 
-/// None before there is anything to go by, and at the end.
+/// None before anything was read, and at the end.
 fn seconds_left(bytes: u64, total: u64, elapsed: Duration) -> Option<u64> {
     let share = bytes as f64 / total as f64;
     (bytes > 0 && bytes < total)
         .then(|| (elapsed.as_secs_f64() * (1.0 - share) / share).ceil() as u64)
 }
 
-/// Elsewhere.
+/// Writes lines where there is no terminal.
 fn write(progress: &Progress, total: Option<u64>, done: &mpsc::Receiver<()>) {
     let started = Instant::now();
     let mut lines = Lines::default();
@@ -127,7 +126,7 @@ struct Lines {
 }
 
 impl Lines {
-    /// A line, if there is a new phase to speak of.
+    /// A line, if there is a new phase to report.
     fn next(
         &mut self,
         progress: &Progress,

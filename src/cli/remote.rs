@@ -14,19 +14,19 @@ use super::output::printable;
 use crate::grpc::pb;
 use crate::grpc::server::client::{ModelServiceClient, retry_delay};
 
-/// Where a server is by default.
+/// The default server.
 pub(super) const DEFAULT_SERVER: &str = "http://127.0.0.1:50051";
 
-/// The largest answer that is taken, in bytes: a page of similar articles may be a hundred of the
-/// longest.
+/// The largest answer accepted, in bytes: a page may hold a hundred articles of the greatest
+/// length.
 pub(super) const MAX_ANSWER_BYTES: usize = 256 << 20;
 
-/// So long a server that asks for it, as one that starts does, is asked again; how long until the
-/// user is told of it.
+/// How long to retry while the server asks for it, as it does while it starts, and when to tell the
+/// user.
 const PATIENCE: Duration = Duration::from_secs(30);
 const SAID_AFTER: Duration = Duration::from_secs(1);
 
-/// Where a server is: `http://HOST:PORT`, or `HOST:PORT` for short. Anything else is refused, for
+/// The address of a server: `http://HOST:PORT`, or `HOST:PORT` for short. Anything else is refused:
 /// what looks like encryption must not become clear text.
 #[derive(Debug, Clone)]
 pub(super) struct ServerUrl {
@@ -42,8 +42,8 @@ impl FromStr for ServerUrl {
             given.split_once("://").map_or((None, given), |(scheme, rest)| (Some(scheme), rest));
         if let Some(scheme) = scheme.filter(|scheme| !scheme.eq_ignore_ascii_case("http")) {
             return Err(format!(
-                "{scheme}:// is not supported: there is no encryption yet, and a server is asked by http://HOST:PORT \
-                 or HOST:PORT alone"
+                "{scheme}:// is not supported: there is no encryption yet; \
+                 give http://HOST:PORT or HOST:PORT"
             ));
         }
         let refused = |why: &str| {
@@ -70,7 +70,7 @@ impl FromStr for ServerUrl {
             None if address.len() > host.len() => {
                 return Err(refused("a port is a number from 1 to 65535"));
             }
-            // As a URL it is that of port 80.
+            // A URL without a port means port 80.
             None if scheme.is_none() => return Err(refused("no port is named")),
             _ => {}
         }
@@ -121,7 +121,7 @@ impl Remote {
         self.channel.clone()
     }
 
-    /// Waits for an answer, and calls again while the server asks for that.
+    /// Waits for an answer, and retries while the server asks for it.
     pub(super) fn ask<T>(
         &self,
         mut call: impl AsyncFnMut() -> Result<tonic::Response<T>, Status>,
@@ -148,8 +148,8 @@ impl Remote {
         })
     }
 
-    /// Waits until the server has its models and its archive open, before what cannot be said
-    /// twice.
+    /// Waits until the server has opened its models and its archive, before a call that cannot be
+    /// repeated.
     pub(super) fn wait_until_ready(&self) -> anyhow::Result<()> {
         let mut client =
             ModelServiceClient::new(self.channel()).max_decoding_message_size(MAX_ANSWER_BYTES);
@@ -180,7 +180,9 @@ impl Remote {
             stop();
             tokio::select! {
                 outcome = call => Ending::Interrupted(answer(outcome)),
-                () = interrupt() => Ending::Interrupted(Err(anyhow!("the server was not waited for"))),
+                () = interrupt() => {
+                    Ending::Interrupted(Err(anyhow!("quit before the server answered")))
+                }
             }
         })
     }

@@ -15,38 +15,38 @@ use crate::article::Limits;
 use crate::grpc::server::{BoundServer, ServerConfig};
 use crate::service::{ArchiveLocation, ModelSource, Sources};
 
-/// Where models are looked for when nobody says.
+/// The default directory of models.
 const DEFAULT_MODELS: &str = "models";
 
-/// Async workers per core. Some of what calls do cannot leave its worker, such as to encode an
-/// answer of 4 MiB. With one worker per core a few such calls at once hold up all others; with two
-/// the system shares the cores out.
+/// Async workers per core. Some work of a call cannot leave its worker, such as encoding an answer
+/// of 4 MiB. With one worker per core, a few such calls would hold up all others; with two, the
+/// system shares the cores out.
 const WORKERS_PER_CORE: usize = 2;
-/// How many threads do what would hold up others: reading the archive, and the work of a worker
-/// that searches. As many as keep a disk busy, and one for each search there may be: with fewer
-/// nobody would be left to answer other calls.
+/// Threads for blocking work: enough to keep a disk busy, and one per concurrent search, during
+/// which another thread stands in for the async worker.
 const BLOCKING_THREADS: usize = 32 + 64;
 
-/// How many files are left to the archive: segments, journals and their folding.
+/// File descriptors reserved for the archive: segments, journals and their folding.
 const RESERVED_FILES: usize = 512;
 
 const EXAMPLES: &str = "\
 Examples:
   slugline serve
   slugline serve --listen 127.0.0.1:6000 --models /var/lib/slugline/models --default-model mine
-  grpcurl -plaintext -d '{\"article\": {\"title\": \"Rates rise again\"}}' 127.0.0.1:50051 slugline.v1.ClassificationService/Classify
+  grpcurl -plaintext -d '{\"article\": {\"title\": \"Rates rise again\"}}' 127.0.0.1:50051 \
+slugline.v1.ClassificationService/Classify
 
-The model \"news\" is part of the binary: it is served where the models directory has none of that name, or is not there. \
-Once the models and the archive are open, standard output says \"listening on ADDRESS\"; who calls before is asked to try \
-again. The log goes to standard error. \
-There is neither encryption nor a password yet: listen on addresses of this machine, or put a proxy in front.";
+The model \"news\" is part of the binary; a model of that name in the models directory takes its \
+place. Once the models and the archive are open, standard output says \"listening on ADDRESS\"; \
+earlier calls are asked to retry. The log goes to standard error. There is neither encryption nor \
+a password yet: listen on addresses of this machine, or put a proxy in front.";
 
 /// Serve models over gRPC
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
-    /// The address to listen on, HOST:PORT; port 0 takes a free port. Of a name with several
-    /// addresses the first IPv4 one is taken, or else the first
+    /// The address to listen on, HOST:PORT; port 0 picks a free port. A name with several addresses
+    /// stands for the first IPv4 one, or else the first
     #[arg(
         long,
         env = "SLUGLINE_LISTEN",
@@ -54,19 +54,18 @@ pub(super) struct Arguments {
         value_name = "ADDRESS"
     )]
     listen: ListenAddress,
-    /// The directory of models, NAME/VERSION/ in it [default: models, where it is there]
+    /// The directory of models, laid out as NAME/VERSION [default: models, if it exists]
     #[arg(long, env = "SLUGLINE_MODELS", value_name = "DIR")]
     models: Option<PathBuf>,
-    /// The directory of the archive of articles. It is made at the start, with a lock in it, and
-    /// goes again at the end if no article was put
+    /// The directory of the archive of articles. It is created at the start, with a lock file in
+    /// it, and removed at the end if no article was stored
     #[arg(long, env = "SLUGLINE_ARCHIVE", default_value = "archive", value_name = "DIR")]
     archive: PathBuf,
-    /// The model that answers when a request names none: NAME for its newest version, or
-    /// NAME/VERSION
+    /// The model for requests that name none: NAME for its newest version, or NAME/VERSION
     #[arg(long, env = "SLUGLINE_DEFAULT_MODEL", default_value = "news", value_name = "MODEL")]
     default_model: String,
-    /// How many seconds calls in flight have to end after SIGTERM or Ctrl-C, at most a day; a
-    /// second signal does not wait
+    /// Seconds that calls in flight may take to end after SIGTERM or Ctrl-C, at most 86400; a
+    /// second signal ends them at once
     #[arg(long, env = "SLUGLINE_DRAIN_SECONDS", default_value_t = 10, value_name = "SECONDS",
         value_parser = clap::value_parser!(u64).range(..=86_400))]
     drain_seconds: u64,
@@ -74,7 +73,7 @@ pub(super) struct Arguments {
     /// "slugline=debug,tonic=info"
     #[arg(long, env = "SLUGLINE_LOG", default_value = "info", value_name = "FILTER")]
     log: String,
-    /// How to log
+    /// The format of the log
     #[arg(long, env = "SLUGLINE_LOG_FORMAT", value_enum, default_value = "text")]
     log_format: LogFormat,
 }
@@ -104,7 +103,7 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
         .build()
         .context("cannot start the threads of the server")?;
     let outcome = runtime.block_on(serve(config, sources, started));
-    // Work on threads that nobody waits for any more must not hold up the exit.
+    // Abandoned work on other threads must not hold up the exit.
     runtime.shutdown_background();
     outcome
 }
@@ -117,7 +116,7 @@ fn limits() -> Limits {
     {
         use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
         let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
-        // As many as this process may give itself. Where that fails, what there is has to do.
+        // The most that this process may give itself; if that fails, the current limit stands.
         let raised = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).is_ok();
         let files = if raised { maximum } else { current };
         let files = files.and_then(|files| usize::try_from(files).ok()).unwrap_or(usize::MAX);
@@ -129,7 +128,10 @@ fn limits() -> Limits {
 
 async fn serve(config: ServerConfig, sources: Sources, started: Instant) -> anyhow::Result<()> {
     if !config.listen.ip().is_loopback() {
-        tracing::warn!(listen = %config.listen, "reachable from other machines, without encryption or a password");
+        tracing::warn!(
+            listen = %config.listen,
+            "reachable from other machines, without encryption or a password"
+        );
     }
     #[cfg(unix)]
     ignore_hangups().context("cannot listen for signals")?;
@@ -138,7 +140,7 @@ async fn serve(config: ServerConfig, sources: Sources, started: Instant) -> anyh
     let address = server.address();
     tracing::info!(%address, "taking connections; the models and the archive are being opened");
     let say_so = move || {
-        // Whoever started us may wait for this line; that nobody reads it is no reason to stop.
+        // Whoever started the server may wait for this line; it is fine if nobody reads it.
         let _ =
             writeln!(io::stdout(), "listening on {address}").and_then(|()| io::stdout().flush());
         tracing::info!(%address, after = ?started.elapsed(), "serving");
@@ -148,8 +150,8 @@ async fn serve(config: ServerConfig, sources: Sources, started: Instant) -> anyh
     Ok(())
 }
 
-/// Says in the log that a SIGHUP changes nothing: there is nothing to read again yet, and without a
-/// handler it would end the process with its calls in flight.
+/// Logs that a SIGHUP changes nothing: nothing is reloaded yet, and without a handler the signal
+/// would end the process with its calls in flight.
 #[cfg(unix)]
 fn ignore_hangups() -> io::Result<()> {
     let mut hangup = signal::unix::signal(signal::unix::SignalKind::hangup())?;

@@ -1,5 +1,4 @@
-//! `slugline similar`: the articles of a server's archive that are like one of them, or like a
-//! text.
+//! `slugline similar`: the articles of a server's archive most like one of them, or like a text.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -30,28 +29,28 @@ Examples:
 pub(super) struct Arguments {
     #[command(flatten)]
     server: ServerArguments,
-    /// The id of the article that results are to be like
+    /// Find articles like the one with this id
     #[arg(long, value_name = "ID")]
     id: Option<String>,
-    /// The article that results are to be like: a text, whose first line is the title if an empty
-    /// line follows it, or a
-    /// record of any format that classify takes; "-" is standard input
+    /// Find articles like the one in this file: text, whose first line is the title if an empty
+    /// line follows, or a record in any format that classify reads; "-" is standard input
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
     #[command(flatten)]
     reading: ReadingArguments,
     #[command(flatten)]
     filter: FilterArguments,
-    /// Leave out what is less similar, from 0 to 1
+    /// The least similarity, from 0 to 1
     #[arg(long, default_value_t = 0.0, value_name = "X", value_parser = share)]
     min_similarity: f64,
-    /// Show at most this many, up to 100
-    #[arg(long, default_value_t = 10, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=100))]
+    /// The most results, from 1 to 100
+    #[arg(long, default_value_t = 10, value_name = "N",
+        value_parser = clap::value_parser!(u8).range(1..=100))]
     limit: u8,
-    /// Fold near-duplicates into the first of them
+    /// Show near-duplicates as one result
     #[arg(long)]
     collapse: bool,
-    /// Print one JSON object a result, a line each
+    /// Print one line of JSON per result
     #[arg(long)]
     json: bool,
 }
@@ -86,11 +85,11 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
                 language_code: String::new(),
             }))
         })?,
-        // clap asks for one of them.
+        // clap requires one of them.
         (None, None) => return Err(Usage("--id or FILE is required".to_owned()).into()),
     };
     let mut request = pb::FindSimilarArticlesRequest {
-        // A body's first line stands for a headline that is not there.
+        // An article without a title is shown by the first line of its body.
         view: pb::ArticleView::Full.into(),
         source: Some(source),
         filter: Some(arguments.filter.into()),
@@ -103,7 +102,7 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
     let mut client =
         SimilarityServiceClient::new(remote.channel()).max_decoding_message_size(MAX_ANSWER_BYTES);
     let mut is_found = false;
-    // Pages of long articles are short.
+    // A page of long articles may hold fewer than asked for.
     while request.page_size > 0 {
         let found = remote.ask(async || client.find_similar_articles(request.clone()).await)?;
         request.page_size -= found.articles.len() as i32;

@@ -5,10 +5,10 @@ use time::format_description::well_known::Rfc2822;
 
 use crate::corpus::quoted;
 
-/// A time as RFC 3339 or RFC 2822 writes it, or a date alone, which begins in UTC.
+/// Reads a time in RFC 3339 or RFC 2822, or a date, which begins in UTC.
 ///
 /// # Errors
-/// If it is none, in words.
+/// If the text is neither, in words.
 pub(super) fn publish_time(text: &str) -> Result<prost_types::Timestamp, String> {
     let text = text.trim();
     let of_mail = || {
@@ -18,15 +18,15 @@ pub(super) fn publish_time(text: &str) -> Result<prost_types::Timestamp, String>
     };
     let wrong = || {
         format!(
-            "{} is no time such as 2014-05-30T01:34:32Z, and no date such as 2014-05-30",
+            "{} is neither a time such as 2014-05-30T01:34:32Z nor a date such as 2014-05-30",
             quoted(text)
         )
     };
     text.parse().ok().or_else(of_mail).ok_or_else(wrong)
 }
 
-/// A time that others are compared with, as [`publish_time`] reads it. What is finer than a
-/// nanosecond moves it to the next one.
+/// Reads a time to compare others with, as [`publish_time`] does. Digits beyond nanoseconds round
+/// it up.
 ///
 /// # Errors
 /// As [`publish_time`].
@@ -34,7 +34,7 @@ pub(super) fn time_bound(text: &str) -> Result<prost_types::Timestamp, String> {
     let mut time = publish_time(text)?;
     let fraction = text.split_once('.').map_or("", |(_, fraction)| fraction);
     let mut finer = fraction.bytes().take_while(u8::is_ascii_digit).skip(9);
-    // The last one of a second is rounded up all the same, by whoever counts in microseconds.
+    // The last nanosecond of a second stays: whoever counts in microseconds rounds it up anyway.
     if time.nanos < 999_999_999 && finer.any(|digit| digit != b'0') {
         time.nanos += 1;
     }

@@ -29,13 +29,15 @@ Examples:
   slugline train --from models/mine/2 --input 2026.jsonl.zst --output models/mine/3
   zcat corpus.csv.gz | slugline train --input - --format csv --output models/mine/1 --on-error skip
 
-The output directory's last two names are the model's name and version. It is written whole or not at all, and replaces \
-what was there. The same corpus, options and seed give the same bytes, with any number of threads.
+The last two names of the output directory are the model's name and version. It is written whole \
+or not at all, and replaces an older one. The same corpus, options and seed give the same bytes, \
+with any number of threads.
 
-Beside the model lies documents.bags, which --from reads and serving does not need: each document's words and pairs of \
-neighbouring words as counts, with its topics. The order of the text is not in it, but pairs say much of it: keep the file as \
-you keep the documents, or leave it out with --no-documents. With --from the model is the same, byte for byte, as one trained \
-on all the inputs at once, the old ones first; new topics and new words may appear.";
+Next to the model lies documents.bags, which --from reads and serving does not need: for each \
+document its topics, and the counts of its words and word pairs. It does not hold the order of the \
+text, but pairs reveal much of it: protect the file as you protect the documents, or leave it out \
+with --no-documents. With --from, the model is the same, byte for byte, as one trained on all \
+inputs at once, the old ones first; topics and words may be new.";
 
 /// Train a model on labelled documents
 #[derive(Args)]
@@ -43,61 +45,60 @@ on all the inputs at once, the old ones first; new topics and new words may appe
 pub(super) struct Arguments {
     #[command(flatten)]
     corpus: CorpusArguments,
-    /// Where the model goes: DIR/NAME/VERSION, such as models/mine/1
+    /// The directory of the model: DIR/NAME/VERSION, such as models/mine/1
     #[arg(long, short, value_name = "DIR")]
     output: PathBuf,
-    /// Go on learning from this model: its documents come before those of the input. How text
-    /// becomes terms, the language and --multi-label are the old model's; --output may be the same
-    /// directory
+    /// Continue from this model: its documents come before those of the input. Text options,
+    /// language and --multi-label are the old model's; --output may be the same directory
     #[arg(long, value_name = "DIR")]
     from: Option<PathBuf>,
-    /// Do not store the documents' counts: no model can be trained --from this one
+    /// Do not store the documents' counts, which --from would need
     #[arg(long)]
     no_documents: bool,
-    /// How the weights are estimated; "auto" chooses among them, their smoothing and links by
+    /// The estimator of the weights; "auto" chooses an estimator and its smoothing by
     /// cross-validation on the input
     #[arg(long, value_parser = recipe_parser(), default_value = "auto")]
     recipe: Recipe,
-    /// The pseudo-count added to every term of every topic, from 0.000001 to 1000000; without it
-    /// the recipe's own
+    /// The pseudo-count added to every term of every topic, from 0.000001 to 1000000 [default: the
+    /// recipe's own]
     #[arg(long)]
     alpha: Option<f64>,
-    /// Documents may have several topics, or none: each topic gets a yes or no of its own
+    /// Documents may have several topics, or none: each topic is decided on its own
     #[arg(long)]
     multi_label: bool,
-    /// Leave out terms that occur in fewer documents; without it 2, and 1 where the search tries
-    /// words alone, on a small corpus
+    /// Minimum document frequency of a term [default: 2, or 1 where a small corpus is searched for
+    /// a recipe with words alone]
     #[arg(long, value_name = "N")]
     min_df: Option<u32>,
-    /// Beside all words, keep the N terms of the highest chi-square; 0 keeps all
+    /// Keep the N terms with the highest chi-square, besides all words; 0 keeps all terms
     #[arg(long, default_value_t = 60_000, value_name = "N")]
     keep_terms: usize,
-    /// Words only, no pairs of neighbouring words
+    /// Use words only, without pairs of neighbouring words
     #[arg(long)]
     no_pairs: bool,
-    /// What becomes of numbers: as they are (the default), or their shape (1,250 -> 0,000)
+    /// Numbers as they are, or their shape (1,250 -> 0,000) [default: verbatim]
     #[arg(long, value_enum)]
     numbers: Option<NumbersArgument>,
-    /// How many times a word of the title counts; without it once
+    /// How many times a word of the title counts [default: 1]
     #[arg(long, value_name = "N")]
     title_weight: Option<NonZeroU8>,
     /// The language of the documents, as a BCP-47 tag such as "en"
     #[arg(long, value_name = "TAG")]
     language: Option<String>,
-    /// How often confident answers are to be right
+    /// The share of confident answers that must be right
     #[arg(long, default_value_t = 0.95, value_name = "SHARE")]
     target_precision: f64,
-    /// How many threads work, at most 256; without it one a core
+    /// Worker threads, at most 256 [default: one per core]
     #[arg(long, value_name = "N")]
     threads: Option<NonZeroUsize>,
-    /// Decides which documents are held out, and which of them together
+    /// The seed that deals documents into folds
     #[arg(long, default_value_t = 1, value_name = "N")]
     seed: u64,
-    /// After so many seconds the search for a recipe starts nothing more and takes the best it has;
-    /// without it the same corpus and options always give the same bytes
+    /// Start no further trial of a recipe after this many seconds, and use the best so far; the
+    /// same corpus and options may then give other bytes
     #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
     budget: Option<Duration>,
-    /// Print the outcome as one JSON object
+    /// Print the result as one JSON object
     #[arg(long)]
     json: bool,
 }
@@ -126,7 +127,7 @@ impl From<NumbersArgument> for Numbers {
     }
 }
 
-/// What a model that learning goes on from has already settled.
+/// What the old model settles, when training continues from one.
 struct Settled {
     text: TextOptions,
     labels: Labels,
@@ -148,7 +149,7 @@ impl Settled {
         }
     }
 
-    /// By the old model, which no option that was given may contradict.
+    /// By the old model, which no given option may contradict.
     fn from_old(header: Header, arguments: &Arguments, directory: &Path) -> Result<Self, Usage> {
         let Header { text, labels, language_code, .. } = header;
         let numbers = match text.numbers {
@@ -160,7 +161,7 @@ impl Settled {
             (
                 arguments.multi_label && labels == Labels::Single,
                 "--multi-label".to_owned(),
-                "one topic a document".to_owned(),
+                "one topic per document".to_owned(),
             ),
             (arguments.no_pairs && text.pairs, "--no-pairs".to_owned(), "pairs".to_owned()),
             (
@@ -183,7 +184,8 @@ impl Settled {
             contradictions.into_iter().find(|(contradicts, ..)| *contradicts)
         {
             return Err(Usage(format!(
-                "{given} contradicts --from: {} was trained with {old}; leave {} out, or train anew on all the files",
+                "{given} contradicts --from: {} was trained with {old}; omit {}, or train anew on \
+                 all the files",
                 directory.display(),
                 given.split(' ').next().unwrap_or_default(),
             )));
@@ -288,7 +290,7 @@ fn store(trained: &Trained, directory: &Path) -> anyhow::Result<()> {
 }
 
 fn cannot_go_on(directory: &Path) -> String {
-    format!("cannot go on learning from {}", directory.display())
+    format!("cannot continue from {}", directory.display())
 }
 
 fn report(arguments: &Arguments, trained: &Trained, seconds: f64) -> anyhow::Result<()> {
@@ -326,7 +328,8 @@ fn report(arguments: &Arguments, trained: &Trained, seconds: f64) -> anyhow::Res
         if let Some(metrics) = &manifest.metrics {
             writeln!(
                 out,
-                "on held-out documents: accuracy {:.4}, micro-F1 {:.4}, macro-F1 {:.4}, log loss {:.4}, calibration error {:.4}",
+                "on held-out documents: accuracy {:.4}, micro-F1 {:.4}, macro-F1 {:.4}, \
+                 log loss {:.4}, calibration error {:.4}",
                 metrics.accuracy,
                 metrics.micro_f1,
                 metrics.macro_f1,

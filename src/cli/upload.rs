@@ -1,12 +1,12 @@
-//! Makes articles to store of documents.
+//! Turns documents into articles to store.
 
 use super::times::publish_time;
 use crate::corpus::{Document, Extra, WrittenTime, quoted};
 use crate::grpc::pb;
 
-/// What is said of labels that cannot be stored.
-const OTHER_LABELS: &str = "\"labels\" is neither an object nor KEY=VALUE, and is not stored: topics \
-                            are those that the server finds";
+/// The warning about labels that cannot be stored.
+const OTHER_LABELS: &str = "\"labels\" is neither an object nor KEY=VALUE, and is not stored: \
+                            topics are those that the server finds";
 
 /// The article of a document to import, as [`to_put`] makes it.
 ///
@@ -22,8 +22,8 @@ pub(super) fn to_import(
     to_put(document, warn)
 }
 
-/// The article of a document to store. What is not stored of it is named to `warn`: what it was
-/// taken for, and a sentence.
+/// The article to store of a document. `warn` is told what is not stored: what it was taken for,
+/// and a sentence.
 ///
 /// # Errors
 /// What is wrong with it, in words: a field is of the wrong kind.

@@ -1,4 +1,4 @@
-//! Cuts an input into blocks of whole records, at places that depend on the bytes alone.
+//! Cuts an input into blocks of whole records, at places that depend only on its bytes.
 
 use std::io::{self, BufRead, Read as _};
 use std::sync::Arc;
@@ -17,32 +17,32 @@ use super::values::{Value, Values};
 use super::{CorpusError, Input, Options, Progress, fasttext, header, json, table};
 use crate::article::Limits;
 
-/// About how many bytes a block holds.
+/// The approximate size of a block.
 const BLOCK_BYTES: usize = 256 << 10;
 
 /// Some records of one input.
 #[derive(Debug)]
 pub(super) struct Block {
     pub(super) input: Arc<str>,
-    /// The input's place among those that are read.
+    /// The input's place among all inputs.
     place: usize,
     records: Records,
 }
 
 #[derive(Debug)]
 enum Records {
-    /// Whole lines, the first of which has this number.
+    /// Whole lines, with the number of the first.
     Lines { format: Format, first_line: u64, bytes: Vec<u8> },
-    /// JSON objects among these bytes.
+    /// JSON values within these bytes.
     Values { values: Vec<Value>, bytes: Vec<u8> },
-    /// Parsed records with the line each begins in.
+    /// Parsed records, each with its first line.
     Csv { columns: Arc<Columns>, records: Vec<NumberedRecord> },
     /// One article.
     Text(Vec<u8>),
 }
 
 impl Block {
-    /// The memory of its records, to be used again.
+    /// The memory of its records, for reuse.
     pub(super) fn into_buffer(self) -> Option<Vec<u8>> {
         match self.records {
             Records::Lines { bytes, .. } | Records::Values { bytes, .. } | Records::Text(bytes) => {
@@ -52,8 +52,8 @@ impl Block {
         }
     }
 
-    /// Calls `on_record` with the line of each record and the document in it, or why there is none,
-    /// until it says stop (false).
+    /// Calls `on_record` with the line of each record and its document, or the reason why it has
+    /// none, until `on_record` returns false.
     pub(super) fn for_each(
         &self,
         names: &FieldNames,
@@ -108,7 +108,7 @@ impl Block {
         }
     }
 
-    /// Looks at the first records, for the names of their fields.
+    /// Surveys the fields of the first records.
     fn survey(&self) -> Survey {
         let mut survey = Survey::default();
         let text = |bytes| std::str::from_utf8(bytes).unwrap_or("");
@@ -143,7 +143,7 @@ fn utf8(bytes: &[u8]) -> Result<&str, String> {
         .map_err(|error| format!("not valid UTF-8 at byte {}", error.valid_up_to() + 1))
 }
 
-/// What stands between line feeds: one piece more than there are of those.
+/// The pieces between line feeds: one more than there are line feeds.
 fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut start = 0;
     memchr::memchr_iter(b'\n', bytes)
@@ -151,12 +151,12 @@ fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
         .map(move |end| &bytes[std::mem::replace(&mut start, end + 1)..end])
 }
 
-/// Reads one input, block by block, and feeds its decompressed bytes to a fingerprint.
+/// Reads one input block by block, and feeds its decompressed bytes to a fingerprint.
 pub(super) struct Blocks {
     name: Arc<str>,
     place: usize,
     source: Source,
-    /// Whether its first block is still to come.
+    /// Whether the first block is still to come.
     is_new: bool,
 }
 
@@ -164,7 +164,7 @@ enum Source {
     Lines(Box<Lines>),
     Values(Box<Values>),
     Csv(Box<CsvRecords>),
-    /// One article, until it is read.
+    /// One article; None once it is read.
     Text(Option<Box<dyn BufRead + Send>>),
 }
 
@@ -229,8 +229,8 @@ impl Blocks {
         Ok(Self { name: input.to_string().into(), place, source, is_new: true })
     }
 
-    /// The next block; None at the end of the input. `buffer` is memory for it. Of the first block
-    /// `look` learns what is in it.
+    /// The next block; None at the end of the input. `buffer` is memory for it. `look` is called
+    /// with a survey of the first block.
     pub(super) fn next(
         &mut self,
         fingerprint: &mut Sha256,
@@ -250,7 +250,7 @@ impl Blocks {
 }
 
 impl Source {
-    /// The next records; an error comes with the last line that was read whole, 0 for none.
+    /// The next records. An error comes with the last line read whole, 0 if none.
     fn next(
         &mut self,
         fingerprint: &mut Sha256,

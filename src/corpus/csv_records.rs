@@ -1,4 +1,4 @@
-//! Reads the records of a CSV file, with the lines they begin in.
+//! Reads the records of a CSV file, with their first lines.
 
 use std::io::{self, BufRead};
 use std::sync::Arc;
@@ -10,27 +10,27 @@ use super::names::FieldNames;
 use super::quotes::{self, Sample};
 use super::record::{MAX_RECORD_BYTES, too_long};
 
-/// A record and the line it begins in; or why it is none.
+/// The first line of a record, and the record or what is wrong with it.
 pub(super) type NumberedRecord = (u64, Result<csv::StringRecord, String>);
 
-/// Reads one record after the other.
+/// Reads records one by one.
 pub(super) struct CsvRecords {
     columns: Arc<Columns>,
     reader: csv::Reader<Hashed>,
     record: csv::ByteRecord,
     dialect: Dialect,
-    /// Is told what the marks of a table parted by tabs do, once.
+    /// Called once with a doubt about the quotation marks of a tab-separated table.
     warn: Option<Warn>,
 }
 
-/// Says something about the input, whose name it puts before.
+/// Prints a warning, preceded by the name of the input.
 pub(super) type Warn = Box<dyn FnOnce(&str) + Send>;
 
-/// How records are parted.
+/// How the fields of a record are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Dialect {
     pub(super) delimiter: u8,
-    /// Whether a field that begins with a quotation mark goes on to the next one.
+    /// Whether a field that begins with a quotation mark extends to the next one.
     pub(super) is_quoted: bool,
 }
 
@@ -41,14 +41,14 @@ impl Dialect {
     }
 }
 
-/// Why a table cannot be begun.
+/// Why the header cannot be read.
 pub(super) enum HeaderError {
     Read(io::Error),
     Bad { line: u64, reason: String },
 }
 
 impl CsvRecords {
-    /// Reads the header. `start` is what the reader begins with.
+    /// Reads the header. `start` is the beginning of what the reader holds.
     pub(super) fn new(
         reader: Box<dyn BufRead + Send>,
         start: &[u8],
@@ -56,9 +56,8 @@ impl CsvRecords {
         names: &FieldNames,
         warn: Option<Warn>,
     ) -> Result<Self, HeaderError> {
-        // With line feeds alone for ends a record's last one is known to be read, and lines can be
-        // counted. Where there are none,
-        // carriage returns end records.
+        // With line feeds as the only terminator, a record's last line feed is known to be read, so
+        // that lines can be counted. Without line feeds, carriage returns end records.
         let has_line_feeds = start.contains(&b'\n') || !start.contains(&b'\r');
         let terminator =
             if has_line_feeds { csv::Terminator::Any(b'\n') } else { csv::Terminator::CRLF };
@@ -90,12 +89,12 @@ impl CsvRecords {
         Arc::clone(&self.columns)
     }
 
-    /// The last line that was read from.
+    /// The line that was read last.
     pub(super) fn line(&self) -> u64 {
         self.reader.position().line()
     }
 
-    /// That of all that was read so far.
+    /// The SHA-256 of everything read so far.
     pub(super) fn fingerprint(&self) -> [u8; 32] {
         self.reader.get_ref().sha256.clone().finalize().into()
     }
@@ -113,7 +112,7 @@ impl CsvRecords {
         Ok(Some((line, record)))
     }
 
-    /// Says what a mark at the beginning of a field does, where it may not be meant so.
+    /// Warns where a quotation mark at the beginning of a field may not be meant as one.
     fn look_at_marks(&mut self, line: u64) {
         if self.dialect.delimiter != b'\t' || self.warn.is_none() {
             return;
@@ -145,7 +144,7 @@ impl CsvRecords {
         format!("the record has {count} {fields} where the header has {expected}{open}")
     }
 
-    /// Reads the next record that is not blank, and says which line it begins in.
+    /// Reads the next record that is not blank; returns its first line.
     fn advance(&mut self) -> io::Result<Option<u64>> {
         loop {
             self.reader.get_mut().since_record = 0;
@@ -176,7 +175,7 @@ impl CsvRecords {
         }
     }
 
-    /// Takes away what is left of a line's end behind the last field.
+    /// Strips the carriage return of a line break from the last field.
     fn without_carriage_return(&mut self) {
         let last = self.record.len().saturating_sub(1);
         if let Some(field) = self.record.get(last).and_then(|field| field.strip_suffix(b"\r")) {
@@ -187,8 +186,8 @@ impl CsvRecords {
     }
 }
 
-/// Hashes what passes through, and ends a record that would fill the memory (a quote that is never
-/// closed).
+/// Hashes what passes through, and stops a record that would exhaust memory, such as after a quote
+/// that is never closed.
 struct Hashed {
     inner: Box<dyn BufRead + Send>,
     sha256: Sha256,

@@ -1,4 +1,4 @@
-//! A labelled document, whatever it was read from.
+//! A labelled document of any format.
 
 use std::borrow::Cow;
 
@@ -12,31 +12,31 @@ use crate::article::{ArticleText, TopicName};
 /// names, each once.
 #[derive(Debug, Clone)]
 pub struct Document<'a> {
-    /// The caller's name for it; empty where there is none. A JSON value that is no string stands
-    /// as it is written.
+    /// The caller's id; empty if there is none. A JSON value other than a string is kept as
+    /// written.
     pub id: Cow<'a, str>,
     /// The headline.
     pub title: Cow<'a, str>,
     /// The text under the headline.
     pub body: Cow<'a, str>,
-    /// The topics it is labelled with, in the order of the record.
+    /// Its topics, in the order of the record.
     pub topics: Vec<Cow<'a, str>>,
-    /// The story it belongs to, where the record says: articles on one event share it.
+    /// The story it belongs to, if the record says so: articles on one event share it.
     pub story: Option<Cow<'a, str>>,
-    /// The line of the input that it begins in, from 1 on; 0 where the input is one text.
+    /// Its first line in the input, from 1; 0 if the input is a single text.
     pub line: u64,
-    /// The input, by its place among those that are read.
+    /// The place of its input among all inputs.
     pub input: usize,
-    /// What it was read from.
+    /// The record it was read from.
     pub(super) record: Record<'a>,
-    /// What has a name of text and is none.
+    /// A field that has the name of a text but holds none, in words.
     pub(super) passed_over: Option<String>,
 }
 
-/// What a document was read from, for what else stands in it.
+/// The record of a document, for its other fields.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) enum Record<'a> {
-    /// A JSON object as it is written.
+    /// A JSON object, as written.
     Json(&'a str),
     Table(TableRecord<'a>),
     FastText,
@@ -45,7 +45,7 @@ pub(super) enum Record<'a> {
 }
 
 impl<'a> Document<'a> {
-    /// A document with nothing in it yet.
+    /// An empty document.
     pub(super) fn new(record: Record<'a>) -> Self {
         let (id, title, body) = Default::default();
         Self {
@@ -61,7 +61,7 @@ impl<'a> Document<'a> {
         }
     }
 
-    /// A document of a text alone: the first line is the title if an empty line follows it.
+    /// A document of plain text: the first line is the title if an empty line follows.
     ///
     /// ```
     /// use slugline::corpus::Document;
@@ -75,7 +75,7 @@ impl<'a> Document<'a> {
         Self { title: title.into(), body: body.into(), ..Self::new(Record::Text) }
     }
 
-    /// These topics, and no others.
+    /// Replaces the topics.
     #[must_use]
     pub fn with_topics(self, topics: &[&'a str]) -> Self {
         Self { topics: topics.iter().map(|&topic| topic.into()).collect(), ..self }
@@ -86,10 +86,10 @@ impl<'a> Document<'a> {
         ArticleText { title: &self.title, body: &self.body }
     }
 
-    /// What the record says besides id, text and topics.
+    /// The record's fields besides id, text and topics.
     ///
     /// # Errors
-    /// What is wrong with it, in words: a field of the wrong kind.
+    /// In words, if a field has the wrong kind.
     pub fn extra(&self) -> Result<Extra<'a>, String> {
         match self.record {
             Record::Json(record) => Extra::of_json(record),
@@ -98,18 +98,19 @@ impl<'a> Document<'a> {
         }
     }
 
-    /// Why a document without topics is of no use, and what to do about it.
+    /// Says that the document has no topics, and what to do about it.
     pub fn no_topic(&self, purpose: &str) -> String {
         let known = |role| matches!(role, Role::Topics | Role::Labels);
         match self.names_without(known) {
             Some(names) => format!(
-                "the document has no topic to {purpose}: its fields are {names}; --topics-field names the one that holds topics"
+                "the document has no topic to {purpose}: its fields are {names}; --topics-field \
+                 names the one that holds topics"
             ),
             None => format!("the document has no topic to {purpose}"),
         }
     }
 
-    /// Why a document without an id cannot be stored.
+    /// Says that the document has no id, and why.
     pub fn no_id(&self) -> String {
         match (&self.record, self.names_without(|role| role == Role::Id)) {
             (Record::FastText, _) => {
@@ -126,7 +127,7 @@ impl<'a> Document<'a> {
         }
     }
 
-    /// The names of the record's fields, where none of them has such a role.
+    /// The names of the record's fields, if none of them has such a role.
     fn names_without(&self, is_such: impl Fn(Role) -> bool) -> Option<String> {
         let usual = FieldNames::default();
         let names: Vec<Cow<'_, str>> = match self.record {
@@ -138,7 +139,7 @@ impl<'a> Document<'a> {
         (!is_there).then(|| listed(names.iter().map(AsRef::as_ref)))
     }
 
-    /// The document, if it is one.
+    /// Checks that the record is a document.
     pub(super) fn checked(mut self) -> Result<Self, String> {
         if self.text().is_blank() {
             if let Some(reason) = self.passed_over.take() {
@@ -147,8 +148,8 @@ impl<'a> Document<'a> {
             return Err(
                 match self.names_without(|role| matches!(role, Role::Title | Role::Body)) {
                     Some(names) => format!(
-                        "the document has neither a title nor a body: its fields are {names}; --title-field and --body-field name \
-                     those that hold text"
+                        "the document has neither a title nor a body: its fields are {names}; \
+                         --title-field and --body-field name those that hold text"
                     ),
                     None => "the document has neither a title nor a body".to_owned(),
                 },
@@ -171,14 +172,14 @@ impl<'a> Document<'a> {
     }
 }
 
-/// The first line is the title if there is an empty line after it.
+/// Splits off the first line as the title if an empty line follows.
 fn split_title(text: &str) -> ArticleText<'_> {
     let (first, rest) = text.split_once('\n').unwrap_or((text, ""));
     let second = rest.split('\n').next().unwrap_or("");
     if rest.is_empty() || first.trim().is_empty() || !second.trim().is_empty() {
         return ArticleText { title: "", body: text };
     }
-    // Places in the body are counted from its first word, and not from the empty line.
+    // Places in the body count from its first word, not from the empty line.
     ArticleText { title: first.strip_suffix('\r').unwrap_or(first), body: rest.trim_start() }
 }
 

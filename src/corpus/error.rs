@@ -17,7 +17,7 @@ pub enum CorpusError {
         /// What the system or the decompressor said.
         source: io::Error,
     },
-    /// The names of fields or columns are not those that are needed.
+    /// The fields or columns that are required cannot be found.
     #[error("{input}:{line}: {reason}")]
     Header {
         /// The file's path, or "standard input".
@@ -27,12 +27,12 @@ pub enum CorpusError {
         /// What is missing.
         reason: String,
     },
-    /// A line is no document, and bad lines are not to be skipped.
+    /// A line is not a document, and bad lines are not skipped.
     #[error(transparent)]
     BadLine(#[from] BadLine),
 }
 
-/// A line that is no document.
+/// A line that is not a document.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
 #[error("{input}:{line}: {reason}")]
 pub struct BadLine {

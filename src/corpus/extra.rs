@@ -1,4 +1,4 @@
-//! What a record says besides id, text and topics: the same from every format that has fields.
+//! The fields of a record besides id, text and topics, the same from every format.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -13,32 +13,32 @@ use super::json_value::{reason, string};
 use super::labels::labels;
 use super::names::{FieldNames, Role, quoted, rank};
 
-/// What is known of an article besides its text; empty where the record does not say.
+/// What a record says of its article besides the text; empty where it says nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Extra<'a> {
     /// The language of the text.
     pub language_code: Cow<'a, str>,
-    /// When it was published, as it is written; the better names first.
+    /// When it was published, as written, preferred names first.
     pub publish_times: Vec<WrittenTime<'a>>,
     /// Who published it.
     pub source: Cow<'a, str>,
-    /// What else it is to be found by.
+    /// Other keys to find it by.
     pub labels: BTreeMap<String, String>,
-    /// Whether there is something else under the name of the labels: topics, as a rule.
+    /// Whether the field of the labels holds something else, usually topics.
     pub has_other_labels: bool,
-    /// Fields that may well mean something else, for their values are of another kind: what they
-    /// were taken for, and what is in them.
+    /// Fields whose values have another kind, so that they probably mean something else: what they
+    /// were taken for, and what they hold.
     pub passed_over: Vec<(&'static str, String)>,
 }
 
-/// A time as a record has it.
+/// A time as a record writes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WrittenTime<'a> {
     /// The field or column.
     pub name: Cow<'a, str>,
-    /// What stands there.
+    /// Its content.
     pub text: Cow<'a, str>,
-    /// Whether the field may well mean something else than the time of publication.
+    /// Whether the name of the field is only a guess at the time of publication.
     pub is_guessed: bool,
 }
 
@@ -93,7 +93,7 @@ impl<'a> Extra<'a> {
         Ok(extra)
     }
 
-    /// The first text for a role stays; of times each, for not all that is written can be read.
+    /// Sets a role, whose first text stays. All times are kept: not each may be readable.
     fn set(&mut self, role: Role, name: Cow<'a, str>, text: Cow<'a, str>) {
         if text.trim().is_empty() {
             return;
@@ -124,7 +124,7 @@ fn what(role: Role) -> &'static str {
     }
 }
 
-/// A source or a language that is an object, as some services have it.
+/// A source or a language that is an object with a name, as in some services.
 #[derive(Deserialize)]
 struct Named<'a> {
     #[serde(borrow)]
@@ -133,13 +133,13 @@ struct Named<'a> {
 
 impl<'a> Named<'a> {
     fn of(value: &'a RawValue) -> Option<Cow<'a, str>> {
-        // Of a list serde would take the first element for the name.
+        // serde would take the first element of a list for the name.
         let object = Some(value.get()).filter(|value| value.starts_with('{'))?;
         serde_json::from_str(object).ok().map(|Named { name }| name)
     }
 }
 
-/// The fields that are not null, in the order of their names' rank.
+/// The fields that are not null, preferred names first.
 struct Fields<'a>(Vec<(Role, Cow<'a, str>, &'a RawValue)>);
 
 impl<'de> Deserialize<'de> for Fields<'de> {

@@ -4,16 +4,15 @@ use std::borrow::Cow;
 
 use super::document::{Document, Record};
 
-/// What marks a topic.
+/// The prefix of a topic.
 const LABEL: &str = "__label__";
 
-/// Parses a line: as in fastText's own reader (`Dictionary::readWord` and `getType`) every word
-/// that begins with the prefix is a
-/// topic, wherever it stands, and the rest is the body.
+/// Parses a line. As in fastText's own reader (`Dictionary::readWord` and `getType`), every word
+/// that begins with the prefix is a topic, wherever it stands, and everything else is the body.
 pub(super) fn parse(line: &str) -> Result<Document<'_>, String> {
     let mut topics = Vec::new();
     let mut pieces: Vec<&str> = Vec::new();
-    // Where the piece begins that no label has ended yet.
+    // Where the current piece of the body begins.
     let mut start = 0;
     for (at, word) in words(line) {
         let Some(topic) = word.strip_prefix(LABEL) else { continue };
@@ -37,8 +36,7 @@ pub(super) fn has_label(line: &str) -> bool {
         && words(line).any(|(_, word)| word.starts_with(LABEL))
 }
 
-/// The words of a line with their places: what fastText takes for white space is between them, and
-/// nothing else.
+/// The words of a line with their places, split at what fastText takes for white space.
 fn words(line: &str) -> impl Iterator<Item = (usize, &str)> {
     let is_between = |c: char| matches!(c, ' ' | '\t' | '\r' | '\n' | '\u{b}' | '\u{c}' | '\0');
     line.split(is_between)

@@ -1,4 +1,4 @@
-//! Which format an input has: every command decides by this, and by nothing else.
+//! Decides which format an input has, for every command.
 
 use std::io::{self, BufRead};
 
@@ -10,22 +10,22 @@ use super::{Input, fasttext, header};
 /// The format of a corpus file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// One JSON object a line.
+    /// One JSON object per line.
     JsonLines,
-    /// JSON objects in a list, or one after the other, over any number of lines.
+    /// JSON objects in a list, or consecutive objects, over any number of lines.
     Json,
-    /// A table with a header: comma-separated values, or parted by tabs, semicolons or bars.
+    /// A table with a header, delimited by commas, tabs, semicolons or bars.
     Csv,
     /// fastText's training format.
     FastText,
-    /// One article: its first line is the title if an empty line follows it.
+    /// One article: its first line is the title if an empty line follows.
     Text,
 }
 
-/// How much of an input is looked at.
+/// The most bytes of an input to look at.
 const LONGEST_START: usize = 256 << 10;
 
-/// The first bytes of an input, up to the end of the first line that is not blank or beyond.
+/// Reads the first bytes of an input, at least to the end of the first line that is not blank.
 pub(super) fn read_start(reader: &mut dyn BufRead) -> io::Result<Vec<u8>> {
     let mut start = Vec::new();
     while start.len() < LONGEST_START && !start.trim_ascii_start().contains(&b'\n') {
@@ -40,8 +40,7 @@ pub(super) fn read_start(reader: &mut dyn BufRead) -> io::Result<Vec<u8>> {
     Ok(start)
 }
 
-/// Reads on until there is enough to see how fields are quoted; returns whether that is all there
-/// is.
+/// Reads on until there is enough to see how fields are quoted; returns whether the input ended.
 pub(super) fn read_more(reader: &mut dyn BufRead, start: &mut Vec<u8>) -> io::Result<bool> {
     while start.len() < LONGEST_START {
         let next = reader.fill_buf()?;
@@ -55,8 +54,8 @@ pub(super) fn read_more(reader: &mut dyn BufRead, start: &mut Vec<u8>) -> io::Re
     Ok(false)
 }
 
-/// By the file's name, else by its first bytes; what is none of the others is prose, where
-/// `takes_text`.
+/// Guesses the format by the file's name, or else by its first bytes. With `takes_text`, what has
+/// no other format is prose.
 pub(super) fn guess(input: &Input, start: &[u8], names: &FieldNames, takes_text: bool) -> Format {
     let start = start.trim_ascii_start();
     match extension(input).as_deref() {
@@ -81,7 +80,7 @@ pub(super) fn guess(input: &Input, start: &[u8], names: &FieldNames, takes_text:
     } else if takes_text {
         if mostly_labelled(start) { Format::FastText } else { Format::Text }
     } else if start.is_empty() || start.starts_with(b"{") {
-        // Nothing at all is no CSV file without a header: it is no document, in any format.
+        // An empty input has no documents in any format; as CSV it would lack a header.
         Format::JsonLines
     } else if start.split(|byte| *byte == b'\n').any(has_label) {
         Format::FastText
@@ -94,7 +93,7 @@ fn has_label(line: &[u8]) -> bool {
     std::str::from_utf8(line).is_ok_and(fasttext::has_label)
 }
 
-/// Whether more lines have a label than have none: prose may well speak of labels.
+/// Whether most lines have a label: prose may mention labels, too.
 fn mostly_labelled(start: &[u8]) -> bool {
     let lines = || start.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty());
     2 * lines().filter(|line| has_label(line)).count() > lines().count()
@@ -103,25 +102,25 @@ fn mostly_labelled(start: &[u8]) -> bool {
 /// Why an input cannot be read in any format.
 pub(super) fn foreign(start: &[u8]) -> Option<&'static str> {
     const PACKED: [&[u8]; 3] = [b"BZh", b"\xfd7zXZ", b"PK\x03\x04"];
-    // The first bytes alone: one odd line of many is a bad line.
+    // Only the first bytes decide: a strange line further on is a bad line.
     if PACKED.iter().any(|magic| start.starts_with(magic)) {
-        Some("it is compressed in a way that is not read: unpack it, or use gzip or zstd")
+        Some("its compression is not supported: unpack it, or use gzip or zstd")
     } else if start.starts_with(b"\xff\xfe")
         || start.starts_with(b"\xfe\xff")
         || start.iter().take(64).any(|byte| *byte == 0)
     {
-        Some("it is no text in UTF-8 (UTF-16, or something else): save it as UTF-8")
+        Some("it is not text in UTF-8 (perhaps UTF-16): save it as UTF-8")
     } else {
         None
     }
 }
 
-/// What parts the columns, by the file's name, where that says so.
+/// The delimiter that the file's name implies, if any.
 pub(super) fn delimiter_by_name(input: &Input) -> Option<u8> {
     matches!(extension(input).as_deref(), Some("tsv" | "tab")).then_some(b'\t')
 }
 
-/// The last part of a file's name, in lower case, without that of its compression.
+/// The extension of a file's name, in lower case, without that of the compression.
 fn extension(input: &Input) -> Option<String> {
     let Input::File(path) = input else { return None };
     let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
@@ -136,9 +135,9 @@ fn first_line(start: &[u8]) -> &[u8] {
     start.split(|byte| *byte == b'\n').next().unwrap_or_default().trim_ascii_end()
 }
 
-/// Whether a line holds several objects.
+/// Whether any line holds several objects.
 fn has_shared_line(start: &[u8]) -> bool {
-    // Most lines hold one, and need no parser to see it.
+    // Most lines hold one object, which shows without a parser.
     let lines = start
         .split(|byte| *byte == b'\n')
         .filter(|line| memchr::memmem::find_iter(line, b"{").nth(1).is_some());
@@ -149,7 +148,7 @@ fn has_shared_line(start: &[u8]) -> bool {
         .any(|values| 2 == values.filter(|value| value.get().starts_with('{')).count())
 }
 
-/// JSON Lines where the first line holds an object whole, and no line several.
+/// JSON Lines if the first line holds a whole object, and no line holds several.
 fn json(start: &[u8]) -> Format {
     let line = first_line(start);
     if has_shared_line(start) {
@@ -162,7 +161,7 @@ fn json(start: &[u8]) -> Format {
     }
 }
 
-/// Whether it begins with this bracket, and one of these bytes follows.
+/// Whether the text begins with this bracket, followed by one of these bytes.
 fn begins_with(start: &[u8], bracket: u8, next: &[u8]) -> bool {
     start.split_first().is_some_and(|(first, rest)| {
         *first == bracket && rest.trim_ascii_start().first().is_some_and(|byte| next.contains(byte))

@@ -22,7 +22,7 @@ impl Input {
         if argument.as_os_str() == "-" { Self::Stdin } else { Self::File(argument) }
     }
 
-    /// The size of the file as it lies on disk, in bytes, where that is known.
+    /// The size of the file on disk, in bytes, if known.
     pub fn size_bytes(&self) -> Option<u64> {
         match self {
             Self::Stdin => None,

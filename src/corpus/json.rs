@@ -14,7 +14,7 @@ use super::json_topics::TopicsValue;
 use super::json_value::{Text, reason, string};
 use super::names::{FieldNames, Role, ambiguous, quoted, rank};
 
-/// Parses an object whose fields are named as `names` has it; others are passed over.
+/// Parses an object whose fields have the names in `names`; others are ignored.
 pub(super) fn parse<'a>(record: &'a str, names: &FieldNames) -> Result<Document<'a>, String> {
     let mut deserializer = serde_json::Deserializer::from_str(record);
     let mut fields = Fields::default();
@@ -48,7 +48,7 @@ struct Field<'a, T> {
     value: T,
 }
 
-/// The fields of an object that matter here.
+/// The fields of an object that make a document.
 #[derive(Default)]
 struct Fields<'a> {
     id: Option<Field<'a, &'a RawValue>>,
@@ -56,13 +56,13 @@ struct Fields<'a> {
     body: Option<Field<'a, Cow<'a, str>>>,
     topics: Option<Field<'a, Vec<Cow<'a, str>>>>,
     story: Option<&'a RawValue>,
-    /// Why nobody can say which field is which.
+    /// Why it is unclear which field is which.
     ambiguous: Option<String>,
-    /// The first field that has a name of text, and no text.
+    /// The first field that has the name of a text but holds none.
     passed_over: Option<String>,
 }
 
-/// Keeps a value that says something; a second one says that nobody knows which is meant.
+/// Keeps the first value of a role; a second one makes the record ambiguous.
 fn keep<'a, T>(
     slot: &mut Option<Field<'a, T>>,
     conflict: &mut Option<String>,
@@ -156,8 +156,7 @@ impl<'de> Visitor<'de> for Object<'_, '_, 'de> {
 }
 
 impl<'a> Fields<'a> {
-    /// The fields of an article that stands in a field of its own, as in a request: they are as
-    /// good as ours.
+    /// Takes over the fields of a nested article, as in a request.
     fn take_article(&mut self, article: Fields<'a>) {
         if let Some(Field { name, value }) = article.title {
             self.keep_text(Role::Title, name, value);
@@ -180,8 +179,7 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// Reads a text: a string, a list of them (paragraphs), or the object that an article is in a
-/// request.
+/// Reads a text: a string, a list of strings (paragraphs), or an article nested as in a request.
 #[derive(Clone, Copy)]
 struct TextValue<'n> {
     names: &'n FieldNames,
@@ -193,7 +191,7 @@ enum Value<'a> {
     Nothing,
     Text(Cow<'a, str>),
     Article(Box<Fields<'a>>),
-    /// Of another kind, under a name that may mean anything.
+    /// A value of another kind, under a name that may mean anything.
     Other(&'static str),
 }
 

@@ -9,17 +9,17 @@ use serde_json::value::RawValue;
 
 use super::json_value::string;
 
-/// Reads topics: one, or a list of them. Nulls and an empty string in place of a list are none.
+/// Reads a topic, or a list of topics. A null, or an empty string in place of a list, is no topic.
 #[derive(Clone, Copy)]
 pub(super) struct TopicsValue {
-    /// An object is labels of the archive, and not a topic.
+    /// Whether an object is labels of the archive rather than a topic.
     pub(super) may_be_labels: bool,
 }
 
 /// The topics in a cell of a table that holds JSON.
 ///
 /// # Errors
-/// Why it holds none, in words.
+/// In words, if there are none.
 pub(super) fn of_cell(cell: &str) -> Result<Vec<Cow<'_, str>>, serde_json::Error> {
     let mut deserializer = serde_json::Deserializer::from_str(cell);
     let topics = TopicsValue { may_be_labels: false }.deserialize(&mut deserializer)?;
@@ -99,7 +99,7 @@ impl<'de> Visitor<'de> for TopicsValue {
     }
 }
 
-/// A topic in a list; None for a null.
+/// An element of a list; None for a null.
 struct Topic<'a>(Option<Cow<'a, str>>);
 
 impl<'de> Deserialize<'de> for Topic<'de> {
@@ -108,7 +108,7 @@ impl<'de> Deserialize<'de> for Topic<'de> {
     }
 }
 
-/// Reads a topic: a name, or an object that has one. A number is its digits, as it is in other
+/// Reads a topic: a name, or an object that has one. A number stands for its digits, as in other
 /// formats.
 struct OneTopic;
 

@@ -8,7 +8,7 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 
 use super::names::shortened;
 
-/// What serde_json says, and where in the record.
+/// An error of serde_json, with its place in the record.
 pub(super) fn reason(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let reason = shortened(text.split(" at line ").next().unwrap_or(&text));
@@ -40,12 +40,12 @@ pub(super) fn names(record: &str) -> Vec<Cow<'_, str>> {
     serde_json::Deserializer::from_str(record).deserialize_map(Names).unwrap_or_default()
 }
 
-/// A string as it stands in the line, where it has no escapes: of a bare `Option<Cow<str>>` serde
-/// would make a copy each time.
+/// A string, borrowed from the record if it has no escapes; serde would always copy a bare
+/// `Cow<str>`.
 #[derive(Deserialize)]
 pub(super) struct Text<'a>(#[serde(borrow)] pub(super) Cow<'a, str>);
 
-/// The string that a JSON value is; None for other values.
+/// The content of a JSON string; None for other values.
 pub(super) fn string(raw: &str) -> Option<Cow<'_, str>> {
     let inside = raw.strip_prefix('"')?.strip_suffix('"')?;
     if memchr::memchr(b'\\', inside.as_bytes()).is_none() {

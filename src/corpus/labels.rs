@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::json_value::reason;
 
-/// The labels in a cell: a JSON object, or KEY=VALUE with semicolons between; none where it is
-/// something else.
+/// The labels in a cell: a JSON object, or KEY=VALUE pairs separated by semicolons. Anything else
+/// has no labels.
 pub(super) fn labels(cell: &str) -> Result<BTreeMap<String, String>, String> {
     if cell.trim_start().starts_with('{') {
         return serde_json::from_str(cell)
@@ -22,7 +22,7 @@ pub(super) fn labels(cell: &str) -> Result<BTreeMap<String, String>, String> {
     Ok(pairs.unwrap_or_default())
 }
 
-/// Whether a cell of labels holds labels, and not topics.
+/// Whether a cell holds labels rather than topics.
 pub(super) fn is_labels(cell: &str) -> bool {
     labels(cell).is_ok_and(|labels| !labels.is_empty()) || cell.trim_start().starts_with('{')
 }

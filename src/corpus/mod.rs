@@ -1,12 +1,12 @@
-//! Reads labelled documents from files, whatever their format and compression, without holding the
-//! corpus in memory.
+//! Reads labelled documents from files of any format and compression, without holding the corpus in
+//! memory.
 //!
 //! ```text
-//! files -> decompressed bytes -> blocks of whole records -> documents, parsed by the workers that use them
+//! files -> decompressed bytes -> blocks of whole records -> documents, parsed by the workers
 //! ```
 //!
-//! Blocks are cut at the same places whatever the number of workers, and every document has a fixed
-//! [`Ordinal`]: what is made of a corpus need not depend on how many threads made it.
+//! Blocks are cut at the same places for any number of workers, and every document has a fixed
+//! [`Ordinal`], so that results need not depend on the number of threads.
 
 mod block;
 mod columns;

@@ -1,4 +1,4 @@
-//! The names under which data come: which field of a record, or column of a table, is what.
+//! Recognises fields and columns by their names.
 
 use std::fmt::Write as _;
 
@@ -9,7 +9,7 @@ pub(super) enum Role {
     Title,
     Body,
     Topics,
-    /// Topics where it is a string or a list, labels of the archive where it is an object.
+    /// Topics if it is a string or a list, labels of the archive if it is an object.
     Labels,
     Story,
     Time,
@@ -17,7 +17,7 @@ pub(super) enum Role {
     Language,
 }
 
-/// Which names are taken for title, body and topics, where the usual ones do not do.
+/// Names of title, body and topics that replace the usual ones.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FieldNames {
     /// The field that holds the title.
@@ -26,17 +26,17 @@ pub struct FieldNames {
     pub body: Option<String>,
     /// The field that holds the topics.
     pub topics: Option<String>,
-    /// Topics are passed over, whatever they look like.
+    /// Whether topics are ignored.
     pub without_topics: bool,
 }
 
-/// What names are listed as in messages, at most.
+/// The most names that a message lists.
 const LISTED_NAMES: usize = 20;
-/// How many characters of the input a message repeats at once.
+/// The most characters of the input that a message repeats.
 const REPEATED_CHARACTERS: usize = 60;
 
 impl FieldNames {
-    /// What a field of this name holds; None for one that is passed over.
+    /// What a field of this name holds; None if it is ignored.
     pub(super) fn role(&self, name: &str) -> Option<Role> {
         if self.title.is_none() && self.body.is_none() && self.topics.is_none() {
             return usual_role(name).filter(|role| *role != Role::Topics || !self.without_topics);
@@ -58,12 +58,12 @@ impl FieldNames {
         (role != Role::Topics || !self.without_topics).then_some(role)
     }
 
-    /// Whether a name is passed over because topics are: it is no surprise that nobody takes it.
+    /// Whether a name is ignored because topics are, which needs no warning.
     pub(super) fn is_unwanted(&self, name: &str) -> bool {
         self.without_topics && matches!(usual_role(name), Some(Role::Topics | Role::Labels))
     }
 
-    /// Whether a name may well mean something else: nobody asked for it, and no page promises it.
+    /// Whether a name may mean something else: neither a flag nor the documentation fixes it.
     pub(super) fn is_guessed(&self, role: Role, name: &str) -> bool {
         match role {
             Role::Title => self.title.is_none() && plain(name) != "title",
@@ -75,13 +75,13 @@ impl FieldNames {
         }
     }
 
-    /// Whether a string or list under a name of [`Role::Labels`] is topics.
+    /// Whether a string or a list in a field of [`Role::Labels`] holds topics.
     pub(super) fn takes_labels_for_topics(&self) -> bool {
         self.topics.is_none() && !self.without_topics
     }
 }
 
-/// By the usual names, without regard to case, blanks, hyphens and underscores.
+/// The role of a usual name, regardless of case, blanks, hyphens and underscores.
 fn usual_role(name: &str) -> Option<Role> {
     let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     if name.bytes().all(is_plain) { usual_plain_role(name) } else { usual_plain_role(&plain(name)) }
@@ -113,7 +113,7 @@ fn is_same(wanted: &str, name: &str) -> bool {
     wanted == name || plain(wanted) == plain(name)
 }
 
-/// Among several names for id, time, source or language, which counts: the lower, the sooner.
+/// The preference among several names for id, time, source or language; lower ranks win.
 pub(super) fn rank(name: &str) -> usize {
     const ORDER: [&str; 16] = [
         "id",
@@ -146,7 +146,7 @@ fn flag(role: Role) -> &'static str {
     }
 }
 
-/// What is said of two fields that could both be the same thing.
+/// Says that two fields could be the same thing.
 pub(super) fn ambiguous(role: Role, first: &str, second: &str) -> String {
     let what = match role {
         Role::Title => "the title",
@@ -164,7 +164,7 @@ pub(super) fn ambiguous(role: Role, first: &str, second: &str) -> String {
     )
 }
 
-/// Names in quotation marks, with commas between, no more than can be read.
+/// Lists names in quotation marks, no more than can be read.
 pub(super) fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     let mut text = String::new();
     for (place, name) in names.into_iter().enumerate() {
@@ -178,7 +178,7 @@ pub(super) fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     text
 }
 
-/// A piece of the input in quotation marks, cut where it is long.
+/// Quotes a piece of the input, cut if it is long.
 pub fn quoted(text: &str) -> String {
     match text.char_indices().nth(REPEATED_CHARACTERS) {
         Some((end, _)) => format!("{:?}...", &text[..end]),
@@ -186,7 +186,7 @@ pub fn quoted(text: &str) -> String {
     }
 }
 
-/// A sentence about the input, cut where it repeats too much of it.
+/// Cuts a sentence that repeats too much of the input.
 pub(super) fn shortened(sentence: &str) -> String {
     let most = 5 * REPEATED_CHARACTERS;
     match sentence.char_indices().nth(most) {

@@ -3,17 +3,17 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// What is being done with a corpus.
+/// A phase of the work on a corpus.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Phase {
-    /// What it is called: "reading".
+    /// Its name, such as "reading".
     pub name: &'static str,
-    /// Which step of how many, from 1 on; None where there are none to count.
+    /// The current step, from 1, and the number of steps; None if there are none to count.
     pub step: Option<(usize, usize)>,
 }
 
 impl Phase {
-    /// The first one, which [`Progress::bytes`] and [`Progress::documents`] tell more of.
+    /// The first phase; [`Progress::bytes`] and [`Progress::documents`] say how far it is.
     pub const READING: Self = Self { name: "reading", step: None };
 }
 
@@ -23,7 +23,7 @@ impl Default for Phase {
     }
 }
 
-/// How far a corpus has been read, and what is done with it since, for whoever shows it.
+/// How far the work on a corpus has come.
 #[derive(Debug, Clone, Default)]
 pub struct Progress {
     bytes: Arc<AtomicU64>,
@@ -42,7 +42,7 @@ impl Progress {
         self.documents.load(Ordering::Relaxed)
     }
 
-    /// What is being done now.
+    /// The current phase.
     pub fn phase(&self) -> Phase {
         *self.phase.lock().unwrap_or_else(PoisonError::into_inner)
     }

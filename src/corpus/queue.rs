@@ -1,5 +1,5 @@
-//! Hands out the blocks of a corpus. Whichever worker finds few of them ready reads the next ones
-//! itself, so that there are as many threads as workers.
+//! Hands out the blocks of a corpus. A worker that finds few blocks ready reads the next ones
+//! itself, so that reading needs no thread of its own.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::iter::Enumerate;
@@ -12,25 +12,24 @@ use super::block::{Block, Blocks};
 use super::survey::Survey;
 use super::{CorpusError, End, Input, Options, Progress};
 
-/// How many blocks a worker reads in one go: what a decompressor looks back on comes into the near
-/// caches once for all of them.
+/// Blocks that a worker reads in one go, which keeps the decompressor's window in the cache.
 const BLOCKS_AT_A_TIME: usize = 4;
 
-/// The blocks of some inputs, in their order and with their numbers.
+/// The blocks of some inputs, numbered in order.
 pub(super) struct BlockQueue<'a> {
     /// Only one worker reads at a time.
     reader: Mutex<Reader<'a>>,
     ready: Mutex<Ready>,
-    /// Wakes those who wait for `ready`.
+    /// Wakes the workers that wait for `ready`.
     changed: Condvar,
-    /// With fewer blocks ready, more are read.
+    /// More blocks are read when fewer than this are ready.
     least_ready: usize,
 }
 
 #[derive(Default)]
 struct Ready {
     blocks: VecDeque<(u64, Block)>,
-    /// The memory of blocks that are done: else each block would ask the system for it anew.
+    /// Memory of finished blocks, for reuse.
     buffers: Vec<Vec<u8>>,
     is_being_read: bool,
     has_ended: bool,
@@ -52,7 +51,7 @@ impl<'a> BlockQueue<'a> {
         Self { reader, ready, changed: Condvar::new(), least_ready: options.workers() }
     }
 
-    /// The next block. None when all are handed out, after an error, and after [`Self::stop`].
+    /// The next block; None at the end, after an error, and after [`Self::stop`].
     pub(super) fn take(&self) -> Option<(u64, Block)> {
         let mut ready = lock(&self.ready);
         loop {
@@ -71,12 +70,12 @@ impl<'a> BlockQueue<'a> {
         }
     }
 
-    /// Takes back the memory of a block that is done.
+    /// Takes back the memory of a finished block.
     pub(super) fn put_back(&self, block: Block) {
         lock(&self.ready).buffers.extend(block.into_buffer());
     }
 
-    /// Hands out nothing more.
+    /// Hands out no more blocks.
     pub(super) fn stop(&self) {
         let mut ready = lock(&self.ready);
         ready.has_ended = true;
@@ -93,7 +92,7 @@ impl<'a> BlockQueue<'a> {
     }
 
     fn read(&self) {
-        let _turn = Turn(self);
+        let _lease = ReadLease(self);
         let mut reader = lock(&self.reader);
         for _ in 0..BLOCKS_AT_A_TIME {
             let buffer = lock(&self.ready).buffers.pop().unwrap_or_default();
@@ -112,10 +111,10 @@ impl<'a> BlockQueue<'a> {
     }
 }
 
-/// While it lives a worker reads; then another one may. When reading panics, all that is left ends.
-struct Turn<'a, 'b>(&'a BlockQueue<'b>);
+/// The right to read, held by one worker at a time. If reading panics, the queue ends.
+struct ReadLease<'a, 'b>(&'a BlockQueue<'b>);
 
-impl Drop for Turn<'_, '_> {
+impl Drop for ReadLease<'_, '_> {
     fn drop(&mut self) {
         let mut ready = lock(&self.0.ready);
         ready.is_being_read = false;
@@ -134,13 +133,13 @@ struct Reader<'a> {
     inputs: Enumerate<std::slice::Iter<'a, Input>>,
     options: &'a Options,
     progress: &'a Progress,
-    /// The input that is being read, and what is hashed of it so far.
+    /// The current input, and the hash of what was read of it.
     current: Option<(Blocks, Sha256)>,
-    /// That of the next block.
+    /// The number of the next block.
     number: u64,
-    /// That of all inputs before the current one.
+    /// The fingerprint of all inputs before the current one.
     fingerprint: Option<[u8; 32]>,
-    /// What was warned of: many files say the same.
+    /// Warnings given, which would repeat for similar files.
     warned: BTreeSet<String>,
     failed: Option<CorpusError>,
 }

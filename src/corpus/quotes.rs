@@ -1,7 +1,7 @@
 //! Decides whether the fields of a tab-separated table are quoted.
 //!
-//! Spreadsheets quote fields that hold tabs or line breaks. Other programs write fields as they are,
-//! and there a quotation mark at the beginning of one would swallow everything up to the next mark.
+//! Spreadsheets quote fields that hold tabs or line breaks. Other programs write fields as they
+//! are; there, a quotation mark that begins a field would swallow everything up to the next mark.
 
 /// The beginning of a table.
 #[derive(Clone, Copy)]

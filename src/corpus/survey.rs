@@ -1,5 +1,4 @@
-//! Looks at the first records of an input for data that are not taken: under names that are not
-//! known, as a rule.
+//! Surveys the first records of an input for data that would go unused, usually for their names.
 
 use std::collections::BTreeMap;
 
@@ -7,10 +6,10 @@ use serde_json::value::RawValue;
 
 use super::names::{FieldNames, Role, listed, plain, quoted};
 
-/// How many records are looked at.
+/// The number of records to look at.
 pub(super) const RECORDS: usize = 200;
 
-/// Fields of such names hold text, if they hold more than a word.
+/// Fields with such names hold text if they hold more than one word.
 const TEXTS: [&str; 18] = [
     "text",
     "body",
@@ -31,13 +30,13 @@ const TEXTS: [&str; 18] = [
     "paragraph",
     "highlights",
 ];
-/// Fields of such names hold topics.
+/// Fields with such names hold topics.
 const TOPICS: [&str; 9] =
     ["topic", "label", "categor", "class", "tags", "subject", "section", "genre", "keyword"];
-/// So many words on average make a text of any field.
+/// The mean number of words that makes any field a text.
 const WORDS: usize = 4;
 
-/// What is seen of the fields, by their names.
+/// Counts by field.
 #[derive(Default)]
 pub(super) struct Survey {
     fields: BTreeMap<String, Seen>,
@@ -46,15 +45,15 @@ pub(super) struct Survey {
 
 #[derive(Default)]
 struct Seen {
-    /// In how many records there is a string, or a list of them.
+    /// Records with a string, or a list of strings.
     texts: usize,
     words: usize,
-    /// In how many records there could be a topic.
+    /// Records with what could be a topic.
     names: usize,
 }
 
 impl Survey {
-    /// Looks at a record; false when no more are needed.
+    /// Adds a record; returns whether more are needed.
     pub(super) fn add<'a>(
         &mut self,
         fields: impl IntoIterator<Item = (&'a str, Look<'a>)>,
@@ -72,7 +71,7 @@ impl Survey {
         self.records < RECORDS
     }
 
-    /// Looks at a JSON record; false when no more are needed.
+    /// Adds a JSON record; returns whether more are needed.
     pub(super) fn add_json(&mut self, record: &str) -> bool {
         let Ok(fields) = serde_json::from_str::<BTreeMap<String, &RawValue>>(record) else {
             return true;
@@ -80,7 +79,7 @@ impl Survey {
         self.add(fields.iter().map(|(name, value)| (name.as_str(), Look::at_json(value.get()))))
     }
 
-    /// What is not taken, and what to do about it; nothing where all is well.
+    /// Warnings about unused data, and what to do about it.
     pub(super) fn warnings(&self, names: &FieldNames) -> Vec<String> {
         let mut warnings = Vec::new();
         if self.records == 0 {
@@ -100,7 +99,8 @@ impl Survey {
         let texts = unused(&|name, seen| seen.looks_like_text(name));
         if !texts.is_empty() {
             warnings.push(format!(
-                "{} could be text, and {} not used: --title-field and --body-field name the fields that hold text",
+                "{} could be text, and {} not used: --title-field and --body-field name the fields \
+                 that hold text",
                 listed(texts.iter().copied()),
                 are(texts.len()),
             ));
@@ -111,7 +111,8 @@ impl Survey {
         let topics = unused(&|name, seen| !texts.contains(&name) && seen.looks_like_topics(name));
         if !topics.is_empty() {
             warnings.push(format!(
-                "{} could be topics, and {} not used: --topics-field names the field that holds them",
+                "{} could be topics, and {} not used: --topics-field names the field that holds \
+                 them",
                 listed(topics.iter().copied()),
                 are(topics.len()),
             ));
@@ -127,7 +128,7 @@ impl Survey {
         warnings
     }
 
-    /// The fields that were named and are in no record so far: others may have them.
+    /// Warnings about fields that flags name and that none of these records has.
     pub(super) fn missing(&self, names: &FieldNames) -> Vec<String> {
         let wanted = [
             (&names.title, "--title-field"),
@@ -168,12 +169,12 @@ fn are(count: usize) -> &'static str {
     if count == 1 { "is" } else { "are" }
 }
 
-/// A word of prose, and no number, address or date.
+/// Whether this is a word of prose, not a number, an address or a date.
 fn is_word(word: &str) -> bool {
     word.chars().filter(|c| c.is_alphabetic()).count() >= 2 && !word.contains(['/', '@', ':', '='])
 }
 
-/// A value as it is looked at.
+/// What kind of value a field holds.
 #[derive(Clone, Copy)]
 pub(super) enum Look<'a> {
     Text(&'a str),

@@ -7,21 +7,21 @@ use sha2::{Digest as _, Sha256};
 
 use super::record::{MAX_RECORD_BYTES, too_long};
 
-/// Reads values one by one, over any number of lines.
+/// Reads values, over any number of lines.
 pub(super) struct Values {
     reader: Box<dyn BufRead + Send>,
-    /// The line that comes next.
+    /// The current line.
     line: u64,
     is_in_list: bool,
     has_ended: bool,
 }
 
-/// A value among the bytes of a block.
+/// A value within the bytes of a block.
 #[derive(Debug)]
 pub(super) struct Value {
-    /// The line that it begins in.
+    /// The line it begins on.
     pub(super) line: u64,
-    /// Its bytes; or what is wrong.
+    /// Its bytes, or what is wrong with it.
     pub(super) bytes: Result<Range<usize>, &'static str>,
 }
 
@@ -101,7 +101,7 @@ impl Values {
         Self { reader, line: 1, is_in_list: false, has_ended: false }
     }
 
-    /// The last line that was read from.
+    /// The line that was read last.
     pub(super) fn line(&self) -> u64 {
         self.line
     }

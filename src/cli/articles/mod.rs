@@ -21,13 +21,13 @@ Examples:
 
 An import reads what train reads: JSON Lines, {\"id\", \"title\", \"body\", \"publish_time\", \
 \"source\", \"language_code\", \"labels\": {...}}, a JSON list, or CSV with such columns. Id and \
-text are required. \"publish_time\" may be \"date\", \"published\", \"published_at\" or \
-\"pubdate\", \"source\" may be \"publisher\", \"language_code\" may be \"language\" or \"lang\"; \
-in CSV labels stand in columns such as \"labels.desk\", or in one as KEY=VALUE with semicolons \
-between. Times are 2014-05-30T01:34:32Z, 2014-05-30, or as feeds have them, Fri, 30 May 2014 \
-01:34:32 GMT; what cannot be one under another name than \"publish_time\" is left out with a \
-warning. Topics are not read: the server classifies what it stores. Articles that are there \
-already are replaced: to run an import again is safe.";
+text are required. Other names are read, too: \"date\", \"published\", \"published_at\" and \
+\"pubdate\" for \"publish_time\", \"publisher\" for \"source\", \"language\" and \"lang\" for \
+\"language_code\". In CSV, labels have columns such as \"labels.desk\", or one column of KEY=VALUE \
+pairs separated by semicolons. Times look like 2014-05-30T01:34:32Z, 2014-05-30, or, as in feeds, \
+Fri, 30 May 2014 01:34:32 GMT; any other time is an error in \"publish_time\", and is left out \
+with a warning elsewhere. Topics are not read: the server classifies what it stores. Existing \
+articles are replaced, so it is safe to run an import again.";
 
 /// Store, read, list and delete articles in the archive of a server
 #[derive(Subcommand)]

@@ -21,7 +21,7 @@ pub(in crate::cli) struct Arguments {
     /// The article's id
     #[arg(long, value_name = "ID")]
     id: String,
-    /// Who published it; like the options below, in place of what the file says
+    /// Who published it; like the options below, overrides what the file says
     #[arg(long, default_value = "", value_name = "NAME")]
     source: String,
     /// Its language, such as "en"
@@ -30,15 +30,14 @@ pub(in crate::cli) struct Arguments {
     /// When it was published, such as 2014-05-30T01:34:32Z
     #[arg(long, value_name = "TIME", value_parser = publish_time)]
     time: Option<prost_types::Timestamp>,
-    /// A label, KEY=VALUE; may be given several times
+    /// A label, KEY=VALUE; may be repeated
     #[arg(long, value_name = "KEY=VALUE", value_parser = label::parse)]
     label: Vec<(String, String)>,
-    /// Fail if there is an article of this id
+    /// Fail if the id exists already
     #[arg(long)]
     create_only: bool,
-    /// The text: its first line is the title if an empty line follows it, or it is a record of any
-    /// format that classify
-    /// takes; "-" is standard input
+    /// The article: text, whose first line is the title if an empty line follows, or a record in
+    /// any format that classify reads; "-" is standard input
     #[arg(value_name = "FILE", default_value = "-")]
     file: PathBuf,
     #[command(flatten)]

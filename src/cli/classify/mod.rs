@@ -26,42 +26,42 @@ Examples:
   pbpaste | slugline classify --server http://127.0.0.1:50051 -
   slugline classify --server 127.0.0.1:50051 --model news/2 article.txt
 
-A text file is one article: its first line is the title if an empty line follows it. JSON Lines, a \
-JSON list, CSV with a header and fastText's format hold an article a record, {\"id\", \"title\", \
-\"body\"}; JSON may also be a request as Classify takes it, {\"article\": {...}}. The file's name \
-says which it is (.jsonl, .ndjson, .json, .csv, .tsv), else its first bytes, as on standard input; \
-.gz and .zst are read, too. Without --model and --server, the model that is part of the binary \
-answers.";
+A text file is one article: its first line is the title if an empty line follows. JSON Lines, a \
+JSON list, CSV with a header and fastText's format hold one article per record, {\"id\", \
+\"title\", \"body\"}; JSON may also be a request to Classify, {\"article\": {...}}. The format \
+follows from the file's name (.jsonl, .ndjson, .json, .csv, .tsv), or else, as on standard input, \
+from its first bytes; .gz and .zst are decompressed. Without --model and --server, the model in \
+the binary answers.";
 
-/// Say what articles are about
+/// Classify articles into topics
 #[derive(Args)]
 #[command(after_help = format!("{EXAMPLES}\n\n{NAMES_HELP}"))]
 pub(super) struct Arguments {
-    /// The articles: texts, JSON Lines, JSON, CSV or fastText's format; "-" is standard input
+    /// The articles: text, JSON Lines, JSON, CSV or fastText's format; "-" is standard input
     #[arg(value_name = "FILE", default_value = "-")]
     files: Vec<PathBuf>,
     #[command(flatten)]
     reading: ReadingArguments,
-    /// The model to use: its directory, or news for the one in the binary; with --server its name
-    /// there, such as news (its newest version) or news/2
+    /// The model: its directory, or news for the one in the binary; with --server, its name there,
+    /// such as news (the newest version) or news/2
     #[arg(long, value_name = "MODEL")]
     model: Option<PathBuf>,
-    /// The server to ask, http://HOST:PORT or HOST:PORT; there is no encryption yet
+    /// The server to ask, as http://HOST:PORT or HOST:PORT; encryption is not supported yet
     #[arg(long, value_name = "URL")]
     server: Option<ServerUrl>,
-    /// Show the words that decided, and where they stand in title and body, in code points
+    /// Show the words that decided, with their places in title and body, in code points
     #[arg(long)]
     explain: bool,
-    /// With --explain, show at most this many words a topic; 0 shows as many as there may be, 20
+    /// With --explain, the most words per topic; 0 shows up to 20
     #[arg(long, default_value_t = 0, value_name = "N")]
     max_evidence_terms: u16,
-    /// With --explain, show at most this many places a word; 0 shows none [default: 20]
+    /// With --explain, the most places per word; 0 shows none [default: 20]
     #[arg(long, value_name = "N")]
     max_evidence_spans: Option<u16>,
-    /// Show at most this many topics; 0 shows all
+    /// The most topics per article; 0 shows all
     #[arg(long, default_value_t = 3, value_name = "N")]
     max_topics: u16,
-    /// Print one JSON object an article, a line each
+    /// Print one line of JSON per article
     #[arg(long)]
     json: bool,
 }

@@ -43,7 +43,8 @@ pub(super) fn write(
     if answer.decision() == pb::Decision::UnknownText {
         writeln!(
             out,
-            "  note: the model knows too little of the text; the topics are as likely as in training"
+            "  note: the model knows too little of the text; \
+             the topics are as likely as in training"
         )?;
     }
     for warning in &answer.warnings {

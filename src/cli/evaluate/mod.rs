@@ -28,8 +28,8 @@ Examples:
   slugline evaluate --model models/mine/1 --input test.csv --json
   slugline evaluate --model models/mine/1 --input test.jsonl --report report.html
 
-The report holds headlines of the input, and what the model took for evidence in them; nothing else does.
-Speed is that of classification alone, on one core: reading and parsing the file do not count.";
+The report quotes headlines of the input, and the evidence that the model saw in them; no other \
+output does. Speed is that of classification alone, on one core, without reading and parsing.";
 
 /// The most mistakes shown in a report.
 const REPORTED_MISTAKES: usize = 30;
@@ -38,8 +38,7 @@ const REPORTED_MISTAKES: usize = 30;
 #[derive(Args)]
 #[command(after_help = format!("{EXAMPLES}\n\n{NAMES_HELP}"))]
 pub(super) struct Arguments {
-    /// The model's directory; where there is none of that name, news and news/2 are the model in
-    /// the binary
+    /// The model's directory; news and news/2 name the model in the binary, unless they exist
     #[arg(long, value_name = "MODEL")]
     model: PathBuf,
     #[command(flatten)]
@@ -47,8 +46,8 @@ pub(super) struct Arguments {
     /// Print the measurements as one JSON object
     #[arg(long)]
     json: bool,
-    /// Write a page that shows the measurements, the strongest terms and the surest mistakes; it
-    /// needs no other file
+    /// Write a self-contained page with the measurements, the strongest terms and the surest
+    /// mistakes
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
 }

@@ -44,7 +44,7 @@ pub(super) fn write(out: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
     }
     writeln!(
         out,
-        "\n{} documents a second, {:.1} MB a second, on one core",
+        "\n{} documents per second, {:.1} MB per second, on one core",
         thousands(outcome.documents_per_second as u64),
         outcome.megabytes_per_second
     )
@@ -106,7 +106,8 @@ fn write_matrix(
     if !matrix.is_empty() {
         writeln!(
             out,
-            "\nconfusion matrix: a row is what documents are, a column what they were called (columns in the order of the rows)"
+            "\nconfusion matrix: a row is what documents are, a column what they were called \
+             (columns in the order of the rows)"
         )?;
     }
     for (name, row) in names.iter().zip(matrix) {
@@ -119,7 +120,7 @@ fn write_matrix(
     Ok(())
 }
 
-/// In place of a matrix that is too large to be read.
+/// Stands in for a matrix that is too large to be read.
 fn write_confusions(out: &mut dyn Write, confusions: &[Confused], width: usize) -> io::Result<()> {
     if confusions.is_empty() {
         return Ok(());

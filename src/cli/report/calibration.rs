@@ -16,12 +16,13 @@ const SIZE: (u32, u32) = (520, 470);
 const UPPER: u32 = 330;
 const FONT: u32 = 12;
 
-/// `bins` part the probabilities from 0 to 1 evenly; `ece` is what they come to.
+/// `bins` divide the probabilities from 0 to 1 evenly; `ece` is the error over all of them.
 pub(super) fn section(bins: &[Bin], ece: f64) -> anyhow::Result<Section> {
     let documents: u64 = bins.iter().map(|bin| bin.documents).sum();
     let description = format!(
-        "For {} bins of the top probability, how often the answers in them are right, against how probable the model held them. \
-         On the dashed line the two are equal. Over {} documents they differ by {} on average. The table beside has the numbers.",
+        "For {} bins of the top probability, the share of right answers against their mean \
+         probability. On the dashed line the two are equal. Over {} documents they differ by {} on \
+         average. The table next to the figure has the numbers.",
         bins.len(),
         thousands(documents),
         percent(ece)
@@ -30,14 +31,21 @@ pub(super) fn section(bins: &[Bin], ece: f64) -> anyhow::Result<Section> {
         id: "figure-reliability",
         title: "Reliability diagram",
         description: &description,
-        caption: "Above: the share of right answers against their mean probability; on the dashed line probabilities are true, \
-                  below it the model is too sure of itself. Below: how many answers there are.",
+        caption: "Above: the share of right answers against their mean probability; on the dashed \
+                  line probabilities are true, below it the model is overconfident. Below: the \
+                  number of answers.",
         size: SIZE,
         min_width: 340,
     };
     let content = html! {
-        p { "The calibration error is " strong { (format!("{ece:.4}")) } ": the mean distance of probability and accuracy." }
-        div.columns { (figure.draw(|area| draw(area, bins))?) (wide("Calibration by bin", &table(bins))) }
+        p {
+            "The calibration error is " strong { (format!("{ece:.4}")) }
+            ": the mean distance of probability and accuracy."
+        }
+        div.columns {
+            (figure.draw(|area| draw(area, bins))?)
+            (wide("Calibration by bin", &table(bins)))
+        }
     };
     Ok(Section { id: "calibration", title: "Calibration", content })
 }
@@ -50,7 +58,9 @@ fn table(bins: &[Bin]) -> Markup {
             thead {
                 tr {
                     th scope="col" { "Top probability, %" }
-                    @for name in ["Mean probability", "Right", "Documents"] { th.number scope="col" { (name) } }
+                    @for name in ["Mean probability", "Right", "Documents"] {
+                        th.number scope="col" { (name) }
+                    }
                 }
             }
             tbody {

@@ -1,6 +1,5 @@
-//! The section on what was taken for what: the confusion matrix as a heat map, and the pairs most
-//! often confused. Where documents may have several topics it is what was assigned in place of what
-//! was missed.
+//! The section on confusions: the matrix as a heat map, and the pairs most often confused. Where
+//! documents may have several topics, it counts what was assigned in place of what was missed.
 
 use std::cmp::Reverse;
 
@@ -13,12 +12,11 @@ use super::section::{Section, wide};
 use crate::cli::output::{counted, thousands};
 use crate::model::evaluate::Report;
 
-/// Up to so many topics are drawn. Of more there are the pairs alone: nobody finds anything in a
-/// million fields.
+/// The most topics to draw. With more, only the pairs are listed.
 pub(in crate::cli) const DRAWN: usize = 120;
-/// So many pairs are listed.
+/// The most pairs to list.
 const PAIRS: usize = 20;
-/// Names longer than this are cut.
+/// The greatest width of a name, in halves of a square.
 const NAME_HALVES: u32 = 56;
 /// The last row and column where documents may have several topics.
 pub(in crate::cli) const NONE: &str = "(none)";
@@ -31,11 +29,11 @@ struct Confusion<'a> {
     matrix: &'a [Vec<u64>],
     /// By row, what its fields are shares of.
     documents: Vec<u64>,
-    words: &'static Words,
+    words: &'static Wording,
 }
 
-/// What is said of the counts.
-struct Words {
+/// How the counts are described.
+struct Wording {
     title: &'static str,
     /// The name of the axis of the columns.
     called: &'static str,
@@ -55,33 +53,35 @@ struct Words {
 }
 
 /// Of one topic a document.
-const CALLED: Words = Words {
+const CALLED: Wording = Wording {
     title: "Confusion matrix",
     called: "what it was called",
     pair: ["It is", "It was called"],
     counted: "document",
     has_none: false,
     introduction: "",
-    description: "A row for each topic that documents are of, a column for each that they were called.",
-    caption: "A row is what documents are, a column what they were called. A field’s colour is its share of its row: blue where \
-              it is right, vermilion where it is not.",
+    description: "A row for each topic of the documents, a column for each topic they were called.",
+    caption: "A row is what documents are, a column what they were called. A field’s colour is its \
+              share of the row: blue for right answers, vermilion for wrong ones.",
     pairs: "The pairs most often confused",
     no_pairs: "No topic was taken for another.",
 };
 /// Of several.
-const ASSIGNED: Words = Words {
+const ASSIGNED: Wording = Wording {
     title: "What was assigned in place of what",
     called: "what was assigned",
     pair: ["Missed", "Assigned in its place"],
     counted: "decision",
     has_none: true,
-    introduction: "A document may have several topics. One that was missed is counted beside each that was wrongly assigned to \
-                   the document in its place. (none) stands for no topic: in the last column nothing was wrongly assigned, in \
-                   the last row nothing was missed. Where both meet are the documents of no topic that were left alone.",
-    description: "A row for each topic that documents are of, a column for each that was assigned; (none) is the last of both.",
-    caption: "On the diagonal topics were assigned where they are right. Elsewhere the row’s topic was missed where the column’s \
-              was wrongly assigned. A field’s colour is its share of the row’s documents: blue where it is right, vermilion \
-              where it is not.",
+    introduction: "A document may have several topics. A missed topic is counted with each topic \
+                   that was wrongly assigned in its place. (none) stands for no topic: in the last \
+                   column nothing was wrongly assigned, in the last row nothing was missed. The \
+                   last field counts documents without a topic that got none.",
+    description: "A row for each topic of the documents, a column for each topic assigned; (none) \
+                  is the last of both.",
+    caption: "On the diagonal, topics were assigned rightly. Elsewhere, the row’s topic was missed \
+              and the column’s was wrongly assigned. A field’s colour is its share of the row’s \
+              documents: blue for right answers, vermilion for wrong ones.",
     pairs: "What was missed, and what was assigned in its place",
     no_pairs: "No topic was missed, and none wrongly assigned.",
 };
@@ -124,7 +124,10 @@ impl Confusion<'_> {
         let content = html! {
             @if !words.introduction.is_empty() { p { (words.introduction) } }
             @if drawn.len() > DRAWN {
-                p { "There are " (thousands(topics as u64)) " topics, too many for a matrix: here is what was confused most often." }
+                p {
+                    "There are " (thousands(topics as u64))
+                    " topics, too many for a matrix: here is what was confused most often."
+                }
             } @else if topics < all {
                 p { "Drawn are the " (topics) " topics that have documents, of " (all) "." }
             }
@@ -162,7 +165,9 @@ impl Confusion<'_> {
                             // Where nothing was missed there is nothing that the wrong ones are a
                             // share of.
                             td.number {
-                                @if truth < self.topic_count() { (percent(count as f64 / documents[truth] as f64)) } @else { "–" }
+                                @if truth < self.topic_count() {
+                                    (percent(count as f64 / documents[truth] as f64))
+                                } @else { "–" }
                             }
                         }
                     }

@@ -34,8 +34,8 @@ impl Confident {
     fn in_words(self) -> String {
         match self.precision {
             Some(precision) => format!(
-                "At the model’s own threshold, {:.4}, {} of the documents are answered with confidence, and {} of these answers \
-                 are right.",
+                "At the model’s own threshold, {:.4}, {} of the documents are answered with \
+                 confidence, and {} of these answers are right.",
                 self.threshold,
                 percent(self.coverage),
                 percent(precision)
@@ -52,8 +52,9 @@ pub(super) fn section(points: &[CoveragePoint], confident: Confident) -> anyhow:
     let words = confident.in_words();
     let description = match points.last() {
         Some(last) => format!(
-            "A curve of the precision of the answers given against their share of all documents. {words} If every answer is \
-             taken, {} are answered, {} of them right. The table beside has the numbers.",
+            "A curve of the precision of the answers given against their share of all documents. \
+             {words} If every answer is taken, {} are answered, {} of them right. The table next \
+             to the figure has the numbers.",
             percent(last.coverage),
             percent(last.precision)
         ),
@@ -63,8 +64,9 @@ pub(super) fn section(points: &[CoveragePoint], confident: Confident) -> anyhow:
         id: "figure-coverage",
         title: "Precision and coverage",
         description: &description,
-        caption: "Take only answers from some top probability on: further left are fewer answers, of a higher probability. The \
-                  ringed point is the model’s own threshold.",
+        caption: "Each point takes only answers from some top probability on: further left are \
+                  fewer answers, of a higher probability. The ringed point is the model’s own \
+                  threshold.",
         size: SIZE,
         min_width: 340,
     };

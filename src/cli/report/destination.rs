@@ -1,4 +1,4 @@
-//! Where a report goes: looked at before the work begins, and filled in one step when it is done.
+//! The file of a report: checked before the work begins, and written in one step after it.
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -29,9 +29,12 @@ impl Destination {
             place => place.with_context(|| failed(named))?,
         };
         if place.exists() && !place.is_file() {
-            anyhow::bail!("{}: it is there, and is no file", failed(named));
+            anyhow::bail!("{}: it exists, and is not a file", failed(named));
         }
-        let is_place = |input: &Input| matches!(input, Input::File(path) if fs::canonicalize(path).is_ok_and(|path| path == place));
+        let is_place = |input: &Input| match input {
+            Input::File(path) => fs::canonicalize(path).is_ok_and(|path| path == place),
+            Input::Stdin => false,
+        };
         if inputs.iter().any(is_place) {
             anyhow::bail!("{}: it is an input", failed(named));
         }
@@ -58,7 +61,10 @@ impl Destination {
     /// An empty file that can be renamed to the report, with the permissions that any new file has.
     fn beside(&self) -> io::Result<NamedTempFile> {
         if self.place.file_name().is_none() {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no file's name"));
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "it is not the name of a file",
+            ));
         }
         let parent = self
             .place
@@ -114,7 +120,7 @@ mod tests {
         };
         for (path, reason) in [
             (directory.path().join("missing").join("report.html"), "cannot write the report"),
-            (directory.path().to_owned(), "is no file"),
+            (directory.path().to_owned(), "is not a file"),
             (input.join("report.html"), "cannot write the report"),
             (directory.path().join(".").join("corpus.jsonl"), "it is an input"),
             (PathBuf::from(""), "cannot write the report"),

@@ -95,7 +95,8 @@ pub(super) fn palette() -> String {
         let ((red, green, blue), variable) = (ink.rgb(), ink.variable());
         let colour = format!("#{red:02X}{green:02X}{blue:02X}");
         format!(
-            "figure svg [fill=\"{colour}\"]{{fill:var({variable})}}figure svg [stroke=\"{colour}\"]{{stroke:var({variable})}}\n"
+            "figure svg [fill=\"{colour}\"]{{fill:var({variable})}}\
+             figure svg [stroke=\"{colour}\"]{{stroke:var({variable})}}\n"
         )
     };
     Ink::ALL.map(rule).concat()
@@ -141,7 +142,8 @@ impl Figure<'_> {
             // As wide as it is drawn, but where it has to share a line or the page is narrower.
             figure id=(id) style={ "flex-basis:" (width) "px" } {
                 div.wide role="region" aria-label=(title) tabindex="0" {
-                    svg role="img" aria-labelledby={ (id) "-title " (id) "-desc" } xmlns="http://www.w3.org/2000/svg"
+                    svg role="img" aria-labelledby={ (id) "-title " (id) "-desc" }
+                        xmlns="http://www.w3.org/2000/svg"
                         viewBox={ "0 0 " (width) " " (height) }
                         style={ "max-width:" (width) "px;min-width:" (min_width) "px" } {
                         title id={ (id) "-title" } { (title) }

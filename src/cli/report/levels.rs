@@ -11,8 +11,11 @@ pub(super) fn section(levels: &[LevelReport]) -> Option<Section> {
         return None;
     }
     let content = html! {
-        p { "Topics whose names go through a common parent, as sport/football and sport/tennis do, are one topic at the parent’s "
-            "level." }
+        p {
+            "Topics with a common parent, such as sport/football and sport/tennis, are one topic "
+            "at "
+            "the parent’s level."
+        }
         table {
             caption { "Levels" }
             thead {

@@ -12,8 +12,11 @@ pub(super) fn section(mistakes: &[Mistake]) -> Section {
         @if mistakes.is_empty() {
             p { "No answer was wrong." }
         } @else {
-            p { "The wrong answers of the highest probability: mistakes to learn from, or labels to doubt. Numbers are what a "
-                "term adds to the topic’s log-odds in this text." }
+            p {
+                "The wrong answers of the highest probability: mistakes to learn from, or labels "
+                "to "
+                "doubt. Numbers are what a term adds to the topic’s log-odds in this text."
+            }
             ol.mistakes { @for mistake in mistakes { li { (article(mistake)) } } }
         }
     };
@@ -23,7 +26,9 @@ pub(super) fn section(mistakes: &[Mistake]) -> Section {
 fn article(mistake: &Mistake) -> Markup {
     html! {
         h3 dir="auto" { bdi { (shown(&mistake.headline)) } }
-        @if !mistake.document_id.is_empty() { p.note { "Document " bdi { (shown(&mistake.document_id)) } } }
+        @if !mistake.document_id.is_empty() {
+            p.note { "Document " bdi { (shown(&mistake.document_id)) } }
+        }
         div.columns {
             (suspect("Called", "called", &mistake.predicted))
             @for truth in &mistake.truth { (suspect("Is", "is", truth)) }

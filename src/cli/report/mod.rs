@@ -77,7 +77,8 @@ pub(super) fn page(contents: &Contents<'_>) -> anyhow::Result<String> {
             head {
                 meta charset="utf-8";
                 // Nothing is loaded and nothing runs, whatever a corpus may hold.
-                meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'";
+                meta http-equiv="Content-Security-Policy"
+                    content="default-src 'none'; style-src 'unsafe-inline'";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
                 title { (title) }
@@ -87,7 +88,9 @@ pub(super) fn page(contents: &Contents<'_>) -> anyhow::Result<String> {
                 header {
                     h1 { (title) }
                     nav aria-label="Sections" {
-                        @for section in &sections { a href={ "#" (section.id) } { (section.title) } }
+                        @for section in &sections {
+                            a href={ "#" (section.id) } { (section.title) }
+                        }
                     }
                 }
                 main {

@@ -76,7 +76,10 @@ fn measures(report: &Report) -> Markup {
             caption { "Measures" }
             tbody {
                 @for (name, value, meaning) in &rows {
-                    tr { th scope="row" { (name) span.note { (meaning) } } td.number { (format!("{value:.4}")) } }
+                    tr {
+                        th scope="row" { (name) span.note { (meaning) } }
+                        td.number { (format!("{value:.4}")) }
+                    }
                 }
             }
         }
@@ -99,8 +102,12 @@ fn decisions(report: &Report, confident_probability: f64) -> Markup {
         table {
             caption { "Decisions" }
             thead {
-                tr { th scope="col" { "Decision" } th.number scope="col" { "Documents" } th.number scope="col" { "Share" }
-                     th.number scope="col" { "Right" } }
+                tr {
+                    th scope="col" { "Decision" }
+                    th.number scope="col" { "Documents" }
+                    th.number scope="col" { "Share" }
+                    th.number scope="col" { "Right" }
+                }
             }
             tbody {
                 (row("Confident", &threshold, report.confident))
@@ -120,8 +127,10 @@ fn provenance(subject: &Subject<'_>, report: &Report) -> Markup {
             div { dt { "Model" } dd { (subject.model) ": " (subject.recipe) } }
             div {
                 dt { "Trained on" }
-                dd { (thousands(subject.trained_on)) " documents, language " (language) "; " (subject.topic_count)
-                     " topics, " (thousands(subject.term_count as u64)) " terms" }
+                dd {
+                    (thousands(subject.trained_on)) " documents, language " (language) "; "
+                    (subject.topic_count) " topics, " (thousands(subject.term_count as u64)) " terms"
+                }
             }
             div {
                 dt { "Measured on" }
@@ -132,8 +141,9 @@ fn provenance(subject: &Subject<'_>, report: &Report) -> Markup {
                     }
                     ": " (thousands(report.documents)) " documents"
                     @if report.without_topic > 0 {
-                        ", " (thousands(report.without_topic)) " of them without a topic: there no first topic is right, and "
-                        "accuracy, log loss and Brier score leave them out"
+                        ", " (thousands(report.without_topic))
+                        " of them without a topic: accuracy, log loss and Brier score leave them "
+                        "out"
                     }
                     @if subject.skipped > 0 { ", " (thousands(subject.skipped)) " lines left out" }
                     @if foreign > 0 { "; " (foreign) " of their topics the model does not have" }

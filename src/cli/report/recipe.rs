@@ -14,8 +14,12 @@ pub(super) fn section(trials: &[TrialRecord]) -> Option<Section> {
         table {
             caption { "Tried by cross-validation, the best first" }
             thead {
-                tr { th scope="col" { "Recipe" } th.number scope="col" { "Accuracy" } th.number scope="col" { "Macro-F1" }
-                     th.number scope="col" { "Log loss" } th.number scope="col" { "Calibration error" } }
+                tr {
+                    th scope="col" { "Recipe" }
+                    @for name in ["Accuracy", "Macro-F1", "Log loss", "Calibration error"] {
+                        th.number scope="col" { (name) }
+                    }
+                }
             }
             tbody {
                 @for trial in trials {
@@ -31,7 +35,10 @@ pub(super) fn section(trials: &[TrialRecord]) -> Option<Section> {
         }
     };
     let content = html! {
-        p { "What training saw on its own documents, each held out once. The first recipe became the model." }
+        p {
+            "What training measured on its own documents, each held out once. The first recipe "
+            "became the model."
+        }
         (wide("Recipes", &table))
     };
     Some(Section { id: "recipe", title: "Recipe", content })

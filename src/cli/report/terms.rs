@@ -8,9 +8,9 @@ use super::section::Section;
 use crate::article::TopicName;
 use crate::model::TopicModel;
 
-/// So many terms speak for a topic.
+/// The most terms that speak for a topic.
 const FOR: usize = 16;
-/// So many against it.
+/// The most terms against it.
 const AGAINST: usize = 8;
 
 /// A topic's strongest terms, each with its weight.
@@ -34,9 +34,11 @@ impl<'a> TopicTerms<'a> {
 
 pub(super) fn section(topics: &[TopicTerms<'_>]) -> Section {
     let content = html! {
-        p { "The terms of the greatest weight, and below the line those of the least. In a text a term adds a part of its weight "
-            "to the topic’s log-odds: weights are scaled to the text’s length. Two words that stand side by side are a term of "
-            "their own." }
+        p {
+            "The terms of the greatest weight, and below the line those of the least. In a text, a "
+            "term adds a part of its weight to the topic’s log-odds: weights are scaled to the "
+            "text’s length. Two neighbouring words are a term of their own."
+        }
         div.cards {
             @for topic in topics {
                 div.card {
@@ -53,7 +55,9 @@ pub(super) fn section(topics: &[TopicTerms<'_>]) -> Section {
 fn list(class: &str, label: &str, terms: &[(&str, f32)]) -> Markup {
     html! {
         ul.terms.(class) aria-label=(label) {
-            @for (term, weight) in terms { li { bdi { (shown(term)) } " " span.weight { (format!("{weight:+.2}")) } } }
+            @for (term, weight) in terms {
+                li { bdi { (shown(term)) } " " span.weight { (format!("{weight:+.2}")) } }
+            }
         }
     }
 }

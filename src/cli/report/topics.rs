@@ -29,13 +29,20 @@ pub(super) fn section(names: &[String], topics: &[TopicReport]) -> anyhow::Resul
         .map(|(name, _)| name.as_str())
         .collect();
     let content = html! {
-        p { "Precision: of the documents that were called a topic, the share that is of it. Recall: of the documents of a topic, "
-            "the share that was called so. F1 is the harmonic mean of the two." }
+        p {
+            "Precision: of the documents that were called a topic, the share that is of it. "
+            "Recall: "
+            "of the documents of a topic, the share that was called so. F1 is the harmonic mean of "
+            "the two."
+        }
         div.columns { (bars(&occurring)?) (wide("Measures of each topic", &table(&occurring))) }
         @if !absent.is_empty() {
             p {
-                "No document is of these " (absent.len()) " topics of the model, and none was called so: "
-                @for (place, name) in absent.iter().enumerate() { @if place > 0 { ", " } bdi { (name) } }
+                "No document is of these " (absent.len())
+                " topics of the model, and none was called so: "
+                @for (place, name) in absent.iter().enumerate() {
+                    @if place > 0 { ", " } bdi { (name) }
+                }
                 "."
             }
         }
@@ -52,7 +59,9 @@ fn table(topics: &[(&str, &TopicReport)]) -> Markup {
             thead {
                 tr {
                     th scope="col" { "Topic" }
-                    @for name in ["Precision", "Recall", "F1", "Documents"] { th.number scope="col" { (name) } }
+                    @for name in ["Precision", "Recall", "F1", "Documents"] {
+                        th.number scope="col" { (name) }
+                    }
                 }
             }
             tbody {
@@ -76,8 +85,8 @@ fn bars(topics: &[(&str, &TopicReport)]) -> anyhow::Result<Markup> {
     let by_f1 = |a: &&(&str, &TopicReport), b: &&(&str, &TopicReport)| a.1.f1.total_cmp(&b.1.f1);
     let description = match (topics.iter().max_by(by_f1), topics.iter().min_by(by_f1)) {
         (Some((best, highest)), Some((worst, lowest))) => format!(
-            "Two bars for each of {} topics. The highest F1 is that of {best} ({:.3}), the lowest that of {worst} ({:.3}). The \
-             table beside has the numbers.",
+            "Two bars for each of {} topics. The highest F1 is that of {best} ({:.3}), the lowest \
+             that of {worst} ({:.3}). The table next to the figure has the numbers.",
             topics.len(),
             highest.f1,
             lowest.f1

@@ -45,7 +45,7 @@ fn going_on_writes_what_both_files_at_once_would_have_written() {
 fn what_contradicts_the_old_model_is_wrong_usage() {
     let directory = with_first_half(&["--language", "en"]);
     for (option, words) in [
-        (&["--multi-label"][..], ["--multi-label", "one topic a document"]),
+        (&["--multi-label"][..], ["--multi-label", "one topic per document"]),
         (&["--no-pairs"], ["--no-pairs", "pairs"]),
         (&["--numbers", "shape"], ["--numbers shape", "--numbers verbatim"]),
         (&["--title-weight", "3"], ["--title-weight 3", "--title-weight 1"]),
@@ -69,7 +69,7 @@ fn a_model_without_its_documents_cannot_be_gone_on_from() {
     let train = ["train", "--from", "mine/1", "--input", "b.jsonl", "--output", "mine/2"];
     let outcome = slugline_in(directory.path(), &train);
     assert!(outcome.stderr.contains("train anew on all the files"), "{}", outcome.stderr);
-    outcome.failed(1, "cannot go on learning from mine/1");
+    outcome.failed(1, "cannot continue from mine/1");
     fs::write(model.join(DOCUMENTS_FILE), "no documents").expect("a file");
     slugline_in(directory.path(), &train).failed(1, "documents.bags is damaged");
     slugline_in(

@@ -19,7 +19,7 @@ fn an_import_names_the_lines_that_are_not_articles() {
         (r#"{"title": "No id"}"#, "articles.jsonl:2: the article has no id"),
         (
             r#"{"id": "b", "title": "t", "publish_time": "yesterday"}"#,
-            "articles.jsonl:2: \"yesterday\" is no time",
+            "articles.jsonl:2: \"yesterday\" is neither a time",
         ),
         ("oops", "articles.jsonl:2: not a JSON document"),
     ] {

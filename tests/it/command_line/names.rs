@@ -53,7 +53,7 @@ fn what_a_guessed_name_cannot_mean_is_said_once_and_left_out() {
     file("t.csv", "id,title,date\nd,Fog,1672653600\ne,Fog,soon\n");
     let said = ask(&["articles", "import", "--input", "t.csv"]).succeeded();
     assert!(
-        said.stderr.starts_with("warning: t.csv:2: \"date\": \"1672653600\" is no time"),
+        said.stderr.starts_with("warning: t.csv:2: \"date\": \"1672653600\" is neither a time"),
         "{}",
         said.stderr
     );
