@@ -39,9 +39,8 @@ pub(crate) struct AnswerBody {
 }
 
 impl AnswerBody {
-    /// The body of a call's answer, compressed or not.
-    pub(crate) fn new(inner: TonicBody, call: Arc<Call>, is_gzip: bool) -> Self {
-        let deflate = is_gzip.then(Deflate::default);
+    /// The body of a call's answer, with messages compressed by `deflate`.
+    pub(crate) fn new(inner: TonicBody, call: Arc<Call>, deflate: Option<Deflate>) -> Self {
         Self {
             inner,
             call,

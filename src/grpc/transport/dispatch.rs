@@ -20,7 +20,7 @@ use super::answer_body::AnswerBody;
 use super::budget::Rank;
 use super::call::Call;
 use super::deadline::{CallDeadline, take_timeout};
-use super::deflate;
+use super::deflate::{self, Deflate};
 use super::inflate::{Expected, PlainBody};
 use super::methods::{Method, Methods};
 use super::peer::Standing;
@@ -63,7 +63,8 @@ impl Dispatcher {
         if is_gzip {
             deflate::announce(response.headers_mut());
         }
-        response.map(|body| AnswerBody::new(body, call, is_gzip))
+        let deflate = is_gzip.then(Deflate::default);
+        response.map(|body| AnswerBody::new(body, call, deflate))
     }
 }
 
