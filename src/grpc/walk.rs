@@ -8,11 +8,10 @@ use std::fmt;
 
 use super::bounds::Bound;
 use super::shapes::{COUNTERS, Field, Shape};
+use super::status::MAX_VIOLATIONS;
 use crate::article::Limits;
 use crate::service::{FieldViolation, ServiceError, Violations};
 
-/// How many violations an error lists.
-const MAX_VIOLATIONS: usize = 16;
 /// Limit on the nesting of groups: prost's.
 const MAX_DEPTH: usize = 100;
 
