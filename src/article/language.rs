@@ -2,9 +2,9 @@
 
 use super::limits::Limits;
 
-/// Whether a text has the form of a BCP-47 language tag: a language of 2 to 8 letters, then parts of
-/// 1 to 8 letters and digits, separated by hyphens, at most [`Limits::LANGUAGE_CODE_BYTES`] long.
-/// The language need not exist.
+/// Whether a text has the form of a BCP-47 language tag: a language of 2 to 8 letters, then parts
+/// of 1 to 8 letters and digits, separated by hyphens, at most [`Limits::LANGUAGE_CODE_BYTES`]
+/// long. The language need not exist.
 pub fn is_language_code(text: &str) -> bool {
     if text.len() > Limits::LANGUAGE_CODE_BYTES {
         return false;

@@ -87,8 +87,8 @@ impl Limits {
     pub const LABEL_VALUE_BYTES: usize = 200;
     /// Limit on the topics, on the sources and on the language codes of a filter.
     pub const FILTER_VALUES: usize = 100;
-    /// Limit on the topics of an article in a put. They are ignored, so that an article can be put as
-    /// it was read.
+    /// Limit on the topics of an article in a put. They are ignored, so that an article can be put
+    /// as it was read.
     pub const ARTICLE_TOPICS: usize = 256;
     /// Limit on the parts of a message: elements of lists, entries of maps, nested messages and
     /// unknown fields. A batch at its limit has fewer, where each article has all its labels and
@@ -101,8 +101,8 @@ impl Limits {
     /// Limit on a message of health, reflection and server info, in bytes: names of services, files
     /// and symbols. Errors of reflection repeat such a name, and must reach the client.
     pub const NAME_MESSAGE_BYTES: usize = 1 << 10;
-    /// Ceiling of [`Limits::answer_bytes`]: the 4 MiB that clients accept by default, less 4 KiB for
-    /// those that count the framing.
+    /// Ceiling of [`Limits::answer_bytes`]: the 4 MiB that clients accept by default, less 4 KiB
+    /// for those that count the framing.
     pub const ANSWER_BYTES: usize = (4 << 20) - (4 << 10);
     /// Ceiling of [`Limits::article_bytes`].
     pub const ARTICLE_BYTES: usize = 2 << 20;

@@ -18,8 +18,8 @@ const MAX_DEPTH: usize = 100;
 /// Checks an encoded message against its bounds.
 ///
 /// # Errors
-/// The violation of the wire format (MALFORMED_MESSAGE) or of a bound on lists, which ends the walk;
-/// then those of bounds on strings, up to [`MAX_VIOLATIONS`].
+/// The violation of the wire format (MALFORMED_MESSAGE) or of a bound on lists, which ends the
+/// walk; then those of bounds on strings, up to [`MAX_VIOLATIONS`].
 pub(super) fn check(shape: &Shape, bytes: &[u8]) -> Result<(), ServiceError> {
     let mut walk = Walk { parts: 0, counts: [0; COUNTERS], strings: Vec::new() };
     let mut violations = Violations::default();
@@ -95,8 +95,8 @@ impl Walk {
         Ok(())
     }
 
-    /// Counts an element of a list, and a message. `more` counts the elements to come; None for very
-    /// many.
+    /// Counts an element of a list, and a message. `more` counts the elements to come; None for
+    /// very many.
     fn count(
         &mut self,
         field: &Field,
