@@ -89,8 +89,8 @@ impl Watched {
     }
 }
 
-/// The current status, and every change of it. Ends when the server drains, since an open Watch must
-/// not delay the shutdown.
+/// The current status, and every change of it. Ends when the server drains, since an open Watch
+/// must not delay the shutdown.
 fn statuses(
     watched: Watched,
     permits: WatchPermits,

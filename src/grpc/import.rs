@@ -95,8 +95,8 @@ impl Pipeline {
         self.finish_down_to(if is_named_in_flight { 0 } else { core_count() }).await
     }
 
-    /// Charges what the message costs while it is processed. Where the budget has no room, waits for
-    /// the messages in flight.
+    /// Charges what the message costs while it is processed. Where the budget has no room, waits
+    /// for the messages in flight.
     async fn charge(
         &mut self,
         request: &pb::ImportArticlesRequest,

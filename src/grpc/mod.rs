@@ -7,6 +7,7 @@
 mod answer_size;
 mod app;
 mod archived;
+mod article_text;
 mod articles;
 pub mod bounds;
 mod classification;

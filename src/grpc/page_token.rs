@@ -1,8 +1,8 @@
 //! Page tokens: opaque, and bound to the request they were issued for.
 //!
-//! A token is `[check: 8 bytes][start of the next page]` in hexadecimal. The check is a hash of what
-//! the request asks for and of the start, so that a token of another request, or a forged one, does
-//! not fit.
+//! A token is `[check: 8 bytes][start of the next page]` in hexadecimal. The check is a hash of
+//! what the request asks for and of the start, so that a token of another request, or a forged one,
+//! does not fit.
 
 use sha2::{Digest as _, Sha256};
 

@@ -16,6 +16,7 @@ use super::transport::deadline::search_deadline;
 use super::transport::offload::{LARGE_ARTICLE_BYTES, large_article_permits, run_in_background};
 use super::view::View;
 use super::{pb, status};
+use crate::article::ArticleText;
 use crate::index::{Deadline, MAX_NEAR_DUPLICATE_IDS, PageKey, SimilarHit, SimilarQuery};
 use crate::service::{Archive, RequestedSource, ServiceError, SimilarRequest, both};
 
@@ -48,7 +49,7 @@ impl SimilarityApi {
         let permit = self.0.searches.enter()?;
         let answer_bytes = self.0.limits.answer_bytes;
         let size = match &request.source {
-            Some(Source::Article(article)) => article.title.len() + article.body.len(),
+            Some(Source::Article(article)) => ArticleText::from(article).size_bytes(),
             _ => 0,
         };
         if request.collapse_near_duplicates {

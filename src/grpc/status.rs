@@ -18,7 +18,7 @@ const DOMAIN: &str = "slugline.dev";
 /// The field of a violation that concerns the message as a whole.
 const WHOLE_MESSAGE: &str = "(message)";
 /// How many violations an error lists.
-const MAX_VIOLATIONS: usize = 16;
+pub(super) const MAX_VIOLATIONS: usize = 16;
 /// How long a refused caller is asked to wait.
 const RETRY_AFTER: Duration = Duration::from_millis(RETRY_AFTER_MS);
 const RETRY_AFTER_MS: u64 = 500;

@@ -8,19 +8,18 @@ use std::fmt;
 
 use super::bounds::Bound;
 use super::shapes::{COUNTERS, Field, Shape};
+use super::status::MAX_VIOLATIONS;
 use crate::article::Limits;
 use crate::service::{FieldViolation, ServiceError, Violations};
 
-/// How many violations an error lists.
-const MAX_VIOLATIONS: usize = 16;
 /// Limit on the nesting of groups: prost's.
 const MAX_DEPTH: usize = 100;
 
 /// Checks an encoded message against its bounds.
 ///
 /// # Errors
-/// The violation of the wire format (MALFORMED_MESSAGE) or of a bound on lists, which ends the walk;
-/// then those of bounds on strings, up to [`MAX_VIOLATIONS`].
+/// The violation of the wire format (MALFORMED_MESSAGE) or of a bound on lists, which ends the
+/// walk; then those of bounds on strings, up to [`MAX_VIOLATIONS`].
 pub(super) fn check(shape: &Shape, bytes: &[u8]) -> Result<(), ServiceError> {
     let mut walk = Walk { parts: 0, counts: [0; COUNTERS], strings: Vec::new() };
     let mut violations = Violations::default();
@@ -96,8 +95,8 @@ impl Walk {
         Ok(())
     }
 
-    /// Counts an element of a list, and a message. `more` counts the elements to come; None for very
-    /// many.
+    /// Counts an element of a list, and a message. `more` counts the elements to come; None for
+    /// very many.
     fn count(
         &mut self,
         field: &Field,

@@ -178,7 +178,7 @@ fn stored_topics(classification: Classification) -> Vec<StoredTopic> {
     topics
 }
 
-/// The condition of a put whose etag stands in `field`.
+/// The condition of a put whose etag is in `field`.
 ///
 /// # Errors
 /// [`ServiceError::Invalid`] for two conditions that exclude each other.
@@ -198,7 +198,7 @@ fn put_precondition(
     }
 }
 
-/// The condition of a write whose etag stands in `field`.
+/// The condition of a write whose etag is in `field`.
 ///
 /// # Errors
 /// [`ServiceError::Invalid`] for one that is too long.

@@ -22,8 +22,33 @@ use crate::index::{
 
 /// The archive of articles, with the models that classify what is put into it.
 ///
-/// Its methods may wait for a disk: call them off the async workers. What they return as pending is
-/// to be awaited on one.
+/// Its methods may wait for a disk: call them off the async workers. What they return as pending
+/// completes once it is durable.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use slugline::article::Limits;
+/// use slugline::service::{
+///     Archive, ArchiveLocation, ArticleDraft, ModelSource, Models, PutMode, Sources,
+/// };
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let news = ModelSource { directory: None, default_model: "news".to_owned() };
+/// let opened = Sources { models: news, archive: ArchiveLocation::Memory }.open()?;
+/// let models = Arc::new(Models::default());
+/// models.publish(opened.models);
+/// let archive = Archive::new(opened.index, models, Limits::default());
+///
+/// let title = "The central bank raised interest rates to fight inflation".to_owned();
+/// let draft = ArticleDraft { id: "rates".to_owned(), title, ..ArticleDraft::default() };
+/// let pending = archive.put(draft, PutMode::CreateOnly)?;
+/// let stored = tokio::runtime::Runtime::new()?.block_on(pending.stored())?;
+/// assert!(!stored.receipt.topics.is_empty());
+/// assert_eq!(archive.status().article_count, 1);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Archive {
     index: Arc<dyn SimilarityIndex>,

@@ -29,8 +29,8 @@ use tonic_types::{ErrorDetails, RpcStatusExt as _, StatusExt as _};
 /// How long a test waits at most: far longer than anything takes, so that only a hang reaches it.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
-/// The number of topics of the model. `examples/labelled.jsonl` has the same number of documents per
-/// topic, so that all have the same prior.
+/// The number of topics of the model. `examples/labelled.jsonl` has the same number of documents
+/// per topic, so that all have the same prior.
 pub(crate) const TOPIC_COUNT: usize = 5;
 
 /// Servers outlive the runtime of the test that starts them.

@@ -6,6 +6,7 @@ use prost::Message as _;
 use tokio_util::sync::CancellationToken;
 
 use super::convert::{Options as _, query};
+use crate::article::ArticleText;
 use crate::grpc::answer_size::check_answer_bytes;
 use crate::grpc::app::App;
 use crate::grpc::transport::budget::ANSWER_FACTOR;
@@ -38,7 +39,7 @@ pub(super) async fn classify_batch(
     model?;
     let options = options?;
     let permit = app.batches.enter()?;
-    let sizes = request.articles.iter().map(|article| article.title.len() + article.body.len());
+    let sizes = request.articles.iter().map(|article| ArticleText::from(article).size_bytes());
     let large = large_article_permits(sizes.max().unwrap_or(0), usize::MAX).await;
     let charge =
         Call::current().map(|call| call.charge(0)).transpose().map_err(|_| ServiceError::NoRoom)?;

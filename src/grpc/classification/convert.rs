@@ -1,6 +1,6 @@
 //! Converts requests to classify, and classifications, between the wire and the use cases.
 
-use crate::article::{ArticleField, ArticleText, TextSpan};
+use crate::article::{ArticleField, TextSpan};
 use crate::grpc::answer_size::Remedy;
 use crate::grpc::pb;
 use crate::model::Decision;
@@ -56,11 +56,7 @@ impl_options!(ClassifyRequest, BatchClassifyRequest);
 
 /// An article to classify with these options.
 pub(super) fn query(article: &pb::Article, options: ClassifyOptions) -> ClassifyQuery<'_> {
-    ClassifyQuery {
-        text: ArticleText { title: &article.title, body: &article.body },
-        language_code: &article.language_code,
-        options,
-    }
+    ClassifyQuery { text: article.into(), language_code: &article.language_code, options }
 }
 
 /// Counts fit: the limit on articles bounds them.

@@ -20,8 +20,8 @@ pub(super) async fn classify(
     request: pb::ClassifyRequest,
 ) -> Result<pb::ClassifyResponse, ServiceError> {
     app.check_ready()?;
-    let size =
-        request.article.as_ref().map_or(0, |article| article.title.len() + article.body.len());
+    let text = request.article.as_ref().map(ArticleText::from).unwrap_or_default();
+    let size = text.size_bytes();
     if size < LARGE_ARTICLE_BYTES || size > app.limits.article_bytes {
         return classify_here(app, &request);
     }
@@ -49,7 +49,7 @@ fn classify_here(
         violations.note(&article);
         if let (Ok(article), true) = (&article, options.is_err() || model.is_err()) {
             // Reports the article's violations with those of the other fields.
-            let text = ArticleText { title: &article.title, body: &article.body };
+            let text = ArticleText::from(*article);
             violations.note(&check_text(text, &article.language_code, &app.limits, "article"));
         }
         violations.note(&options);

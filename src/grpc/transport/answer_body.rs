@@ -39,9 +39,8 @@ pub(crate) struct AnswerBody {
 }
 
 impl AnswerBody {
-    /// The body of a call's answer, compressed or not.
-    pub(crate) fn new(inner: TonicBody, call: Arc<Call>, is_gzip: bool) -> Self {
-        let deflate = is_gzip.then(Deflate::default);
+    /// The body of a call's answer, with messages compressed by `deflate`.
+    pub(crate) fn new(inner: TonicBody, call: Arc<Call>, deflate: Option<Deflate>) -> Self {
         Self {
             inner,
             call,
@@ -73,8 +72,8 @@ impl AnswerBody {
         Frame::trailers(status::trailers(error))
     }
 
-    /// Takes a message, if the budget has room for it; None while it is being compressed. The buffer
-    /// that it was encoded into may be twice its size, or hold its compressed form, too.
+    /// Takes a message, if the budget has room for it; None while it is being compressed. The
+    /// buffer that it was encoded into may be twice its size, or hold its compressed form, too.
     fn take(&mut self, message: Bytes) -> Option<Frame<Piece>> {
         if message.len() > CALL_BYTES / 2 {
             match self.call.charge(message.len() * 2) {

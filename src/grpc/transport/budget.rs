@@ -159,10 +159,10 @@ impl Account {
         let mut sums = self.sums();
         sums.used = sums.used.saturating_sub(bytes);
         // Keeps one step in hand, or a stream of small messages would take and give with each.
-        let kept = (sums.used.next_multiple_of(STEP_BYTES) + STEP_BYTES).max(CALL_BYTES);
-        if sums.granted > kept {
-            self.share.release(sums.granted - kept, self.rank);
-            sums.granted = kept;
+        let target = (sums.used.next_multiple_of(STEP_BYTES) + STEP_BYTES).max(CALL_BYTES);
+        if sums.granted > target {
+            self.share.release(sums.granted - target, self.rank);
+            sums.granted = target;
         }
     }
 

@@ -24,7 +24,7 @@ const MIN_BYTES: usize = 16 << 10;
 const INLINE_BYTES: usize = 64 << 10;
 
 /// Whether the caller accepts gzip.
-pub(crate) fn takes_gzip(headers: &HeaderMap) -> bool {
+pub(crate) fn accepts_gzip(headers: &HeaderMap) -> bool {
     let accepted = headers.get_all("grpc-accept-encoding");
     let names =
         accepted.iter().filter_map(|names| names.to_str().ok()).flat_map(|names| names.split(','));
@@ -155,14 +155,14 @@ mod tests {
         let takes = |value: &'static str| {
             let mut headers = HeaderMap::new();
             headers.insert("grpc-accept-encoding", HeaderValue::from_static(value));
-            takes_gzip(&headers)
+            accepts_gzip(&headers)
         };
         assert!(takes("gzip") && takes("identity, deflate, gzip") && takes("identity,gzip"));
         assert!(
             !takes("identity")
                 && !takes("deflate, x-gzip")
                 && !takes("")
-                && !takes_gzip(&HeaderMap::new())
+                && !accepts_gzip(&HeaderMap::new())
         );
     }
 }

@@ -20,7 +20,7 @@ use super::answer_body::AnswerBody;
 use super::budget::Rank;
 use super::call::Call;
 use super::deadline::{CallDeadline, take_timeout};
-use super::deflate;
+use super::deflate::{self, Deflate};
 use super::inflate::{Expected, PlainBody};
 use super::methods::{Method, Methods};
 use super::peer::Standing;
@@ -48,7 +48,7 @@ impl Dispatcher {
         // The executor runs every stream within its call.
         let call = Call::current().expect("a call of the executor");
         let method = self.methods.of(request.uri().path());
-        let takes_gzip = deflate::takes_gzip(request.headers());
+        let accepts_gzip = deflate::accepts_gzip(request.headers());
         let refusal = refuse_form(&request).or_else(|| refuse_over_budget(&call, method.rank));
         let mut response = match refusal {
             Some(refusal) => refusal,
@@ -59,11 +59,13 @@ impl Dispatcher {
             }
         };
         // An error in the headers comes without a message.
-        let is_gzip = takes_gzip && response.status().is_success() && !is_error(response.headers());
+        let is_gzip =
+            accepts_gzip && response.status().is_success() && !is_error(response.headers());
         if is_gzip {
             deflate::announce(response.headers_mut());
         }
-        response.map(|body| AnswerBody::new(body, call, is_gzip))
+        let deflate = is_gzip.then(Deflate::default);
+        response.map(|body| AnswerBody::new(body, call, deflate))
     }
 }
 

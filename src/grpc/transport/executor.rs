@@ -38,8 +38,8 @@ async fn run(call: Arc<Call>, stream: impl Future<Output = ()>) {
         if stream.as_mut().poll(context).is_ready() {
             return Poll::Ready(());
         }
-        // While the window is shut hyper asks for no more of an answer, and wakes nobody: this timer
-        // does, as long as an answer waits.
+        // While the window is shut hyper asks for no more of an answer, and wakes nobody: this
+        // timer does, as long as an answer waits.
         while let Some(is_abandoned) = call.is_abandoned() {
             if is_abandoned {
                 tracing::debug!("answer dropped: its caller does not read it");

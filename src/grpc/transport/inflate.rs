@@ -55,7 +55,8 @@ pub(crate) struct PlainBody {
 }
 
 impl PlainBody {
-    /// Wraps the body of a request. Takes gzip out of its headers; tonic refuses any other encoding.
+    /// Wraps the body of a request. Takes gzip out of its headers; tonic refuses any other
+    /// encoding.
     pub(crate) fn new(
         inner: RequestBody,
         headers: &mut HeaderMap,

@@ -54,7 +54,7 @@ impl Listener {
                         self.note_success();
                         if let Some(peer) = self.admit() {
                             // An answer is written whole and has nothing to wait for. A socket
-                            // that cannot be told so is served all the same.
+                            // that refuses the option is served all the same.
                             let _ = socket.set_nodelay(true);
                             let (dispatcher, stop) = (self.dispatcher.clone(), stop.child_token());
                             open.spawn(serve(socket, peer, dispatcher, stop));

@@ -1,4 +1,5 @@
-//! What the transport has to know of a method before it reads a request, taken from the descriptors.
+//! What the transport has to know of a method before it reads a request, taken from the
+//! descriptors.
 
 use std::collections::HashMap;
 

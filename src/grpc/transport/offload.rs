@@ -12,8 +12,8 @@ use crate::service::ServiceError;
 /// From this size on, an article takes longer to classify than other calls should wait for an
 /// async worker, and memory that counts: the words and pairs of one of 2 MiB take 90 MB.
 pub(crate) const LARGE_ARTICLE_BYTES: usize = 64 << 10;
-/// Upper bound of [`large_article_limit`]: more would be no faster, and each takes a multiple of its
-/// size.
+/// Upper bound of [`large_article_limit`]: more would be no faster, and each takes a multiple of
+/// its size.
 const MAX_LARGE_ARTICLES: usize = 4;
 
 /// Runs work that may wait for a disk or a lock. It runs to its end even when the call is gone, and

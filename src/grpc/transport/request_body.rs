@@ -74,13 +74,13 @@ impl RequestBody {
 
     /// Releases what the messages cost that a stream has processed: it asks for more only then.
     fn settle(&mut self) {
-        let kept = self.framing.unfinished() * REQUEST_FACTOR;
+        let needed = self.framing.unfinished() * REQUEST_FACTOR;
         if self.is_stream() && self.framing.unfinished() == 0 {
             self.call.settle();
         }
-        if self.is_stream() && self.charged > kept {
-            self.call.release(self.charged - kept);
-            self.charged = kept;
+        if self.is_stream() && self.charged > needed {
+            self.call.release(self.charged - needed);
+            self.charged = needed;
         }
     }
 

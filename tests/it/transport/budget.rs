@@ -6,6 +6,11 @@ use slugline::grpc::pb;
 use super::raw::{Raw, prefix, pushes_back, reason, send_filler};
 use super::*;
 
+/// The status in the headers of a refusal.
+fn status_of<B>(response: &http::Response<B>) -> Status {
+    Status::from_header_map(response.headers()).expect("a status")
+}
+
 #[tokio::test]
 async fn a_nearly_exhausted_budget_still_serves_small_calls_and_health() {
     let limits = Limits { budget_bytes: 30 << 20, connection_bytes: 30 << 20, ..Limits::default() };
@@ -21,11 +26,13 @@ async fn a_nearly_exhausted_budget_still_serves_small_calls_and_health() {
         let refusal = tokio::select! {
             // A refused call reads no more: its answer says which one it is.
             biased;
-            response = &mut call.answer => Some(Status::from_header_map(response.expect("an answer").headers())),
-            sent = send_filler(&mut call.request, (2 << 20) - 1_000) => sent.map(|()| None).expect("it is sent"),
+            response = &mut call.answer => Some(status_of(&response.expect("an answer"))),
+            sent = send_filler(&mut call.request, (2 << 20) - 1_000) => {
+                sent.map(|()| None).expect("it is sent")
+            }
         };
         match refusal {
-            Some(status) => break status.expect("a status"),
+            Some(status) => break status,
             None => open.push(call),
         }
     };
@@ -58,7 +65,7 @@ async fn one_connection_cannot_exhaust_the_budget() {
     // The share has no room for both: whichever the server reads last is refused.
     let refused = async {
         tokio::select! {
-            response = &mut greedy.answer => Status::from_header_map(response.expect("an answer").headers()).expect("a status"),
+            response = &mut greedy.answer => status_of(&response.expect("an answer")),
             status = async {
                 loop {
                     let status = raw.call(CLASSIFY, &large()).await.end().await.expect("a status");

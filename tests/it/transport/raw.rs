@@ -30,8 +30,8 @@ impl Raw {
     pub(super) async fn connect(address: SocketAddr, window: u32) -> Self {
         let socket = TcpStream::connect(address).await.expect("a server that listens");
         let mut builder = h2::client::Builder::new();
-        // The client's own limits must not interfere: it remembers every call that it cancelled, and
-        // accepts answers to many calls before it reads one.
+        // The client's own limits must not interfere: it remembers every call that it cancelled,
+        // and accepts answers to many calls before it reads one.
         builder.initial_connection_window_size(CONNECTION_WINDOW);
         builder.initial_window_size(window).max_concurrent_reset_streams(10_000);
         builder.reset_stream_duration(PATIENCE).max_local_error_reset_streams(None);
