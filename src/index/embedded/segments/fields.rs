@@ -1,28 +1,34 @@
 //! The fields of an article in tantivy's index, including the tags for filters.
 
-use std::ops::Range;
-
+use tantivy::TantivyDocument;
 use tantivy::schema::{FAST, Field, IndexRecordOption, Schema, TextFieldIndexing, TextOptions};
 
 use crate::article::topic_levels;
-use crate::index::ArchivedArticle;
 use crate::index::filter::{filed_topics, languages};
+use crate::index::{ArchivedArticle, PublishTime};
+use crate::text::TermHash;
 
 /// The columns of an article's position: its journal, and its offset with the size in the lower 32
 /// bits.
 pub(super) const JOURNAL: &str = "journal";
 pub(super) const EXTENT: &str = "extent";
+/// The columns of an article's topics and broader topics: the hash of the name, and the probability
+/// in the same place. A tag per probability would be a term per article, which merges would pay for.
+pub(super) const TOPICS: &str = "topics";
+pub(super) const PROBABILITIES: &str = "probabilities";
 /// The field of the tags. Its name changes with the way tags are derived: an index without this
 /// field is from another version, and rebuilt.
-const TAGS: &str = "tags/2";
+const TAGS: &str = "tags/3";
 
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Fields {
     pub(super) id: Field,
     pub(super) tags: Field,
-    pub(super) published: Field,
+    published: Field,
     pub(super) journal: Field,
     pub(super) extent: Field,
+    topics: Field,
+    probabilities: Field,
 }
 
 pub(super) fn schema() -> (Schema, Fields) {
@@ -38,6 +44,8 @@ pub(super) fn schema() -> (Schema, Fields) {
         published: schema.add_i64_field("published", FAST),
         journal: schema.add_u64_field(JOURNAL, FAST),
         extent: schema.add_u64_field(EXTENT, FAST),
+        topics: schema.add_u64_field(TOPICS, FAST),
+        probabilities: schema.add_f64_field(PROBABILITIES, FAST),
     };
     (schema.build(), fields)
 }
@@ -47,15 +55,14 @@ pub(super) fn assigned_tag(topic: &str) -> String {
     format!("a\0{topic}")
 }
 
-/// The range of tags of articles with this topic, or one below it, and at least this probability.
-/// The bits of non-negative numbers have the order of the numbers.
-pub(super) fn topic_tags(topic: &str, least: f64) -> Range<String> {
-    // "g" follows all hexadecimal digits.
-    topic_tag(topic, least)..format!("p\0{topic}\0g")
+/// The tag of articles with this topic, or one below it, with any probability.
+pub(super) fn topic_tag(topic: &str) -> String {
+    format!("t\0{topic}")
 }
 
-fn topic_tag(topic: &str, probability: f64) -> String {
-    format!("p\0{topic}\0{:016x}", probability.max(0.0).to_bits())
+/// A topic in [`TOPICS`].
+pub(super) fn topic_key(topic: &str) -> u64 {
+    TermHash::of_word(topic.as_bytes()).0
 }
 
 pub(super) fn source_tag(source: &str) -> String {
@@ -70,17 +77,30 @@ pub(super) fn label_tag(key: &str, value: &str) -> String {
     format!("k\0{key}\0{value}")
 }
 
-/// The tags of an article.
-pub(super) fn tags(article: &ArchivedArticle) -> Vec<String> {
-    let mut tags: Vec<String> = Vec::new();
+/// Adds what filters find an article by.
+pub(super) fn add_filtered(
+    document: &mut TantivyDocument,
+    fields: Fields,
+    article: &ArchivedArticle,
+) {
     for topic in filed_topics(article) {
         for level in topic_levels(&topic.name) {
-            tags.push(topic_tag(level, topic.probability));
-            tags.extend(topic.is_assigned.then(|| assigned_tag(level)));
+            document.add_text(fields.tags, topic_tag(level));
+            document.add_u64(fields.topics, topic_key(level));
+            document.add_f64(fields.probabilities, topic.probability);
+            if topic.is_assigned {
+                document.add_text(fields.tags, assigned_tag(level));
+            }
         }
     }
-    tags.push(source_tag(&article.source));
-    tags.extend(languages(&article.language_code).iter().map(|code| language_tag(code)));
-    tags.extend(article.labels.iter().map(|(key, value)| label_tag(key, value)));
-    tags
+    document.add_text(fields.tags, source_tag(&article.source));
+    for code in languages(&article.language_code) {
+        document.add_text(fields.tags, language_tag(&code));
+    }
+    for (key, value) in &article.labels {
+        document.add_text(fields.tags, label_tag(key, value));
+    }
+    if let Some(PublishTime(time)) = article.publish_time {
+        document.add_i64(fields.published, time);
+    }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::error::reading;
 use super::fetch::fetch;
-use super::fields::topic_tags;
+use super::fields::topic_tag;
 use super::place::{Place, Superseded};
 use super::vectors::terms;
 use super::view::SegmentView;
@@ -152,10 +152,10 @@ impl Segments {
         topic: &str,
         superseded: &Superseded,
     ) -> Result<bool, IndexError> {
-        let tags = topic_tags(topic, 0.0);
+        let tag = topic_tag(topic);
         for (segment, view) in (0..).zip(&self.views) {
             let is_shown = |document| !superseded.contains(&Place { segment, document });
-            if view.has_one(&tags, is_shown).map_err(reading)? {
+            if view.has_one(&tag, is_shown).map_err(reading)? {
                 return Ok(true);
             }
         }

@@ -15,7 +15,7 @@ use super::derived_files::DerivedFiles;
 use super::directory::SegmentDirectory;
 use super::error::failure;
 use super::extents::{Extents, packed};
-use super::fields::{Fields, schema, tags};
+use super::fields::{Fields, add_filtered, schema};
 use super::ids::Ids;
 use super::reused_vectors::ReusedVectors;
 use super::set::Segments;
@@ -25,7 +25,7 @@ use crate::index::analyzer::of_text;
 use crate::index::embedded::files::Access;
 use crate::index::embedded::recent::{Recent, RecentVersion};
 use crate::index::embedded::records::Records;
-use crate::index::{IndexError, PublishTime};
+use crate::index::IndexError;
 
 /// The memory for articles that are being folded, in bytes.
 const WRITER_BYTES: usize = 64 << 20;
@@ -156,12 +156,7 @@ impl Store {
             if let RecentVersion::Article(article) = version {
                 let mut document = TantivyDocument::default();
                 document.add_text(fields.id, id.as_str());
-                for tag in tags(&article.article) {
-                    document.add_text(fields.tags, tag);
-                }
-                if let Some(PublishTime(time)) = article.article.publish_time {
-                    document.add_i64(fields.published, time);
-                }
+                add_filtered(&mut document, fields, &article.article);
                 document.add_u64(fields.journal, article.extent.journal);
                 document.add_u64(fields.extent, packed(article.extent));
                 writer.add_document(document)?;

@@ -1,6 +1,5 @@
 //! An opened segment.
 
-use std::ops::Range;
 use std::sync::Arc;
 
 use tantivy::columnar::Column;
@@ -10,15 +9,16 @@ use tantivy::{DocSet, InvertedIndexReader, Opstamp, SegmentReader, TERMINATED, T
 use super::derived::Derived;
 use super::error::reading;
 use super::extents::Extents;
-use super::fields::{Fields, assigned_tag, label_tag, language_tag, source_tag, topic_tags};
+use super::fields::{
+    Fields, PROBABILITIES, TOPICS, assigned_tag, label_tag, language_tag, source_tag, topic_key,
+    topic_tag,
+};
 use super::ids::Ids;
 use crate::index::embedded::journal::Extent;
 use crate::index::{Deadline, Filter, IndexError, PublishTime};
 
 /// How many tags of a filter are read between two checks of the deadline.
 const TAGS_PER_CHECK: usize = 8;
-/// The same for tags of a range, most of which have a single article.
-const RANGE_TAGS_PER_CHECK: usize = 1_024;
 
 /// An opened segment, with everything that searches need of it in memory.
 pub(super) struct SegmentView {
@@ -29,6 +29,9 @@ pub(super) struct SegmentView {
     pub(super) derived: Arc<Derived>,
     pub(super) tags: Arc<InvertedIndexReader>,
     published: Column<i64>,
+    /// As [`TOPICS`] and [`PROBABILITIES`] say.
+    topics: Column<u64>,
+    probabilities: Column<f64>,
     extents: Extents,
     /// The size of its articles in the journals, in bytes, without deleted ones.
     pub(super) live_bytes: u64,
@@ -66,6 +69,8 @@ impl SegmentView {
             oldest_journal: live().map(|extent| extent.journal).min(),
             tags: reader.inverted_index(fields.tags)?,
             published: reader.fast_fields().i64("published")?,
+            topics: reader.fast_fields().u64(TOPICS)?,
+            probabilities: reader.fast_fields().f64(PROBABILITIES)?,
             extents,
             ids: Ids::read(&id_terms, reader.max_doc())?,
             inverse_lengths: (0..reader.max_doc()).map(inverse_length).collect(),
@@ -144,11 +149,9 @@ impl SegmentView {
         if by_probability && !filter.topics.is_empty() {
             let mut marked = vec![false; allowed.len()];
             for topic in &filter.topics {
-                self.mark_all(
-                    &topic_tags(topic, filter.min_topic_probability),
-                    &mut marked,
-                    deadline,
-                )?;
+                deadline.check()?;
+                self.mark_topic(topic, filter.min_topic_probability, &mut marked)
+                    .map_err(reading)?;
             }
             allowed.iter_mut().zip(marked).for_each(|(allowed, marked)| *allowed &= marked);
         }
@@ -161,31 +164,19 @@ impl SegmentView {
         Ok(allowed)
     }
 
-    /// Marks the articles that have any tag in a range.
-    fn mark_all(
-        &self,
-        tags: &Range<String>,
-        marked: &mut [bool],
-        deadline: Deadline,
-    ) -> Result<(), IndexError> {
-        let mut stream = self
-            .tags
-            .terms()
-            .range()
-            .ge(&tags.start)
-            .lt(&tags.end)
-            .into_stream()
-            .map_err(reading)?;
-        for number in 0_usize.. {
-            if number % RANGE_TAGS_PER_CHECK == 0 {
-                deadline.check()?;
-            }
-            if !stream.advance() {
-                break;
-            }
-            let postings =
-                self.tags.read_postings_from_terminfo(stream.value(), IndexRecordOption::Basic);
-            mark_postings(postings.map_err(reading)?, marked);
+    /// Marks the articles that have a topic, or one below it, with at least this probability.
+    fn mark_topic(&self, topic: &str, least: f64, marked: &mut [bool]) -> std::io::Result<()> {
+        let key = topic_key(topic);
+        let Some(info) = self.tags.terms().get(topic_tag(topic))? else { return Ok(()) };
+        let mut postings =
+            self.tags.read_postings_from_terminfo(&info, IndexRecordOption::Basic)?;
+        while postings.doc() != TERMINATED {
+            let document = postings.doc();
+            let probabilities = self.probabilities.values_for_doc(document);
+            let mut topics = self.topics.values_for_doc(document).zip(probabilities);
+            marked[document as usize] |=
+                topics.any(|(topic, probability)| topic == key && probability >= least);
+            postings.advance();
         }
         Ok(())
     }
@@ -200,22 +191,20 @@ impl SegmentView {
         Ok(())
     }
 
-    /// Whether an article that is not deleted and satisfies `is_shown` has any tag in a range.
+    /// Whether an article that is not deleted and satisfies `is_shown` has a tag.
     pub(super) fn has_one(
         &self,
-        tags: &Range<String>,
+        tag: &str,
         is_shown: impl Fn(u32) -> bool,
     ) -> std::io::Result<bool> {
-        let mut stream = self.tags.terms().range().ge(&tags.start).lt(&tags.end).into_stream()?;
-        while stream.advance() {
-            let mut postings =
-                self.tags.read_postings_from_terminfo(stream.value(), IndexRecordOption::Basic)?;
-            while postings.doc() != TERMINATED {
-                if !self.reader.is_deleted(postings.doc()) && is_shown(postings.doc()) {
-                    return Ok(true);
-                }
-                postings.advance();
+        let Some(info) = self.tags.terms().get(tag)? else { return Ok(false) };
+        let mut postings =
+            self.tags.read_postings_from_terminfo(&info, IndexRecordOption::Basic)?;
+        while postings.doc() != TERMINATED {
+            if !self.reader.is_deleted(postings.doc()) && is_shown(postings.doc()) {
+                return Ok(true);
             }
+            postings.advance();
         }
         Ok(false)
     }
