@@ -6,11 +6,11 @@
 //! ```
 //!
 //! The articles are cut from `examples/` to lengths from 200 bytes to 20 KB, the same ones every
-//! time. `text` and `scoring` count bytes of text a second on one core; so do `batch`
+//! time. `text` and `scoring` count bytes of text per second on one core; so do `batch`
 //! (BatchClassify over the loopback, on all cores), `training` (a fixed recipe on the examples, one
-//! thread) and `ranking` (a search in an archive in memory, by the bytes of what is asked). `call`
-//! counts calls a second of one caller that waits for each answer: what a call costs from end to
-//! end, and not how many calls a server can take.
+//! thread) and `ranking` (a search in an archive in memory, by the bytes of the query). `call`
+//! counts the calls per second of one caller that waits for each answer: the latency of a call, not
+//! the capacity of a server.
 
 use std::fs;
 use std::hint::black_box;

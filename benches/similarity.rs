@@ -1,14 +1,13 @@
-//! The archive under load, beside bare tantivy in the same run: `cargo bench --bench similarity`.
+//! The archive under load, compared with bare tantivy: `cargo bench --bench similarity`.
 //!
-//! Needs `../shared/data/senate-press`; says so and does nothing where it is not. The server is the
-//! real binary, in a process of its own. What is compared:
+//! Needs `../shared/data/senate-press`, and is skipped without it. The server is the real binary,
+//! in a process of its own. Compared are:
 //!
-//! - import: all articles over the wire until they are acknowledged, against tantivy indexing the
-//!   same texts in process, with a commit at the end; three times in turns, each with a disk and
-//!   processors that others use as well: the medians are compared;
-//! - search: FindSimilarArticles over the wire by id while another client puts 100 articles a
-//!   second, against tantivy's `MoreLikeThisQuery` of 25 terms in process on the same articles, in
-//!   turns with it.
+//! - import: all articles over the wire until they are acknowledged, with tantivy indexing the same
+//!   texts in process and committing once; the two alternate three times, and medians are compared;
+//! - search: FindSimilarArticles by id over the wire, while another client stores 100 articles per
+//!   second, with tantivy's `MoreLikeThisQuery` of 25 terms in process on the same articles, in
+//!   alternation.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
@@ -29,13 +28,13 @@ use tonic::transport::Channel;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 
-const ARTICLES_A_MESSAGE: usize = 128;
-/// As many times each side indexes the articles.
+const ARTICLES_PER_MESSAGE: usize = 128;
+/// How many times each side indexes the articles.
 const ROUNDS: usize = 3;
 const QUERIES: usize = 3_000;
 const WARM_UP: usize = 300;
-const PUTS_A_SECOND: u32 = 100;
-/// As many lone puts are timed.
+const PUTS_PER_SECOND: u32 = 100;
+/// The lone puts that are timed.
 const LONE_PUTS: usize = 200;
 
 fn main() -> ExitCode {
@@ -62,50 +61,86 @@ async fn run(data: &Path) -> anyhow::Result<()> {
     let directory = tempfile::tempdir_in(
         std::env::var_os("CARGO_TARGET_TMPDIR").map_or("target".into(), PathBuf::from),
     )?;
+    let Round { bare, server, channel } = compare_imports(directory.path(), &articles).await?;
+    time_lone_puts(&channel, &articles).await?;
+    compare_searches(&bare, &server, &channel, &articles).await?;
+    let info = ServerServiceClient::new(channel)
+        .get_server_info(pb::GetServerInfoRequest {})
+        .await?
+        .into_inner();
+    let size = info.archive.map_or(0, |archive| archive.size_bytes);
+    println!(
+        "archive: {:.1} MB on disk, {:.2} of the text (limit 1.5)",
+        size as f64 / 1e6,
+        size as f64 / text_bytes as f64
+    );
+    println!("server: {} MiB at its peak (limit 600)", server.peak_memory_mib()?);
+    Ok(())
+}
 
+/// The two sides after an import.
+struct Round {
+    bare: Bare,
+    server: Server,
+    channel: Channel,
+}
+
+/// Imports all articles into both sides, several times; returns those of the last round.
+async fn compare_imports(
+    directory: &Path,
+    articles: &[pb::ArchivedArticle],
+) -> anyhow::Result<Round> {
     let (mut rates, mut bare_rates) = (Vec::new(), Vec::new());
-    // What is searched later is that of the last round.
     let mut last = None;
     for round in 0..ROUNDS {
         drop(last.take());
-        let place = directory.path().join(round.to_string());
-        let (bare, bare_rate) = index_bare(&place.join("bare"), &articles)?;
+        let place = directory.join(round.to_string());
+        let (bare, bare_rate) = index_bare(&place.join("bare"), articles)?;
         let server = Server::start(&place.join("archive"))?;
         let channel = server.serving().await?;
         let started = Instant::now();
-        import(&channel, &articles).await?;
+        import(&channel, articles).await?;
         let rate = articles.len() as f64 / started.elapsed().as_secs_f64();
         println!(
-            "articles a second: import {rate:.0}, bare tantivy {bare_rate:.0}: {:.2}",
+            "articles per second: import {rate:.0}, bare tantivy {bare_rate:.0}: {:.2}",
             rate / bare_rate
         );
         rates.push(rate);
         bare_rates.push(bare_rate);
-        last = Some((bare, server, channel));
+        last = Some(Round { bare, server, channel });
     }
-    let (bare, server, channel) = last.ok_or_else(|| anyhow::anyhow!("there was no round"))?;
     let (rate, bare_rate) = (median(rates), median(bare_rates));
     println!(
         "import: {rate:.0} articles/s, {:.2} of bare tantivy's {bare_rate:.0} (floor 0.4)",
         rate / bare_rate
     );
+    last.ok_or_else(|| anyhow::anyhow!("there was no round"))
+}
 
+async fn time_lone_puts(channel: &Channel, articles: &[pb::ArchivedArticle]) -> anyhow::Result<()> {
     let mut lone = Vec::with_capacity(LONE_PUTS);
     let mut client = ArticleServiceClient::new(channel.clone());
     for (number, article) in articles.iter().enumerate().take(LONE_PUTS) {
-        let article = renamed(article, &format!("lone-{number}"));
+        let article = Some(renamed(article, &format!("lone-{number}")));
         let started = Instant::now();
-        client
-            .put_article(pb::PutArticleRequest { article: Some(article), create_only: false })
-            .await?;
+        client.put_article(pb::PutArticleRequest { article, create_only: false }).await?;
         lone.push(started.elapsed());
     }
     lone.sort();
     println!("a lone put: p50 {:.2} ms (limit 25), p99 {:.2} ms", at(&lone, 50), at(&lone, 99));
+    Ok(())
+}
 
+/// Searches both sides in turns, while another client stores articles.
+async fn compare_searches(
+    bare: &Bare,
+    server: &Server,
+    channel: &Channel,
+    articles: &[pb::ArchivedArticle],
+) -> anyhow::Result<()> {
     let putting = tokio::spawn(put_steadily(
         Channel::from_shared(server.url.clone())?.connect().await?,
-        articles.clone(),
+        articles.to_vec(),
     ));
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     let mut search = SimilarityServiceClient::new(channel.clone());
@@ -137,17 +172,6 @@ async fn run(data: &Path) -> anyhow::Result<()> {
             our / their
         );
     }
-    let info = ServerServiceClient::new(channel)
-        .get_server_info(pb::GetServerInfoRequest {})
-        .await?
-        .into_inner();
-    let size = info.archive.map_or(0, |archive| archive.size_bytes);
-    println!(
-        "archive: {:.1} MB on disk, {:.2} of the text (limit 1.5)",
-        size as f64 / 1e6,
-        size as f64 / text_bytes as f64
-    );
-    println!("server: {} MiB at its peak (limit 600)", server.peak_memory_mib()?);
     Ok(())
 }
 
@@ -187,7 +211,7 @@ fn read(data: &Path) -> anyhow::Result<Vec<pb::ArchivedArticle>> {
 
 async fn import(channel: &Channel, articles: &[pb::ArchivedArticle]) -> anyhow::Result<()> {
     let messages: Vec<pb::ImportArticlesRequest> = articles
-        .chunks(ARTICLES_A_MESSAGE)
+        .chunks(ARTICLES_PER_MESSAGE)
         .map(|articles| pb::ImportArticlesRequest {
             articles: articles.to_vec(),
             create_only: false,
@@ -205,9 +229,9 @@ async fn import(channel: &Channel, articles: &[pb::ArchivedArticle]) -> anyhow::
     Ok(())
 }
 
-/// Puts articles under new ids at a steady rate, for as long as it is let.
+/// Stores articles under new ids at a steady rate, until aborted.
 async fn put_steadily(channel: Channel, articles: Vec<pb::ArchivedArticle>) {
-    let mut ticks = tokio::time::interval(Duration::from_secs(1) / PUTS_A_SECOND);
+    let mut ticks = tokio::time::interval(Duration::from_secs(1) / PUTS_PER_SECOND);
     for (number, article) in articles.iter().enumerate() {
         ticks.tick().await;
         let mut client = ArticleServiceClient::new(channel.clone());
@@ -218,7 +242,7 @@ async fn put_steadily(channel: Channel, articles: Vec<pb::ArchivedArticle>) {
     }
 }
 
-/// The same articles in an index of tantivy's own making.
+/// The same articles in an index of bare tantivy.
 struct Bare {
     reader: IndexReader,
     addresses: Vec<DocAddress>,
@@ -328,7 +352,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It is ours, and nothing of it is wanted any more.
+        // Nothing of the server is needed any more.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }

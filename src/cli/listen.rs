@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_refused_in_words() {
+    fn invalid_addresses_are_refused_in_words() {
         for (given, words) in [
             ("nowhere", "HOST:PORT"),
             ("50051", "HOST:PORT"),

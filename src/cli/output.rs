@@ -55,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn one_thing_is_not_several() {
+    fn one_thing_has_a_singular() {
         assert_eq!(
             [0, 1, 1_000].map(|number| counted(number, "article")),
             ["0 articles", "1 article", "1,000 articles"]

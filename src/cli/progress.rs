@@ -156,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_phase_is_said_once_and_not_before_some_time_has_passed() {
+    fn a_phase_is_reported_once_and_not_too_early() {
         let progress = Progress::default();
         let mut lines = Lines::default();
         let mut next = |seconds| lines.next(&progress, Some(100), Duration::from_secs(seconds));
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_is_said_only_where_something_is_known_of_it() {
+    fn the_remaining_time_is_shown_only_once_it_can_be_estimated() {
         let left = |bytes, total| seconds_left(bytes, total, Duration::from_secs(10));
         assert_eq!(
             [left(0, 100), left(25, 100), left(99, 100), left(100, 100), left(0, 0)],
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn every_template_is_one() {
+    fn every_template_is_valid() {
         for template in [SIZED, STEPS, UNSIZED] {
             assert!(ProgressStyle::with_template(template).is_ok(), "{template}");
         }

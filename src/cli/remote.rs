@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_supported_is_refused_in_words() {
+    fn unsupported_servers_are_refused_in_words() {
         for (given, words) in [
             ("https://localhost:50051", "https:// is not supported"),
             ("HTTPS://localhost:50051", "HTTPS:// is not supported"),

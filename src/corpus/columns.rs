@@ -196,7 +196,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_that_could_be_either_are_refused() {
+    fn ambiguous_columns_are_refused() {
         let reason = |header: &[&str]| {
             Columns::from_header(header.iter().copied(), &FieldNames::default())
                 .expect_err("two of a kind")

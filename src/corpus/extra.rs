@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_guessed_name_cannot_mean_is_passed_over() {
+    fn values_that_do_not_fit_a_guessed_name_are_ignored() {
         for field in [
             r#""published": true"#,
             r#""date": 1672653600"#,

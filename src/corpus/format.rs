@@ -173,7 +173,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_name_decides_and_else_the_content() {
+    fn the_name_decides_or_else_the_content() {
         let names = FieldNames::default();
         let cases: [(&str, &str, Format); 30] = [
             ("a.txt", "one without\none with __label__x\nand __label__y\n", Format::FastText),

@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_be_text_or_topics_and_is_not_taken_is_named() {
+    fn unused_fields_that_look_like_text_or_topics_are_named() {
         let names = FieldNames::default();
         let said = warnings(
             &[
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_neither_is_not_named() {
+    fn other_fields_are_not_named() {
         let records = [
             r#"{"id": "1", "title": "a", "topics": "x", "url": "https://a.b/c d", "date": "Thu, 01 Jan 2026 10:00:00 GMT"}"#,
             r#"{"body": "a", "topics": "x", "topic_probabilities": [0.5], "author": "A. Smith", "story": "kell-01"}"#,
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_that_was_named_is_missed() {
+    fn a_missing_field_that_a_flag_names_is_reported() {
         let mut survey = Survey::default();
         survey.add_json(r#"{"Klass": "x", "text": "a"}"#);
         let names =

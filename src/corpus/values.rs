@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_object_is_a_value_all_the_same() {
+    fn values_other_than_objects_are_values_too() {
         let found = read("[1, \"a, b\", {}, nul]\nmore\n", 3);
         let texts: Vec<_> =
             found.into_iter().map(|(line, text)| (line, text.expect("whole"))).collect();

@@ -205,7 +205,7 @@ fn a_corpus_without_a_word_is_not_told_to_lower_what_is_lowest() {
 }
 
 #[test]
-fn what_cannot_be_read_is_not_said_to_end_after_line_0() {
+fn an_unreadable_input_does_not_end_after_line_0() {
     let directory = tempfile::tempdir().expect("a directory");
     fs::write(directory.path().join("a.jsonl.gz"), b"\x1f\x8b\x08 no gzip").expect("a file");
     let ended =
@@ -249,7 +249,7 @@ fn what_is_not_there_is_named_and_exits_with_1() {
 }
 
 #[test]
-fn a_reader_who_leaves_early_is_no_error() {
+fn a_reader_who_leaves_early_is_not_an_error() {
     let directory = with_example_model();
     let labelled = example("labelled.jsonl");
     for arguments in [

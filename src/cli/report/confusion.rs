@@ -230,7 +230,7 @@ mod tests {
     use crate::model::evaluate::Evaluation;
 
     #[test]
-    fn of_several_topics_a_document_what_was_missed_stands_beside_what_was_assigned() {
+    fn with_several_topics_per_document_missed_topics_are_paired_with_assigned_ones() {
         let names = ["grain".to_owned(), "ship".to_owned()];
         let topics = names.each_ref().map(|name| TopicName::new(name).expect("a name"));
         let mut evaluation = Evaluation::new(&topics, Labels::Multiple);

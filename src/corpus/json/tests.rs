@@ -55,7 +55,7 @@ fn topics_must_be_names() {
 }
 
 #[test]
-fn topics_come_as_one_or_as_a_list_under_all_their_names() {
+fn topics_are_one_or_a_list_under_all_their_names() {
     for (field, expected) in [
         (r#""topics": ["x", "y"]"#, &["x", "y"][..]),
         (r#""topic": "x""#, &["x"]),
@@ -76,7 +76,7 @@ fn topics_come_as_one_or_as_a_list_under_all_their_names() {
 }
 
 #[test]
-fn what_is_no_text_under_a_guessed_name_is_passed_over() {
+fn other_values_under_a_guessed_name_of_text_are_ignored() {
     for value in ["17", "-1.5", "true", "[1]", "[\"a\", {}]", "{\"rendered\": \"a\"}", "{}"] {
         for line in [
             format!(r#"{{"article": {value}, "title": "t", "body": "b"}}"#),
@@ -108,7 +108,7 @@ fn what_is_no_text_under_a_guessed_name_is_passed_over() {
 }
 
 #[test]
-fn what_could_be_either_is_refused() {
+fn ambiguous_fields_are_refused() {
     let two = read(r#"{"text": "a", "content": "b"}"#).expect_err("two bodies");
     assert_eq!(
         two,
@@ -135,7 +135,7 @@ fn what_could_be_either_is_refused() {
 }
 
 #[test]
-fn an_article_may_stand_in_a_field_of_its_own() {
+fn an_article_may_be_nested_in_a_field() {
     let document = read(r#"{"article": {"title": "t", "body": ["a", "b"]}, "explain": true}"#)
         .expect("a request");
     assert_eq!((&*document.title, &*document.body), ("t", "a\n\nb"));

@@ -163,7 +163,7 @@ fn a_bad_line_of_articles_is_named_after_the_good_ones_were_answered() {
 }
 
 #[test]
-fn texts_that_are_no_articles_are_refused() {
+fn texts_that_are_not_articles_are_refused() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let file =
         |name: &str, bytes: &[u8]| fs::write(directory.path().join(name), bytes).expect("a file");

@@ -323,7 +323,7 @@ fn a_quote_in_a_table_with_tabs_never_joins_lines_unsaid() {
 }
 
 #[test]
-fn nothing_behind_a_bad_line_is_done() {
+fn nothing_after_a_bad_line_is_done() {
     let directory = with_example_model();
     let line = |id: &str| format!("{{\"id\": \"{id}\", \"title\": \"Goal\"}}\n");
     let lines = line("first") + "oops\n" + &line("last");

@@ -9,7 +9,7 @@ use super::files::{TRAIN, articles};
 use super::process::*;
 
 #[test]
-fn what_a_guessed_name_cannot_mean_is_said_once_and_left_out() {
+fn values_that_do_not_fit_a_guessed_name_are_named_once_and_left_out() {
     let directory = tempfile::tempdir().expect("a directory");
     let (_running, url) = server(directory.path());
     let ask = |arguments: &[&str]| {
@@ -96,7 +96,7 @@ fn labels_never_become_words() {
 }
 
 #[test]
-fn what_is_not_taken_is_said_and_can_be_named() {
+fn unused_fields_are_named_and_can_be_chosen() {
     let directory = tempfile::tempdir().expect("a directory");
     let file =
         |name: &str, text: &str| fs::write(directory.path().join(name), text).expect("a file");
