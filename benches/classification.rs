@@ -22,8 +22,8 @@ use std::time::Duration;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use slugline::article::{ArticleText, Limits};
 use slugline::corpus::{Input, Progress};
+use slugline::grpc::client::ClassificationServiceClient;
 use slugline::grpc::pb;
-use slugline::grpc::server::client::ClassificationServiceClient;
 use slugline::grpc::server::{BoundServer, ServerConfig};
 use slugline::index::{
     ArchivedArticle, MemoryIndex, SimilarQuery, SimilarSource, SimilarityIndex, Write,

@@ -15,11 +15,9 @@ use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use slugline::corpus::{Input, Options, Progress, for_each_document};
+use slugline::grpc::client::{ArticleServiceClient, ServerServiceClient, SimilarityServiceClient};
 use slugline::grpc::pb;
 use slugline::grpc::pb::find_similar_articles_request::Source;
-use slugline::grpc::server::client::{
-    ArticleServiceClient, ServerServiceClient, SimilarityServiceClient,
-};
 use tantivy::collector::TopDocs;
 use tantivy::query::MoreLikeThisQuery;
 use tantivy::schema::{Field, STORED, STRING, Schema, TEXT};

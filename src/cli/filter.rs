@@ -13,7 +13,8 @@ pub(super) struct FilterArguments {
     /// repeat for any of several
     #[arg(long, value_name = "TOPIC")]
     topic: Vec<String>,
-    /// Also articles that have a --topic further down, with at least this probability, from 0 to 1
+    /// Articles that have a --topic with at least this probability, first or not, rather than as
+    /// their topic; from 0 to 1
     #[arg(
         long,
         default_value_t = 0.0,

@@ -11,8 +11,8 @@ use tonic::Status;
 use tonic::transport::{Channel, Endpoint, Uri};
 
 use super::output::printable;
+use crate::grpc::client::{ModelServiceClient, retry_delay};
 use crate::grpc::pb;
-use crate::grpc::server::client::{ModelServiceClient, retry_delay};
 
 /// The default server.
 pub(super) const DEFAULT_SERVER: &str = "http://127.0.0.1:50051";
@@ -157,6 +157,18 @@ impl Remote {
         self.ask(async || client.list_models(request.clone()).await).map(drop)
     }
 
+    /// Waits for so long, or until Ctrl-C.
+    pub(super) fn wait<T>(&self, event: impl Future<Output = T>, most: Duration) -> Waited<T> {
+        self.runtime.block_on(async {
+            tokio::select! {
+                outcome = tokio::time::timeout(most, event) => {
+                    outcome.map_or(Waited::TooLong, Waited::Done)
+                }
+                () = interrupt() => Waited::Interrupted,
+            }
+        })
+    }
+
     /// Waits for the answer to a call that is not repeated. At Ctrl-C calls `stop`, which has to
     /// end what is sent, and goes on waiting until the server answers or Ctrl-C comes again.
     pub(super) fn ask_interruptibly<T>(
@@ -186,6 +198,13 @@ impl Remote {
             }
         })
     }
+}
+
+/// How a wait ended.
+pub(super) enum Waited<T> {
+    Done(T),
+    TooLong,
+    Interrupted,
 }
 
 /// Waits for Ctrl-C; for ever where the system offers no such signal.

@@ -45,8 +45,8 @@ a password yet: listen on addresses of this machine, or put a proxy in front.";
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
-    /// The address to listen on, HOST:PORT; port 0 picks a free port. A name with several addresses
-    /// stands for the first IPv4 one, or else the first
+    /// The address to listen on, HOST:PORT; port 0 picks a free port. If a name has several
+    /// addresses, the first IPv4 one is used, or else the first
     #[arg(
         long,
         env = "SLUGLINE_LISTEN",
@@ -163,7 +163,7 @@ fn ignore_hangups() -> io::Result<()> {
     Ok(())
 }
 
-/// Comes back at SIGTERM or Ctrl-C. The next one ends the process at once.
+/// Completes at SIGTERM or Ctrl-C. The next one ends the process at once.
 fn shutdown_signal() -> io::Result<impl Future<Output = ()> + Send + 'static> {
     #[cfg(unix)]
     let mut terminate = signal::unix::signal(signal::unix::SignalKind::terminate())?;
@@ -186,7 +186,7 @@ fn shutdown_signal() -> io::Result<impl Future<Output = ()> + Send + 'static> {
             }
             #[cfg(not(unix))]
             let _ = signal::ctrl_c().await;
-            tracing::warn!("told to stop again: not waiting for calls in flight");
+            tracing::warn!("second signal: exiting without waiting for calls in flight");
             std::process::exit(1);
         });
     })

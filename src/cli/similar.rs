@@ -13,9 +13,9 @@ use super::inputs::ReadingArguments;
 use super::output::{print, print_json, printable};
 use super::remote::{MAX_ANSWER_BYTES, Remote, ServerArguments};
 use super::usage::Usage;
+use crate::grpc::client::SimilarityServiceClient;
 use crate::grpc::pb;
 use crate::grpc::pb::find_similar_articles_request::Source;
-use crate::grpc::server::client::SimilarityServiceClient;
 
 const EXAMPLES: &str = "\
 Examples:

@@ -154,7 +154,7 @@ pub(super) fn ambiguous(role: Role, first: &str, second: &str) -> String {
         _ => "the topics",
     };
     if first == second {
-        return format!("{} is there twice", quoted(first));
+        return format!("{} occurs twice", quoted(first));
     }
     format!(
         "{} and {} could both be {what}: choose one with {}",

@@ -50,11 +50,10 @@ pub fn for_each_document<W: Send>(
 ///
 /// # Errors
 /// As [`for_each_document`]; some documents may have been taken before.
-pub fn map_documents_in_order<W: Send, T: Send>(
+pub fn map_documents_in_order<W: Default + Send, T: Send>(
     inputs: &[Input],
     options: &Options,
     progress: &Progress,
-    new_worker: impl Fn() -> W,
     map: impl Fn(&mut W, Document<'_>) -> Result<T, String> + Sync,
     take: impl FnMut(Ordinal, T) + Send,
 ) -> Result<Summary, CorpusError> {
@@ -64,7 +63,7 @@ pub fn map_documents_in_order<W: Send, T: Send>(
         inputs,
         options,
         progress,
-        || (new_worker(), Vec::new()),
+        || (W::default(), Vec::new()),
         |(worker, made), ordinal, document| {
             made.push((ordinal, map(worker, document)?));
             Ok(())
@@ -303,7 +302,11 @@ mod tests {
             ("misnamed", &zstd),
             ("a.csv", csv),
             ("a.txt", fasttext),
-            ("bom.jsonl", b"\xef\xbb\xbf{\"title\":\"a\",\"topics\":[\"x\"]}\r\n{\"body\":\"b\",\"topics\":[\"y\",\"z\"]}\r\n"),
+            (
+                "bom.jsonl",
+                b"\xef\xbb\xbf{\"title\":\"a\",\"topics\":[\"x\"]}\r\n\
+                  {\"body\":\"b\",\"topics\":[\"y\",\"z\"]}\r\n",
+            ),
         ];
         for (name, bytes) in cases {
             let (_directory, input) = file(name, bytes);
@@ -377,7 +380,6 @@ mod tests {
                 std::slice::from_ref(&input),
                 &options,
                 &Progress::default(),
-                || (),
                 |(), document| Ok(document.title.into_owned()),
                 |ordinal, title| taken.push((ordinal, title)),
             )

@@ -164,12 +164,14 @@ impl ArticleApi {
         // A filter may have the whole archive searched.
         let permit = filter.as_ref().map(|_| self.0.searches.enter()).transpose()?;
         let filter = filter.unwrap_or_default();
-        let binding = Binding::new("slugline.v1.ListArticles", &filter.encode_to_vec());
-        let after = after(&binding, &request.page_token);
-        let view = View::requested(request.view, View::Basic);
-        let request = ListRequest { filter: filter.into(), page_size: request.page_size, deadline };
         run_blocking(move || {
             let _held = permit;
+            // A filter may be large: its limits are checked by the use case.
+            let binding = Binding::new("slugline.v1.ListArticles", &filter.encode_to_vec());
+            let after = after(&binding, &request.page_token);
+            let view = View::requested(request.view, View::Basic);
+            let page_size = request.page_size;
+            let request = ListRequest { filter: filter.into(), page_size, deadline };
             let query = archive.list_query(request);
             let ((query, after), view) = both(both(query, after), view)?;
             let page = archive.list(ListQuery { after, ..query }, |article| {

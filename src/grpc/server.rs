@@ -14,7 +14,6 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::app::App;
-pub use super::client;
 use super::router::routes;
 use super::transport::background::Background;
 pub use super::transport::connection::{

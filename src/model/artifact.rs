@@ -60,7 +60,8 @@ pub enum ArtifactError {
     },
     /// A file larger than any that is read.
     #[error(
-        "{what} has {size} bytes, more than the {limit} that are read: it is no model of this program"
+        "{what} has {size} bytes, more than the {limit} that are read: it is no model of this \
+         program"
     )]
     Oversized {
         /// Which file.
@@ -72,7 +73,8 @@ pub enum ArtifactError {
     },
     /// Written by a later version.
     #[error(
-        "the model has format version {found}, and this program reads version {known}: use a newer slugline, or train the model again with this one"
+        "the model has format version {found}, and this program reads version {known}: use a newer \
+         slugline, or train the model again with this one"
     )]
     FutureVersion {
         /// What the manifest says.
@@ -82,7 +84,8 @@ pub enum ArtifactError {
     },
     /// Written by an earlier version.
     #[error(
-        "the model has format version {found}, and this program reads version {known}: train the model again with this one"
+        "the model has format version {found}, and this program reads version {known}: train the \
+         model again with this one"
     )]
     PastVersion {
         /// What the manifest says.
@@ -98,7 +101,8 @@ pub enum ArtifactError {
     },
     /// The weights are shorter or longer than the manifest says.
     #[error(
-        "the file of weights has {found} bytes where the manifest says {expected}: it was cut short or belongs to another manifest; restore the artefact or train the model again"
+        "the file of weights has {found} bytes where the manifest says {expected}: it was cut \
+         short or belongs to another manifest; restore the artefact or train the model again"
     )]
     WeightsSize {
         /// Its size.
@@ -108,19 +112,22 @@ pub enum ArtifactError {
     },
     /// The weights are not those the manifest names.
     #[error(
-        "the file of weights does not have the SHA-256 that the manifest says: it was altered or belongs to another manifest; restore the artefact or train the model again"
+        "the file of weights does not have the SHA-256 that the manifest says: it was altered or \
+         belongs to another manifest; restore the artefact or train the model again"
     )]
     WeightsChecksum,
     /// The weights have the right checksum and yet make no model.
     #[error(
-        "the file of weights holds no model ({reason}): restore the artefact or train the model again"
+        "the file of weights holds no model ({reason}): restore the artefact or train the model \
+         again"
     )]
     Weights {
         /// What is wrong.
         reason: String,
     },
     /// The output directory holds what is no artefact, and would be lost.
-    #[error("{} holds {found:?}, which is no file of a model: name a directory that is free, or a model to replace", path.display())]
+    #[error("{} holds {found:?}, which is no file of a model: name a directory that is free, or a \
+             model to replace", path.display())]
     Foreign {
         /// The directory.
         path: PathBuf,

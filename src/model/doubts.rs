@@ -174,7 +174,10 @@ pub fn of_few<'a>(
     if documents < FEW_DOCUMENTS {
         let noun = if documents == 1 { "document" } else { "documents" };
         let margin = (100.0 / (documents.max(1) as f64).sqrt()).round();
-        doubts.push(format!("{figures} rest on {documents} {noun}: by chance alone they may be off by {margin} points"));
+        doubts.push(format!(
+            "{figures} rest on {documents} {noun}: by chance alone they may be off by {margin} \
+             points"
+        ));
     }
     let few: Vec<String> = topics
         .filter(|(_, count)| (1..FEW_OF_A_TOPIC).contains(count))

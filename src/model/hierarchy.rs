@@ -16,7 +16,8 @@ use crate::article::{TopicName, topic_to_depth};
 /// use slugline::article::TopicName;
 /// use slugline::model::{Hierarchy, Labels};
 ///
-/// let topics = ["sport", "sport/football", "weather"].map(|name| TopicName::new(name).expect("a name"));
+/// let topics = ["sport", "sport/football", "weather"];
+/// let topics = topics.map(|name| TopicName::new(name).expect("a name"));
 /// let hierarchy = Hierarchy::of(&topics, Labels::Single);
 /// let [level] = hierarchy.levels() else { panic!("depth 1 alone is broader than the topics") };
 /// assert_eq!(level.names(), ["sport", "weather"]);
@@ -79,7 +80,8 @@ impl Level {
     /// use slugline::article::TopicName;
     /// use slugline::model::{Hierarchy, Labels};
     ///
-    /// let topics = ["sport/football", "sport/tennis", "weather"].map(|name| TopicName::new(name).expect("a name"));
+    /// let topics = ["sport/football", "sport/tennis", "weather"];
+    /// let topics = topics.map(|name| TopicName::new(name).expect("a name"));
     /// let hierarchy = Hierarchy::of(&topics, Labels::Multiple);
     /// assert_eq!(hierarchy.levels()[0].broader(&[0, 1]), [0]);
     /// ```

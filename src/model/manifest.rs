@@ -201,8 +201,8 @@ pub struct TrialRecord {
     pub metrics: MetricsRecord,
 }
 
-/// How well a link over these estimates, with this variance, did on the documents of one fold, fitted to
-/// those of the others.
+/// How well a link over these estimates, with this variance, did on the documents of one fold,
+/// fitted to those of the others.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LinkTrialRecord {

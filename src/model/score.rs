@@ -143,7 +143,9 @@ impl Scorer {
     pub fn score(&mut self, model: &TopicModel, article: ArticleText<'_>) -> Scores<'_> {
         let Self { counter, scores, probabilities } = self;
         let bag = counter.count(article, model.text, &model.vocabulary);
-        let scale = dispatch!(Level::new(), simd => score_terms(simd, model, &bag.terms, scores, probabilities));
+        let scale = dispatch!(Level::new(), simd => {
+            score_terms(simd, model, &bag.terms, scores, probabilities)
+        });
         let decision = model.decision.decide(probabilities, bag.token_count, bag.known_token_count);
         if decision == Decision::UnknownText {
             scores.copy_from_slice(&model.prior);

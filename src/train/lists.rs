@@ -23,6 +23,12 @@ impl<T> Lists<T> {
         self.ends.push(self.values.len());
     }
 
+    /// Removes all lists; the memory is used again.
+    pub(super) fn clear(&mut self) {
+        self.ends.clear();
+        self.values.clear();
+    }
+
     /// How many lists there are.
     pub(super) fn len(&self) -> usize {
         self.ends.len()

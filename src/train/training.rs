@@ -88,8 +88,7 @@ fn read(
         inputs,
         &corpus_options,
         progress,
-        TextCounter::default,
-        |counter, document| {
+        |counter: &mut TextCounter, document| {
             if document.topics.is_empty() && options.labels == Labels::Single {
                 return Err(document.no_topic("learn"));
             }

@@ -20,7 +20,7 @@ use slugline::model::{Manifest, ModelIdError};
 /// A manifest as it stands on disk, for the weights of [`tensors`].
 fn manifest() -> Value {
     json!({
-        "format_version": 3,
+        "format_version": 4,
         "name": "mine",
         "version": 3,
         "language_code": "en",

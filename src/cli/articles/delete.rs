@@ -5,8 +5,8 @@ use clap::Args;
 
 use crate::cli::output::{counted, printable};
 use crate::cli::remote::{Remote, ServerArguments};
+use crate::grpc::client::ArticleServiceClient;
 use crate::grpc::pb;
-use crate::grpc::server::client::ArticleServiceClient;
 
 #[derive(Args)]
 pub(in crate::cli) struct Arguments {

@@ -6,8 +6,8 @@ use clap::Args;
 use crate::cli::article_view::ArticleLine;
 use crate::cli::output::print_json;
 use crate::cli::remote::{Remote, ServerArguments};
+use crate::grpc::client::ArticleServiceClient;
 use crate::grpc::pb;
-use crate::grpc::server::client::ArticleServiceClient;
 
 #[derive(Args)]
 pub(in crate::cli) struct Arguments {

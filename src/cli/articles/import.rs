@@ -4,28 +4,31 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio_stream::wrappers::ReceiverStream;
 
 use super::places::Places;
 use crate::cli::inputs::{InputArguments, OnErrorArgument};
 use crate::cli::output::{counted, print, printable, thousands};
 use crate::cli::progress;
-use crate::cli::remote::{Ending, Remote, ServerArguments};
+use crate::cli::remote::{Ending, Remote, ServerArguments, Waited};
 use crate::cli::skipped::report_skipped;
 use crate::cli::upload::to_import;
 use crate::corpus::{Document, Input, Options, for_each_document};
+use crate::grpc::client::ArticleServiceClient;
 use crate::grpc::pb;
-use crate::grpc::server::client::ArticleServiceClient;
 
 /// A message is sent once it has this many articles, or bytes of text.
 const MESSAGE_ARTICLES: usize = 128;
 const MESSAGE_BYTES: usize = 1 << 20;
 /// Messages that may wait to be sent.
 const MESSAGES_AHEAD: usize = 4;
+/// How long a failed import waits for its reader, whose error may say more.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 #[derive(Args)]
 pub(in crate::cli) struct Arguments {
@@ -53,16 +56,24 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let mut client = ArticleServiceClient::new(remote.channel());
     // The call runs on this thread, and the files are read on another one, which is not waited for
     // after an interrupt: it may be blocked on standard input.
-    let reader = thread::spawn({
+    let (outcome, read) = oneshot::channel();
+    thread::spawn({
         let reading = Arc::clone(&reading);
-        move || reading.run()
+        // Nobody may be waiting for it any more.
+        move || drop(outcome.send(reading.run()))
     });
     let call = client.import_articles(ReceiverStream::new(receiver));
     let answer = match remote.ask_interruptibly(call, || reading.stop()) {
         Ending::Done(answer) => answer,
         Ending::Interrupted(answer) => return interrupted(answer, &reading),
     };
-    let read = reader.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+    // After a failed call the reader may wait for input that never comes.
+    let patience = if answer.is_ok() { Duration::MAX } else { PATIENCE };
+    let read = match remote.wait(read, patience) {
+        Waited::Done(read) => read.context("the thread that reads the input panicked")?,
+        Waited::TooLong => Err(Hangup.into()),
+        Waited::Interrupted => bail!("interrupted; it is safe to run the import again"),
+    };
     if let Ok(answer) = &answer {
         reading.report_rejections(answer);
     }

@@ -7,8 +7,8 @@ use crate::cli::article_view::{ArticleLine, headline};
 use crate::cli::filter::FilterArguments;
 use crate::cli::output::{print, print_json, printable};
 use crate::cli::remote::{MAX_ANSWER_BYTES, Remote, ServerArguments};
+use crate::grpc::client::ArticleServiceClient;
 use crate::grpc::pb;
-use crate::grpc::server::client::ArticleServiceClient;
 
 #[derive(Args)]
 pub(in crate::cli) struct Arguments {

@@ -11,8 +11,8 @@ use crate::cli::output::{print, printable};
 use crate::cli::remote::{Remote, ServerArguments};
 use crate::cli::times::publish_time;
 use crate::cli::upload::to_put;
+use crate::grpc::client::ArticleServiceClient;
 use crate::grpc::pb;
-use crate::grpc::server::client::ArticleServiceClient;
 
 #[derive(Args)]
 pub(in crate::cli) struct Arguments {

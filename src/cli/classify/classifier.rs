@@ -7,8 +7,8 @@ use anyhow::Context as _;
 use crate::article::{ArticleText, Limits};
 use crate::cli::model_argument::read_model;
 use crate::cli::remote::{Remote, ServerUrl};
+use crate::grpc::client::ClassificationServiceClient;
 use crate::grpc::pb;
-use crate::grpc::server::client::ClassificationServiceClient;
 use crate::service::{
     ClassifyQuery, ModelEntry, ModelSet, ModelSource, ModelState, RequestedOptions, classify,
 };

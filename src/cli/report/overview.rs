@@ -129,7 +129,8 @@ fn provenance(subject: &Subject<'_>, report: &Report) -> Markup {
                 dt { "Trained on" }
                 dd {
                     (thousands(subject.trained_on)) " documents, language " (language) "; "
-                    (subject.topic_count) " topics, " (thousands(subject.term_count as u64)) " terms"
+                    (subject.topic_count) " topics, "
+                    (thousands(subject.term_count as u64)) " terms"
                 }
             }
             div {

@@ -158,11 +158,13 @@ fn levels_and_trials_have_sections_where_there_are_any() {
     let trial = |kind: &str, accuracy| {
         serde_json::json!({
             "recipe": {
-                "kind": kind, "estimates": [{"kind": "multinomial", "parameters": {"alpha": 0.03}}], "link_variance": null,
+                "kind": kind, "link_variance": null,
+                "estimates": [{"kind": "multinomial", "parameters": {"alpha": 0.03}}],
                 "scale": 1.0, "seed": 1, "min_document_frequency": 2, "keep_terms": 60000
             },
             "metrics": {
-                "document_count": 10, "accuracy": accuracy, "micro_f1": accuracy, "macro_f1": 0.5, "log_loss": 0.75,
+                "document_count": 10, "accuracy": accuracy, "micro_f1": accuracy, "macro_f1": 0.5,
+                "log_loss": 0.75,
                 "expected_calibration_error": 0.0125, "confident_share": 0.5
             }
         })

@@ -91,7 +91,7 @@ impl Opening<'_> {
         let surveyed = survey(directory, manifest.first_journal)
             .map_err(|source| OpenArchiveError::Io { path: directory.to_owned(), source })?;
         findings.append(surveyed.findings);
-        findings.remarks.iter().for_each(|remark| tracing::warn!(%remark, "the archive"));
+        findings.remarks.iter().for_each(|remark| tracing::warn!(%remark, "note on the archive"));
         let may_write = self.access == Access::Write
             && self.lock.is_some()
             && self.read_only.is_none()

@@ -8,6 +8,8 @@ use crate::text::{TermHash, TextOptions, Word, WordScanner, Words};
 const REPLY_MARKS: [&str; 3] = ["re", "fw", "fwd"];
 /// A body of fewer different words says too little for two documents to be copies of each other.
 const MIN_BODY_WORDS: usize = 8;
+/// How many words a counter remembers to have given the text of.
+const TOLD_WORDS: usize = 1 << 14;
 
 /// A document before its words have numbers.
 #[derive(Debug, Default)]
@@ -15,7 +17,8 @@ pub(in crate::train) struct CountedDocument {
     pub(in crate::train) topics: Vec<TopicName>,
     /// Each word once with its count, by ascending hash: the order of the text is not kept.
     pub(in crate::train) words: Vec<(TermHash, u32)>,
-    /// The texts of the words in the same order, each followed by a line feed.
+    /// The texts of the words in the same order, each followed by a line feed; empty for a word
+    /// whose text the counter has given lately.
     pub(in crate::train) texts: String,
     /// Each pair once, as the places of its two words in `words`, and its count; ascending.
     pub(in crate::train) pairs: Vec<(u32, u32, u32)>,
@@ -26,11 +29,20 @@ pub(in crate::train) struct CountedDocument {
 }
 
 /// Counts documents. Its buffers are used again.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(in crate::train) struct TextCounter {
     title: WordScanner,
     body: WordScanner,
     tokens: Tokens,
+    /// Words whose texts were given, each at the place that its hash says.
+    told: Vec<Option<TermHash>>,
+}
+
+impl Default for TextCounter {
+    fn default() -> Self {
+        let (title, body, tokens) = Default::default();
+        Self { title, body, tokens, told: vec![None; TOLD_WORDS] }
+    }
 }
 
 impl TextCounter {
@@ -51,12 +63,16 @@ impl TextCounter {
         let mut counted = CountedDocument { topics, ..CountedDocument::default() };
         self.tokens.take(title, body);
         self.tokens.count_words(options.title_weight.get().into(), &mut counted);
-        for &first in &self.tokens.firsts {
-            let word = match first.checked_sub(title.len() + 1) {
-                None => title.get(first),
+        counted.texts.reserve(text.title.len() + text.body.len());
+        for (&token, &(hash, _)) in self.tokens.tokens_of_words.iter().zip(&counted.words) {
+            let word = match token.checked_sub(title.len() + 1) {
+                None => title.get(token),
                 Some(place) => body.get(place),
             };
-            if let Some(Word::Term { text, .. }) = word {
+            let last = &mut self.told[hash.0 as usize % TOLD_WORDS];
+            if std::mem::replace(last, Some(hash)) != Some(hash)
+                && let Some(Word::Term { text, .. }) = word
+            {
                 text.append_to(&mut counted.texts);
             }
             counted.texts.push('\n');
@@ -77,12 +93,12 @@ struct Tokens {
     /// pair crosses.
     hashes: Vec<Option<TermHash>>,
     title_len: usize,
-    /// The terms by hash, those of equal hash by place.
+    /// The terms by hash.
     sorted: Vec<(TermHash, usize)>,
     /// By token: the place of its word among the words of the document.
     places: Vec<Option<u32>>,
-    /// By word of the document: the first token that is it.
-    firsts: Vec<usize>,
+    /// By word of the document: a token that is it.
+    tokens_of_words: Vec<usize>,
 }
 
 impl Tokens {
@@ -99,7 +115,7 @@ impl Tokens {
         self.sorted.clear();
         let tokens = self.hashes.iter().zip(0..);
         self.sorted.extend(tokens.filter_map(|(hash, token)| Some(((*hash)?, token))));
-        self.sorted.sort_unstable();
+        self.sorted.sort_unstable_by_key(|&(hash, _)| hash);
     }
 
     /// How often a token counts.
@@ -110,22 +126,25 @@ impl Tokens {
     fn count_words(&mut self, title_weight: u32, counted: &mut CountedDocument) {
         self.places.clear();
         self.places.resize(self.hashes.len(), None);
-        self.firsts.clear();
+        self.tokens_of_words.clear();
+        counted.words.reserve(self.sorted.len());
         for (same, place) in self.sorted.chunk_by(|a, b| a.0 == b.0).zip(0..) {
-            let (hash, first) = same[0];
+            let (hash, token) = same[0];
             let count = same.iter().map(|&(_, token)| self.weight(token, title_weight)).sum();
             counted.words.push((hash, count));
-            self.firsts.push(first);
+            self.tokens_of_words.push(token);
             same.iter().for_each(|&(_, token)| self.places[token] = Some(place));
         }
     }
 
     /// After [`Self::count_words`].
     fn count_pairs(&self, title_weight: u32, counted: &mut Vec<(u32, u32, u32)>) {
+        counted.reserve(self.places.len());
         counted.extend(self.places.windows(2).zip(0..).filter_map(|(neighbours, token)| {
             Some((neighbours[0]?, neighbours[1]?, self.weight(token, title_weight)))
         }));
-        counted.sort_unstable();
+        counted
+            .sort_unstable_by_key(|&(first, second, _)| u64::from(first) << 32 | u64::from(second));
         counted.dedup_by(|next, kept| {
             let is_same = (next.0, next.1) == (kept.0, kept.1);
             kept.2 += if is_same { next.2 } else { 0 };
@@ -174,7 +193,10 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+        #![proptest_config(ProptestConfig {
+            failure_persistence: None,
+            ..ProptestConfig::default()
+        })]
         #[test]
         fn the_terms_are_those_of_the_text(
             title in "([a-e]{1,2}|x{256}| |, ){0,12}",
@@ -196,11 +218,14 @@ mod tests {
             (document.title, document.body) = ("other words".into(), "and other words".into());
             counter.count(&document, options).expect("no topics");
             (document.title, document.body) = (title.as_str().into(), body.as_str().into());
+            counter.told.fill(None);
             let counted = counter.count(&document, options).expect("no topics");
             prop_assert!(counted.words.is_sorted() && counted.pairs.is_sorted());
             let hash = |place: u32| counted.words[place as usize].0;
             let pairs = counted.pairs.iter();
-            let pairs = pairs.map(|&(first, second, count)| (hash(first).followed_by(hash(second)), count));
+            let pairs = pairs.map(|&(first, second, count)| {
+                (hash(first).followed_by(hash(second)), count)
+            });
             let found: Vec<(TermHash, u32)> = counted.words.iter().copied().chain(pairs).collect();
             prop_assert_eq!(found.len(), expected.len());
             prop_assert_eq!(found.into_iter().collect::<BTreeMap<_, _>>(), expected);

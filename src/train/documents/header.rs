@@ -81,7 +81,8 @@ impl Header {
 pub enum DocumentsError {
     /// There is no such file.
     #[error(
-        "{} is not there: learning goes on only from a model that was stored with its documents (by train, without --no-documents); train anew on all the files, without --from",
+        "{} is not there: learning goes on only from a model that was stored with its documents \
+         (by train, without --no-documents); train anew on all the files, without --from",
         path.display()
     )]
     Missing {
@@ -98,7 +99,8 @@ pub enum DocumentsError {
     },
     /// Written by another version.
     #[error(
-        "{} has format version {found}, and this program reads version {VERSION}: use the slugline that wrote it or a newer one, or train anew on all the files, without --from",
+        "{} has format version {found}, and this program reads version {VERSION}: use the slugline \
+         that wrote it or a newer one, or train anew on all the files, without --from",
         path.display()
     )]
     Version {
@@ -108,7 +110,8 @@ pub enum DocumentsError {
         found: u32,
     },
     /// Not what it should be.
-    #[error("{} is damaged ({reason}): restore it, or train anew on all the files, without --from", path.display())]
+    #[error("{} is damaged ({reason}): restore it, or train anew on all the files, without \
+             --from", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io::{self, Write};
 
-use super::block::{Block, pack, unpack};
+use super::block::{Block, Packer, unpack};
 use super::header::{Header, Stamp};
 use crate::article::TopicName;
 use crate::corpus::Ordinal;
@@ -43,6 +43,7 @@ pub struct Documents {
     /// How many pairs all documents have.
     pub(in crate::train) pair_count: usize,
     blocks: Spool<u8>,
+    packer: Option<Packer>,
     /// The documents behind the last full block.
     tail: Block,
     /// What the file says of the documents.
@@ -82,11 +83,18 @@ impl Documents {
         let CountedDocument { topics, words, texts, pairs, title, body } = counted;
         let topics: Vec<u32> = topics.into_iter().map(|name| self.topic_number(name)).collect();
         let numbered = words.iter().zip(texts.split('\n'));
-        let words: Vec<(u32, u32)> = numbered
-            .map(|(&(hash, count), text)| (self.dictionary.number(hash, text), count))
-            .collect();
+        let mut numbers = Vec::with_capacity(words.len());
+        numbers.extend(
+            numbered.map(|(&(hash, count), text)| (self.dictionary.number(hash, text), count)),
+        );
         let fingerprints = (title, body);
-        self.push_row(&Row { ordinal, fingerprints, topics: &topics, words: &words, pairs: &pairs })
+        self.push_row(&Row {
+            ordinal,
+            fingerprints,
+            topics: &topics,
+            words: &numbers,
+            pairs: &pairs,
+        })
     }
 
     fn topic_number(&mut self, name: TopicName) -> u32 {
@@ -110,8 +118,12 @@ impl Documents {
         self.tail.words.push(words.iter().copied());
         self.tail.pairs.push(pairs.iter().copied());
         if self.tail.entry_count() >= ENTRIES_PER_BLOCK {
-            let full = std::mem::take(&mut self.tail);
-            self.blocks.push(pack(&full)?)?;
+            let packer = match &mut self.packer {
+                Some(packer) => packer,
+                None => self.packer.insert(Packer::new()?),
+            };
+            self.blocks.push(packer.pack(&self.tail)?)?;
+            self.tail.clear();
         }
         Ok(())
     }
@@ -170,19 +182,24 @@ impl Documents {
     /// What the system says.
     pub fn write_to(&self, out: &mut dyn Write) -> io::Result<()> {
         let header = self.header.as_ref().ok_or(io::ErrorKind::InvalidData)?;
-        out.write_all(&pack(&Stamp::CURRENT)?)?;
-        out.write_all(&pack(&serde_json::to_string(header)?)?)?;
+        let mut packer = Packer::new()?;
+        out.write_all(&packer.pack(&Stamp::CURRENT)?)?;
+        out.write_all(&packer.pack(&serde_json::to_string(header)?)?)?;
         let names: Vec<&str> = self.topics.iter().map(|topic| topic.name.as_str()).collect();
-        out.write_all(&pack(&(names, self.dictionary.len() as u64, self.block_count() as u64))?)?;
+        out.write_all(&packer.pack(&(
+            names,
+            self.dictionary.len() as u64,
+            self.block_count() as u64,
+        ))?)?;
         let words: Vec<&str> = self.dictionary.texts().collect();
         for part in words.chunks(WORDS_PER_PART) {
-            out.write_all(&pack(&part)?)?;
+            out.write_all(&packer.pack(&part)?)?;
         }
         for number in 0..self.blocks.len() {
             out.write_all(&self.blocks.read(number)?)?;
         }
         if self.tail.len() > 0 {
-            out.write_all(&pack(&self.tail)?)?;
+            out.write_all(&packer.pack(&self.tail)?)?;
         }
         Ok(())
     }

@@ -1,7 +1,5 @@
 //! Finds documents that are copies of each other, which must not be parted by cross-validation.
 
-use std::collections::HashMap;
-
 use crate::train::documents::Documents;
 
 /// A title, or a body, that more than so many documents share is the name of a column or a notice,
@@ -32,15 +30,12 @@ impl Copies {
     }
 
     /// Joins documents of equal fingerprints where at most so many have the same; 0 is none.
-    fn join_equal(&mut self, fingerprints: impl Iterator<Item = u64> + Clone, most: usize) {
-        let mut counts: HashMap<u64, usize> = HashMap::new();
-        fingerprints.clone().for_each(|fingerprint| *counts.entry(fingerprint).or_default() += 1);
-        let mut firsts: HashMap<u64, u32> = HashMap::new();
-        for (document, fingerprint) in (0..).zip(fingerprints) {
-            if fingerprint != 0 && (2..=most).contains(&counts[&fingerprint]) {
-                let first = *firsts.entry(fingerprint).or_insert(document);
-                self.join(first, document);
-            }
+    fn join_equal(&mut self, fingerprints: impl Iterator<Item = u64>, most: usize) {
+        let mut documents: Vec<(u64, u32)> =
+            fingerprints.zip(0..).filter(|(fingerprint, _)| *fingerprint != 0).collect();
+        documents.sort_unstable();
+        for same in documents.chunk_by(|a, b| a.0 == b.0).filter(|same| same.len() <= most) {
+            same.windows(2).for_each(|two| self.join(two[0].1, two[1].1));
         }
     }
 

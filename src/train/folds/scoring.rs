@@ -160,7 +160,7 @@ impl<'a> Models<'a> {
         let Split { collection, folds, lengths, .. } = self.split;
         let topic_count = collection.topics.len();
         let (mut counts, mut block) = (TermCounts::new(topic_count), CountedBlock::default());
-        let mut topics = vec![0.0; self.stride];
+        let (mut topics, mut presence) = (vec![0.0; self.stride], vec![0; self.stride]);
         for (number, postings) in collection.postings.block(number)?.iter() {
             let term = &collection.vocabulary.terms[number];
             if term.status == Status::Dropped {
@@ -169,7 +169,7 @@ impl<'a> Models<'a> {
                 continue;
             }
             counts.count(collection, folds, lengths, (term, postings));
-            block.kept.push(self.kept(number, &counts));
+            block.kept.push(self.kept(number, &counts, &mut presence));
             let is_scored = (0..FOLDS).any(|fold| counts.is_in(fold));
             let place = is_scored.then(|| (block.rows.len() / self.row_len().max(1)) as u32);
             block.places.push(place);
@@ -186,14 +186,13 @@ impl<'a> Models<'a> {
     }
 
     /// A bit per fold without whose documents the term would be selected.
-    fn kept(&self, number: usize, counts: &TermCounts) -> u8 {
+    fn kept(&self, number: usize, counts: &TermCounts, presence: &mut [u32]) -> u8 {
         let term = &self.split.collection.vocabulary.terms[number];
-        let mut presence = vec![0; self.stride];
         (0..FOLDS).fold(0, |bits, fold| {
             let is_kept = if counts.is_in(fold) {
-                let frequency = counts.presence_without(fold, &mut presence);
+                let frequency = counts.presence_without(fold, presence);
                 let remainder = &self.remainders[fold];
-                self.split.selection.would_keep(term, remainder, &presence, frequency)
+                self.split.selection.would_keep(term, remainder, presence, frequency)
             } else {
                 term.status == Status::Selected
             };
@@ -236,7 +235,9 @@ impl<'a> Models<'a> {
         parts.into_par_iter().filter(|(.., known)| !known.is_empty()).try_for_each(
             |(number, values, known)| {
                 let block = collection.rows.block(number)?;
-                dispatch!(level, simd => self.add_block(simd, &block, (weights, kept), (values, known)));
+                dispatch!(level, simd => {
+                    self.add_block(simd, &block, (weights, kept), (values, known))
+                });
                 Ok(())
             },
         )

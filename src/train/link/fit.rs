@@ -30,9 +30,9 @@ impl Link {
         self.topic_count
     }
 
-    /// Fits the link to the documents chosen (places in `features`), in at most so many steps of the
-    /// solver. It is stopped long before the last digits: what they would change is lost in half
-    /// precision.
+    /// Fits the link to the documents chosen (places in `features`), in at most so many steps of
+    /// the solver. It is stopped long before the last digits: what they would change is lost in
+    /// half precision.
     pub(in crate::train) fn fit(
         features: &Features<'_>,
         chosen: &[usize],

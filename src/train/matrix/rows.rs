@@ -30,7 +30,8 @@ impl Rows {
             documents.block_count(),
             |number| {
                 let block = documents.block(number)?;
-                let (mut entries, mut ends) = (Vec::new(), Vec::with_capacity(block.len()));
+                let mut entries = Vec::with_capacity(block.entry_count());
+                let mut ends = Vec::with_capacity(block.len());
                 for document in 0..block.len() {
                     vocabulary.append_row(&block, document, &mut entries);
                     ends.push(entries.len() as u32);

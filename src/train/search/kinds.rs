@@ -5,9 +5,9 @@ use crate::train::estimate::{Estimate, Estimator, Margin, Solver};
 /// The estimators that can be asked for by name.
 pub const ESTIMATORS: [Estimator; 2] = [Estimator::MULTINOMIAL, Estimator::COMPLEMENT];
 
-/// What [`crate::train::Recipe::Auto`] tries: the estimates of each line by themselves, and all of a line
-/// under a link. The first lines on any corpus, the others on a small one: there smoothing should
-/// often be stronger, and trying costs little.
+/// What [`crate::train::Recipe::Auto`] tries: the estimates of each line by themselves, and all of
+/// a line under a link. The first lines on any corpus, the others on a small one: there smoothing
+/// should often be stronger, and trying costs little.
 pub(super) const LINES: [[Estimate; 2]; 2] = [line(0.03, 0.1), line(0.1, 0.4)];
 pub(super) const SMALL_LINES: [[Estimate; 2]; 2] = [line(0.4, 0.4), line(1.0, 1.0)];
 

@@ -113,7 +113,8 @@ impl Vocabulary {
             })
             .collect();
         let mut word_terms = Vec::with_capacity(words.len());
-        let mut pair_terms = Counts::default();
+        let pair_count = keys.len() - words.len();
+        let mut pair_terms = Counts::with_capacity_and_hasher(pair_count, Default::default());
         for (term, &(key, _)) in (0..).zip(&keys) {
             if key as u32 == 0 {
                 word_terms.push(term);
@@ -132,6 +133,7 @@ impl Vocabulary {
         out: &mut Vec<[u32; 2]>,
     ) {
         let start = out.len();
+        out.reserve(block.words.get(document).len() + block.pairs.get(document).len());
         let words = block.words.get(document);
         let place = |word: u32| Some(self.places[word as usize]).filter(|&place| place != NONE);
         out.extend(
@@ -144,7 +146,7 @@ impl Vocabulary {
             let term = self.pair_terms.get(&key(first?, Some(second?)))?;
             Some([*term, count])
         }));
-        out[start..].sort_unstable();
+        out[start..].sort_unstable_by_key(|&[term, _]| term);
     }
 
     /// Appends the text of a term.
@@ -197,7 +199,8 @@ fn frequent_pairs(
 
 /// The keys of the pairs of a block's documents that are counted in a pass, by shard.
 fn sharded_keys(block: &Block, places: &[u32], pass: usize, passes: usize) -> Vec<Vec<u64>> {
-    let mut shards = vec![Vec::new(); SHARDS];
+    let about = block.pairs.value_count() / SHARDS / passes * 3 / 2;
+    let mut shards: Vec<Vec<u64>> = (0..SHARDS).map(|_| Vec::with_capacity(about)).collect();
     for (words, pairs) in block.words.iter().zip(block.pairs.iter()) {
         for &(first, second, _) in pairs {
             let [first, second] =

@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
+use slugline::grpc::client::{ArticleServiceClient, ServerServiceClient};
 use slugline::grpc::pb;
-use slugline::grpc::server::client::{ArticleServiceClient, ServerServiceClient};
 use slugline::index::EmbeddedArchive;
 use tonic::Code;
 use tonic::transport::Channel;

@@ -13,7 +13,8 @@ use crate::text::TermHash;
 pub(super) const JOURNAL: &str = "journal";
 pub(super) const EXTENT: &str = "extent";
 /// The columns of an article's topics and broader topics: the hash of the name, and the probability
-/// in the same place. A tag per probability would be a term per article, which merges would pay for.
+/// in the same place. A tag per probability would be a term per article, which merges would pay
+/// for.
 pub(super) const TOPICS: &str = "topics";
 pub(super) const PROBABILITIES: &str = "probabilities";
 /// The field of the tags. Its name changes with the way tags are derived: an index without this

@@ -5,9 +5,8 @@
 //!
 //! ```text
 //! a page     [postings: 3 bytes each, number u16 and count u8, by term, then number]
-//!            [terms, ascending: bits below those of the bucket u32, index of the first posting
-//! u32;
-//!            one more at the end]
+//!            [terms, ascending: lower bits u32, index of the first posting u32; one more at
+//!            the end]
 //!            [buckets, by the term's upper bits: index of the first term u32; one more at the end]
 //! the heads  for each page [its offset u64, postings u32, terms u32, bits of a bucket u32]
 //! ```
@@ -28,7 +27,7 @@ use crate::index::TermKey;
 /// The number of articles in a page.
 pub(super) const PAGE_ARTICLES: usize = 1 << 16;
 const POSTING_BYTES: usize = 3;
-/// How much of a span is prefetched: the low is read sequentially, which processors anticipate.
+/// How much of a span is prefetched: the rest is read sequentially, which processors anticipate.
 const FETCHED_BYTES: usize = 256;
 const TERM_BYTES: usize = 8;
 const BUCKET_BYTES: usize = 4;

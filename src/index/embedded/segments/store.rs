@@ -21,11 +21,11 @@ use super::reused_vectors::ReusedVectors;
 use super::set::Segments;
 use super::vectors::PackedVector;
 use super::view::SegmentView;
+use crate::index::IndexError;
 use crate::index::analyzer::of_text;
 use crate::index::embedded::files::Access;
 use crate::index::embedded::recent::{Recent, RecentVersion};
 use crate::index::embedded::records::Records;
-use crate::index::IndexError;
 
 /// The memory for articles that are being folded, in bytes.
 const WRITER_BYTES: usize = 64 << 20;

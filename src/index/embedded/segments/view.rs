@@ -19,6 +19,8 @@ use crate::index::{Deadline, Filter, IndexError, PublishTime};
 
 /// How many tags of a filter are read between two checks of the deadline.
 const TAGS_PER_CHECK: usize = 8;
+/// The same for articles whose topics are read.
+const ARTICLES_PER_CHECK: usize = 4_096;
 
 /// An opened segment, with everything that searches need of it in memory.
 pub(super) struct SegmentView {
@@ -149,9 +151,7 @@ impl SegmentView {
         if by_probability && !filter.topics.is_empty() {
             let mut marked = vec![false; allowed.len()];
             for topic in &filter.topics {
-                deadline.check()?;
-                self.mark_topic(topic, filter.min_topic_probability, &mut marked)
-                    .map_err(reading)?;
+                self.mark_topic(topic, filter, &mut marked, deadline)?;
             }
             allowed.iter_mut().zip(marked).for_each(|(allowed, marked)| *allowed &= marked);
         }
@@ -165,13 +165,26 @@ impl SegmentView {
     }
 
     /// Marks the articles that have a topic, or one below it, with at least this probability.
-    fn mark_topic(&self, topic: &str, least: f64, marked: &mut [bool]) -> std::io::Result<()> {
-        let key = topic_key(topic);
-        let Some(info) = self.tags.terms().get(topic_tag(topic))? else { return Ok(()) };
-        let mut postings =
-            self.tags.read_postings_from_terminfo(&info, IndexRecordOption::Basic)?;
-        while postings.doc() != TERMINATED {
+    fn mark_topic(
+        &self,
+        topic: &str,
+        filter: &Filter,
+        marked: &mut [bool],
+        deadline: Deadline,
+    ) -> Result<(), IndexError> {
+        let (key, least) = (topic_key(topic), filter.min_topic_probability);
+        let info = self.tags.terms().get(topic_tag(topic)).map_err(reading)?;
+        let Some(info) = info else { return Ok(()) };
+        let postings = self.tags.read_postings_from_terminfo(&info, IndexRecordOption::Basic);
+        let mut postings = postings.map_err(reading)?;
+        for number in 0_usize.. {
+            if number.is_multiple_of(ARTICLES_PER_CHECK) {
+                deadline.check()?;
+            }
             let document = postings.doc();
+            if document == TERMINATED {
+                break;
+            }
             let probabilities = self.probabilities.values_for_doc(document);
             let mut topics = self.topics.values_for_doc(document).zip(probabilities);
             marked[document as usize] |=
