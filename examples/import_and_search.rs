@@ -13,7 +13,8 @@ use slugline::grpc::pb::similarity_service_client::SimilarityServiceClient;
 use tonic::Request;
 use tonic::transport::Channel;
 
-/// A message with a hundred articles is far below the limit of 4 MiB, and saves messages.
+/// A hundred short articles are far below the limit on a message (Limits.max_message_bytes), and
+/// save messages.
 const ARTICLES_PER_MESSAGE: usize = 100;
 
 #[tokio::main]

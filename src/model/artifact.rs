@@ -266,7 +266,7 @@ fn assemble(manifest: Manifest, weights: &[u8]) -> Result<LoadedModel, ArtifactE
     if found != manifest.weights.size_bytes {
         return Err(ArtifactError::WeightsSize { found, expected: manifest.weights.size_bytes });
     }
-    if hexadecimal(&Sha256::digest(weights)) != manifest.weights.sha256 {
+    if hex::encode(Sha256::digest(weights)) != manifest.weights.sha256 {
         return Err(ArtifactError::WeightsChecksum);
     }
     build(manifest, weights)
@@ -398,7 +398,7 @@ pub fn encode(mut draft: Draft) -> Result<Encoded, ArtifactError> {
     let weights = safetensors::serialize(tensors, None)
         .map_err(|error| ArtifactError::Weights { reason: error.to_string() })?;
     draft.manifest.weights.size_bytes = weights.len() as u64;
-    draft.manifest.weights.sha256 = hexadecimal(&Sha256::digest(&weights));
+    draft.manifest.weights.sha256 = hex::encode(Sha256::digest(&weights));
     let mut manifest = serde_json::to_vec_pretty(&draft.manifest)
         .map_err(|error| ArtifactError::Manifest { reason: error.to_string() })?;
     manifest.push(b'\n');
@@ -437,9 +437,4 @@ fn little_endian<T: Copy, const N: usize>(
         .zip(numbers)
         .for_each(|(bytes, &number)| *bytes = bytes_of(number));
     bytes
-}
-
-/// Lower-case hexadecimal digits.
-pub fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

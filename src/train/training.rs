@@ -10,7 +10,7 @@ use super::options::TrainOptions;
 use super::terms::LeastFrequencies;
 use super::{search, warnings};
 use crate::corpus::{self, Input, Progress};
-use crate::model::artifact::{self, Encoded, hexadecimal};
+use crate::model::artifact::{self, Encoded};
 use crate::model::{CorpusRecord, Labels, Manifest};
 
 /// What training made.
@@ -103,7 +103,7 @@ fn read(
     outcome?;
     record.document_count += summary.documents;
     record.skipped_count = record.skipped_count.saturating_add(summary.skipped);
-    record.sha256 = hexadecimal(&summary.end.fingerprint);
+    record.sha256 = hex::encode(summary.end.fingerprint);
     Ok((documents, summary, record))
 }
 

@@ -12,8 +12,7 @@ use safetensors::tensor::{Dtype, TensorView};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use slugline::model::artifact::{
-    ArtifactError, Draft, Encoded, WEIGHTS_FILE, encode, hexadecimal, id_of_directory, parse, read,
-    write,
+    ArtifactError, Draft, Encoded, WEIGHTS_FILE, encode, id_of_directory, parse, read, write,
 };
 use slugline::model::{Manifest, ModelIdError};
 
@@ -64,7 +63,7 @@ fn encoded() -> Encoded {
 /// A manifest that vouches for these weights, so that nothing but what is in them can be refused.
 fn sealed(mut manifest: Value, weights: &[u8]) -> Vec<u8> {
     manifest["weights"] =
-        json!({ "size_bytes": weights.len(), "sha256": hexadecimal(&Sha256::digest(weights)) });
+        json!({ "size_bytes": weights.len(), "sha256": hex::encode(Sha256::digest(weights)) });
     serde_json::to_vec(&manifest).expect("JSON")
 }
 

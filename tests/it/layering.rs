@@ -57,7 +57,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("gag", &["train"]),
     ("half", &["model", "train"]),
     ("hashbrown", &["train"]),
-    ("hex", &["index", "grpc"]),
+    ("hex", &["model", "train", "index", "grpc", "cli"]),
     ("http", &["grpc"]),
     ("http_body", &["grpc"]),
     ("hyper", &["grpc"]),

@@ -16,7 +16,6 @@ use super::progress;
 use super::report::{self, Contents, Destination, Subject, TopicTerms};
 use super::skipped::report_skipped;
 use crate::corpus::{Input, Options, Summary, for_each_document};
-use crate::model::artifact::hexadecimal;
 use crate::model::evaluate::Mistake;
 use crate::model::{Labels, LoadedModel};
 use outcome::{Outcome, warnings, worst_confusions};
@@ -131,7 +130,7 @@ fn page(
             topic_count: model.topics().len(),
             term_count: model.vocabulary().len(),
             inputs: inputs.iter().map(ToString::to_string).collect(),
-            fingerprint: hexadecimal(&summary.end.fingerprint),
+            fingerprint: hex::encode(summary.end.fingerprint),
             skipped: summary.skipped,
             confident_probability: model.decision_rule().confident_probability,
         },

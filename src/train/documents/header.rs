@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::corpus::{End, Ordinal};
-use crate::model::artifact::hexadecimal;
 use crate::model::{CorpusRecord, Labels};
 use crate::text::TextOptions;
 
@@ -53,7 +52,7 @@ impl Header {
         corpus: CorpusRecord,
         end: &End,
     ) -> Self {
-        debug_assert_eq!(corpus.sha256, hexadecimal(&end.fingerprint));
+        debug_assert_eq!(corpus.sha256, hex::encode(end.fingerprint));
         Self { text, labels, language_code, corpus, end_ordinal: end.ordinal }
     }
 

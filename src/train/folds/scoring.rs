@@ -63,14 +63,16 @@ pub(in crate::train) fn score(split: Split<'_>, estimates: &[Estimate]) -> io::R
         let start = kept.len();
         let counted: Vec<CountedBlock> =
             blocks.into_par_iter().map(|number| models.count(number)).collect::<io::Result<_>>()?;
-        let mut weights = Weights { first_term: start, places: Vec::new(), rows: Vec::new() };
+        let mut weights = Weights { first_term: start, rows: Vec::new(), blocks: Vec::new() };
         for mut block in counted {
             kept.append(&mut block.kept);
             terms.append(&mut block.selected);
             sums.append(&mut block.sums);
-            weights.append(block.places, block.rows, models.row_len());
+            let number = weights.blocks.len() as u32;
+            weights.rows.extend(block.rows.iter().map(|&rows| (number, rows)));
+            weights.blocks.push(block.weights);
         }
-        models.add_scores(&weights, &kept, &mut scores)?;
+        models.add_scores(&weights, &mut scores)?;
     }
     let counts = TopicCounts { terms, sums, totals: lengths.all() };
     let mut scored = Scored {
@@ -98,15 +100,36 @@ struct Models<'a> {
 }
 
 /// A block of terms, counted.
+#[derive(Default)]
 struct CountedBlock {
     kept: Vec<u8>,
-    /// By term: where its row is among `rows`; None for one that is not scored.
-    places: Vec<Option<u32>>,
-    /// By term that is scored, fold and estimate: the weights by topic.
-    rows: Vec<f32>,
+    /// By term.
+    rows: Vec<TermRows>,
+    /// Row by row, by estimate: the weights by topic, padded.
+    weights: Vec<f32>,
     selected: Vec<u32>,
     /// As in [`TopicCounts::sums`].
     sums: Vec<f64>,
+}
+
+/// Where the rows of a term are: one for each fold whose model has the term, and whose held-out
+/// documents need it.
+#[derive(Debug, Clone, Copy, Default)]
+struct TermRows {
+    /// The first row of its block.
+    first: u32,
+    /// A bit per fold.
+    folds: u8,
+}
+
+impl TermRows {
+    /// The row for a fold.
+    #[inline(always)]
+    fn row(self, fold: usize) -> Option<usize> {
+        let is_there = self.folds >> fold & 1 == 1;
+        let before = (self.folds & ((1 << fold) - 1)).count_ones();
+        is_there.then_some((self.first + before) as usize)
+    }
 }
 
 impl<'a> Models<'a> {
@@ -129,15 +152,10 @@ impl<'a> Models<'a> {
         Self { split, remainders, formulas, biases, stride, width: estimates.len() * stride }
     }
 
-    /// How many numbers a term's row has.
-    fn row_len(&self) -> usize {
-        FOLDS * self.width
-    }
-
     /// The blocks of postings in groups whose weights fit in memory.
     fn groups(&self) -> Vec<Range<usize>> {
         let postings = &self.split.collection.postings;
-        let most = WEIGHT_BYTES / (self.row_len() * size_of::<f32>()).max(1);
+        let most = WEIGHT_BYTES / (FOLDS * self.width * size_of::<f32>()).max(1);
         let mut groups: Vec<Range<usize>> = Vec::new();
         let mut size = 0;
         for number in 0..postings.block_count() {
@@ -165,17 +183,17 @@ impl<'a> Models<'a> {
             let term = &collection.vocabulary.terms[number];
             if term.status == Status::Dropped {
                 block.kept.push(0);
-                block.places.push(None);
+                block.rows.push(TermRows::default());
                 continue;
             }
             counts.count(collection, folds, lengths, (term, postings));
-            block.kept.push(self.kept(number, &counts, &mut presence));
-            let is_scored = (0..FOLDS).any(|fold| counts.is_in(fold));
-            let place = is_scored.then(|| (block.rows.len() / self.row_len().max(1)) as u32);
-            block.places.push(place);
-            if is_scored {
-                self.append_row(&counts, &mut topics, &mut block.rows);
-            }
+            let kept = self.kept(number, &counts, &mut presence);
+            let needed = (0..FOLDS).filter(|&fold| counts.is_in(fold));
+            let folds = kept & needed.fold(0, |bits, fold| bits | 1 << fold);
+            let first = (block.weights.len() / self.width) as u32;
+            block.kept.push(kept);
+            block.rows.push(TermRows { first, folds });
+            self.append_rows(&counts, folds, &mut topics, &mut block.weights);
             if term.status == Status::Selected {
                 block.selected.push(number as u32);
                 block.sums.push(counts.sums_without(None, &mut topics));
@@ -200,24 +218,21 @@ impl<'a> Models<'a> {
         })
     }
 
-    /// Appends the weights of a term in each fold whose held-out documents have it.
-    fn append_row(&self, counts: &TermCounts, topics: &mut [f64], rows: &mut Vec<f32>) {
-        let start = rows.len();
-        rows.resize(start + self.row_len(), 0.0);
-        for (fold, formulas) in self.formulas.iter().enumerate() {
-            if !counts.is_in(fold) {
-                continue;
-            }
+    /// Appends the weights of a term for each of these folds.
+    fn append_rows(&self, counts: &TermCounts, folds: u8, topics: &mut [f64], rows: &mut Vec<f32>) {
+        for fold in (0..FOLDS).filter(|fold| folds >> fold & 1 == 1) {
             let collection = counts.sums_without(Some(fold), topics);
-            let own = &mut rows[start + fold * self.width..][..self.width];
-            for (weights, formula) in own.chunks_exact_mut(self.stride).zip(formulas) {
+            let start = rows.len();
+            rows.resize(start + self.width, 0.0);
+            let own = rows[start..].chunks_exact_mut(self.stride);
+            for (weights, formula) in own.zip(&self.formulas[fold]) {
                 formula.weights(TermSums { topics, collection }, weights);
             }
         }
     }
 
     /// Adds what a group of terms adds to the scores of all held-out documents.
-    fn add_scores(&self, weights: &Weights, kept: &[u8], scores: &mut Scores) -> io::Result<()> {
+    fn add_scores(&self, weights: &Weights, scores: &mut Scores) -> io::Result<()> {
         let Split { collection, folds, .. } = self.split;
         let mut rest = (&mut scores.values[..], &mut scores.known[..]);
         let mut held_out = folds.held_out();
@@ -236,7 +251,7 @@ impl<'a> Models<'a> {
             |(number, values, known)| {
                 let block = collection.rows.block(number)?;
                 dispatch!(level, simd => {
-                    self.add_block(simd, &block, (weights, kept), (values, known))
+                    self.add_block(simd, &block, weights, (values, known))
                 });
                 Ok(())
             },
@@ -249,7 +264,7 @@ impl<'a> Models<'a> {
         &self,
         _: impl Simd,
         block: &RowBlock<'_>,
-        (weights, kept): (&Weights, &[u8]),
+        weights: &Weights,
         (values, known): (&mut [f32], &mut [Known]),
     ) {
         let Split { collection, folds, .. } = self.split;
@@ -259,22 +274,19 @@ impl<'a> Models<'a> {
             let fold = folds.of(document as u32);
             let start = row.partition_point(|&[term, _]| (term as usize) < weights.first_term);
             for &[number, count] in &row[start..] {
-                let Some(place) = weights.places.get(number as usize - weights.first_term) else {
+                let Some((block, rows)) = weights.rows.get(number as usize - weights.first_term)
+                else {
                     break;
                 };
-                let Some(place) = *place else { continue };
-                if kept[number as usize] >> fold & 1 == 0 {
-                    continue;
-                }
+                let Some(place) = rows.row(fold) else { continue };
                 let term = &collection.vocabulary.terms[number as usize];
                 let x = weight(term, count);
                 known.squares += x * x;
                 if collection.vocabulary.is_counted_word(collection.documents, term) {
                     known.tokens = known.tokens.saturating_add(count);
                 }
-                let start = place as usize * self.row_len() + fold * self.width;
-                let weights = &weights.rows[start..][..self.width];
-                for (score, weight) in scores.iter_mut().zip(weights) {
+                let row = &weights.blocks[*block as usize][place * self.width..][..self.width];
+                for (score, weight) in scores.iter_mut().zip(row) {
                     *score += x as f32 * weight;
                 }
             }
@@ -282,27 +294,13 @@ impl<'a> Models<'a> {
     }
 }
 
-impl Default for CountedBlock {
-    fn default() -> Self {
-        let (kept, places, rows) = (Vec::new(), Vec::new(), Vec::new());
-        Self { kept, places, rows, selected: Vec::new(), sums: Vec::new() }
-    }
-}
-
 /// The weights of some terms in a row.
 struct Weights {
     first_term: usize,
-    /// By term: where its row is among `rows`.
-    places: Vec<Option<u32>>,
-    rows: Vec<f32>,
-}
-
-impl Weights {
-    fn append(&mut self, places: Vec<Option<u32>>, rows: Vec<f32>, row_len: usize) {
-        let before = (self.rows.len() / row_len.max(1)) as u32;
-        self.places.extend(places.into_iter().map(|place| place.map(|place| place + before)));
-        self.rows.extend(rows);
-    }
+    /// By term: its block, and its rows there.
+    rows: Vec<(u32, TermRows)>,
+    /// By block: the weights, row by row.
+    blocks: Vec<Vec<f32>>,
 }
 
 /// What the held-out documents score so far.

@@ -47,12 +47,10 @@ impl Postings {
         let Self { mut blocks, mut ranges, .. } = Self::default();
         make_in_order(
             parts.len(),
-            |number| Ok((parts[number].clone(), postings.part(rows, parts[number].clone())?)),
-            |(terms, part)| {
-                let base = postings.start(terms.start);
-                for range in postings.divided(terms, PER_BLOCK) {
-                    let own = postings.start(range.start) - base..postings.start(range.end) - base;
-                    blocks.push(part[own].to_vec())?;
+            |number| postings.part(rows, parts[number].clone()),
+            |part| {
+                for (range, block) in part {
+                    blocks.push(block)?;
                     ranges.push(range);
                 }
                 Ok(())
@@ -79,11 +77,21 @@ impl Postings {
         ranges
     }
 
-    /// The postings of a range of terms.
-    fn part(&self, rows: &Rows, terms: Range<usize>) -> io::Result<Vec<[u32; 2]>> {
-        let base = self.start(terms.start);
-        let mut next: Vec<usize> = terms.clone().map(|term| self.start(term) - base).collect();
-        let mut part = vec![[0; 2]; self.start(terms.end) - base];
+    /// The postings of a range of terms, in blocks.
+    fn part(
+        &self,
+        rows: &Rows,
+        terms: Range<usize>,
+    ) -> io::Result<Vec<(Range<usize>, Vec<[u32; 2]>)>> {
+        let ranges = self.divided(terms.clone(), PER_BLOCK);
+        let mut blocks: Vec<Vec<[u32; 2]>> = Vec::with_capacity(ranges.len());
+        // By term: its block, and where its next posting goes there.
+        let mut next = Vec::with_capacity(terms.len());
+        for range in &ranges {
+            let base = self.start(range.start);
+            next.extend(range.clone().map(|term| (blocks.len(), self.start(term) - base)));
+            blocks.push(vec![[0; 2]; self.start(range.end) - base]);
+        }
         for number in 0..rows.block_count() {
             for (document, row) in rows.block(number)?.iter() {
                 let start = row.partition_point(|&[term, _]| (term as usize) < terms.start);
@@ -91,13 +99,13 @@ impl Postings {
                     if term as usize >= terms.end {
                         break;
                     }
-                    let place = &mut next[term as usize - terms.start];
-                    part[*place] = [document as u32, count];
+                    let (block, place) = &mut next[term as usize - terms.start];
+                    blocks[*block][*place] = [document as u32, count];
                     *place += 1;
                 }
             }
         }
-        Ok(part)
+        Ok(ranges.into_iter().zip(blocks).collect())
     }
 
     pub(in crate::train) fn block_count(&self) -> usize {

@@ -1,8 +1,8 @@
 //! The search index over the articles, in segments of tantivy. Only this folder refers to tantivy.
 //!
 //! All of it is derived from the journals, and rebuilt from them when it is damaged. tantivy stores
-//! the ids, the tags and the positions of articles, merges segments, and commits atomically. It
-//! does not rank: vectors and postings are in a file of our own, which is made when a segment is
+//! the ids, tags, times, topics and positions of articles, merges segments, and commits atomically.
+//! It does not rank: vectors and postings are in a file of our own, which is made when a segment is
 //! first opened (ADR 12).
 
 mod candidates;
