@@ -96,6 +96,17 @@ impl<T, F: FnMut(Ordinal, T)> Sequence<T, F> {
     }
 }
 
+/// Keeps other workers from reading on when one has panicked.
+struct StopOnPanic<'a>(&'a BlockQueue<'a>);
+
+impl Drop for StopOnPanic<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.stop();
+        }
+    }
+}
+
 /// As [`for_each_document`]; `end_block` is called after each block with the state of the worker
 /// that has finished it, and the number of the block.
 fn process<W: Send>(
@@ -108,6 +119,7 @@ fn process<W: Send>(
 ) -> Result<(Vec<W>, Summary), CorpusError> {
     let queue = BlockQueue::new(inputs, options, progress);
     let work_off = |state: W| {
+        let _guard = StopOnPanic(&queue);
         let mut worker = Worker { state, work: &work, options, tally: Tally::default() };
         while let Some((number, block)) = queue.take() {
             worker.take_block(number, &block);

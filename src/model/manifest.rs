@@ -151,7 +151,7 @@ impl EstimateRecord {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RecipeRecord {
-    /// "multinomial", "complement", or "linked": both, and a logistic link over their scores;
+    /// "multinomial", "complement", or "linked": several estimates under a logistic link over their scores;
     /// "one-against-rest" for several topics a document, with a link of its own.
     pub kind: String,
     /// What it was estimated by; several, where there is a link over their scores.
@@ -310,7 +310,8 @@ impl DecisionRule {
             return Decision::UnknownText;
         }
         let top = probabilities.iter().copied().fold(0.0, f64::max);
-        if top >= self.confident_probability { Decision::Confident } else { Decision::Uncertain }
+        let is_confident = self.confident_probability < 1.0 && top >= self.confident_probability;
+        if is_confident { Decision::Confident } else { Decision::Uncertain }
     }
 }
 

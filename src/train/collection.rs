@@ -31,7 +31,7 @@ impl<'a> Collection<'a> {
         let (topics, document_topics) = by_name(documents);
         let vocabulary = Vocabulary::of(documents, least)?;
         let rows = Rows::of(documents, &vocabulary)?;
-        let postings = Postings::of(&rows, &vocabulary)?;
+        let postings = Postings::of(&rows, &vocabulary, topics.len())?;
         Ok(Self { documents, topics, document_topics, vocabulary, rows, postings })
     }
 

@@ -23,6 +23,6 @@ mod fit;
 mod objective;
 mod parameters;
 
-pub(super) use features::Features;
+pub(super) use features::{Features, MAX_KINDS};
 pub(super) use fit::Link;
 pub(super) use parameters::Prior;

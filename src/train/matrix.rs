@@ -10,18 +10,16 @@ use std::io;
 
 use rayon::prelude::*;
 
-/// How many blocks are made before they are put away: enough to keep all threads busy.
-const BLOCKS_AT_A_TIME: usize = 64;
-
-/// Makes so many blocks on all threads, and takes them one by one in their order; only some of them
-/// are in memory at a time.
+/// Makes this many blocks on all threads, and takes them one by one in their order; no more of them
+/// than there are threads are in memory at a time.
 fn make_in_order<T: Send>(
     count: usize,
     make: impl Fn(usize) -> io::Result<T> + Sync,
     mut take: impl FnMut(T) -> io::Result<()>,
 ) -> io::Result<()> {
-    for start in (0..count).step_by(BLOCKS_AT_A_TIME) {
-        let numbers = start..count.min(start + BLOCKS_AT_A_TIME);
+    let at_a_time = rayon::current_num_threads();
+    for start in (0..count).step_by(at_a_time) {
+        let numbers = start..count.min(start + at_a_time);
         let made: Vec<T> = numbers.into_par_iter().map(&make).collect::<io::Result<_>>()?;
         made.into_iter().try_for_each(&mut take)?;
     }
@@ -49,7 +47,7 @@ mod tests {
         let least = LeastFrequencies { words: 2, pairs: 200 };
         let vocabulary = Vocabulary::of(&documents, least).expect("memory");
         let rows = Rows::of(&documents, &vocabulary).expect("memory");
-        let postings = Postings::of(&rows, &vocabulary).expect("memory");
+        let postings = Postings::of(&rows, &vocabulary, 3).expect("memory");
         let mut of_rows = Vec::new();
         for number in 0..rows.block_count() {
             for (document, row) in rows.block(number).expect("memory").iter() {

@@ -4,6 +4,7 @@ use super::collection::Collection;
 use super::dictionary::TextCounter;
 use super::documents::{Documents, Header, Reader};
 use super::error::TrainError;
+use super::estimate::Linear;
 use super::folds::{Copies, Folds};
 use super::freeze::{self, Origin};
 use super::options::TrainOptions;
@@ -11,7 +12,7 @@ use super::terms::LeastFrequencies;
 use super::{search, warnings};
 use crate::corpus::{self, Input, Progress};
 use crate::model::artifact::{self, Encoded};
-use crate::model::{CorpusRecord, Labels, Manifest};
+use crate::model::{CorpusRecord, Labels, Manifest, logistic, softmax};
 
 /// What training made.
 #[derive(Debug)]
@@ -42,6 +43,8 @@ pub fn train(
     progress: &Progress,
 ) -> Result<Trained, TrainError> {
     options.check()?;
+    // Where there are no threads, that is said now, and not after the work is done.
+    let threads = rayon::ThreadPoolBuilder::new().num_threads(options.corpus.workers()).build()?;
     let (mut documents, corpus, record) = read(inputs, options, progress)?;
     documents.seal(Header::new(
         options.text,
@@ -50,7 +53,6 @@ pub fn train(
         record.clone(),
         &corpus.end,
     ));
-    let threads = rayon::ThreadPoolBuilder::new().num_threads(options.corpus.workers()).build()?;
     let learned = threads.install(|| learn(&documents, record, options, progress))?;
     let Learned { artifact, manifest, warnings } = learned;
     let documents = options.keep_documents.then_some(documents);
@@ -127,25 +129,44 @@ fn learn(
     check(&collection, least)?;
     let copies = Copies::of(documents);
     let folds = Folds::deal(&collection, &copies, options.seed, options.recipe);
-    let choice = search::choose(&mut collection, &folds, options, progress)?;
-    let best = choice.trials.first().ok_or(TrainError::NoTerms(least.pairs))?;
+    let mut choice = search::choose(&mut collection, &folds, options, progress)?;
+    let best = choice.trials.first_mut().ok_or(TrainError::NoTerms(least.pairs))?;
     let counts = &choice.vocabularies[best.terms.vocabulary];
     progress.enter("estimating the weights");
     let linear = best.fit(counts)?;
+    best.calibration.set_without_evidence(without_evidence(
+        &linear,
+        best.calibration.scale,
+        options.labels,
+    ));
     let mut warnings = warnings::of_corpus(&collection, &copies, options.labels);
     if choice.is_cut_short {
-        warnings.push("the budget ended the search for a recipe before all was tried".to_owned());
+        warnings.push(
+            "the budget ended the search for a recipe before everything was tried".to_owned(),
+        );
     }
     if let Some(limit) = best.calibration.limit {
         warnings.push(warnings::of_limit(limit, options.target_precision));
     }
     progress.enter("putting the model together");
     let (trials, link_trials) = choice.records(options);
+    let best = &choice.trials[0];
     let origin = Origin { corpus, trials, link_trials };
     let draft = freeze::draft(options, &collection, (best, counts), &linear, origin);
     let artifact = artifact::encode(draft)?;
     let manifest = artifact.read_manifest()?;
     Ok(Learned { artifact, manifest, warnings })
+}
+
+/// The probability of the topic that a text without any known word would get.
+fn without_evidence(linear: &Linear, scale: f64, labels: Labels) -> f64 {
+    let scores: Vec<f32> = linear.bias.iter().map(|bias| (bias * scale) as f32).collect();
+    let mut probabilities = Vec::new();
+    match labels {
+        Labels::Single => softmax(&scores, &mut probabilities),
+        Labels::Multiple => logistic(&scores, &mut probabilities),
+    }
+    probabilities.into_iter().fold(0.0, f64::max)
 }
 
 /// Whether there is something to learn.
@@ -157,6 +178,9 @@ fn check(collection: &Collection<'_>, least: LeastFrequencies) -> Result<(), Tra
         [] => return Err(TrainError::NoTopic),
         [only] => return Err(TrainError::OneTopic(only.name.to_string())),
         _ => {}
+    }
+    if collection.documents.dictionary.len() == 0 {
+        return Err(TrainError::NoTerms(0));
     }
     if collection.vocabulary.terms.is_empty() {
         return Err(TrainError::NoTerms(least.words));

@@ -49,27 +49,28 @@ fn of_copies(collection: &Collection<'_>, copies: &Copies) -> Option<String> {
     let others = (0..collection.document_count()).filter(is_other).count();
     let subject = match copies.count() {
         0 => return None,
-        1 => "1 document is a copy".to_owned(),
-        count => format!("{count} documents are copies"),
+        1 => "1 document has the same text, title or body as an earlier one".to_owned(),
+        count => {
+            format!("{count} documents have the same text, title or body as an earlier one")
+        }
     };
     let others = if others == 0 { String::new() } else { format!(" ({others} with other topics)") };
     Some(format!(
-        "{subject} of another one by text, title or body{others}: they are held out together, and \
-         count in learning as often as they occur"
+        "{subject}{others}: cross-validation holds copies out together, and each still counts in \
+         training"
     ))
 }
 
 /// What keeps more answers from being confident.
 pub(super) fn of_limit(limit: Limit, target_precision: f64) -> String {
-    let percent = target_precision * 100.0;
     match limit {
-        Limit::NoEvidence => "confident answers begin where text without evidence cannot reach: \
-                              less probable ones were right often enough, too, but a text of \
-                              random words could get as much"
+        Limit::NoEvidence => "the confidence threshold was raised: less probable answers were \
+                              right often enough, too, but text without evidence could score as \
+                              high"
             .to_owned(),
         Limit::TooFewDocuments => format!(
-            "no answer is called confident: the held-out documents are too few to show that \
-             {percent} % of such answers are right"
+            "no answer will be confident: too few held-out documents to show a precision of \
+             {target_precision}"
         ),
     }
 }

@@ -13,39 +13,45 @@ pub(super) struct Top {
     pub(super) part: u8,
 }
 
-/// When an answer is confident.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(in crate::train) struct Confidence {
-    /// From this probability on; 1 where no answer can be.
-    pub(in crate::train) probability: f64,
-    /// How many held-out documents reach it.
-    pub(in crate::train) document_count: usize,
-    /// What keeps the probability from being lower.
-    pub(in crate::train) limit: Option<Limit>,
+/// From which probabilities on answers were right often enough.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(super) struct Confidence {
+    /// Probabilities, descending, each with how many held-out documents reach it.
+    steps: Vec<(f64, usize)>,
+    /// Whether answers were right often enough, but too few to show it.
+    is_unproven: bool,
 }
 
-/// Why fewer answers are confident than have the precision asked for.
+/// When an answer is confident.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Threshold {
+    /// From this probability on; 1 where no answer is.
+    pub(super) probability: f64,
+    /// How many held-out documents reach it.
+    pub(super) document_count: usize,
+    /// What keeps the probability from being lower.
+    pub(super) limit: Option<Limit>,
+}
+
+/// Why fewer answers are confident than were right often enough.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(in crate::train) enum Limit {
-    /// Less probable answers were right often enough, too, but text without evidence would get as
-    /// much, or an answer would be wrong more likely than right.
+    /// Text without evidence could get as much as the less probable ones, or they are wrong more
+    /// likely than right by their own account.
     NoEvidence,
     /// The held-out documents are too few to show the precision.
     TooFewDocuments,
 }
 
-/// The lowest top probability from which on the share of right answers is at least `target`: less
-/// its standard error in each part that has any documents, for each part has to agree, and not by
-/// luck, which leaves room for documents that are unlike those of the corpus; and over all parts by
-/// the lower bound of Wilson's interval, which few documents cannot reach even if all are right.
-///
-/// It is no lower than what text without evidence gets: the share of the largest topic.
-pub(super) fn confidence(tops: &mut [Top], target: f64, largest_share: f64) -> Confidence {
+/// From which top probabilities on the share of right answers is at least `target`: less its
+/// standard error in each part that has any documents, for each part has to agree, and not by luck,
+/// which leaves room for documents that are unlike those of the corpus; and over all parts by the
+/// lower bound of Wilson's interval, which few documents cannot reach even if all are right.
+pub(super) fn confidence(tops: &mut [Top], target: f64) -> Confidence {
     tops.sort_by(|a, b| b.probability.total_cmp(&a.probability));
-    let floor = LEAST_PROBABILITY.max(largest_share.next_up());
-    let mut best = Confidence { probability: 1.0, document_count: 0, limit: None };
+    let mut confidence = Confidence::default();
     let mut counts = [(0u64, 0u64); FOLDS];
-    let (mut right, mut is_unproven) = (0, false);
+    let mut right = 0;
     for (place, top) in tops.iter().enumerate() {
         let (right_of_part, taken) = &mut counts[usize::from(top.part)];
         *right_of_part += u64::from(top.is_right);
@@ -58,22 +64,36 @@ pub(super) fn confidence(tops: &mut [Top], target: f64, largest_share: f64) -> C
         if !is_last_of_equals || !counts.iter().all(agree) {
             continue;
         }
-        let document_count = place + 1;
-        if lower_bound(right as f64, document_count as f64) < target {
-            is_unproven = true;
-        } else if top.probability < floor {
-            // Nothing below the floor is taken; what is above it was.
-            let document_count = tops.partition_point(|top| top.probability >= floor);
-            let limit = Some(Limit::NoEvidence);
-            return Confidence { probability: floor.min(1.0), document_count, limit };
+        if lower_bound(right as f64, (place + 1) as f64) < target {
+            confidence.is_unproven = true;
         } else {
-            best = Confidence { probability: top.probability, document_count, limit: None };
+            confidence.steps.push((top.probability, place + 1));
         }
     }
-    if best.document_count == 0 && is_unproven {
-        best.limit = Some(Limit::TooFewDocuments);
+    confidence
+}
+
+impl Confidence {
+    /// The lowest threshold above what text without evidence gets.
+    pub(super) fn threshold(&self, without_evidence: f64) -> Threshold {
+        let is_above = |&(probability, _): &(f64, usize)| {
+            probability >= LEAST_PROBABILITY && probability > without_evidence
+        };
+        let usable = self.steps.partition_point(is_above);
+        let limit = if usable < self.steps.len() {
+            Some(Limit::NoEvidence)
+        } else if self.steps.is_empty() && self.is_unproven {
+            Some(Limit::TooFewDocuments)
+        } else {
+            None
+        };
+        // A threshold of 1 means that no answer is confident.
+        let best = usable.checked_sub(1).map(|last| self.steps[last]);
+        let (probability, document_count) = best.unwrap_or((1.0, 0));
+        let never = document_count == 0;
+        let probability = if never { 1.0 } else { probability.min(1.0_f64.next_down()) };
+        Threshold { probability, document_count, limit }
     }
-    best
 }
 
 /// Whether a share of `right` of `taken`, less its standard error, is at least `target`; so if
@@ -102,7 +122,12 @@ mod tests {
     }
 
     fn found(tops: &mut [Top], target: f64) -> (f64, usize, Option<Limit>) {
-        let Confidence { probability, document_count, limit } = confidence(tops, target, 0.0);
+        threshold(tops, target, 0.0)
+    }
+
+    fn threshold(tops: &mut [Top], target: f64, without: f64) -> (f64, usize, Option<Limit>) {
+        let Threshold { probability, document_count, limit } =
+            confidence(tops, target).threshold(without);
         (probability, document_count, limit)
     }
 
@@ -140,12 +165,26 @@ mod tests {
     }
 
     #[test]
-    fn the_threshold_is_never_what_text_without_evidence_gets() {
+    fn the_threshold_is_above_what_text_without_evidence_gets() {
+        let limit = Some(Limit::NoEvidence);
         let mut all_right = tops(&[vec![(0.9, true, 0); 30], vec![(0.05, true, 0); 30]].concat());
-        let floored =
-            Confidence { probability: 0.5, document_count: 30, limit: Some(Limit::NoEvidence) };
-        assert_eq!(confidence(&mut all_right, 0.95, 0.04), floored);
-        let probability = 0.7f64.next_up();
-        assert_eq!(confidence(&mut all_right, 0.95, 0.7), Confidence { probability, ..floored });
+        assert_eq!(threshold(&mut all_right, 0.95, 0.04), (0.9, 30, limit));
+        assert_eq!(threshold(&mut all_right, 0.95, 0.9), (1.0, 0, limit));
+        assert_eq!(found(&mut tops(&[(0.45, true, 0); 60]), 0.95), (1.0, 0, limit));
+    }
+
+    #[test]
+    fn what_holds_below_the_floor_need_not_hold_above() {
+        let mut tops = tops(
+            &[vec![(0.9, true, 0); 100], vec![(0.6, false, 0); 20], vec![(0.45, true, 0); 1_000]]
+                .concat(),
+        );
+        assert_eq!(found(&mut tops, 0.95), (0.9, 100, Some(Limit::NoEvidence)));
+    }
+
+    #[test]
+    fn a_threshold_of_one_that_was_earned_is_not_the_one_that_none_reaches() {
+        let (probability, count, _) = found(&mut tops(&[(1.0, true, 0); 40]), 0.95);
+        assert!(probability < 1.0 && count == 40);
     }
 }

@@ -18,6 +18,7 @@ pub(in crate::train) struct Calibration {
     pub(in crate::train) scale: f64,
     /// When an answer is confident, and when a text is unknown.
     pub(in crate::train) decision: DecisionRule,
+    confidence: Confidence,
     /// What keeps more answers from being confident.
     pub(in crate::train) limit: Option<Limit>,
     /// By topic, from what probability on it is assigned; empty where topics exclude each other.
@@ -50,13 +51,12 @@ pub(in crate::train) fn calibrate(
     let scaled = Scaled { documents, table, scale, labels };
     let (evaluation, mut tops) =
         dispatch!(Level::new(), simd => evaluate(simd, scaled, &thresholds, &unsure));
-    let Confidence { probability, document_count: confident_count, limit } =
-        confidence(&mut tops, target_precision, largest_share(documents, topic_count));
     let report = evaluation.finish();
-    Calibration {
+    let mut calibration = Calibration {
         scale,
-        decision: DecisionRule { confident_probability: probability, ..unsure },
-        limit,
+        decision: unsure,
+        confidence: confidence(&mut tops, target_precision),
+        limit: None,
         thresholds,
         metrics: MetricsRecord {
             document_count: report.documents,
@@ -65,16 +65,22 @@ pub(in crate::train) fn calibrate(
             macro_f1: report.macro_f1,
             log_loss: report.log_loss,
             expected_calibration_error: report.ece,
-            confident_share: confident_count as f64 / documents.len().max(1) as f64,
+            confident_share: 0.0,
         },
-    }
+    };
+    calibration.set_without_evidence(0.0);
+    calibration
 }
 
-/// The share of the documents that have the most frequent topic.
-fn largest_share(documents: &[HeldOut], topic_count: usize) -> f64 {
-    let mut counts = vec![0u64; topic_count];
-    documents.iter().flat_map(|document| &document.topics).for_each(|&topic| counts[topic] += 1);
-    counts.into_iter().max().unwrap_or(0) as f64 / documents.len().max(1) as f64
+impl Calibration {
+    /// Keeps confidence above the probability that a text without evidence gets.
+    pub(in crate::train) fn set_without_evidence(&mut self, probability: f64) {
+        let threshold = self.confidence.threshold(probability);
+        self.decision.confident_probability = threshold.probability;
+        self.limit = threshold.limit;
+        let documents = self.metrics.document_count.max(1) as f64;
+        self.metrics.confident_share = threshold.document_count as f64 / documents;
+    }
 }
 
 /// Held-out documents, their scores, and what those are multiplied by.

@@ -1,18 +1,16 @@
 //! Some documents in a row, as they are kept and stored.
 
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use zstd::bulk::{Compressor, Decompressor};
+use zstd::bulk::Compressor;
 
 use crate::corpus::Ordinal;
 use crate::train::lists::Lists;
 
 /// zstd's level; higher ones make numbers hardly smaller (3 by 0.6 %, in more than twice the time).
 const LEVEL: i32 = 1;
-/// How many bytes say how long a value is.
-const LENGTH_BYTES: usize = 4;
 
 /// Documents as counted rows.
 #[derive(Debug, Default, Clone, PartialEq, Serialize, Deserialize)]
@@ -50,51 +48,59 @@ impl Block {
     }
 }
 
-/// Makes frames.
-pub(super) struct Packer(Compressor<'static>);
+/// A value in postcard.
+pub(super) fn encode(value: &impl Serialize) -> io::Result<Vec<u8>> {
+    postcard::to_allocvec(value).map_err(io::Error::other)
+}
 
-impl Packer {
-    pub(super) fn new() -> io::Result<Self> {
+/// The value that [`encode`] was given.
+pub(super) fn decode<T: DeserializeOwned>(content: &[u8]) -> io::Result<T> {
+    let invalid = |error| io::Error::new(io::ErrorKind::InvalidData, error);
+    let (value, rest) = postcard::take_from_bytes(content).map_err(invalid)?;
+    if !rest.is_empty() {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "trailing bytes in a value"));
+    }
+    Ok(value)
+}
+
+/// Writes values as frames of zstd: the value's length in postcard as four bytes, little-endian,
+/// and the value.
+pub(super) struct FrameWriter<'a> {
+    out: &'a mut dyn Write,
+    compressor: Compressor<'static>,
+}
+
+impl<'a> FrameWriter<'a> {
+    pub(super) fn new(out: &'a mut dyn Write) -> io::Result<Self> {
         let mut compressor = Compressor::new(LEVEL)?;
         compressor.include_checksum(true)?;
-        Ok(Self(compressor))
+        Ok(Self { out, compressor })
     }
 
-    /// A value as one frame of zstd: its length in postcard as four bytes, little-endian, and the
-    /// value in postcard.
-    pub(super) fn pack(&mut self, value: &impl Serialize) -> io::Result<Vec<u8>> {
-        let content = postcard::to_extend(value, vec![0; LENGTH_BYTES]);
-        let mut content: Vec<u8> = content.map_err(io::Error::other)?;
-        let length = u32::try_from(content.len() - LENGTH_BYTES).map_err(io::Error::other)?;
-        content[..LENGTH_BYTES].copy_from_slice(&length.to_le_bytes());
-        self.0.compress(&content)
+    pub(super) fn write(&mut self, value: &impl Serialize) -> io::Result<()> {
+        self.write_encoded(&encode(value)?)
+    }
+
+    /// As [`Self::write`], of what [`encode`] made.
+    pub(super) fn write_encoded(&mut self, value: &[u8]) -> io::Result<()> {
+        let length = u32::try_from(value.len()).map_err(io::Error::other)?;
+        let content = [&length.to_le_bytes(), value].concat();
+        self.out.write_all(&self.compressor.compress(&content)?)
     }
 }
 
-/// The value of a frame that a [`Packer`] made.
-pub(super) fn unpack<T: DeserializeOwned>(frame: &[u8]) -> io::Result<T> {
-    let size = Decompressor::upper_bound(frame).ok_or(io::ErrorKind::InvalidData)?;
-    let content = zstd::bulk::decompress(frame, size)?;
-    decode(content.get(LENGTH_BYTES..).ok_or(io::ErrorKind::UnexpectedEof)?)
-}
-
-/// Reads the next value of decompressed frames, and takes no memory on their word.
-pub(super) fn read<T: DeserializeOwned>(source: &mut impl Read) -> io::Result<T> {
-    let mut length = [0; LENGTH_BYTES];
+/// Reads the next value of decompressed frames, of at most so many bytes in postcard.
+pub(super) fn read<T: DeserializeOwned>(source: &mut impl Read, most: u32) -> io::Result<T> {
+    let mut length = [0; 4];
     source.read_exact(&mut length)?;
     let length = u32::from_le_bytes(length);
+    if length > most {
+        let reason = format!("a value of {length} bytes where at most {most} are expected");
+        return Err(io::Error::new(io::ErrorKind::InvalidData, reason));
+    }
     let mut content = Vec::new();
     if source.take(length.into()).read_to_end(&mut content)? < length as usize {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
     decode(&content)
-}
-
-fn decode<T: DeserializeOwned>(content: &[u8]) -> io::Result<T> {
-    let invalid = |error| io::Error::new(io::ErrorKind::InvalidData, error);
-    let (value, rest) = postcard::take_from_bytes(content).map_err(invalid)?;
-    if !rest.is_empty() {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "a record is too long"));
-    }
-    Ok(value)
 }

@@ -7,12 +7,18 @@ use std::path::{Path, PathBuf};
 
 use super::block::{Block, read};
 use super::header::{DocumentsError, Header, Stamp};
-use super::store::{Documents, MAX_NUMBER, Row, Topic};
+use super::store::{Documents, MAX_NUMBER, Row, TEXTS_PER_PART};
 use crate::article::{TopicName, is_language_code};
 use crate::corpus::{End, Ordinal};
 use crate::model::Labels;
 use crate::model::artifact::DOCUMENTS_FILE;
 use crate::text::{MAX_WORD_BYTES, TermHash};
+
+/// The most bytes of the values of a file.
+const MAX_STAMP_BYTES: u32 = 64;
+const MAX_HEADER_BYTES: u32 = 1 << 16;
+const MAX_PART_BYTES: u32 = (TEXTS_PER_PART * (MAX_WORD_BYTES + 1)) as u32;
+const MAX_BLOCK_BYTES: u32 = 1 << 28;
 
 /// Why reading ends.
 enum Failure {
@@ -29,7 +35,7 @@ impl Failure {
                 DocumentsError::Read { path, source }
             }
             Self::Io(source) if source.kind() == io::ErrorKind::UnexpectedEof => {
-                DocumentsError::Damaged { path, reason: "it was cut short".to_owned() }
+                DocumentsError::Damaged { path, reason: "it is truncated".to_owned() }
             }
             Self::Io(source) => DocumentsError::Damaged { path, reason: source.to_string() },
             Self::Version(found) => DocumentsError::Version { path, found },
@@ -108,13 +114,13 @@ impl Reader {
 }
 
 fn read_header(source: &mut Source) -> Result<(Header, End), Failure> {
-    match read::<Stamp>(source) {
+    match read::<Stamp>(source, MAX_STAMP_BYTES) {
         Err(error) if error.raw_os_error().is_some() => return Err(error.into()),
         Ok(stamp) if stamp == Stamp::CURRENT => {}
         Ok(stamp) if stamp.is_ours() => return Err(Failure::Version(stamp.version)),
-        _ => return damaged("it does not begin as the documents of a slugline model do"),
+        _ => return damaged("it was not written by this version of slugline, or is damaged"),
     }
-    let json: String = read(source)?;
+    let json: String = read(source, MAX_HEADER_BYTES)?;
     let header: Header =
         serde_json::from_str(&json).or_else(|error| damaged(format!("the header: {error}")))?;
     if !header.language_code.is_empty() && !is_language_code(&header.language_code) {
@@ -126,20 +132,22 @@ fn read_header(source: &mut Source) -> Result<(Header, End), Failure> {
 
 fn read_documents(source: &mut Source, header: &Header) -> Result<Documents, Failure> {
     let mut documents = Documents::default();
-    let (names, word_count, block_count): (Vec<String>, u64, u64) = read(source)?;
-    read_topics(names, &mut documents)?;
-    if word_count > MAX_NUMBER as u64 {
-        return damaged("more words than can be numbered");
+    let (topic_count, word_count, block_count): (u64, u64, u64) = read(source, MAX_STAMP_BYTES)?;
+    if topic_count > MAX_NUMBER as u64 || word_count > MAX_NUMBER as u64 {
+        return damaged("more topics or words than can be numbered");
+    }
+    while (documents.topics.len() as u64) < topic_count {
+        read_topics(&read::<String>(source, MAX_PART_BYTES)?, &mut documents)?;
     }
     while (documents.dictionary.len() as u64) < word_count {
-        read_words(&read::<Vec<String>>(source)?, &mut documents)?;
+        read_words(&read::<String>(source, MAX_PART_BYTES)?, &mut documents)?;
     }
     for _ in 0..block_count {
-        let block: Block = read(source)?;
+        let block: Block = read(source, MAX_BLOCK_BYTES)?;
         read_block(&block, header, &mut documents)?;
     }
     if source.read(&mut [0])? > 0 {
-        return damaged("it goes on behind its end");
+        return damaged("unexpected data after its end");
     }
     let (found, expected) = (documents.len(), header.corpus.document_count);
     if found as u64 != expected {
@@ -148,23 +156,19 @@ fn read_documents(source: &mut Source, header: &Header) -> Result<Documents, Fai
     Ok(documents)
 }
 
-fn read_topics(names: Vec<String>, documents: &mut Documents) -> Result<(), Failure> {
-    let distinct: BTreeSet<&String> = names.iter().collect();
-    if distinct.len() < names.len() {
-        return damaged("two topics of the same name");
-    }
-    for name in &names {
+fn read_topics(names: &str, documents: &mut Documents) -> Result<(), Failure> {
+    for name in names.split('\n') {
         let name = TopicName::new(name).or_else(|error| damaged(format!("a topic: {error}")))?;
-        documents.topics.push(Topic { name, document_count: 0 });
+        let next = documents.topics.len();
+        if documents.topic_number(name) as usize != next {
+            return damaged("two topics of the same name");
+        }
     }
     Ok(())
 }
 
-fn read_words(words: &[String], documents: &mut Documents) -> Result<(), Failure> {
-    if words.is_empty() {
-        return damaged("a part without a word");
-    }
-    for word in words {
+fn read_words(words: &str, documents: &mut Documents) -> Result<(), Failure> {
+    for word in words.split('\n') {
         if word.is_empty() || word.len() > MAX_WORD_BYTES {
             return damaged(format!("a word of {} bytes", word.len()));
         }
@@ -217,7 +221,7 @@ fn check_topics(topics: &[u32], labels: Labels, documents: &Documents) -> Result
         return damaged("a document without a topic");
     }
     if topics.iter().any(|&topic| topic as usize >= documents.topics.len()) {
-        return damaged("a topic without a name");
+        return damaged("a topic number out of range");
     }
     if topics.iter().collect::<BTreeSet<_>>().len() < topics.len() {
         return damaged("a topic twice in a document");
@@ -228,7 +232,7 @@ fn check_topics(topics: &[u32], labels: Labels, documents: &Documents) -> Result
 fn check_words(words: &[(u32, u32)], documents: &Documents) -> Result<(), Failure> {
     let dictionary = &documents.dictionary;
     if words.iter().any(|&(word, _)| word as usize >= dictionary.len()) {
-        return damaged("a word without a text");
+        return damaged("a word number out of range");
     }
     if words.windows(2).any(|two| dictionary.hash(two[0].0) >= dictionary.hash(two[1].0)) {
         return damaged("a word twice in a document, or out of its order");

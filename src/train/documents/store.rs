@@ -1,9 +1,10 @@
 //! Takes in documents, keeps them, and writes them down.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::io::{self, Write};
 
-use super::block::{Block, Packer, unpack};
+use super::block::{Block, FrameWriter, decode, encode};
 use super::header::{Header, Stamp};
 use crate::article::TopicName;
 use crate::corpus::Ordinal;
@@ -11,8 +12,8 @@ use crate::train::dictionary::{CountedDocument, Dictionary};
 use crate::train::lists::Lists;
 use crate::train::spool::Spool;
 
-/// How many words one value of the file holds.
-const WORDS_PER_PART: usize = 1 << 16;
+/// How many texts one value of the file holds.
+pub(super) const TEXTS_PER_PART: usize = 1 << 15;
 /// From so many words and pairs on, a block is full.
 const ENTRIES_PER_BLOCK: usize = 1 << 15;
 /// The most documents, and the most words.
@@ -31,6 +32,7 @@ pub struct Documents {
     pub(in crate::train) dictionary: Dictionary,
     /// By number.
     pub(in crate::train) topics: Vec<Topic>,
+    topic_numbers: HashMap<TopicName, u32>,
     /// By document: the numbers of its topics, in the order of the record.
     pub(in crate::train) document_topics: Lists<u32>,
     pub(in crate::train) ordinals: Vec<Ordinal>,
@@ -43,7 +45,6 @@ pub struct Documents {
     /// How many pairs all documents have.
     pub(in crate::train) pair_count: usize,
     blocks: Spool<u8>,
-    packer: Option<Packer>,
     /// The documents behind the last full block.
     tail: Block,
     /// What the file says of the documents.
@@ -97,13 +98,13 @@ impl Documents {
         })
     }
 
-    fn topic_number(&mut self, name: TopicName) -> u32 {
-        // Most corpora have few topics.
-        let known = self.topics.iter().position(|topic| topic.name == name);
-        known.unwrap_or_else(|| {
-            self.topics.push(Topic { name, document_count: 0 });
-            self.topics.len() - 1
-        }) as u32
+    /// The number of a topic; a topic that is new gets the next one.
+    pub(super) fn topic_number(&mut self, name: TopicName) -> u32 {
+        if let Some(&number) = self.topic_numbers.get(&name) {
+            return number;
+        }
+        self.topics.push(Topic { name: name.clone(), document_count: 0 });
+        *self.topic_numbers.entry(name).or_insert(self.topics.len() as u32 - 1)
     }
 
     pub(super) fn push_row(&mut self, row: &Row<'_>) -> io::Result<()> {
@@ -118,11 +119,7 @@ impl Documents {
         self.tail.words.push(words.iter().copied());
         self.tail.pairs.push(pairs.iter().copied());
         if self.tail.entry_count() >= ENTRIES_PER_BLOCK {
-            let packer = match &mut self.packer {
-                Some(packer) => packer,
-                None => self.packer.insert(Packer::new()?),
-            };
-            self.blocks.push(packer.pack(&self.tail)?)?;
+            self.blocks.push(encode(&self.tail)?)?;
             self.tail.clear();
         }
         Ok(())
@@ -168,7 +165,7 @@ impl Documents {
         if number == self.blocks.len() {
             return Ok(self.tail.clone());
         }
-        unpack(&self.blocks.read(number)?)
+        decode(&self.blocks.read(number)?)
     }
 
     /// The documents are complete, and this is what their file says of them.
@@ -182,25 +179,25 @@ impl Documents {
     /// What the system says.
     pub fn write_to(&self, out: &mut dyn Write) -> io::Result<()> {
         let header = self.header.as_ref().ok_or(io::ErrorKind::InvalidData)?;
-        let mut packer = Packer::new()?;
-        out.write_all(&packer.pack(&Stamp::CURRENT)?)?;
-        out.write_all(&packer.pack(&serde_json::to_string(header)?)?)?;
+        let mut frames = FrameWriter::new(out)?;
+        frames.write(&Stamp::CURRENT)?;
+        frames.write(&serde_json::to_string(header)?)?;
         let names: Vec<&str> = self.topics.iter().map(|topic| topic.name.as_str()).collect();
-        out.write_all(&packer.pack(&(
-            names,
-            self.dictionary.len() as u64,
-            self.block_count() as u64,
-        ))?)?;
-        let words: Vec<&str> = self.dictionary.texts().collect();
-        for part in words.chunks(WORDS_PER_PART) {
-            out.write_all(&packer.pack(&part)?)?;
-        }
+        let (word_count, block_count) = (self.dictionary.len() as u64, self.block_count() as u64);
+        frames.write(&(names.len() as u64, word_count, block_count))?;
+        write_texts(&names, &mut frames)?;
+        write_texts(&self.dictionary.texts().collect::<Vec<_>>(), &mut frames)?;
         for number in 0..self.blocks.len() {
-            out.write_all(&self.blocks.read(number)?)?;
+            frames.write_encoded(&self.blocks.read(number)?)?;
         }
         if self.tail.len() > 0 {
-            out.write_all(&packer.pack(&self.tail)?)?;
+            frames.write(&self.tail)?;
         }
         Ok(())
     }
+}
+
+/// Writes texts in parts, each as one text with line feeds between them.
+fn write_texts(texts: &[&str], frames: &mut FrameWriter<'_>) -> io::Result<()> {
+    texts.chunks(TEXTS_PER_PART).try_for_each(|part| frames.write(&part.join("\n")))
 }

@@ -100,20 +100,29 @@ fn what_is_wrong_is_said() {
         packed(&content)
     };
     for (bytes, words) in [
-        (Vec::new(), "does not begin as"),
+        (Vec::new(), "not written by this version"),
         (b"{}".to_vec(), "damaged"),
-        (packed(b"something else"), "does not begin as"),
-        (whole[..whole.len() - 1].to_vec(), "cut short"),
-        (packed(&content[..content.len() - 1]), "cut short"),
+        (packed(b"something else"), "not written by this version"),
+        (whole[..whole.len() - 1].to_vec(), "truncated"),
+        (packed(&content[..content.len() - 1]), "truncated"),
         (with(12, 9), "format version 9"),
         (with(20, b'!'), "header"),
-        (packed(&[&content[..], &[0]].concat()), "behind its end"),
+        (packed(&[&content[..], &[0]].concat()), "data after its end"),
         ([&whole[..], &[0]].concat(), "damaged"),
     ] {
         let error = read(bytes).expect_err(words).to_string();
         let is_named = error.contains(words) && error.contains("old/1/documents.bags");
         assert!(is_named, "{words:?} is not in: {error}");
         assert!(error.contains("train anew"), "{error}");
+    }
+}
+
+#[test]
+fn values_that_are_larger_than_expected_are_not_read() {
+    let stamp_and_header = unpacked()[..13].to_vec();
+    for content in [vec![0; 1 << 24], [&stamp_and_header[..], &[0xff; 1 << 20]].concat()] {
+        let error = read(packed(&content)).expect_err("not our own").to_string();
+        assert!(error.contains("damaged"), "{error}");
     }
 }
 

@@ -2,10 +2,11 @@
 
 use crate::train::documents::Documents;
 
-/// A title, or a body, that more than so many documents share is the name of a column or a notice,
-/// and no sign of a copy; of a large corpus, more than one document in so many.
+/// A title, or a body, that more documents share than these is the name of a section or a notice,
+/// and no sign of a copy: 20 documents, or one in 100 of a large corpus; of a small one, one in 20.
 const MAX_COPIES: usize = 20;
 const MAX_COPIES_SHARE: usize = 100;
+const SMALL_SHARE: usize = 20;
 
 /// Which documents are copies of each other.
 #[derive(Debug)]
@@ -20,7 +21,8 @@ impl Copies {
     pub(in crate::train) fn of(documents: &Documents) -> Self {
         let mut copies = Self { leaders: (0..documents.len() as u32).collect() };
         copies.join_equal(documents.bags.iter().copied(), usize::MAX);
-        let most = MAX_COPIES.max(documents.len() / MAX_COPIES_SHARE);
+        let share = |one_in: usize| documents.len() / one_in;
+        let most = share(MAX_COPIES_SHARE).max(MAX_COPIES.min(share(SMALL_SHARE)).max(2));
         copies.join_equal(documents.fingerprints.iter().map(|(title, _)| *title), most);
         copies.join_equal(documents.fingerprints.iter().map(|(_, body)| *body), most);
         for document in 0..copies.leaders.len() as u32 {
@@ -107,11 +109,17 @@ mod tests {
 
     #[test]
     fn a_title_that_many_share_makes_no_copies() {
-        let texts: Vec<String> =
-            (0..=MAX_COPIES).map(|n| format!("Letters\n\nletter{n}")).collect();
-        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-        assert_eq!(firsts(&texts), (0..texts.len()).collect::<Vec<_>>());
-        assert_eq!(firsts(&texts[1..]), vec![0; MAX_COPIES]);
+        // Of 60 documents 3 may share a title, of 1,000 there may be 20.
+        for (count, most) in [(60, 3), (1_000, 20)] {
+            for shared in [most, most + 1] {
+                let title = |n| if n < shared { "Letters".to_owned() } else { format!("t{n}") };
+                let texts: Vec<String> =
+                    (0..count).map(|n| format!("{}\n\nletter{n}", title(n))).collect();
+                let firsts = firsts(&texts.iter().map(String::as_str).collect::<Vec<_>>());
+                let copies = (0..count).filter(|&n| firsts[n] != n).count();
+                assert_eq!(copies, if shared > most { 0 } else { most - 1 }, "{shared} of {count}");
+            }
+        }
     }
 
     #[test]

@@ -100,7 +100,7 @@ impl Basis {
         })
     }
 
-    /// The parameters of the vector that the solver moves; the matrix is still in its self.
+    /// The parameters of the vector that the solver moves; the matrix stays in the basis.
     pub(super) fn read(&self, layout: Layout, vector: &[f64]) -> Parameters {
         let mut own = vector[layout.own_start()..layout.cross_start()].to_vec();
         for ((own, shared), scales) in
@@ -133,7 +133,7 @@ impl Basis {
         self.matrix.chunks_exact(self.inputs.max(1))
     }
 
-    /// Basiss the inputs of a document.
+    /// Writes a document's inputs, in the basis, to `out`.
     #[inline(always)]
     pub(super) fn inputs(&self, cross: &[f64], out: &mut [f64]) {
         out.fill(0.0);
@@ -144,7 +144,7 @@ impl Basis {
         }
     }
 
-    /// Basiss a matrix back.
+    /// Takes a matrix out of the basis.
     pub(super) fn back(&self, turned: &[f64]) -> Vec<f64> {
         let k = self.topic_count;
         let mut matrix = vec![0.0; turned.len()];

@@ -13,7 +13,7 @@ const MAX_PRODUCTS: usize = 1 << 27;
 /// And the least of the most.
 const MIN_DOCUMENTS: usize = 4_096;
 /// How many kinds of scores there may be.
-pub(super) const MAX_KINDS: usize = 3;
+pub(in crate::train) const MAX_KINDS: usize = 8;
 
 /// Held-out scores as the link takes them, one to [`MAX_KINDS`] kinds, brought to the scale of
 /// logits.

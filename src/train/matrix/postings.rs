@@ -9,8 +9,10 @@ use super::rows::Rows;
 use crate::train::spool::Spool;
 use crate::train::terms::Vocabulary;
 
-/// About how many postings a block has.
+/// About how many postings a block has, at most, and terms times topics: so much is counted
+/// together.
 const PER_BLOCK: usize = 1 << 16;
+const CELLS_PER_BLOCK: usize = 1 << 19;
 /// About how many postings are made together, at least, and into how many such parts all are
 /// divided, at most: each part takes one pass over the rows.
 const PER_PART: usize = 1 << 20;
@@ -25,6 +27,7 @@ pub(in crate::train) struct Postings {
     ranges: Vec<Range<usize>>,
     /// By term: where its postings end among all.
     ends: Vec<usize>,
+    terms_per_block: usize,
 }
 
 impl Postings {
@@ -32,7 +35,11 @@ impl Postings {
     ///
     /// # Errors
     /// If a temporary file cannot be read or written.
-    pub(in crate::train) fn of(rows: &Rows, vocabulary: &Vocabulary) -> io::Result<Self> {
+    pub(in crate::train) fn of(
+        rows: &Rows,
+        vocabulary: &Vocabulary,
+        topic_count: usize,
+    ) -> io::Result<Self> {
         let ends: Vec<usize> = vocabulary
             .terms
             .iter()
@@ -41,9 +48,11 @@ impl Postings {
                 Some(*end)
             })
             .collect();
-        let postings = Self { ends, ..Self::default() };
+        let terms_per_block = (CELLS_PER_BLOCK / topic_count.max(1)).max(1);
+        let postings = Self { ends, terms_per_block, ..Self::default() };
         let total = postings.ends.last().copied().unwrap_or(0);
-        let parts = postings.divided(0..postings.ends.len(), PER_PART.max(total / MAX_PARTS));
+        let per_part = PER_PART.max(total / MAX_PARTS);
+        let parts = postings.divided(0..postings.ends.len(), per_part, usize::MAX);
         let Self { mut blocks, mut ranges, .. } = Self::default();
         make_in_order(
             parts.len(),
@@ -64,13 +73,14 @@ impl Postings {
         term.checked_sub(1).map_or(0, |before| self.ends[before])
     }
 
-    /// Terms divided into ranges of about so many postings.
-    fn divided(&self, terms: Range<usize>, count: usize) -> Vec<Range<usize>> {
+    /// Terms divided into ranges of about this many postings, and of no more terms than that.
+    fn divided(&self, terms: Range<usize>, count: usize, most: usize) -> Vec<Range<usize>> {
         let mut ranges = Vec::new();
         let mut start = terms.start;
         while start < terms.end {
             let full = self.start(start) + count;
-            let end = self.ends.partition_point(|&end| end <= full).clamp(start + 1, terms.end);
+            let last = terms.end.min(start.saturating_add(most));
+            let end = self.ends.partition_point(|&end| end <= full).clamp(start + 1, last);
             ranges.push(start..end);
             start = end;
         }
@@ -83,7 +93,7 @@ impl Postings {
         rows: &Rows,
         terms: Range<usize>,
     ) -> io::Result<Vec<(Range<usize>, Vec<[u32; 2]>)>> {
-        let ranges = self.divided(terms.clone(), PER_BLOCK);
+        let ranges = self.divided(terms.clone(), PER_BLOCK, self.terms_per_block);
         let mut blocks: Vec<Vec<[u32; 2]>> = Vec::with_capacity(ranges.len());
         // By term: its block, and where its next posting goes there.
         let mut next = Vec::with_capacity(terms.len());

@@ -1,6 +1,7 @@
 //! The kinds of estimates that there are, and what is tried of them.
 
 use crate::train::estimate::{Estimate, Estimator, Margin, Solver};
+use crate::train::link::MAX_KINDS;
 
 /// The estimators that can be asked for by name.
 pub const ESTIMATORS: [Estimator; 2] = [Estimator::MULTINOMIAL, Estimator::COMPLEMENT];
@@ -24,3 +25,6 @@ const fn line(multinomial: f64, complement: f64) -> [Estimate; 2] {
         Estimate { estimator: Estimator::COMPLEMENT, smoothing: complement },
     ]
 }
+
+// What a link looks at has room in it.
+const _: () = assert!(LINES[0].len() + SOLVERS.len() <= MAX_KINDS);

@@ -79,7 +79,7 @@ fn copies_are_counted_whatever_the_threads() {
     ]);
     corpus(directory.path(), documents);
     let words =
-        "3 documents are copies of another one by text, title or body (1 with other topics): ";
+        "3 documents have the same text, title or body as an earlier one (1 with other topics): ";
     for threads in ["1", "3"] {
         let outcome = train(directory.path(), &["--threads", threads]);
         assert!(has(&outcome, words), "{outcome}");
@@ -96,10 +96,10 @@ fn learning_that_goes_on_knows_copies_of_what_it_learned_before() {
         directory.path(),
         [of_topic("arts", "paint stage", 30), of_topic("sport", "goal match", 30)].concat(),
     );
-    assert!(!has(&train(directory.path(), &[]), "copies"));
+    assert!(!has(&train(directory.path(), &[]), "earlier one"));
     corpus(directory.path(), of_topic("arts", "paint stage", 2));
     let outcome = train(directory.path(), &["--from", "mine/1"]);
-    assert!(has(&outcome, "2 documents are copies of another one by text"), "{outcome}");
+    assert!(has(&outcome, "2 documents have the same text"), "{outcome}");
 }
 
 #[test]
