@@ -97,9 +97,9 @@ impl<T, F: FnMut(Ordinal, T)> Sequence<T, F> {
 }
 
 /// Keeps other workers from reading on when one has panicked.
-struct StopOnPanic<'a>(&'a BlockQueue<'a>);
+struct StopOnPanic<'a, 'q>(&'a BlockQueue<'q>);
 
-impl Drop for StopOnPanic<'_> {
+impl Drop for StopOnPanic<'_, '_> {
     fn drop(&mut self) {
         if thread::panicking() {
             self.0.stop();
