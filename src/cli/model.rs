@@ -98,7 +98,10 @@ fn write_facts(out: &mut dyn Write, loaded: &LoadedModel) -> io::Result<()> {
     writeln!(out, "corpus SHA-256     {}", printable(&manifest.corpus.sha256))?;
     let size = thousands(manifest.weights.size_bytes);
     writeln!(out, "weights SHA-256    {} ({size} bytes)", manifest.weights.sha256)?;
-    writeln!(out, "confident from     {}", manifest.decision.confident_probability)?;
+    match manifest.decision.confident_probability {
+        1.0 => writeln!(out, "confident from     (never)")?,
+        probability => writeln!(out, "confident from     {probability:.4}")?,
+    }
     for level in loaded.model.hierarchy().levels() {
         let names: Vec<String> = level.names().iter().map(|name| printable(name)).collect();
         writeln!(out, "topics, depth {:<4} {}", level.depth(), names.join(", "))?;

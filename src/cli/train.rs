@@ -273,6 +273,11 @@ fn options(arguments: &Arguments) -> anyhow::Result<TrainOptions> {
     })
 }
 
+/// To three decimals, so that a probability below 1 is not shown as 1.
+fn rounded_down(probability: f64) -> f64 {
+    (probability * 1_000.0).floor() / 1_000.0
+}
+
 /// Writes the artefact, whole or not at all.
 fn store(trained: &Trained, directory: &Path) -> anyhow::Result<()> {
     let manifest = |out: &mut dyn Write| out.write_all(&trained.artifact.manifest);
@@ -336,12 +341,16 @@ fn report(arguments: &Arguments, trained: &Trained, seconds: f64) -> anyhow::Res
                 metrics.log_loss,
                 metrics.expected_calibration_error
             )?;
-            writeln!(
-                out,
-                "confident from a probability of {:.3} on: {:.1} % of the documents",
-                manifest.decision.confident_probability,
-                100.0 * metrics.confident_share
-            )?;
+            let share = 100.0 * metrics.confident_share;
+            match manifest.decision.confident_probability {
+                // A threshold of 1 means never.
+                1.0 => writeln!(out, "no answer is confident")?,
+                probability => writeln!(
+                    out,
+                    "confident from a probability of {:.3} on: {share:.1} % of the documents",
+                    rounded_down(probability)
+                )?,
+            }
         }
         writeln!(out, "written to {directory} ({} bytes to serve)", thousands(bytes as u64))
     })

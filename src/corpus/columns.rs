@@ -206,7 +206,7 @@ mod tests {
             "\"text\" and \"Content\" could both be the body: choose one with --body-field"
         );
         assert!(reason(&["text", "label", "category"]).contains("--topics-field"));
-        assert!(reason(&["title", "title"]).contains("\"title\" is there twice"));
+        assert!(reason(&["title", "title"]).contains("\"title\" occurs twice"));
         assert!(reason(&["x", "y"]).contains(
             "names no column of text, such as \"title\" or \"body\": it has \"x\", \"y\""
         ));

@@ -122,7 +122,7 @@ fn ambiguous_fields_are_refused() {
     assert!(
         read(r#"{"title": "a", "title": "b"}"#)
             .expect_err("twice")
-            .contains("\"title\" is there twice")
+            .contains("\"title\" occurs twice")
     );
     assert_eq!(read(r#"{"text": " ", "content": "b"}"#).expect("one is blank").body, "b");
     let names = FieldNames { without_topics: true, ..FieldNames::default() };

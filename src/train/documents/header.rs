@@ -75,13 +75,13 @@ impl Header {
     }
 }
 
-/// Why learning cannot go on from a model. Each says what to do.
+/// Why training cannot continue from a model. Each says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum DocumentsError {
     /// There is no such file.
     #[error(
-        "{} is not there: learning goes on only from a model that was stored with its documents \
-         (by train, without --no-documents); train anew on all the files, without --from",
+        "{} not found: training can continue only from a model that is there and was stored with \
+         its documents (without --no-documents); otherwise retrain on all files, without --from",
         path.display()
     )]
     Missing {
@@ -99,7 +99,7 @@ pub enum DocumentsError {
     /// Written by another version.
     #[error(
         "{} has format version {found}, and this program reads version {VERSION}: use the slugline \
-         that wrote it or a newer one, or train anew on all the files, without --from",
+         that wrote it or a newer one, or retrain on all files, without --from",
         path.display()
     )]
     Version {
@@ -109,7 +109,7 @@ pub enum DocumentsError {
         found: u32,
     },
     /// Not what it should be.
-    #[error("{} is damaged ({reason}): restore it, or train anew on all the files, without \
+    #[error("{} is damaged ({reason}): restore it, or retrain on all files, without \
              --from", path.display())]
     Damaged {
         /// The file.

@@ -113,7 +113,7 @@ fn what_is_wrong_is_said() {
         let error = read(bytes).expect_err(words).to_string();
         let is_named = error.contains(words) && error.contains("old/1/documents.bags");
         assert!(is_named, "{words:?} is not in: {error}");
-        assert!(error.contains("train anew"), "{error}");
+        assert!(error.contains("retrain"), "{error}");
     }
 }
 

@@ -221,5 +221,5 @@ fn a_model_without_documents_or_with_others_is_refused() {
     fs::remove_file(&file).expect("it is there");
     let error = refused(options);
     assert!(matches!(error, TrainError::Documents(DocumentsError::Missing { .. })), "{error:?}");
-    assert!(error.to_string().contains("train anew"), "{error}");
+    assert!(error.to_string().contains("retrain"), "{error}");
 }
