@@ -184,7 +184,7 @@ impl Settled {
             contradictions.into_iter().find(|(contradicts, ..)| *contradicts)
         {
             return Err(Usage(format!(
-                "{given} contradicts --from: {} was trained with {old}; omit {}, or train anew on \
+                "{given} contradicts --from: {} was trained with {old}; omit {}, or retrain on \
                  all the files",
                 directory.display(),
                 given.split(' ').next().unwrap_or_default(),

@@ -68,7 +68,7 @@ fn a_model_without_its_documents_cannot_be_gone_on_from() {
     assert!(model.join(Manifest::FILE).is_file() && !model.join(DOCUMENTS_FILE).exists());
     let train = ["train", "--from", "mine/1", "--input", "b.jsonl", "--output", "mine/2"];
     let outcome = slugline_in(directory.path(), &train);
-    assert!(outcome.stderr.contains("train anew on all the files"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("retrain on all files"), "{}", outcome.stderr);
     outcome.failed(1, "cannot continue from mine/1");
     fs::write(model.join(DOCUMENTS_FILE), "no documents").expect("a file");
     slugline_in(directory.path(), &train).failed(1, "documents.bags is damaged");
