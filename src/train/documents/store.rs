@@ -1,5 +1,6 @@
 //! Takes in documents, keeps them, and writes them down.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 use std::io::{self, Write};
@@ -16,6 +17,8 @@ use crate::train::spool::Spool;
 pub(super) const TEXTS_PER_PART: usize = 1 << 15;
 /// From so many words and pairs on, a block is full.
 const ENTRIES_PER_BLOCK: usize = 1 << 15;
+/// How many words and pairs are kept as they are, which saves decoding them for every pass.
+const MAX_PLAIN_ENTRIES: usize = 1 << 23;
 /// The most documents, and the most words.
 pub(super) const MAX_NUMBER: usize = 1 << 31;
 
@@ -44,6 +47,11 @@ pub struct Documents {
     pub(in crate::train) fingerprints: Vec<(u64, u64)>,
     /// How many pairs all documents have.
     pub(in crate::train) pair_count: usize,
+    /// The first blocks, as long as they are small.
+    plain: Vec<Block>,
+    /// How many words and pairs they have.
+    plain_entries: usize,
+    /// The blocks behind them, encoded.
     blocks: Spool<u8>,
     /// The documents behind the last full block.
     tail: Block,
@@ -119,8 +127,13 @@ impl Documents {
         self.tail.words.push(words.iter().copied());
         self.tail.pairs.push(pairs.iter().copied());
         if self.tail.entry_count() >= ENTRIES_PER_BLOCK {
-            self.blocks.push(encode(&self.tail)?)?;
-            self.tail.clear();
+            if self.plain_entries < MAX_PLAIN_ENTRIES {
+                self.plain_entries += self.tail.entry_count();
+                self.plain.push(std::mem::take(&mut self.tail));
+            } else {
+                self.blocks.push(encode(&self.tail)?)?;
+                self.tail.clear();
+            }
         }
         Ok(())
     }
@@ -154,18 +167,21 @@ impl Documents {
 
     /// How many blocks the documents lie in, one behind the other.
     pub(in crate::train) fn block_count(&self) -> usize {
-        self.blocks.len() + usize::from(self.tail.len() > 0)
+        self.plain.len() + self.blocks.len() + usize::from(self.tail.len() > 0)
     }
 
     /// The documents of a block.
     ///
     /// # Errors
     /// If the temporary file cannot be read.
-    pub(in crate::train) fn block(&self, number: usize) -> io::Result<Block> {
+    pub(in crate::train) fn block(&self, number: usize) -> io::Result<Cow<'_, Block>> {
+        let Some(number) = number.checked_sub(self.plain.len()) else {
+            return Ok(Cow::Borrowed(&self.plain[number]));
+        };
         if number == self.blocks.len() {
-            return Ok(self.tail.clone());
+            return Ok(Cow::Borrowed(&self.tail));
         }
-        decode(&self.blocks.read(number)?)
+        decode(&self.blocks.read(number)?).map(Cow::Owned)
     }
 
     /// The documents are complete, and this is what their file says of them.
@@ -187,6 +203,9 @@ impl Documents {
         frames.write(&(names.len() as u64, word_count, block_count))?;
         write_texts(&names, &mut frames)?;
         write_texts(&self.dictionary.texts().collect::<Vec<_>>(), &mut frames)?;
+        for block in &self.plain {
+            frames.write(block)?;
+        }
         for number in 0..self.blocks.len() {
             frames.write_encoded(&self.blocks.read(number)?)?;
         }

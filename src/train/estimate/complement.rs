@@ -44,9 +44,9 @@ impl Kind for Complement {
     }
 }
 
-/// The sum over all topics but one.
+/// The sum over all topics but one; what rounding leaves of nothing may be below it.
 fn others(sums: &[f64], topic: usize) -> f64 {
-    sums[..topic].iter().chain(&sums[topic + 1..]).sum()
+    (sums.iter().sum::<f64>() - sums[topic]).max(0.0)
 }
 
 struct Negated(Smoothed);
