@@ -45,7 +45,7 @@ SEARCH_ROUNDS = 3
 MAX_TRAINING_MEMORY_MIB = 300
 # Our whole command with one fixed recipe (which is what the peer fits), with reading,
 # cross-validation and writing, over the peer's vectorise + fit alone.
-MAX_TIME_RATIO = 0.2
+MAX_TIME_RATIO = 0.25
 # How many megabytes a second our classification gets through, over the peer's. The best of so many
 # runs, for others may use the machine.
 MIN_THROUGHPUT_RATIO = 20
