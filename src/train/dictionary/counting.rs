@@ -70,7 +70,7 @@ impl TextCounter {
                 Some(place) => body.get(place),
             };
             let last = &mut self.told[hash.0 as usize % TOLD_WORDS];
-            if std::mem::replace(last, Some(hash)) != Some(hash)
+            if last.replace(hash) != Some(hash)
                 && let Some(Word::Term { text, .. }) = word
             {
                 text.append_to(&mut counted.texts);

@@ -18,6 +18,9 @@ const CELLS_PER_BLOCK: usize = 1 << 19;
 const PER_PART: usize = 1 << 20;
 const MAX_PARTS: usize = 16;
 
+/// A range of terms, and their documents with counts, term by term.
+type TermsWithPostings = (Range<usize>, Vec<[u32; 2]>);
+
 /// Terms in their order, in blocks, as documents with the counts of the term.
 #[derive(Debug, Default)]
 pub(in crate::train) struct Postings {
@@ -88,11 +91,7 @@ impl Postings {
     }
 
     /// The postings of a range of terms, in blocks.
-    fn part(
-        &self,
-        rows: &Rows,
-        terms: Range<usize>,
-    ) -> io::Result<Vec<(Range<usize>, Vec<[u32; 2]>)>> {
+    fn part(&self, rows: &Rows, terms: Range<usize>) -> io::Result<Vec<TermsWithPostings>> {
         let ranges = self.divided(terms.clone(), PER_BLOCK, self.terms_per_block);
         let mut blocks: Vec<Vec<[u32; 2]>> = Vec::with_capacity(ranges.len());
         // By term: its block, and where its next posting goes there.

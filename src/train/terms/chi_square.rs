@@ -16,10 +16,15 @@ impl TopicSizes {
     /// The statistic of a term that occurs in `observed` documents of each topic.
     ///
     /// It is that of the contingency table of the term's presence against the topics, with the
-    /// continuity correction of Yates (1934): the sum over the topics of `max(|observed - expected|
-    /// - 1/2, 0)^2 / expected`, where `expected` is what `observed` would be if the term knew no
-    /// topic. The correction matters: without it pairs in two documents of one rare topic come out
-    /// on top, and say nothing about a third document.
+    /// continuity correction of Yates (1934). With `expected` for what `observed` would be if the
+    /// term knew no topic, it is the sum over the topics of
+    ///
+    /// ```text
+    /// max(|observed - expected| - 1/2, 0)^2 / expected
+    /// ```
+    ///
+    /// The correction matters: without it pairs in two documents of one rare topic come out on top,
+    /// and say nothing about a third document.
     #[inline(always)]
     pub(in crate::train) fn chi_square(&self, observed: &[u32]) -> f64 {
         let total = f64::from(observed.iter().sum::<u32>());
