@@ -36,7 +36,7 @@ pub(super) struct SolvedPart {
 /// Which terms were selected.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(in crate::train) struct SelectedTerms {
-    /// A place in [`super::Choice::vocabularies`].
+    /// A place in [`super::choose::Choice::vocabularies`].
     pub(in crate::train) vocabulary: usize,
     /// Whether they are words only because that is tried besides words and pairs.
     pub(in crate::train) words_only: bool,
