@@ -195,7 +195,7 @@ impl fmt::Display for RecipeRecord {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrialRecord {
-    /// The way.
+    /// The recipe that was tried.
     pub recipe: RecipeRecord,
     /// How good it was on documents it did not see.
     pub metrics: MetricsRecord,

@@ -6,7 +6,7 @@ use crate::train::folds::HeldOut;
 /// Texts of so many words or more are told apart when it comes to how many of their words are
 /// known.
 const TOKEN_STEPS: [u32; 8] = [1, 4, 8, 16, 32, 64, 128, 256];
-/// One document in so many is less known than the least share that counts as known.
+/// One held-out document in this many may fall below the minimum known share.
 const LESS_KNOWN: usize = 500;
 /// Below this share of known words a text is unknown where the corpus is too small to say.
 const DEFAULT_KNOWN_SHARE: f64 = 0.25;

@@ -9,8 +9,8 @@
 //! |w|^2 / 2 + b^2 / 2 + C * sum over the documents of max(0, 1 - y (w x + b))^2
 //! ```
 //!
-//! the squared loss. It is solved in the dual by
-//! coordinate descent, for all topics at once: a document's terms are read once for all of them.
+//! which is the squared hinge loss. It is solved by coordinate descent in the dual, for all topics at
+//! once: a document's terms are read once for all of them.
 //! (Hsieh, Chang, Lin, Keerthi and Sundararajan, "A Dual Coordinate Descent Method for Large-scale
 //! Linear SVM", ICML 2008; Fan et al., LIBLINEAR, JMLR 2008. Stacked with naive Bayes in the spirit
 //! of Wang and Manning, "Baselines and Bigrams", ACL 2012.) By itself it is no better than naive

@@ -88,7 +88,7 @@ pub(in crate::train) fn choose(
         links: LinkSearch {
             options,
             progress,
-            // A moment that the clock cannot name does not come.
+            // A deadline beyond the clock's range never comes.
             deadline: options.budget.and_then(|budget| Instant::now().checked_add(budget)),
             is_small: document_count <= SMALL,
             trials: Vec::new(),

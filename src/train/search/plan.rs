@@ -1,4 +1,4 @@
-//! A way to a linear model, and what its held-out scores taught.
+//! How a linear model is estimated, and what its held-out scores taught.
 
 use crate::model::{EstimateRecord, RecipeRecord};
 use crate::train::calibrate::Calibration;
@@ -7,7 +7,7 @@ use crate::train::estimate::{Estimate, Linear, TopicCounts};
 use crate::train::link::{Link, Prior};
 use crate::train::options::TrainOptions;
 
-/// A way to a linear model.
+/// How a linear model is estimated.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Plan {
     /// One estimate.
