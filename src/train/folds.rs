@@ -10,6 +10,8 @@ mod term_counts;
 
 pub(super) use copies::Copies;
 pub(super) use deal::{FOLDS, Folds};
+#[cfg(test)]
+pub(super) use held_out::held_out;
 pub(super) use held_out::{HeldOut, ScoreTable};
 pub(super) use lengths::Lengths;
 pub(super) use scoring::{Scored, Split, score};

@@ -39,18 +39,7 @@ pub(super) fn best_threshold(documents: &[HeldOut], table: &ScoreTable, topic: u
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn held_out(rows: &[(&[usize], &[f32])]) -> (Vec<HeldOut>, ScoreTable) {
-        let mut table = ScoreTable::new(rows.first().map_or(1, |(_, scores)| scores.len()));
-        let documents = rows
-            .iter()
-            .map(|(topics, scores)| {
-                table.push(scores.iter().copied());
-                HeldOut { part: 0, topics: topics.to_vec(), token_count: 10, known_token_count: 9 }
-            })
-            .collect();
-        (documents, table)
-    }
+    use crate::train::folds::held_out;
 
     #[test]
     fn a_topics_threshold_lies_where_f1_is_highest() {

@@ -49,3 +49,17 @@ impl ScoreTable {
         self.values.extend(scores);
     }
 }
+
+/// Documents of these topics and scores, for tests.
+#[cfg(test)]
+pub(in crate::train) fn held_out(rows: &[(&[usize], &[f32])]) -> (Vec<HeldOut>, ScoreTable) {
+    let mut table = ScoreTable::new(rows.first().map_or(1, |(_, scores)| scores.len()));
+    let documents = rows
+        .iter()
+        .map(|(topics, scores)| {
+            table.push(scores.iter().copied());
+            HeldOut { part: 0, topics: topics.to_vec(), token_count: 10, known_token_count: 9 }
+        })
+        .collect();
+    (documents, table)
+}

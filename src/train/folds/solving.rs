@@ -65,7 +65,9 @@ struct Outcome {
 struct Fitting<'a> {
     split: Split<'a>,
     scored: &'a Scored,
-    /// By document: its terms that are not dropped, before its vector is scaled.
+    /// The terms that are not dropped, by the numbers that they have here.
+    terms: Vec<u32>,
+    /// By document: its terms by these numbers, before its vector is scaled.
     rows: Lists<Feature>,
     /// The documents in the order in which they are fitted to.
     order: Vec<u32>,
@@ -77,13 +79,25 @@ struct Fitting<'a> {
 impl<'a> Fitting<'a> {
     fn new(split: Split<'a>, scored: &'a Scored) -> io::Result<Self> {
         let collection = split.collection;
+        let vocabulary = &collection.vocabulary.terms;
+        let mut terms = Vec::new();
+        let numbers: Vec<u32> = (0..)
+            .zip(vocabulary)
+            .map(|(number, term)| {
+                terms.extend((term.status > Status::Dropped).then_some(number));
+                (terms.len() as u32).saturating_sub(1)
+            })
+            .collect();
         let mut rows = Lists::default();
         for number in 0..collection.rows.block_count() {
             for (_, row) in collection.rows.block(number)?.iter() {
                 rows.push(row.iter().filter_map(|&[number, count]| {
-                    let term = &collection.vocabulary.terms[number as usize];
-                    let x = weight(term, count) as f32;
-                    (term.status > Status::Dropped).then_some(Feature { term: number, x })
+                    let term = &vocabulary[number as usize];
+                    let feature = || Feature {
+                        term: numbers[number as usize],
+                        x: weight(term, count) as f32,
+                    };
+                    (term.status > Status::Dropped).then(feature)
                 }));
             }
         }
@@ -93,15 +107,14 @@ impl<'a> Fitting<'a> {
         let ordinals = &collection.documents.ordinals;
         order.sort_unstable_by_key(|&document| shuffled(ORDER_SEED, ordinals[document as usize]));
         let factor = scored.counts.totals.length_factor();
-        Ok(Self { split, scored, rows, order, factor })
+        Ok(Self { split, scored, terms, rows, order, factor })
     }
 
     /// Fits to all documents but those of a fold, and scores them; of no fold, to all.
     fn fit(&self, solver: &dyn Solver, fold: usize) -> Outcome {
         let Split { collection, folds, lengths, .. } = self.split;
-        let terms = &collection.vocabulary.terms;
         let is_whole = fold == FOLDS;
-        let mut problem = Problem::new(terms.len(), collection.topics.len());
+        let mut problem = Problem::new(self.terms.len(), collection.topics.len());
         for &document in &self.order {
             if is_whole || folds.of(document) != fold {
                 let scale = lengths.scales[document as usize];
@@ -111,11 +124,14 @@ impl<'a> Fitting<'a> {
         }
         let planes = solver.solve(&problem);
         if is_whole {
+            // Both ascend, and all selected terms are used.
+            let selected: Vec<usize> = (0..self.terms.len())
+                .filter(|&number| self.term(number).status == Status::Selected)
+                .collect();
             let weight = |topic: usize, place: usize| {
-                let term = self.scored.counts.terms[place];
-                f64::from(planes.of_term(term as usize)[topic]) * self.factor
+                f64::from(planes.of_term(selected[place])[topic]) * self.factor
             };
-            let shape = (collection.topics.len(), self.scored.counts.terms.len());
+            let shape = (collection.topics.len(), selected.len());
             let weights = Array2::from_shape_fn(shape, |(topic, place)| weight(topic, place));
             let bias = planes.bias().iter().map(|&bias| f64::from(bias)).collect();
             return Outcome { held_out: Vec::new(), linear: Some(Linear { weights, bias }) };
@@ -129,12 +145,16 @@ impl<'a> Fitting<'a> {
         Outcome { held_out: own.map(score).collect(), linear: None }
     }
 
+    /// The term of a number that it has here.
+    fn term(&self, number: usize) -> &Term {
+        &self.split.collection.vocabulary.terms[self.terms[number] as usize]
+    }
+
     /// A document as the model without a fold sees it; of no fold, as the final one does.
     fn row(&self, document: u32, fold: usize, scale: f32) -> impl Iterator<Item = Feature> {
-        let terms = &self.split.collection.vocabulary.terms;
-        let is_seen = move |term: usize| match fold {
-            FOLDS => terms[term].status == Status::Selected,
-            fold => self.scored.kept[term] >> fold & 1 == 1,
+        let is_seen = move |number: usize| match fold {
+            FOLDS => self.term(number).status == Status::Selected,
+            fold => self.scored.kept[self.terms[number] as usize] >> fold & 1 == 1,
         };
         let scale = scale * self.factor as f32;
         let row = self.rows.get(document as usize).iter();

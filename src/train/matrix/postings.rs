@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::io;
 use std::ops::Range;
 
-use super::make_in_order;
+use super::in_order::make_in_order;
 use super::rows::Rows;
 use crate::train::spool::Spool;
 use crate::train::terms::Vocabulary;

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::io;
 
-use super::make_in_order;
+use super::in_order::make_in_order;
 use crate::train::documents::Documents;
 use crate::train::spool::Spool;
 use crate::train::terms::Vocabulary;

@@ -11,7 +11,7 @@ fn table(rows: impl Iterator<Item = Vec<f32>>) -> ScoreTable {
     table
 }
 
-/// 600 documents of three topics; the first kind of score leans to the right topic (or, each
+/// 2_400 documents of three topics; the first kind of score leans to the right topic (or, each
 /// fifth time, the next one), the second knows nothing.
 fn scores() -> [ScoreTable; 2] {
     let lean = |topic: usize, by: f32| {
@@ -21,14 +21,15 @@ fn scores() -> [ScoreTable; 2] {
     };
     [
         table(
-            (0..600).map(|n| lean(if n % 5 == 0 { n + 1 } else { n }, 1.0 + (n % 7) as f32 / 7.0)),
+            (0..2_400)
+                .map(|n| lean(if n % 5 == 0 { n + 1 } else { n }, 1.0 + (n % 7) as f32 / 7.0)),
         ),
-        table((0..600).map(|n| lean(n / 3, 1.0))),
+        table((0..2_400).map(|n| lean(n / 3, 1.0))),
     ]
 }
 
 fn topics(labels: Labels) -> Vec<Vec<usize>> {
-    (0..600)
+    (0..2_400)
         .map(|n| match labels {
             Labels::Multiple if n % 4 == 0 => vec![],
             Labels::Multiple if n % 4 == 1 => vec![n % 3, (n + 1) % 3],
@@ -99,7 +100,12 @@ fn the_link_lowers_the_loss_and_threads_change_nothing() {
         let after = loss_of(labels, &link.logits(&features, chosen.clone()), &topics);
         let before = loss_of(labels, &scores[0], &topics);
         assert!(after < 0.95 * before, "{labels:?}: {after} {before}");
-        assert_eq!(Link::fit(&features, &chosen, PRIOR, 100).expect("a smooth objective"), link);
+        for threads in [1, 3] {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+            let again =
+                pool.expect("threads").install(|| Link::fit(&features, &chosen, PRIOR, 100));
+            assert_eq!(again.expect("a smooth objective"), link, "{threads} threads");
+        }
     }
 }
 
