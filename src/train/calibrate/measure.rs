@@ -13,22 +13,22 @@ use crate::train::folds::{HeldOut, ScoreTable};
 
 /// What held-out documents teach.
 #[derive(Debug, Clone, PartialEq)]
-pub(in crate::train) struct Calibration {
+pub(crate) struct Calibration {
     /// What scores are multiplied by.
-    pub(in crate::train) scale: f64,
+    pub(crate) scale: f64,
     /// When an answer is confident, and when a text is unknown.
-    pub(in crate::train) decision: DecisionRule,
+    pub(crate) decision: DecisionRule,
     confidence: Confidence,
     /// What keeps more answers from being confident.
-    pub(in crate::train) limit: Option<Limit>,
+    pub(crate) limit: Option<Limit>,
     /// By topic, from what probability on it is assigned; empty where topics exclude each other.
-    pub(in crate::train) thresholds: Vec<f64>,
+    pub(crate) thresholds: Vec<f64>,
     /// How good the scaled model is.
-    pub(in crate::train) metrics: MetricsRecord,
+    pub(crate) metrics: MetricsRecord,
 }
 
 /// Finds the scale that makes the held-out topics likeliest, the thresholds, and measures.
-pub(in crate::train) fn calibrate(
+pub(crate) fn calibrate(
     documents: &[HeldOut],
     table: &ScoreTable,
     labels: Labels,
@@ -74,7 +74,7 @@ pub(in crate::train) fn calibrate(
 
 impl Calibration {
     /// Keeps confidence above the probability that a text without evidence gets.
-    pub(in crate::train) fn set_without_evidence(&mut self, probability: f64) {
+    pub(crate) fn set_without_evidence(&mut self, probability: f64) {
         let threshold = self.confidence.threshold(probability);
         self.decision.confident_probability = threshold.probability;
         self.limit = threshold.limit;

@@ -13,24 +13,24 @@ const TOLD_WORDS: usize = 1 << 14;
 
 /// A document before its words have numbers.
 #[derive(Debug, Default)]
-pub(in crate::train) struct CountedDocument {
-    pub(in crate::train) topics: Vec<TopicName>,
+pub(crate) struct CountedDocument {
+    pub(crate) topics: Vec<TopicName>,
     /// Each word once with its count, by ascending hash: the order of the text is not kept.
-    pub(in crate::train) words: Vec<(TermHash, u32)>,
+    pub(crate) words: Vec<(TermHash, u32)>,
     /// The texts of the words in the same order, each followed by a line feed; empty for a word
     /// whose text the counter has given lately.
-    pub(in crate::train) texts: String,
+    pub(crate) texts: String,
     /// Each pair once, as the places of its two words in `words`, and its count; ascending.
-    pub(in crate::train) pairs: Vec<(u32, u32, u32)>,
+    pub(crate) pairs: Vec<(u32, u32, u32)>,
     /// A fingerprint of the set of the title's words, reply marks left out; 0 where none is left.
-    pub(in crate::train) title: u64,
+    pub(crate) title: u64,
     /// A fingerprint of the counts of the body's words; 0 where they are few.
-    pub(in crate::train) body: u64,
+    pub(crate) body: u64,
 }
 
 /// Counts documents. Its buffers are used again.
 #[derive(Debug)]
-pub(in crate::train) struct TextCounter {
+pub(crate) struct TextCounter {
     title: WordScanner,
     body: WordScanner,
     tokens: Tokens,
@@ -47,10 +47,7 @@ impl Default for TextCounter {
 
 impl TextCounter {
     /// The terms of [`crate::text::scan_terms`] with their counts.
-    ///
-    /// # Errors
-    /// What is wrong with a topic's name.
-    pub(in crate::train) fn count(
+    pub(crate) fn count(
         &mut self,
         document: &Document<'_>,
         options: TextOptions,

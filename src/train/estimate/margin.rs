@@ -36,7 +36,7 @@ const MAX_PRODUCTS: u64 = 1 << 27;
 const MAX_WEIGHTS: u64 = 1 << 24;
 
 /// The support vector machine.
-pub(in crate::train) struct Margin;
+pub(crate) struct Margin;
 
 impl Solver for Margin {
     fn name(&self) -> &'static str {

@@ -3,7 +3,7 @@
 use crate::train::lists::Lists;
 
 /// A kind of estimate whose weights are chosen together, to tell each topic from the others.
-pub(in crate::train) trait Solver: Sync {
+pub(crate) trait Solver: Sync {
     /// The name in manifests.
     fn name(&self) -> &'static str;
 
@@ -19,28 +19,28 @@ pub(in crate::train) trait Solver: Sync {
 
 /// A term of a document.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(in crate::train) struct Feature {
-    pub(in crate::train) term: u32,
-    pub(in crate::train) x: f32,
+pub(crate) struct Feature {
+    pub(crate) term: u32,
+    pub(crate) x: f32,
 }
 
 /// Documents to fit to.
 #[derive(Debug)]
-pub(in crate::train) struct Problem<'a> {
-    pub(in crate::train) term_count: usize,
-    pub(in crate::train) topic_count: usize,
+pub(crate) struct Problem<'a> {
+    pub(crate) term_count: usize,
+    pub(crate) topic_count: usize,
     /// By document.
-    pub(in crate::train) rows: Lists<Feature>,
-    pub(in crate::train) topics: Vec<&'a [u32]>,
+    pub(crate) rows: Lists<Feature>,
+    pub(crate) topics: Vec<&'a [u32]>,
 }
 
 impl<'a> Problem<'a> {
-    pub(in crate::train) fn new(term_count: usize, topic_count: usize) -> Self {
+    pub(crate) fn new(term_count: usize, topic_count: usize) -> Self {
         Self { term_count, topic_count, rows: Lists::default(), topics: Vec::new() }
     }
 
     /// Adds a document.
-    pub(in crate::train) fn push(&mut self, row: impl Iterator<Item = Feature>, topics: &'a [u32]) {
+    pub(crate) fn push(&mut self, row: impl Iterator<Item = Feature>, topics: &'a [u32]) {
         self.rows.push(row);
         self.topics.push(topics);
     }
@@ -52,7 +52,7 @@ pub(super) type Lanes = [f32; LANES];
 
 /// A hyperplane per topic: a row per term, and one for the bias behind them.
 #[derive(Debug)]
-pub(in crate::train) struct Planes {
+pub(crate) struct Planes {
     topic_count: usize,
     /// How many blocks of lanes a row has.
     pub(super) blocks: usize,
@@ -96,16 +96,16 @@ impl Planes {
     }
 
     /// The weights of a term by topic.
-    pub(in crate::train) fn of_term(&self, term: usize) -> &[f32] {
+    pub(crate) fn of_term(&self, term: usize) -> &[f32] {
         &self.lanes[term * self.blocks..(term + 1) * self.blocks].as_flattened()[..self.topic_count]
     }
 
-    pub(in crate::train) fn bias(&self) -> &[f32] {
+    pub(crate) fn bias(&self) -> &[f32] {
         self.of_term(self.lanes.len() / self.blocks - 1)
     }
 
     /// The scores of a document by topic.
-    pub(in crate::train) fn scores(&self, row: impl Iterator<Item = Feature>) -> Vec<f32> {
+    pub(crate) fn scores(&self, row: impl Iterator<Item = Feature>) -> Vec<f32> {
         let mut scores = vec![Lanes::default(); self.blocks];
         self.apply(&row.collect::<Vec<_>>(), &mut scores);
         scores.as_flattened()[..self.topic_count].to_vec()

@@ -6,7 +6,7 @@ use crate::train::collection::Collection;
 use crate::train::options::Recipe;
 
 /// Into how many folds the corpus is parted.
-pub(in crate::train) const FOLDS: usize = 5;
+pub(crate) const FOLDS: usize = 5;
 /// The fold of a document that is never held out.
 const NEVER: u8 = FOLDS as u8;
 /// The most documents that are held out: of a larger corpus a sample, so that memory does not grow
@@ -23,7 +23,7 @@ const MAX_SCORES: u64 = 8 << 20;
 
 /// Which document is held out with which fold.
 #[derive(Debug)]
-pub(in crate::train) struct Folds {
+pub(crate) struct Folds {
     /// By document: which of [`FOLDS`] parts it is dealt to, or [`NEVER`].
     parts: Vec<u8>,
     /// Whether all of the parts are held out together, as the first fold; else each part is a fold.
@@ -36,7 +36,7 @@ impl Folds {
     /// Deals the documents to the parts, copies of each other to the same one, in an order that
     /// only the seed decides; each part gets about as many documents of each topic (the first one,
     /// where a document has several; those without one are a topic of their own).
-    pub(in crate::train) fn deal(
+    pub(crate) fn deal(
         collection: &Collection<'_>,
         copies: &Copies,
         seed: u64,
@@ -81,7 +81,7 @@ impl Folds {
 
     /// The fold that a document is held out with, below [`FOLDS`], or [`NEVER`].
     #[inline]
-    pub(in crate::train) fn of(&self, document: u32) -> usize {
+    pub(crate) fn of(&self, document: u32) -> usize {
         match self.parts[document as usize] {
             0..NEVER if self.is_one => 0,
             part => part.into(),
@@ -90,17 +90,17 @@ impl Folds {
 
     /// Whether a document is held out with any fold.
     #[inline]
-    pub(in crate::train) fn is_held_out(&self, document: u32) -> bool {
+    pub(crate) fn is_held_out(&self, document: u32) -> bool {
         self.parts[document as usize] != NEVER
     }
 
     /// Which of [`FOLDS`] parts a document that is held out was dealt to.
-    pub(in crate::train) fn part(&self, document: u32) -> u8 {
+    pub(crate) fn part(&self, document: u32) -> u8 {
         self.parts[document as usize]
     }
 
     /// The documents that are held out, in the order of the corpus.
-    pub(in crate::train) fn held_out(&self) -> &[u32] {
+    pub(crate) fn held_out(&self) -> &[u32] {
         &self.held_out
     }
 }
@@ -118,7 +118,7 @@ fn extent(document_count: u64, topic_count: u64, recipe: Recipe) -> (u64, bool) 
 }
 
 /// A number that looks random and is not (SplitMix64; Steele, Lea and Flood, 2014).
-pub(in crate::train) fn shuffled(seed: u64, ordinal: Ordinal) -> u64 {
+pub(crate) fn shuffled(seed: u64, ordinal: Ordinal) -> u64 {
     let mut z = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ ordinal;
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

@@ -19,18 +19,15 @@ const ORDER_SEED: u64 = 1;
 
 /// What a solver makes of a corpus.
 #[derive(Debug)]
-pub(in crate::train) struct Solved {
+pub(crate) struct Solved {
     /// The scores of the held-out documents, in their order, by what was fitted without their fold.
-    pub(in crate::train) held_out: ScoreTable,
+    pub(crate) held_out: ScoreTable,
     /// Fitted to all documents, for the selected terms.
-    pub(in crate::train) linear: Linear,
+    pub(crate) linear: Linear,
 }
 
 /// Fits hyperplanes; None where the corpus is too large for the solver.
-///
-/// # Errors
-/// If a temporary file cannot be read.
-pub(in crate::train) fn solve(
+pub(crate) fn solve(
     split: Split<'_>,
     scored: &Scored,
     solver: &dyn Solver,

@@ -13,12 +13,12 @@ const MAX_PRODUCTS: usize = 1 << 27;
 /// And the least of the most.
 const MIN_DOCUMENTS: usize = 4_096;
 /// How many kinds of scores there may be.
-pub(in crate::train) const MAX_KINDS: usize = 8;
+pub(crate) const MAX_KINDS: usize = 8;
 
 /// Held-out scores as the link takes them, one to [`MAX_KINDS`] kinds, brought to the scale of
 /// logits.
 #[derive(Debug)]
-pub(in crate::train) struct Features<'a> {
+pub(crate) struct Features<'a> {
     pub(super) labels: Labels,
     pub(super) topic_count: usize,
     pub(super) kinds: Vec<Kind<'a>>,
@@ -82,7 +82,7 @@ fn mean_of(scores: &[f32]) -> f64 {
 impl<'a> Features<'a> {
     /// From tables of the same documents, each with the scale that brings its scores to logits;
     /// `topics`: of each document.
-    pub(in crate::train) fn new(
+    pub(crate) fn new(
         labels: Labels,
         tables: &[(&'a ScoreTable, f64)],
         topics: Vec<&'a [usize]>,
@@ -95,11 +95,11 @@ impl<'a> Features<'a> {
         Self { labels, topic_count, kinds, topics }
     }
 
-    pub(in crate::train) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.topics.len()
     }
 
-    pub(in crate::train) fn labels(&self) -> Labels {
+    pub(crate) fn labels(&self) -> Labels {
         self.labels
     }
 
@@ -136,12 +136,12 @@ impl<'a> Features<'a> {
 
     /// How many products of inputs, topics and documents each evaluation of a link to all of them
     /// takes.
-    pub(in crate::train) fn products(&self) -> usize {
+    pub(crate) fn products(&self) -> usize {
         (self.cross_count() + 1) * self.topic_count * self.len()
     }
 
     /// At most as many documents as a link is fitted to, evenly spread.
-    pub(in crate::train) fn thinned(&self, documents: Vec<usize>, most: usize) -> Vec<usize> {
+    pub(crate) fn thinned(&self, documents: Vec<usize>, most: usize) -> Vec<usize> {
         let products = (self.cross_count() + 1) * self.topic_count;
         let most = most.min((MAX_PRODUCTS / products.max(1)).clamp(MIN_DOCUMENTS, MAX_DOCUMENTS));
         let step = documents.len().div_ceil(most).max(1);

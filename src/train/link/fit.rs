@@ -18,7 +18,7 @@ const GRADIENT_TOLERANCE: f64 = 3e-5;
 const COST_TOLERANCE: f64 = 1e-7;
 /// The fitted link.
 #[derive(Debug, Clone, PartialEq)]
-pub(in crate::train) struct Link {
+pub(crate) struct Link {
     labels: Labels,
     topic_count: usize,
     normalisers: Vec<Normaliser>,
@@ -26,14 +26,14 @@ pub(in crate::train) struct Link {
 }
 
 impl Link {
-    pub(in crate::train) fn topic_count(&self) -> usize {
+    pub(crate) fn topic_count(&self) -> usize {
         self.topic_count
     }
 
     /// Fits the link to the documents chosen (places in `features`), in at most so many steps of
     /// the solver. It is stopped long before the last digits: what they would change is lost in
     /// half precision.
-    pub(in crate::train) fn fit(
+    pub(crate) fn fit(
         features: &Features<'_>,
         chosen: &[usize],
         prior: Prior,
@@ -62,7 +62,7 @@ impl Link {
     }
 
     /// The logits of all documents.
-    pub(in crate::train) fn logits(
+    pub(crate) fn logits(
         &self,
         features: &Features<'_>,
         documents: impl IntoIterator<Item = usize>,
@@ -81,7 +81,7 @@ impl Link {
 
     /// The linear model that gives these logits without a detour over the scores: `kinds` in the
     /// order of the features.
-    pub(in crate::train) fn fold(&self, kinds: &[&Linear]) -> Linear {
+    pub(crate) fn fold(&self, kinds: &[&Linear]) -> Linear {
         let k = self.topic_count;
         let terms = kinds.first().map_or(0, |kind| kind.weights.ncols());
         let crossed = self.parameters.cross.len() >= kinds.len() * k * k;

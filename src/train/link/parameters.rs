@@ -8,11 +8,11 @@ pub(super) const BIAS_VARIANCE: f64 = 10.0;
 
 /// How far the parameters may stray from those of the prior: variances of normal distributions.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(in crate::train) struct Prior {
+pub(crate) struct Prior {
     /// What a topic weighs its own scores more or less than all topics do.
-    pub(in crate::train) own: f64,
+    pub(crate) own: f64,
     /// What a topic takes from the scores of others and from the means.
-    pub(in crate::train) cross: f64,
+    pub(crate) cross: f64,
 }
 
 /// What the logits are made of.

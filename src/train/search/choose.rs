@@ -26,19 +26,19 @@ const SMALL: u64 = 16_384;
 
 /// What was tried.
 #[derive(Debug)]
-pub(in crate::train) struct Choice {
+pub(crate) struct Choice {
     /// The best one first.
-    pub(in crate::train) trials: Vec<Trial>,
+    pub(crate) trials: Vec<Trial>,
     /// Of each selection of terms the counts.
-    pub(in crate::train) vocabularies: Vec<TopicCounts>,
+    pub(crate) vocabularies: Vec<TopicCounts>,
     link_trials: Vec<LinkTrialRecord>,
     /// Whether the budget ended before all was tried.
-    pub(in crate::train) is_cut_short: bool,
+    pub(crate) is_cut_short: bool,
 }
 
 impl Choice {
     /// What the manifest says of it.
-    pub(in crate::train) fn records(
+    pub(crate) fn records(
         &self,
         options: &TrainOptions,
     ) -> (Vec<TrialRecord>, Vec<LinkTrialRecord>) {
@@ -55,10 +55,7 @@ impl Choice {
 /// On a small corpus words only are tried besides words and pairs, words of a single document among
 /// them. Counts, and all that is chosen on them, depend on the terms: to try others costs the whole
 /// search again, which a small corpus can afford. It is also where it matters: see docs/adr/0004.
-pub(in crate::train) fn least_frequencies(
-    options: &TrainOptions,
-    document_count: u64,
-) -> LeastFrequencies {
+pub(crate) fn least_frequencies(options: &TrainOptions, document_count: u64) -> LeastFrequencies {
     let least = options.min_document_frequency.unwrap_or(DEFAULT_MIN_DOCUMENT_FREQUENCY);
     let of_words = options.min_document_frequency.unwrap_or(1);
     LeastFrequencies {
@@ -74,10 +71,7 @@ fn tries_words_only(options: &TrainOptions, document_count: u64) -> bool {
 }
 
 /// Tries what the options leave open, with each selection of terms; the first one in any case.
-///
-/// # Errors
-/// If a temporary file cannot be read, or an estimator fails.
-pub(in crate::train) fn choose(
+pub(crate) fn choose(
     collection: &mut Collection<'_>,
     folds: &Folds,
     options: &TrainOptions,
