@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::calibration::BetaCalibration;
 use super::score::Decision;
 use crate::text::TextOptions;
 
@@ -104,6 +105,8 @@ pub struct Manifest {
     pub corpus: CorpusRecord,
     /// How good it is on documents it did not see; absent when not measured.
     pub metrics: Option<MetricsRecord>,
+    /// How the first topic's probability is mapped; for one topic per document only.
+    pub calibration: BetaCalibration,
     /// What makes an answer confident.
     pub decision: DecisionRule,
     /// The file of weights.
@@ -112,7 +115,7 @@ pub struct Manifest {
 
 impl Manifest {
     /// The version of the artefact's format that this program reads and writes.
-    pub const FORMAT_VERSION: u32 = 4;
+    pub const FORMAT_VERSION: u32 = 5;
     /// The file's name in the artefact's directory.
     pub const FILE: &str = "manifest.json";
 
@@ -127,7 +130,7 @@ impl Manifest {
 #[serde(deny_unknown_fields)]
 pub struct EstimateRecord {
     /// "multinomial" and "complement" naive Bayes, "one-against-rest", "margin" (a linear support
-    /// vector machine).
+    /// vector machine), "nbsvm" (the same over vectors scaled by naive Bayes).
     pub kind: String,
     /// By name. "alpha" is the pseudo-count of every term of every topic; "interpolation" the share
     /// of the whole collection's distribution (Jelinek-Mercer smoothing); "cost" what a document on

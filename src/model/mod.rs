@@ -3,7 +3,8 @@
 //! ```text
 //! score[topic] = bias[topic] + sum over terms of x[term] * weight[term][topic]
 //! x[term]      = (1 + ln count) * idf[term], divided by the vector's length to the power 1.25
-//! probability  = softmax(score), or 1 / (1 + e^-score) where a document may have several topics
+//! probability  = softmax(score), the first one calibrated ([`BetaCalibration`]); or
+//!                1 / (1 + e^-score) where a document may have several topics
 //! ```
 //!
 //! Where topics exclude each other, rows of weights are centred (they sum to 0 over the topics),
@@ -13,6 +14,7 @@
 //! to all topics alike.
 
 pub mod artifact;
+mod calibration;
 pub mod doubts;
 pub(crate) mod elementary;
 pub mod evaluate;
@@ -23,6 +25,7 @@ mod rows;
 mod score;
 
 pub use artifact::{ArtifactError, LoadedModel};
+pub use calibration::BetaCalibration;
 pub use explain::{Contribution, TopicEvidence};
 pub use hierarchy::{Hierarchy, Level};
 pub use manifest::{
@@ -58,6 +61,7 @@ pub struct TopicModel {
     /// By topic, the score that gives its probability the share of documents that carried it in
     /// training.
     prior: Vec<f32>,
+    calibration: BetaCalibration,
     decision: DecisionRule,
     /// By topic, from what probability on it is assigned; empty where a document has one topic.
     thresholds: Vec<f64>,
@@ -66,6 +70,8 @@ pub struct TopicModel {
 /// What turns probabilities into an answer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AnswerRule {
+    /// How the first topic's probability is mapped, for models of one topic per document.
+    pub calibration: BetaCalibration,
     /// What makes it confident, uncertain, or none.
     pub decision: DecisionRule,
     /// By topic, from what probability on it is assigned, for models of several topics a document;
@@ -143,6 +149,9 @@ impl TopicModel {
                 return Err(ModelShapeError::Size { what, found, expected });
             }
         }
+        if !rule.calibration.is_sound() {
+            return Err(ModelShapeError::NotFinite("the calibration"));
+        }
         if idf.iter().any(|value| !(*value > 0.0 && *value <= MAX_IDF)) {
             return Err(ModelShapeError::NotFinite("the table of idf"));
         }
@@ -169,6 +178,7 @@ impl TopicModel {
             rows,
             bias,
             prior,
+            calibration: rule.calibration,
             decision: rule.decision,
             thresholds: rule.thresholds,
         })
@@ -285,6 +295,7 @@ mod tests {
             &[1.0, -1.0, -2.0, 2.0].map(f16::from_f32),
             &[0.0, 0.0],
             AnswerRule {
+                calibration: BetaCalibration::IDENTITY,
                 decision: DecisionRule {
                     confident_probability: 0.8,
                     known_share: vec![KnownShare { min_tokens: 1, min_share: 0.1 }],

@@ -6,7 +6,7 @@ pub(crate) use counting::{CountedDocument, TextCounter};
 
 use hashbrown::HashTable;
 
-use crate::text::{TermHash, is_number};
+use crate::text::{ArticleForm, TermHash, is_number};
 
 /// The words of a corpus, by number.
 #[derive(Debug, Default)]
@@ -40,7 +40,8 @@ impl Dictionary {
                 hashes.push(hash);
                 texts.push(text);
                 document_frequencies.push(0);
-                are_numbers.push(is_number(text.as_bytes()));
+                let text = text.as_bytes();
+                are_numbers.push(is_number(text) || ArticleForm::is_form(text));
                 number
             }
         }
@@ -63,7 +64,8 @@ impl Dictionary {
         self.texts.get(number)
     }
 
-    /// Whether the word is a number, as [`is_number`] has it.
+    /// Whether the word is a number, as [`is_number`] has it, or the form of an article: those do not
+    /// count as words of a text.
     pub(crate) fn is_number(&self, number: u32) -> bool {
         self.are_numbers[number as usize]
     }

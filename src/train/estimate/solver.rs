@@ -1,4 +1,4 @@
-//! What a kind of estimate is that is fitted to the documents one by one: a hyperplane per topic.
+//! Estimates that are fitted to the documents one by one: a hyperplane per topic.
 
 use crate::train::lists::Lists;
 
@@ -9,9 +9,6 @@ pub(crate) trait Solver: Sync {
 
     /// Its parameter, by name.
     fn parameter(&self) -> (&'static str, f64);
-
-    /// Whether a problem of so many terms, topics and entries of documents is worth the time.
-    fn is_affordable(&self, terms: u64, topics: u64, entries: u64) -> bool;
 
     /// Fits the hyperplanes.
     fn solve(&self, problem: &Problem<'_>) -> Planes;
@@ -46,58 +43,53 @@ impl<'a> Problem<'a> {
     }
 }
 
-/// So many topics are worked on together; rows of weights are padded to a multiple.
+/// So many topics are worked on together; rows of numbers by topic are padded to a multiple.
 pub(super) const LANES: usize = 8;
 pub(super) type Lanes = [f32; LANES];
 
-/// A hyperplane per topic: a row per term, and one for the bias behind them.
+/// A hyperplane per topic: a row per term, and behind them one for the bias.
 #[derive(Debug)]
 pub(crate) struct Planes {
     topic_count: usize,
     /// How many blocks of lanes a row has.
     pub(super) blocks: usize,
-    lanes: Vec<Lanes>,
+    pub(super) lanes: Vec<Lanes>,
 }
 
 impl Planes {
-    pub(super) fn zeros(term_count: usize, topic_count: usize) -> Self {
+    pub(super) fn zeros(problem: &Problem<'_>) -> Self {
+        let topic_count = problem.topic_count;
         let blocks = topic_count.div_ceil(LANES);
-        Self { topic_count, blocks, lanes: vec![Lanes::default(); (term_count + 1) * blocks] }
+        let lanes = vec![Lanes::default(); (problem.term_count + 1) * blocks];
+        Self { topic_count, blocks, lanes }
     }
 
-    /// Sets `scores` to `w x + b` of all topics.
-    #[inline(always)]
-    pub(super) fn apply(&self, row: &[Feature], scores: &mut [Lanes]) {
-        let (_, bias) = self.lanes.split_at(self.lanes.len() - self.blocks);
-        for (block, scores) in scores.iter_mut().enumerate() {
-            // The sums stay in registers.
-            let mut sums = bias[block];
-            for feature in row {
-                let weights = &self.lanes[feature.term as usize * self.blocks + block];
-                for (sum, weight) in sums.iter_mut().zip(weights) {
-                    *sum += feature.x * weight;
-                }
-            }
-            *scores = sums;
-        }
+    /// Where the bias stands for a block of topics.
+    pub(super) fn bias_at(&self, block: usize) -> usize {
+        self.lanes.len() - self.blocks + block
     }
 
-    /// Adds a document's vector, times `by`, to the planes of a block of topics.
+    /// `w x + b` of a block of topics.
     #[inline(always)]
-    pub(super) fn add(&mut self, row: &[Feature], block: usize, by: &Lanes) {
+    pub(super) fn apply(&self, row: &[Feature], block: usize) -> Lanes {
+        let mut sums = self.lanes[self.bias_at(block)];
         for feature in row {
-            let weights = &mut self.lanes[feature.term as usize * self.blocks + block];
-            for (weight, by) in weights.iter_mut().zip(by) {
-                *weight += feature.x * by;
+            let weights = &self.lanes[feature.term as usize * self.blocks + block];
+            for (sum, weight) in sums.iter_mut().zip(weights) {
+                *sum += feature.x * weight;
             }
         }
-        let bias = self.lanes.len() - self.blocks + block;
-        self.lanes[bias].iter_mut().zip(by).for_each(|(bias, by)| *bias += by);
+        sums
     }
 
     /// The weights of a term by topic.
     pub(crate) fn of_term(&self, term: usize) -> &[f32] {
         &self.lanes[term * self.blocks..(term + 1) * self.blocks].as_flattened()[..self.topic_count]
+    }
+
+    pub(super) fn of_term_mut(&mut self, term: usize) -> &mut [f32] {
+        let row = &mut self.lanes[term * self.blocks..(term + 1) * self.blocks];
+        &mut row.as_flattened_mut()[..self.topic_count]
     }
 
     pub(crate) fn bias(&self) -> &[f32] {
@@ -106,8 +98,8 @@ impl Planes {
 
     /// The scores of a document by topic.
     pub(crate) fn scores(&self, row: impl Iterator<Item = Feature>) -> Vec<f32> {
-        let mut scores = vec![Lanes::default(); self.blocks];
-        self.apply(&row.collect::<Vec<_>>(), &mut scores);
-        scores.as_flattened()[..self.topic_count].to_vec()
+        let row: Vec<Feature> = row.collect();
+        let blocks: Vec<Lanes> = (0..self.blocks).map(|block| self.apply(&row, block)).collect();
+        blocks.as_flattened()[..self.topic_count].to_vec()
     }
 }

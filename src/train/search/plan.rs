@@ -41,6 +41,8 @@ pub(crate) struct SelectedTerms {
     /// Whether they are words only because that is tried besides words and pairs.
     pub(crate) words_only: bool,
     pub(super) min_document_frequency: u32,
+    /// How many of the highest chi-square were kept besides all words; None for all.
+    pub(super) keep: Option<usize>,
 }
 
 /// A plan with what its held-out scores taught.
@@ -80,7 +82,7 @@ impl Trial {
                 };
                 let solved = solved.iter().map(|solved| solved.record.clone());
                 let records = estimates.iter().map(record).chain(solved).collect();
-                (kind, records, Some(prior.cross))
+                (kind, records, Some(prior.variance))
             }
         };
         RecipeRecord {
@@ -90,7 +92,7 @@ impl Trial {
             scale: self.calibration.scale,
             seed: options.seed,
             min_document_frequency: self.terms.min_document_frequency,
-            keep_terms: options.keep_terms.unwrap_or(0),
+            keep_terms: self.terms.keep.unwrap_or(0),
             words_alone: self.terms.words_only,
         }
     }

@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use hashbrown::{DefaultHashBuilder, HashMap};
 use rayon::prelude::*;
 
+use crate::text::ArticleForm;
 use crate::train::documents::{Block, Documents};
 
 /// Stands for a word that was left out.
@@ -85,6 +86,7 @@ impl Vocabulary {
         let dictionary = &documents.dictionary;
         let mut words: Vec<u32> = (0..dictionary.len() as u32)
             .filter(|&word| dictionary.document_frequency(word) >= least.words)
+            .filter(|&word| !is_constant_form(documents, word))
             .collect();
         words.par_sort_unstable_by(|&a, &b| dictionary.text(a).cmp(dictionary.text(b)));
         let mut places = vec![NONE; dictionary.len()];
@@ -155,6 +157,13 @@ impl Vocabulary {
     pub(crate) fn is_counted_word(&self, documents: &Documents, term: &Term) -> bool {
         term.is_word() && !documents.dictionary.is_number(self.words[term.first as usize])
     }
+}
+
+/// Whether a word is the form of all articles, which then says nothing.
+fn is_constant_form(documents: &Documents, word: u32) -> bool {
+    let dictionary = &documents.dictionary;
+    ArticleForm::is_form(dictionary.text(word).as_bytes())
+        && dictionary.document_frequency(word) as usize == documents.len()
 }
 
 /// The pairs of words that have a place, and occur together in at least so many documents; by their
