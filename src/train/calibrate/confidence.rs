@@ -43,10 +43,9 @@ pub(crate) enum Limit {
     TooFewDocuments,
 }
 
-/// From which top probabilities on the share of right answers is at least `target`: less its
-/// standard error in each part that has any documents, for each part has to agree, and not by luck,
-/// which leaves room for documents that are unlike those of the corpus; and over all parts by the
-/// lower bound of Wilson's interval, which few documents cannot reach even if all are right.
+/// From which top probabilities on the share of right answers is at least `target`: over all parts
+/// by the lower bound of Wilson's interval, which few documents cannot reach even if all are right;
+/// and in no part is it below the target by more than its standard error.
 pub(super) fn confidence(tops: &mut [Top], target: f64) -> Confidence {
     tops.sort_by(|a, b| b.probability.total_cmp(&a.probability));
     let mut confidence = Confidence::default();
@@ -60,7 +59,7 @@ pub(super) fn confidence(tops: &mut [Top], target: f64) -> Confidence {
         // Only between different probabilities: a threshold cannot part equal ones.
         let is_last_of_equals =
             tops.get(place + 1).is_none_or(|next| next.probability < top.probability);
-        let agree = |&(right, taken): &(u64, u64)| holds(right as f64, taken as f64, target);
+        let agree = |&(right, taken): &(u64, u64)| agrees(right as f64, taken as f64, target);
         if !is_last_of_equals || !counts.iter().all(agree) {
             continue;
         }
@@ -96,11 +95,11 @@ impl Confidence {
     }
 }
 
-/// Whether a share of `right` of `taken`, less its standard error, is at least `target`; so if
-/// nothing was taken.
-fn holds(right: f64, taken: f64, target: f64) -> bool {
+/// Whether a share of `right` of `taken`, and its standard error, reach `target`; so if nothing was
+/// taken.
+fn agrees(right: f64, taken: f64, target: f64) -> bool {
     let deviation = (right * (taken - right) / taken.max(1.0)).sqrt();
-    right - deviation >= target * taken
+    right + deviation >= target * taken
 }
 
 /// The lower end of the interval of one standard error around a share of `right` of `taken`; of
@@ -141,8 +140,8 @@ mod tests {
             (0.6, true, 0),
             (0.5, false, 0),
         ]);
-        // At 0.6: four of five right, and sqrt(4 * 1 / 5) = 0.89 documents of deviation: 3.11 of 5
-        // are sure. Wilson: (0.8 + 0.1 - sqrt(0.032 + 0.01)) / 1.2 = 0.58. At 0.8: 2 of 2, 2 / 3.
+        // At 0.6 four of five are right: (0.8 + 0.1 - sqrt(0.032 + 0.01)) / 1.2 = 0.58. At 0.8: 2 of
+        // 2, 2 / 3.
         assert_eq!(found(&mut one_part, 0.57), (0.6, 5, None));
         assert_eq!(found(&mut one_part, 0.6), (0.8, 2, None));
         assert_eq!(found(&mut one_part, 0.67), (1.0, 0, Some(Limit::TooFewDocuments)));
@@ -154,6 +153,10 @@ mod tests {
         // Over both parts two of three are right at 0.7; in the second none is.
         let mut two_parts = tops(&[(0.9, true, 0), (0.8, true, 0), (0.7, false, 1)]);
         assert_eq!(found(&mut two_parts, 0.4), (0.8, 2, None));
+        // Within its standard error a part may be below: 9 of 10 here, and all of the other one.
+        let part = |part, wrong| (0..10).map(move |n| (0.9, n >= wrong, part));
+        let mut near = tops(&part(0, 0).chain(part(1, 1)).collect::<Vec<_>>());
+        assert_eq!(found(&mut near, 0.86), (0.9, 20, None));
     }
 
     #[test]
