@@ -25,6 +25,7 @@ mod serve;
 mod similar;
 mod skipped;
 mod telemetry;
+mod term;
 mod times;
 mod train;
 mod trials;

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::model_argument::read_model;
 use super::output::{counted, print, print_json, printable, thousands};
+use super::term::in_words;
 use super::trials;
 use crate::model::{LoadedModel, Manifest, TopicModel};
 
@@ -70,7 +71,8 @@ pub(super) fn run(command: Command) -> anyhow::Result<()> {
             let count = counted(record.document_count, "document");
             writeln!(out, "\n{} ({count})", printable(topic.topic))?;
             let terms = topic.terms.iter();
-            let terms = terms.map(|term| format!("{} {:.2}", printable(term.term), term.weight));
+            let terms =
+                terms.map(|term| format!("{} {:.2}", printable(in_words(term.term)), term.weight));
             writeln!(out, "  {}", terms.collect::<Vec<_>>().join(", "))?;
         }
         Ok(())
