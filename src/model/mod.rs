@@ -26,7 +26,7 @@ mod score;
 
 pub use artifact::{ArtifactError, LoadedModel};
 pub use calibration::BetaCalibration;
-pub use explain::{Contribution, TopicEvidence};
+pub use explain::{Contribution, Explanation};
 pub use hierarchy::{Hierarchy, Level};
 pub use manifest::{
     CorpusRecord, DecisionRule, EstimateRecord, KnownShare, Labels, LinkTrialRecord, Manifest,

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 use super::error::ServiceError;
+use super::violation::FieldViolation;
 use crate::model::{ArtifactError, LoadedModel, ModelId, artifact};
 
 /// The files of the model that is embedded in the binary.
@@ -91,6 +92,21 @@ pub struct ModelEntry {
 }
 
 impl ModelEntry {
+    /// The place of a topic among those of the model, counted from 0. `field` of the request names
+    /// it.
+    ///
+    /// # Errors
+    /// [`ServiceError::Invalid`] for a topic that the model does not have,
+    /// [`ServiceError::ModelFailed`] if the model could not be loaded.
+    pub(super) fn find_topic(&self, name: &str, field: &str) -> Result<usize, ServiceError> {
+        let topics = self.loaded()?.model.topics();
+        topics.binary_search_by(|topic| topic.as_str().cmp(name)).map_err(|_| {
+            let description = format!("model {} has no topic {name:?}", self.label);
+            let violation = FieldViolation::new(field, "UNKNOWN_TOPIC", description);
+            FieldViolation { values: vec![("topic", name.to_owned())], ..violation }.into()
+        })
+    }
+
     /// The model itself.
     ///
     /// # Errors

@@ -146,6 +146,34 @@ async fn probabilities_stand_for_themselves_and_log_odds_are_theirs() {
     }
 }
 
+/// The answer on a shipment of wheat, explained against this topic.
+async fn explained_against(topic: &str) -> pb::ClassifyResponse {
+    let request = ClassifyRequest {
+        article: Some(article("", "tanker freight port cargo, wheat harvest tonnes crop")),
+        explain: true,
+        explain_against: topic.to_owned(),
+        ..ClassifyRequest::default()
+    };
+    let mut client = several().await.classification().await;
+    client.classify(request).await.expect("an answer").into_inner()
+}
+
+#[tokio::test]
+async fn topics_are_contrasted_only_where_the_request_names_one() {
+    assert_eq!(explained_against("").await.contrast, None);
+    let answer = explained_against("money").await;
+    let contrast = answer.contrast.expect("a contrast");
+    let log_odds = |name: &str| {
+        answer.topics.iter().find(|topic| topic.name == name).expect("a topic").log_odds
+    };
+    assert_eq!((&contrast.topic, &*contrast.other_topic), (&answer.topics[0].name, "money"));
+    let ratio = log_odds(&contrast.topic) - log_odds("money");
+    assert!((contrast.log_odds - ratio).abs() < 1e-12, "{contrast:?}");
+    let listed: f64 = contrast.evidence.iter().map(|term| term.weight).sum();
+    let sum = contrast.bias + listed + contrast.other_evidence_weight;
+    assert!((sum - ratio).abs() < 1e-9, "{contrast:?}");
+}
+
 #[tokio::test]
 async fn the_model_says_that_it_is_one_and_where_its_thresholds_lie() {
     let request = GetModelRequest { name: "several/1".to_owned() };

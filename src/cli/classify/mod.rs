@@ -1,6 +1,8 @@
 //! `slugline classify`: the topics of articles.
 
 mod classifier;
+mod contrast;
+mod evidence;
 mod field;
 mod json;
 mod table;
@@ -22,6 +24,7 @@ const EXAMPLES: &str = "\
 Examples:
   slugline classify article.txt
   slugline classify --explain --max-topics 2 article.txt
+  slugline classify --explain --against business article.txt
   slugline classify --model models/mine/1 --json articles.jsonl
   pbpaste | slugline classify --server http://127.0.0.1:50051 -
   slugline classify --server 127.0.0.1:50051 --model news/2 article.txt
@@ -49,9 +52,13 @@ pub(super) struct Arguments {
     /// The server to ask, as http://HOST:PORT or HOST:PORT; encryption is not supported yet
     #[arg(long, value_name = "URL")]
     server: Option<ServerUrl>,
-    /// Show the words that decided, with their places in title and body, in code points
+    /// Show the terms that decided, with their places in title and body, in code points: for each
+    /// topic, and for the first rather than the second
     #[arg(long)]
     explain: bool,
+    /// With --explain, the topic to explain the first one against, instead of the second
+    #[arg(long, value_name = "TOPIC", requires = "explain")]
+    against: Option<String>,
     /// With --explain, the most words per topic; 0 shows up to 20
     #[arg(long, default_value_t = 0, value_name = "N")]
     max_evidence_terms: u16,
@@ -74,6 +81,7 @@ impl Arguments {
             explain: self.explain,
             max_evidence_terms: self.max_evidence_terms.into(),
             max_evidence_spans: self.max_evidence_spans.map(Into::into),
+            explain_against: self.against.clone().unwrap_or_default(),
         }
     }
 }
