@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::TopicModel;
-use super::score::{Decision, Scores, log_tf};
+use super::decision::Decision;
+use super::score::Scores;
+use super::term_weighting::log_tf;
+use super::topic_model::TopicModel;
 use crate::article::ArticleText;
 use crate::text::{Occurrences, TermId, locate_terms};
 
@@ -58,7 +60,8 @@ impl TopicModel {
             contributions.truncate(max_terms);
             // Of an unknown text the score is all there is.
             let is_unknown = scores.decision == Decision::UnknownText;
-            let bias = f64::from(if is_unknown { scores.scores[topic] } else { self.bias[topic] });
+            let bias =
+                f64::from(if is_unknown { scores.scores[topic] } else { self.bias()[topic] });
             let listed: f64 = contributions.iter().map(|contribution| contribution.weight).sum();
             // The rest of the score, not the sum over the rest of the terms: so that what a caller
             // adds up is the score itself, and not the score less the rounding of its sum in single
@@ -81,6 +84,6 @@ impl TopicModel {
             .iter()
             .flat_map(|topic| &topic.contributions)
             .map(|contribution| contribution.term);
-        locate_terms(article, self.text, &self.vocabulary, wanted, max_spans)
+        locate_terms(article, self.text_options(), self.vocabulary(), wanted, max_spans)
     }
 }

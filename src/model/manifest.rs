@@ -2,76 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::score::Decision;
+use super::decision::DecisionRule;
+use super::model_id::ModelId;
 use crate::text::TextOptions;
-
-/// A model's name and version, written "news/1".
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct ModelId {
-    /// Lower-case letters, digits, `-` and `_`; at most 64.
-    pub name: String,
-    /// From 1 on.
-    pub version: u32,
-}
-
-/// Why a string is no model's name or version.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum ModelIdError {
-    /// The name breaks the rule.
-    #[error("a model's name must be 1 to 64 lower-case letters, digits, '-' and '_'")]
-    Name,
-    /// The version breaks the rule.
-    #[error("a model's version must be a whole number from 1 on")]
-    Version,
-}
-
-impl ModelId {
-    /// Checks a name and a version.
-    ///
-    /// # Errors
-    /// [`ModelIdError`] says which of them breaks the rule.
-    pub fn new(name: &str, version: &str) -> Result<Self, ModelIdError> {
-        Self::check_name(name)?;
-        let number: u32 = version.parse().map_err(|_| ModelIdError::Version)?;
-        if number == 0 || number.to_string() != version {
-            return Err(ModelIdError::Version);
-        }
-        Ok(Self { name: name.to_owned(), version: number })
-    }
-
-    /// Checks a name alone.
-    ///
-    /// # Errors
-    /// [`ModelIdError::Name`].
-    pub fn check_name(name: &str) -> Result<(), ModelIdError> {
-        let allowed = |byte: u8| {
-            byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'_'
-        };
-        if name.is_empty() || name.len() > 64 || !name.bytes().all(allowed) {
-            return Err(ModelIdError::Name);
-        }
-        Ok(())
-    }
-}
-
-impl FromStr for ModelId {
-    type Err = ModelIdError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (name, version) = text.split_once('/').ok_or(ModelIdError::Version)?;
-        Self::new(name, version)
-    }
-}
-
-impl fmt::Display for ModelId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.name, self.version)
-    }
-}
 
 /// The manifest of an artefact. It holds no time and no path: the same corpus and options give the
 /// same bytes.
@@ -151,8 +87,8 @@ impl EstimateRecord {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RecipeRecord {
-    /// "multinomial", "complement", or "linked": several estimates under a logistic link over their scores;
-    /// "one-against-rest" for several topics a document, with a link of its own.
+    /// "multinomial", "complement", or "linked": several estimates under a logistic link over their
+    /// scores; "one-against-rest" for several topics per document, with a link of its own.
     pub kind: String,
     /// What it was estimated by; several, where there is a link over their scores.
     pub estimates: Vec<EstimateRecord>,
@@ -276,45 +212,6 @@ pub struct MetricsRecord {
     pub confident_share: f64,
 }
 
-/// What makes an answer confident, uncertain, or none at all.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct DecisionRule {
-    /// From this top probability on an answer is confident.
-    pub confident_probability: f64,
-    /// Which share of its words a text must have known, by its length; ascending.
-    pub known_share: Vec<KnownShare>,
-}
-
-/// Which share of its words a text of a certain length must have known.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct KnownShare {
-    /// Holds for texts of so many words or more, up to the next step.
-    pub min_tokens: u32,
-    /// Below this share of known words (of all words) the text is unknown; in [0, 1].
-    pub min_share: f64,
-}
-
-impl DecisionRule {
-    /// Applies the rule. A text without a known word is always unknown.
-    pub fn decide(
-        &self,
-        probabilities: &[f64],
-        token_count: u32,
-        known_token_count: u32,
-    ) -> Decision {
-        let known_share = f64::from(known_token_count) / f64::from(token_count.max(1));
-        let step = self.known_share.iter().rev().find(|step| step.min_tokens <= token_count);
-        if known_token_count == 0 || step.is_some_and(|step| known_share < step.min_share) {
-            return Decision::UnknownText;
-        }
-        let top = probabilities.iter().copied().fold(0.0, f64::max);
-        let is_confident = self.confident_probability < 1.0 && top >= self.confident_probability;
-        if is_confident { Decision::Confident } else { Decision::Uncertain }
-    }
-}
-
 /// The file of weights, as its manifest describes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -323,36 +220,4 @@ pub struct WeightsRecord {
     pub size_bytes: u64,
     /// Its SHA-256, in hexadecimal.
     pub sha256: String,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn model_ids_are_written_one_way() {
-        assert_eq!("news/1".parse::<ModelId>().map(|id| id.to_string()), Ok("news/1".to_owned()));
-        for wrong in
-            ["news", "news/", "news/0", "news/01", "news/+1", "/1", "News/1", "../1", "a/b/1"]
-        {
-            assert!(wrong.parse::<ModelId>().is_err(), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn a_text_without_known_words_is_unknown() {
-        let step = |min_tokens, min_share| KnownShare { min_tokens, min_share };
-        let rule = DecisionRule {
-            confident_probability: 0.8,
-            known_share: vec![step(2, 0.2), step(20, 0.5)],
-        };
-        assert_eq!(rule.decide(&[0.9, 0.1], 0, 0), Decision::UnknownText);
-        assert_eq!(rule.decide(&[0.9, 0.1], 10, 1), Decision::UnknownText);
-        assert_eq!(rule.decide(&[0.9, 0.1], 10, 2), Decision::Confident);
-        assert_eq!(rule.decide(&[0.5, 0.5], 10, 10), Decision::Uncertain);
-        // A longer text must have more; a single word is known or not.
-        assert_eq!(rule.decide(&[0.9, 0.1], 20, 9), Decision::UnknownText);
-        assert_eq!(rule.decide(&[0.9, 0.1], 20, 10), Decision::Confident);
-        assert_eq!(rule.decide(&[0.9, 0.1], 1, 1), Decision::Confident);
-    }
 }

@@ -4,8 +4,9 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use super::{ArtifactError, DOCUMENTS_FILE, OLD_COUNTS_FILE, WEIGHTS_FILE};
-use crate::model::Manifest;
+use super::error::ArtifactError;
+use super::file_names::{DOCUMENTS_FILE, OLD_COUNTS_FILE, WEIGHTS_FILE};
+use crate::model::manifest::Manifest;
 
 /// Checks that an artefact may be written to a directory: it is not there, or there is nothing in
 /// it but an artefact.

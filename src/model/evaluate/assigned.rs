@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{TopicReport, ratio};
+use super::ratio::ratio;
+use super::report::TopicReport;
 
 /// What was assigned.
 #[derive(Debug, Clone, Default)]
@@ -98,9 +99,9 @@ struct AssignedCount {
 
 #[cfg(test)]
 mod tests {
+    use crate::model::decision::Decision;
     use crate::model::evaluate::Evaluation;
     use crate::model::manifest::Labels;
-    use crate::model::score::Decision;
 
     #[test]
     fn what_was_assigned_in_place_of_what_stands_side_by_side() {

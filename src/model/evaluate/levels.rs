@@ -2,10 +2,12 @@
 
 use serde::Serialize;
 
-use super::{Evaluation, Report};
+use super::evaluation::Evaluation;
+use super::report::Report;
 use crate::article::{TopicName, topic_to_depth};
-use crate::model::score::Decision;
-use crate::model::{Hierarchy, Labels, Level};
+use crate::model::decision::Decision;
+use crate::model::hierarchy::{Hierarchy, Level};
+use crate::model::manifest::Labels;
 
 /// Gathers answers and the truth at each level that [`Hierarchy`] has, one document at a time.
 ///

@@ -1,7 +1,8 @@
 //! The mistakes that a model was surest of, with what it took for evidence.
 
-use super::super::{Scores, TopicModel};
 use crate::article::ArticleText;
+use crate::model::score::Scores;
+use crate::model::topic_model::TopicModel;
 
 /// How many characters of a document say which it is.
 const HEADLINE_CHARS: usize = 200;
@@ -126,7 +127,7 @@ impl<T> MostProbable<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Scorer, tests::two_terms};
+    use crate::model::{Scorer, topic_model::tests::two_terms};
 
     #[test]
     fn a_mistake_has_the_evidence_for_what_was_said_and_for_what_is_true() {

@@ -26,7 +26,7 @@ use slugline::index::{
     ArchiveOptions, ArchivedArticle, EmbeddedArchive, SimilarQuery, SimilarSource, SimilarityIndex,
     Write as ArchiveWrite,
 };
-use slugline::model::{AnswerRule, DecisionRule, KnownShare, Scorer, TopicModel};
+use slugline::model::{AnswerRule, DecisionRule, KnownShare, ModelParts, Scorer, TopicModel};
 use slugline::text::{TextOptions, Vocabulary};
 
 const ROUNDS: usize = 3;
@@ -115,7 +115,15 @@ fn model(terms: usize, topics: usize) -> anyhow::Result<TopicModel> {
         thresholds: Vec::new(),
         shares: vec![1.0 / topics as f64; topics],
     };
-    Ok(TopicModel::new(TextOptions::default(), names, vocabulary, idf, &weights, &bias, rule)?)
+    Ok(TopicModel::new(ModelParts {
+        text: TextOptions::default(),
+        topics: names,
+        vocabulary,
+        idf,
+        weights: &weights,
+        bias: &bias,
+        rule,
+    })?)
 }
 
 /// Microseconds an article.

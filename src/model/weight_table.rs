@@ -1,4 +1,4 @@
-//! The table of weights as it is scored from, and the sum over its rows.
+//! The table of weights that scoring sums over.
 //!
 //! The weights stay in the half precision they are stored in. A row is read from anywhere in the
 //! table, so what counts is how much of the table the caches hold: in single precision the default
@@ -7,7 +7,8 @@
 use half::f16;
 use prefetch_index::prefetch_index;
 
-use super::score::log_tf_table;
+use super::manifest::Labels;
+use super::term_weighting::log_tf_table;
 use crate::text::{TermCount, TermId};
 
 /// Rows are padded to a multiple of this many numbers: adding one is then whole vector
@@ -18,20 +19,20 @@ const LANES: usize = 8;
 /// the topics.
 const IDF_LANES: usize = 2;
 
-/// A row a term: its weight for each topic, as the bits of half precision, then its idf, then
+/// One row per term: the bits of its weight for each topic in half precision, then its idf, then
 /// zeros.
 #[derive(Debug, Clone)]
-pub(super) struct Rows {
+pub(super) struct WeightTable {
     bits: Vec<u16>,
     topic_count: usize,
     stride: usize,
     is_centred: bool,
 }
 
-impl Rows {
-    /// The rows of `weights` (a row a term, a column a topic). Where `is_centred`, what comes out
-    /// of them is centred: each row's mean is taken away.
-    pub(super) fn new(weights: &[f16], idf: &[f32], topic_count: usize, is_centred: bool) -> Self {
+impl WeightTable {
+    /// The table of `weights` (one row per term, one column per topic). Where topics exclude each
+    /// other, all that is read from it is centred: each row has its mean subtracted.
+    pub(super) fn new(weights: &[f16], idf: &[f32], topic_count: usize, labels: Labels) -> Self {
         let stride = (topic_count + IDF_LANES).next_multiple_of(LANES);
         let mut bits = vec![0; idf.len() * stride];
         for ((row, weights), idf) in
@@ -43,12 +44,12 @@ impl Rows {
             row[topic_count] = idf.to_bits() as u16;
             row[topic_count + 1] = (idf.to_bits() >> 16) as u16;
         }
-        Self { bits, topic_count, stride, is_centred }
+        Self { bits, topic_count, stride, is_centred: labels == Labels::Single }
     }
 
     /// What a single occurrence of the term, alone, adds to each topic's score before the vector is
     /// scaled: weight times idf.
-    pub(super) fn weights(&self, term: TermId) -> Vec<f32> {
+    pub(super) fn row(&self, term: TermId) -> Vec<f32> {
         let start = term as usize * self.stride;
         let row = &self.bits[start..start + self.stride];
         let idf = idf_of(row, self.topic_count);
@@ -63,7 +64,7 @@ impl Rows {
     }
 
     /// Sets `scores` to the sum over the terms of their logarithmic frequency times their
-    /// [`Self::weights`], by topic, and returns the sum of the squares of the vector `log_tf(count)
+    /// [`Self::row`], by topic, and returns the sum of the squares of the vector `log_tf(count)
     /// * idf`.
     #[inline(always)]
     pub(super) fn sum(&self, terms: &[TermCount], scores: &mut Vec<f32>) -> f32 {
@@ -169,15 +170,16 @@ mod tests {
 
     #[test]
     fn a_table_of_any_width_is_summed_alike() {
-        for (topic_count, is_centred) in
-            [2, 6, 7, 13, 14, 15, 22, 23, 90].into_iter().flat_map(|k| [(k, true), (k, false)])
+        for (topic_count, labels) in [2, 6, 7, 13, 14, 15, 22, 23, 90]
+            .into_iter()
+            .flat_map(|k| [(k, Labels::Single), (k, Labels::Multiple)])
         {
             let weights: Vec<f32> = (0..3 * topic_count)
                 .map(|place| f16::from_f64(libm::sin(place as f64)).to_f32())
                 .collect();
             let halves: Vec<f16> = weights.iter().map(|&weight| f16::from_f32(weight)).collect();
             let idf = [1.5, 2.7, 3.25];
-            let rows = Rows::new(&halves, &idf, topic_count, is_centred);
+            let rows = WeightTable::new(&halves, &idf, topic_count, labels);
             let terms = [(2, 1), (0, 300), (1, 4)].map(|(term, count)| TermCount { term, count });
             let mut scores = Vec::new();
             let squares = rows.sum(&terms, &mut scores);
@@ -187,10 +189,10 @@ mod tests {
                 let row = &weights[term as usize * topic_count..][..topic_count];
                 let mean =
                     row.iter().map(|&weight| f64::from(weight)).sum::<f64>() / topic_count as f64;
-                let offset = if is_centred { mean } else { 0.0 };
+                let offset = if labels == Labels::Single { mean } else { 0.0 };
                 let x = f64::from(log_tf(count)) * f64::from(idf[term as usize]);
                 expected_squares += x * x;
-                let single = rows.weights(term);
+                let single = rows.row(term);
                 for (topic, sum) in expected.iter_mut().enumerate() {
                     let weight = f64::from(row[topic]) - offset;
                     *sum += x * weight;

@@ -1,0 +1,316 @@
+//! The topic model: its tables, checked once when they are put together.
+
+use half::f16;
+
+use super::decision::DecisionRule;
+use super::hierarchy::Hierarchy;
+use super::manifest::Labels;
+use super::weight_table::{WeightTable, centre};
+use crate::article::TopicName;
+use crate::text::{TermId, TextOptions, Vocabulary};
+
+/// The largest inverse document frequency: that of a word in one of `e^99` documents.
+const MAX_IDF: f32 = 100.0;
+
+/// The largest weight or bias, either way: what half precision holds. No sum over an article's
+/// terms then leaves the range of single precision.
+const MAX_BIAS: f32 = 65_504.0;
+
+/// A topic model, ready to score. Built by [`crate::train`], read by
+/// [`artifact`](super::artifact); never changed.
+#[derive(Debug, Clone)]
+pub struct TopicModel {
+    text: TextOptions,
+    topics: Vec<TopicName>,
+    hierarchy: Hierarchy,
+    vocabulary: Vocabulary,
+    weights: WeightTable,
+    /// By topic.
+    bias: Vec<f32>,
+    /// By topic, the score that gives its probability the share of documents that carried it in
+    /// training.
+    prior: Vec<f32>,
+    decision: DecisionRule,
+    /// By topic, from what probability on it is assigned; empty where a document has one topic.
+    thresholds: Vec<f64>,
+}
+
+/// The rule that turns probabilities into an answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AnswerRule {
+    /// What makes it confident, uncertain, or none.
+    pub decision: DecisionRule,
+    /// By topic, from what probability on it is assigned, for models of several topics a document;
+    /// empty for others.
+    pub thresholds: Vec<f64>,
+    /// By topic, the share of documents that carried it in training, in (0, 1): what is answered
+    /// where nothing is known.
+    pub shares: Vec<f64>,
+}
+
+/// Why parts do not make a model.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ModelShapeError {
+    /// Fewer than two topics.
+    #[error("a model needs at least two topics, not {0}")]
+    TooFewTopics(usize),
+    /// Topics out of order, or one twice.
+    #[error("the topics are not in ascending order: {0:?}")]
+    TopicOrder(String),
+    /// No term.
+    #[error("a model needs at least one term")]
+    NoTerms,
+    /// A table of the wrong size.
+    #[error("{what} has {found} values where {expected} are needed")]
+    Size {
+        /// Which table.
+        what: &'static str,
+        /// Its length.
+        found: usize,
+        /// What it should be.
+        expected: usize,
+    },
+    /// A value that is not finite, or out of range.
+    #[error("{0} has a value that is not finite or out of range")]
+    OutOfRange(&'static str),
+}
+
+/// What a model is put together from.
+#[derive(Debug)]
+pub struct ModelParts<'a> {
+    /// How text becomes terms.
+    pub text: TextOptions,
+    /// The topics, ascending by name.
+    pub topics: Vec<TopicName>,
+    /// The terms.
+    pub vocabulary: Vocabulary,
+    /// Inverse document frequency, by term.
+    pub idf: Vec<f32>,
+    /// One row per term, one column per topic; row after row.
+    pub weights: &'a [f16],
+    /// By topic.
+    pub bias: &'a [f32],
+    /// The rule that turns probabilities into an answer.
+    pub rule: AnswerRule,
+}
+
+impl ModelParts<'_> {
+    fn check(&self) -> Result<(), ModelShapeError> {
+        let (topic_count, term_count) = (self.topics.len(), self.vocabulary.len());
+        if topic_count < 2 {
+            return Err(ModelShapeError::TooFewTopics(topic_count));
+        }
+        if let Some(pair) = self.topics.windows(2).find(|pair| pair[0] >= pair[1]) {
+            return Err(ModelShapeError::TopicOrder(pair[1].to_string()));
+        }
+        if term_count == 0 {
+            return Err(ModelShapeError::NoTerms);
+        }
+        let thresholds = &self.rule.thresholds;
+        for (what, found, expected) in [
+            ("the idf table", self.idf.len(), term_count),
+            ("the weight table", self.weights.len(), term_count * topic_count),
+            ("the bias table", self.bias.len(), topic_count),
+            ("the list of shares", self.rule.shares.len(), topic_count),
+            (
+                "the list of thresholds",
+                thresholds.len(),
+                if thresholds.is_empty() { 0 } else { topic_count },
+            ),
+        ] {
+            if found != expected {
+                return Err(ModelShapeError::Size { what, found, expected });
+            }
+        }
+        if self.idf.iter().any(|value| !(*value > 0.0 && *value <= MAX_IDF)) {
+            return Err(ModelShapeError::OutOfRange("the idf table"));
+        }
+        if !self.weights.iter().all(|weight| weight.is_finite()) {
+            return Err(ModelShapeError::OutOfRange("the weight table"));
+        }
+        if self.bias.iter().any(|bias| !(-MAX_BIAS..=MAX_BIAS).contains(bias)) {
+            return Err(ModelShapeError::OutOfRange("the bias table"));
+        }
+        Ok(())
+    }
+}
+
+impl TopicModel {
+    /// Puts a model together.
+    ///
+    /// # Errors
+    /// [`ModelShapeError`] if the parts do not fit each other.
+    pub fn new(parts: ModelParts<'_>) -> Result<Self, ModelShapeError> {
+        parts.check()?;
+        let ModelParts { text, topics, vocabulary, idf, weights, bias, rule } = parts;
+        let labels = if rule.thresholds.is_empty() { Labels::Single } else { Labels::Multiple };
+        // Rounding each weight to half precision shifted the rows' means: centre them again.
+        let weights = WeightTable::new(weights, &idf, topics.len(), labels);
+        let mut bias = bias.to_vec();
+        let mut prior = prior(&rule.shares, labels);
+        if labels == Labels::Single {
+            centre(&mut bias);
+            centre(&mut prior);
+        }
+        let hierarchy = Hierarchy::of(&topics, labels);
+        Ok(Self {
+            text,
+            topics,
+            hierarchy,
+            vocabulary,
+            weights,
+            bias,
+            prior,
+            decision: rule.decision,
+            thresholds: rule.thresholds,
+        })
+    }
+
+    /// The topics, ascending by name; scores and probabilities stand in this order.
+    pub fn topics(&self) -> &[TopicName] {
+        &self.topics
+    }
+
+    /// The broader levels of the topics: none where their names are flat.
+    pub fn hierarchy(&self) -> &Hierarchy {
+        &self.hierarchy
+    }
+
+    /// The terms.
+    pub fn vocabulary(&self) -> &Vocabulary {
+        &self.vocabulary
+    }
+
+    /// How text becomes terms.
+    pub fn text_options(&self) -> TextOptions {
+        self.text
+    }
+
+    /// What makes an answer confident.
+    pub fn decision_rule(&self) -> &DecisionRule {
+        &self.decision
+    }
+
+    /// How many topics a document has.
+    pub fn labels(&self) -> Labels {
+        if self.thresholds.is_empty() { Labels::Single } else { Labels::Multiple }
+    }
+
+    /// The topics whose probability reaches their threshold, ascending; none where a document has
+    /// one topic.
+    pub(super) fn assigned(&self, probabilities: &[f64]) -> Vec<usize> {
+        let thresholds = self.thresholds.iter().zip(probabilities).enumerate();
+        thresholds
+            .filter(|(_, (threshold, probability))| probability >= threshold)
+            .map(|(topic, _)| topic)
+            .collect()
+    }
+
+    /// What each topic has before any word is read, centred.
+    pub fn bias(&self) -> &[f32] {
+        &self.bias
+    }
+
+    /// By topic, the score that gives its share of the training documents; centred as
+    /// [`Self::bias`] is.
+    pub(super) fn prior(&self) -> &[f32] {
+        &self.prior
+    }
+
+    /// The table of weights.
+    pub(super) fn weights(&self) -> &WeightTable {
+        &self.weights
+    }
+
+    /// What a term that occurs once adds to each topic's score, before the article's vector is
+    /// scaled.
+    pub fn term_weights(&self, term: TermId) -> Vec<f32> {
+        self.weights.row(term)
+    }
+
+    /// The terms that speak most for a topic (`topic` counts from 0), the strongest first: terms
+    /// and what [`Self::term_weights`] gives for them. Empty for a topic that is not there.
+    pub fn strongest_terms(&self, topic: usize, count: usize) -> Vec<(&str, f32)> {
+        self.extreme_terms(topic, count, |weight| -weight)
+    }
+
+    /// The terms that speak most against a topic, the strongest first, as [`Self::strongest_terms`]
+    /// gives them.
+    pub fn strongest_terms_against(&self, topic: usize, count: usize) -> Vec<(&str, f32)> {
+        self.extreme_terms(topic, count, |weight| weight)
+    }
+
+    /// The terms of the lowest keys, equal ones in the order of the vocabulary. A key is made of
+    /// the term's weight.
+    fn extreme_terms(
+        &self,
+        topic: usize,
+        count: usize,
+        key: impl Fn(f32) -> f32,
+    ) -> Vec<(&str, f32)> {
+        if topic >= self.topics.len() || count == 0 {
+            return Vec::new();
+        }
+        let compare = |a: &(TermId, f32), b: &(TermId, f32)| {
+            key(a.1).total_cmp(&key(b.1)).then(a.0.cmp(&b.0))
+        };
+        let mut terms: Vec<(TermId, f32)> = (0..self.vocabulary.len() as TermId)
+            .map(|term| (term, self.term_weights(term)[topic]))
+            .collect();
+        if count < terms.len() {
+            terms.select_nth_unstable_by(count - 1, compare);
+            terms.truncate(count);
+        }
+        terms.sort_unstable_by(compare);
+        terms.into_iter().map(|(term, weight)| (self.vocabulary.term(term), weight)).collect()
+    }
+}
+
+/// The scores of topics that have these shares: their logarithms, or log-odds where a document may
+/// have several topics.
+fn prior(shares: &[f64], labels: Labels) -> Vec<f32> {
+    let score = |&share: &f64| match labels {
+        Labels::Single => libm::log(share),
+        Labels::Multiple => libm::log(share) - libm::log(1.0 - share),
+    };
+    shares.iter().map(|share| score(share) as f32).collect()
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::model::KnownShare;
+
+    /// Two topics; "x" speaks for the first, "y" for the second and twice as much.
+    pub(in crate::model) fn two_terms() -> TopicModel {
+        TopicModel::new(ModelParts {
+            text: TextOptions::default(),
+            topics: ["first", "second"].map(|name| TopicName::new(name).expect("a name")).to_vec(),
+            vocabulary: Vocabulary::new(["x", "y"]).expect("distinct terms"),
+            idf: vec![1.0, 1.0],
+            weights: &[1.0, -1.0, -2.0, 2.0].map(f16::from_f32),
+            bias: &[0.0, 0.0],
+            rule: AnswerRule {
+                decision: DecisionRule {
+                    confident_probability: 0.8,
+                    known_share: vec![KnownShare { min_tokens: 1, min_share: 0.1 }],
+                },
+                thresholds: Vec::new(),
+                shares: vec![0.5, 0.5],
+            },
+        })
+        .expect("the parts fit")
+    }
+
+    #[test]
+    fn terms_speak_for_and_against_a_topic() {
+        let model = two_terms();
+        assert_eq!(model.strongest_terms(0, 9), [("x", 1.0), ("y", -2.0)]);
+        assert_eq!(model.strongest_terms_against(0, 1), [("y", -2.0)]);
+        assert_eq!(model.strongest_terms(1, 1), [("y", 2.0)]);
+        assert!(
+            model.strongest_terms_against(2, 1).is_empty()
+                && model.strongest_terms(0, 0).is_empty()
+        );
+    }
+}
