@@ -11,6 +11,7 @@ mod import;
 mod models;
 mod multi_label;
 mod names;
+mod one_article;
 mod process;
 mod report;
 mod serve;
@@ -57,10 +58,22 @@ fn the_version_is_that_of_the_crate() {
     );
 }
 
+/// Runs each command, and expects it to refuse its arguments with these words.
+#[track_caller]
+fn assert_wrong_usage(arguments: &[&str], words: &str) {
+    let outcome = slugline(arguments);
+    assert_eq!(outcome.status.code(), Some(2), "{arguments:?}: {}", outcome.stderr);
+    assert!(
+        outcome.stderr.contains(words),
+        "{arguments:?}: {words:?} is not in: {}",
+        outcome.stderr
+    );
+    assert_eq!(outcome.stdout, "", "{arguments:?}");
+}
+
 #[test]
 fn wrong_usage_exits_with_2() {
     let missing = "no-such-file.jsonl";
-    let train = ["train", "--input", missing, "--output"];
     for (arguments, words) in [
         (vec!["--no-such-flag"], "--no-such-flag"),
         (vec!["no-such-command"], "no-such-command"),
@@ -77,25 +90,6 @@ fn wrong_usage_exits_with_2() {
         (vec!["evaluate-similar", "--input", missing], "--relevant"),
         (vec!["serve", "--listen", "nowhere"], "--listen"),
         (vec!["serve", "--log", "slugline=loud"], "--log"),
-        ([&train[..], &["mine/1", "--alpha", "0"]].concat(), "alpha"),
-        ([&train[..], &["mine/1", "--alpha=-1"]].concat(), "alpha"),
-        ([&train[..], &["mine/1", "--alpha", "NaN"]].concat(), "alpha"),
-        ([&train[..], &["mine/1", "--alpha", "inf"]].concat(), "alpha"),
-        ([&train[..], &["mine/1", "--alpha", "1e308"]].concat(), "alpha"),
-        ([&train[..], &["mine/1", "--threads", "0"]].concat(), "--threads"),
-        ([&train[..], &["mine/1", "--threads=-1"]].concat(), "--threads"),
-        ([&train[..], &["mine/1", "--threads", "99999999999999999999"]].concat(), "--threads"),
-        ([&train[..], &["mine/1", "--min-df", "4294967296"]].concat(), "--min-df"),
-        ([&train[..], &["mine/1", "--min-df=-1"]].concat(), "--min-df"),
-        ([&train[..], &["mine/1", "--keep-terms=-1"]].concat(), "--keep-terms"),
-        ([&train[..], &["mine/1", "--title-weight", "256"]].concat(), "--title-weight"),
-        ([&train[..], &["mine/1", "--seed=-1"]].concat(), "--seed"),
-        ([&train[..], &["mine/1", "--budget", "NaN"]].concat(), "seconds"),
-        ([&train[..], &["mine/1", "--budget", "inf"]].concat(), "seconds"),
-        ([&train[..], &["mine/1", "--budget", "1e300"]].concat(), "seconds"),
-        ([&train[..], &["mine/1", "--target-precision", "NaN"]].concat(), "target precision"),
-        ([&train[..], &["mine/1", "--target-precision=-1"]].concat(), "target precision"),
-        ([&train[..], &["mine/1", "--target-precision", "1e308"]].concat(), "target precision"),
         (vec!["classify", "--max-topics", "65536"], "--max-topics"),
         (vec!["similar", "--id", "a", "--limit", "0"], "--limit"),
         (vec!["similar", "--id", "a", "--limit", "101"], "--limit"),
@@ -111,30 +105,51 @@ fn wrong_usage_exits_with_2() {
         (vec!["serve", "--listen", "127.0.0.1:65536"], "--listen"),
         (vec!["serve", "--drain-seconds=-1"], "--drain-seconds"),
         (vec!["serve", "--drain-seconds", "86401"], "--drain-seconds"),
-        (
-            [&train[..], &["mine/1", "--multi-label", "--recipe", "complement"]].concat(),
-            "leave out --recipe",
-        ),
-        ([&train[..], &["mine/1", "--budget", "1ms"]].concat(), "seconds"),
-        ([&train[..], &["mine/1", "--budget=-1"]].concat(), "seconds"),
-        ([&train[..], &["mine/1", "--min-df", "0"]].concat(), "document frequency"),
-        ([&train[..], &["mine/1", "--target-precision", "1"]].concat(), "target precision"),
-        ([&train[..], &["mine/1", "--title-weight", "0"]].concat(), "--title-weight"),
-        ([&train[..], &["mine/1", "--language", "english_UK"]].concat(), "--language"),
-        ([&train[..], &["mine/1", "--recipe", "gaussian"]].concat(), "--recipe"),
-        ([&train[..], &["mine"]].concat(), "models/mine/1"),
-        ([&train[..], &["mine/latest"]].concat(), "mine/latest"),
-        ([&train[..], &["Mine/1"]].concat(), "Mine/1"),
     ] {
-        let outcome = slugline(&arguments);
-        assert_eq!(outcome.status.code(), Some(2), "{arguments:?}: {}", outcome.stderr);
-        assert!(
-            outcome.stderr.contains(words),
-            "{arguments:?}: {words:?} is not in: {}",
-            outcome.stderr
-        );
-        assert_eq!(outcome.stdout, "", "{arguments:?}");
+        assert_wrong_usage(&arguments, words);
     }
+}
+
+#[test]
+fn wrong_options_of_training_exit_with_2() {
+    let output = |output: &[&str], words: &str| {
+        let train = ["train", "--input", "no-such-file.jsonl", "--output"];
+        assert_wrong_usage(&[&train[..], output].concat(), words);
+    };
+    for (options, words) in [
+        (&["--alpha", "0"][..], "alpha"),
+        (&["--alpha=-1"][..], "alpha"),
+        (&["--alpha", "NaN"][..], "alpha"),
+        (&["--alpha", "inf"][..], "alpha"),
+        (&["--alpha", "1e308"][..], "alpha"),
+        (&["--threads", "0"][..], "--threads"),
+        (&["--threads=-1"][..], "--threads"),
+        (&["--threads", "99999999999999999999"][..], "--threads"),
+        (&["--min-df", "4294967296"][..], "--min-df"),
+        (&["--min-df=-1"][..], "--min-df"),
+        (&["--keep-terms=-1"][..], "--keep-terms"),
+        (&["--title-weight", "256"][..], "--title-weight"),
+        (&["--seed=-1"][..], "--seed"),
+        (&["--budget", "NaN"][..], "seconds"),
+        (&["--budget", "inf"][..], "seconds"),
+        (&["--budget", "1e300"][..], "seconds"),
+        (&["--target-precision", "NaN"][..], "target precision"),
+        (&["--target-precision=-1"][..], "target precision"),
+        (&["--target-precision", "1e308"][..], "target precision"),
+        (&["--multi-label", "--recipe", "complement"][..], "leave out --recipe"),
+        (&["--budget", "1ms"][..], "seconds"),
+        (&["--budget=-1"][..], "seconds"),
+        (&["--min-df", "0"][..], "document frequency"),
+        (&["--target-precision", "1"][..], "target precision"),
+        (&["--title-weight", "0"][..], "--title-weight"),
+        (&["--language", "english_UK"][..], "--language"),
+        (&["--recipe", "gaussian"][..], "--recipe"),
+    ] {
+        output(&[&["mine/1"], options].concat(), words);
+    }
+    output(&["mine"], "models/mine/1");
+    output(&["mine/latest"], "mine/latest");
+    output(&["Mine/1"], "Mine/1");
 }
 
 #[test]
