@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
@@ -91,12 +91,16 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
     let options = arguments.corpus.options(1)?;
     let without_topics = arguments.relevant == Relevant::Story;
     let options = Options { names: FieldNames { without_topics, ..options.names }, ..options };
-    let directory = tempfile::tempdir().context("cannot make a temporary directory")?;
+    let directory = tempfile::tempdir().map_err(|error| {
+        // The kind alone: the full error names a random directory that nobody asked for.
+        let parent = std::env::temp_dir();
+        anyhow!("cannot create a directory in {}: {}", parent.display(), error.kind())
+    })?;
     let path = directory.path().join("archive");
     let archive = (!arguments.exhaustive)
         .then(|| EmbeddedArchive::open(&path, ArchiveOptions::default()))
         .transpose()
-        .context("cannot make an archive")?;
+        .context("cannot create an archive")?;
     let memory = (arguments.exhaustive || arguments.compare).then(MemoryIndex::default);
     let indexes: Vec<&dyn SimilarityIndex> = archive
         .iter()

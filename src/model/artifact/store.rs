@@ -68,19 +68,20 @@ pub fn write_with(
         move |source| ArtifactError::Write { path, source }
     };
     fs::create_dir_all(parent).map_err(failed(parent))?;
-    // Removed with all that is in it when this function returns early, and holds the old artefact
-    // when it does not.
-    let beside =
-        tempfile::Builder::new().prefix(".slugline-").tempdir_in(parent).map_err(failed(parent))?;
-    let fresh = beside.path().join("new");
-    fs::create_dir(&fresh).map_err(failed(&fresh))?;
+    // Removed with everything in it at the end of this function; on success it holds the old
+    // artefact. Errors name what the caller asked for, never this directory.
+    let temporary = tempfile::Builder::new()
+        .prefix(".slugline-")
+        .tempdir_in(parent)
+        .map_err(|error| failed(directory)(error.kind().into()))?;
+    let fresh = temporary.path().join("new");
+    fs::create_dir(&fresh).map_err(failed(directory))?;
     for (name, content) in files {
-        let path = fresh.join(name);
-        write_file(&path, content).map_err(failed(&path))?;
+        write_file(&fresh.join(name), content).map_err(failed(&directory.join(name)))?;
     }
-    sync_directory(&fresh).map_err(failed(&fresh))?;
+    sync_directory(&fresh).map_err(failed(directory))?;
     check()?;
-    replace(&fresh, directory, &beside.path().join("old")).map_err(failed(directory))?;
+    replace(&fresh, directory, &temporary.path().join("old")).map_err(failed(directory))?;
     sync_directory(parent).map_err(failed(parent))
 }
 
@@ -155,6 +156,17 @@ mod tests {
         assert_eq!(fs::read(model.join(Manifest::FILE)).expect("a file"), b"{}");
         // Nor does anything else stay.
         assert_eq!(fs::read_dir(directory.path().join("mine")).expect("a directory").count(), 1);
+    }
+
+    #[test]
+    fn a_failed_write_names_the_file_that_was_asked_for() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let model = directory.path().join("mine/1");
+        let full = |_: &mut dyn Write| Err(io::ErrorKind::StorageFull.into());
+        let error = write_with(&model, &[(WEIGHTS_FILE, &full)], || Ok(()))
+            .expect_err("the content cannot be written");
+        let expected = format!("cannot write {}", model.join(WEIGHTS_FILE).display());
+        assert_eq!(error.to_string(), expected);
     }
 
     #[test]
