@@ -205,9 +205,10 @@ where
 {
     fn take_block(&mut self, number: u64, block: &Block) {
         let mut ordinal = number << 32;
-        block.for_each(&self.options.names, |line, document| {
+        block.for_each(&self.options.names, |location, document| {
             ordinal += 1;
-            let bad = |reason| BadLine { ordinal, input: block.input.to_string(), line, reason };
+            let bad =
+                |reason| BadLine { ordinal, input: block.input.to_string(), location, reason };
             let accepted = document.and_then(|mut document| {
                 if let Some(reason) = document.passed_over.take() {
                     let first = self.tally.passed_over.entry(document.input);

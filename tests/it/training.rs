@@ -302,7 +302,7 @@ fn skipped_lines_are_counted_and_teach_nothing() {
     assert_eq!((with_bad_lines.corpus.documents, with_bad_lines.corpus.skipped), (4, 3));
     assert_eq!(with_bad_lines.manifest.corpus.skipped_count, 3);
     let skipped: Vec<u64> =
-        with_bad_lines.corpus.skipped_examples.iter().map(|line| line.line).collect();
+        with_bad_lines.corpus.skipped_examples.iter().map(|line| line.location.line).collect();
     assert_eq!(skipped, [1, 3, 7]);
 }
 

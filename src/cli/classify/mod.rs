@@ -13,7 +13,7 @@ use super::article_file::{Stop, for_each_article};
 use super::inputs::{NAMES_HELP, ReadingArguments};
 use super::output::{print, print_json};
 use super::remote::ServerUrl;
-use crate::corpus::Document;
+use crate::corpus::{Document, Location};
 use crate::grpc::pb;
 use crate::service::RequestedOptions;
 use classifier::Classifier;
@@ -100,10 +100,10 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
 
 /// The article's id, or else its place.
 fn name(document: &Document<'_>, file: &Path) -> String {
-    match (document.id.is_empty(), document.line) {
-        (false, _) => document.id.to_string(),
-        (true, 0) => file.display().to_string(),
-        (true, line) => format!("{}:{line}", file.display()),
+    match document.location {
+        _ if !document.id.is_empty() => document.id.to_string(),
+        Location { line: 0, .. } => file.display().to_string(),
+        location => format!("{}:{location}", file.display()),
     }
 }
 

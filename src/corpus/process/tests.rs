@@ -159,7 +159,7 @@ fn a_bad_line_is_named_and_the_first_one_wins() {
         assert!(error.contains("a.jsonl:9000: "), "{error}");
         let (documents, summary) = read(&input, OnError::Skip, threads).expect("skipped");
         assert_eq!((documents.len(), summary.skipped), (19_998, 2));
-        assert_eq!(summary.skipped_examples[1].line, 15_000);
+        assert_eq!(summary.skipped_examples[1].location.line, 15_000);
     }
 }
 
