@@ -2,6 +2,7 @@
 //! archive being left out once.
 
 use std::collections::{BTreeSet, HashMap};
+use std::num::NonZeroUsize;
 use std::sync::{Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
@@ -10,6 +11,7 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use super::inputs::{CorpusArguments, NAMES_HELP};
+use super::number::whole_number;
 use super::output::{print, print_json, thousands};
 use super::progress;
 use super::skipped::report_skipped;
@@ -43,9 +45,10 @@ pub(super) struct Arguments {
     /// Which articles are relevant to each other: those of one story, or those that share a topic
     #[arg(long, value_enum)]
     relevant: Relevant,
-    /// Sample N queries with a fixed seed; 0 makes every article a query
-    #[arg(long, default_value_t = 0, value_name = "N")]
-    queries: usize,
+    /// Sample N queries with a fixed seed [default: every article is a query]
+    #[arg(long, value_name = "N",
+        value_parser = whole_number(NonZeroUsize::MIN..=NonZeroUsize::MAX))]
+    queries: Option<NonZeroUsize>,
     /// Search by comparing with every article, instead of with the archive's index
     #[arg(long)]
     exhaustive: bool,
@@ -199,11 +202,11 @@ impl Articles {
     }
 }
 
-/// Asks about up to `most` articles, all of them if it is 0.
+/// Asks about up to `most` articles, all of them without it.
 fn measure(
     articles: &Articles,
     indexes: &[&dyn SimilarityIndex],
-    most: usize,
+    most: Option<NonZeroUsize>,
 ) -> anyhow::Result<Report> {
     let counts = articles.relevant_counts();
     let mut queries: Vec<usize> = (0..counts.len()).filter(|place| counts[*place] > 0).collect();
@@ -213,8 +216,8 @@ fn measure(
              do the files have the field that --relevant names?"
         );
     }
-    if most > 0 {
-        sample(&mut queries, most);
+    if let Some(most) = most {
+        sample(&mut queries, most.get());
     }
     let (mut precision, mut reciprocal, mut times) = (0.0, 0.0, Vec::with_capacity(queries.len()));
     let (mut equal, mut compared) = (0_usize, 0_usize);

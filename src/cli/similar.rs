@@ -10,6 +10,7 @@ use super::article_file::read_article;
 use super::article_view::{ArticleLine, headline};
 use super::filter::FilterArguments;
 use super::inputs::ReadingArguments;
+use super::number::{number, whole_number};
 use super::output::{print, print_json, printable};
 use super::remote::{MAX_ANSWER_BYTES, Remote, ServerArguments};
 use super::usage::Usage;
@@ -41,11 +42,12 @@ pub(super) struct Arguments {
     #[command(flatten)]
     filter: FilterArguments,
     /// The least similarity, from 0 to 1
-    #[arg(long, default_value_t = 0.0, value_name = "X", value_parser = share)]
+    #[arg(long, default_value_t = 0.0, value_name = "X",
+        value_parser = number(0.0..=1.0, "from 0 to 1"))]
     min_similarity: f64,
     /// The most results, from 1 to 100
     #[arg(long, default_value_t = 10, value_name = "N",
-        value_parser = clap::value_parser!(u8).range(1..=100))]
+        value_parser = whole_number(1..=100_u8))]
     limit: u8,
     /// Show near-duplicates as one result
     #[arg(long)]
@@ -53,11 +55,6 @@ pub(super) struct Arguments {
     /// Print one line of JSON per result
     #[arg(long)]
     json: bool,
-}
-
-fn share(text: &str) -> std::result::Result<f64, String> {
-    let share = text.parse().ok().filter(|share| (0.0..=1.0).contains(share));
-    share.ok_or_else(|| "it must be a number from 0 to 1".to_owned())
 }
 
 #[derive(Serialize)]
