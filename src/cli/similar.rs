@@ -11,7 +11,7 @@ use super::article_view::{ArticleLine, headline};
 use super::filter::FilterArguments;
 use super::inputs::ReadingArguments;
 use super::number::{number, whole_number};
-use super::output::{print, print_json, printable};
+use super::output::{print, print_json, printable, shortened};
 use super::remote::{MAX_ANSWER_BYTES, Remote, ServerArguments};
 use super::usage::Usage;
 use crate::grpc::client::SimilarityServiceClient;
@@ -139,18 +139,14 @@ fn as_json(similar: pb::SimilarArticle) -> Result {
 
 fn show(out: &mut dyn Write, similar: &pb::SimilarArticle) -> io::Result<()> {
     let article = similar.article.clone().unwrap_or_default();
-    write!(
-        out,
-        "{:.3}  {}  {}",
-        similar.similarity,
-        printable(&article.id),
-        printable(headline(&article))
-    )?;
-    match similar.near_duplicate_count {
-        0 => writeln!(out)?,
-        1 => writeln!(out, "  (and 1 near-duplicate)")?,
-        count => writeln!(out, "  (and {count} near-duplicates)")?,
-    }
+    let before = format!("{:.3}  {}  ", similar.similarity, printable(&article.id));
+    let after = match similar.near_duplicate_count {
+        0 => String::new(),
+        1 => "  (and 1 near-duplicate)".to_owned(),
+        count => format!("  (and {count} near-duplicates)"),
+    };
+    let title = shortened(headline(&article), &format!("{before}{after}"));
+    writeln!(out, "{before}{title}{after}")?;
     let terms: Vec<String> = similar
         .matched_terms
         .iter()

@@ -8,7 +8,7 @@ use clap::Args;
 use crate::cli::article_view::{ArticleLine, headline};
 use crate::cli::filter::FilterArguments;
 use crate::cli::number::whole_number;
-use crate::cli::output::{print, print_json, printable};
+use crate::cli::output::{print, print_json, printable, shortened};
 use crate::cli::remote::{MAX_ANSWER_BYTES, Remote, ServerArguments};
 use crate::grpc::client::ArticleServiceClient;
 use crate::grpc::pb;
@@ -50,9 +50,9 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
             if json {
                 print_json(&ArticleLine::from(article))?;
             } else {
-                print(|out| {
-                    writeln!(out, "{}  {}", printable(&article.id), printable(headline(&article)))
-                })?;
+                let id = printable(&article.id) + "  ";
+                let title = shortened(headline(&article), &id);
+                print(|out| writeln!(out, "{id}{title}"))?;
             }
         }
         page.unreadable_ids.iter().for_each(|id| eprintln!("unreadable: {}", printable(id)));

@@ -298,6 +298,26 @@ fn a_damaged_archive_is_named_listed_and_repaired() {
 }
 
 #[test]
+fn a_long_title_is_shortened_for_people_and_whole_in_json() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (_running, url) = server(directory.path());
+    let title = "Volcano erupts ".repeat(700).trim().to_owned();
+    let line = |id| serde_json::json!({"id": id, "title": title}).to_string() + "\n";
+    fs::write(directory.path().join("articles.jsonl"), line("a") + &line("b")).expect("a file");
+    let ask = |arguments: &[&str]| {
+        slugline_in(directory.path(), &[arguments, &["--server", &url]].concat()).succeeded().stdout
+    };
+    ask(&["articles", "import", "--input", "articles.jsonl"]);
+    let shown = format!("  {}…\n", &title[..99]);
+    let list = ask(&["articles", "list"]);
+    assert_eq!(list, format!("a{shown}b{shown}"));
+    let similar = ask(&["similar", "--id", "a"]);
+    assert!(similar.contains(&format!("  b{shown}")), "{similar}");
+    assert_eq!(lines(&ask(&["articles", "list", "--json"]))[0]["title"], title);
+    assert_eq!(lines(&ask(&["similar", "--id", "a", "--json"]))[0]["article"]["title"], title);
+}
+
+#[test]
 fn articles_of_the_longest_kind_are_listed_and_found() {
     let directory = tempfile::tempdir().expect("a directory");
     let (_running, url) = server(directory.path());
