@@ -210,7 +210,7 @@ mod tests {
         while let Some(value) = values.next(&mut bytes, &mut fingerprint).expect("memory") {
             found.push(value.location.to_string());
         }
-        assert_eq!(found, ["1", "1:13", "2", "3", "3:6"]);
+        assert_eq!(found, ["1", "1:13", "2", "3", "3:7"]);
     }
 
     fn read(text: &str, chunk: usize) -> Vec<(u64, Result<String, &'static str>)> {
