@@ -11,14 +11,36 @@ use super::record::{MAX_RECORD_BYTES, too_long};
 /// Reads values, over any number of lines.
 pub(super) struct Values {
     reader: Box<dyn BufRead + Send>,
-    /// The current line.
-    line: u64,
-    /// The characters of the current line that were read.
-    column: u64,
-    /// The line that the last value begins on; 0 before any.
-    last_begun: u64,
+    position: Position,
     is_in_list: bool,
     has_ended: bool,
+}
+
+/// How far the input has been read.
+struct Position {
+    /// The current line.
+    line: u64,
+    /// The characters read of the current line.
+    column: u64,
+    /// The line that the last value begins on; 0 before any value.
+    last_begun: u64,
+}
+
+impl Position {
+    /// The location of a value that begins here.
+    fn location(&self) -> Location {
+        let is_first = self.last_begun != self.line;
+        Location { line: self.line, column: if is_first { 0 } else { self.column + 1 } }
+    }
+
+    fn advance(&mut self, byte: u8) {
+        if byte == b'\n' {
+            self.line += 1;
+            self.column = 0;
+        } else {
+            self.column += u64::from(is_first_of_character(byte));
+        }
+    }
 }
 
 /// A value within the bytes of a block.
@@ -51,7 +73,7 @@ struct Begun {
 
 impl Begun {
     /// The value that this byte begins, if it begins one.
-    fn with(byte: u8, location: Location, is_in_list: &mut bool) -> Option<Self> {
+    fn with(byte: u8, position: &mut Position, is_in_list: &mut bool) -> Option<Self> {
         match byte {
             b'[' if !*is_in_list => *is_in_list = true,
             b']' if *is_in_list => *is_in_list = false,
@@ -59,6 +81,8 @@ impl Begun {
             _ => {
                 let mut scan = Scan::default();
                 scan.step(byte);
+                let location = position.location();
+                position.last_begun = position.line;
                 return Some(Self { location, scan });
             }
         }
@@ -103,12 +127,13 @@ impl Scan {
 
 impl Values {
     pub(super) fn new(reader: Box<dyn BufRead + Send>) -> Self {
-        Self { reader, line: 1, column: 0, last_begun: 0, is_in_list: false, has_ended: false }
+        let position = Position { line: 1, column: 0, last_begun: 0 };
+        Self { reader, position, is_in_list: false, has_ended: false }
     }
 
     /// The line that was read last.
     pub(super) fn line(&self) -> u64 {
-        self.line
+        self.position.line
     }
 
     /// The next value, whose bytes are appended to `bytes`; None at the end.
@@ -133,16 +158,8 @@ impl Values {
             for &byte in chunk {
                 let step = match &mut begun {
                     None => {
-                        let is_first = self.last_begun != self.line;
-                        let column = if is_first { 0 } else { self.column + 1 };
-                        let location = Location { line: self.line, column };
-                        begun = Begun::with(byte, location, &mut self.is_in_list);
-                        if begun.is_some() {
-                            self.last_begun = self.line;
-                            Step::Inside
-                        } else {
-                            Step::Between
-                        }
+                        begun = Begun::with(byte, &mut self.position, &mut self.is_in_list);
+                        if begun.is_some() { Step::Inside } else { Step::Between }
                     }
                     Some(begun) => begun.scan.step(byte),
                 };
@@ -154,12 +171,7 @@ impl Values {
                     bytes.push(byte);
                 }
                 used += 1;
-                if byte == b'\n' {
-                    self.line += 1;
-                    self.column = 0;
-                } else {
-                    self.column += u64::from(is_first_of_character(byte));
-                }
+                self.position.advance(byte);
                 if is_whole {
                     break;
                 }
@@ -184,7 +196,7 @@ impl Values {
                 Some(Value { location, bytes: if is_whole { Ok(range) } else { Err(cut) } })
             }
             None => self.is_in_list.then_some(Value {
-                location: self.line.into(),
+                location: self.position.line.into(),
                 bytes: Err("the JSON ends in the middle of a list"),
             }),
         }
