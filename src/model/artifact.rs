@@ -1,5 +1,5 @@
-//! The artefact: a directory with `manifest.json` and `model.safetensors`, written whole or not at
-//! all, checked when read.
+//! The artefact: a directory with `manifest.json` and `model.safetensors`, written all or nothing
+//! and checked when read.
 
 mod encode;
 mod error;

@@ -10,18 +10,18 @@ use serde::{Deserialize, Serialize};
 pub struct ModelId {
     /// Lower-case letters, digits, `-` and `_`; at most 64.
     pub name: String,
-    /// From 1 on.
+    /// At least 1.
     pub version: u32,
 }
 
-/// Why a string is no model's name or version.
+/// Why a string is not a model's name or version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ModelIdError {
     /// The name breaks the rule.
-    #[error("a model's name must be 1 to 64 lower-case letters, digits, '-' and '_'")]
+    #[error("a model's name must have 1 to 64 lower-case letters, digits, '-' or '_'")]
     Name,
     /// The version breaks the rule.
-    #[error("a model's version must be a whole number from 1 on")]
+    #[error("a model's version must be a whole number of at least 1, without leading zeros")]
     Version,
 }
 

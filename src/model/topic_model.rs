@@ -55,13 +55,13 @@ pub enum ModelShapeError {
     #[error("a model needs at least two topics, not {0}")]
     TooFewTopics(usize),
     /// Topics out of order, or one twice.
-    #[error("the topics are not in ascending order: {0:?}")]
+    #[error("topic {0:?} is a duplicate or not in ascending order")]
     TopicOrder(String),
-    /// No term.
+    /// No terms.
     #[error("a model needs at least one term")]
     NoTerms,
     /// A table of the wrong size.
-    #[error("{what} has {found} values where {expected} are needed")]
+    #[error("{what} has {found} values, but needs {expected}")]
     Size {
         /// Which table.
         what: &'static str,

@@ -8,34 +8,34 @@ use super::error::ArtifactError;
 use super::read::{build, parse_manifest};
 use crate::model::manifest::Manifest;
 
-/// The parts of an artefact, before its manifest can say what the weights' checksum is.
+/// The parts of an artefact before the checksum of its weights is known.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Draft {
-    /// The manifest, but for [`Manifest::weights`].
+    /// The manifest without [`Manifest::weights`], which [`encode`] fills in.
     pub manifest: Manifest,
-    /// The terms, in the order of their rows, each with a line feed behind it.
+    /// The terms in the order of their rows, each followed by a line feed.
     pub terms: String,
     /// Inverse document frequency by term.
     pub idf: Vec<f32>,
-    /// A row a term, a column a topic.
+    /// One row per term, one column per topic.
     pub weights: Vec<f16>,
     /// By topic.
     pub bias: Vec<f32>,
 }
 
-/// What [`encode`] makes: the bytes of the two files.
+/// The bytes of an artefact's two files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Encoded {
-    /// Of `manifest.json`.
+    /// `manifest.json`.
     pub manifest: Vec<u8>,
-    /// Of `model.safetensors`.
+    /// `model.safetensors`.
     pub weights: Vec<u8>,
 }
 
 /// Encodes an artefact. The same draft gives the same bytes.
 ///
 /// # Errors
-/// [`ArtifactError::Weights`] if the sizes of the tables do not fit each other.
+/// [`ArtifactError::Weights`] if the sizes of the tables do not match.
 pub fn encode(mut draft: Draft) -> Result<Encoded, ArtifactError> {
     let idf = little_endian(&draft.idf, |value| value.to_le_bytes());
     let bias = little_endian(&draft.bias, |value| value.to_le_bytes());
@@ -65,25 +65,25 @@ pub fn encode(mut draft: Draft) -> Result<Encoded, ArtifactError> {
 }
 
 impl Encoded {
-    /// The manifest as it will be read.
+    /// Parses the manifest.
     ///
     /// # Errors
-    /// If it is not what it should be.
+    /// As [`parse`](super::read::parse) for a manifest.
     pub fn read_manifest(&self) -> Result<Manifest, ArtifactError> {
         parse_manifest(&self.manifest)
     }
 
-    /// Whether these bytes can be read: so that no model is stored that cannot be used. (But for
-    /// the checksum, which [`encode`] took of them.)
+    /// Checks that these bytes can be read, so that only usable models are stored. The checksum is
+    /// skipped: [`encode`] has just computed it.
     ///
     /// # Errors
-    /// As those of [`parse`].
+    /// As [`parse`](super::read::parse).
     pub fn check(&self) -> Result<(), ArtifactError> {
         build(self.read_manifest()?, &self.weights).map(|_| ())
     }
 }
 
-/// The bytes of numbers, one behind the other.
+/// The bytes of the numbers, concatenated.
 fn little_endian<T: Copy, const N: usize>(
     numbers: &[T],
     bytes_of: impl Fn(T) -> [u8; N],

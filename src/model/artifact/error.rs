@@ -1,4 +1,4 @@
-//! What can be wrong with an artefact.
+//! Why an artefact cannot be read or written.
 
 use std::io;
 use std::path::PathBuf;
@@ -8,8 +8,8 @@ use crate::model::model_id::ModelIdError;
 use crate::model::topic_model::ModelShapeError;
 use crate::text::VocabularyError;
 
-/// Why an artefact was refused or could not be written. Each says what to do where there is
-/// something to do.
+/// Why an artefact was refused or could not be written, with what to do about it where something
+/// can be done.
 #[derive(Debug, thiserror::Error)]
 pub enum ArtifactError {
     /// A file could not be read.
@@ -17,7 +17,7 @@ pub enum ArtifactError {
     Read {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
     /// A file could not be written.
@@ -25,13 +25,13 @@ pub enum ArtifactError {
     Write {
         /// The file or directory.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
-    /// A file larger than any that is read.
+    /// A file exceeds the size limit.
     #[error(
-        "{what} has {size} bytes, more than the {limit} that are read: it is no model of this \
-         program"
+        "{what} has {size} bytes, more than the limit of {limit}: it was not written by slugline; \
+         restore the artefact or retrain the model"
     )]
     Oversized {
         /// Which file.
@@ -43,36 +43,36 @@ pub enum ArtifactError {
     },
     /// Written by a later version.
     #[error(
-        "the model has format version {found}, and this program reads version {known}: use a newer \
-         slugline, or train the model again with this one"
+        "the model has format version {found}, but this slugline reads version {supported}: use a \
+         newer slugline, or retrain the model with this one"
     )]
     FutureVersion {
         /// What the manifest says.
         found: u32,
-        /// What this program knows.
-        known: u32,
+        /// The version that this program reads.
+        supported: u32,
     },
     /// Written by an earlier version.
     #[error(
-        "the model has format version {found}, and this program reads version {known}: train the \
-         model again with this one"
+        "the model has format version {found}, but this slugline reads version {supported}: \
+         retrain the model with this one"
     )]
     PastVersion {
         /// What the manifest says.
         found: u32,
-        /// What this program knows.
-        known: u32,
+        /// The version that this program reads.
+        supported: u32,
     },
-    /// The manifest is not what it should be.
-    #[error("the manifest is damaged ({reason}): restore the artefact or train the model again")]
+    /// The manifest is malformed or inconsistent.
+    #[error("the manifest is invalid ({reason}): restore the artefact or retrain the model")]
     Manifest {
         /// What is wrong.
         reason: String,
     },
-    /// The weights are shorter or longer than the manifest says.
+    /// The weights file is shorter or longer than the manifest says.
     #[error(
-        "the file of weights has {found} bytes where the manifest says {expected}: it was cut \
-         short or belongs to another manifest; restore the artefact or train the model again"
+        "the weights file has {found} bytes, but the manifest says {expected}: it was truncated or \
+         belongs to another model; restore the artefact or retrain the model"
     )]
     WeightsSize {
         /// Its size.
@@ -80,31 +80,31 @@ pub enum ArtifactError {
         /// The size in the manifest.
         expected: u64,
     },
-    /// The weights are not those the manifest names.
+    /// The weights file is not the one that the manifest describes.
     #[error(
-        "the file of weights does not have the SHA-256 that the manifest says: it was altered or \
-         belongs to another manifest; restore the artefact or train the model again"
+        "the weights file does not match the SHA-256 in the manifest: it was altered or belongs to \
+         another model; restore the artefact or retrain the model"
     )]
     WeightsChecksum,
-    /// The weights have the right checksum and yet make no model.
-    #[error(
-        "the file of weights holds no model ({reason}): restore the artefact or train the model \
-         again"
-    )]
+    /// The weights file does not hold a valid model.
+    #[error("the weights file is invalid ({reason}): restore the artefact or retrain the model")]
     Weights {
         /// What is wrong.
         reason: String,
     },
-    /// The output directory holds what is no artefact, and would be lost.
-    #[error("{} holds {found:?}, which is no file of a model: name a directory that is free, or a \
-             model to replace", path.display())]
+    /// The output directory holds a file that is not part of an artefact and would be lost.
+    #[error(
+        "{} contains {found:?}, which is not part of a model: name a new directory, or a model to \
+         replace",
+        path.display()
+    )]
     Foreign {
         /// The directory.
         path: PathBuf,
-        /// What is in it.
+        /// The name of the file.
         found: String,
     },
-    /// The output directory is not of the form `.../<name>/<version>`.
+    /// The directory is not of the form `.../<name>/<version>`.
     #[error(
         "{} does not end in a model's name and version, such as models/mine/1: {reason}",
         path.display()

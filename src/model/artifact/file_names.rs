@@ -2,9 +2,9 @@
 //!
 //! [`Manifest::FILE`]: crate::model::Manifest::FILE
 
-/// The file of weights in an artefact's directory.
+/// The weights.
 pub const WEIGHTS_FILE: &str = "model.safetensors";
-/// The file that learning goes on from: the documents as counts, which serving does not need.
+/// The training documents as counts, from which training continues; serving does not need it.
 pub const DOCUMENTS_FILE: &str = "documents.bags";
-/// What earlier versions wrote in its place; it may be replaced.
+/// What earlier versions wrote instead of [`DOCUMENTS_FILE`].
 pub(super) const OLD_COUNTS_FILE: &str = "counts.safetensors";

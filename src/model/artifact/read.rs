@@ -1,4 +1,4 @@
-//! Reads an artefact, and checks all of it.
+//! Reads an artefact and checks every part of it.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -16,12 +16,12 @@ use crate::model::model_id::ModelId;
 use crate::model::topic_model::{AnswerRule, ModelParts, TopicModel};
 use crate::text::Vocabulary;
 
-/// The largest manifest that is read, in bytes.
+/// The size limit of a manifest, in bytes.
 const MAX_MANIFEST_BYTES: u64 = 16 << 20;
-/// The largest file of weights that is read, in bytes.
+/// The size limit of a weights file, in bytes.
 const MAX_WEIGHTS_BYTES: u64 = 4 << 30;
 
-/// A model with what it says of itself.
+/// A model with its manifest.
 #[derive(Debug, Clone)]
 pub struct LoadedModel {
     /// The manifest.
@@ -33,7 +33,7 @@ pub struct LoadedModel {
 /// Takes name and version from a directory's last two components.
 ///
 /// # Errors
-/// [`ArtifactError::Path`] if they are none.
+/// [`ArtifactError::Path`] if they are not a name and a version.
 pub fn id_of_directory(directory: &Path) -> Result<ModelId, ArtifactError> {
     let last = |path: Option<&Path>| {
         path.and_then(Path::file_name).and_then(|name| name.to_str()).unwrap_or("").to_owned()
@@ -45,22 +45,22 @@ pub fn id_of_directory(directory: &Path) -> Result<ModelId, ArtifactError> {
 /// Reads the artefact in a directory.
 ///
 /// # Errors
-/// [`ArtifactError`] for anything but a whole artefact of a format this program knows.
+/// [`ArtifactError`] for anything but a complete artefact in the format this program reads.
 pub fn read(directory: &Path) -> Result<LoadedModel, ArtifactError> {
     let manifest =
         read_limited(&directory.join(Manifest::FILE), "the manifest", MAX_MANIFEST_BYTES)?;
-    // The manifest first: it may say better what is wrong than the weights can.
+    // First, because its errors are more precise than those of the weights.
     let manifest = parse_manifest(&manifest)?;
     let weights =
-        read_limited(&directory.join(WEIGHTS_FILE), "the file of weights", MAX_WEIGHTS_BYTES)?;
+        read_limited(&directory.join(WEIGHTS_FILE), "the weights file", MAX_WEIGHTS_BYTES)?;
     assemble(manifest, &weights)
 }
 
 /// Reads an artefact from memory.
 ///
 /// # Errors
-/// [`ArtifactError`] for anything but a whole artefact of a format this program knows; no bytes
-/// make it panic.
+/// [`ArtifactError`] for anything but a complete artefact in the format this program reads. No
+/// bytes cause a panic.
 pub fn parse(manifest: &[u8], weights: &[u8]) -> Result<LoadedModel, ArtifactError> {
     assemble(parse_manifest(manifest)?, weights)
 }
@@ -85,15 +85,15 @@ pub(super) fn parse_manifest(bytes: &[u8]) -> Result<Manifest, ArtifactError> {
     let damaged = |error: serde_json::Error| ArtifactError::Manifest { reason: error.to_string() };
     let Versioned { format_version: found } = serde_json::from_slice(bytes).map_err(damaged)?;
     if found > Manifest::FORMAT_VERSION {
-        return Err(ArtifactError::FutureVersion { found, known: Manifest::FORMAT_VERSION });
+        return Err(ArtifactError::FutureVersion { found, supported: Manifest::FORMAT_VERSION });
     }
     if found == 0 {
         return Err(ArtifactError::Manifest {
-            reason: format!("there is no format version {found}"),
+            reason: "format_version must be at least 1, but is 0".to_owned(),
         });
     }
     if found < Manifest::FORMAT_VERSION {
-        return Err(ArtifactError::PastVersion { found, known: Manifest::FORMAT_VERSION });
+        return Err(ArtifactError::PastVersion { found, supported: Manifest::FORMAT_VERSION });
     }
     let manifest: Manifest = serde_json::from_slice(bytes).map_err(damaged)?;
     ModelId::new(&manifest.name, &manifest.version.to_string())
@@ -103,12 +103,12 @@ pub(super) fn parse_manifest(bytes: &[u8]) -> Result<Manifest, ArtifactError> {
         rule.known_share.iter().map(|step| step.min_share).chain([rule.confident_probability]);
     if !shares.all(|share| (0.0..=1.0).contains(&share)) {
         return Err(ArtifactError::Manifest {
-            reason: "the decision's thresholds are not in [0, 1]".to_owned(),
+            reason: "the thresholds of the decision are not all in [0, 1]".to_owned(),
         });
     }
     if !rule.known_share.is_sorted_by(|a, b| a.min_tokens < b.min_tokens) {
         return Err(ArtifactError::Manifest {
-            reason: "the decision's steps are not ascending".to_owned(),
+            reason: "known_share is not in ascending order of min_tokens".to_owned(),
         });
     }
     for topic in &manifest.topics {
@@ -140,17 +140,19 @@ fn assemble(manifest: Manifest, weights: &[u8]) -> Result<LoadedModel, ArtifactE
     build(manifest, weights)
 }
 
-/// The model of weights that are those of the manifest.
+/// Builds the model from weights that the manifest describes.
 pub(super) fn build(manifest: Manifest, weights: &[u8]) -> Result<LoadedModel, ArtifactError> {
     let tensors = SafeTensors::deserialize(weights)
         .map_err(|error| ArtifactError::Weights { reason: error.to_string() })?;
     let (term_count, topic_count) = (manifest.term_count, manifest.topics.len());
     let terms = tensor(&tensors, "terms", Dtype::U8, None)?;
-    let terms = std::str::from_utf8(terms)
-        .map_err(|error| ArtifactError::Weights { reason: format!("terms: {error}") })?;
+    let terms = std::str::from_utf8(terms).map_err(|error| ArtifactError::Weights {
+        reason: format!("the terms are not valid UTF-8: {error}"),
+    })?;
     let vocabulary = Vocabulary::new(terms.split_terminator('\n'))?;
     if vocabulary.len() != term_count {
-        let reason = format!("{} terms where the manifest says {term_count}", vocabulary.len());
+        let reason =
+            format!("it has {} terms, but the manifest says {term_count}", vocabulary.len());
         return Err(ArtifactError::Weights { reason });
     }
     let idf = floats(tensor(&tensors, "idf", Dtype::F32, Some(&[term_count]))?);
@@ -184,11 +186,11 @@ pub(super) fn build(manifest: Manifest, weights: &[u8]) -> Result<LoadedModel, A
     Ok(LoadedModel { manifest, model })
 }
 
-/// The share of documents that carry each topic; half a document more, and half a one without it,
-/// keep it above 0 and below 1.
+/// The share of documents with each topic. Half a document with the topic and half a document
+/// without it are added, so that shares lie above 0 and below 1.
 fn shares(manifest: &Manifest) -> Vec<f64> {
     let all = manifest.corpus.document_count as f64 + 1.0;
-    // A manifest may say anything.
+    // A manifest may claim more documents with a topic than there are.
     let count =
         |topic: &TopicRecord| topic.document_count.min(manifest.corpus.document_count) as f64;
     manifest
@@ -198,7 +200,7 @@ fn shares(manifest: &Manifest) -> Vec<f64> {
         .collect()
 }
 
-/// The bytes of a tensor; a shape of None may be any.
+/// The bytes of a tensor. Without `shape`, any shape is accepted.
 fn tensor<'a>(
     tensors: &SafeTensors<'a>,
     name: &str,
@@ -210,12 +212,12 @@ fn tensor<'a>(
         .map_err(|error| ArtifactError::Weights { reason: error.to_string() })?;
     if view.dtype() != dtype {
         return Err(ArtifactError::Weights {
-            reason: format!("{name} is of type {:?}, not {dtype:?}", view.dtype()),
+            reason: format!("tensor {name} has type {:?}, not {dtype:?}", view.dtype()),
         });
     }
     if let Some(shape) = shape.filter(|shape| view.shape() != *shape) {
         return Err(ArtifactError::Weights {
-            reason: format!("{name} has the shape {:?}, not {shape:?}", view.shape()),
+            reason: format!("tensor {name} has shape {:?}, not {shape:?}", view.shape()),
         });
     }
     Ok(view.data())

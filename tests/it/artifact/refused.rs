@@ -127,7 +127,7 @@ fn a_later_format_is_refused_with_what_to_do() {
         json!({ "format_version": 4_294_967_295u32 }),
     ] {
         let error = parse(manifest.to_string().as_bytes(), &[]).expect_err("a later format");
-        assert!(matches!(error, ArtifactError::FutureVersion { known: 4, .. }), "{error:?}");
+        assert!(matches!(error, ArtifactError::FutureVersion { supported: 4, .. }), "{error:?}");
         assert!(error.to_string().contains("use a newer slugline"), "{error}");
     }
 }
@@ -136,8 +136,8 @@ fn a_later_format_is_refused_with_what_to_do() {
 fn an_earlier_format_is_refused_with_what_to_do() {
     let error = parse(json!({ "format_version": 3, "shards": [] }).to_string().as_bytes(), &[])
         .expect_err("an earlier format");
-    assert!(matches!(error, ArtifactError::PastVersion { found: 3, known: 4 }), "{error:?}");
-    assert!(error.to_string().contains("train the model again"), "{error}");
+    assert!(matches!(error, ArtifactError::PastVersion { found: 3, supported: 4 }), "{error:?}");
+    assert!(error.to_string().contains("retrain the model"), "{error}");
 }
 
 #[test]
