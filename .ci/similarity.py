@@ -13,8 +13,8 @@ import subprocess
 import sys
 
 COMMAND_SECONDS = 1200
-# (set, what is relevant, queries or None for all, least R-precision@10). The queries are drawn with a
-# fixed seed.
+# (set, what is relevant, queries or None for all, least R-precision@10). The queries are drawn with
+# a fixed seed.
 FLOORS = (("uci-news-aggregator", "story", None, 0.505), ("20ng", "topics", 1500, 0.790))
 # Of the first ten places, how many are those that comparing with every article finds.
 MIN_EQUAL_PLACES = 0.99

@@ -1,4 +1,4 @@
-//! Decides how far an answer can be relied on.
+//! The decision: how far an answer can be relied on.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,29 +7,29 @@ use serde::{Deserialize, Serialize};
 pub enum Decision {
     /// Its probability reaches the model's threshold.
     Confident,
-    /// It does not.
+    /// Its probability is below the threshold.
     Uncertain,
-    /// The model knows too little of the text to say anything.
+    /// The model knows too few words of the text.
     UnknownText,
 }
 
-/// What makes an answer confident, uncertain, or none at all.
+/// The rule that decides whether an answer is confident, uncertain, or for an unknown text.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DecisionRule {
-    /// From this top probability on an answer is confident.
+    /// The least top probability of a confident answer; 1 means that no answer is confident.
     pub confident_probability: f64,
-    /// Which share of its words a text must have known, by its length; ascending.
+    /// The least share of known words, by the length of the text; ascending.
     pub known_share: Vec<KnownShare>,
 }
 
-/// Which share of its words a text of a certain length must have known.
+/// The least share of known words for texts of a certain length.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KnownShare {
-    /// Holds for texts of so many words or more, up to the next step.
+    /// Applies to texts with at least this many words, up to the next step.
     pub min_tokens: u32,
-    /// Below this share of known words (of all words) the text is unknown; in [0, 1].
+    /// A text with a smaller share of known words is unknown; in [0, 1].
     pub min_share: f64,
 }
 
@@ -67,7 +67,7 @@ mod tests {
         assert_eq!(rule.decide(&[0.9, 0.1], 10, 1), Decision::UnknownText);
         assert_eq!(rule.decide(&[0.9, 0.1], 10, 2), Decision::Confident);
         assert_eq!(rule.decide(&[0.5, 0.5], 10, 10), Decision::Uncertain);
-        // A longer text must have more; a single word is known or not.
+        // A longer text needs more known words; a text of one word is known or not.
         assert_eq!(rule.decide(&[0.9, 0.1], 20, 9), Decision::UnknownText);
         assert_eq!(rule.decide(&[0.9, 0.1], 20, 10), Decision::Confident);
         assert_eq!(rule.decide(&[0.9, 0.1], 1, 1), Decision::Confident);

@@ -1,4 +1,4 @@
-//! The topic model: one frozen, linear shape that every recipe trains into and that serving reads.
+//! The topic model: the frozen, linear form that every recipe produces and serving reads.
 //!
 //! ```text
 //! score[topic] = bias[topic] + sum over terms of x[term] * weight[term][topic]
@@ -8,9 +8,9 @@
 //!
 //! Where topics exclude each other, rows of weights are centred (they sum to 0 over the topics),
 //! and so are the biases: a score is then the natural logarithm of a topic's odds against the
-//! geometric mean of all topics (the centred log-ratio), and a term's part in it says what the term
-//! speaks for and against. Centring changes no probability, for softmax does not see what is added
-//! to all topics alike.
+//! geometric mean of all topics (the centred log-ratio), and a term's contribution says what it
+//! speaks for and against. Centring does not change probabilities, because softmax ignores what is
+//! added to all topics alike.
 
 pub mod artifact;
 mod decision;

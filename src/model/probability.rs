@@ -2,7 +2,7 @@
 
 use super::elementary::exp;
 
-/// Turns scores into probabilities that sum to 1, with the greatest subtracted first so that
+/// Turns scores into probabilities that sum to 1. The greatest score is subtracted first, so that
 /// nothing overflows.
 ///
 /// `probabilities[i] = exp(scores[i]) / sum of exp(scores)`; finite for any finite scores.
@@ -11,7 +11,7 @@ pub fn softmax(scores: &[f32], probabilities: &mut Vec<f64>) {
     let greatest = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     probabilities.clear();
     probabilities.extend(scores.iter().map(|&score| f64::from(score) - f64::from(greatest)));
-    // Whole vectors of exponentials are quicker than a few less.
+    // Padding to whole vectors is faster than a scalar remainder.
     probabilities.resize(scores.len().next_multiple_of(EXPONENTIALS), 0.0);
     probabilities.iter_mut().for_each(|x| *x = exp(*x));
     probabilities.truncate(scores.len());
@@ -21,14 +21,13 @@ pub fn softmax(scores: &[f32], probabilities: &mut Vec<f64>) {
     }
 }
 
-/// So many exponentials are computed together where the machine can.
+/// The number of exponentials that are computed together where the machine supports it.
 const EXPONENTIALS: usize = 8;
 
-/// What [`exp`] is given at the most: the probability is 0 from there on, within what the format
-/// can tell.
+/// The largest exponent passed to [`exp`], at which the probability is 0 within double precision.
 const MAX_EXPONENT: f64 = 700.0;
 
-/// Turns scores that are log-odds into probabilities, each for itself: `1 / (1 + exp(-score))`.
+/// Turns log-odds into independent probabilities: `1 / (1 + exp(-score))`.
 #[inline(always)]
 pub fn logistic(scores: &[f32], probabilities: &mut Vec<f64>) {
     probabilities.clear();

@@ -1,4 +1,4 @@
-//! Scores an article: its bag, the weighted sum, probabilities, and how far they can be relied on.
+//! Scores articles.
 
 use fearless_simd::{Level, Simd, dispatch};
 
@@ -10,25 +10,25 @@ use super::topic_model::TopicModel;
 use crate::article::ArticleText;
 use crate::text::{Bag, BagCounter, TermCount};
 
-/// What a model makes of one article. The slices are in the order of [`TopicModel::topics`].
+/// The scores of an article. The slices are in the order of [`TopicModel::topics`].
 #[derive(Debug, Clone, Copy)]
 pub struct Scores<'a> {
-    /// The score of each topic: the natural logarithm of its odds, against the geometric mean of
-    /// all topics or, where a document may have several topics, against not having it.
+    /// The score of each topic: the natural logarithm of its odds against the geometric mean of all
+    /// topics or, where a document may have several topics, against its absence.
     pub scores: &'a [f32],
     /// The probability of each topic; they sum to 1 where a document has one topic.
     pub probabilities: &'a [f64],
-    /// How far the most probable topic can be relied on. Where the text is unknown, scores and
+    /// How far the most probable topic can be relied on. For an unknown text, scores and
     /// probabilities are the topics' shares in training (docs/adr/0015).
     pub decision: Decision,
     /// The known terms with their counts.
     pub bag: &'a Bag,
-    /// What each term's weight is multiplied by besides its logarithmic count: [`length_scale`] of
-    /// the article's vector.
+    /// The factor of each term's weight besides its logarithmic count: [`length_scale`] of the
+    /// article's vector.
     pub scale: f32,
 }
 
-/// Scores articles without an allocation an article; keep one a thread and a model.
+/// Scores articles without allocating per article. Keep one scorer per thread and model.
 #[derive(Debug, Default)]
 pub struct Scorer {
     counter: BagCounter,
@@ -37,10 +37,10 @@ pub struct Scorer {
 }
 
 impl Scorer {
-    /// Scores an article. The answer is good until the next call; a scorer serves one model only.
+    /// Scores an article. The result is valid until the next call; all calls must be for the same
+    /// model.
     ///
-    /// Time: linear in the text, and in the number of its different known terms times the number of
-    /// topics.
+    /// Time: linear in the length of the text, plus distinct known terms times topics.
     pub fn score(&mut self, model: &TopicModel, article: ArticleText<'_>) -> Scores<'_> {
         let Self { counter, scores, probabilities } = self;
         let bag = counter.count(article, model.text_options(), model.vocabulary());
@@ -57,8 +57,8 @@ impl Scorer {
     }
 }
 
-/// Sets the scores and probabilities of a bag of terms, and returns what its vector is scaled by.
-/// In the machine's widest vector instructions, which change no bit.
+/// Sets the scores and probabilities of a bag of terms, and returns the scale of its vector. Uses
+/// the machine's widest vector instructions, which do not change the result.
 #[inline(always)]
 fn score_terms(
     _: impl Simd,
@@ -85,15 +85,15 @@ fn set_probabilities(model: &TopicModel, scores: &[f32], probabilities: &mut Vec
 }
 
 impl Scores<'_> {
-    /// Topics by descending probability, equal ones in the order of their names.
+    /// Topics by descending probability; ties in the order of their names.
     pub fn ranking(&self) -> Vec<usize> {
         let mut order: Vec<usize> = (0..self.scores.len()).collect();
         order.sort_by(|&a, &b| self.scores[b].total_cmp(&self.scores[a]).then(a.cmp(&b)));
         order
     }
 
-    /// The topics of `model` that are assigned, ascending: their probability reaches their
-    /// threshold, and the text is not unknown. None where a document has one topic.
+    /// The topics of `model` whose probability reaches their threshold, ascending. Empty for an
+    /// unknown text, and where a document has one topic.
     pub fn assigned(&self, model: &TopicModel) -> Vec<usize> {
         match self.decision {
             Decision::UnknownText => Vec::new(),
@@ -101,7 +101,7 @@ impl Scores<'_> {
         }
     }
 
-    /// The most probable topic; of equal ones the first by name.
+    /// The most probable topic; the first by name in a tie.
     pub fn first_topic(&self) -> usize {
         let mut first = 0;
         for (topic, score) in self.scores.iter().enumerate() {
@@ -118,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_an_unknown_text_topics_are_as_likely_as_in_training() {
+    fn topics_of_an_unknown_text_are_as_likely_as_in_training() {
         use crate::model::{AnswerRule, DecisionRule, KnownShare, ModelParts};
         use crate::text::{TextOptions, Vocabulary};
         let known_share = vec![KnownShare { min_tokens: 1, min_share: 0.5 }];
@@ -147,7 +147,7 @@ mod tests {
             (unknown.probabilities[0] - 0.75).abs() < 1e-6
                 && (unknown.probabilities[1] - 0.2).abs() < 1e-6
         );
-        // So common a topic reaches its threshold.
+        // Although the common topic reaches its threshold.
         assert!(unknown.assigned(&several).is_empty());
         let evidence = several.explain(&unknown, &[0, 1], 9);
         assert!(

@@ -1,15 +1,15 @@
-//! Weighs the terms of an article: logarithmic frequency, scaled by the vector's length.
+//! Weighs the terms of an article: logarithmic frequency, scaled by the length of the vector.
 
 use std::sync::LazyLock;
 
-/// Counts below this have their logarithm in a table.
+/// The number of counts whose logarithm is in a table.
 const TABLED_COUNTS: usize = 256;
 
 /// Logarithmic term frequencies of small counts.
 pub(super) struct LogTfTable([f32; TABLED_COUNTS]);
 
 impl LogTfTable {
-    /// As [`log_tf`].
+    /// Like [`log_tf()`].
     #[inline]
     pub(super) fn log_tf(&self, count: u32) -> f32 {
         match self.0.get(count as usize) {
@@ -25,7 +25,7 @@ static LOG_TF: LazyLock<LogTfTable> = LazyLock::new(|| {
     }))
 });
 
-/// The table, for whoever looks up many.
+/// The table, for callers with many look-ups.
 pub(super) fn log_tf_table() -> &'static LogTfTable {
     &LOG_TF
 }
@@ -37,14 +37,14 @@ pub fn log_tf(count: u32) -> f32 {
     if count == 1 { 1.0 } else { log_tf_table().log_tf(count) }
 }
 
-/// What the vector of an article is multiplied by, from the sum of its squares: `1 / length^1.25`,
-/// and 0 for an empty one.
+/// The factor that scales an article's vector, from the sum of its squares: `1 / length^1.25`, and
+/// 0 for an empty vector.
 ///
-/// A power above 1 keeps long articles from being answered too surely: scaled to length 1, by
-/// cross-validation on six corpora the longest tenth of newsroom was right less often than its
-/// probabilities said, and the shortest more often. 1.25 has three square roots, which are the same
-/// on every machine. (Pivoted normalisation, Singhal, Buckley and Mitra, SIGIR 1996, corrects the
-/// same fault of the cosine in retrieval.) See docs/adr/0005.
+/// A power above 1 counters overconfidence on long articles: with vectors of length 1, the longest
+/// tenth of newsroom was right less often than its probabilities said, and the shortest tenth more
+/// often (cross-validation on six corpora). 1.25 needs only square roots, which are the same on
+/// every machine. (Pivoted normalisation, Singhal, Buckley and Mitra, SIGIR 1996, corrects the same
+/// bias of the cosine in retrieval.) See docs/adr/0005.
 #[inline]
 pub fn length_scale(squares: f64) -> f64 {
     if squares > 0.0 {

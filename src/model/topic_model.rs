@@ -1,4 +1,4 @@
-//! The topic model: its tables, checked once when they are put together.
+//! The topic model, whose tables are checked once when it is built.
 
 use half::f16;
 
@@ -12,12 +12,12 @@ use crate::text::{TermId, TextOptions, Vocabulary};
 /// The largest inverse document frequency: that of a word in one of `e^99` documents.
 const MAX_IDF: f32 = 100.0;
 
-/// The largest weight or bias, either way: what half precision holds. No sum over an article's
-/// terms then leaves the range of single precision.
+/// The largest absolute value of a bias, that of half precision. No sum over an article's terms
+/// then leaves the range of single precision.
 const MAX_BIAS: f32 = 65_504.0;
 
-/// A topic model, ready to score. Built by [`crate::train`], read by
-/// [`artifact`](super::artifact); never changed.
+/// A topic model, ready to score. Trained by [`crate::train`], read by
+/// [`artifact`](super::artifact), and immutable.
 #[derive(Debug, Clone)]
 pub struct TopicModel {
     text: TextOptions,
@@ -27,34 +27,33 @@ pub struct TopicModel {
     weights: WeightTable,
     /// By topic.
     bias: Vec<f32>,
-    /// By topic, the score that gives its probability the share of documents that carried it in
-    /// training.
+    /// By topic, the score whose probability is the topic's share of the training documents.
     prior: Vec<f32>,
     decision: DecisionRule,
-    /// By topic, from what probability on it is assigned; empty where a document has one topic.
+    /// By topic, the least probability at which it is assigned; empty where a document has one
+    /// topic.
     thresholds: Vec<f64>,
 }
 
 /// The rule that turns probabilities into an answer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AnswerRule {
-    /// What makes it confident, uncertain, or none.
+    /// The rule of the decision.
     pub decision: DecisionRule,
-    /// By topic, from what probability on it is assigned, for models of several topics a document;
-    /// empty for others.
+    /// By topic, the least probability at which it is assigned, for models of several topics per
+    /// document; empty for others.
     pub thresholds: Vec<f64>,
-    /// By topic, the share of documents that carried it in training, in (0, 1): what is answered
-    /// where nothing is known.
+    /// By topic, its share of the training documents, in (0, 1): the answer for an unknown text.
     pub shares: Vec<f64>,
 }
 
-/// Why parts do not make a model.
+/// Why parts cannot be built into a model.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ModelShapeError {
     /// Fewer than two topics.
     #[error("a model needs at least two topics, not {0}")]
     TooFewTopics(usize),
-    /// Topics out of order, or one twice.
+    /// Topics out of order, or a duplicate.
     #[error("topic {0:?} is a duplicate or not in ascending order")]
     TopicOrder(String),
     /// No terms.
@@ -65,9 +64,9 @@ pub enum ModelShapeError {
     Size {
         /// Which table.
         what: &'static str,
-        /// Its length.
+        /// Its size.
         found: usize,
-        /// What it should be.
+        /// The size that it needs.
         expected: usize,
     },
     /// A value that is not finite, or out of range.
@@ -75,7 +74,7 @@ pub enum ModelShapeError {
     OutOfRange(&'static str),
 }
 
-/// What a model is put together from.
+/// The parts of a model.
 #[derive(Debug)]
 pub struct ModelParts<'a> {
     /// How text becomes terms.
@@ -86,7 +85,7 @@ pub struct ModelParts<'a> {
     pub vocabulary: Vocabulary,
     /// Inverse document frequency, by term.
     pub idf: Vec<f32>,
-    /// One row per term, one column per topic; row after row.
+    /// One row per term and one column per topic, in row-major order.
     pub weights: &'a [f16],
     /// By topic.
     pub bias: &'a [f32],
@@ -136,10 +135,10 @@ impl ModelParts<'_> {
 }
 
 impl TopicModel {
-    /// Puts a model together.
+    /// Builds a model.
     ///
     /// # Errors
-    /// [`ModelShapeError`] if the parts do not fit each other.
+    /// [`ModelShapeError`] if the parts are out of range or do not fit each other.
     pub fn new(parts: ModelParts<'_>) -> Result<Self, ModelShapeError> {
         parts.check()?;
         let ModelParts { text, topics, vocabulary, idf, weights, bias, rule } = parts;
@@ -166,12 +165,12 @@ impl TopicModel {
         })
     }
 
-    /// The topics, ascending by name; scores and probabilities stand in this order.
+    /// The topics, ascending by name; scores and probabilities are in this order.
     pub fn topics(&self) -> &[TopicName] {
         &self.topics
     }
 
-    /// The broader levels of the topics: none where their names are flat.
+    /// The broader levels of the topics; none where their names are flat.
     pub fn hierarchy(&self) -> &Hierarchy {
         &self.hierarchy
     }
@@ -186,7 +185,7 @@ impl TopicModel {
         self.text
     }
 
-    /// What makes an answer confident.
+    /// The rule that decides whether an answer is confident.
     pub fn decision_rule(&self) -> &DecisionRule {
         &self.decision
     }
@@ -196,7 +195,7 @@ impl TopicModel {
         if self.thresholds.is_empty() { Labels::Single } else { Labels::Multiple }
     }
 
-    /// The topics whose probability reaches their threshold, ascending; none where a document has
+    /// The topics whose probability reaches their threshold, ascending; empty where a document has
     /// one topic.
     pub(super) fn assigned(&self, probabilities: &[f64]) -> Vec<usize> {
         let thresholds = self.thresholds.iter().zip(probabilities).enumerate();
@@ -206,7 +205,7 @@ impl TopicModel {
             .collect()
     }
 
-    /// What each topic has before any word is read, centred.
+    /// The score of each topic before any word is read, centred.
     pub fn bias(&self) -> &[f32] {
         &self.bias
     }
@@ -228,20 +227,19 @@ impl TopicModel {
         self.weights.row(term)
     }
 
-    /// The terms that speak most for a topic (`topic` counts from 0), the strongest first: terms
-    /// and what [`Self::term_weights`] gives for them. Empty for a topic that is not there.
+    /// The strongest terms for a topic (an index from 0), strongest first, with their
+    /// [`Self::term_weights`]. Empty for an index out of range.
     pub fn strongest_terms(&self, topic: usize, count: usize) -> Vec<(&str, f32)> {
         self.extreme_terms(topic, count, |weight| -weight)
     }
 
-    /// The terms that speak most against a topic, the strongest first, as [`Self::strongest_terms`]
-    /// gives them.
+    /// The strongest terms against a topic, in the form of [`Self::strongest_terms`].
     pub fn strongest_terms_against(&self, topic: usize, count: usize) -> Vec<(&str, f32)> {
         self.extreme_terms(topic, count, |weight| weight)
     }
 
-    /// The terms of the lowest keys, equal ones in the order of the vocabulary. A key is made of
-    /// the term's weight.
+    /// The terms with the lowest keys, which are computed from their weights; ties in the order of
+    /// the vocabulary.
     fn extreme_terms(
         &self,
         topic: usize,
@@ -266,7 +264,7 @@ impl TopicModel {
     }
 }
 
-/// The scores of topics that have these shares: their logarithms, or log-odds where a document may
+/// The scores of topics with these shares: their logarithms, or their log-odds where a document may
 /// have several topics.
 fn prior(shares: &[f64], labels: Labels) -> Vec<f32> {
     let score = |&share: &f64| match labels {

@@ -1,8 +1,8 @@
 //! The table of weights that scoring sums over.
 //!
-//! The weights stay in the half precision they are stored in. A row is read from anywhere in the
-//! table, so what counts is how much of the table the caches hold: in single precision the default
-//! model took 5.2 MB, and a row came from memory.
+//! The weights stay in half precision, as they are stored. Rows are read in no order, so speed
+//! depends on how much of the table fits in the caches: in single precision, the default model took
+//! 5.2 MB, and rows came from memory.
 
 use half::f16;
 use prefetch_index::prefetch_index;
@@ -11,12 +11,11 @@ use super::manifest::Labels;
 use super::term_weighting::log_tf_table;
 use crate::text::{TermCount, TermId};
 
-/// Rows are padded to a multiple of this many numbers: adding one is then whole vector
-/// instructions.
+/// Rows are padded to a multiple of this many numbers, so that a row is added in whole vectors.
 const LANES: usize = 8;
 
-/// Where a row has the term's inverse document frequency, as single precision in two halves: behind
-/// the topics.
+/// The lanes after the topics that hold the term's inverse document frequency, the two halves of a
+/// single-precision number.
 const IDF_LANES: usize = 2;
 
 /// One row per term: the bits of its weight for each topic in half precision, then its idf, then
@@ -47,8 +46,8 @@ impl WeightTable {
         Self { bits, topic_count, stride, is_centred: labels == Labels::Single }
     }
 
-    /// What a single occurrence of the term, alone, adds to each topic's score before the vector is
-    /// scaled: weight times idf.
+    /// What one occurrence of the term adds to each topic's score before the vector is scaled:
+    /// weight times idf.
     pub(super) fn row(&self, term: TermId) -> Vec<f32> {
         let start = term as usize * self.stride;
         let row = &self.bits[start..start + self.stride];
@@ -63,9 +62,8 @@ impl WeightTable {
         weights
     }
 
-    /// Sets `scores` to the sum over the terms of their logarithmic frequency times their
-    /// [`Self::row`], by topic, and returns the sum of the squares of the vector `log_tf(count)
-    /// * idf`.
+    /// Sets `scores` to the sum of each term's logarithmic frequency times its [`Self::row`], and
+    /// returns the sum of squares of the vector `log_tf(count) * idf`.
     #[inline(always)]
     pub(super) fn sum(&self, terms: &[TermCount], scores: &mut Vec<f32>) -> f32 {
         // The sums of the common sizes stay in registers.
@@ -79,7 +77,7 @@ impl WeightTable {
         for score in &mut *scores {
             *score *= HALF_SCALE;
         }
-        // The sum is linear: to centre it is to have centred each row.
+        // Centring the sum equals centring each row, because the sum is linear.
         if self.is_centred {
             centre(scores);
         }
@@ -91,7 +89,7 @@ impl WeightTable {
         let table = log_tf_table();
         let (rows, _) = self.bits.as_chunks::<N>();
         let (mut sums, mut squares) = ([0.0f32; N], 0.0f32);
-        // More rows are on their way at a time than the additions alone would have.
+        // Keeps more loads in flight than the additions alone would.
         terms.iter().for_each(|entry| prefetch_index(rows, entry.term as usize));
         for entry in terms {
             let row = &rows[entry.term as usize];
@@ -130,18 +128,17 @@ fn idf_of(row: &[u16], topic_count: usize) -> f32 {
     f32::from_bits(u32::from(row[topic_count]) | u32::from(row[topic_count + 1]) << 16)
 }
 
-/// What [`scaled_down`] leaves out: the difference of the two precisions' exponents, 127 - 15.
+/// The factor that [`scaled_down`] omits: 2 to the difference of the exponent biases, 127 - 15.
 const HALF_SCALE: f32 = f32::from_bits((127 + 127 - 15) << 23);
 
-/// A finite half-precision number divided by [`HALF_SCALE`], without a look at its kind: the same
-/// sign, exponent and fraction in single precision's places. Exact, and a few instructions for a
-/// whole vector of them.
+/// A finite half-precision number divided by [`HALF_SCALE`]: its sign, exponent and fraction moved
+/// to their places in single precision, without a case for subnormals. Exact, and vectorised.
 #[inline(always)]
 const fn scaled_down(bits: u16) -> f32 {
     f32::from_bits(((bits as i16 as i32) << 13) as u32 & 0x8fff_e000)
 }
 
-/// Takes their mean away from the values.
+/// Subtracts the mean from the values.
 pub(super) fn centre(values: &mut [f32]) {
     let mean = values.iter().map(|&value| f64::from(value)).sum::<f64>() / values.len() as f64;
     for value in values {

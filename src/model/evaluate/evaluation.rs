@@ -1,4 +1,4 @@
-//! Gathers answers, and measures them against the truth.
+//! Measures answers against the truth.
 
 use std::collections::BTreeMap;
 
@@ -13,22 +13,22 @@ use crate::model::manifest::Labels;
 /// The number of bins of the expected calibration error.
 const BINS: usize = 15;
 
-/// The probability that a right topic outside the model counts with in the log loss: it has none.
+/// The probability that the log loss assumes for a right topic outside the model.
 const LEAST_PROBABILITY: f64 = f64::EPSILON;
 
-/// Gathers answers and the truth, one document at a time.
+/// Collects answers and the truth, one document at a time.
 ///
-/// A document with several topics is right if the model's first topic is one of them, and else
-/// counts as the most probable one of them. A topic that the model does not have can never be
-/// right, and counts. Nor is an answer right where a document has no topic: the probabilities and
-/// decisions are measured on it, too, but there is no first topic to find.
+/// The answer to a document with several topics is right if the model's first topic is one of them;
+/// otherwise the document counts for the most probable one of them. Topics that the model does not
+/// have count, and no answer to them is right. Documents without a topic count for the measures of
+/// probabilities and decisions, and no answer to them is right either.
 #[derive(Debug, Clone)]
 pub struct Evaluation {
     labels: Vec<String>,
-    /// How many of the labels are the model's; the others are topics it does not have.
+    /// The number of labels that are topics of the model; the others follow them.
     model_topics: usize,
     unknown: BTreeMap<String, usize>,
-    /// (truth, prediction) -> documents.
+    /// The number of documents by (truth, prediction).
     confusion: BTreeMap<(usize, usize), u64>,
     documents: u64,
     without_topic: u64,
@@ -38,17 +38,17 @@ pub struct Evaluation {
     bins: [Bin; BINS],
     curve: CoverageCurve,
     decisions: [DecisionCount; 3],
-    /// For models of several topics a document.
+    /// Only for models of several topics per document.
     assigned: Option<Assigned>,
 }
 
 impl Evaluation {
-    /// For a model with these topics.
+    /// An evaluation of a model with these topics.
     pub fn new(topics: &[TopicName], labels: Labels) -> Self {
         Self::with_names(topics.iter().map(TopicName::to_string).collect(), labels)
     }
 
-    /// For a model whose topics' names do not matter.
+    /// An evaluation of a model whose topic names do not matter.
     pub(crate) fn of_topic_count(count: usize, labels: Labels) -> Self {
         Self::with_names((0..count).map(|topic| topic.to_string()).collect(), labels)
     }
@@ -71,8 +71,8 @@ impl Evaluation {
         }
     }
 
-    /// The number that stands for a topic in [`Self::add`]; one that the model does not have gets a
-    /// number of its own.
+    /// The label of a topic for [`Self::add`]. A topic that the model does not have gets a label of
+    /// its own.
     pub fn label(&mut self, topic: &str) -> usize {
         if let Ok(place) =
             self.labels[..self.model_topics].binary_search_by(|label| label.as_str().cmp(topic))
@@ -87,8 +87,8 @@ impl Evaluation {
         self.labels.len() - 1
     }
 
-    /// Adds a document: the model's probabilities, its right topics ([`Self::label`]), and the
-    /// model's decision. Returns the predicted topic: the most probable, of equal ones the first.
+    /// Adds a document: the model's probabilities, the labels of its right topics, and the model's
+    /// decision. Returns the predicted topic: the most probable one, the first in a tie.
     pub fn add(&mut self, probabilities: &[f64], truth: &[usize], decision: Decision) -> usize {
         let mut predicted = 0;
         for (topic, probability) in probabilities.iter().enumerate() {
@@ -131,15 +131,15 @@ impl Evaluation {
         predicted
     }
 
-    /// Adds which topics a model of several topics a document assigned to it; both may be empty. Of
-    /// no effect for other models.
+    /// Adds the topics that a model of several topics per document assigned to the document, and
+    /// its right topics; both may be empty. No effect for other models.
     pub fn add_assigned(&mut self, assigned: &[usize], truth: &[usize]) {
         if let Some(sums) = &mut self.assigned {
             sums.add(assigned, truth);
         }
     }
 
-    /// What was measured.
+    /// The measures of all documents.
     pub fn finish(self) -> Report {
         let label_count = self.labels.len();
         let with_topic = self.documents - self.without_topic;
@@ -194,7 +194,7 @@ fn confusion_matrix(counts: &BTreeMap<(usize, usize), u64>, label_count: usize) 
     matrix
 }
 
-/// How good the first topics are, by label.
+/// The quality of first topics, by label.
 fn topic_reports(labels: Vec<String>, matrix: &[Vec<u64>]) -> Vec<TopicReport> {
     let report = |(label, name): (usize, String)| {
         let right = matrix[label][label];
@@ -212,13 +212,13 @@ fn topic_reports(labels: Vec<String>, matrix: &[Vec<u64>]) -> Vec<TopicReport> {
     labels.into_iter().enumerate().map(report).collect()
 }
 
-/// F1 averaged over topics; 0 without any.
+/// F1 averaged over topics; 0 without topics.
 fn mean_f1<'a>(topics: impl Iterator<Item = &'a TopicReport>) -> f64 {
     let scores: Vec<f64> = topics.map(|topic| topic.f1).collect();
     scores.iter().sum::<f64>() / scores.len().max(1) as f64
 }
 
-/// A bin of sums as a bin of means.
+/// Turns the sums of a bin into means.
 fn averaged(sums: &Bin) -> Bin {
     let count = sums.documents.max(1) as f64;
     Bin {
@@ -279,7 +279,7 @@ mod tests {
         assert_eq!(report.uncertain, DecisionCount { documents: 1, right: 0 });
         // By hand: half of two are right where 0.95 was said, none of one where 0.05 was.
         assert!((report.ece - (2.0 * 0.45 + 0.05) / 3.0).abs() < 1e-12, "{}", report.ece);
-        // The loss is that of the one document that has a topic to find.
+        // The loss is that of the only document with a topic.
         assert!(
             (report.log_loss + f64::ln(0.95)).abs() < 1e-12
                 && (report.brier - (0.05 * 0.05 + 0.1 * 0.1)).abs() < 1e-12
