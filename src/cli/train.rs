@@ -72,10 +72,10 @@ pub(super) struct Arguments {
     /// searched for a recipe with words alone]
     #[arg(long, value_name = "N", value_parser = whole_number(1..=u32::MAX))]
     min_df: Option<u32>,
-    /// Keep the N terms with the highest chi-square, besides all words; 0 keeps all terms
-    #[arg(long, default_value_t = 60_000, value_name = "N",
-        value_parser = whole_number(0..=usize::MAX))]
-    keep_terms: usize,
+    /// Keep the N terms with the highest chi-square, besides all words; 0 keeps all terms [default:
+    /// 60000; with --multi-label 10000 or 60000, whichever does better]
+    #[arg(long, value_name = "N", value_parser = whole_number(0..=usize::MAX))]
+    keep_terms: Option<usize>,
     /// Use words only, without pairs of neighbouring words
     #[arg(long)]
     no_pairs: bool,
@@ -269,7 +269,7 @@ fn options(arguments: &Arguments) -> anyhow::Result<TrainOptions> {
         text: settled.text,
         language_code: settled.language_code,
         min_document_frequency: arguments.min_df,
-        keep_terms: (arguments.keep_terms > 0).then_some(arguments.keep_terms),
+        keep_terms: arguments.keep_terms,
         target_precision: arguments.target_precision,
         seed: arguments.seed,
         corpus: arguments.corpus.options(threads)?,

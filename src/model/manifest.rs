@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::calibration::BetaCalibration;
 use super::decision::DecisionRule;
 use super::model_id::ModelId;
 use crate::text::TextOptions;
@@ -40,6 +41,8 @@ pub struct Manifest {
     pub corpus: CorpusRecord,
     /// Quality on held-out documents; absent if not measured.
     pub metrics: Option<MetricsRecord>,
+    /// How the first topic's probability is mapped; for one topic per document only.
+    pub calibration: BetaCalibration,
     /// The rule that decides whether an answer is confident.
     pub decision: DecisionRule,
     /// The weights file.
@@ -48,7 +51,7 @@ pub struct Manifest {
 
 impl Manifest {
     /// The version of the artefact's format that this program reads and writes.
-    pub const FORMAT_VERSION: u32 = 4;
+    pub const FORMAT_VERSION: u32 = 5;
     /// The file's name in the artefact's directory.
     pub const FILE: &str = "manifest.json";
 
@@ -63,7 +66,7 @@ impl Manifest {
 #[serde(deny_unknown_fields)]
 pub struct EstimateRecord {
     /// "multinomial" and "complement" naive Bayes, "one-against-rest", "margin" (a linear support
-    /// vector machine).
+    /// vector machine), "nbsvm" (the same over vectors scaled by naive Bayes).
     pub kind: String,
     /// By name: "alpha" is the pseudo-count of every term in every topic; "interpolation" the
     /// weight of the collection's distribution (Jelinek-Mercer smoothing); "cost" the penalty for

@@ -3,7 +3,8 @@
 //! ```text
 //! score[topic] = bias[topic] + sum over terms of x[term] * weight[term][topic]
 //! x[term]      = (1 + ln count) * idf[term], divided by the vector's length to the power 1.25
-//! probability  = softmax(score), or 1 / (1 + e^-score) where a document may have several topics
+//! probability  = softmax(score), the first one calibrated ([`BetaCalibration`]); or
+//!                1 / (1 + e^-score) where a document may have several topics
 //! ```
 //!
 //! Where topics exclude each other, rows of weights are centred (they sum to 0 over the topics),
@@ -13,6 +14,7 @@
 //! added to all topics alike.
 
 pub mod artifact;
+mod calibration;
 mod decision;
 pub mod doubts;
 pub(crate) mod elementary;
@@ -28,6 +30,7 @@ mod topic_model;
 mod weight_table;
 
 pub use artifact::{ArtifactError, LoadedModel};
+pub use calibration::BetaCalibration;
 pub use decision::{Decision, DecisionRule, KnownShare};
 pub use explain::{Contribution, TopicEvidence};
 pub use hierarchy::{Hierarchy, Level};

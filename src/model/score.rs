@@ -73,6 +73,9 @@ fn score_terms(
         *score = bias + *score * scale;
     }
     set_probabilities(model, scores, probabilities);
+    if model.labels() == Labels::Single {
+        model.calibration().apply(probabilities);
+    }
     scale
 }
 
@@ -119,7 +122,7 @@ mod tests {
 
     #[test]
     fn topics_of_an_unknown_text_are_as_likely_as_in_training() {
-        use crate::model::{AnswerRule, DecisionRule, KnownShare, ModelParts};
+        use crate::model::{AnswerRule, BetaCalibration, DecisionRule, KnownShare, ModelParts};
         use crate::text::{TextOptions, Vocabulary};
         let known_share = vec![KnownShare { min_tokens: 1, min_share: 0.5 }];
         let several = TopicModel::new(ModelParts {
@@ -132,6 +135,7 @@ mod tests {
             weights: &[-4.0, 4.0].map(half::f16::from_f32),
             bias: &[2.0, -2.0],
             rule: AnswerRule {
+                calibration: BetaCalibration::IDENTITY,
                 decision: DecisionRule { confident_probability: 0.8, known_share },
                 thresholds: vec![0.5, 0.5],
                 shares: vec![0.75, 0.2],

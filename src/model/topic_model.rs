@@ -2,6 +2,7 @@
 
 use half::f16;
 
+use super::calibration::BetaCalibration;
 use super::decision::DecisionRule;
 use super::hierarchy::Hierarchy;
 use super::manifest::Labels;
@@ -29,6 +30,7 @@ pub struct TopicModel {
     bias: Vec<f32>,
     /// By topic, the score whose probability is the topic's share of the training documents.
     prior: Vec<f32>,
+    calibration: BetaCalibration,
     decision: DecisionRule,
     /// By topic, the least probability at which it is assigned; empty where a document has one
     /// topic.
@@ -38,6 +40,8 @@ pub struct TopicModel {
 /// The rule that turns probabilities into an answer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AnswerRule {
+    /// How the first topic's probability is mapped, for models of one topic per document.
+    pub calibration: BetaCalibration,
     /// The rule of the decision.
     pub decision: DecisionRule,
     /// By topic, the least probability at which it is assigned, for models of several topics per
@@ -121,6 +125,9 @@ impl ModelParts<'_> {
                 return Err(ModelShapeError::Size { what, found, expected });
             }
         }
+        if !self.rule.calibration.is_sound() {
+            return Err(ModelShapeError::OutOfRange("the calibration"));
+        }
         if self.idf.iter().any(|value| !(*value > 0.0 && *value <= MAX_IDF)) {
             return Err(ModelShapeError::OutOfRange("the idf table"));
         }
@@ -160,6 +167,7 @@ impl TopicModel {
             weights,
             bias,
             prior,
+            calibration: rule.calibration,
             decision: rule.decision,
             thresholds: rule.thresholds,
         })
@@ -214,6 +222,11 @@ impl TopicModel {
     /// [`Self::bias`] is.
     pub(super) fn prior(&self) -> &[f32] {
         &self.prior
+    }
+
+    /// The map of the first topic's probability.
+    pub(super) fn calibration(&self) -> BetaCalibration {
+        self.calibration
     }
 
     /// The table of weights.
@@ -289,6 +302,7 @@ pub(super) mod tests {
             weights: &[1.0, -1.0, -2.0, 2.0].map(f16::from_f32),
             bias: &[0.0, 0.0],
             rule: AnswerRule {
+                calibration: BetaCalibration::IDENTITY,
                 decision: DecisionRule {
                     confident_probability: 0.8,
                     known_share: vec![KnownShare { min_tokens: 1, min_share: 0.1 }],

@@ -1,6 +1,7 @@
 //! Counts the terms of an article that a vocabulary has: its bag.
 
 use super::bucket::TermId;
+use super::form::ArticleForm;
 use super::hash::TermHash;
 use super::options::TextOptions;
 use super::scanner::WordScanner;
@@ -55,15 +56,18 @@ impl BagCounter {
         hashes.clear();
         bag.token_count = 0;
         let title_weight = u32::from(options.title_weight.get());
-        let mut title_end = 0;
-        for field in [article.title, article.body] {
+        let (mut title_end, mut word_counts) = (0, [0; 2]);
+        for (field, word_count) in [article.title, article.body].into_iter().zip(&mut word_counts) {
             title_end = hashes.len();
             let words = scanner.scan(field, options.numbers);
+            *word_count = words.len();
             bag.token_count += (words.len() - words.number_count()) as u32;
             for run in words.runs() {
                 push_terms(run, options.pairs, vocabulary, hashes);
             }
         }
+        let form = ArticleForm::of(word_counts[0], word_counts[1]);
+        hashes.extend(form.map(ArticleForm::hash));
         let mut counts = slots.counts(hashes.len(), &mut bag.terms);
         let mut known_token_count = 0;
         vocabulary.find_each(hashes, lookups, |index, term| {
@@ -174,6 +178,23 @@ mod tests {
     }
 
     #[test]
+    fn the_form_is_a_term_but_not_a_word() {
+        let vocabulary = Vocabulary::new(["a", "<headline>", "<story>"]).expect("distinct terms");
+        let mut counter = BagCounter::default();
+        let mut of = |title, body| {
+            let article = ArticleText { title, body };
+            let bag = counter.count(article, TextOptions::default(), &vocabulary);
+            let terms: Vec<_> = bag.terms.iter().map(|entry| vocabulary.term(entry.term)).collect();
+            (terms.concat(), bag.token_count, bag.known_token_count)
+        };
+        assert_eq!(of("a", " !"), ("a<headline>".to_owned(), 1, 1));
+        assert_eq!(of("", "b"), ("<story>".to_owned(), 1, 0));
+        // Nobody can write it.
+        assert_eq!(of("<story>", ""), ("<headline>".to_owned(), 1, 0));
+        assert_eq!(of("", "?"), (String::new(), 0, 0));
+    }
+
+    #[test]
     fn numbers_are_terms_but_not_words() {
         let vocabulary =
             Vocabulary::new(["profit", "2013", "2013 profit", "q3"]).expect("distinct terms");
@@ -198,10 +219,12 @@ mod tests {
             bag.token_count += u32::from(match term {
                 TermOccurrence::Word { text, .. } => !text.is_number(),
                 TermOccurrence::Overlong => true,
-                TermOccurrence::Pair { .. } => false,
+                TermOccurrence::Pair { .. } | TermOccurrence::Form(_) => false,
             });
-            let (TermOccurrence::Word { hash, .. } | TermOccurrence::Pair { hash }) = term else {
-                return;
+            let hash = match term {
+                TermOccurrence::Word { hash, .. } | TermOccurrence::Pair { hash } => hash,
+                TermOccurrence::Form(form) => form.hash(),
+                TermOccurrence::Overlong => return,
             };
             let Some(found) = vocabulary.find(hash) else { return };
             bag.known_token_count += u32::from(found.is_word);
@@ -226,7 +249,8 @@ mod tests {
             let article = ArticleText { title: &title, body: &body };
             let title_weight = NonZeroU8::new(weight).expect("not zero");
             let options = TextOptions { pairs, title_weight, ..TextOptions::default() };
-            let terms = ["a", "ab", "b", "b a", "a ab", "c c", "1", "1 a", "a1"];
+            let terms =
+                ["a", "ab", "b", "b a", "a ab", "c c", "1", "1 a", "a1", "<headline>", "<story>"];
             let vocabulary = Vocabulary::new(terms).expect("distinct terms");
             let mut counter = BagCounter::default();
             counter.count(ArticleText { title: "c c", body: "of no effect" }, options, &vocabulary);

@@ -3,7 +3,8 @@
 //! This cannot fail: any valid UTF-8 makes a bag, perhaps an empty one. The steps are:
 //!
 //! ```text
-//! title, body -> words (normalised, UAX #29) -> term hashes (words, pairs) -> vocabulary -> bag
+//! title, body -> words (normalised, UAX #29) -> term hashes (words, pairs, the article's form)
+//!             -> vocabulary -> bag
 //! ```
 //!
 //! Training and serving share them, so that a model is served the terms it was trained on.
@@ -11,6 +12,7 @@
 mod ascii;
 mod bag;
 mod bucket;
+mod form;
 mod hash;
 mod locate;
 mod normalize;
@@ -28,6 +30,7 @@ mod word_buffer;
 
 pub use bag::{Bag, BagCounter, TermCount};
 pub use bucket::{TermId, VocabularyTerm};
+pub use form::ArticleForm;
 pub use hash::TermHash;
 pub use locate::{Occurrences, locate_terms};
 pub use normalize::spelling_key;

@@ -1,5 +1,6 @@
 //! The occurrences of terms in an article.
 
+use super::form::ArticleForm;
 use super::hash::TermHash;
 use super::options::TextOptions;
 use super::scanner::WordScanner;
@@ -24,11 +25,13 @@ pub enum TermOccurrence<'a> {
         /// The hash of the pair.
         hash: TermHash,
     },
+    /// The article's form: the last of its terms.
+    Form(ArticleForm),
 }
 
 /// Calls `on_term(occurrence, times)` for each term of the article in text order: each word, then
 /// the pair it makes with the word before it. Pairs do not cross from the title into the body.
-/// `times` is 1, or the title's weight.
+/// The article's form comes last. `times` is 1, or the title's weight.
 ///
 /// ```
 /// use slugline::article::ArticleText;
@@ -50,11 +53,16 @@ pub fn scan_terms(
     options: TextOptions,
     mut on_term: impl FnMut(TermOccurrence<'_>, u32),
 ) {
-    for (field, times) in
+    let mut word_counts = [0; 2];
+    for ((field, times), word_count) in
         [(article.title, u32::from(options.title_weight.get())), (article.body, 1)]
+            .into_iter()
+            .zip(&mut word_counts)
     {
         let mut previous: Option<TermHash> = None;
-        for word in scanner.scan(field, options.numbers).iter() {
+        let words = scanner.scan(field, options.numbers);
+        *word_count = words.len();
+        for word in words.iter() {
             let Word::Term { hash, text } = word else {
                 on_term(TermOccurrence::Overlong, times);
                 previous = None;
@@ -67,5 +75,8 @@ pub fn scan_terms(
                 on_term(TermOccurrence::Pair { hash: previous.followed_by(hash) }, times);
             }
         }
+    }
+    if let Some(form) = ArticleForm::of(word_counts[0], word_counts[1]) {
+        on_term(TermOccurrence::Form(form), 1);
     }
 }

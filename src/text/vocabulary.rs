@@ -3,6 +3,7 @@
 use prefetch_index::prefetch_index;
 
 use super::bucket::{CAPACITY, Slot, Tags, TermId, VocabularyTerm};
+use super::form::ArticleForm;
 use super::hash::TermHash;
 use super::number::is_number;
 
@@ -79,7 +80,8 @@ impl Vocabulary {
         let mut start = 0;
         for &end in &self.ends {
             let (hash, is_pair) = TermHash::of_term_at(self.text.as_bytes(), start..end as usize);
-            are_words.push(!is_pair && !is_number(&self.text.as_bytes()[start..]));
+            let text = &self.text.as_bytes()[start..];
+            are_words.push(!is_pair && !is_number(text) && !ArticleForm::is_form(text));
             start = end as usize;
             hashes.push(hash.0);
         }

@@ -1,6 +1,7 @@
 //! Learns from the scores of held-out documents what scores are worth.
 
 mod assignment;
+mod beta;
 mod confidence;
 mod known;
 mod measure;

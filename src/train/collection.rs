@@ -11,23 +11,20 @@ use super::terms::{LeastFrequencies, TopicSizes, Vocabulary};
 
 /// A corpus that was read.
 #[derive(Debug)]
-pub(super) struct Collection<'a> {
-    pub(super) documents: &'a Documents,
+pub(crate) struct Collection<'a> {
+    pub(crate) documents: &'a Documents,
     /// In the order of their names.
-    pub(super) topics: Vec<Topic>,
+    pub(crate) topics: Vec<Topic>,
     /// By document: places in `topics`, in the order of the record.
-    pub(super) document_topics: Lists<u32>,
-    pub(super) vocabulary: Vocabulary,
-    pub(super) rows: Rows,
-    pub(super) postings: Postings,
+    pub(crate) document_topics: Lists<u32>,
+    pub(crate) vocabulary: Vocabulary,
+    pub(crate) rows: Rows,
+    pub(crate) postings: Postings,
 }
 
 impl<'a> Collection<'a> {
     /// Counts the terms that occur in enough documents.
-    ///
-    /// # Errors
-    /// If a temporary file cannot be read or written.
-    pub(super) fn of(documents: &'a Documents, least: LeastFrequencies) -> io::Result<Self> {
+    pub(crate) fn of(documents: &'a Documents, least: LeastFrequencies) -> io::Result<Self> {
         let (topics, document_topics) = by_name(documents);
         let vocabulary = Vocabulary::of(documents, least)?;
         let rows = Rows::of(documents, &vocabulary)?;
@@ -35,20 +32,17 @@ impl<'a> Collection<'a> {
         Ok(Self { documents, topics, document_topics, vocabulary, rows, postings })
     }
 
-    pub(super) fn document_count(&self) -> usize {
+    pub(crate) fn document_count(&self) -> usize {
         self.documents.len()
     }
 
     /// How many documents each topic has.
-    pub(super) fn topic_sizes(&self) -> Vec<u64> {
+    pub(crate) fn topic_sizes(&self) -> Vec<u64> {
         self.topics.iter().map(|topic| topic.document_count).collect()
     }
 
     /// Computes the chi-square statistic of every term.
-    ///
-    /// # Errors
-    /// If a temporary file cannot be read.
-    pub(super) fn compute_statistics(&mut self) -> io::Result<()> {
+    pub(crate) fn compute_statistics(&mut self) -> io::Result<()> {
         let sizes = TopicSizes::new(&self.topic_sizes());
         let of_block = |number| {
             let mut presence = vec![0; self.topics.len()];

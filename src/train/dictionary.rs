@@ -2,15 +2,15 @@
 
 mod counting;
 
-pub(super) use counting::{CountedDocument, TextCounter};
+pub(crate) use counting::{CountedDocument, TextCounter};
 
 use hashbrown::HashTable;
 
-use crate::text::{TermHash, is_number};
+use crate::text::{ArticleForm, TermHash, is_number};
 
 /// The words of a corpus, by number.
 #[derive(Debug, Default)]
-pub(super) struct Dictionary {
+pub(crate) struct Dictionary {
     numbers: HashTable<u32>,
     hashes: Vec<TermHash>,
     texts: Texts,
@@ -20,12 +20,12 @@ pub(super) struct Dictionary {
 
 impl Dictionary {
     /// How many words there are.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.hashes.len()
     }
 
     /// The number of a word; a word that is new gets the next one.
-    pub(super) fn number(&mut self, hash: TermHash, text: &str) -> u32 {
+    pub(crate) fn number(&mut self, hash: TermHash, text: &str) -> u32 {
         let Self { numbers, hashes, texts, document_frequencies, are_numbers } = self;
         let entry = numbers.entry(
             hash.0,
@@ -40,36 +40,38 @@ impl Dictionary {
                 hashes.push(hash);
                 texts.push(text);
                 document_frequencies.push(0);
-                are_numbers.push(is_number(text.as_bytes()));
+                let text = text.as_bytes();
+                are_numbers.push(is_number(text) || ArticleForm::is_form(text));
                 number
             }
         }
     }
 
     /// Notes that one more document has the word.
-    pub(super) fn count_document(&mut self, number: u32) {
+    pub(crate) fn count_document(&mut self, number: u32) {
         self.document_frequencies[number as usize] += 1;
     }
 
-    pub(super) fn document_frequency(&self, number: u32) -> u32 {
+    pub(crate) fn document_frequency(&self, number: u32) -> u32 {
         self.document_frequencies[number as usize]
     }
 
-    pub(super) fn hash(&self, number: u32) -> TermHash {
+    pub(crate) fn hash(&self, number: u32) -> TermHash {
         self.hashes[number as usize]
     }
 
-    pub(super) fn text(&self, number: u32) -> &str {
+    pub(crate) fn text(&self, number: u32) -> &str {
         self.texts.get(number)
     }
 
-    /// Whether the word is a number, as [`is_number`] has it.
-    pub(super) fn is_number(&self, number: u32) -> bool {
+    /// Whether the word is a number, as [`is_number`] has it, or the form of an article: those do not
+    /// count as words of a text.
+    pub(crate) fn is_number(&self, number: u32) -> bool {
         self.are_numbers[number as usize]
     }
 
     /// The texts of the words, in the order of their numbers.
-    pub(super) fn texts(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn texts(&self) -> impl Iterator<Item = &str> {
         (0..self.len() as u32).map(|number| self.text(number))
     }
 }

@@ -98,6 +98,7 @@ fn manifest(
         term_count,
         corpus: origin.corpus,
         metrics: Some(calibration.metrics.clone()),
+        calibration: calibration.beta,
         decision: calibration.decision.clone(),
         weights: WeightsRecord { size_bytes: 0, sha256: String::new() },
     }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// Lists by number, from 0 on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Lists<T> {
+pub(crate) struct Lists<T> {
     /// Where each list ends among the values.
     ends: Vec<usize>,
     values: Vec<T>,
@@ -18,41 +18,41 @@ impl<T> Default for Lists<T> {
 
 impl<T> Lists<T> {
     /// Appends a list.
-    pub(super) fn push(&mut self, list: impl IntoIterator<Item = T>) {
+    pub(crate) fn push(&mut self, list: impl IntoIterator<Item = T>) {
         self.values.extend(list);
         self.ends.push(self.values.len());
     }
 
     /// Removes all lists; the memory is used again.
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.ends.clear();
         self.values.clear();
     }
 
     /// How many lists there are.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.ends.len()
     }
 
     /// How many values all lists have together.
-    pub(super) fn value_count(&self) -> usize {
+    pub(crate) fn value_count(&self) -> usize {
         self.values.len()
     }
 
     /// The list of a number.
-    pub(super) fn get(&self, number: usize) -> &[T] {
+    pub(crate) fn get(&self, number: usize) -> &[T] {
         let start = number.checked_sub(1).map_or(0, |before| self.ends[before]);
         &self.values[start..self.ends[number]]
     }
 
     /// The lists, in the order of their numbers.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &[T]> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &[T]> {
         (0..self.len()).map(|number| self.get(number))
     }
 
     /// Whether the ends ascend to the last value. Lists read from a file must be checked before
     /// they are used.
-    pub(super) fn is_sound(&self) -> bool {
+    pub(crate) fn is_sound(&self) -> bool {
         self.ends.is_sorted() && self.ends.last().copied().unwrap_or(0) == self.values.len()
     }
 }

@@ -36,7 +36,8 @@ pub struct TrainOptions {
     /// The minimum document frequency of terms, at least 1. None leaves it to the search: 2, and 1
     /// for the words of a small corpus.
     pub min_document_frequency: Option<u32>,
-    /// Besides the words, how many terms of the highest chi-square are kept; None keeps all.
+    /// Besides the words, how many terms of the highest chi-square are kept; 0 keeps all. None
+    /// leaves it to the search: 60,000, or 10,000 where documents have several topics.
     pub keep_terms: Option<usize>,
     /// The precision that confident answers are to have, in (0, 1).
     pub target_precision: f64,
@@ -65,7 +66,7 @@ impl TrainOptions {
             text: TextOptions::default(),
             language_code: String::new(),
             min_document_frequency: None,
-            keep_terms: Some(60_000),
+            keep_terms: None,
             target_precision: 0.95,
             seed: 1,
             corpus: corpus::Options { threads: 1, ..corpus::Options::default() },

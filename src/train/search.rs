@@ -5,7 +5,9 @@ mod kinds;
 mod links;
 mod plan;
 mod rank;
+mod term_sets;
 
-pub(super) use choose::{choose, least_frequencies};
+pub(super) use choose::choose;
 pub use kinds::ESTIMATORS;
 pub(super) use plan::Trial;
+pub(super) use term_sets::least_frequencies;

@@ -13,7 +13,7 @@ const IN_MEMORY_BYTES: usize = 64 << 20;
 
 /// Blocks by number, from 0 on. They are read by several threads at a time.
 #[derive(Debug)]
-pub(super) struct Spool<T> {
+pub(crate) struct Spool<T> {
     blocks: Vec<Block<T>>,
     /// What may still be kept in memory, in bytes.
     room: usize,
@@ -40,17 +40,14 @@ impl<T> Spool<T> {
     }
 
     /// How many blocks there are.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.blocks.len()
     }
 }
 
 impl<T: Clone + FromBytes + IntoBytes + Immutable> Spool<T> {
     /// Appends a block.
-    ///
-    /// # Errors
-    /// If the temporary file cannot be made or written.
-    pub(super) fn push(&mut self, mut values: Vec<T>) -> io::Result<()> {
+    pub(crate) fn push(&mut self, mut values: Vec<T>) -> io::Result<()> {
         let bytes = values.as_slice().as_bytes();
         if let Some(room) = self.room.checked_sub(bytes.len()) {
             self.room = room;
@@ -71,10 +68,7 @@ impl<T: Clone + FromBytes + IntoBytes + Immutable> Spool<T> {
     }
 
     /// The block of a number.
-    ///
-    /// # Errors
-    /// If the temporary file cannot be read.
-    pub(super) fn read(&self, number: usize) -> io::Result<Cow<'_, [T]>> {
+    pub(crate) fn read(&self, number: usize) -> io::Result<Cow<'_, [T]>> {
         let (offset, count) = match &self.blocks[number] {
             Block::Memory(values) => return Ok(Cow::Borrowed(values)),
             Block::File { offset, count } => (*offset, *count),

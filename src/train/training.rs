@@ -1,5 +1,6 @@
 //! From a corpus to a model, step by step.
 
+use super::calibrate::Calibration;
 use super::collection::Collection;
 use super::dictionary::TextCounter;
 use super::documents::{Documents, Header, Reader};
@@ -128,17 +129,14 @@ fn learn(
     let mut collection = Collection::of(documents, least)?;
     check(&collection, least)?;
     let copies = Copies::of(documents);
-    let folds = Folds::deal(&collection, &copies, options.seed, options.recipe);
+    let folds = Folds::deal(&collection, &copies, options.seed);
     let mut choice = search::choose(&mut collection, &folds, options, progress)?;
     let best = choice.trials.first_mut().ok_or(TrainError::NoTerms(least.pairs))?;
     let counts = &choice.vocabularies[best.terms.vocabulary];
     progress.enter("estimating the weights");
     let linear = best.fit(counts)?;
-    best.calibration.set_without_evidence(without_evidence(
-        &linear,
-        best.calibration.scale,
-        options.labels,
-    ));
+    let without_evidence = without_evidence(&linear, &best.calibration, options.labels);
+    best.calibration.set_without_evidence(without_evidence);
     let mut warnings = warnings::of_corpus(&collection, &copies, options.labels);
     if choice.is_cut_short {
         warnings.push(
@@ -159,11 +157,14 @@ fn learn(
 }
 
 /// The probability of the topic that a text without any known word would get.
-fn without_evidence(linear: &Linear, scale: f64, labels: Labels) -> f64 {
-    let scores: Vec<f32> = linear.bias.iter().map(|bias| (bias * scale) as f32).collect();
-    let mut probabilities = Vec::new();
+fn without_evidence(linear: &Linear, calibration: &Calibration, labels: Labels) -> f64 {
+    let scaled = linear.bias.iter().map(|bias| (bias * calibration.scale) as f32);
+    let (scores, mut probabilities): (Vec<f32>, _) = (scaled.collect(), Vec::new());
     match labels {
-        Labels::Single => softmax(&scores, &mut probabilities),
+        Labels::Single => {
+            softmax(&scores, &mut probabilities);
+            calibration.beta.apply(&mut probabilities);
+        }
         Labels::Multiple => logistic(&scores, &mut probabilities),
     }
     probabilities.into_iter().fold(0.0, f64::max)

@@ -170,6 +170,7 @@ pub(super) fn build(manifest: Manifest, weights: &[u8]) -> Result<LoadedModel, A
         .map(|topic| TopicName::new(&topic.name))
         .collect::<Result<_, _>>()?;
     let rule = AnswerRule {
+        calibration: manifest.calibration,
         decision: manifest.decision.clone(),
         thresholds: manifest.topics.iter().filter_map(|topic| topic.threshold).collect(),
         shares: shares(&manifest),

@@ -35,7 +35,7 @@ pub(super) struct Threshold {
 
 /// Why fewer answers are confident than were right often enough.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(in crate::train) enum Limit {
+pub(crate) enum Limit {
     /// Text without evidence could get as much as the less probable ones, or they are wrong more
     /// likely than right by their own account.
     NoEvidence,

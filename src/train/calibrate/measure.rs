@@ -3,32 +3,36 @@
 use fearless_simd::{Level, Simd, dispatch};
 
 use super::assignment::best_threshold;
+use super::beta::fit_beta;
 use super::confidence::{Confidence, Limit, Top, confidence};
 use super::known::known_shares;
 use super::scale::fit_scale;
 use crate::model::evaluate::Evaluation;
-use crate::model::{Decision, logistic, softmax};
-use crate::model::{DecisionRule, Labels, MetricsRecord};
+use crate::model::{
+    BetaCalibration, Decision, DecisionRule, Labels, MetricsRecord, logistic, softmax,
+};
 use crate::train::folds::{HeldOut, ScoreTable};
 
 /// What held-out documents teach.
 #[derive(Debug, Clone, PartialEq)]
-pub(in crate::train) struct Calibration {
+pub(crate) struct Calibration {
     /// What scores are multiplied by.
-    pub(in crate::train) scale: f64,
+    pub(crate) scale: f64,
+    /// How the first topic's probability is mapped.
+    pub(crate) beta: BetaCalibration,
     /// When an answer is confident, and when a text is unknown.
-    pub(in crate::train) decision: DecisionRule,
+    pub(crate) decision: DecisionRule,
     confidence: Confidence,
     /// What keeps more answers from being confident.
-    pub(in crate::train) limit: Option<Limit>,
+    pub(crate) limit: Option<Limit>,
     /// By topic, from what probability on it is assigned; empty where topics exclude each other.
-    pub(in crate::train) thresholds: Vec<f64>,
+    pub(crate) thresholds: Vec<f64>,
     /// How good the scaled model is.
-    pub(in crate::train) metrics: MetricsRecord,
+    pub(crate) metrics: MetricsRecord,
 }
 
 /// Finds the scale that makes the held-out topics likeliest, the thresholds, and measures.
-pub(in crate::train) fn calibrate(
+pub(crate) fn calibrate(
     documents: &[HeldOut],
     table: &ScoreTable,
     labels: Labels,
@@ -48,12 +52,18 @@ pub(in crate::train) fn calibrate(
     };
     let known_share = known_shares(documents);
     let unsure = DecisionRule { confident_probability: 1.0, known_share };
-    let scaled = Scaled { documents, table, scale, labels };
+    let mut scaled = Scaled { documents, table, scale, beta: BetaCalibration::IDENTITY, labels };
+    let level = Level::new();
+    if labels == Labels::Single {
+        let (_, tops) = dispatch!(level, simd => evaluate(simd, scaled, &thresholds, &unsure));
+        scaled.beta = fit_beta(&tops);
+    }
     let (evaluation, mut tops) =
-        dispatch!(Level::new(), simd => evaluate(simd, scaled, &thresholds, &unsure));
+        dispatch!(level, simd => evaluate(simd, scaled, &thresholds, &unsure));
     let report = evaluation.finish();
     let mut calibration = Calibration {
         scale,
+        beta: scaled.beta,
         decision: unsure,
         confidence: confidence(&mut tops, target_precision),
         limit: None,
@@ -74,7 +84,7 @@ pub(in crate::train) fn calibrate(
 
 impl Calibration {
     /// Keeps confidence above the probability that a text without evidence gets.
-    pub(in crate::train) fn set_without_evidence(&mut self, probability: f64) {
+    pub(crate) fn set_without_evidence(&mut self, probability: f64) {
         let threshold = self.confidence.threshold(probability);
         self.decision.confident_probability = threshold.probability;
         self.limit = threshold.limit;
@@ -83,12 +93,13 @@ impl Calibration {
     }
 }
 
-/// Held-out documents, their scores, and what those are multiplied by.
+/// Held-out documents, their scores, and how those become probabilities.
 #[derive(Clone, Copy)]
 struct Scaled<'a> {
     documents: &'a [HeldOut],
     table: &'a ScoreTable,
     scale: f64,
+    beta: BetaCalibration,
     labels: Labels,
 }
 
@@ -101,7 +112,7 @@ fn evaluate(
     thresholds: &[f64],
     rule: &DecisionRule,
 ) -> (Evaluation, Vec<Top>) {
-    let Scaled { documents, table, scale, labels } = scaled;
+    let Scaled { documents, table, scale, beta, labels } = scaled;
     let topic_count = table.topic_count();
     let mut evaluation = Evaluation::of_topic_count(topic_count, labels);
     let mut tops = Vec::with_capacity(documents.len());
@@ -110,7 +121,10 @@ fn evaluate(
         scores.clear();
         scores.extend(table.row(place).iter().map(|&score| (f64::from(score) * scale) as f32));
         match labels {
-            Labels::Single => softmax(&scores, &mut probabilities),
+            Labels::Single => {
+                softmax(&scores, &mut probabilities);
+                beta.apply(&mut probabilities);
+            }
             Labels::Multiple => logistic(&scores, &mut probabilities),
         }
         let decision =

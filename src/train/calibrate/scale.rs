@@ -18,7 +18,7 @@ const SUMMED_TOGETHER: usize = 2_048;
 /// The scale that minimises the mean negative log-likelihood of the right topics; it is convex in
 /// the scale. Found by Newton's method on the derivative, kept between bounds; sums in an order
 /// that is always the same, so that it comes out the same everywhere.
-pub(in crate::train) fn fit_scale(documents: &[HeldOut], table: &ScoreTable) -> f64 {
+pub(crate) fn fit_scale(documents: &[HeldOut], table: &ScoreTable) -> f64 {
     let slope_and_curvature_of = |step: usize, scale: f64| {
         let parts: Vec<_> = (0..documents.len()).step_by(step * SUMMED_TOGETHER).collect();
         let sum_of = |start| {

@@ -2,7 +2,7 @@
 
 use crate::article::TopicName;
 use crate::corpus::Document;
-use crate::text::{TermHash, TextOptions, Word, WordScanner, Words};
+use crate::text::{ArticleForm, TermHash, TextOptions, Word, WordScanner, Words};
 
 /// What mail programs put before the title of what is answered or forwarded.
 const REPLY_MARKS: [&str; 3] = ["re", "fw", "fwd"];
@@ -13,24 +13,24 @@ const TOLD_WORDS: usize = 1 << 14;
 
 /// A document before its words have numbers.
 #[derive(Debug, Default)]
-pub(in crate::train) struct CountedDocument {
-    pub(in crate::train) topics: Vec<TopicName>,
+pub(crate) struct CountedDocument {
+    pub(crate) topics: Vec<TopicName>,
     /// Each word once with its count, by ascending hash: the order of the text is not kept.
-    pub(in crate::train) words: Vec<(TermHash, u32)>,
+    pub(crate) words: Vec<(TermHash, u32)>,
     /// The texts of the words in the same order, each followed by a line feed; empty for a word
     /// whose text the counter has given lately.
-    pub(in crate::train) texts: String,
+    pub(crate) texts: String,
     /// Each pair once, as the places of its two words in `words`, and its count; ascending.
-    pub(in crate::train) pairs: Vec<(u32, u32, u32)>,
+    pub(crate) pairs: Vec<(u32, u32, u32)>,
     /// A fingerprint of the set of the title's words, reply marks left out; 0 where none is left.
-    pub(in crate::train) title: u64,
+    pub(crate) title: u64,
     /// A fingerprint of the counts of the body's words; 0 where they are few.
-    pub(in crate::train) body: u64,
+    pub(crate) body: u64,
 }
 
 /// Counts documents. Its buffers are used again.
 #[derive(Debug)]
-pub(in crate::train) struct TextCounter {
+pub(crate) struct TextCounter {
     title: WordScanner,
     body: WordScanner,
     tokens: Tokens,
@@ -47,10 +47,7 @@ impl Default for TextCounter {
 
 impl TextCounter {
     /// The terms of [`crate::text::scan_terms`] with their counts.
-    ///
-    /// # Errors
-    /// What is wrong with a topic's name.
-    pub(in crate::train) fn count(
+    pub(crate) fn count(
         &mut self,
         document: &Document<'_>,
         options: TextOptions,
@@ -61,7 +58,8 @@ impl TextCounter {
         let title = self.title.scan(text.title, options.numbers);
         let body = self.body.scan(text.body, options.numbers);
         let mut counted = CountedDocument { topics, ..CountedDocument::default() };
-        self.tokens.take(title, body);
+        let form = ArticleForm::of(title.len(), body.len());
+        self.tokens.take(title, body, form);
         self.tokens.count_words(options.title_weight.get().into(), &mut counted);
         counted.texts.reserve(text.title.len() + text.body.len());
         for (&token, &(hash, _)) in self.tokens.tokens_of_words.iter().zip(&counted.words) {
@@ -70,10 +68,11 @@ impl TextCounter {
                 Some(place) => body.get(place),
             };
             let last = &mut self.told[hash.0 as usize % TOLD_WORDS];
-            if last.replace(hash) != Some(hash)
-                && let Some(Word::Term { text, .. }) = word
-            {
-                text.append_to(&mut counted.texts);
+            if last.replace(hash) != Some(hash) {
+                match word {
+                    Some(Word::Term { text, .. }) => text.append_to(&mut counted.texts),
+                    _ => counted.texts.push_str(form.map_or("", ArticleForm::term)),
+                }
             }
             counted.texts.push('\n');
         }
@@ -89,7 +88,7 @@ impl TextCounter {
 /// The words of a document as they stand in its text, and how they are ordered by their hashes.
 #[derive(Debug, Default)]
 struct Tokens {
-    /// Title, a gap, body, a gap; None for what is too long to be a term and for the gaps, which no
+    /// Title, a gap, body, a gap, the article's form; None for what is too long to be a term and for the gaps, which no
     /// pair crosses.
     hashes: Vec<Option<TermHash>>,
     title_len: usize,
@@ -102,7 +101,7 @@ struct Tokens {
 }
 
 impl Tokens {
-    fn take(&mut self, title: Words<'_>, body: Words<'_>) {
+    fn take(&mut self, title: Words<'_>, body: Words<'_>, form: Option<ArticleForm>) {
         self.hashes.clear();
         self.title_len = title.len();
         for words in [title, body] {
@@ -112,6 +111,7 @@ impl Tokens {
             }));
             self.hashes.push(None);
         }
+        self.hashes.push(form.map(ArticleForm::hash));
         self.sorted.clear();
         let tokens = self.hashes.iter().zip(0..);
         self.sorted.extend(tokens.filter_map(|(hash, token)| Some(((*hash)?, token))));
@@ -163,7 +163,9 @@ impl Tokens {
     }
 
     fn body_fingerprint(&self) -> u64 {
-        let in_body = self.sorted.iter().filter(|(_, token)| *token > self.title_len);
+        let form = self.hashes.len() - 1;
+        let in_body = self.title_len..form;
+        let in_body = self.sorted.iter().filter(|(_, token)| in_body.contains(token));
         let (mut sum, mut words, mut last) = (0u64, 0, None);
         for (hash, _) in in_body {
             words += usize::from(last.replace(hash) != Some(hash));
@@ -211,6 +213,7 @@ mod tests {
                 TermOccurrence::Word { hash, .. } | TermOccurrence::Pair { hash } => {
                     *expected.entry(hash).or_default() += times;
                 }
+                TermOccurrence::Form(form) => *expected.entry(form.hash()).or_default() += times,
                 TermOccurrence::Overlong => {}
             });
             let mut counter = TextCounter::default();

@@ -14,22 +14,22 @@ const LEVEL: i32 = 1;
 
 /// Documents as counted rows.
 #[derive(Debug, Default, Clone, PartialEq, Serialize, Deserialize)]
-pub(in crate::train) struct Block {
-    pub(in crate::train) ordinals: Vec<Ordinal>,
+pub(crate) struct Block {
+    pub(crate) ordinals: Vec<Ordinal>,
     /// By document: the fingerprints of [`crate::train::dictionary::CountedDocument`], title and
     /// body.
-    pub(in crate::train) fingerprints: Vec<(u64, u64)>,
+    pub(crate) fingerprints: Vec<(u64, u64)>,
     /// By document: the numbers of its topics.
-    pub(in crate::train) topics: Lists<u32>,
+    pub(crate) topics: Lists<u32>,
     /// By document: the numbers of its words, by ascending hash, each with its count.
-    pub(in crate::train) words: Lists<(u32, u32)>,
+    pub(crate) words: Lists<(u32, u32)>,
     /// By document: its pairs, as the places of both words among its words, with their counts.
-    pub(in crate::train) pairs: Lists<(u32, u32, u32)>,
+    pub(crate) pairs: Lists<(u32, u32, u32)>,
 }
 
 impl Block {
     /// How many documents there are.
-    pub(in crate::train) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.ordinals.len()
     }
 
@@ -43,7 +43,7 @@ impl Block {
     }
 
     /// How many words and pairs the documents have.
-    pub(in crate::train) fn entry_count(&self) -> usize {
+    pub(crate) fn entry_count(&self) -> usize {
         self.words.value_count() + self.pairs.value_count()
     }
 }

@@ -45,7 +45,7 @@ pub struct Header {
 }
 
 impl Header {
-    pub(in crate::train) fn new(
+    pub(crate) fn new(
         text: TextOptions,
         labels: Labels,
         language_code: String,

@@ -67,7 +67,7 @@ impl Header {
 type Source = zstd::Decoder<'static, BufReader<Box<dyn Read>>>;
 
 /// The documents of a model, of which the header is read.
-pub(in crate::train) struct Reader {
+pub(crate) struct Reader {
     path: PathBuf,
     source: Source,
     header: Header,
@@ -76,7 +76,7 @@ pub(in crate::train) struct Reader {
 
 impl Reader {
     /// Opens the documents of the model in a directory.
-    pub(in crate::train) fn open(directory: &Path) -> Result<Self, DocumentsError> {
+    pub(crate) fn open(directory: &Path) -> Result<Self, DocumentsError> {
         let path = directory.join(DOCUMENTS_FILE);
         let file = match File::open(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -100,12 +100,12 @@ impl Reader {
         }
     }
 
-    pub(in crate::train) fn header(&self) -> &Header {
+    pub(crate) fn header(&self) -> &Header {
         &self.header
     }
 
     /// The documents, and where they end.
-    pub(in crate::train) fn read(mut self) -> Result<(Documents, End), DocumentsError> {
+    pub(crate) fn read(mut self) -> Result<(Documents, End), DocumentsError> {
         match read_documents(&mut self.source, &self.header) {
             Ok(documents) => Ok((documents, self.end)),
             Err(failure) => Err(failure.at(self.path)),

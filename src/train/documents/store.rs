@@ -24,29 +24,29 @@ pub(super) const MAX_NUMBER: usize = 1 << 31;
 
 /// A topic with how many documents have it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::train) struct Topic {
-    pub(in crate::train) name: TopicName,
-    pub(in crate::train) document_count: u64,
+pub(crate) struct Topic {
+    pub(crate) name: TopicName,
+    pub(crate) document_count: u64,
 }
 
 /// The documents of a corpus.
 #[derive(Default)]
 pub struct Documents {
-    pub(in crate::train) dictionary: Dictionary,
+    pub(crate) dictionary: Dictionary,
     /// By number.
-    pub(in crate::train) topics: Vec<Topic>,
+    pub(crate) topics: Vec<Topic>,
     topic_numbers: HashMap<TopicName, u32>,
     /// By document: the numbers of its topics, in the order of the record.
-    pub(in crate::train) document_topics: Lists<u32>,
-    pub(in crate::train) ordinals: Vec<Ordinal>,
+    pub(crate) document_topics: Lists<u32>,
+    pub(crate) ordinals: Vec<Ordinal>,
     /// By document: how many words it has, numbers left out.
-    pub(in crate::train) token_counts: Vec<u32>,
+    pub(crate) token_counts: Vec<u32>,
     /// By document: the same for the same words and pairs with the same counts; 0 for none.
-    pub(in crate::train) bags: Vec<u64>,
+    pub(crate) bags: Vec<u64>,
     /// By document: [`Block::fingerprints`].
-    pub(in crate::train) fingerprints: Vec<(u64, u64)>,
+    pub(crate) fingerprints: Vec<(u64, u64)>,
     /// How many pairs all documents have.
-    pub(in crate::train) pair_count: usize,
+    pub(crate) pair_count: usize,
     /// The first blocks, as long as they are small.
     plain: Vec<Block>,
     /// How many words and pairs they have.
@@ -76,19 +76,12 @@ pub(super) struct Row<'a> {
 
 impl Documents {
     /// How many documents there are.
-    pub(in crate::train) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.ordinals.len()
     }
 
     /// Appends a document. Ordinals ascend.
-    ///
-    /// # Errors
-    /// If the temporary file cannot be written.
-    pub(in crate::train) fn push(
-        &mut self,
-        ordinal: Ordinal,
-        counted: CountedDocument,
-    ) -> io::Result<()> {
+    pub(crate) fn push(&mut self, ordinal: Ordinal, counted: CountedDocument) -> io::Result<()> {
         let CountedDocument { topics, words, texts, pairs, title, body } = counted;
         let topics: Vec<u32> = topics.into_iter().map(|name| self.topic_number(name)).collect();
         let numbered = words.iter().zip(texts.split('\n'));
@@ -166,15 +159,12 @@ impl Documents {
     }
 
     /// How many blocks the documents lie in, one behind the other.
-    pub(in crate::train) fn block_count(&self) -> usize {
+    pub(crate) fn block_count(&self) -> usize {
         self.plain.len() + self.blocks.len() + usize::from(self.tail.len() > 0)
     }
 
     /// The documents of a block.
-    ///
-    /// # Errors
-    /// If the temporary file cannot be read.
-    pub(in crate::train) fn block(&self, number: usize) -> io::Result<Cow<'_, Block>> {
+    pub(crate) fn block(&self, number: usize) -> io::Result<Cow<'_, Block>> {
         let Some(number) = number.checked_sub(self.plain.len()) else {
             return Ok(Cow::Borrowed(&self.plain[number]));
         };
@@ -185,7 +175,7 @@ impl Documents {
     }
 
     /// The documents are complete, and this is what their file says of them.
-    pub(in crate::train) fn seal(&mut self, header: Header) {
+    pub(crate) fn seal(&mut self, header: Header) {
         self.header = Some(header);
     }
 

@@ -30,9 +30,6 @@ pub(super) trait Kind: Sync {
     fn formula(&self, smoothing: f64, totals: &Totals, term_count: usize) -> Box<dyn Formula>;
 
     /// The weights of all terms, a row per topic.
-    ///
-    /// # Errors
-    /// If an estimator that is not ours fails.
     fn fit(&self, smoothing: f64, counts: &TopicCounts) -> Result<Array2<f64>, TrainError> {
         let topic_count = counts.topic_count();
         let formula = self.formula(smoothing, &counts.selected_totals(), counts.terms.len());
@@ -54,7 +51,7 @@ pub(super) trait Kind: Sync {
 }
 
 /// The weights of a term from its sums.
-pub(in crate::train) trait Formula: Send + Sync {
+pub(crate) trait Formula: Send + Sync {
     /// Sets `weights`, by topic and padded; what stands behind the topics means nothing.
     fn weights(&self, sums: TermSums<'_>, weights: &mut [f32]);
 }
@@ -91,30 +88,27 @@ impl fmt::Debug for Estimator {
 
 /// An estimator with its smoothing.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(in crate::train) struct Estimate {
-    pub(in crate::train) estimator: Estimator,
-    pub(in crate::train) smoothing: f64,
+pub(crate) struct Estimate {
+    pub(crate) estimator: Estimator,
+    pub(crate) smoothing: f64,
 }
 
 impl Estimate {
     /// What the smoothing is called.
-    pub(in crate::train) fn smoothing_name(self) -> &'static str {
+    pub(crate) fn smoothing_name(self) -> &'static str {
         self.estimator.0.smoothing()
     }
 
-    pub(in crate::train) fn bias(self, totals: &Totals) -> Vec<f64> {
+    pub(crate) fn bias(self, totals: &Totals) -> Vec<f64> {
         self.estimator.0.bias(totals)
     }
 
-    pub(in crate::train) fn formula(self, totals: &Totals, term_count: usize) -> Box<dyn Formula> {
+    pub(crate) fn formula(self, totals: &Totals, term_count: usize) -> Box<dyn Formula> {
         self.estimator.0.formula(self.smoothing, totals, term_count)
     }
 
     /// The model of all documents.
-    ///
-    /// # Errors
-    /// If an estimator that is not ours fails.
-    pub(in crate::train) fn fit(self, counts: &TopicCounts) -> Result<Linear, TrainError> {
+    pub(crate) fn fit(self, counts: &TopicCounts) -> Result<Linear, TrainError> {
         let weights = self.estimator.0.fit(self.smoothing, counts)?;
         Ok(Linear { weights, bias: self.bias(&counts.totals) })
     }
@@ -122,11 +116,11 @@ impl Estimate {
 
 /// A linear model: `score = bias + sum over terms of x * weight`.
 #[derive(Debug, Clone, PartialEq)]
-pub(in crate::train) struct Linear {
+pub(crate) struct Linear {
     /// A row per topic, a column per term.
-    pub(in crate::train) weights: Array2<f64>,
+    pub(crate) weights: Array2<f64>,
     /// By topic.
-    pub(in crate::train) bias: Vec<f64>,
+    pub(crate) bias: Vec<f64>,
 }
 
 /// Replaces numbers by their natural logarithms.

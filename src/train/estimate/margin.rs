@@ -12,31 +12,25 @@
 //! which is the squared hinge loss. It is solved by coordinate descent in the dual, for all topics at
 //! once: a document's terms are read once for all of them.
 //! (Hsieh, Chang, Lin, Keerthi and Sundararajan, "A Dual Coordinate Descent Method for Large-scale
-//! Linear SVM", ICML 2008; Fan et al., LIBLINEAR, JMLR 2008. Stacked with naive Bayes in the spirit
-//! of Wang and Manning, "Baselines and Bigrams", ACL 2012.) By itself it is no better than naive
-//! Bayes on headlines and has no probabilities; the link has both.
+//! Linear SVM", ICML 2008; Fan et al., LIBLINEAR, JMLR 2008.) It has no probabilities of its own;
+//! the link has.
 
 use fearless_simd::{Level, Simd, dispatch};
 
 use super::solver::{Feature, LANES, Lanes, Planes, Problem, Solver};
 
-/// What a document on the wrong side costs, `C`. From 0.3 to 3 accuracy by cross-validation changed
-/// by 0.007 at most on five corpora.
-const COST: f32 = 1.0;
-/// The search ends where no dual variable has a projected gradient above this, or after so many
-/// passes, which is what ends it on corpora of thousands of documents. Three times as many changed
-/// test accuracy in either direction (by 0.007 at most, and four documents where 340 were
-/// measured).
+/// The search ends where no dual variable has a projected gradient above this, or after the last
+/// pass.
 const TOLERANCE: f32 = 0.01;
-const MAX_PASSES: usize = 20;
-/// The most entries of documents that are worth the memory; and times topics, the time.
-const MAX_ENTRIES: u64 = 1 << 23;
-const MAX_PRODUCTS: u64 = 1 << 27;
-/// Terms times topics.
-const MAX_WEIGHTS: u64 = 1 << 24;
 
 /// The support vector machine.
-pub(in crate::train) struct Margin;
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Margin {
+    /// What a document on the wrong side costs, `C`.
+    pub(crate) cost: f32,
+    /// The most passes over the documents.
+    pub(crate) passes: usize,
+}
 
 impl Solver for Margin {
     fn name(&self) -> &'static str {
@@ -44,73 +38,128 @@ impl Solver for Margin {
     }
 
     fn parameter(&self) -> (&'static str, f64) {
-        ("cost", COST.into())
-    }
-
-    fn is_affordable(&self, terms: u64, topics: u64, entries: u64) -> bool {
-        entries <= MAX_ENTRIES
-            && terms.saturating_mul(topics) <= MAX_WEIGHTS
-            && entries.saturating_mul(topics) <= MAX_PRODUCTS
+        ("cost", rounded(self.cost))
     }
 
     fn solve(&self, problem: &Problem<'_>) -> Planes {
-        dispatch!(Level::new(), simd => solve(simd, problem))
+        self.solve_scaled(problem, &Unscaled)
     }
 }
 
-/// Minimises for all topics, by passes over the documents in the order they are in.
-#[inline(always)]
-fn solve(_: impl Simd, problem: &Problem<'_>) -> Planes {
-    let mut planes = Planes::zeros(problem.term_count, problem.topic_count);
-    let blocks = planes.blocks;
-    // By document: the dual variables. Behind the topics stands one more, which no document has.
-    let mut duals = vec![Lanes::default(); problem.rows.len() * blocks];
-    let square = |row: &[Feature]| 1.0 + row.iter().map(|term| term.x * term.x).sum::<f32>();
-    let squares: Vec<f32> = problem.rows.iter().map(square).collect();
-    let mut margins = vec![Lanes::default(); blocks];
-    let mut signs = vec![[-1.0; LANES]; blocks];
-    for _ in 0..MAX_PASSES {
-        let mut greatest = 0.0f32;
-        for (document, duals) in duals.chunks_exact_mut(blocks).enumerate() {
-            let (row, topics) = (problem.rows.get(document), problem.topics[document]);
-            planes.apply(row, &mut margins);
-            topics.iter().for_each(|&topic| signs.as_flattened_mut()[topic as usize] = 1.0);
-            for (block, margins) in margins.iter_mut().enumerate() {
-                let (duals, square) = (&mut duals[block], squares[document]);
-                greatest = greatest.max(step(duals, margins, &signs[block], square));
-                if *margins != Lanes::default() {
-                    planes.add(row, block, margins);
+/// The decimal number that was meant.
+pub(super) fn rounded(cost: f32) -> f64 {
+    (f64::from(cost) * 1e6).round() / 1e6
+}
+
+/// By how much `x` is multiplied, by term and topic.
+pub(super) trait Scaling {
+    /// The squares of the factors in a place of [`Planes`], other than the bias.
+    fn squares(&self, at: usize) -> Lanes;
+}
+
+struct Unscaled;
+
+impl Scaling for Unscaled {
+    #[inline(always)]
+    fn squares(&self, _: usize) -> Lanes {
+        [1.0; LANES]
+    }
+}
+
+impl Margin {
+    /// Minimises over scaled vectors; the weights that come out are those of vectors as they are.
+    pub(super) fn solve_scaled(self, problem: &Problem<'_>, scaling: &impl Scaling) -> Planes {
+        dispatch!(Level::new(), simd => self.descend(simd, problem, scaling))
+    }
+
+    /// Passes over the documents in the order they are in, for all topics.
+    #[inline(always)]
+    fn descend(self, _: impl Simd, problem: &Problem<'_>, scaling: &impl Scaling) -> Planes {
+        let mut planes = Planes::zeros(problem);
+        let blocks = planes.blocks;
+        // By document: the dual variables. Behind the topics stand some that no document has.
+        let mut duals = vec![Lanes::default(); problem.rows.len() * blocks];
+        let mut signs = vec![[-1.0; LANES]; blocks];
+        for _ in 0..self.passes {
+            let mut greatest = 0.0f32;
+            for (document, duals) in duals.chunks_exact_mut(blocks).enumerate() {
+                let (row, topics) = (problem.rows.get(document), problem.topics[document]);
+                topics.iter().for_each(|&topic| signs.as_flattened_mut()[topic as usize] = 1.0);
+                for (block, duals) in duals.iter_mut().enumerate() {
+                    let margins = planes.apply(row, block);
+                    let squares = squares(row, block, blocks, scaling);
+                    let (by, gradient) = self.step(duals, &margins, &signs[block], &squares);
+                    greatest = greatest.max(gradient);
+                    if by != Lanes::default() {
+                        add(&mut planes, (row, block), &by, scaling);
+                    }
                 }
+                topics.iter().for_each(|&topic| signs.as_flattened_mut()[topic as usize] = -1.0);
             }
-            topics.iter().for_each(|&topic| signs.as_flattened_mut()[topic as usize] = -1.0);
+            if greatest < TOLERANCE {
+                break;
+            }
         }
-        if greatest < TOLERANCE {
-            break;
-        }
+        planes
     }
-    planes
+
+    /// Moves a document's dual variables to where each is best while all others stay. Returns what
+    /// its vector is then added with, and how large the greatest projected gradient was.
+    #[inline(always)]
+    fn step(
+        self,
+        duals: &mut Lanes,
+        margins: &Lanes,
+        signs: &Lanes,
+        squares: &Lanes,
+    ) -> (Lanes, f32) {
+        let (mut by, mut greatest) = (Lanes::default(), 0.0f32);
+        let slack = 0.5 / self.cost;
+        for lane in 0..LANES {
+            let (dual, sign) = (duals[lane], signs[lane]);
+            let gradient = sign * margins[lane] - 1.0 + dual * slack;
+            let moved = (dual - gradient / (squares[lane] + slack)).max(0.0);
+            let projected = if dual > 0.0 { gradient.abs() } else { (-gradient).max(0.0) };
+            greatest = greatest.max(projected);
+            by[lane] = (moved - dual) * sign;
+            duals[lane] = moved;
+        }
+        (by, greatest)
+    }
 }
 
-/// Moves a document's dual variables to where each is best while all others stay, and puts what its
-/// vector is then added with in the place of the margins. Returns how large the greatest projected
-/// gradient was.
+/// The squared lengths of a document's scaled vectors, with 1 for the bias.
 #[inline(always)]
-fn step(duals: &mut Lanes, margins: &mut Lanes, signs: &Lanes, square: f32) -> f32 {
-    let mut greatest = 0.0f32;
-    for ((dual, margin), sign) in duals.iter_mut().zip(margins).zip(signs) {
-        let gradient = sign * *margin - 1.0 + *dual * (0.5 / COST);
-        let moved = (*dual - gradient / (square + 0.5 / COST)).max(0.0);
-        let projected = if *dual > 0.0 { gradient.abs() } else { (-gradient).max(0.0) };
-        greatest = greatest.max(projected);
-        *margin = (moved - *dual) * sign;
-        *dual = moved;
+fn squares(row: &[Feature], block: usize, blocks: usize, scaling: &impl Scaling) -> Lanes {
+    let mut sums = [1.0; LANES];
+    for feature in row {
+        let factors = scaling.squares(feature.term as usize * blocks + block);
+        for (sum, factor) in sums.iter_mut().zip(&factors) {
+            *sum += feature.x * feature.x * factor;
+        }
     }
-    greatest
+    sums
+}
+
+/// Adds a document's vector, times `by`, to the planes of a block of topics.
+#[inline(always)]
+fn add(planes: &mut Planes, (row, block): (&[Feature], usize), by: &Lanes, scaling: &impl Scaling) {
+    for feature in row {
+        let at = feature.term as usize * planes.blocks + block;
+        let factors = scaling.squares(at);
+        for ((weight, by), factor) in planes.lanes[at].iter_mut().zip(by).zip(&factors) {
+            *weight += feature.x * by * factor;
+        }
+    }
+    let bias = planes.bias_at(block);
+    planes.lanes[bias].iter_mut().zip(by).for_each(|(bias, by)| *bias += by);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const COST_OF_ONE: Margin = Margin { cost: 1.0, passes: 20 };
 
     /// Terms with their values, and topics.
     type Document = (&'static [(u32, f32)], &'static [u32]);
@@ -138,7 +187,7 @@ mod tests {
                 (&[(0, 1.0), (1, 1.0)], &[1]),
             ],
         );
-        let planes = Margin.solve(&problem);
+        let planes = COST_OF_ONE.solve(&problem);
         let expected = [
             [0.2163, -1.0644, 0.9053, -0.0868],
             [-0.1151, 1.1712, -0.2776, -0.6035],
@@ -159,7 +208,7 @@ mod tests {
 
     #[test]
     fn a_topic_without_documents_scores_below_nothing() {
-        let planes = Margin.solve(&problem(2, &[(&[(0, 1.0)], &[0]), (&[(1, 1.0)], &[1])]));
+        let planes = COST_OF_ONE.solve(&problem(2, &[(&[(0, 1.0)], &[0]), (&[(1, 1.0)], &[1])]));
         for term in [0, 1] {
             let scores = planes.scores([Feature { term, x: 1.0 }].into_iter());
             assert!(scores[2] < -0.3 && scores[term as usize] > 0.0, "{scores:?}");

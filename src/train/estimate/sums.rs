@@ -6,28 +6,28 @@ use ndarray::Array2;
 const LANES: usize = 8;
 
 /// How many numbers stand for so many topics.
-pub(in crate::train) const fn padded(topic_count: usize) -> usize {
+pub(crate) const fn padded(topic_count: usize) -> usize {
     topic_count.next_multiple_of(LANES)
 }
 
 /// The sums of some documents' vectors over all terms.
 #[derive(Debug, Clone, PartialEq)]
-pub(in crate::train) struct Totals {
+pub(crate) struct Totals {
     /// By topic: the sum over its documents.
-    pub(in crate::train) topics: Vec<f64>,
+    pub(crate) topics: Vec<f64>,
     /// The sum over all documents; where a document has several topics or none, not the sum over
     /// the topics.
-    pub(in crate::train) collection: f64,
+    pub(crate) collection: f64,
     /// By topic: how many documents.
-    pub(in crate::train) documents: Vec<u64>,
+    pub(crate) documents: Vec<u64>,
     /// How many documents in all.
-    pub(in crate::train) document_count: u64,
+    pub(crate) document_count: u64,
     /// The sum of the natural logarithms of the lengths of the vectors before they were scaled.
-    pub(in crate::train) log_lengths: f64,
+    pub(crate) log_lengths: f64,
 }
 
 impl Totals {
-    pub(in crate::train) fn zeros(topic_count: usize) -> Self {
+    pub(crate) fn zeros(topic_count: usize) -> Self {
         Self {
             topics: vec![0.0; topic_count],
             collection: 0.0,
@@ -38,10 +38,7 @@ impl Totals {
     }
 
     /// The totals of all these documents together.
-    pub(in crate::train) fn sum<'a>(
-        topic_count: usize,
-        parts: impl Iterator<Item = &'a Self>,
-    ) -> Self {
+    pub(crate) fn sum<'a>(topic_count: usize, parts: impl Iterator<Item = &'a Self>) -> Self {
         let mut all = Self::zeros(topic_count);
         for part in parts {
             all.topics.iter_mut().zip(&part.topics).for_each(|(sum, part)| *sum += part);
@@ -56,7 +53,7 @@ impl Totals {
     /// What a vector is multiplied by to weigh, if its document has the typical length (the
     /// geometric mean), as if it were scaled to length 1: so a pseudo-count, and the prior, mean
     /// the same for headlines as for books.
-    pub(in crate::train) fn length_factor(&self) -> f64 {
+    pub(crate) fn length_factor(&self) -> f64 {
         let typical = libm::exp(self.log_lengths / self.document_count.max(1) as f64);
         typical.sqrt().sqrt()
     }
@@ -64,37 +61,37 @@ impl Totals {
 
 /// The sums of some documents' vectors at one term.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::train) struct TermSums<'a> {
+pub(crate) struct TermSums<'a> {
     /// By topic, padded.
-    pub(in crate::train) topics: &'a [f64],
+    pub(crate) topics: &'a [f64],
     /// Over all documents.
-    pub(in crate::train) collection: f64,
+    pub(crate) collection: f64,
 }
 
 /// The sums of all documents' vectors at the terms of the model.
 #[derive(Debug)]
-pub(in crate::train) struct TopicCounts {
+pub(crate) struct TopicCounts {
     /// The numbers of the terms.
-    pub(in crate::train) terms: Vec<u32>,
+    pub(crate) terms: Vec<u32>,
     /// Term by term: the sum over all documents, then those of the topics.
-    pub(in crate::train) sums: Vec<f64>,
+    pub(crate) sums: Vec<f64>,
     /// Over all terms that were counted, those of the model among them.
-    pub(in crate::train) totals: Totals,
+    pub(crate) totals: Totals,
 }
 
 impl TopicCounts {
-    pub(in crate::train) fn topic_count(&self) -> usize {
+    pub(crate) fn topic_count(&self) -> usize {
         self.totals.topics.len()
     }
 
     /// By term: the sum over all documents, and those of the topics.
-    pub(in crate::train) fn rows(&self) -> impl Iterator<Item = (f64, &[f64])> {
+    pub(crate) fn rows(&self) -> impl Iterator<Item = (f64, &[f64])> {
         self.sums.chunks_exact(self.topic_count() + 1).map(|sums| (sums[0], &sums[1..]))
     }
 
     /// A row per topic and a column per term of what `value` makes of a term's sums for a topic,
     /// times [`Totals::length_factor`].
-    pub(in crate::train) fn by_topic(&self, value: impl Fn(&[f64], usize) -> f64) -> Array2<f64> {
+    pub(crate) fn by_topic(&self, value: impl Fn(&[f64], usize) -> f64) -> Array2<f64> {
         let factor = self.totals.length_factor();
         let mut counts = Array2::zeros((self.topic_count(), self.terms.len()));
         for ((_, sums), mut column) in self.rows().zip(counts.columns_mut()) {
@@ -106,7 +103,7 @@ impl TopicCounts {
     }
 
     /// [`Self::totals`] over the terms of the model alone.
-    pub(in crate::train) fn selected_totals(&self) -> Totals {
+    pub(crate) fn selected_totals(&self) -> Totals {
         let mut totals = self.totals.clone();
         totals.topics.fill(0.0);
         totals.collection = 0.0;

@@ -10,7 +10,7 @@ const SMALL_SHARE: usize = 20;
 
 /// Which documents are copies of each other.
 #[derive(Debug)]
-pub(in crate::train) struct Copies {
+pub(crate) struct Copies {
     /// By document: the first document of its group.
     leaders: Vec<u32>,
 }
@@ -18,7 +18,7 @@ pub(in crate::train) struct Copies {
 impl Copies {
     /// Documents are copies if their words and pairs are the same, or the words of their bodies, or
     /// the set of the words of their titles without reply marks; and copies of copies are copies.
-    pub(in crate::train) fn of(documents: &Documents) -> Self {
+    pub(crate) fn of(documents: &Documents) -> Self {
         let mut copies = Self { leaders: (0..documents.len() as u32).collect() };
         copies.join_equal(documents.bags.iter().copied(), usize::MAX);
         let share = |one_in: usize| documents.len() / one_in;
@@ -57,12 +57,12 @@ impl Copies {
     }
 
     /// The first document of the group that a document belongs to: itself, where it has no copies.
-    pub(in crate::train) fn first(&self, document: usize) -> usize {
+    pub(crate) fn first(&self, document: usize) -> usize {
         self.leaders[document] as usize
     }
 
     /// How many documents are copies of one that came before.
-    pub(in crate::train) fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         (0..self.leaders.len()).filter(|&document| self.first(document) != document).count()
     }
 }

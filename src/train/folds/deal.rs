@@ -1,29 +1,26 @@
 //! Which document is held out with which fold.
 
 use super::copies::Copies;
-use crate::corpus::Ordinal;
 use crate::train::collection::Collection;
-use crate::train::options::Recipe;
 
 /// Into how many folds the corpus is parted.
-pub(in crate::train) const FOLDS: usize = 5;
+pub(crate) const FOLDS: usize = 5;
 /// The fold of a document that is never held out.
 const NEVER: u8 = FOLDS as u8;
 /// The most documents that are held out: of a larger corpus a sample, so that memory does not grow
 /// with the corpus.
-const MAX_HELD_OUT: u64 = 100_000;
-/// The same where nothing is to be chosen: what is left to learn are a scale and the thresholds,
-/// and how good the model is.
-const MAX_HELD_OUT_FIXED: u64 = 16_384;
-/// There, if a fifth of the corpus is so many documents or more, the folds are one: enough to learn
-/// all that from.
+const MAX_HELD_OUT: u64 = 40_960;
+/// If a fifth of the corpus is so many documents or more, they are held out together, and no others:
+/// one model instead of five scores enough to learn from.
 const ENOUGH_OF_ONE_FOLD: u64 = 8_192;
+/// The most documents of that fold.
+const MAX_OF_ONE_FOLD: u64 = 16_384;
 /// And the most scores, documents times topics.
 const MAX_SCORES: u64 = 8 << 20;
 
 /// Which document is held out with which fold.
 #[derive(Debug)]
-pub(in crate::train) struct Folds {
+pub(crate) struct Folds {
     /// By document: which of [`FOLDS`] parts it is dealt to, or [`NEVER`].
     parts: Vec<u8>,
     /// Whether all of the parts are held out together, as the first fold; else each part is a fold.
@@ -36,22 +33,17 @@ impl Folds {
     /// Deals the documents to the parts, copies of each other to the same one, in an order that
     /// only the seed decides; each part gets about as many documents of each topic (the first one,
     /// where a document has several; those without one are a topic of their own).
-    pub(in crate::train) fn deal(
-        collection: &Collection<'_>,
-        copies: &Copies,
-        seed: u64,
-        recipe: Recipe,
-    ) -> Self {
+    pub(crate) fn deal(collection: &Collection<'_>, copies: &Copies, seed: u64) -> Self {
         let document_count = collection.document_count();
         let topic_count = collection.topics.len();
-        let (most, is_one) = extent(document_count as u64, topic_count as u64, recipe);
+        let (most, is_one) = extent(document_count as u64, topic_count as u64);
         let share = most as f64 / document_count.max(1) as f64;
         let limit = if share >= 1.0 { u64::MAX } else { (share * u64::MAX as f64) as u64 };
         // Groups of copies by topic and random key, each a range of documents.
         let mut chosen: Vec<(u32, u64, usize, u32)> = (0..document_count as u32)
             .filter_map(|document| {
                 let first = copies.first(document as usize);
-                let key = shuffled(seed, collection.documents.ordinals[first]);
+                let key = shuffled(seed, first as u64);
                 let topic = collection.document_topics.get(first).first();
                 let topic = topic.map_or(topic_count as u32, |&topic| topic);
                 (key <= limit).then_some((topic, key, first, document))
@@ -81,7 +73,7 @@ impl Folds {
 
     /// The fold that a document is held out with, below [`FOLDS`], or [`NEVER`].
     #[inline]
-    pub(in crate::train) fn of(&self, document: u32) -> usize {
+    pub(crate) fn of(&self, document: u32) -> usize {
         match self.parts[document as usize] {
             0..NEVER if self.is_one => 0,
             part => part.into(),
@@ -90,36 +82,36 @@ impl Folds {
 
     /// Whether a document is held out with any fold.
     #[inline]
-    pub(in crate::train) fn is_held_out(&self, document: u32) -> bool {
+    pub(crate) fn is_held_out(&self, document: u32) -> bool {
         self.parts[document as usize] != NEVER
     }
 
+    /// Whether a fold has any documents.
+    pub(crate) fn has(&self, fold: usize) -> bool {
+        self.held_out.iter().any(|&document| self.of(document) == fold)
+    }
+
     /// Which of [`FOLDS`] parts a document that is held out was dealt to.
-    pub(in crate::train) fn part(&self, document: u32) -> u8 {
+    pub(crate) fn part(&self, document: u32) -> u8 {
         self.parts[document as usize]
     }
 
     /// The documents that are held out, in the order of the corpus.
-    pub(in crate::train) fn held_out(&self) -> &[u32] {
+    pub(crate) fn held_out(&self) -> &[u32] {
         &self.held_out
     }
 }
 
 /// How many documents are held out at most, and whether all of them at once.
-fn extent(document_count: u64, topic_count: u64, recipe: Recipe) -> (u64, bool) {
-    let most = if recipe == Recipe::Auto { MAX_HELD_OUT } else { MAX_HELD_OUT_FIXED };
-    let most = most.min(MAX_SCORES / topic_count.max(1));
-    let in_one = most.min(document_count / FOLDS as u64);
-    if recipe != Recipe::Auto && in_one >= ENOUGH_OF_ONE_FOLD {
-        (in_one, true)
-    } else {
-        (most, false)
-    }
+fn extent(document_count: u64, topic_count: u64) -> (u64, bool) {
+    let most = MAX_HELD_OUT.min(MAX_SCORES / topic_count.max(1));
+    let in_one = most.min(MAX_OF_ONE_FOLD).min(document_count / FOLDS as u64);
+    if in_one >= ENOUGH_OF_ONE_FOLD { (in_one, true) } else { (most, false) }
 }
 
 /// A number that looks random and is not (SplitMix64; Steele, Lea and Flood, 2014).
-pub(in crate::train) fn shuffled(seed: u64, ordinal: Ordinal) -> u64 {
-    let mut z = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ ordinal;
+pub(crate) fn shuffled(seed: u64, document: u64) -> u64 {
+    let mut z = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ document;
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     z ^ (z >> 31)
@@ -128,22 +120,19 @@ pub(in crate::train) fn shuffled(seed: u64, ordinal: Ordinal) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::train::estimate::Estimator;
 
     #[test]
-    fn one_fold_is_enough_of_a_large_corpus_where_nothing_is_chosen() {
-        let fixed = Recipe::Fixed(Estimator::COMPLEMENT);
-        assert_eq!(extent(40_959, 13, fixed), (16_384, false));
-        assert_eq!(extent(40_960, 13, fixed), (8_192, true));
-        assert_eq!(extent(1_000_000, 13, fixed), (16_384, true));
-        assert_eq!(extent(1_000_000, 2_000, fixed), (4_194, false));
-        assert_eq!(extent(1_000_000, 13, Recipe::Auto), (100_000, false));
+    fn one_fold_is_enough_of_a_large_corpus() {
+        assert_eq!(extent(40_959, 13), (40_960, false));
+        assert_eq!(extent(40_960, 13), (8_192, true));
+        assert_eq!(extent(1_000_000, 13), (16_384, true));
+        assert_eq!(extent(1_000_000, 2_000), (4_194, false));
     }
 
     #[test]
     fn shuffling_depends_on_the_seed_and_spreads() {
         assert_ne!(shuffled(1, 5), shuffled(2, 5));
-        let low = (0..10_000).filter(|&ordinal| shuffled(1, ordinal) < u64::MAX / 4).count();
+        let low = (0..10_000).filter(|&document| shuffled(1, document) < u64::MAX / 4).count();
         assert!((2_300..2_700).contains(&low), "{low}");
     }
 }

@@ -2,41 +2,41 @@
 
 /// A document that was scored by a model that did not see it.
 #[derive(Debug, Clone, PartialEq)]
-pub(in crate::train) struct HeldOut {
+pub(crate) struct HeldOut {
     /// Which of the five parts it was dealt to: its fold, unless one model scores all.
-    pub(in crate::train) part: u8,
-    pub(in crate::train) topics: Vec<usize>,
+    pub(crate) part: u8,
+    pub(crate) topics: Vec<usize>,
     /// How many words it has, numbers left out, and how many of them the model knew.
-    pub(in crate::train) token_count: u32,
-    pub(in crate::train) known_token_count: u32,
+    pub(crate) token_count: u32,
+    pub(crate) known_token_count: u32,
 }
 
 /// Scores by document and topic.
 #[derive(Debug, Clone, PartialEq)]
-pub(in crate::train) struct ScoreTable {
+pub(crate) struct ScoreTable {
     topic_count: usize,
     values: Vec<f32>,
 }
 
 impl ScoreTable {
-    pub(in crate::train) fn new(topic_count: usize) -> Self {
+    pub(crate) fn new(topic_count: usize) -> Self {
         Self { topic_count, values: Vec::new() }
     }
 
-    pub(in crate::train) fn topic_count(&self) -> usize {
+    pub(crate) fn topic_count(&self) -> usize {
         self.topic_count
     }
 
-    pub(in crate::train) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.values.len() / self.topic_count
     }
 
-    pub(in crate::train) fn row(&self, document: usize) -> &[f32] {
+    pub(crate) fn row(&self, document: usize) -> &[f32] {
         &self.values[document * self.topic_count..][..self.topic_count]
     }
 
     /// The standard deviation of all scores; 1 where there are none or all are alike.
-    pub(in crate::train) fn deviation(&self) -> f64 {
+    pub(crate) fn deviation(&self) -> f64 {
         let count = self.values.len().max(1) as f64;
         let mean = self.values.iter().map(|&value| f64::from(value)).sum::<f64>() / count;
         let square = |&value: &f32| (f64::from(value) - mean) * (f64::from(value) - mean);
@@ -45,14 +45,14 @@ impl ScoreTable {
     }
 
     /// Adds a document's scores, one per topic.
-    pub(in crate::train) fn push(&mut self, scores: impl IntoIterator<Item = f32>) {
+    pub(crate) fn push(&mut self, scores: impl IntoIterator<Item = f32>) {
         self.values.extend(scores);
     }
 }
 
 /// Documents of these topics and scores, for tests.
 #[cfg(test)]
-pub(in crate::train) fn held_out(rows: &[(&[usize], &[f32])]) -> (Vec<HeldOut>, ScoreTable) {
+pub(crate) fn held_out(rows: &[(&[usize], &[f32])]) -> (Vec<HeldOut>, ScoreTable) {
     let mut table = ScoreTable::new(rows.first().map_or(1, |(_, scores)| scores.len()));
     let documents = rows
         .iter()

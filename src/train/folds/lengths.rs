@@ -12,23 +12,21 @@ use crate::train::terms::{Status, Term};
 
 /// A term's part of a document's vector before that is scaled: `(1 + ln count) * idf`.
 #[inline(always)]
-pub(in crate::train) fn weight(term: &Term, count: u32) -> f64 {
+pub(crate) fn weight(term: &Term, count: u32) -> f64 {
     f64::from(log_tf(count)) * f64::from(term.idf)
 }
 
 /// What the documents' vectors are multiplied by, and what they sum to then.
 #[derive(Debug)]
-pub(in crate::train) struct Lengths {
+pub(crate) struct Lengths {
     /// By document: [`length_scale`] of its selected terms.
-    pub(in crate::train) scales: Vec<f32>,
+    pub(crate) scales: Vec<f32>,
     /// Over the documents of each fold, and over those that are never held out.
     folds: Vec<Totals>,
 }
 
 impl Lengths {
-    /// # Errors
-    /// If a temporary file cannot be read.
-    pub(in crate::train) fn of(collection: &Collection<'_>, folds: &Folds) -> io::Result<Self> {
+    pub(crate) fn of(collection: &Collection<'_>, folds: &Folds) -> io::Result<Self> {
         // By document: the sum of the squares of its selected terms, and the sum of all terms.
         let of_block = |number| {
             let block = collection.rows.block(number)?;
@@ -70,12 +68,12 @@ impl Lengths {
     }
 
     /// The totals of all documents.
-    pub(in crate::train) fn all(&self) -> Totals {
+    pub(crate) fn all(&self) -> Totals {
         Totals::sum(self.folds[0].topics.len(), self.folds.iter())
     }
 
     /// The totals of all documents but those of a fold.
-    pub(in crate::train) fn without(&self, fold: usize) -> Totals {
+    pub(crate) fn without(&self, fold: usize) -> Totals {
         let others = (0..self.folds.len()).filter(|&other| other != fold);
         Totals::sum(self.folds[0].topics.len(), others.map(|other| &self.folds[other]))
     }

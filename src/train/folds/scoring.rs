@@ -26,33 +26,30 @@ const WEIGHT_BYTES: usize = 48 << 20;
 
 /// A corpus with its folds and the terms selected from it.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::train) struct Split<'a> {
-    pub(in crate::train) collection: &'a Collection<'a>,
-    pub(in crate::train) folds: &'a Folds,
-    pub(in crate::train) lengths: &'a Lengths,
-    pub(in crate::train) selection: &'a Selection,
+pub(crate) struct Split<'a> {
+    pub(crate) collection: &'a Collection<'a>,
+    pub(crate) folds: &'a Folds,
+    pub(crate) lengths: &'a Lengths,
+    pub(crate) selection: &'a Selection,
 }
 
 /// What was counted and scored.
 #[derive(Debug)]
-pub(in crate::train) struct Scored {
+pub(crate) struct Scored {
     /// The held-out documents, in the order of the corpus.
-    pub(in crate::train) documents: Vec<HeldOut>,
+    pub(crate) documents: Vec<HeldOut>,
     /// By held-out document: [`length_scale`] of its terms that the model knew.
-    pub(in crate::train) known_scales: Vec<f32>,
+    pub(crate) known_scales: Vec<f32>,
     /// A table per estimate.
-    pub(in crate::train) tables: Vec<ScoreTable>,
+    pub(crate) tables: Vec<ScoreTable>,
     /// Of all documents.
-    pub(in crate::train) counts: TopicCounts,
+    pub(crate) counts: TopicCounts,
     /// By term: a bit per fold without which it would have been selected, too.
-    pub(in crate::train) kept: Vec<u8>,
+    pub(crate) kept: Vec<u8>,
 }
 
 /// Scores the held-out documents by each of the estimates.
-///
-/// # Errors
-/// If a temporary file cannot be read.
-pub(in crate::train) fn score(split: Split<'_>, estimates: &[Estimate]) -> io::Result<Scored> {
+pub(crate) fn score(split: Split<'_>, estimates: &[Estimate]) -> io::Result<Scored> {
     let Split { collection, folds, lengths, .. } = split;
     let topic_count = collection.topics.len();
     let models = Models::new(split, estimates);

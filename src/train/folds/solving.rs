@@ -1,4 +1,4 @@
-//! Scores each held-out document by hyperplanes that were fitted to the other folds, and fits the
+//! Scores each held-out document by hyperplanes that were fitted without its fold, and fits the
 //! final ones.
 
 use std::io;
@@ -10,55 +10,68 @@ use super::deal::{FOLDS, shuffled};
 use super::held_out::ScoreTable;
 use super::lengths::weight;
 use super::scoring::{Scored, Split};
-use crate::train::estimate::{Feature, Linear, Problem, Solver};
+use crate::train::estimate::{Feature, Linear, Planes, Problem, Solver, padded};
 use crate::train::lists::Lists;
 use crate::train::terms::{Status, Term};
 
 /// Decides the order in which documents are looked at.
 const ORDER_SEED: u64 = 1;
+/// The most entries of documents that are fitted to, for the memory; and times topics, for the
+/// time. Of a larger corpus a sample of the documents is.
+const MAX_ENTRIES: usize = 1 << 23;
+const MAX_PRODUCTS: usize = 1 << 28;
+/// The most weights, terms times topics, that are fitted at all.
+const MAX_WEIGHTS: usize = 1 << 24;
 
 /// What a solver makes of a corpus.
 #[derive(Debug)]
-pub(in crate::train) struct Solved {
+pub(crate) struct Solved {
     /// The scores of the held-out documents, in their order, by what was fitted without their fold.
-    pub(in crate::train) held_out: ScoreTable,
+    pub(crate) held_out: ScoreTable,
     /// Fitted to all documents, for the selected terms.
-    pub(in crate::train) linear: Linear,
+    pub(crate) linear: Linear,
 }
 
-/// Fits hyperplanes; None where the corpus is too large for the solver.
-///
-/// # Errors
-/// If a temporary file cannot be read.
-pub(in crate::train) fn solve(
+/// Fits the hyperplanes of each solver; none where they would be too many.
+pub(crate) fn solve(
     split: Split<'_>,
     scored: &Scored,
-    solver: &dyn Solver,
-) -> io::Result<Option<Solved>> {
-    let collection = split.collection;
+    solvers: &[&dyn Solver],
+) -> io::Result<Vec<Solved>> {
+    let topic_count = split.collection.topics.len();
     let is_used = |term: &&Term| term.status > Status::Dropped;
-    let used = || collection.vocabulary.terms.iter().filter(is_used);
-    let entries = used().map(|term| u64::from(term.document_frequency)).sum();
-    if !solver.is_affordable(used().count() as u64, collection.topics.len() as u64, entries) {
-        return Ok(None);
+    let term_count = split.collection.vocabulary.terms.iter().filter(is_used).count();
+    if solvers.is_empty() || term_count * padded(topic_count) > MAX_WEIGHTS {
+        return Ok(Vec::new());
     }
     let fitting = Fitting::new(split, scored)?;
-    let mut outcomes: Vec<Outcome> =
-        (0..=FOLDS).into_par_iter().map(|fold| fitting.fit(solver, fold)).collect();
-    let linear = outcomes.pop().and_then(|outcome| outcome.linear);
-    let mut rows: Vec<(usize, Vec<f32>)> =
-        outcomes.into_iter().flat_map(|outcome| outcome.held_out).collect();
-    rows.sort_unstable_by_key(|(place, _)| *place);
-    let mut held_out = ScoreTable::new(collection.topics.len());
-    rows.into_iter().for_each(|(_, row)| held_out.push(row));
-    Ok(linear.map(|linear| Solved { held_out, linear }))
+    let folds = (0..FOLDS).filter(|&fold| split.folds.has(fold)).chain([FOLDS]);
+    let folds: Vec<usize> = folds.collect();
+    let mut outcomes: Vec<Vec<Outcome>> =
+        folds.into_par_iter().map(|fold| fitting.fit(solvers, fold)).collect();
+    let finals = outcomes.pop().unwrap_or_default();
+    let mut solved = Vec::with_capacity(solvers.len());
+    for (solver, outcome) in finals.into_iter().enumerate() {
+        let Outcome::Final(linear) = outcome else { continue };
+        let mut rows: Vec<&(usize, Vec<f32>)> = Vec::new();
+        for outcomes in &outcomes {
+            if let Outcome::HeldOut(own) = &outcomes[solver] {
+                rows.extend(own);
+            }
+        }
+        rows.sort_unstable_by_key(|(place, _)| *place);
+        let mut held_out = ScoreTable::new(topic_count);
+        rows.into_iter().for_each(|(_, row)| held_out.push(row.iter().copied()));
+        solved.push(Solved { held_out, linear });
+    }
+    Ok(solved)
 }
 
-/// Of a fold the scores of its documents, each with its place among those held out; of all
-/// documents the model.
-struct Outcome {
-    held_out: Vec<(usize, Vec<f32>)>,
-    linear: Option<Linear>,
+/// What a solver makes of the documents without a fold, and of all.
+enum Outcome {
+    /// The scores of the fold's documents, each with its place among those held out.
+    HeldOut(Vec<(usize, Vec<f32>)>),
+    Final(Linear),
 }
 
 /// What all the fits look at.
@@ -88,10 +101,18 @@ impl<'a> Fitting<'a> {
                 (terms.len() as u32).saturating_sub(1)
             })
             .collect();
-        let mut rows = Lists::default();
+        // Nearby documents are alike, and a pass over one topic after the other would learn each
+        // anew.
+        let mut order: Vec<u32> = (0..collection.document_count() as u32).collect();
+        order.sort_unstable_by_key(|&document| shuffled(ORDER_SEED, document.into()));
+        let factor = scored.counts.totals.length_factor();
+        let mut fitting = Self { split, scored, terms, rows: Lists::default(), order, factor };
+        let is_sampled = fitting.sample();
         for number in 0..collection.rows.block_count() {
-            for (_, row) in collection.rows.block(number)?.iter() {
-                rows.push(row.iter().filter_map(|&[number, count]| {
+            for (document, row) in collection.rows.block(number)?.iter() {
+                let is_needed = is_sampled[document] || split.folds.is_held_out(document as u32);
+                let row = if is_needed { row } else { &[] };
+                fitting.rows.push(row.iter().filter_map(|&[number, count]| {
                     let term = &vocabulary[number as usize];
                     let feature = || Feature {
                         term: numbers[number as usize],
@@ -101,48 +122,63 @@ impl<'a> Fitting<'a> {
                 }));
             }
         }
-        // Nearby documents are alike, and a pass over one topic after the other would learn each
-        // anew.
-        let mut order: Vec<u32> = (0..collection.document_count() as u32).collect();
-        let ordinals = &collection.documents.ordinals;
-        order.sort_unstable_by_key(|&document| shuffled(ORDER_SEED, ordinals[document as usize]));
-        let factor = scored.counts.totals.length_factor();
-        Ok(Self { split, scored, terms, rows, order, factor })
+        Ok(fitting)
+    }
+
+    /// Leaves as many documents in the order as there is room for; says of each whether it is one.
+    fn sample(&mut self) -> Vec<bool> {
+        let collection = self.split.collection;
+        let entries: u64 =
+            collection.vocabulary.terms.iter().map(|term| u64::from(term.document_frequency)).sum();
+        let most = MAX_ENTRIES.min(MAX_PRODUCTS / padded(collection.topics.len()));
+        let share = (most as f64 / entries.max(1) as f64).min(1.0);
+        self.order.truncate((self.order.len() as f64 * share) as usize);
+        let mut is_sampled = vec![false; collection.document_count()];
+        self.order.iter().for_each(|&document| is_sampled[document as usize] = true);
+        is_sampled
     }
 
     /// Fits to all documents but those of a fold, and scores them; of no fold, to all.
-    fn fit(&self, solver: &dyn Solver, fold: usize) -> Outcome {
+    fn fit(&self, solvers: &[&dyn Solver], fold: usize) -> Vec<Outcome> {
         let Split { collection, folds, lengths, .. } = self.split;
-        let is_whole = fold == FOLDS;
         let mut problem = Problem::new(self.terms.len(), collection.topics.len());
         for &document in &self.order {
-            if is_whole || folds.of(document) != fold {
+            if fold == FOLDS || folds.of(document) != fold {
                 let scale = lengths.scales[document as usize];
                 let topics = collection.document_topics.get(document as usize);
                 problem.push(self.row(document, fold, scale), topics);
             }
         }
-        let planes = solver.solve(&problem);
-        if is_whole {
-            // Both ascend, and all selected terms are used.
-            let selected: Vec<usize> = (0..self.terms.len())
-                .filter(|&number| self.term(number).status == Status::Selected)
-                .collect();
-            let weight = |topic: usize, place: usize| {
-                f64::from(planes.of_term(selected[place])[topic]) * self.factor
-            };
-            let shape = (collection.topics.len(), selected.len());
-            let weights = Array2::from_shape_fn(shape, |(topic, place)| weight(topic, place));
-            let bias = planes.bias().iter().map(|&bias| f64::from(bias)).collect();
-            return Outcome { held_out: Vec::new(), linear: Some(Linear { weights, bias }) };
-        }
+        let outcome = |planes| match fold {
+            FOLDS => Outcome::Final(self.linear(&planes)),
+            _ => Outcome::HeldOut(self.scores(&planes, fold)),
+        };
+        solvers.iter().map(|solver| outcome(solver.solve(&problem))).collect()
+    }
+
+    /// The final model of the selected terms.
+    fn linear(&self, planes: &Planes) -> Linear {
+        // Both ascend, and all selected terms are used.
+        let selected: Vec<usize> = (0..self.terms.len())
+            .filter(|&number| self.term(number).status == Status::Selected)
+            .collect();
+        let shape = (self.split.collection.topics.len(), selected.len());
+        let weights = Array2::from_shape_fn(shape, |(topic, place)| {
+            f64::from(planes.of_term(selected[place])[topic]) * self.factor
+        });
+        Linear { weights, bias: planes.bias().iter().map(|&bias| f64::from(bias)).collect() }
+    }
+
+    /// The scores of a fold's documents, each with its place among those held out.
+    fn scores(&self, planes: &Planes, fold: usize) -> Vec<(usize, Vec<f32>)> {
+        let folds = self.split.folds;
         let held_out = folds.held_out().iter().enumerate();
         let own = held_out.filter(|&(_, &document)| folds.of(document) == fold);
         let score = |(place, &document): (usize, &u32)| {
             let scale = self.scored.known_scales[place];
             (place, planes.scores(self.row(document, fold, scale)))
         };
-        Outcome { held_out: own.map(score).collect(), linear: None }
+        own.map(score).collect()
     }
 
     /// The term of a number that it has here.

@@ -3,8 +3,7 @@
 use crate::model::Labels;
 use crate::train::folds::ScoreTable;
 
-/// Above this many topics the matrix between topics has too many parameters to be worth its time:
-/// the shared weights, each topic's own and its bias are left.
+/// Above this many topics the matrix between topics has too many parameters to be worth its time.
 const MAX_CROSSED_TOPICS: usize = 256;
 /// The most documents that a link is fitted to, and the most products of inputs, topics and
 /// documents: it has few parameters, and each evaluation looks at all documents.
@@ -12,24 +11,17 @@ const MAX_DOCUMENTS: usize = 40_960;
 const MAX_PRODUCTS: usize = 1 << 27;
 /// And the least of the most.
 const MIN_DOCUMENTS: usize = 4_096;
-/// How many kinds of scores there may be.
-pub(in crate::train) const MAX_KINDS: usize = 8;
 
-/// Held-out scores as the link takes them, one to [`MAX_KINDS`] kinds, brought to the scale of
-/// logits.
+/// Held-out scores of several kinds, brought to the scale of logits.
 #[derive(Debug)]
-pub(in crate::train) struct Features<'a> {
+pub(crate) struct Features<'a> {
     pub(super) labels: Labels,
     pub(super) topic_count: usize,
-    pub(super) kinds: Vec<Kind<'a>>,
+    pub(super) normalisers: Vec<Normaliser>,
+    /// By document and kind: the scores by topic, then their mean.
+    rows: Vec<f32>,
     /// The topics of each document.
     pub(super) topics: Vec<&'a [usize]>,
-}
-
-#[derive(Debug)]
-pub(super) struct Kind<'a> {
-    table: &'a ScoreTable,
-    pub(super) normaliser: Normaliser,
 }
 
 /// Brings the scores of one kind to the scale of logits.
@@ -44,7 +36,7 @@ pub(super) struct Normaliser {
 impl Normaliser {
     fn of(table: &ScoreTable, scale: f64) -> Self {
         let count = table.len().max(1) as f64;
-        let means = || (0..table.len()).map(|document| mean_of(table.row(document)));
+        let means = || (0..table.len()).map(|document| mean_of(table.row(document).iter()));
         let mean = means().sum::<f64>() / count;
         let variance = means().map(|value| (value - mean) * (value - mean)).sum::<f64>() / count;
         let deviation = variance.sqrt();
@@ -52,113 +44,81 @@ impl Normaliser {
         Self { scale, mean, inverse_deviation }
     }
 
-    /// What is linear of it, alone.
+    /// The part of it that is linear.
     pub(super) fn linear(self) -> Self {
         Self { mean: 0.0, ..self }
     }
 
-    /// Writes the scaled scores, and returns the normalised mean; with `centred` the scores have
-    /// their mean taken away.
-    #[inline(always)]
-    pub(super) fn apply(
+    /// Appends the scaled scores, then their normalised mean. Where topics exclude each other the
+    /// scores are centred.
+    pub(super) fn append<'s, T: Into<f64> + Copy + 's>(
         &self,
         labels: Labels,
-        scores: impl Iterator<Item = f64> + Clone,
-        mean: f64,
-        out: &mut [f64],
-    ) -> f64 {
+        scores: impl ExactSizeIterator<Item = &'s T> + Clone,
+        row: &mut Vec<f32>,
+    ) {
+        let mean = mean_of(scores.clone());
         let centre = if labels == Labels::Single { mean } else { 0.0 };
-        for (out, score) in out.iter_mut().zip(scores) {
-            *out = (score - centre) * self.scale;
-        }
-        (mean - self.mean) * self.inverse_deviation
+        row.extend(scores.map(|&score| ((score.into() - centre) * self.scale) as f32));
+        row.push(((mean - self.mean) * self.inverse_deviation) as f32);
     }
 }
 
-fn mean_of(scores: &[f32]) -> f64 {
-    scores.iter().map(|&score| f64::from(score)).sum::<f64>() / scores.len() as f64
+fn mean_of<'s, T: Into<f64> + Copy + 's>(scores: impl ExactSizeIterator<Item = &'s T>) -> f64 {
+    let count = scores.len() as f64;
+    scores.map(|&score| score.into()).sum::<f64>() / count
 }
 
 impl<'a> Features<'a> {
     /// From tables of the same documents, each with the scale that brings its scores to logits;
     /// `topics`: of each document.
-    pub(in crate::train) fn new(
+    pub(crate) fn new(
         labels: Labels,
-        tables: &[(&'a ScoreTable, f64)],
+        tables: &[(&ScoreTable, f64)],
         topics: Vec<&'a [usize]>,
     ) -> Self {
         let topic_count = tables.first().map_or(0, |(table, _)| table.topic_count());
-        let kinds = tables
-            .iter()
-            .map(|&(table, scale)| Kind { table, normaliser: Normaliser::of(table, scale) })
-            .collect();
-        Self { labels, topic_count, kinds, topics }
+        let normalisers: Vec<Normaliser> =
+            tables.iter().map(|&(table, scale)| Normaliser::of(table, scale)).collect();
+        let mut rows = Vec::with_capacity(topics.len() * tables.len() * (topic_count + 1));
+        for document in 0..topics.len() {
+            for ((table, _), normaliser) in tables.iter().zip(&normalisers) {
+                normaliser.append(labels, table.row(document).iter(), &mut rows);
+            }
+        }
+        Self { labels, topic_count, normalisers, rows, topics }
     }
 
-    pub(in crate::train) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.topics.len()
     }
 
-    pub(in crate::train) fn labels(&self) -> Labels {
-        self.labels
+    fn row_len(&self) -> usize {
+        self.normalisers.len() * (self.topic_count + 1)
     }
 
-    pub(super) fn own_count(&self) -> usize {
-        self.kinds.len() * self.topic_count
+    pub(super) fn row(&self, document: usize) -> &[f32] {
+        &self.rows[document * self.row_len()..][..self.row_len()]
     }
 
-    fn is_crossed(&self) -> bool {
-        self.topic_count <= MAX_CROSSED_TOPICS
-    }
-
-    /// How many inputs the matrix has.
-    pub(super) fn cross_count(&self) -> usize {
-        let scores = if self.is_crossed() { self.own_count() } else { 0 };
-        scores + if self.labels == Labels::Single { self.kinds.len() } else { 0 }
-    }
-
-    /// A document's scores by kind and topic, then the matrix's inputs.
-    #[inline(always)]
-    pub(super) fn row(&self, document: usize, own: &mut [f64], cross: &mut [f64]) {
-        let k = self.topic_count;
-        let mut means = [0.0; MAX_KINDS];
-        for ((kind, own), mean) in self.kinds.iter().zip(own.chunks_exact_mut(k)).zip(&mut means) {
-            let row = kind.table.row(document);
-            *mean = kind.normaliser.apply(
-                self.labels,
-                row.iter().map(|&score| f64::from(score)),
-                mean_of(row),
-                own,
-            );
-        }
-        fill_cross(self.labels, self.is_crossed(), own, &means[..self.kinds.len()], cross);
+    /// How many inputs the matrix has: the whole row. Where a document may have several topics,
+    /// what one says of another is too little to be worth it.
+    pub(super) fn input_count(&self) -> usize {
+        let is_crossed = self.labels == Labels::Single && self.topic_count <= MAX_CROSSED_TOPICS;
+        if is_crossed { self.row_len() } else { 0 }
     }
 
     /// How many products of inputs, topics and documents each evaluation of a link to all of them
     /// takes.
-    pub(in crate::train) fn products(&self) -> usize {
-        (self.cross_count() + 1) * self.topic_count * self.len()
+    pub(crate) fn products(&self) -> usize {
+        (self.input_count() + 1) * self.topic_count * self.len()
     }
 
     /// At most as many documents as a link is fitted to, evenly spread.
-    pub(in crate::train) fn thinned(&self, documents: Vec<usize>, most: usize) -> Vec<usize> {
-        let products = (self.cross_count() + 1) * self.topic_count;
+    pub(crate) fn thinned(&self, documents: Vec<usize>, most: usize) -> Vec<usize> {
+        let products = (self.input_count() + 1) * self.topic_count;
         let most = most.min((MAX_PRODUCTS / products.max(1)).clamp(MIN_DOCUMENTS, MAX_DOCUMENTS));
         let step = documents.len().div_ceil(most).max(1);
         documents.into_iter().step_by(step).collect()
-    }
-}
-
-pub(super) fn fill_cross(
-    labels: Labels,
-    crossed: bool,
-    own: &[f64],
-    means: &[f64],
-    cross: &mut [f64],
-) {
-    let (scores, rest) = cross.split_at_mut(if crossed { own.len() } else { 0 });
-    scores.copy_from_slice(&own[..scores.len()]);
-    if labels == Labels::Single {
-        rest.copy_from_slice(means);
     }
 }

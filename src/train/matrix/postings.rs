@@ -23,7 +23,7 @@ type TermsWithPostings = (Range<usize>, Vec<[u32; 2]>);
 
 /// Terms in their order, in blocks, as documents with the counts of the term.
 #[derive(Debug, Default)]
-pub(in crate::train) struct Postings {
+pub(crate) struct Postings {
     /// Documents with counts, ascending within each term.
     blocks: Spool<[u32; 2]>,
     /// By block: its terms.
@@ -35,14 +35,7 @@ pub(in crate::train) struct Postings {
 
 impl Postings {
     /// Turns rows into postings.
-    ///
-    /// # Errors
-    /// If a temporary file cannot be read or written.
-    pub(in crate::train) fn of(
-        rows: &Rows,
-        vocabulary: &Vocabulary,
-        topic_count: usize,
-    ) -> io::Result<Self> {
+    pub(crate) fn of(rows: &Rows, vocabulary: &Vocabulary, topic_count: usize) -> io::Result<Self> {
         let ends: Vec<usize> = vocabulary
             .terms
             .iter()
@@ -117,20 +110,17 @@ impl Postings {
         Ok(ranges.into_iter().zip(blocks).collect())
     }
 
-    pub(in crate::train) fn block_count(&self) -> usize {
+    pub(crate) fn block_count(&self) -> usize {
         self.blocks.len()
     }
 
     /// The terms of a block.
-    pub(in crate::train) fn terms(&self, number: usize) -> Range<usize> {
+    pub(crate) fn terms(&self, number: usize) -> Range<usize> {
         self.ranges[number].clone()
     }
 
     /// The postings of the terms of a block.
-    ///
-    /// # Errors
-    /// If the temporary file cannot be read.
-    pub(in crate::train) fn block(&self, number: usize) -> io::Result<PostingBlock<'_>> {
+    pub(crate) fn block(&self, number: usize) -> io::Result<PostingBlock<'_>> {
         let terms = self.terms(number);
         let base = self.start(terms.start);
         Ok(PostingBlock {
@@ -144,7 +134,7 @@ impl Postings {
 
 /// Some terms in a row.
 #[derive(Debug)]
-pub(in crate::train) struct PostingBlock<'a> {
+pub(crate) struct PostingBlock<'a> {
     terms: Range<usize>,
     /// Where the postings of the block start among all, and where those of each term end.
     base: usize,
@@ -154,7 +144,7 @@ pub(in crate::train) struct PostingBlock<'a> {
 
 impl PostingBlock<'_> {
     /// The terms with the documents they occur in, and how often.
-    pub(in crate::train) fn iter(&self) -> impl Iterator<Item = (usize, &[[u32; 2]])> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (usize, &[[u32; 2]])> {
         let mut start = 0;
         self.terms.clone().zip(self.ends).map(move |(term, &end)| {
             let own = start..end - self.base;

@@ -10,7 +10,7 @@ use crate::train::terms::Vocabulary;
 
 /// Documents in their order, in blocks, as terms with their counts.
 #[derive(Debug)]
-pub(in crate::train) struct Rows {
+pub(crate) struct Rows {
     /// Terms with their counts, ascending within each document.
     blocks: Spool<[u32; 2]>,
     /// By block: its first document.
@@ -21,10 +21,7 @@ pub(in crate::train) struct Rows {
 
 impl Rows {
     /// The documents as terms of a vocabulary.
-    ///
-    /// # Errors
-    /// If a temporary file cannot be read or written.
-    pub(in crate::train) fn of(documents: &Documents, vocabulary: &Vocabulary) -> io::Result<Self> {
+    pub(crate) fn of(documents: &Documents, vocabulary: &Vocabulary) -> io::Result<Self> {
         let mut rows = Self { blocks: Spool::default(), starts: Vec::new(), ends: Vec::new() };
         make_in_order(
             documents.block_count(),
@@ -47,20 +44,17 @@ impl Rows {
         Ok(rows)
     }
 
-    pub(in crate::train) fn block_count(&self) -> usize {
+    pub(crate) fn block_count(&self) -> usize {
         self.blocks.len()
     }
 
     /// The number of the document behind a block.
-    pub(in crate::train) fn end(&self, number: usize) -> usize {
+    pub(crate) fn end(&self, number: usize) -> usize {
         self.starts.get(number + 1).copied().unwrap_or(self.ends.len())
     }
 
     /// The documents of a block.
-    ///
-    /// # Errors
-    /// If the temporary file cannot be read.
-    pub(in crate::train) fn block(&self, number: usize) -> io::Result<RowBlock<'_>> {
+    pub(crate) fn block(&self, number: usize) -> io::Result<RowBlock<'_>> {
         let (first, end) = (self.starts[number], self.end(number));
         Ok(RowBlock { first, ends: &self.ends[first..end], entries: self.blocks.read(number)? })
     }
@@ -68,7 +62,7 @@ impl Rows {
 
 /// Some documents in a row.
 #[derive(Debug)]
-pub(in crate::train) struct RowBlock<'a> {
+pub(crate) struct RowBlock<'a> {
     /// The first document.
     first: usize,
     ends: &'a [u32],
@@ -77,7 +71,7 @@ pub(in crate::train) struct RowBlock<'a> {
 
 impl RowBlock<'_> {
     /// The documents with their terms and the terms' counts.
-    pub(in crate::train) fn iter(&self) -> impl Iterator<Item = (usize, &[[u32; 2]])> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (usize, &[[u32; 2]])> {
         let mut start = 0;
         (self.first..).zip(self.ends).map(move |(document, &end)| {
             let own = start..end as usize;

@@ -1,7 +1,7 @@
 //! The kinds of estimates that there are, and what is tried of them.
 
-use crate::train::estimate::{Estimate, Estimator, Margin, Solver};
-use crate::train::link::MAX_KINDS;
+use crate::model::Labels;
+use crate::train::estimate::{Estimate, Estimator, Margin, NbSvm, Solver};
 
 /// The estimators that can be asked for by name.
 pub const ESTIMATORS: [Estimator; 2] = [Estimator::MULTINOMIAL, Estimator::COMPLEMENT];
@@ -12,12 +12,20 @@ pub const ESTIMATORS: [Estimator; 2] = [Estimator::MULTINOMIAL, Estimator::COMPL
 pub(super) const LINES: [[Estimate; 2]; 2] = [line(0.03, 0.1), line(0.1, 0.4)];
 pub(super) const SMALL_LINES: [[Estimate; 2]; 2] = [line(0.4, 0.4), line(1.0, 1.0)];
 
-/// What a link over the best line also looks at, each where it lowers the log loss; on a small
-/// corpus, for these fit to the documents one by one, and often.
-pub(super) const SOLVERS: [&dyn Solver; 1] = [&Margin];
+/// What is estimated where documents have several topics. (Smoothing: docs/adr/0006.)
+pub(super) const MULTI_LABEL: Estimate =
+    Estimate { estimator: Estimator::ONE_AGAINST_REST, smoothing: 0.8 };
 
-/// What is trained where documents have several topics.
-pub(super) const MULTI_LABEL: Estimator = Estimator::ONE_AGAINST_REST;
+/// What a link over the best line also looks at, each where it lowers the log loss.
+pub(super) fn solvers(labels: Labels) -> &'static [&'static dyn Solver] {
+    match labels {
+        Labels::Single => {
+            &[&Margin { cost: 0.3, passes: 3 }, &NbSvm(Margin { cost: 0.1, passes: 3 })]
+        }
+        // With fewer passes the thresholds do not hold for other documents.
+        Labels::Multiple => &[&Margin { cost: 1.0, passes: 20 }],
+    }
+}
 
 const fn line(multinomial: f64, complement: f64) -> [Estimate; 2] {
     [
@@ -25,6 +33,3 @@ const fn line(multinomial: f64, complement: f64) -> [Estimate; 2] {
         Estimate { estimator: Estimator::COMPLEMENT, smoothing: complement },
     ]
 }
-
-// What a link looks at has room in it.
-const _: () = assert!(LINES[0].len() + SOLVERS.len() <= MAX_KINDS);

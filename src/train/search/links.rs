@@ -1,11 +1,10 @@
 //! Finds the best link over the scores of held-out documents, and measures it.
 
-use std::ops::Range;
 use std::time::Instant;
 
+use super::kinds::solvers;
 use super::plan::{Linked, Plan, SelectedTerms, SolvedPart, Trial, record};
 use crate::corpus::Progress;
-use crate::model::softmax;
 use crate::model::{EstimateRecord, Labels, LinkTrialRecord};
 use crate::train::calibrate::{calibrate, fit_scale};
 use crate::train::error::TrainError;
@@ -16,17 +15,16 @@ use crate::train::options::TrainOptions;
 
 /// Up to so many products of documents, inputs and topics a link is chosen on all folds, and not on
 /// one.
-const MAX_ON_ALL_FOLDS: usize = 1 << 23;
-/// The prior variances of the link's matrix that are tried.
-const LINK_VARIANCES: [f64; 2] = [0.01, 0.1];
-/// The most documents that smoothing and variance are chosen on (they are two numbers), and that
-/// the links are fitted to by which a link is measured.
+const MAX_ON_ALL_FOLDS: usize = 1 << 22;
+/// The priors of the link that are tried, where topics exclude each other and where not.
+const PRIORS: [Prior; 2] = [Prior::of(0.003), Prior::of(0.02)];
+const MULTI_LABEL_PRIORS: [Prior; 1] = [Prior::of(0.3)];
+/// The most documents that a link is chosen on, and that the links are fitted to by which it is
+/// measured.
 const MAX_CHOSEN_ON: usize = 12_288;
 /// On a small corpus, and on others: there steps cost more, and on newsroom fewer came as near.
 const STEPS_SMALL: Steps = Steps { choosing: 20, chosen: 60, measuring: 30 };
 const STEPS: Steps = Steps { choosing: 12, chosen: 40, measuring: 20 };
-/// Where documents have several topics, as measured on reuters21578: see docs/adr/0006.
-const MULTI_LABEL_PRIOR: Prior = Prior { own: 0.3, cross: 0.03 };
 
 /// The most steps of the solver.
 #[derive(Debug, Clone, Copy)]
@@ -51,210 +49,156 @@ pub(super) struct LinkSearch<'a> {
     pub(super) is_cut_short: bool,
 }
 
-/// What a link may be made of, and how good the best link over it was.
+/// What a link looks at, and how good the best link over it was.
 pub(super) struct LinkCandidate {
+    /// The mean log loss.
     pub(super) loss: f64,
+    prior: Prior,
     terms: SelectedTerms,
     estimates: Vec<Estimate>,
     solved: Vec<SolvedPart>,
-    prior: Prior,
-    /// On how many folds the links were tried.
-    folds: usize,
-    documents: Vec<HeldOut>,
     /// A table per kind of score, and what brings it to the scale of logits.
     tables: Vec<(ScoreTable, f64)>,
 }
 
-/// Scores that a link may look at.
-struct Inputs<'a> {
-    records: Vec<EstimateRecord>,
-    tables: &'a [(ScoreTable, f64)],
-}
-
-/// The best prior for some inputs.
-struct Best {
-    /// Which inputs.
-    place: usize,
-    prior: Prior,
-    /// The mean log loss.
-    loss: f64,
+impl LinkCandidate {
+    fn records(&self) -> Vec<EstimateRecord> {
+        let solved = self.solved.iter().map(|solved| solved.record.clone());
+        self.estimates.iter().map(record).chain(solved).collect()
+    }
 }
 
 impl LinkSearch<'_> {
-    /// The line of estimates, a table each, whose link does best; `scales` bring the tables to the
-    /// scale of logits. None where there is no time for any.
-    pub(super) fn best_line(
-        &mut self,
-        lines: &[Vec<Estimate>],
-        scored: &mut Scored,
-        scales: &[f64],
-        terms: SelectedTerms,
-    ) -> Result<Option<LinkCandidate>, TrainError> {
-        let tables = std::mem::take(&mut scored.tables);
-        let mut tables: Vec<(ScoreTable, f64)> =
-            tables.into_iter().zip(scales.iter().copied()).collect();
-        let mut ranges = Vec::with_capacity(lines.len());
-        for line in lines {
-            let start = ranges.last().map_or(0, |(_, range): &(_, Range<usize>)| range.end);
-            ranges.push((line, start..start + line.len()));
-        }
-        let inputs: Vec<Inputs<'_>> = (ranges.iter())
-            .map(|(line, range)| Inputs {
-                records: line.iter().map(record).collect(),
-                tables: &tables[range.clone()],
-            })
-            .collect();
-        let products =
-            inputs.first().map(|first| features(&scored.documents, first.tables).products());
-        let folds = if products.unwrap_or(0) <= MAX_ON_ALL_FOLDS { FOLDS } else { 1 };
-        let Some(best) = self.best(&inputs, &scored.documents, folds, terms)? else {
-            return Ok(None);
-        };
-        let (line, range) = ranges[best.place].clone();
-        Ok(Some(LinkCandidate {
-            loss: best.loss,
-            terms,
-            estimates: line.clone(),
-            solved: Vec::new(),
-            prior: best.prior,
-            folds,
-            documents: scored.documents.clone(),
-            tables: tables.drain(range).collect(),
-        }))
-    }
-
-    /// Lets the link also look at what a solver makes of the corpus, where that lowers the log
-    /// loss.
-    pub(super) fn add(
+    /// The line of estimates whose link does best; `scored` by all of them, one after the other.
+    /// The link also looks at what each solver makes of the corpus, where that lowers the log
+    /// loss. None where there is no time for any link.
+    pub(super) fn find(
         &mut self,
         split: Split<'_>,
-        scored: &Scored,
-        solver: &dyn Solver,
-        candidate: &mut LinkCandidate,
-    ) -> Result<(), TrainError> {
-        if self.is_out_of_time() {
-            return Ok(());
-        }
-        self.progress.enter("cross-validating the margin");
-        let Some(Solved { held_out, linear }) = solve(split, scored, solver)? else {
-            return Ok(());
-        };
-        let scale = fit_scale(&candidate.documents, &held_out);
-        candidate.tables.push((held_out, scale));
-        let added = EstimateRecord::new(solver.name(), solver.parameter());
-        let known = candidate.solved.iter().map(|solved| solved.record.clone());
-        let records = candidate.estimates.iter().map(record).chain(known);
-        let inputs = [Inputs {
-            records: records.chain([added.clone()]).collect(),
-            tables: &candidate.tables,
-        }];
-        let (folds, terms) = (candidate.folds, candidate.terms);
-        let best = self.best(&inputs, &candidate.documents, folds, terms)?;
-        match best.filter(|best| best.loss < candidate.loss) {
-            Some(Best { prior, loss, .. }) => {
-                (candidate.prior, candidate.loss) = (prior, loss);
-                candidate.solved.push(SolvedPart { record: added, linear });
-            }
-            None => drop(candidate.tables.pop()),
-        }
-        Ok(())
-    }
-
-    /// The inputs and the prior whose link does best on the documents of so many folds, each scored
-    /// by a link that did not see its fold; None where there is no time for any.
-    fn best(
-        &mut self,
-        inputs: &[Inputs<'_>],
-        documents: &[HeldOut],
-        folds: usize,
+        lines: &[Vec<Estimate>],
+        scored: &mut Scored,
         terms: SelectedTerms,
-    ) -> Result<Option<Best>, TrainError> {
-        let mut best: Option<Best> = None;
-        let (mut step, steps) = (0, inputs.len() * LINK_VARIANCES.len() * folds);
-        for (place, Inputs { records, tables }) in inputs.iter().enumerate() {
-            let features = features(documents, tables);
-            for variance in LINK_VARIANCES {
-                if self.is_out_of_time() {
-                    break;
-                }
-                let prior = Prior { own: variance, cross: variance };
-                let (mut loss, mut count) = (0.0, 0);
-                for fold in 0..folds as u8 {
-                    step += 1;
-                    self.progress.step("cross-validating links", step, steps);
-                    let (seen, unseen): (Vec<usize>, Vec<usize>) =
-                        (0..documents.len()).partition(|&place| documents[place].part != fold);
-                    let chosen = features.thinned(seen, MAX_CHOSEN_ON);
-                    let link = fit(&features, &chosen, prior, self.steps().choosing)?;
-                    let logits = link.logits(&features, unseen.iter().copied());
-                    loss += log_loss(&logits, &unseen, documents);
-                    count += unseen.len();
-                }
-                let log_loss = loss / count.max(1) as f64;
-                self.trials.push(LinkTrialRecord {
-                    estimates: records.clone(),
-                    link_variance: variance,
-                    words_alone: terms.words_only,
-                    log_loss,
-                });
-                if best.as_ref().is_none_or(|best| log_loss < best.loss) {
-                    best = Some(Best { place, prior, loss: log_loss });
-                }
+    ) -> Result<Option<LinkCandidate>, TrainError> {
+        let documents = &scored.documents;
+        let mut tables = std::mem::take(&mut scored.tables).into_iter();
+        let mut best: Option<LinkCandidate> = None;
+        for line in lines {
+            let tables = tables.by_ref().take(line.len());
+            let mut candidate = LinkCandidate {
+                loss: f64::INFINITY,
+                prior: priors(self.options.labels)[0],
+                terms,
+                estimates: line.clone(),
+                solved: Vec::new(),
+                tables: tables.map(|table| self.scaled(documents, table)).collect(),
+            };
+            self.improve(&mut candidate, documents)?;
+            if candidate.loss < best.as_ref().map_or(f64::INFINITY, |best| best.loss) {
+                best = Some(candidate);
             }
+        }
+        if let Some(best) = best.as_mut().filter(|_| !self.is_out_of_time()) {
+            self.add_solved(split, scored, best)?;
         }
         Ok(best)
     }
 
-    /// Fits and measures the link of a candidate.
-    pub(super) fn link(&self, candidate: LinkCandidate) -> Result<Trial, TrainError> {
-        let LinkCandidate { terms, estimates, solved, prior, documents, tables, .. } = candidate;
-        let features = features(&documents, &tables);
-        let linked = |link| Linked { estimates, solved, link, prior };
-        self.linked(&features, &documents, prior, (linked, terms))
-    }
-
-    /// The link over the scores of an estimate where documents have several topics.
-    pub(super) fn multi_label(
-        &self,
-        estimate: Estimate,
+    /// Lets a candidate look at what solvers make of the corpus.
+    fn add_solved(
+        &mut self,
+        split: Split<'_>,
         scored: &Scored,
-        terms: SelectedTerms,
-    ) -> Result<Trial, TrainError> {
-        let tables: Vec<(&ScoreTable, f64)> =
-            scored.tables.iter().map(|table| (table, 2.0 / table.deviation())).collect();
-        let topics = scored.documents.iter().map(|document| document.topics.as_slice()).collect();
-        let features = Features::new(Labels::Multiple, &tables, topics);
-        let prior = MULTI_LABEL_PRIOR;
-        let linked = |link| Linked { estimates: vec![estimate], solved: Vec::new(), link, prior };
-        self.linked(&features, &scored.documents, prior, (linked, terms))
+        candidate: &mut LinkCandidate,
+    ) -> Result<(), TrainError> {
+        self.progress.enter("fitting margins");
+        let solvers: &[&dyn Solver] = solvers(self.options.labels);
+        let solved = solve(split, scored, solvers)?;
+        for (solver, Solved { held_out, linear }) in solvers.iter().zip(solved) {
+            candidate.tables.push(self.scaled(&scored.documents, held_out));
+            let record = EstimateRecord::new(solver.name(), solver.parameter());
+            candidate.solved.push(SolvedPart { record, linear });
+            if !self.improve(candidate, &scored.documents)? {
+                candidate.tables.pop();
+                candidate.solved.pop();
+            }
+        }
+        Ok(())
     }
 
-    /// Fits a link to all documents, and measures it by two links, each of which did not see the
-    /// folds it is measured on.
-    fn linked(
-        &self,
-        features: &Features<'_>,
+    /// A table with what brings it to the scale of logits.
+    fn scaled(&self, documents: &[HeldOut], table: ScoreTable) -> (ScoreTable, f64) {
+        let scale = match self.options.labels {
+            Labels::Single => fit_scale(documents, &table),
+            Labels::Multiple => 2.0 / table.deviation(),
+        };
+        (table, scale)
+    }
+
+    /// Tries each prior: a link is fitted to all folds but one, which it is measured on. Notes the
+    /// best prior, if it is better than what the candidate has; says whether it is.
+    fn improve(
+        &mut self,
+        candidate: &mut LinkCandidate,
         documents: &[HeldOut],
-        prior: Prior,
-        (linked, terms): (impl FnOnce(Link) -> Linked, SelectedTerms),
+    ) -> Result<bool, TrainError> {
+        self.progress.enter("cross-validating links");
+        let features = features(self.options.labels, documents, &candidate.tables);
+        let folds = if features.products() <= MAX_ON_ALL_FOLDS { FOLDS } else { 1 };
+        let mut is_better = false;
+        for &prior in priors(self.options.labels) {
+            if self.is_out_of_time() {
+                break;
+            }
+            let (mut loss, mut count) = (0.0, 0);
+            for fold in 0..folds as u8 {
+                let (seen, unseen): (Vec<usize>, Vec<usize>) =
+                    (0..documents.len()).partition(|&place| documents[place].part != fold);
+                let chosen = features.thinned(seen, MAX_CHOSEN_ON);
+                let link = fit(&features, &chosen, prior, self.steps().choosing)?;
+                loss += link.log_loss(&features, &unseen);
+                count += unseen.len();
+            }
+            let log_loss = loss / count.max(1) as f64;
+            self.trials.push(LinkTrialRecord {
+                estimates: candidate.records(),
+                link_variance: prior.variance,
+                words_alone: candidate.terms.words_only,
+                log_loss,
+            });
+            if log_loss < candidate.loss {
+                (candidate.loss, candidate.prior, is_better) = (log_loss, prior, true);
+            }
+        }
+        Ok(is_better)
+    }
+
+    /// Fits the link of a candidate to all documents, and measures it by two links, each of which
+    /// did not see the folds it is measured on.
+    pub(super) fn link(
+        &self,
+        candidate: LinkCandidate,
+        documents: &[HeldOut],
     ) -> Result<Trial, TrainError> {
+        let LinkCandidate { terms, estimates, solved, prior, tables, .. } = candidate;
+        let labels = self.options.labels;
+        let features = features(labels, documents, &tables);
         let steps = self.steps();
         let all = features.thinned((0..features.len()).collect(), usize::MAX);
-        let link = fit(features, &all, prior, steps.chosen)?;
+        let link = fit(&features, &all, prior, steps.chosen)?;
         let [even, odd] = [0, 1].map(|half| {
             let seen =
                 (0..features.len()).filter(|&place| documents[place].part % 2 != half).collect();
-            fit(features, &features.thinned(seen, MAX_CHOSEN_ON), prior, steps.measuring)
+            fit(&features, &features.thinned(seen, MAX_CHOSEN_ON), prior, steps.measuring)
         });
         let links = [even?, odd?];
-        let mut held_out = ScoreTable::new(links[0].topic_count());
+        let mut held_out = ScoreTable::new(tables[0].0.topic_count());
         for (place, document) in documents.iter().enumerate() {
-            let logits = links[usize::from(document.part % 2)].logits(features, [place]);
-            held_out.push(logits.row(0).iter().copied());
+            let logits = links[usize::from(document.part % 2)].logits(&features, place);
+            held_out.push(logits);
         }
-        let target = self.options.target_precision;
-        let calibration = calibrate(documents, &held_out, features.labels(), target);
-        Ok(Trial { plan: Plan::Linked(Box::new(linked(link))), calibration, terms })
+        let calibration = calibrate(documents, &held_out, labels, self.options.target_precision);
+        let linked = Linked { estimates, solved, link, prior };
+        Ok(Trial { plan: Plan::Linked(Box::new(linked)), calibration, terms })
     }
 
     fn steps(&self) -> Steps {
@@ -269,6 +213,13 @@ impl LinkSearch<'_> {
     }
 }
 
+fn priors(labels: Labels) -> &'static [Prior] {
+    match labels {
+        Labels::Single => &PRIORS,
+        Labels::Multiple => &MULTI_LABEL_PRIORS,
+    }
+}
+
 fn fit(
     features: &Features<'_>,
     chosen: &[usize],
@@ -279,21 +230,14 @@ fn fit(
         .map_err(|error| TrainError::Estimator(error.to_string()))
 }
 
-/// What a link looks at: tables of the documents, each with what brings it to the scale of logits.
-fn features<'a>(documents: &'a [HeldOut], tables: &'a [(ScoreTable, f64)]) -> Features<'a> {
+/// What a link looks at.
+fn features<'a>(
+    labels: Labels,
+    documents: &'a [HeldOut],
+    tables: &[(ScoreTable, f64)],
+) -> Features<'a> {
     let tables: Vec<(&ScoreTable, f64)> =
         tables.iter().map(|(table, scale)| (table, *scale)).collect();
     let topics = documents.iter().map(|document| document.topics.as_slice()).collect();
-    Features::new(Labels::Single, &tables, topics)
-}
-
-/// The sum of the log losses of the documents at `places`, by their scores in that order.
-fn log_loss(scores: &ScoreTable, places: &[usize], documents: &[HeldOut]) -> f64 {
-    let mut probabilities = Vec::new();
-    let loss = |(row, &place): (usize, &usize)| {
-        softmax(scores.row(row), &mut probabilities);
-        let right = documents[place].topics.iter().map(|&topic| probabilities[topic]);
-        -libm::log(right.fold(0.0, f64::max).max(f64::MIN_POSITIVE))
-    };
-    places.iter().enumerate().map(loss).sum()
+    Features::new(labels, &tables, topics)
 }

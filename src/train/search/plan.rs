@@ -35,28 +35,27 @@ pub(super) struct SolvedPart {
 
 /// Which terms were selected.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(in crate::train) struct SelectedTerms {
+pub(crate) struct SelectedTerms {
     /// A place in [`super::choose::Choice::vocabularies`].
-    pub(in crate::train) vocabulary: usize,
+    pub(crate) vocabulary: usize,
     /// Whether they are words only because that is tried besides words and pairs.
-    pub(in crate::train) words_only: bool,
+    pub(crate) words_only: bool,
     pub(super) min_document_frequency: u32,
+    /// How many of the highest chi-square were kept besides all words; None for all.
+    pub(super) keep: Option<usize>,
 }
 
 /// A plan with what its held-out scores taught.
 #[derive(Debug)]
-pub(in crate::train) struct Trial {
+pub(crate) struct Trial {
     pub(super) plan: Plan,
-    pub(in crate::train) calibration: Calibration,
-    pub(in crate::train) terms: SelectedTerms,
+    pub(crate) calibration: Calibration,
+    pub(crate) terms: SelectedTerms,
 }
 
 impl Trial {
     /// Fits the plan to the whole corpus.
-    ///
-    /// # Errors
-    /// If an estimator fails.
-    pub(in crate::train) fn fit(&self, counts: &TopicCounts) -> Result<Linear, TrainError> {
+    pub(crate) fn fit(&self, counts: &TopicCounts) -> Result<Linear, TrainError> {
         match &self.plan {
             Plan::Single(estimate) => estimate.fit(counts),
             Plan::Linked(linked) => {
@@ -72,7 +71,7 @@ impl Trial {
     }
 
     /// What the manifest says of the plan.
-    pub(in crate::train) fn recipe(&self, options: &TrainOptions) -> RecipeRecord {
+    pub(crate) fn recipe(&self, options: &TrainOptions) -> RecipeRecord {
         let (kind, estimates, link_variance) = match &self.plan {
             Plan::Single(estimate) => (estimate.estimator.name(), vec![record(estimate)], None),
             Plan::Linked(linked) => {
@@ -83,7 +82,7 @@ impl Trial {
                 };
                 let solved = solved.iter().map(|solved| solved.record.clone());
                 let records = estimates.iter().map(record).chain(solved).collect();
-                (kind, records, Some(prior.cross))
+                (kind, records, Some(prior.variance))
             }
         };
         RecipeRecord {
@@ -93,7 +92,7 @@ impl Trial {
             scale: self.calibration.scale,
             seed: options.seed,
             min_document_frequency: self.terms.min_document_frequency,
-            keep_terms: options.keep_terms.unwrap_or(0),
+            keep_terms: self.terms.keep.unwrap_or(0),
             words_alone: self.terms.words_only,
         }
     }

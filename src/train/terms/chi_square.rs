@@ -2,13 +2,13 @@
 
 /// How many documents each topic has.
 #[derive(Debug, Clone, PartialEq)]
-pub(in crate::train) struct TopicSizes {
+pub(crate) struct TopicSizes {
     /// By topic: its share of all.
     shares: Vec<f64>,
 }
 
 impl TopicSizes {
-    pub(in crate::train) fn new(sizes: &[u64]) -> Self {
+    pub(crate) fn new(sizes: &[u64]) -> Self {
         let sum = sizes.iter().sum::<u64>().max(1) as f64;
         Self { shares: sizes.iter().map(|&size| size as f64 / sum).collect() }
     }
@@ -26,7 +26,7 @@ impl TopicSizes {
     /// The correction matters: without it pairs in two documents of one rare topic come out on top,
     /// and say nothing about a third document.
     #[inline(always)]
-    pub(in crate::train) fn chi_square(&self, observed: &[u32]) -> f64 {
+    pub(crate) fn chi_square(&self, observed: &[u32]) -> f64 {
         let total = f64::from(observed.iter().sum::<u32>());
         let part = |(&observed, share): (&u32, &f64)| {
             let expected = total * share;

@@ -9,10 +9,10 @@ const CANDIDATE_SHARE: f64 = 0.5;
 
 /// The rule by which terms were selected.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(in crate::train) struct Selection {
+pub(crate) struct Selection {
     /// The least statistic of a selected pair; None where all pairs were selected.
     least_statistic: Option<f64>,
-    pub(in crate::train) min_document_frequency: u32,
+    pub(crate) min_document_frequency: u32,
 }
 
 /// Selects every word, and of all terms the `keep` with the highest chi-square statistic; None
@@ -21,7 +21,7 @@ pub(in crate::train) struct Selection {
 /// Words in fewer than `min_document_frequency` documents may be there for [`words_only`], and are
 /// dropped. (Yang and Pedersen, "A Comparative Study on Feature Selection in Text Categorization",
 /// ICML 1997.)
-pub(in crate::train) fn keep_best(
+pub(crate) fn keep_best(
     vocabulary: &mut Vocabulary,
     keep: Option<usize>,
     min_document_frequency: u32,
@@ -62,10 +62,7 @@ pub(in crate::train) fn keep_best(
 }
 
 /// Selects every word in so many documents, and no pair.
-pub(in crate::train) fn words_only(
-    vocabulary: &mut Vocabulary,
-    min_document_frequency: u32,
-) -> Selection {
+pub(crate) fn words_only(vocabulary: &mut Vocabulary, min_document_frequency: u32) -> Selection {
     for term in &mut vocabulary.terms {
         let is_selected = term.is_word() && term.document_frequency >= min_document_frequency;
         term.status = if is_selected { Status::Selected } else { Status::Dropped };
@@ -75,10 +72,10 @@ pub(in crate::train) fn words_only(
 
 /// What a corpus is without the documents of one fold.
 #[derive(Debug, Clone, PartialEq)]
-pub(in crate::train) struct Remainder {
+pub(crate) struct Remainder {
     /// Which share of all documents.
-    pub(in crate::train) share: f64,
-    pub(in crate::train) sizes: TopicSizes,
+    pub(crate) share: f64,
+    pub(crate) sizes: TopicSizes,
 }
 
 impl Selection {
@@ -87,7 +84,7 @@ impl Selection {
     /// and so does the least one. `presence`: in how many of the remaining documents the term
     /// occurs, by topic, and `document_frequency` in all of them.
     #[inline(always)]
-    pub(in crate::train) fn would_keep(
+    pub(crate) fn would_keep(
         &self,
         term: &Term,
         remainder: &Remainder,

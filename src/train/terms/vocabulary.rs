@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use hashbrown::{DefaultHashBuilder, HashMap};
 use rayon::prelude::*;
 
+use crate::text::ArticleForm;
 use crate::train::documents::{Block, Documents};
 
 /// Stands for a word that was left out.
@@ -18,28 +19,28 @@ const PAIRS_PER_PASS: usize = 16 << 20;
 
 /// A word or a pair of neighbouring words.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(in crate::train) struct Term {
+pub(crate) struct Term {
     /// The places of the word, or of the first one, and of the second one, if there is one, among
     /// [`Vocabulary::words`].
-    pub(in crate::train) first: u32,
-    pub(in crate::train) second: Option<u32>,
-    pub(in crate::train) document_frequency: u32,
+    pub(crate) first: u32,
+    pub(crate) second: Option<u32>,
+    pub(crate) document_frequency: u32,
     /// Inverse document frequency.
-    pub(in crate::train) idf: f32,
+    pub(crate) idf: f32,
     /// The chi-square statistic of the term and the topics; 0 where nobody asked for it.
-    pub(in crate::train) statistic: f64,
-    pub(in crate::train) status: Status,
+    pub(crate) statistic: f64,
+    pub(crate) status: Status,
 }
 
 impl Term {
-    pub(in crate::train) fn is_word(&self) -> bool {
+    pub(crate) fn is_word(&self) -> bool {
         self.second.is_none()
     }
 }
 
 /// Whether a term is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(in crate::train) enum Status {
+pub(crate) enum Status {
     /// No.
     Dropped,
     /// Not by the model, but perhaps by one that does not see the documents of one fold.
@@ -50,19 +51,19 @@ pub(in crate::train) enum Status {
 
 /// In how many documents a term must occur.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::train) struct LeastFrequencies {
-    pub(in crate::train) words: u32,
+pub(crate) struct LeastFrequencies {
+    pub(crate) words: u32,
     /// No less than for words.
-    pub(in crate::train) pairs: u32,
+    pub(crate) pairs: u32,
 }
 
 /// Terms by number: their numbers are in the order of their texts.
 #[derive(Debug)]
-pub(in crate::train) struct Vocabulary {
-    pub(in crate::train) terms: Vec<Term>,
+pub(crate) struct Vocabulary {
+    pub(crate) terms: Vec<Term>,
     /// The numbers in the dictionary of the words that occur often enough, in the order of their
     /// texts.
-    pub(in crate::train) words: Vec<u32>,
+    pub(crate) words: Vec<u32>,
     /// By number in the dictionary: the place among `words`, or [`NONE`].
     places: Vec<u32>,
     /// By place among `words`: the number of the term.
@@ -81,13 +82,11 @@ fn key(first: u32, second: Option<u32>) -> u64 {
 
 impl Vocabulary {
     /// The terms that occur in at least so many documents.
-    ///
-    /// # Errors
-    /// If the documents cannot be read.
-    pub(in crate::train) fn of(documents: &Documents, least: LeastFrequencies) -> io::Result<Self> {
+    pub(crate) fn of(documents: &Documents, least: LeastFrequencies) -> io::Result<Self> {
         let dictionary = &documents.dictionary;
         let mut words: Vec<u32> = (0..dictionary.len() as u32)
             .filter(|&word| dictionary.document_frequency(word) >= least.words)
+            .filter(|&word| !is_constant_form(documents, word))
             .collect();
         words.par_sort_unstable_by(|&a, &b| dictionary.text(a).cmp(dictionary.text(b)));
         let mut places = vec![NONE; dictionary.len()];
@@ -126,12 +125,7 @@ impl Vocabulary {
     }
 
     /// The numbers of the terms of a document with their counts, ascending, appended to `out`.
-    pub(in crate::train) fn append_row(
-        &self,
-        block: &Block,
-        document: usize,
-        out: &mut Vec<[u32; 2]>,
-    ) {
+    pub(crate) fn append_row(&self, block: &Block, document: usize, out: &mut Vec<[u32; 2]>) {
         let start = out.len();
         out.reserve(block.words.get(document).len() + block.pairs.get(document).len());
         let words = block.words.get(document);
@@ -150,12 +144,7 @@ impl Vocabulary {
     }
 
     /// Appends the text of a term.
-    pub(in crate::train) fn append_text(
-        &self,
-        documents: &Documents,
-        term: &Term,
-        out: &mut String,
-    ) {
+    pub(crate) fn append_text(&self, documents: &Documents, term: &Term, out: &mut String) {
         let text = |place: u32| documents.dictionary.text(self.words[place as usize]);
         out.push_str(text(term.first));
         if let Some(second) = term.second {
@@ -165,9 +154,16 @@ impl Vocabulary {
     }
 
     /// Whether a term is a word that counts when it comes to how much of a text is known.
-    pub(in crate::train) fn is_counted_word(&self, documents: &Documents, term: &Term) -> bool {
+    pub(crate) fn is_counted_word(&self, documents: &Documents, term: &Term) -> bool {
         term.is_word() && !documents.dictionary.is_number(self.words[term.first as usize])
     }
+}
+
+/// Whether a word is the form of all articles, which then says nothing.
+fn is_constant_form(documents: &Documents, word: u32) -> bool {
+    let dictionary = &documents.dictionary;
+    ArticleForm::is_form(dictionary.text(word).as_bytes())
+        && dictionary.document_frequency(word) as usize == documents.len()
 }
 
 /// The pairs of words that have a place, and occur together in at least so many documents; by their

@@ -1,0 +1,87 @@
+//! The sets of terms that are tried.
+
+use std::io;
+
+use crate::model::Labels;
+use crate::train::collection::Collection;
+use crate::train::options::{Recipe, TrainOptions};
+use crate::train::terms::{LeastFrequencies, Selection, keep_best, words_only};
+
+/// Terms must occur in so many documents where nothing else is asked for: a word or pair of one
+/// document is often a slip.
+const DEFAULT_MIN_DOCUMENT_FREQUENCY: u32 = 2;
+/// How many terms are kept besides all words, where nothing else is asked for; and what is tried as
+/// well where documents have several topics.
+const DEFAULT_KEEP: usize = 60_000;
+const MULTI_LABEL_KEEP: usize = 10_000;
+/// Up to so many documents a corpus is small.
+pub(super) const SMALL: u64 = 16_384;
+
+/// Which terms a model has.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum TermSet {
+    /// Words, and so many terms of the highest chi-square; None for all words and pairs.
+    Best(Option<usize>),
+    /// Words alone.
+    Words,
+}
+
+impl TermSet {
+    /// What is tried; the first one in any case.
+    ///
+    /// On a small corpus words alone are tried besides words and pairs, words of a single document
+    /// among them. Counts, and all that is chosen on them, depend on the terms: to try others costs
+    /// the whole search again, which a small corpus can afford. It is also where it matters (see
+    /// docs/adr/0004).
+    pub(super) fn all(options: &TrainOptions, document_count: u64) -> Vec<Self> {
+        let keep = match options.keep_terms {
+            None => Some(DEFAULT_KEEP),
+            Some(0) => None,
+            Some(keep) => Some(keep),
+        };
+        let mut sets = vec![Self::Best(keep)];
+        if options.labels == Labels::Multiple && options.keep_terms.is_none() {
+            sets.push(Self::Best(Some(MULTI_LABEL_KEEP)));
+        }
+        if tries_words_alone(options, document_count) {
+            sets.push(Self::Words);
+        }
+        sets
+    }
+
+    /// How many terms are kept besides all words.
+    pub(super) fn keep(self) -> Option<usize> {
+        match self {
+            Self::Best(keep) => keep,
+            Self::Words => None,
+        }
+    }
+
+    /// Selects the terms.
+    pub(super) fn select(
+        self,
+        collection: &mut Collection<'_>,
+        options: &TrainOptions,
+    ) -> io::Result<Selection> {
+        let least = least_frequencies(options, collection.document_count() as u64);
+        match self {
+            Self::Words => return Ok(words_only(&mut collection.vocabulary, least.words)),
+            Self::Best(Some(_)) => collection.compute_statistics()?,
+            Self::Best(None) => {}
+        }
+        Ok(keep_best(&mut collection.vocabulary, self.keep(), least.pairs))
+    }
+}
+
+/// The minimum document frequencies of terms for what is tried.
+pub(crate) fn least_frequencies(options: &TrainOptions, document_count: u64) -> LeastFrequencies {
+    let least = options.min_document_frequency.unwrap_or(DEFAULT_MIN_DOCUMENT_FREQUENCY);
+    let of_words = options.min_document_frequency.unwrap_or(1);
+    let words = if tries_words_alone(options, document_count) { of_words } else { least };
+    LeastFrequencies { words, pairs: least }
+}
+
+fn tries_words_alone(options: &TrainOptions, document_count: u64) -> bool {
+    let is_searched = options.recipe == Recipe::Auto && options.labels == Labels::Single;
+    is_searched && options.text.pairs && document_count <= SMALL
+}
