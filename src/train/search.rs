@@ -6,6 +6,5 @@ mod links;
 mod plan;
 mod rank;
 
-pub(super) use choose::{choose, least_frequencies};
+pub(super) use choose::{Choice, choose, least_frequencies};
 pub use kinds::ESTIMATORS;
-pub(super) use plan::Trial;
