@@ -18,7 +18,7 @@ pub(crate) struct CountedDocument {
     /// The texts of the words in the same order, each followed by a line feed.
     pub(crate) texts: String,
     /// Each distinct pair, as the indices of its words in `words`, with its count; ascending.
-    pub(crate) pairs: Vec<(u32, u32, u32)>,
+    pub(crate) pairs: Vec<[u32; 3]>,
     /// A fingerprint of the title's set of words without reply prefixes; 0 if that is empty.
     pub(crate) title: u64,
     /// A fingerprint of the counts of the body's words; 0 if it has too few words.
@@ -80,17 +80,17 @@ impl TextCounter {
 }
 
 /// Each distinct pair of neighbouring tokens with its count; tokens that are not terms are `None`.
-fn pairs(places: &[Option<u32>], weight: impl Fn(usize) -> u32) -> Vec<(u32, u32, u32)> {
+fn pairs(places: &[Option<u32>], weight: impl Fn(usize) -> u32) -> Vec<[u32; 3]> {
     let mut pairs = Vec::with_capacity(places.len());
     pairs.extend(
         places.windows(2).zip(0..).filter_map(|(neighbours, token)| {
-            Some((neighbours[0]?, neighbours[1]?, weight(token)))
+            Some([neighbours[0]?, neighbours[1]?, weight(token)])
         }),
     );
-    pairs.sort_unstable_by_key(|&(first, second, _)| u64::from(first) << 32 | u64::from(second));
+    pairs.sort_unstable_by_key(|&[first, second, _]| u64::from(first) << 32 | u64::from(second));
     pairs.dedup_by(|next, kept| {
-        let is_same = (next.0, next.1) == (kept.0, kept.1);
-        kept.2 += if is_same { next.2 } else { 0 };
+        let is_same = next[..2] == kept[..2];
+        kept[2] += if is_same { next[2] } else { 0 };
         is_same
     });
     pairs
@@ -165,7 +165,7 @@ mod tests {
             prop_assert!(counted.words.is_sorted() && counted.pairs.is_sorted());
             let hash = |place: u32| counted.words[place as usize].0;
             let pairs = counted.pairs.iter();
-            let pairs = pairs.map(|&(first, second, count)| {
+            let pairs = pairs.map(|&[first, second, count]| {
                 (hash(first).followed_by(hash(second)), count)
             });
             let found: Vec<(TermHash, u32)> = counted.words.iter().copied().chain(pairs).collect();

@@ -132,11 +132,10 @@ fn read_documents(source: &mut Source, header: &Header) -> io::Result<Documents>
     }
     let expected = header.corpus.document_count;
     while (documents.len() as u64) < expected {
-        for row in Row::decode(&read_value(source, MAX_VALUE_BYTES)?) {
-            let row = row?;
+        Row::decode(&read_value(source, MAX_VALUE_BYTES)?, |row| {
             check(&row, header, &documents)?;
-            documents.push_row(&row)?;
-        }
+            documents.push_row(&row)
+        })?;
     }
     ensure(source.read(&mut [0])? == 0, || "unexpected data after its end")?;
     let found = documents.len();
@@ -158,7 +157,7 @@ fn read_word(word: &str, documents: &mut Documents) -> io::Result<()> {
 }
 
 /// Refuses a row that no document has as its counts.
-fn check(row: &Row, header: &Header, documents: &Documents) -> io::Result<()> {
+fn check(row: &Row<'_>, header: &Header, documents: &Documents) -> io::Result<()> {
     let Row { ordinal, topics, words, pairs, .. } = row;
     let last = documents.ordinals.last().copied().unwrap_or(0);
     ensure((last + 1..header.end_ordinal).contains(ordinal), || "a document out of its order")?;
@@ -171,20 +170,20 @@ fn check(row: &Row, header: &Header, documents: &Documents) -> io::Result<()> {
     ensure(distinct == topics.len(), || "a topic twice in a document")?;
 
     let dictionary = &documents.dictionary;
-    let is_word = |&(word, _): &(u32, u32)| (word as usize) < dictionary.len();
+    let is_word = |&[word, _]: &[u32; 2]| (word as usize) < dictionary.len();
     ensure(words.iter().all(is_word), || "a word number out of range")?;
-    let in_order = words.is_sorted_by(|a, b| dictionary.hash(a.0) < dictionary.hash(b.0));
+    let in_order = words.is_sorted_by(|a, b| dictionary.hash(a[0]) < dictionary.hash(b[0]));
     ensure(in_order, || "a word twice in a document, or out of its order")?;
-    ensure(words.iter().all(|&(_, count)| count > 0), || "a word that does not occur")?;
-    let total = words.iter().try_fold(0u32, |sum, &(_, count)| sum.checked_add(count));
+    ensure(words.iter().all(|&[_, count]| count > 0), || "a word that does not occur")?;
+    let total = words.iter().try_fold(0u32, |sum, &[_, count]| sum.checked_add(count));
     ensure(total.is_some(), || "more words in a document than can be counted")?;
 
     let is_place = |place: u32| (place as usize) < words.len();
-    let is_pair = pairs.iter().all(|&(first, second, _)| is_place(first) && is_place(second));
+    let is_pair = pairs.iter().all(|&[first, second, _]| is_place(first) && is_place(second));
     ensure(is_pair, || "a pair of words that the document does not have")?;
-    let in_order = pairs.is_sorted_by(|a, b| (a.0, a.1) < (b.0, b.1));
+    let in_order = pairs.is_sorted_by(|a, b| a[..2] < b[..2]);
     ensure(in_order, || "a pair twice in a document, or out of its order")?;
-    ensure(pairs.iter().all(|&(.., count)| count > 0), || "a pair that does not occur")
+    ensure(pairs.iter().all(|&[.., count]| count > 0), || "a pair that does not occur")
 }
 
 fn ensure<R: Into<String>>(is_sound: bool, reason: impl FnOnce() -> R) -> io::Result<()> {

@@ -1,5 +1,6 @@
 //! Collects documents, and writes them to a file.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 use std::io::{self, Write};
@@ -16,8 +17,8 @@ use crate::train::spool::Spool;
 const LEVEL: i32 = 1;
 /// The number of words in one value of the file.
 const WORDS_PER_VALUE: usize = 1 << 15;
-/// About the size of a block of documents.
-const BLOCK_BYTES: usize = 1 << 17;
+/// About how many numbers make a block of documents.
+const NUMBERS_PER_BLOCK: usize = 1 << 16;
 /// The maximum number of documents, and of words.
 pub(super) const MAX_NUMBER: usize = 1 << 31;
 
@@ -46,10 +47,10 @@ pub struct Documents {
     pub(crate) fingerprints: Vec<(u64, u64)>,
     /// The number of pairs, summed over all documents.
     pub(crate) pair_count: usize,
-    /// The rows, encoded.
-    blocks: Spool<u8>,
+    /// The rows, by [`Row::append_to`].
+    blocks: Spool<u32>,
     /// Those after the last complete block.
-    tail: Vec<u8>,
+    tail: Vec<u32>,
     /// Set by [`Self::seal`].
     header: Option<Header>,
 }
@@ -71,8 +72,8 @@ impl Documents {
         let CountedDocument { topics, words, texts, pairs, title, body } = counted;
         let topics = topics.into_iter().map(|name| self.topic_number(name)).collect();
         let words = words.iter().zip(texts.split('\n'));
-        let words = words.map(|(&(hash, count), text)| (self.dictionary.number(hash, text), count));
-        let words = words.collect();
+        let words = words.map(|(&(hash, count), text)| [self.dictionary.number(hash, text), count]);
+        let (words, pairs) = (words.collect(), pairs.into());
         self.push_row(&Row { ordinal, fingerprints: (title, body), topics, words, pairs })
     }
 
@@ -85,23 +86,25 @@ impl Documents {
         *self.topic_numbers.entry(name).or_insert(self.topics.len() as u32 - 1)
     }
 
-    pub(super) fn push_row(&mut self, row: &Row) -> io::Result<()> {
+    pub(super) fn push_row(&mut self, row: &Row<'_>) -> io::Result<()> {
         if self.len() >= MAX_NUMBER || self.dictionary.len() > MAX_NUMBER {
             return Err(io::Error::other("more documents or words than can be numbered"));
         }
         self.note(row);
-        row.encode(&mut self.tail)?;
-        if self.tail.len() < BLOCK_BYTES { Ok(()) } else { self.end_block() }
+        row.append_to(&mut self.tail);
+        if self.tail.len() < NUMBERS_PER_BLOCK { Ok(()) } else { self.end_block() }
     }
 
     fn end_block(&mut self) -> io::Result<()> {
-        self.blocks.push(std::mem::take(&mut self.tail))
+        self.blocks.push(self.tail.clone())?;
+        self.tail.clear();
+        Ok(())
     }
 
     /// Keeps in memory what many passes need to know of a document.
-    fn note(&mut self, row: &Row) {
+    fn note(&mut self, row: &Row<'_>) {
         let (mut token_count, mut bag) = (0u32, 0u64);
-        for &(word, count) in &row.words {
+        for &[word, count] in &*row.words {
             self.dictionary.count_document(word);
             if !self.dictionary.is_number(word) {
                 token_count = token_count.saturating_add(count);
@@ -109,12 +112,12 @@ impl Documents {
             // Hashes are as good as random, so their sum is, too.
             bag = bag.wrapping_add(self.dictionary.hash(word).0.rotate_left(count));
         }
-        for &(first, second, count) in &row.pairs {
+        for &[first, second, count] in &*row.pairs {
             let [first, second] =
-                [first, second].map(|place| self.dictionary.hash(row.words[place as usize].0));
+                [first, second].map(|place| self.dictionary.hash(row.words[place as usize][0]));
             bag = bag.wrapping_add(first.followed_by(second).0.rotate_left(count));
         }
-        for &topic in &row.topics {
+        for &topic in &*row.topics {
             self.topics[topic as usize].document_count += 1;
         }
         self.pair_count += row.pairs.len();
@@ -136,9 +139,9 @@ impl Documents {
         self.blocks.len()
     }
 
-    /// The documents of a block.
-    pub(crate) fn block(&self, number: usize) -> io::Result<Vec<Row>> {
-        Row::decode(&self.blocks.read(number)?).collect()
+    /// The documents of a block, for [`Row::of`].
+    pub(crate) fn block(&self, number: usize) -> io::Result<Cow<'_, [u32]>> {
+        self.blocks.read(number)
     }
 
     /// Writes the file that training resumes from.
@@ -163,7 +166,9 @@ impl Documents {
             write(words.join("\n").as_bytes())?;
         }
         write(b"")?;
-        (0..self.blocks.len()).try_for_each(|number| write(&self.blocks.read(number)?))?;
+        for number in 0..self.block_count() {
+            write(&Row::encode(&Row::of(&self.block(number)?).collect::<Vec<_>>())?)?;
+        }
         out.finish().map(|_| ())
     }
 }

@@ -61,8 +61,10 @@ fn many_documents_take_several_blocks() {
     let documents = Documents::of(TextOptions::default(), &texts);
     assert!(documents.block_count() > 2);
     let blocks = (0..documents.block_count()).map(|number| documents.block(number));
-    let rows = blocks.flat_map(|block| block.expect("memory"));
-    assert!(rows.map(|row| row.ordinal).eq(1..40));
+    let ordinals = blocks.flat_map(|block| {
+        Row::of(&block.expect("memory")).map(|row| row.ordinal).collect::<Vec<_>>()
+    });
+    assert!(ordinals.eq(1..40));
 }
 
 #[test]

@@ -108,12 +108,12 @@ impl Vocabulary {
     }
 
     /// Appends the terms of a document with their counts, ascending.
-    pub(crate) fn append_row(&self, row: &Row, out: &mut Vec<[u32; 2]>) {
+    pub(crate) fn append_row(&self, row: &Row<'_>, out: &mut Vec<[u32; 2]>) {
         let start = out.len();
         let word = |word: u32| Some(self.words[word as usize]).filter(|&term| term != NONE);
-        out.extend(row.words.iter().filter_map(|&(number, count)| Some([word(number)?, count])));
-        out.extend(row.pairs.iter().filter_map(|&(first, second, count)| {
-            let [first, second] = [first, second].map(|place| row.words[place as usize].0);
+        out.extend(row.words.iter().filter_map(|&[number, count]| Some([word(number)?, count])));
+        out.extend(row.pairs.iter().filter_map(|&[first, second, count]| {
+            let [first, second] = [first, second].map(|place| row.words[place as usize][0]);
             // Cheaper than to look up a pair that cannot be there.
             word(first).and(word(second))?;
             Some([*self.pairs.get(&key(first, second))?, count])
@@ -145,10 +145,10 @@ fn frequent_pairs(documents: &Documents, ranks: &[u32], least: u32) -> io::Resul
         let shards: Vec<Mutex<HashMap<u64, u32>>> = (0..SHARDS).map(|_| Mutex::default()).collect();
         (0..documents.block_count()).into_par_iter().try_for_each(|number| {
             let mut keys = vec![Vec::new(); SHARDS];
-            for row in documents.block(number)? {
-                for &(first, second, _) in &row.pairs {
+            for row in Row::of(&documents.block(number)?) {
+                for &[first, second, _] in &*row.pairs {
                     let [first, second] =
-                        [first, second].map(|place| ranks[row.words[place as usize].0 as usize]);
+                        [first, second].map(|place| ranks[row.words[place as usize][0] as usize]);
                     let key = key(first, second);
                     // Fibonacci hashing (Knuth, The Art of Computer Programming, 6.4).
                     let hash = (key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as usize;
@@ -212,7 +212,8 @@ mod tests {
         let documents = Documents::of_texts(&TEXTS);
         let least = LeastFrequencies { words: 2, pairs: 2 };
         let vocabulary = Vocabulary::of(&documents, least).expect("memory");
-        let rows = documents.block(0).expect("memory");
+        let block = documents.block(0).expect("memory");
+        let rows: Vec<Row<'_>> = Row::of(&block).collect();
         let row = |document: usize| {
             let mut row = Vec::new();
             vocabulary.append_row(&rows[document], &mut row);
