@@ -4,14 +4,15 @@ mod counting;
 
 pub(crate) use counting::{CountedDocument, TextCounter};
 
-use hashbrown::HashMap;
+use hashbrown::HashTable;
 
 use crate::text::{TermHash, is_number};
 
 /// The words of a corpus, by number.
 #[derive(Debug, Default)]
 pub(crate) struct Dictionary {
-    numbers: HashMap<TermHash, u32>,
+    /// By hash. The keys lie in `words`, which keeps the table small.
+    numbers: HashTable<u32>,
     words: Vec<Word>,
     /// The words' texts, concatenated.
     texts: String,
@@ -33,8 +34,12 @@ impl Dictionary {
 
     /// The number of a word; a new word gets the next one.
     pub(crate) fn number(&mut self, hash: TermHash, text: &str) -> u32 {
-        let next = self.words.len() as u32;
-        let number = *self.numbers.entry(hash).or_insert(next);
+        let Self { numbers, words, .. } = self;
+        let next = words.len() as u32;
+        let hash_of = |&number: &u32| words[number as usize].hash;
+        let entry =
+            numbers.entry(hash.0, |number| hash_of(number) == hash, |number| hash_of(number).0);
+        let number = *entry.or_insert(next).get();
         if number == next {
             self.texts.push_str(text);
             self.words.push(Word {
