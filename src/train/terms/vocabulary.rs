@@ -78,8 +78,8 @@ impl Vocabulary {
         let is_frequent = |&word: &u32| dictionary.document_frequency(word) >= least.words;
         let mut words: Vec<u32> = (0..dictionary.len() as u32).filter(is_frequent).collect();
         words.par_sort_unstable_by_key(|&word| dictionary.text(word));
-        // Per word: its rank by text, from 1 on; 0 if it is rare. A word alone has the key of a pair
-        // whose second rank is 0, so it sorts before the pairs that begin with it.
+        // Per word: its rank by text, from 1 on; 0 if it is rare. A word alone is keyed like a pair
+        // with second rank 0, so it sorts before the pairs that begin with it.
         let mut ranks = vec![0; dictionary.len()];
         (1..).zip(&words).for_each(|(rank, &word)| ranks[word as usize] = rank);
         let mut keys = frequent_pairs(documents, &ranks, least.pairs)?;
