@@ -20,7 +20,7 @@ use slugline::model::{Manifest, ModelIdError};
 /// A manifest as it stands on disk, for the weights of [`tensors`].
 fn manifest() -> Value {
     json!({
-        "format_version": 4,
+        "format_version": 5,
         "name": "mine",
         "version": 3,
         "language_code": "en",
@@ -42,6 +42,7 @@ fn manifest() -> Value {
         "term_count": 2,
         "corpus": { "document_count": 6, "skipped_count": 0, "sha256": "00" },
         "metrics": null,
+        "calibration": { "a": 1.0, "b": 1.0, "c": 0.0 },
         "decision": {
             "confident_probability": 0.9,
             "known_share": [{ "min_tokens": 1, "min_share": 0.25 }],

@@ -123,20 +123,20 @@ fn weights_of_another_model_are_refused() {
 fn a_later_format_is_refused_with_what_to_do() {
     // Whatever else a later format may say.
     for manifest in [
-        json!({ "format_version": 5, "shards": [] }),
+        json!({ "format_version": 6, "shards": [] }),
         json!({ "format_version": 4_294_967_295u32 }),
     ] {
         let error = parse(manifest.to_string().as_bytes(), &[]).expect_err("a later format");
-        assert!(matches!(error, ArtifactError::FutureVersion { supported: 4, .. }), "{error:?}");
+        assert!(matches!(error, ArtifactError::FutureVersion { supported: 5, .. }), "{error:?}");
         assert!(error.to_string().contains("use a newer slugline"), "{error}");
     }
 }
 
 #[test]
 fn an_earlier_format_is_refused_with_what_to_do() {
-    let error = parse(json!({ "format_version": 3, "shards": [] }).to_string().as_bytes(), &[])
+    let error = parse(json!({ "format_version": 4, "shards": [] }).to_string().as_bytes(), &[])
         .expect_err("an earlier format");
-    assert!(matches!(error, ArtifactError::PastVersion { found: 3, supported: 4 }), "{error:?}");
+    assert!(matches!(error, ArtifactError::PastVersion { found: 4, supported: 5 }), "{error:?}");
     assert!(error.to_string().contains("retrain the model"), "{error}");
 }
 
