@@ -17,6 +17,7 @@ mod label;
 mod listen;
 mod model;
 mod model_argument;
+mod number;
 mod output;
 mod progress;
 mod remote;

@@ -7,6 +7,7 @@ use clap::Subcommand;
 use serde::Serialize;
 
 use super::model_argument::read_model;
+use super::number::whole_number;
 use super::output::{counted, print, print_json, printable, thousands};
 use super::term::in_words;
 use super::trials;
@@ -28,7 +29,8 @@ pub(super) enum Command {
         #[arg(value_name = "MODEL")]
         directory: PathBuf,
         /// Terms to show per topic
-        #[arg(long, default_value_t = 12, value_name = "N")]
+        #[arg(long, default_value_t = 12, value_name = "N",
+            value_parser = whole_number(0..=usize::MAX))]
         terms: usize,
         /// Print everything as one JSON object
         #[arg(long)]

@@ -1,20 +1,22 @@
-//! Says which terms made a score, exactly: the model is linear.
+//! Explains a score by its terms, which is exact because the model is linear.
 
 use std::collections::BTreeMap;
 
-use super::TopicModel;
-use super::score::{Decision, Scores, log_tf};
+use super::decision::Decision;
+use super::score::Scores;
+use super::term_weighting::log_tf;
+use super::topic_model::TopicModel;
 use crate::article::ArticleText;
 use crate::text::{Occurrences, TermCount, TermId, locate_terms};
 
-/// One term's part in a score.
+/// The contribution of a term to a score.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Contribution {
     /// The term.
     pub term: TermId,
     /// What all its occurrences together add to the score.
     pub weight: f64,
-    /// Its occurrences, those in the title multiplied by the title's weight.
+    /// The number of its occurrences, those in the title times the title's weight.
     pub count: u32,
 }
 
@@ -24,9 +26,9 @@ pub struct Contribution {
 pub struct Explanation {
     /// The score itself.
     pub score: f64,
-    /// The score before any word is read; of an unknown text, all of it.
+    /// The score before any word is read; for an unknown text, all of it.
     pub bias: f64,
-    /// The terms that moved the score most, for or against, the strongest first.
+    /// The terms that moved the score most, for or against, strongest first.
     pub contributions: Vec<Contribution>,
     /// The sum of the weights of all other terms.
     pub other: f64,
@@ -36,8 +38,8 @@ pub struct Explanation {
 }
 
 impl TopicModel {
-    /// Explains the scores of `topics` (they count from 0), with at most `max_terms` terms each;
-    /// none of a text that is unknown. `scores` must be this model's.
+    /// Explains the scores of `topics` (indices from 0), with at most `max_terms` terms each, and
+    /// without terms for an unknown text. `scores` must be this model's.
     pub fn explain(
         &self,
         scores: &Scores<'_>,
@@ -65,7 +67,7 @@ impl TopicModel {
         })
     }
 
-    /// Finds where the explained terms stand in the article, with at most `max_spans` places per
+    /// Finds the occurrences of the explanations' terms in the article, at most `max_spans` per
     /// term.
     pub fn locate<'a>(
         &self,
@@ -75,7 +77,7 @@ impl TopicModel {
     ) -> BTreeMap<TermId, Occurrences> {
         let contributions = explanations.into_iter().flat_map(|part| &part.contributions);
         let wanted = contributions.map(|contribution| contribution.term);
-        locate_terms(article, self.text, &self.vocabulary, wanted, max_spans)
+        locate_terms(article, self.text_options(), self.vocabulary(), wanted, max_spans)
     }
 }
 
@@ -93,7 +95,7 @@ impl<'a> ScoreParts<'a> {
     fn of(model: &'a TopicModel, scores: &Scores<'a>) -> Self {
         let (bias, terms) = match scores.decision {
             Decision::UnknownText => (scores.scores, &[][..]),
-            Decision::Confident | Decision::Uncertain => (&*model.bias, &*scores.bag.terms),
+            Decision::Confident | Decision::Uncertain => (model.bias(), &*scores.bag.terms),
         };
         let weights = terms.iter().map(|entry| model.term_weights(entry.term)).collect();
         Self { scores: scores.scores, bias, terms, weights, scale: scores.scale }
@@ -117,8 +119,8 @@ impl<'a> ScoreParts<'a> {
         let explained_share = if all > 0.0 { total_strength(&contributions) / all } else { 0.0 };
         let (score, bias) = (of(self.scores), of(self.bias));
         let listed: f64 = contributions.iter().map(|contribution| contribution.weight).sum();
-        // Not the sum over the other terms: a caller who adds up the parts gets the score itself,
-        // whose own sum was rounded to single precision.
+        // Derived from the score, not summed over the other terms: the parts then add up to the
+        // score exactly, in spite of its rounding to single precision.
         let other = score - bias - listed;
         Explanation { score, bias, contributions, other, explained_share }
     }

@@ -10,7 +10,7 @@ use arc_swap::ArcSwap;
 
 use super::error::ServiceError;
 use super::violation::FieldViolation;
-use crate::model::{ArtifactError, LoadedModel, ModelId, artifact};
+use crate::model::{ArtifactError, LoadedModel, Manifest, ModelId, artifact};
 
 /// The files of the model that is embedded in the binary.
 struct EmbeddedModel {
@@ -60,6 +60,20 @@ pub enum OpenModelsError {
         name: String,
         /// The models found.
         available: String,
+    },
+    /// The default model has a directory, but no version in it.
+    #[error(
+        "default model {name:?} not found: {} has no version; expected {}, as training with \
+         --output {} writes it",
+        path.display(),
+        path.join("1").join(Manifest::FILE).display(),
+        path.join("1").display()
+    )]
+    NoVersion {
+        /// The name asked for.
+        name: String,
+        /// The directory of its versions.
+        path: PathBuf,
     },
     /// The default model could not be loaded.
     #[error("cannot load the default model {id}")]
@@ -158,7 +172,14 @@ impl ModelSet {
                 }
             }
         }
-        Self::of(found, &source.default_model)
+        Self::of(found, &source.default_model).map_err(|error| match error {
+            OpenModelsError::DefaultNotFound { name, .. }
+                if let Some(path) = without_version(source, &name) =>
+            {
+                OpenModelsError::NoVersion { name, path }
+            }
+            error => error,
+        })
     }
 
     fn of(
@@ -254,6 +275,16 @@ fn state(outcome: Result<LoadedModel, ArtifactError>) -> ModelState {
     }
 }
 
+/// The directory of a model's versions that holds none.
+fn without_version(source: &ModelSource, model: &str) -> Option<PathBuf> {
+    let name = model.split('/').next()?;
+    ModelId::check_name(name).ok()?;
+    let directory = source.directory.as_ref()?;
+    let has_version = list(directory).ok()?.iter().any(|(id, _)| id.name == name);
+    let path = directory.join(name);
+    (!has_version && path.is_dir()).then_some(path)
+}
+
 /// The directories `NAME/VERSION` that hold a manifest; any other name is ignored.
 fn list(directory: &Path) -> io::Result<Vec<(ModelId, PathBuf)>> {
     let mut found = Vec::new();
@@ -265,7 +296,7 @@ fn list(directory: &Path) -> io::Result<Vec<(ModelId, PathBuf)>> {
         for version in fs::read_dir(&name)? {
             let path = version?.path();
             if let Ok(id) = artifact::id_of_directory(&path)
-                && path.join(crate::model::Manifest::FILE).is_file()
+                && path.join(Manifest::FILE).is_file()
             {
                 found.push((id, path));
             }

@@ -24,7 +24,8 @@ const KINDS: [(&str, &[&str]); 5] = [
 
 fn line(place: usize) -> String {
     let (body, topics) = KINDS[place % KINDS.len()];
-    serde_json::json!({ "body": format!("{body} day{}", place / KINDS.len() % 7), "topics": topics }).to_string()
+    let body = format!("{body} day{}", place / KINDS.len() % 7);
+    serde_json::json!({ "body": body, "topics": topics }).to_string()
 }
 
 pub(crate) fn corpus(directory: &Path) -> PathBuf {

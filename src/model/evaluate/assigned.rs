@@ -1,21 +1,22 @@
-//! Measures what a model of several topics a document assigned, and what in place of what.
+//! Measures the topics that a model of several topics per document assigns.
 
 use std::collections::BTreeMap;
 
-use super::{TopicReport, ratio};
+use super::ratio::ratio;
+use super::report::TopicReport;
 
-/// What was assigned.
+/// The topics assigned so far, and the right ones.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Assigned {
     /// By label.
     counts: BTreeMap<usize, AssignedCount>,
-    /// (truth, assigned) -> documents, as in [`super::Report::assignment_matrix`]; None for no
-    /// topic.
+    /// The number of documents by (truth, assigned), as in [`super::Report::assignment_matrix`];
+    /// None for no topic.
     pairs: BTreeMap<(Option<usize>, Option<usize>), u64>,
 }
 
 impl Assigned {
-    /// Adds a document: the topics assigned to it, and its right ones; each once.
+    /// Adds a document: the topics assigned to it and its right topics, without duplicates.
     pub(super) fn add(&mut self, assigned: &[usize], truth: &[usize]) {
         for &topic in assigned {
             self.counts.entry(topic).or_default().predicted += 1;
@@ -34,8 +35,8 @@ impl Assigned {
         for &topic in truth.iter().filter(|topic| assigned.contains(topic)) {
             *self.pairs.entry((Some(topic), Some(topic))).or_default() += 1;
         }
-        // Where nothing was missed and nothing wrong only a document of no topic says something
-        // more: that it was left alone.
+        // Without mistakes there is nothing to add, except for a document of no topic, which counts
+        // as (none, none).
         if !(missed.is_empty() && wrong.is_empty()) || truth.is_empty() {
             let wrong = or_none(wrong);
             for missed in or_none(missed) {
@@ -46,7 +47,7 @@ impl Assigned {
         }
     }
 
-    /// [`super::Report::assignment_matrix`] of so many labels.
+    /// The [`super::Report::assignment_matrix`] for this number of labels.
     pub(super) fn matrix(&self, labels: usize) -> Vec<Vec<u64>> {
         let mut matrix = vec![vec![0; labels + 1]; labels + 1];
         for (&(truth, assigned), &count) in &self.pairs {
@@ -55,8 +56,8 @@ impl Assigned {
         matrix
     }
 
-    /// What the topics are like by what was assigned, and F1 over the decisions on the topics that
-    /// the model has and that occur.
+    /// The quality of each topic by what was assigned, and F1 over the decisions on the topics of
+    /// the model that occur.
     pub(super) fn measure(
         &self,
         topics: Vec<TopicReport>,
@@ -88,7 +89,7 @@ impl Assigned {
     }
 }
 
-/// How often a topic was assigned, how often it should have been, and how often both.
+/// How often a topic was assigned, was right, and was both.
 #[derive(Debug, Clone, Copy, Default)]
 struct AssignedCount {
     predicted: u64,
@@ -98,23 +99,23 @@ struct AssignedCount {
 
 #[cfg(test)]
 mod tests {
+    use crate::model::decision::Decision;
     use crate::model::evaluate::Evaluation;
     use crate::model::manifest::Labels;
-    use crate::model::score::Decision;
 
     #[test]
-    fn what_was_assigned_in_place_of_what_stands_side_by_side() {
+    fn missed_topics_are_paired_with_those_assigned_instead() {
         let mut evaluation = Evaluation::of_topic_count(3, Labels::Multiple);
         for (assigned, truth) in [
-            // Right, nothing more to say.
+            // Right.
             (&[0][..], &[0][..]),
-            // Right, and 1 missed in favour of 2.
+            // 0 is right; 1 was missed, and 2 assigned instead.
             (&[0, 2], &[0, 1]),
-            // Missed, with nothing in its place.
+            // Missed, and nothing assigned instead.
             (&[], &[1]),
-            // Wrong beside what is right.
+            // 1 is right; 2 was assigned in addition.
             (&[1, 2], &[1]),
-            // Of no topic: left alone, and not.
+            // Documents without a topic.
             (&[], &[]),
             (&[2], &[]),
         ] {
@@ -128,17 +129,17 @@ mod tests {
     }
 
     #[test]
-    fn several_topics_a_document_are_measured_by_what_was_assigned() {
+    fn several_topics_per_document_are_measured_by_what_was_assigned() {
         let mut evaluation = Evaluation::of_topic_count(3, Labels::Multiple);
-        let unknown = evaluation.label("of no model");
+        let unknown = evaluation.label("not in the model");
         evaluation.add(&[0.9, 0.6, 0.1], &[0, 1], Decision::Confident);
         evaluation.add_assigned(&[0], &[0, 1]);
         evaluation.add(&[0.9, 0.2, 0.7], &[], Decision::Confident);
         evaluation.add_assigned(&[0, 2], &[]);
         evaluation.add_assigned(&[], &[unknown]);
         let report = evaluation.finish();
-        // Topic 0: one of two right, none missed: 2/3. Topic 1: missed: 0. Topic 2 does not occur,
-        // and the fourth is not the model's.
+        // F1 of topic 0: one of two right, none missed: 2/3. Of topic 1: missed: 0. Topic 2 does
+        // not occur, and the fourth is not in the model.
         assert!((report.macro_f1 - (2.0 / 3.0) / 2.0).abs() < 1e-12);
         assert!((report.micro_f1 - 2.0 / 4.0).abs() < 1e-12);
         assert_eq!((report.topics[2].predicted, report.topics[3].support), (1, 1));

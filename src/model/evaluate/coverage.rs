@@ -1,28 +1,29 @@
-//! How precise a model's answers are, and how many it gives, at each threshold of the top
-//! probability.
+//! The precision and coverage of answers at each threshold of the top probability.
 
 use serde::Serialize;
 
-/// The thresholds told apart: memory is bounded by them, and not by the documents.
+use super::ratio::ratio;
+
+/// The number of distinct thresholds, which bounds the memory whatever the number of documents.
 const THRESHOLDS: usize = 10_000;
 
-/// The curve has a point for each of these equal steps of coverage at most.
+/// The number of equal steps of coverage, each of which has at most one point of the curve.
 const STEPS: u64 = 100;
 
-/// The answers that a threshold lets through.
+/// The answers at a threshold.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct CoveragePoint {
-    /// Answers with at least this top probability count.
+    /// The least top probability of an answer that counts.
     pub threshold: f64,
-    /// How many there are.
+    /// The number of answers that count.
     pub answers: u64,
     /// Their share of all documents.
     pub coverage: f64,
-    /// The share of them that are right.
+    /// The share of right ones.
     pub precision: f64,
 }
 
-/// Answers by their top probability, in bins as narrow as two thresholds stand apart.
+/// Answers by their top probability, in one bin per threshold.
 #[derive(Debug, Clone)]
 pub(super) struct CoverageCurve {
     bins: Vec<Answers>,
@@ -46,8 +47,8 @@ impl CoverageCurve {
         self.bins[bin].right += u64::from(right);
     }
 
-    /// The curve over this many documents, from the highest threshold to the lowest. Documents
-    /// without an answer count, so that it ends below a coverage of 1 where there were some.
+    /// The curve over this number of documents, from the highest threshold to the lowest. It ends
+    /// below a coverage of 1 if some documents had no answer.
     pub(super) fn points(&self, documents: u64) -> Vec<CoveragePoint> {
         let all: u64 = self.bins.iter().map(|bin| bin.given).sum();
         let (mut points, mut sum, mut last_step) = (Vec::new(), Answers::default(), 0);
@@ -60,8 +61,8 @@ impl CoverageCurve {
                 points.push(CoveragePoint {
                     threshold: number as f64 / THRESHOLDS as f64,
                     answers: sum.given,
-                    coverage: super::ratio(sum.given, documents),
-                    precision: super::ratio(sum.right, sum.given),
+                    coverage: ratio(sum.given, documents),
+                    precision: ratio(sum.right, sum.given),
                 });
             }
         }
@@ -87,7 +88,7 @@ mod tests {
 
     #[test]
     fn a_lower_threshold_lets_more_answers_through() {
-        // By hand: of 5 documents 4 were answered, the surest two alike.
+        // By hand: 4 of 5 documents have an answer; two share a probability.
         let found = points(&[(0.5, true), (0.9, false), (1.0, true), (0.9, true)], 5);
         assert_eq!(found, [(0.9999, 1, 0.2, 1.0), (0.9, 3, 0.6, 2.0 / 3.0), (0.5, 4, 0.8, 0.75)]);
     }

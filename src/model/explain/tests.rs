@@ -4,7 +4,7 @@ use half::f16;
 
 use super::*;
 use crate::article::TopicName;
-use crate::model::{AnswerRule, BetaCalibration, DecisionRule, KnownShare, Scorer};
+use crate::model::{AnswerRule, BetaCalibration, DecisionRule, KnownShare, ModelParts, Scorer};
 use crate::text::{TextOptions, Vocabulary};
 
 const TERMS: [&str; 5] = ["goal", "match", "minister", "vote", "<headline>"];
@@ -18,14 +18,17 @@ fn three_topics() -> TopicModel {
         [-0.75, 2.0, -1.25],
         [0.5, 0.25, -0.75],
     ];
-    TopicModel::new(
-        TextOptions::default(),
-        ["arts", "politics", "sport"].map(|name| TopicName::new(name).expect("a name")).to_vec(),
-        Vocabulary::new(TERMS).expect("distinct terms"),
-        vec![1.5, 1.0, 2.0, 1.0, 0.5],
-        &weights.as_flattened().iter().map(|&weight| f16::from_f32(weight)).collect::<Vec<_>>(),
-        &[0.5, -0.25, -0.25],
-        AnswerRule {
+    let weights: Vec<f16> = weights.as_flattened().iter().copied().map(f16::from_f32).collect();
+    TopicModel::new(ModelParts {
+        text: TextOptions::default(),
+        topics: ["arts", "politics", "sport"]
+            .map(|name| TopicName::new(name).expect("a name"))
+            .to_vec(),
+        vocabulary: Vocabulary::new(TERMS).expect("distinct terms"),
+        idf: vec![1.5, 1.0, 2.0, 1.0, 0.5],
+        weights: &weights,
+        bias: &[0.5, -0.25, -0.25],
+        rule: AnswerRule {
             // Far from the identity: explanations are of the scores, before calibration.
             calibration: BetaCalibration { a: 2.0, b: 0.5, c: 0.25 },
             decision: DecisionRule {
@@ -35,7 +38,7 @@ fn three_topics() -> TopicModel {
             thresholds: Vec::new(),
             shares: vec![0.5, 0.25, 0.25],
         },
-    )
+    })
     .expect("the parts fit")
 }
 

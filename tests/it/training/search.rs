@@ -6,7 +6,8 @@ use std::time::Duration;
 use slugline::model::{EstimateRecord, Labels, LinkTrialRecord};
 use slugline::train::{Estimator, Recipe, TrainError, TrainOptions};
 
-use super::{all_terms, line, newsroom, newsroom_options, refusal, surprises, trained, two_topics};
+use super::warnings::surprises;
+use super::{all_terms, line, newsroom, newsroom_options, refusal, trained, two_topics};
 
 #[test]
 fn cross_validation_tries_both_estimators_and_their_link_and_keeps_the_best() {
