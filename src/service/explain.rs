@@ -38,30 +38,28 @@ pub(super) fn explain(
     let max_spans = options
         .max_evidence_spans
         .map_or(limits.evidence_spans, |limit| limits.evidence_spans.min(limit));
-    let pair = contrasted(entry, model, scores, options)?;
+    let contrasted = contrasted(entry, model, scores, options)?;
     let topics = model.explain(scores, listed, max_terms);
-    let contrast = pair.map(|(topic, other)| model.contrast(scores, topic, other, max_terms));
-    let places = model.locate(query.text, topics.iter().chain(&contrast), max_spans);
+    let contrast = contrasted
+        .map(|(topic, other)| (topic, other, model.contrast(scores, topic, other, max_terms)));
+    let of_contrast = contrast.iter().map(|(_, _, explanation)| explanation);
+    let places = model.locate(query.text, topics.iter().chain(of_contrast), max_spans);
     let located = |explanation| located(model, explanation, &places);
-    let contrast_result = |((topic, other), explanation): ((usize, usize), Explanation)| {
-        let (log_odds, explained_share) = (explanation.score, explanation.explained_share);
-        ContrastResult {
-            topic: model.topics()[topic].to_string(),
-            other_topic: model.topics()[other].to_string(),
-            log_odds,
-            explanation: located(explanation),
-            explained_share,
-        }
-    };
     Ok(Explanations {
         topics: topics.into_iter().map(located).collect(),
-        contrast: pair.zip(contrast).map(contrast_result),
+        contrast: contrast.map(|(topic, other, explanation)| ContrastResult {
+            topic: model.topics()[topic].to_string(),
+            other_topic: model.topics()[other].to_string(),
+            log_odds: explanation.score,
+            explained_share: explanation.explained_share,
+            explanation: located(explanation),
+        }),
     })
 }
 
-/// The most probable topic, and the one that it is explained against: the topic named in the
-/// options, or else the second most probable one. A document of several topics has no runner-up:
-/// None unless a topic is named.
+/// The most probable topic, and the one that it is explained against: the topic that the options
+/// name, or else the runner-up. Topics of a multi-label model do not compete, so they are contrasted
+/// only where the options name one.
 fn contrasted(
     entry: &ModelEntry,
     model: &TopicModel,
@@ -73,7 +71,7 @@ fn contrasted(
     if named.is_none() && model.labels() == Labels::Multiple {
         return Ok(None);
     }
-    // A model has at least two topics.
+    // [`TopicModel::new`] refuses fewer than two topics.
     let ranking = scores.ranking();
     let (first, runner_up) = (ranking[0], ranking[1]);
     let other = named.filter(|&topic| topic != first).unwrap_or(runner_up);

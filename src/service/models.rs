@@ -115,7 +115,10 @@ impl ModelEntry {
     pub(super) fn find_topic(&self, name: &str, field: &str) -> Result<usize, ServiceError> {
         let topics = self.loaded()?.model.topics();
         topics.binary_search_by(|topic| topic.as_str().cmp(name)).map_err(|_| {
-            let description = format!("model {} has no topic {name:?}", self.label);
+            let description = format!(
+                "model {} has no topic {name:?}; GetModel and `slugline model show` list its topics",
+                self.label
+            );
             let violation = FieldViolation::new(field, "UNKNOWN_TOPIC", description);
             FieldViolation { values: vec![("topic", name.to_owned())], ..violation }.into()
         })

@@ -110,6 +110,9 @@ fn the_client_that_classifies_gets_topics_with_evidence() {
     });
     assert_eq!(answer.topics.len(), 2);
     assert!(answer.topics.iter().all(|topic| topic.evidence.len() <= 5));
+    let contrast = answer.contrast.as_ref().expect("a contrast");
+    assert_eq!(contrast.other_topic, answer.topics[1].name);
+    assert!(contrast.evidence.len() <= 5, "{contrast:?}");
     assert_ne!(answer.decision(), pb::Decision::Unspecified);
 }
 
