@@ -162,16 +162,20 @@ async fn the_evidence_adds_up_to_the_log_odds() {
 }
 
 #[tokio::test]
-async fn log_odds_are_the_centred_logarithms_of_the_probabilities_before_calibration() {
+async fn log_odds_are_those_of_the_probabilities_before_the_first_one_is_calibrated() {
     let topics = classify(plain(sport())).await.topics;
-    // Scores are sums in single precision, with about 7 digits.
-    assert!(topics.iter().map(|topic| topic.log_odds).sum::<f64>().abs() < 1e-5, "{topics:?}");
-    // Calibration multiplies the probabilities of all topics but the first by one factor.
-    let [_, second, others @ ..] = &topics[..] else { panic!("{topics:?}") };
-    for topic in others {
-        let ratio = second.probability.ln() - topic.probability.ln();
-        assert!((second.log_odds - topic.log_odds - ratio).abs() < 1e-5, "{topic:?}");
+    let sum = |value: fn(&pb::TopicScore) -> f64| topics.iter().map(value).sum::<f64>();
+    assert!((sum(|topic| topic.probability) - 1.0).abs() < 1e-9);
+    // Centred; scores are sums in single precision, with about 7 digits.
+    assert!(sum(|topic| topic.log_odds).abs() < 1e-4);
+    // The others keep their proportions.
+    for pair in topics[1..].windows(2) {
+        let [a, b] = [&pair[0], &pair[1]];
+        let difference = a.log_odds - b.log_odds - (a.probability / b.probability).ln();
+        assert!(difference.abs() < 1e-5, "{pair:?}");
     }
+    let [first, second] = [&topics[0], &topics[1]];
+    assert!(first.probability > second.probability && first.log_odds > second.log_odds);
 }
 
 #[tokio::test]

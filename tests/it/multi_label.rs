@@ -188,7 +188,7 @@ async fn the_model_says_that_it_is_one_and_where_its_thresholds_lie() {
         .into_inner();
     let model = answer.model.expect("a model");
     assert!(model.multi_label);
-    assert_eq!(model.recipe, "one-against-rest");
+    assert_eq!(model.recipe, "linked");
     for topic in model.topics {
         assert!(
             (0.0..=1.0).contains(&topic.threshold.expect("a threshold a topic")),
