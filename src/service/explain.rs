@@ -58,8 +58,8 @@ pub(super) fn explain(
 }
 
 /// The most probable topic, and the one that it is explained against: the topic that the options
-/// name, or else the runner-up. Topics of a multi-label model do not compete, so they are contrasted
-/// only where the options name one.
+/// name, or else the runner-up. Topics of a multi-label model do not compete, so there the options
+/// must name one.
 fn contrasted(
     entry: &ModelEntry,
     model: &TopicModel,

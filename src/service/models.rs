@@ -116,7 +116,8 @@ impl ModelEntry {
         let topics = self.loaded()?.model.topics();
         topics.binary_search_by(|topic| topic.as_str().cmp(name)).map_err(|_| {
             let description = format!(
-                "model {} has no topic {name:?}; GetModel and `slugline model show` list its topics",
+                "model {} has no topic {name:?}; GetModel and `slugline model show` list its \
+                 topics",
                 self.label
             );
             let violation = FieldViolation::new(field, "UNKNOWN_TOPIC", description);

@@ -295,17 +295,19 @@ def _(client):
     same_bytes(explained, plain, "explained answer without its evidence")
 
 
-@suite.check("Classify: the contrast with the runner-up, or a named topic, is the difference of their log_odds")
+@suite.check("Classify: the contrast with the runner-up or a named topic is exact")
 def _(client):
     log_odds = {topic.name: topic.log_odds for topic in client.classify().topics}
     first, runner_up, third, *_ = log_odds
-    for asked, other in (("", runner_up), (first, runner_up), (runner_up, runner_up), (third, third)):
+    others = {"": runner_up, first: runner_up, runner_up: runner_up, third: third}
+    for asked, other in others.items():
         contrast = client.classify(explain=True, explain_against=asked, max_topics=1).contrast
-        equal((contrast.topic, contrast.other_topic), (first, other), f"topics contrasted where {asked!r} is named")
-        near(contrast.log_odds, log_odds[first] - log_odds[other], 1e-9, "log_odds of the contrast")
+        equal((contrast.topic, contrast.other_topic), (first, other), f"topics against {asked!r}")
+        near(contrast.log_odds, log_odds[first] - log_odds[other], 1e-9, "log_odds, contrasted")
         weights = [evidence.weight for evidence in contrast.evidence]
-        evidence_adds_up(first, contrast.log_odds, contrast.bias, weights, contrast.other_evidence_weight)
-        require(0 < contrast.explained_share <= 1, f"explained_share: {contrast.explained_share}")
+        other_weight = contrast.other_evidence_weight
+        evidence_adds_up(first, contrast.log_odds, contrast.bias, weights, other_weight)
+        require(0 < contrast.explained_share <= 1, f"explained_share {contrast.explained_share}")
 
 
 @suite.check("Classify: max_topics and min_probability leave out the end of the list, and change nothing else")

@@ -2,9 +2,8 @@
 
 use maud::{Markup, html};
 
-use super::format::{probability, shown};
+use super::format::{probability, shown, term as shown_term};
 use super::section::Section;
-use crate::cli::term::in_words;
 use crate::model::evaluate::{Case, Mistake, Suspect};
 
 /// `mistakes` come as they are to be shown.
@@ -51,7 +50,7 @@ fn suspect(role: &str, class: &str, suspect: &Suspect) -> Markup {
             @if let Some(Case { evidence, .. }) = &suspect.case {
                 ul.terms {
                     @for (term, weight) in evidence {
-                        li { bdi { (shown(in_words(term))) } " " span.weight { (format!("{weight:+.2}")) } }
+                        li { bdi { (shown_term(term)) } " " span.weight { (format!("{weight:+.2}")) } }
                     }
                 }
             }
