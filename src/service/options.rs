@@ -19,9 +19,10 @@ pub struct ClassifyOptions {
     pub max_topics: Option<NonZeroUsize>,
     /// Topics below this probability are omitted; in [0, 1].
     pub min_probability: f64,
-    /// Whether topics come with evidence.
+    /// Whether the answer is explained.
     pub explain: bool,
-    /// Limit on the terms of a topic's evidence, within that of the server; None for the server's.
+    /// Limit on the terms in the evidence of a topic or the contrast, within that of the server;
+    /// None for the server's.
     pub max_evidence_terms: Option<NonZeroUsize>,
     /// Limit on the spans of a term, within that of the server; None for the server's.
     pub max_evidence_spans: Option<usize>,
@@ -36,9 +37,9 @@ pub struct RequestedOptions {
     pub max_topics: i32,
     /// Topics below this probability are omitted.
     pub min_probability: f64,
-    /// Whether topics come with evidence.
+    /// Whether the answer is explained.
     pub explain: bool,
-    /// Limit on the terms of a topic's evidence; 0 for the server's.
+    /// Limit on the terms in the evidence of a topic or the contrast; 0 for the server's.
     pub max_evidence_terms: i32,
     /// Limit on the spans of a term; None for the server's.
     pub max_evidence_spans: Option<i32>,

@@ -76,29 +76,32 @@ mod tests {
         assert_eq!(odds(1e4), "over 1,000,000");
     }
 
-    #[test]
-    fn terms_are_listed_for_the_topic_that_they_speak_for() {
-        let term = |term: &str, weight, count| pb::Evidence {
-            term: term.to_owned(),
-            weight,
-            count,
-            spans: Vec::new(),
-        };
-        let contrast = pb::Contrast {
+    fn term(term: &str, weight: f64, count: i32) -> pb::Evidence {
+        pb::Evidence { term: term.to_owned(), weight, count, spans: Vec::new() }
+    }
+
+    fn contrast(evidence: Vec<pb::Evidence>) -> pb::Contrast {
+        pb::Contrast {
             topic: "sport".to_owned(),
             other_topic: "business".to_owned(),
             log_odds: 2.0,
             bias: -0.5,
-            evidence: vec![
-                term("goal", 2.0, 2),
-                term("market", -1.0, 1),
-                term("<headline>", 0.5, 0),
-            ],
+            evidence,
             other_evidence_weight: 1.0,
             explained_share: 0.78,
-        };
+        }
+    }
+
+    fn written(contrast: &pb::Contrast, labels: Labels) -> String {
         let mut out = Vec::new();
-        write(&mut out, &contrast, Labels::Single).expect("memory");
+        write(&mut out, contrast, labels).expect("memory");
+        String::from_utf8(out).expect("text")
+    }
+
+    #[test]
+    fn terms_are_listed_for_the_topic_that_they_speak_for() {
+        let evidence =
+            vec![term("goal", 2.0, 2), term("market", -1.0, 1), term("<headline>", 0.5, 0)];
         let expected = "  sport rather than business: odds 7.4 to 1 before calibration \
                         (log-odds +2.00)\n    \
                         for sport:\n      \
@@ -110,6 +113,20 @@ mod tests {
                         +1.000  (all other terms)\n      \
                         -0.500  (before any word)\n    \
                         the listed terms carry 78 % of the weight of all terms\n";
-        assert_eq!(String::from_utf8(out).expect("text"), expected);
+        assert_eq!(written(&contrast(evidence), Labels::Single), expected);
+    }
+
+    #[test]
+    fn a_topic_that_no_term_speaks_for_has_no_list() {
+        let only_for = written(&contrast(vec![term("goal", 2.0, 1)]), Labels::Single);
+        assert!(!only_for.contains("for business:"), "{only_for}");
+        assert_eq!(written(&contrast(Vec::new()), Labels::Single), "");
+    }
+
+    #[test]
+    fn topics_of_one_document_are_compared_by_the_ratio_of_their_odds() {
+        let written = written(&contrast(vec![term("goal", 2.0, 1)]), Labels::Multiple);
+        let first = "  sport rather than business: its odds are 7.4 times as high (log-odds +2.00)";
+        assert_eq!(written.lines().next(), Some(first));
     }
 }
