@@ -84,9 +84,9 @@ fn read(
             }
             counter.count(&document, options.text)
         },
-        |ordinal, counted| {
+        |_, counted| {
             if outcome.is_ok() {
-                outcome = documents.push(ordinal, counted);
+                outcome = documents.push(counted);
             }
         },
     )?;

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use safetensors::SafeTensors;
 use slugline::article::ArticleText;
 use slugline::corpus::{self, Input, OnError, Progress};
-use slugline::model::{LoadedModel, Manifest, Scorer, artifact};
+use slugline::model::{BetaCalibration, LoadedModel, Manifest, Scorer, artifact};
 use slugline::text::TextOptions;
 use slugline::train::{Estimator, Recipe, TrainError, TrainOptions, Trained, train};
 use tempfile::TempDir;
@@ -160,6 +160,7 @@ fn tensor(weights: &[u8], name: &str) -> Vec<u8> {
 fn without_what_folds_decide(trained: &Trained) -> Manifest {
     let mut manifest = trained.manifest.clone();
     manifest.recipe.seed = 0;
+    manifest.calibration = BetaCalibration::IDENTITY;
     manifest.recipe.scale = 1.0;
     manifest.trials.clear();
     manifest.metrics = None;
@@ -213,6 +214,20 @@ fn the_link_of_a_large_corpus_does_not_depend_on_the_number_of_threads() {
 /// What a document counts does not depend on its place. What does is the fingerprint, which is that
 /// of the bytes in their order, and the fold a document falls into: so the scale, and with it the
 /// stored weights, and the thresholds may move.
+#[test]
+fn a_corpus_in_two_files_gives_the_model_of_one() {
+    let lines = newsroom();
+    let (head, tail) = lines.split_at(300);
+    let options =
+        TrainOptions { recipe: Recipe::Fixed(Estimator::MULTINOMIAL), ..newsroom_options(2) };
+    let [whole, parted] = [&[&lines[..]][..], &[head, tail]].map(|files| {
+        let corpus = Corpus::of_files(files);
+        train(&corpus.inputs, &options, &Progress::default()).expect("a model")
+    });
+    assert_ne!(whole.manifest.corpus.sha256, parted.manifest.corpus.sha256);
+    assert_eq!(whole.artifact.weights, parted.artifact.weights);
+}
+
 #[test]
 fn the_order_of_the_files_changes_the_fingerprint_and_the_folds_alone() {
     let lines = newsroom();

@@ -26,7 +26,7 @@ pub struct Header {
     pub language_code: String,
     /// The corpus that was read.
     pub corpus: CorpusRecord,
-    /// Above all ordinals of the documents; a multiple of 2^32.
+    /// Where documents that follow are numbered from as the corpus is read; a multiple of 2^32.
     pub(super) end_ordinal: Ordinal,
 }
 

@@ -158,10 +158,7 @@ fn read_word(word: &str, documents: &mut Documents) -> io::Result<()> {
 
 /// Refuses a row that no document has as its counts.
 fn check(row: &Row<'_>, header: &Header, documents: &Documents) -> io::Result<()> {
-    let Row { ordinal, topics, words, pairs, .. } = row;
-    let last = documents.ordinals.last().copied().unwrap_or(0);
-    ensure((last + 1..header.end_ordinal).contains(ordinal), || "a document out of its order")?;
-
+    let Row { topics, words, pairs, .. } = row;
     let is_labelled = !topics.is_empty() || header.labels == Labels::Multiple;
     ensure(is_labelled, || "a document without a topic")?;
     let is_topic = |&topic: &u32| (topic as usize) < documents.topics.len();

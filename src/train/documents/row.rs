@@ -6,12 +6,10 @@ use std::io;
 use serde::{Deserialize, Serialize};
 
 use super::header::invalid;
-use crate::corpus::Ordinal;
 
 /// A document as a row of counts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Row<'a> {
-    pub(crate) ordinal: Ordinal,
     /// Of title and body, as in [`crate::train::dictionary::CountedDocument`].
     pub(crate) fingerprints: (u64, u64),
     /// The numbers of its topics.
@@ -26,9 +24,7 @@ impl<'a> Row<'a> {
     /// Appends the row as numbers.
     pub(super) fn append_to(&self, numbers: &mut Vec<u32>) {
         let (title, body) = self.fingerprints;
-        numbers.extend(
-            [self.ordinal, title, body].map(|n| [n as u32, (n >> 32) as u32]).as_flattened(),
-        );
+        numbers.extend([title, body].map(|n| [n as u32, (n >> 32) as u32]).as_flattened());
         let lengths = [self.topics.len(), self.words.len(), self.pairs.len()];
         numbers.extend(lengths.map(|length| length as u32));
         numbers.extend_from_slice(&self.topics);
@@ -40,12 +36,11 @@ impl<'a> Row<'a> {
     pub(crate) fn of(mut numbers: &'a [u32]) -> impl Iterator<Item = Self> {
         let mut take = move |count: usize| numbers.split_off(..count);
         std::iter::from_fn(move || {
-            let head = take(9)?;
+            let head = take(7)?;
             let long = |at: usize| u64::from(head[at + 1]) << 32 | u64::from(head[at]);
-            let [topics, words, pairs] = [head[6], head[7], head[8]].map(|length| length as usize);
+            let [topics, words, pairs] = [head[4], head[5], head[6]].map(|length| length as usize);
             Some(Row {
-                ordinal: long(0),
-                fingerprints: (long(2), long(4)),
+                fingerprints: (long(0), long(2)),
                 topics: take(topics)?.into(),
                 words: take(2 * words)?.as_chunks().0.into(),
                 pairs: take(3 * pairs)?.as_chunks().0.into(),

@@ -8,7 +8,6 @@ use std::io::{self, Write};
 use super::header::{Header, MAGIC, VERSION};
 use super::row::Row;
 use crate::article::TopicName;
-use crate::corpus::Ordinal;
 use crate::train::dictionary::{CountedDocument, Dictionary};
 use crate::train::lists::Lists;
 use crate::train::spool::Spool;
@@ -38,7 +37,6 @@ pub struct Documents {
     topic_numbers: HashMap<TopicName, u32>,
     /// Per document: the numbers of its topics, in the order of the record.
     pub(crate) document_topics: Lists<u32>,
-    pub(crate) ordinals: Vec<Ordinal>,
     /// Per document: its number of words that are not numbers.
     pub(crate) token_counts: Vec<u32>,
     /// Per document: a fingerprint of the counts of its words and pairs; 0 if it has none.
@@ -64,17 +62,17 @@ impl fmt::Debug for Documents {
 impl Documents {
     /// The number of documents.
     pub(crate) fn len(&self) -> usize {
-        self.ordinals.len()
+        self.token_counts.len()
     }
 
-    /// Appends a document. Ordinals ascend.
-    pub(crate) fn push(&mut self, ordinal: Ordinal, counted: CountedDocument) -> io::Result<()> {
+    /// Appends a document.
+    pub(crate) fn push(&mut self, counted: CountedDocument) -> io::Result<()> {
         let CountedDocument { topics, words, texts, pairs, title, body } = counted;
         let topics = topics.into_iter().map(|name| self.topic_number(name)).collect();
         let words = words.iter().zip(texts.split('\n'));
         let words = words.map(|(&(hash, count), text)| [self.dictionary.number(hash, text), count]);
         let (words, pairs) = (words.collect(), pairs.into());
-        self.push_row(&Row { ordinal, fingerprints: (title, body), topics, words, pairs })
+        self.push_row(&Row { fingerprints: (title, body), topics, words, pairs })
     }
 
     /// The number of a topic; a new topic gets the next one.
@@ -122,7 +120,6 @@ impl Documents {
         }
         self.pair_count += row.pairs.len();
         self.document_topics.push(row.topics.iter().copied());
-        self.ordinals.push(row.ordinal);
         self.token_counts.push(token_count);
         self.bags.push(bag);
         self.fingerprints.push(row.fingerprints);
@@ -177,23 +174,19 @@ impl Documents {
 impl Documents {
     /// Sealed documents without topics.
     pub(crate) fn of_texts(texts: &[&str]) -> Self {
-        let texts: Vec<_> =
-            (1..).zip(texts).map(|(number, &text)| (number, text, &[][..])).collect();
+        let texts: Vec<_> = texts.iter().map(|&text| (text, &[][..])).collect();
         Self::of(crate::text::TextOptions::default(), &texts)
     }
 
-    /// Sealed documents with these ordinals, texts and topics.
-    pub(crate) fn of(
-        options: crate::text::TextOptions,
-        texts: &[(Ordinal, &str, &[&str])],
-    ) -> Self {
+    /// Sealed documents with these texts and topics.
+    pub(crate) fn of(options: crate::text::TextOptions, texts: &[(&str, &[&str])]) -> Self {
         use crate::corpus::{Document, End};
         let mut documents = Self::default();
         let mut counter = crate::train::dictionary::TextCounter::default();
-        for &(ordinal, text, topics) in texts {
+        for &(text, topics) in texts {
             let document = Document::of_text(text).with_topics(topics);
             let counted = counter.count(&document, options).expect("valid topics");
-            documents.push(ordinal, counted).expect("memory");
+            documents.push(counted).expect("memory");
         }
         let mut header = Header::new(options, crate::model::Labels::Single, "en".to_owned());
         header.extend(&crate::corpus::Summary {
