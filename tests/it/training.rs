@@ -59,7 +59,7 @@ pub(crate) fn all_terms(estimator: Estimator) -> TrainOptions {
     TrainOptions {
         recipe: Recipe::Fixed(estimator),
         min_document_frequency: Some(1),
-        keep_terms: None,
+        keep_terms: Some(0),
         ..TrainOptions::new("small/1".parse().expect("a model's id"))
     }
 }
@@ -357,7 +357,7 @@ fn the_terms_kept_are_all_words_and_the_best_pairs() {
     // Presence against three and two documents, chi-square: bank, rate and "the rate" 3, match and
     // "the match" 2, goal 4/3, late 4/3, the 0. Of equals the first by text counts.
     let keep = |count| terms(TrainOptions { keep_terms: Some(count), ..options() });
-    assert_eq!(keep(0), ["bank", "goal", "late", "match", "rate", "the"]);
+    assert_eq!(keep(1), ["bank", "goal", "late", "match", "rate", "the"]);
     assert_eq!(keep(3), ["bank", "goal", "late", "match", "rate", "the", "the rate"]);
     assert_eq!(keep(4), ["bank", "goal", "late", "match", "rate", "the", "the rate"]);
     assert_eq!(keep(5), ["bank", "goal", "late", "match", "rate", "the", "the match", "the rate"]);
