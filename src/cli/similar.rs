@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{ArgGroup, Args};
 use serde::Serialize;
@@ -12,6 +13,7 @@ use super::filter::FilterArguments;
 use super::inputs::ReadingArguments;
 use super::output::{print, print_json, printable};
 use super::remote::{MAX_ANSWER_BYTES, Remote, ServerArguments};
+use super::times::{publish_time, span};
 use super::usage::Usage;
 use crate::grpc::client::SimilarityServiceClient;
 use crate::grpc::pb;
@@ -21,6 +23,7 @@ const EXAMPLES: &str = "\
 Examples:
   slugline similar --id 2026-11-23/17
   slugline similar --topic business --since 2026-11-01 --collapse draft.txt
+  slugline similar --id 2026-11-23/17 --recency-half-life 3d
   slugline similar --json --limit 3 - < draft.txt";
 
 /// Find similar articles in the archive of a server
@@ -43,6 +46,13 @@ pub(super) struct Arguments {
     /// The least similarity, from 0 to 1
     #[arg(long, default_value_t = 0.0, value_name = "X", value_parser = share)]
     min_similarity: f64,
+    /// Rank articles higher the closer they are in time to the one asked about (or to now, for a
+    /// FILE): what this gains is halved with every span of this length, such as 3d or 12h
+    #[arg(long, value_name = "SPAN", value_parser = span)]
+    recency_half_life: Option<Duration>,
+    /// Measure closeness in time from here instead, such as 2014-05-30
+    #[arg(long, value_name = "TIME", value_parser = publish_time, requires = "recency_half_life")]
+    reference_time: Option<prost_types::Timestamp>,
     /// The most results, from 1 to 100
     #[arg(long, default_value_t = 10, value_name = "N",
         value_parser = clap::value_parser!(u8).range(1..=100))]
@@ -63,6 +73,7 @@ fn share(text: &str) -> std::result::Result<f64, String> {
 #[derive(Serialize)]
 struct Result {
     similarity: f64,
+    score: f64,
     matched_terms: Vec<Term>,
     other_share: f64,
     near_duplicate_ids: Vec<String>,
@@ -97,6 +108,8 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
         page_size: arguments.limit.into(),
         page_token: String::new(),
         collapse_near_duplicates: arguments.collapse,
+        recency_half_life: arguments.recency_half_life.map(prost_duration).transpose()?,
+        reference_time: arguments.reference_time,
     };
     let remote = Remote::connect(&arguments.server.server)?;
     let mut client =
@@ -126,6 +139,11 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
+fn prost_duration(span: Duration) -> anyhow::Result<prost_types::Duration> {
+    prost_types::Duration::try_from(span)
+        .map_err(|_| Usage("--recency-half-life is too long".to_owned()).into())
+}
+
 fn as_json(similar: pb::SimilarArticle) -> Result {
     let terms = similar
         .matched_terms
@@ -133,6 +151,7 @@ fn as_json(similar: pb::SimilarArticle) -> Result {
         .map(|matched| Term { term: matched.term, share: matched.share });
     Result {
         similarity: similar.similarity,
+        score: similar.score,
         matched_terms: terms.collect(),
         other_share: similar.other_share,
         near_duplicate_ids: similar.near_duplicate_ids,

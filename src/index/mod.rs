@@ -42,6 +42,7 @@ mod memory;
 mod page;
 mod query;
 mod query_vector;
+mod recency;
 mod record;
 mod similarity_index;
 mod source;
@@ -66,6 +67,7 @@ pub use query::{
     MAX_NEAR_DUPLICATE_IDS, MAX_RESULTS, MatchedTerm, NEAR_DUPLICATE_SIMILARITY, PageKey,
     SimilarHit, SimilarPage, SimilarQuery, SimilarSource,
 };
+pub use recency::{Recency, ReferenceTime};
 pub use record::RecordError;
 pub use similarity_index::SimilarityIndex;
 pub use status::{Condition, IndexStatus};

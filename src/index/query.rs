@@ -3,6 +3,7 @@
 use super::article::{ArchivedArticle, ArticleId};
 use super::deadline::Deadline;
 use super::filter::Filter;
+use super::recency::Recency;
 
 /// The maximum number of results of a query, over all pages.
 pub const MAX_RESULTS: usize = 1_000;
@@ -31,8 +32,8 @@ pub enum SimilarSource {
 /// The end of a page, and so the start of the next one.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PageKey {
-    /// The similarity of the last result.
-    pub similarity: f64,
+    /// The score of the last result.
+    pub score: f64,
     /// Its id.
     pub id: ArticleId,
     /// The number of results up to it.
@@ -48,6 +49,8 @@ pub struct SimilarQuery {
     pub filter: Filter,
     /// The minimum similarity, in [0, 1]; results without any similarity are always left out.
     pub min_similarity: f64,
+    /// How closeness in time counts; None ranks by similarity alone.
+    pub recency: Option<Recency>,
     /// The maximum number of results on the page.
     pub page_size: usize,
     /// The page ends with the article that brings its text to this size, in bytes; bodies that are
@@ -71,6 +74,7 @@ impl SimilarQuery {
             source,
             filter: Filter::default(),
             min_similarity: 0.0,
+            recency: None,
             page_size: 10,
             page_bytes: usize::MAX,
             with_bodies: true,
@@ -110,6 +114,8 @@ pub struct SimilarHit {
     pub etag: String,
     /// Its similarity to the source.
     pub similarity: f64,
+    /// What results are ordered by: the similarity, boosted by [`SimilarQuery::recency`].
+    pub score: f64,
     /// The terms that contribute most, the strongest first.
     pub matched_terms: Vec<MatchedTerm>,
     /// The share of all other terms.

@@ -1,10 +1,11 @@
 //! The source of a search, which articles are compared with.
 
-use super::analyzer::forms;
-use super::article::ArticleId;
+use super::analyzer::{forms, of_text};
+use super::article::{ArchivedArticle, ArticleId};
 use super::page::FoundHit;
 use super::query::{MatchedTerm, SimilarHit};
 use super::query_vector::QueryVector;
+use super::recency::{Boost, Recency};
 use super::term_key::TermKey;
 use super::vector::{Vector, cosine};
 use crate::article::ArticleText;
@@ -12,18 +13,35 @@ use crate::article::ArticleText;
 /// How many matched terms are named.
 const MAX_MATCHED_TERMS: usize = 10;
 
-/// What a query compares with: a text, its vector, and the id of the article if it is one.
+/// What a query compares with: a text with its vector, which may be that of an article.
 #[derive(Debug)]
 pub(super) struct Source<'a> {
     pub(super) vector: QueryVector,
     text: ArticleText<'a>,
+    /// That of the article, if it is one.
     pub(super) id: Option<ArticleId>,
+    pub(super) boost: Boost,
 }
 
 impl<'a> Source<'a> {
-    /// `vector` is that of `text`.
-    pub(super) fn new(text: ArticleText<'a>, vector: &Vector, id: Option<ArticleId>) -> Self {
-        Self { vector: QueryVector::new(vector), text, id }
+    /// A text that is not in the archive.
+    pub(super) fn of_text(text: ArticleText<'a>, recency: Option<Recency>) -> Self {
+        let vector = QueryVector::new(&of_text(text));
+        Self { vector, text, id: None, boost: Boost::new(recency, None) }
+    }
+
+    /// An article of the archive; `vector` is that of its text.
+    pub(super) fn of_article(
+        article: &'a ArchivedArticle,
+        vector: &Vector,
+        recency: Option<Recency>,
+    ) -> Self {
+        Self {
+            vector: QueryVector::new(vector),
+            text: article.text(),
+            id: Some(article.id.clone()),
+            boost: Boost::new(recency, article.publish_time),
+        }
     }
 
     /// The results, with their matched terms.
@@ -49,6 +67,7 @@ impl<'a> Source<'a> {
                     article,
                     etag,
                     similarity: group.leader.similarity,
+                    score: group.leader.score,
                     matched_terms: matched
                         .iter()
                         .map(|(term, part)| MatchedTerm { term: form(term), share: share(*part) })

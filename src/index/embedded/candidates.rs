@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use super::recent::{Recent, RecentArticle};
+use super::segments::Wanted;
 use super::shared::Shared;
 use super::snapshot::{Handle, Snapshot};
 use crate::index::query_vector::WeightedTerm;
-use crate::index::{Deadline, Filter, IndexError, SimilarQuery};
+use crate::index::{Deadline, Filter, IndexError};
 
 /// How many articles in memory a filter examines between two checks of the deadline.
 const FILTERED_PER_CHECK: usize = 256;
@@ -17,20 +18,19 @@ const POSTINGS_TARGET: usize = 150_000;
 /// Candidates with their partial scores, and the snapshot that their handles belong to.
 pub(super) type Candidates = (Vec<(f32, Handle)>, Snapshot);
 
-/// The `count` articles with the highest partial scores, the highest first. `terms` are those of
+/// The wanted articles with the highest partial scores, the highest first. `terms` are those of
 /// the source, in the order in which their postings are worth reading.
 pub(super) fn candidates(
     shared: &Shared,
     terms: &[WeightedTerm],
-    query: &SimilarQuery,
-    count: usize,
+    wanted: Wanted<'_>,
 ) -> Result<Candidates, IndexError> {
-    let found = candidates_within(shared, terms, POSTINGS_TARGET, query, count)?;
-    if found.0.len() >= count {
+    let found = candidates_within(shared, terms, POSTINGS_TARGET, wanted)?;
+    if found.0.len() >= wanted.count {
         return Ok(found);
     }
     // In a small archive, or under a narrow filter, every article that shares a term is found.
-    candidates_within(shared, terms, usize::MAX, query, count)
+    candidates_within(shared, terms, usize::MAX, wanted)
 }
 
 /// As [`candidates`], from the first terms that have about `postings` postings together.
@@ -38,10 +38,9 @@ fn candidates_within(
     shared: &Shared,
     terms: &[WeightedTerm],
     postings: usize,
-    query: &SimilarQuery,
-    count: usize,
+    wanted: Wanted<'_>,
 ) -> Result<Candidates, IndexError> {
-    let SimilarQuery { filter, deadline, .. } = query;
+    let Wanted { filter, boost, count, deadline } = wanted;
     // The plan is made without the lock, and again if the segments were replaced meanwhile.
     let mut segments = Arc::clone(&shared.read().segments);
     let (plan, recent, snapshot) = loop {
@@ -53,7 +52,11 @@ fn candidates_within(
         }
         // A filter may take long, and is applied without the lock.
         let best = |recent: &Recent| {
-            if filter.is_empty() { recent.best(plan.terms, count) } else { recent.all(plan.terms) }
+            if filter.is_empty() {
+                recent.best(plan.terms, boost, count)
+            } else {
+                recent.all(plan.terms, boost)
+            }
         };
         let mut recent = best(&state.recent);
         if let Some(frozen) = &state.frozen {
@@ -64,8 +67,8 @@ fn candidates_within(
         }
         break (plan, recent, state.snapshot());
     };
-    let recent = accepted(recent, filter, *deadline)?;
-    let folded = snapshot.segments.candidates(&plan, query, &snapshot.superseded, count)?;
+    let recent = accepted(recent, filter, deadline)?;
+    let folded = snapshot.segments.candidates(&plan, wanted, &snapshot.superseded)?;
     let recent = recent.into_iter().map(|(score, article)| (score, Handle::Memory(article)));
     let folded = folded.into_iter().map(|(score, place)| (score, Handle::Segment(place)));
     Ok((highest(recent.chain(folded).collect(), count), snapshot))

@@ -7,7 +7,7 @@ use super::records::Records;
 use super::segments::{Place, Segments, Superseded};
 use crate::index::query_vector::QueryVector;
 use crate::index::vector::Vector;
-use crate::index::{ArchivedArticle, IndexError};
+use crate::index::{ArchivedArticle, IndexError, PublishTime};
 
 /// The segments at one moment, and which of their articles are superseded.
 #[derive(Debug, Clone)]
@@ -37,6 +37,13 @@ impl Snapshot {
                 query.similarity(&article.vector.terms, article.vector.squared_length)
             }
             Handle::Segment(place) => self.segments.similarity(*place, query),
+        }
+    }
+
+    pub(super) fn publish_time(&self, handle: &Handle) -> Option<PublishTime> {
+        match handle {
+            Handle::Memory(article) => article.article.publish_time,
+            Handle::Segment(place) => self.segments.publish_time(*place),
         }
     }
 

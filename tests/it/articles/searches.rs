@@ -1,6 +1,6 @@
 //! Searches for similar articles over the wire.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use slugline::grpc::pb;
 use slugline::grpc::pb::find_similar_articles_request::Source;
@@ -76,6 +76,61 @@ async fn pages_of_similar_articles_are_bound_to_their_request() {
 }
 
 #[tokio::test]
+async fn closeness_in_time_counts_if_it_is_asked_for() {
+    const DAY: i64 = 86_400;
+    let archive = Archive::start().await;
+    let time = |seconds| Some(prost_types::Timestamp { seconds, nanos: 0 });
+    let dated = |id: &str, days: i64, body: &str| pb::ArchivedArticle {
+        publish_time: time(1_700_000_000 + days * DAY),
+        ..draft(id, "Volcano erupts", body)
+    };
+    for article in [
+        dated("source", 10, "Lava reached the harbour."),
+        dated("old", 0, "Lava reached the road."),
+        dated("near", 9, "Ash fell all night."),
+        dated("late", 40, "Ash fell on the town."),
+    ] {
+        archive.put(article).await.expect("it is stored");
+    }
+    let plain = archive.find(like("source")).await.expect("results");
+    assert_eq!(ids(&plain)[0], "old");
+    assert!(plain.articles.iter().all(|hit| hit.score == hit.similarity));
+    let half_life = Some(prost_types::Duration { seconds: DAY, nanos: 0 });
+    let request = pb::FindSimilarArticlesRequest { recency_half_life: half_life, ..like("source") };
+    let recent = archive.find(request.clone()).await.expect("results");
+    assert_eq!(ids(&recent)[0], "near");
+    let near = &recent.articles[0];
+    // A day is one half-life.
+    assert!((near.score - 1.5 * near.similarity).abs() < 1e-12, "{near:?}");
+    fn id_of(hit: &pb::SimilarArticle) -> Option<&str> {
+        hit.article.as_ref().map(|article| article.id.as_str())
+    }
+    let similarity = |found: &pb::FindSimilarArticlesResponse| {
+        let near = found.articles.iter().find(|hit| id_of(hit) == Some("near"));
+        near.map(|hit| hit.similarity)
+    };
+    assert_eq!(similarity(&recent), similarity(&plain));
+    let reference_time = time(1_700_000_000 + 41 * DAY);
+    let later = pb::FindSimilarArticlesRequest { reference_time, ..request.clone() };
+    assert_eq!(ids(&archive.find(later).await.expect("results"))[0], "late");
+    // Pages continue at the time of the first one, though a draft is as of now.
+    let draft = article("Volcano erupts", "Lava reached the harbour.");
+    let request = pb::FindSimilarArticlesRequest {
+        source: Some(Source::Article(draft)),
+        page_size: 3,
+        ..request
+    };
+    let first = archive.find(request.clone()).await.expect("a page");
+    let page_token = first.next_page_token.clone();
+    let second = archive
+        .find(pb::FindSimilarArticlesRequest { page_token, ..request })
+        .await
+        .expect("a page");
+    let both: BTreeSet<&str> = [ids(&first), ids(&second)].concat().into_iter().collect();
+    assert_eq!(both, BTreeSet::from(["late", "near", "old", "source"]));
+}
+
+#[tokio::test]
 async fn a_page_of_long_results_ends_at_its_size_limit() {
     let archive = Archive::start().await;
     for id in ["a", "b", "c", "d", "e"] {
@@ -112,6 +167,22 @@ async fn errors_name_the_invalid_field_of_a_search() {
             },
             "article",
             "EMPTY_ARTICLE",
+        ),
+        (
+            pb::FindSimilarArticlesRequest {
+                recency_half_life: Some(prost_types::Duration::default()),
+                ..like("a")
+            },
+            "recency_half_life",
+            "INVALID_DURATION",
+        ),
+        (
+            pb::FindSimilarArticlesRequest {
+                reference_time: Some(prost_types::Timestamp::default()),
+                ..like("a")
+            },
+            "reference_time",
+            "FIELD_REQUIRES_HALF_LIFE",
         ),
         (
             pb::FindSimilarArticlesRequest { page_size: -1, ..like("a") },

@@ -12,7 +12,7 @@ use crate::index::embedded::journal::Extent;
 use crate::index::embedded::records::Records;
 use crate::index::query_vector::QueryVector;
 use crate::index::vector::{Vector, cosine};
-use crate::index::{ArchivedArticle, ArticleId, IndexError, ListQuery, RecordError};
+use crate::index::{ArchivedArticle, ArticleId, IndexError, ListQuery, PublishTime, RecordError};
 
 /// How many ids are listed between two checks of the deadline.
 const IDS_PER_CHECK: usize = 1_024;
@@ -84,6 +84,11 @@ impl Segments {
         fetch(vector);
         let product = query.inner_product(terms(vector));
         cosine(product, query.squared_length(), view.derived.squared_length(place.document))
+    }
+
+    /// The publish time of the article at a place, if it has one.
+    pub(in crate::index::embedded) fn publish_time(&self, place: Place) -> Option<PublishTime> {
+        self.view(place).publish_time(place.document)
     }
 
     /// The vector of the article at a place.
