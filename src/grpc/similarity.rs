@@ -202,6 +202,7 @@ impl From<SimilarHit> for pb::SimilarArticle {
             near_duplicate_count: i32::try_from(hit.near_duplicates.len()).unwrap_or(i32::MAX),
             near_duplicate_ids: near_duplicate_ids.collect(),
             score: hit.score,
+            meaning_share: hit.meaning_share,
         }
     }
 }

@@ -91,7 +91,7 @@ impl SimilarityIndex for MemoryIndex {
                 Some(*id) != source.id.as_ref() && query.filter.accepts(article)
             })
             .map(|(id, (article, vector))| {
-                let similarity = source.vector.similarity(&vector.terms, vector.squared_length);
+                let similarity = source.vector.similarity(vector);
                 let score = similarity * source.boost.factor(|| article.publish_time);
                 Candidate { similarity, score, id: id.clone(), handle: (article, vector) }
             });

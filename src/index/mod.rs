@@ -38,6 +38,7 @@ mod embedded;
 mod error;
 mod filter;
 mod list;
+mod meaning;
 mod memory;
 mod page;
 mod query;
@@ -49,6 +50,7 @@ mod source;
 mod status;
 mod term_key;
 mod vector;
+mod word_vectors;
 mod wording;
 mod write;
 
@@ -64,8 +66,8 @@ pub use filter::Filter;
 pub use list::{ArticlePage, ListQuery};
 pub use memory::MemoryIndex;
 pub use query::{
-    MAX_NEAR_DUPLICATE_IDS, MAX_RESULTS, MatchedTerm, NEAR_DUPLICATE_SIMILARITY, PageKey,
-    SimilarHit, SimilarPage, SimilarQuery, SimilarSource,
+    MAX_NEAR_DUPLICATE_IDS, MAX_RESULTS, MatchedTerm, NEAR_DUPLICATE_COSINE, PageKey, SimilarHit,
+    SimilarPage, SimilarQuery, SimilarSource,
 };
 pub use recency::{Recency, ReferenceTime};
 pub use record::RecordError;
@@ -73,5 +75,6 @@ pub use similarity_index::SimilarityIndex;
 pub use status::{Condition, IndexStatus};
 pub use term_key::TermKey;
 pub use vector::Vector;
+pub use word_vectors::{DIMENSIONS, WordVector, WordVectors};
 pub use wording::Wording;
 pub use write::{Change, NoRoom, Precondition, Write, WriteDone, WriteOutcome};

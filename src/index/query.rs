@@ -10,8 +10,8 @@ pub const MAX_RESULTS: usize = 1_000;
 /// How many of the most similar articles are considered when near-duplicates are folded.
 pub(super) const MAX_COLLAPSED: usize = 200;
 
-/// The minimum similarity of near-duplicates whose bodies are too short to compare.
-pub const NEAR_DUPLICATE_SIMILARITY: f64 = 0.85;
+/// The minimum cosine of the term vectors of near-duplicates whose bodies are too short to compare.
+pub const NEAR_DUPLICATE_COSINE: f64 = 0.85;
 /// How many near-duplicates of a result are named.
 pub const MAX_NEAR_DUPLICATE_IDS: usize = 20;
 
@@ -120,6 +120,8 @@ pub struct SimilarHit {
     pub matched_terms: Vec<MatchedTerm>,
     /// The share of all other terms.
     pub other_share: f64,
+    /// The share of the meaning: what the cosine of the mean word vectors adds.
+    pub meaning_share: f64,
     /// The near-duplicates folded into it, the most similar to the source first.
     pub near_duplicates: Vec<ArticleId>,
 }

@@ -2,6 +2,7 @@
 
 use super::analyzer::{forms, of_text};
 use super::article::{ArchivedArticle, ArticleId};
+use super::meaning::{self, similarity};
 use super::page::FoundHit;
 use super::query::{MatchedTerm, SimilarHit};
 use super::query_vector::QueryVector;
@@ -58,25 +59,35 @@ impl<'a> Source<'a> {
         let form = |term: &TermKey| {
             terms.binary_search(term).map_or_else(|_| String::new(), |place| forms[place].clone())
         };
-        let hit =
-            |(FoundHit { group, article, etag, .. }, parts): (FoundHit<H>, Vec<(TermKey, u64)>)| {
-                let whole: u64 = parts.iter().map(|(_, part)| part).sum();
-                let share = |part: u64| part as f64 / whole as f64;
-                let (matched, others) = parts.split_at(matched(&parts));
-                SimilarHit {
-                    article,
-                    etag,
-                    similarity: group.leader.similarity,
-                    score: group.leader.score,
-                    matched_terms: matched
-                        .iter()
-                        .map(|(term, part)| MatchedTerm { term: form(term), share: share(*part) })
-                        .collect(),
-                    other_share: share(others.iter().map(|(_, part)| part).sum()),
-                    near_duplicates: group.near_duplicates,
-                }
-            };
+        let hit = |(FoundHit { group, article, etag, vector }, parts): (
+            FoundHit<H>,
+            Vec<(TermKey, u64)>,
+        )| {
+            let whole: u64 = parts.iter().map(|(_, part)| part).sum();
+            let similarity = group.leader.similarity;
+            let meaning_share = self.meaning_part(&vector) / similarity;
+            let share = |part: u64| (1.0 - meaning_share) * part as f64 / whole as f64;
+            let (matched, others) = parts.split_at(matched(&parts));
+            SimilarHit {
+                article,
+                etag,
+                similarity,
+                score: group.leader.score,
+                matched_terms: matched
+                    .iter()
+                    .map(|(term, part)| MatchedTerm { term: form(term), share: share(*part) })
+                    .collect(),
+                other_share: share(others.iter().map(|(_, part)| part).sum()),
+                meaning_share,
+                near_duplicates: group.near_duplicates,
+            }
+        };
         found.into_iter().zip(parts).map(hit).collect()
+    }
+
+    /// What the meaning adds to the similarity of an article.
+    fn meaning_part(&self, vector: &Vector) -> f64 {
+        meaning::part(self.vector.meaning_cosine(&vector.meaning))
     }
 
     /// The contribution of each common term to the inner product. The terms to be named come first,
@@ -94,10 +105,13 @@ impl<'a> Source<'a> {
         parts[..matched].sort_unstable_by(order);
         debug_assert_eq!(
             found.group.leader.similarity,
-            cosine(
-                parts.iter().map(|(_, part)| part).sum(),
-                self.vector.squared_length(),
-                found.vector.squared_length
+            similarity(
+                cosine(
+                    parts.iter().map(|(_, part)| part).sum(),
+                    self.vector.squared_length(),
+                    found.vector.squared_length
+                ),
+                self.vector.meaning_cosine(&found.vector.meaning)
             )
         );
         parts

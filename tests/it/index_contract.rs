@@ -35,6 +35,7 @@ const BEHAVIOURS: &[Behaviour] = behaviours![
     ranking::the_similarity_is_that_of_the_vectors,
     ranking::similarities_do_not_change_as_the_archive_grows,
     ranking::a_search_by_id_equals_one_by_text_without_the_source,
+    ranking::an_article_in_other_words_is_more_similar_than_one_on_something_else,
     ranking::ties_are_ordered_by_id,
     ranking::long_words_of_every_script_are_found,
     ranking::an_unknown_source_is_an_error,

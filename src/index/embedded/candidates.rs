@@ -18,7 +18,7 @@ const POSTINGS_TARGET: usize = 150_000;
 /// Candidates with their partial scores, and the snapshot that their handles belong to.
 pub(super) type Candidates = (Vec<(f32, Handle)>, Snapshot);
 
-/// The wanted articles with the highest partial scores, the highest first. `terms` are those of
+/// The wanted articles with the highest partial scores, unordered. `terms` are those of
 /// the source, in the order in which their postings are worth reading.
 pub(super) fn candidates(
     shared: &Shared,
@@ -92,13 +92,12 @@ fn accepted(
     Ok(accepted)
 }
 
-/// The `count` candidates with the highest partial scores, the highest first.
+/// The `count` candidates with the highest partial scores, unordered.
 fn highest(mut candidates: Vec<(f32, Handle)>, count: usize) -> Vec<(f32, Handle)> {
     if candidates.len() > count {
         candidates.select_nth_unstable_by(count - 1, |a, b| b.0.total_cmp(&a.0));
         candidates.truncate(count);
     }
-    candidates.sort_unstable_by(|a, b| b.0.total_cmp(&a.0));
     candidates
 }
 
@@ -108,12 +107,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_candidates_with_the_highest_scores_come_first() {
+    fn the_candidates_with_the_highest_scores_are_kept() {
         let handle = |document| Handle::Segment(Place { segment: 0, document });
         let candidates = [(0.2, 0), (0.9, 1), (0.5, 2), (0.7, 3)]
             .map(|(score, document)| (score, handle(document)));
-        let scores: Vec<f32> =
+        let mut scores: Vec<f32> =
             highest(candidates.into(), 3).iter().map(|(score, _)| *score).collect();
+        scores.sort_unstable_by(|a, b| b.total_cmp(a));
         assert_eq!(scores, [0.9, 0.7, 0.5]);
     }
 }

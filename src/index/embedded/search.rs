@@ -5,6 +5,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use super::super::candidate::Candidate;
+use super::super::meaning::similarity;
 use super::super::page::{ReadPage, page, read};
 use super::super::query::MAX_COLLAPSED;
 use super::super::source::Source;
@@ -57,7 +58,7 @@ fn find(
     let SimilarQuery { filter, deadline, .. } = query;
     let wanted = Wanted { filter, boost: source.boost, count, deadline: *deadline };
     let (found, snapshot) = candidates(shared, source.vector.by_priority(), wanted)?;
-    let compared = compare(found, &snapshot, source, query)?;
+    let compared = compare(estimates(found, &snapshot, source), &snapshot, source, query)?;
     let read_one =
         |handle: &Handle| Ok((snapshot.article(handle, &shared.records)?, snapshot.vector(handle)));
     let groups = page(compared, query, read_one)?;
@@ -66,35 +67,67 @@ fn find(
     Ok(SimilarPage { hits, next, unreadable })
 }
 
-/// Compares candidates exactly, by descending boosted partial score, until the remaining ones will
-/// not be among the results; returns those that may be.
-fn compare(
+/// What is known of a candidate before its terms are compared.
+struct Estimate {
+    handle: Handle,
+    /// The cosine of its meaning.
+    meaning: Option<f64>,
+    /// The boost of its score.
+    factor: f64,
+    /// Its score, if the terms not considered for its partial score add nothing.
+    score: f64,
+}
+
+/// The candidates with their estimates, the highest score first.
+fn estimates(
     candidates: Vec<(f32, Handle)>,
+    snapshot: &Snapshot,
+    source: &Source<'_>,
+) -> Vec<Estimate> {
+    for (_, handle) in &candidates {
+        if let Handle::Segment(place) = handle {
+            snapshot.segments.fetch_meaning(*place);
+        }
+    }
+    let scale = 1.0 / (source.vector.squared_length() as f64).sqrt();
+    let estimate = |(boosted, handle): (f32, Handle)| {
+        let factor = source.boost.factor(|| snapshot.publish_time(&handle));
+        let meaning = source.vector.meaning_cosine(&snapshot.meaning(&handle));
+        let cosine = f64::from(boosted) * scale / factor;
+        Estimate { meaning, factor, score: factor * similarity(cosine, meaning), handle }
+    };
+    let mut estimates: Vec<Estimate> = candidates.into_iter().map(estimate).collect();
+    estimates.sort_unstable_by(|a, b| b.score.total_cmp(&a.score));
+    estimates
+}
+
+/// Compares candidates exactly, by descending estimate, until the remaining ones will not be among
+/// the results; returns those that may be.
+fn compare(
+    estimates: Vec<Estimate>,
     snapshot: &Snapshot,
     source: &Source<'_>,
     query: &SimilarQuery,
 ) -> Result<Vec<Candidate<Handle>>, IndexError> {
-    let scale = 1.0 / (source.vector.squared_length() as f64).sqrt();
     let mut best = Best::new(query.depth(), query.min_similarity);
     let mut residuals = Residuals::default();
-    let mut compared = Vec::with_capacity(candidates.len().min(256));
-    for (number, (partial, handle)) in candidates.into_iter().enumerate() {
+    let mut compared = Vec::with_capacity(estimates.len().min(256));
+    for (number, estimate) in estimates.into_iter().enumerate() {
         if number % COMPARED_PER_CHECK == 0 {
             query.deadline.check()?;
         }
-        let partial = f64::from(partial) * scale;
-        let factor = source.boost.factor(|| snapshot.publish_time(&handle));
+        let Estimate { handle, meaning, factor, score } = estimate;
         if compared.len() >= MIN_COMPARED {
             let bound = residuals.bound();
-            if partial + source.boost.max_factor() * bound < best.least {
+            if score + source.boost.max_factor() * bound < best.least {
                 break;
             }
             // Later candidates may have larger factors.
-            if partial + factor * bound < best.least {
+            if score + factor * bound < best.least {
                 continue;
             }
         }
-        let similarity = snapshot.similarity(&handle, &source.vector);
+        let similarity = similarity(snapshot.cosine(&handle, &source.vector), meaning);
         // The source itself is not a result. Checking the id of every candidate would take a tenth
         // of the search.
         if similarity == 1.0
@@ -102,7 +135,7 @@ fn compare(
         {
             continue;
         }
-        residuals.add(similarity - partial / factor);
+        residuals.add(similarity - score / factor);
         let score = similarity * factor;
         if similarity >= query.min_similarity {
             best.push(score);

@@ -26,8 +26,8 @@ async fn similar_articles_are_found_by_id_and_by_text_alike() {
     assert_eq!((ids(&by_text)[0], by_text.articles[0].similarity), ("v1", 1.0));
     assert_eq!(by_text.articles[1..], by_id.articles);
     let first = &by_id.articles[0];
-    let sum: f64 =
-        first.matched_terms.iter().map(|matched| matched.share).sum::<f64>() + first.other_share;
+    let named: f64 = first.matched_terms.iter().map(|matched| matched.share).sum();
+    let sum = named + first.other_share + first.meaning_share;
     assert!((sum - 1.0).abs() < 1e-9 && first.matched_terms[0].term == "volcano", "{first:?}");
     assert_eq!(archive.find(like("v1")).await.expect("results"), by_id);
 }

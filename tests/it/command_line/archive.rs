@@ -81,10 +81,10 @@ fn an_archive_is_filled_asked_and_read_out() {
             .expect("terms")
             .iter()
             .map(|term| term["share"].as_f64().expect("a share"));
-        assert!(
-            (shares.sum::<f64>() + found[0]["other_share"].as_f64().expect("a share") - 1.0).abs()
-                < 1e-9
-        );
+        let [others, meaning] =
+            ["other_share", "meaning_share"].map(|name| found[0][name].as_f64().expect("a share"));
+        assert!((shares.sum::<f64>() + others + meaning - 1.0).abs() < 1e-9);
+        assert!(meaning > 0.0);
     }
     let draft = directory.path().join("draft.txt");
     fs::write(&draft, "The river Orr burst its banks\n\nMillbrook is flooded.").expect("a file");

@@ -10,6 +10,7 @@ use super::vectors::terms;
 use super::view::SegmentView;
 use crate::index::embedded::journal::Extent;
 use crate::index::embedded::records::Records;
+use crate::index::meaning::Meaning;
 use crate::index::query_vector::QueryVector;
 use crate::index::vector::{Vector, cosine};
 use crate::index::{ArchivedArticle, ArticleId, IndexError, ListQuery, PublishTime, RecordError};
@@ -77,8 +78,18 @@ impl Segments {
         self.views.iter().filter_map(|view| view.oldest_journal).min()
     }
 
-    /// The similarity of the article at a place to a query.
-    pub(in crate::index::embedded) fn similarity(&self, place: Place, query: &QueryVector) -> f64 {
+    /// Fetches the meaning of the article at a place.
+    pub(in crate::index::embedded) fn fetch_meaning(&self, place: Place) {
+        self.view(place).derived.fetch_meaning(place.document);
+    }
+
+    /// The meaning of the article at a place.
+    pub(in crate::index::embedded) fn meaning(&self, place: Place) -> Meaning {
+        self.view(place).derived.meaning(place.document)
+    }
+
+    /// The cosine of the term vectors of the article at a place and of a query.
+    pub(in crate::index::embedded) fn cosine(&self, place: Place, query: &QueryVector) -> f64 {
         let view = self.view(place);
         let vector = view.derived.vector(place.document);
         fetch(vector);
@@ -97,6 +108,7 @@ impl Segments {
         Vector {
             terms: terms(derived.vector(place.document)).collect(),
             squared_length: derived.squared_length(place.document),
+            meaning: derived.meaning(place.document),
         }
     }
 
