@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::recent::{Recent, RecentArticle};
-use super::segments::Wanted;
+use super::segments::Selection;
 use super::shared::Shared;
 use super::snapshot::{Handle, Snapshot};
 use crate::index::query_vector::WeightedTerm;
@@ -18,19 +18,19 @@ const POSTINGS_TARGET: usize = 150_000;
 /// Candidates with their partial scores, and the snapshot that their handles belong to.
 pub(super) type Candidates = (Vec<(f32, Handle)>, Snapshot);
 
-/// The wanted articles with the highest partial scores, unordered. `terms` are those of
-/// the source, in the order in which their postings are worth reading.
+/// The selected articles, unordered. `terms` are those of the source, in the order in which their
+/// postings are worth reading.
 pub(super) fn candidates(
     shared: &Shared,
     terms: &[WeightedTerm],
-    wanted: Wanted<'_>,
+    selection: Selection<'_>,
 ) -> Result<Candidates, IndexError> {
-    let found = candidates_within(shared, terms, POSTINGS_TARGET, wanted)?;
-    if found.0.len() >= wanted.count {
+    let found = candidates_within(shared, terms, POSTINGS_TARGET, selection)?;
+    if found.0.len() >= selection.count {
         return Ok(found);
     }
     // In a small archive, or under a narrow filter, every article that shares a term is found.
-    candidates_within(shared, terms, usize::MAX, wanted)
+    candidates_within(shared, terms, usize::MAX, selection)
 }
 
 /// As [`candidates`], from the first terms that have about `postings` postings together.
@@ -38,9 +38,9 @@ fn candidates_within(
     shared: &Shared,
     terms: &[WeightedTerm],
     postings: usize,
-    wanted: Wanted<'_>,
+    selection: Selection<'_>,
 ) -> Result<Candidates, IndexError> {
-    let Wanted { filter, boost, count, deadline } = wanted;
+    let Selection { filter, boost, count, deadline } = selection;
     // The plan is made without the lock, and again if the segments were replaced meanwhile.
     let mut segments = Arc::clone(&shared.read().segments);
     let (plan, recent, snapshot) = loop {
@@ -68,7 +68,7 @@ fn candidates_within(
         break (plan, recent, state.snapshot());
     };
     let recent = accepted(recent, filter, deadline)?;
-    let folded = snapshot.segments.candidates(&plan, wanted, &snapshot.superseded)?;
+    let folded = snapshot.segments.candidates(&plan, selection, &snapshot.superseded)?;
     let recent = recent.into_iter().map(|(score, article)| (score, Handle::Memory(article)));
     let folded = folded.into_iter().map(|(score, place)| (score, Handle::Segment(place)));
     Ok((highest(recent.chain(folded).collect(), count), snapshot))

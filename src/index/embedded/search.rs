@@ -8,16 +8,20 @@ use super::super::candidate::Candidate;
 use super::super::meaning::similarity;
 use super::super::page::{ReadPage, page, read};
 use super::super::query::MAX_COLLAPSED;
+use super::super::recency::Boost;
 use super::super::source::Source;
 use super::super::{ArticleId, IndexError, SimilarPage, SimilarQuery, SimilarSource};
 use super::candidates::candidates;
-use super::segments::Wanted;
+use super::segments::Selection;
 use super::shared::Shared;
 use super::snapshot::{Handle, Snapshot};
 use crate::article::ArticleText;
 
 /// The minimum number of candidates. Most are not compared: on senate-press, 156 of 600 on average.
 const MIN_CANDIDATES: usize = 600;
+/// The same where scores are boosted: an article may be among the first by its time, and among the
+/// last by its terms.
+const MIN_BOOSTED_CANDIDATES: usize = 2_000;
 /// How many candidates are compared before the others are judged by them.
 const MIN_COMPARED: usize = 32;
 /// How many candidates are compared between two checks of the deadline.
@@ -53,11 +57,14 @@ fn find(
     source: &Source<'_>,
 ) -> Result<SimilarPage, IndexError> {
     let depth = query.depth();
-    let count = (2 * if query.collapse_near_duplicates { MAX_COLLAPSED } else { depth })
-        .max(MIN_CANDIDATES);
+    let least = match source.boost {
+        Boost::None => MIN_CANDIDATES,
+        Boost::Recency { .. } => MIN_BOOSTED_CANDIDATES,
+    };
+    let count = (2 * if query.collapse_near_duplicates { MAX_COLLAPSED } else { depth }).max(least);
     let SimilarQuery { filter, deadline, .. } = query;
-    let wanted = Wanted { filter, boost: source.boost, count, deadline: *deadline };
-    let (found, snapshot) = candidates(shared, source.vector.by_priority(), wanted)?;
+    let selection = Selection { filter, boost: source.boost, count, deadline: *deadline };
+    let (found, snapshot) = candidates(shared, source.vector.by_priority(), selection)?;
     let compared = compare(estimates(found, &snapshot, source), &snapshot, source, query)?;
     let read_one =
         |handle: &Handle| Ok((snapshot.article(handle, &shared.records)?, snapshot.vector(handle)));
@@ -109,7 +116,7 @@ fn compare(
     source: &Source<'_>,
     query: &SimilarQuery,
 ) -> Result<Vec<Candidate<Handle>>, IndexError> {
-    let mut best = Best::new(query.depth(), query.min_similarity);
+    let mut best = TopScores::new(query.depth(), query.min_similarity);
     let mut residuals = Residuals::default();
     let mut compared = Vec::with_capacity(estimates.len().min(256));
     for (number, estimate) in estimates.into_iter().enumerate() {
@@ -157,7 +164,7 @@ fn compare(
 }
 
 /// The highest scores so far.
-struct Best {
+struct TopScores {
     depth: usize,
     /// Scores are not negative, so that their bits have the same order.
     scores: BinaryHeap<Reverse<u64>>,
@@ -165,7 +172,7 @@ struct Best {
     least: f64,
 }
 
-impl Best {
+impl TopScores {
     /// The `depth` highest scores. No result has one below `min_similarity`, for no factor is
     /// below 1.
     fn new(depth: usize, min_similarity: f64) -> Self {

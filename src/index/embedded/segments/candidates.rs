@@ -26,10 +26,10 @@ thread_local! {
         RefCell::new(vec![0.0; PAGE_ARTICLES].try_into().expect("its size"));
 }
 
-/// Which candidates a search wants: the `count` ones with the highest boosted partial scores, among
+/// How candidates are selected: the `count` articles with the highest boosted partial scores, among
 /// those that pass a filter.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::index::embedded) struct Wanted<'a> {
+pub(in crate::index::embedded) struct Selection<'a> {
     pub(in crate::index::embedded) filter: &'a Filter,
     pub(in crate::index::embedded) boost: Boost,
     pub(in crate::index::embedded) count: usize,
@@ -77,14 +77,14 @@ impl Segments {
         Plan { terms: &terms[..count], spans }
     }
 
-    /// The wanted articles by the plan's terms, of those that are not superseded.
+    /// The articles selected by the plan's terms, of those that are not superseded.
     pub(in crate::index::embedded) fn candidates(
         &self,
         plan: &Plan<'_>,
-        wanted: Wanted<'_>,
+        selection: Selection<'_>,
         superseded: &Superseded,
     ) -> Result<Vec<(f32, Place)>, IndexError> {
-        let Wanted { filter, boost, count, deadline } = wanted;
+        let Selection { filter, boost, count, deadline } = selection;
         let mut best = TopK::new(count, boost.max_factor() as f32);
         let mut spans = plan.spans.iter();
         SUMS.with_borrow_mut(|sums| {
