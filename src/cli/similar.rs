@@ -76,6 +76,7 @@ struct Result {
     score: f64,
     matched_terms: Vec<Term>,
     other_share: f64,
+    meaning_share: f64,
     near_duplicate_ids: Vec<String>,
     article: ArticleLine,
 }
@@ -154,6 +155,7 @@ fn as_json(similar: pb::SimilarArticle) -> Result {
         score: similar.score,
         matched_terms: terms.collect(),
         other_share: similar.other_share,
+        meaning_share: similar.meaning_share,
         near_duplicate_ids: similar.near_duplicate_ids,
         article: similar.article.unwrap_or_default().into(),
     }
@@ -169,15 +171,20 @@ fn show(out: &mut dyn Write, similar: &pb::SimilarArticle) -> io::Result<()> {
         printable(headline(&article))
     )?;
     match similar.near_duplicate_count {
-        0 => writeln!(out)?,
-        1 => writeln!(out, "  (and 1 near-duplicate)")?,
-        count => writeln!(out, "  (and {count} near-duplicates)")?,
+        0 => {}
+        1 => write!(out, "  (and 1 near-duplicate)")?,
+        count => write!(out, "  (and {count} near-duplicates)")?,
     }
+    if similar.score != similar.similarity {
+        write!(out, "  (score {:.3})", similar.score)?;
+    }
+    writeln!(out)?;
     let terms: Vec<String> = similar
         .matched_terms
         .iter()
         .take(6)
         .map(|matched| format!("{} {:.0} %", printable(&matched.term), 100.0 * matched.share))
         .collect();
-    writeln!(out, "       {}", terms.join(", "))
+    let meaning = 100.0 * similar.meaning_share;
+    writeln!(out, "       {}; meaning {meaning:.0} %", terms.join(", "))
 }

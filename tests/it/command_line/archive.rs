@@ -137,10 +137,13 @@ fn an_archive_is_filled_asked_and_read_out() {
     let table = ask(&["similar", "--id", "kell-01", "--limit", "1", "--label", "desk=world"])
         .succeeded()
         .stdout;
-    assert!(
-        table.starts_with("0.9") && table.contains("  kell-02  Mount Kell") && table.contains(" %"),
-        "{table}"
-    );
+    let parts = ["  kell-02  Mount Kell", " %, ", "; meaning "];
+    assert!(table.starts_with("0.9") && parts.iter().all(|part| table.contains(part)), "{table}");
+    assert!(!table.contains("score"), "{table}");
+    let table = ask(&["similar", "--id", "kell-01", "--limit", "1", "--recency-half-life", "3d"])
+        .succeeded()
+        .stdout;
+    assert!(table.contains("  (score 1."), "{table}");
 
     let stored =
         ask(&["articles", "put", "--id", "draft 1", "--source", "desk", "--label", "a=b", draft])
