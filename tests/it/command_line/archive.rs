@@ -156,7 +156,10 @@ fn an_archive_is_filled_asked_and_read_out() {
         (&Value::from("The river Orr burst its banks"), &Value::from("b"))
     );
     // A record says more than its text; an option says it instead.
-    let record = r#"{"title": "Goal", "date": "2020-01-02", "source": "S", "lang": "en", "labels": {"a": "b"}}"#;
+    let record = concat!(
+        r#"{"title": "Goal", "date": "2020-01-02", "source": "S", "lang": "en", "#,
+        r#""labels": {"a": "b"}}"#
+    );
     std::fs::write(directory.path().join("one.jsonl"), record).expect("a file");
     ask(&["articles", "put", "--id", "one", "--source", "T", "--label", "c=d", "one.jsonl"])
         .succeeded();
