@@ -169,22 +169,6 @@ async fn errors_name_the_invalid_field_of_a_search() {
             "EMPTY_ARTICLE",
         ),
         (
-            pb::FindSimilarArticlesRequest {
-                recency_half_life: Some(prost_types::Duration::default()),
-                ..like("a")
-            },
-            "recency_half_life",
-            "INVALID_DURATION",
-        ),
-        (
-            pb::FindSimilarArticlesRequest {
-                reference_time: Some(prost_types::Timestamp::default()),
-                ..like("a")
-            },
-            "reference_time",
-            "FIELD_REQUIRES_HALF_LIFE",
-        ),
-        (
             pb::FindSimilarArticlesRequest { page_size: -1, ..like("a") },
             "page_size",
             "NEGATIVE_PAGE_SIZE",
@@ -222,6 +206,27 @@ async fn errors_name_the_invalid_field_of_a_search() {
         ),
     ];
     for (request, field, reason) in cases {
+        let status = archive.find(request).await.expect_err(reason);
+        assert_eq!(violation(&status), (field.to_owned(), reason.to_owned()));
+    }
+}
+
+#[tokio::test]
+async fn a_recency_without_a_half_life_longer_than_zero_is_refused() {
+    let archive = Archive::start().await;
+    archive.put(draft("a", "Volcano erupts", "")).await.expect("it is stored");
+    let zero = pb::FindSimilarArticlesRequest {
+        recency_half_life: Some(prost_types::Duration::default()),
+        ..like("a")
+    };
+    let missing = pb::FindSimilarArticlesRequest {
+        reference_time: Some(prost_types::Timestamp::default()),
+        ..like("a")
+    };
+    for (request, field, reason) in [
+        (zero, "recency_half_life", "INVALID_DURATION"),
+        (missing, "reference_time", "FIELD_REQUIRES_HALF_LIFE"),
+    ] {
         let status = archive.find(request).await.expect_err(reason);
         assert_eq!(violation(&status), (field.to_owned(), reason.to_owned()));
     }
