@@ -50,7 +50,10 @@ fn suspect(role: &str, class: &str, suspect: &Suspect) -> Markup {
             @if let Some(Case { evidence, .. }) = &suspect.case {
                 ul.terms {
                     @for (term, weight) in evidence {
-                        li { bdi { (shown_term(term)) } " " span.weight { (format!("{weight:+.2}")) } }
+                        li {
+                            bdi { (shown_term(term)) }
+                            " " span.weight { (format!("{weight:+.2}")) }
+                        }
                     }
                 }
             }

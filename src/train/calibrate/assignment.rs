@@ -2,12 +2,12 @@
 
 use crate::train::folds::{HeldOut, ScoreTable};
 
-/// Where the best F1 of a topic's threshold is below this there is little to go by, and a threshold
-/// that lets hundreds in does more harm than one that lets none in.
+/// Below this best F1 there is too little to go by, and a threshold that admits hundreds does more
+/// harm than one that admits none.
 const LEAST_F1: f64 = 0.3;
 
-/// The probability from which on a topic is best assigned: where F1 over the held-out documents is
-/// highest. Where even that is low (a topic of one or two documents), the highest probability seen.
+/// The probability from which to assign a topic: where F1 over the held-out documents is highest.
+/// Where even that is low (a topic of one or two documents), the highest probability seen.
 /// (Yang, "A study of thresholding strategies for text categorization", SIGIR 2001: SCutFBR.)
 pub(super) fn best_threshold(documents: &[HeldOut], table: &ScoreTable, topic: usize) -> f64 {
     let mut ranked: Vec<(f32, bool)> = documents

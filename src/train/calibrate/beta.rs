@@ -6,7 +6,7 @@ use ndarray::Array2;
 use super::confidence::Top;
 use crate::model::BetaCalibration;
 
-/// A probability nearer to 0 or 1 says no more than this one.
+/// Probabilities are kept this far from 0 and 1.
 const MARGIN: f64 = 1e-9;
 /// Newton's method needs a few steps.
 const MAX_STEPS: usize = 100;

@@ -2,7 +2,7 @@
 
 use crate::train::folds::FOLDS;
 
-/// An answer of a lower probability is more likely wrong than right by its own account.
+/// Below this probability an answer is more likely wrong than right by its own account.
 const LEAST_PROBABILITY: f64 = 0.5;
 
 /// The most probable topic of a held-out document.
@@ -13,10 +13,10 @@ pub(super) struct Top {
     pub(super) part: u8,
 }
 
-/// From which probabilities on answers were right often enough.
+/// The probabilities from which answers were right often enough.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct Confidence {
-    /// Probabilities, descending, each with how many held-out documents reach it.
+    /// Probabilities, descending, each with the number of held-out documents that reach it.
     steps: Vec<(f64, usize)>,
     /// Whether answers were right often enough, but too few to show it.
     is_unproven: bool,
@@ -27,9 +27,9 @@ pub(super) struct Confidence {
 pub(super) struct Threshold {
     /// From this probability on; 1 where no answer is.
     pub(super) probability: f64,
-    /// How many held-out documents reach it.
+    /// The number of held-out documents that reach it.
     pub(super) document_count: usize,
-    /// What keeps the probability from being lower.
+    /// The reason that the probability is not lower.
     pub(super) limit: Option<Limit>,
 }
 

@@ -3,8 +3,7 @@
 use crate::model::KnownShare;
 use crate::train::folds::HeldOut;
 
-/// Texts of so many words or more are told apart when it comes to how many of their words are
-/// known.
+/// The lengths, in words, from which on texts have a threshold of their own.
 const TOKEN_STEPS: [u32; 8] = [1, 4, 8, 16, 32, 64, 128, 256];
 /// One held-out document in this many may fall below the minimum known share.
 const LESS_KNOWN: usize = 500;
@@ -13,9 +12,8 @@ const DEFAULT_KNOWN_SHARE: f64 = 0.25;
 /// A corpus of few known words must not make every other text unknown, nor one of all known words a
 /// single new one.
 const MAX_KNOWN_SHARE: f64 = 0.8;
-/// Which share of its words a text has to have known, by how many it has: less than one held-out
-/// document in 500 of that length. Where the corpus has too few documents of a length, what holds
-/// for shorter ones holds.
+/// The minimum share of known words by the length of the text: one held-out document in 500 of that
+/// length falls below it. Lengths with too few documents take the threshold of shorter ones.
 pub(super) fn known_shares(documents: &[HeldOut]) -> Vec<KnownShare> {
     let mut steps = Vec::with_capacity(TOKEN_STEPS.len());
     let mut min_share = DEFAULT_KNOWN_SHARE;

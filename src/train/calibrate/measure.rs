@@ -16,22 +16,22 @@ use crate::train::folds::{HeldOut, ScoreTable};
 /// What held-out documents teach.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Calibration {
-    /// What scores are multiplied by.
+    /// The factor of the scores.
     pub(crate) scale: f64,
     /// How the first topic's probability is mapped.
     pub(crate) beta: BetaCalibration,
     /// When an answer is confident, and when a text is unknown.
     pub(crate) decision: DecisionRule,
     confidence: Confidence,
-    /// What keeps more answers from being confident.
+    /// The reason that no more answers are confident.
     pub(crate) limit: Option<Limit>,
-    /// By topic, from what probability on it is assigned; empty where topics exclude each other.
+    /// Per topic, the probability from which it is assigned; empty where topics exclude each other.
     pub(crate) thresholds: Vec<f64>,
-    /// How good the scaled model is.
+    /// The quality of the calibrated model.
     pub(crate) metrics: MetricsRecord,
 }
 
-/// Finds the scale that makes the held-out topics likeliest, the thresholds, and measures.
+/// Fits the scale, the calibration of the first topic and the thresholds, and measures.
 pub(crate) fn calibrate(
     documents: &[HeldOut],
     table: &ScoreTable,

@@ -7,9 +7,9 @@ use crate::model::elementary::exp;
 use crate::train::estimate::padded;
 use crate::train::folds::{HeldOut, ScoreTable};
 
-/// The most documents that the scale is fitted on: it is one number.
+/// The most documents to fit the scale to, which is a single number.
 const MAX_FITTED_ON: usize = 20_000;
-/// How many documents are summed up together, whatever the number of threads.
+/// The documents summed together, whatever the number of threads.
 const SUMMED_TOGETHER: usize = 2_048;
 /// The scale lies between these. Where every held-out document is right none is large enough: the
 /// greatest makes a lead of 0.01 a matter of e^10.
@@ -40,7 +40,7 @@ pub(crate) fn fit_scale(documents: &[HeldOut], table: &ScoreTable) -> f64 {
             break;
         }
     }
-    // A few digits are all that the sample can tell, and they survive being written and read.
+    // The sample supports few digits, and these survive being written and read.
     libm::round(scale * 1e6) / 1e6
 }
 

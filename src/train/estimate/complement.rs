@@ -44,7 +44,7 @@ impl Kind for Complement {
     }
 }
 
-/// The sum over all topics but one; what rounding leaves of nothing may be below it.
+/// The sum over all other topics, at least 0 despite rounding.
 fn others(sums: &[f64], topic: usize) -> f64 {
     (sums.iter().sum::<f64>() - sums[topic]).max(0.0)
 }
@@ -54,7 +54,7 @@ struct Negated(Smoothed);
 impl Formula for Negated {
     fn weights(&self, sums: TermSums<'_>, weights: &mut [f32]) {
         let all: f64 = sums.topics.iter().sum();
-        // What rounding leaves of nothing may be below it.
+        // Rounding may leave less than 0.
         self.0.set(sums.topics, |sum| (all - sum).max(0.0), weights);
         weights.iter_mut().for_each(|weight| *weight = -*weight);
     }

@@ -20,13 +20,13 @@ pub(super) trait Kind: Sync {
         "alpha"
     }
 
-    /// The smoothing that did well on the corpora it was tried on.
+    /// The smoothing that did well on the corpora that were tried.
     fn default_smoothing(&self) -> f64;
 
-    /// What a topic scores before any word is read.
+    /// The score of each topic before any word is read.
     fn bias(&self, totals: &Totals) -> Vec<f64>;
 
-    /// The formula of the weights, of a model of so many terms.
+    /// The formula of the weights in a model with `term_count` terms.
     fn formula(&self, smoothing: f64, totals: &Totals, term_count: usize) -> Box<dyn Formula>;
 
     /// The weights of all terms, a row per topic.
@@ -52,7 +52,7 @@ pub(super) trait Kind: Sync {
 
 /// The weights of a term from its sums.
 pub(crate) trait Formula: Send + Sync {
-    /// Sets `weights`, by topic and padded; what stands behind the topics means nothing.
+    /// Sets `weights`, per topic and padded; the padding is unspecified.
     fn weights(&self, sums: TermSums<'_>, weights: &mut [f32]);
 }
 
@@ -66,7 +66,7 @@ impl Estimator {
         self.0.name()
     }
 
-    /// The smoothing that did well on the corpora it was tried on.
+    /// The smoothing that did well on the corpora that were tried.
     pub fn default_smoothing(self) -> f64 {
         self.0.default_smoothing()
     }

@@ -18,14 +18,13 @@ use fearless_simd::{Level, Simd, dispatch};
 
 use super::solver::{Feature, LANES, Lanes, Planes, Problem, Solver};
 
-/// The search ends where no dual variable has a projected gradient above this, or after the last
-/// pass.
+/// Descent ends once no dual variable has a projected gradient above this.
 const TOLERANCE: f32 = 0.01;
 
 /// The support vector machine.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Margin {
-    /// What a document on the wrong side costs, `C`.
+    /// The cost of a document on the wrong side, `C`.
     pub(crate) cost: f32,
     /// The most passes over the documents.
     pub(crate) passes: usize,
@@ -50,9 +49,9 @@ pub(super) fn rounded(cost: f32) -> f64 {
     (f64::from(cost) * 1e6).round() / 1e6
 }
 
-/// By how much `x` is multiplied, by term and topic.
+/// The factors of `x`, per term and topic.
 pub(super) trait Scaling {
-    /// The squares of the factors in a place of [`Planes`], other than the bias.
+    /// The squared factors at an index of [`Planes`] other than the bias.
     fn squares(&self, at: usize) -> Lanes;
 }
 
@@ -76,7 +75,7 @@ impl Margin {
     fn descend(self, _: impl Simd, problem: &Problem<'_>, scaling: &impl Scaling) -> Planes {
         let mut planes = Planes::zeros(problem);
         let blocks = planes.blocks;
-        // By document: the dual variables. Behind the topics stand some that no document has.
+        // The dual variables per document, padded with lanes of no topic.
         let mut duals = vec![Lanes::default(); problem.rows.len() * blocks];
         let mut signs = vec![[-1.0; LANES]; blocks];
         for _ in 0..self.passes {
@@ -102,8 +101,8 @@ impl Margin {
         planes
     }
 
-    /// Moves a document's dual variables to where each is best while all others stay. Returns what
-    /// its vector is then added with, and how large the greatest projected gradient was.
+    /// Moves each of a document's dual variables to its optimum while all others stay. Returns the
+    /// factors by which the document's vector is added, and the greatest projected gradient.
     #[inline(always)]
     fn step(
         self,

@@ -25,8 +25,7 @@ impl Kind for Multinomial {
 
     fn bias(&self, totals: &Totals) -> Vec<f64> {
         let total: u64 = totals.documents.iter().sum();
-        // A topic all of whose documents are held out has no prior of its own: half a document
-        // keeps it finite.
+        // Half a document keeps the prior finite for a topic whose documents are all held out.
         let prior = |&count: &u64| (count as f64).max(0.5) / total.max(1) as f64;
         totals.documents.iter().map(prior).map(libm::log).collect()
     }
@@ -50,7 +49,7 @@ pub(super) struct Smoothed {
 }
 
 impl Smoothed {
-    /// `total` makes a topic's total of [`Totals::topics`].
+    /// `total` computes a topic's total from [`Totals::topics`].
     pub(super) fn new(
         alpha: f64,
         totals: &Totals,
@@ -65,7 +64,7 @@ impl Smoothed {
         Self { alpha: alpha as f32, factor: factor as f32, log_totals }
     }
 
-    /// Sets `weights` from the sums that `sum` makes of those of the topics.
+    /// Sets `weights` from the sums that `sum` computes from those of the topics.
     #[inline(always)]
     pub(super) fn set(&self, topics: &[f64], sum: impl Fn(f64) -> f64, weights: &mut [f32]) {
         for (weight, &topic) in weights.iter_mut().zip(topics) {

@@ -43,15 +43,15 @@ impl<'a> Problem<'a> {
     }
 }
 
-/// So many topics are worked on together; rows of numbers by topic are padded to a multiple.
+/// The number of topics computed together; rows with a number per topic are padded to a multiple.
 pub(super) const LANES: usize = 8;
 pub(super) type Lanes = [f32; LANES];
 
-/// A hyperplane per topic: a row per term, and behind them one for the bias.
+/// A hyperplane per topic, stored as a row per term followed by one for the bias.
 #[derive(Debug)]
 pub(crate) struct Planes {
     topic_count: usize,
-    /// How many blocks of lanes a row has.
+    /// The blocks of lanes per row.
     pub(super) blocks: usize,
     pub(super) lanes: Vec<Lanes>,
 }
@@ -64,7 +64,7 @@ impl Planes {
         Self { topic_count, blocks, lanes }
     }
 
-    /// Where the bias stands for a block of topics.
+    /// The index of the bias of a block of topics.
     pub(super) fn bias_at(&self, block: usize) -> usize {
         self.lanes.len() - self.blocks + block
     }

@@ -2,15 +2,15 @@
 
 use ndarray::Array2;
 
-/// Numbers by topic are padded with zeros to a multiple of so many, which are worked on together.
+/// Numbers per topic are padded with zeros to a multiple of this, for vector instructions.
 const LANES: usize = 8;
 
-/// How many numbers stand for so many topics.
+/// The padded length of a row with a number per topic.
 pub(crate) const fn padded(topic_count: usize) -> usize {
     topic_count.next_multiple_of(LANES)
 }
 
-/// The sums of some documents' vectors over all terms.
+/// The sums over all terms of some documents' vectors.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Totals {
     /// By topic: the sum over its documents.
@@ -18,9 +18,9 @@ pub(crate) struct Totals {
     /// The sum over all documents; where a document has several topics or none, not the sum over
     /// the topics.
     pub(crate) collection: f64,
-    /// By topic: how many documents.
+    /// Per topic: the number of documents.
     pub(crate) documents: Vec<u64>,
-    /// How many documents in all.
+    /// The number of documents.
     pub(crate) document_count: u64,
     /// The sum of the natural logarithms of the lengths of the vectors before they were scaled.
     pub(crate) log_lengths: f64,
@@ -50,16 +50,15 @@ impl Totals {
         all
     }
 
-    /// What a vector is multiplied by to weigh, if its document has the typical length (the
-    /// geometric mean), as if it were scaled to length 1: so a pseudo-count, and the prior, mean
-    /// the same for headlines as for books.
+    /// The factor that gives a document of typical length (the geometric mean) a vector of length
+    /// 1, so that a pseudo-count and the prior mean the same for headlines and for books.
     pub(crate) fn length_factor(&self) -> f64 {
         let typical = libm::exp(self.log_lengths / self.document_count.max(1) as f64);
         typical.sqrt().sqrt()
     }
 }
 
-/// The sums of some documents' vectors at one term.
+/// The sums at one term of some documents' vectors.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct TermSums<'a> {
     /// By topic, padded.
@@ -68,7 +67,7 @@ pub(crate) struct TermSums<'a> {
     pub(crate) collection: f64,
 }
 
-/// The sums of all documents' vectors at the terms of the model.
+/// The sums at the model's terms of all documents' vectors.
 #[derive(Debug)]
 pub(crate) struct TopicCounts {
     /// The numbers of the terms.

@@ -2,8 +2,9 @@
 
 use crate::train::documents::Documents;
 
-/// A title, or a body, that more documents share than these is the name of a section or a notice,
-/// and no sign of a copy: 20 documents, or one in 100 of a large corpus; of a small one, one in 20.
+/// A title or body that more documents share is the name of a section or a notice rather than a
+/// sign of copies: more than 20 documents, or one in 100 of a large corpus, or one in 20 of a small
+/// one.
 const MAX_COPIES: usize = 20;
 const MAX_COPIES_SHARE: usize = 100;
 const SMALL_SHARE: usize = 20;
@@ -11,7 +12,7 @@ const SMALL_SHARE: usize = 20;
 /// Which documents are copies of each other.
 #[derive(Debug)]
 pub(crate) struct Copies {
-    /// By document: the first document of its group.
+    /// Per document: the first document of its group.
     leaders: Vec<u32>,
 }
 
@@ -31,7 +32,8 @@ impl Copies {
         copies
     }
 
-    /// Joins documents of equal fingerprints where at most so many have the same; 0 is none.
+    /// Joins documents with equal fingerprints unless more than `most` share one; 0 is no
+    /// fingerprint.
     fn join_equal(&mut self, fingerprints: impl Iterator<Item = u64>, most: usize) {
         let mut documents: Vec<(u64, u32)> =
             fingerprints.zip(0..).filter(|(fingerprint, _)| *fingerprint != 0).collect();
@@ -56,12 +58,12 @@ impl Copies {
         document
     }
 
-    /// The first document of the group that a document belongs to: itself, where it has no copies.
+    /// The first document of a document's group: itself if it has no copies.
     pub(crate) fn first(&self, document: usize) -> usize {
         self.leaders[document] as usize
     }
 
-    /// How many documents are copies of one that came before.
+    /// The number of documents that are copies of an earlier one.
     pub(crate) fn count(&self) -> usize {
         (0..self.leaders.len()).filter(|&document| self.first(document) != document).count()
     }

@@ -3,36 +3,36 @@
 use super::copies::Copies;
 use crate::train::collection::Collection;
 
-/// Into how many folds the corpus is parted.
+/// The number of folds.
 pub(crate) const FOLDS: usize = 5;
 /// The fold of a document that is never held out.
 const NEVER: u8 = FOLDS as u8;
-/// The most documents that are held out: of a larger corpus a sample, so that memory does not grow
-/// with the corpus.
+/// The most documents that are held out. A larger corpus is sampled, so that memory does not grow
+/// with it.
 const MAX_HELD_OUT: u64 = 40_960;
-/// If a fifth of the corpus is so many documents or more, they are held out together, and no
-/// others: one model instead of five scores enough to learn from.
+/// A fifth of a corpus with at least this many documents is held out as a single fold: one model
+/// instead of five then scores enough documents to learn from.
 const ENOUGH_OF_ONE_FOLD: u64 = 8_192;
-/// The most documents of that fold.
+/// The most documents of the single fold.
 const MAX_OF_ONE_FOLD: u64 = 16_384;
-/// And the most scores, documents times topics.
+/// The most scores, documents times topics.
 const MAX_SCORES: u64 = 8 << 20;
 
 /// Which document is held out with which fold.
 #[derive(Debug)]
 pub(crate) struct Folds {
-    /// By document: which of [`FOLDS`] parts it is dealt to, or [`NEVER`].
+    /// Per document: the part, of [`FOLDS`], that it is dealt to, or [`NEVER`].
     parts: Vec<u8>,
-    /// Whether all of the parts are held out together, as the first fold; else each part is a fold.
+    /// Whether all parts are held out together, as fold 0; otherwise each part is a fold.
     is_one: bool,
-    /// The documents that are held out, in the order of the corpus.
+    /// The held-out documents, in corpus order.
     held_out: Vec<u32>,
 }
 
 impl Folds {
-    /// Deals the documents to the parts, copies of each other to the same one, in an order that
-    /// only the seed decides; each part gets about as many documents of each topic (the first one,
-    /// where a document has several; those without one are a topic of their own).
+    /// Deals the documents to the parts in an order that depends on the seed alone, copies of each
+    /// other to the same part, and about as many documents of each topic to every part. A document
+    /// counts for its first topic; documents without one count as a topic of their own.
     pub(crate) fn deal(collection: &Collection<'_>, copies: &Copies, seed: u64) -> Self {
         let document_count = collection.document_count();
         let topic_count = collection.topics.len();
@@ -96,13 +96,13 @@ impl Folds {
         self.parts[document as usize]
     }
 
-    /// The documents that are held out, in the order of the corpus.
+    /// The held-out documents, in corpus order.
     pub(crate) fn held_out(&self) -> &[u32] {
         &self.held_out
     }
 }
 
-/// How many documents are held out at most, and whether all of them at once.
+/// The most documents to hold out, and whether as a single fold.
 fn extent(document_count: u64, topic_count: u64) -> (u64, bool) {
     let most = MAX_HELD_OUT.min(MAX_SCORES / topic_count.max(1));
     let in_one = most.min(MAX_OF_ONE_FOLD).min(document_count / FOLDS as u64);

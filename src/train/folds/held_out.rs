@@ -3,15 +3,15 @@
 /// A document that was scored by a model that did not see it.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct HeldOut {
-    /// Which of the five parts it was dealt to: its fold, unless one model scores all.
+    /// The part it was dealt to, of five: its fold, unless there is a single fold.
     pub(crate) part: u8,
     pub(crate) topics: Vec<usize>,
-    /// How many words it has, numbers left out, and how many of them the model knew.
+    /// The number of its words other than numbers, and of those that the model knew.
     pub(crate) token_count: u32,
     pub(crate) known_token_count: u32,
 }
 
-/// Scores by document and topic.
+/// Scores per document and topic.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct ScoreTable {
     topic_count: usize,

@@ -16,12 +16,12 @@ pub(crate) fn weight(term: &Term, count: u32) -> f64 {
     f64::from(log_tf(count)) * f64::from(term.idf)
 }
 
-/// What the documents' vectors are multiplied by, and what they sum to then.
+/// The scales of the documents' vectors, and the sums of the scaled vectors.
 #[derive(Debug)]
 pub(crate) struct Lengths {
     /// By document: [`length_scale`] of its selected terms.
     pub(crate) scales: Vec<f32>,
-    /// Over the documents of each fold, and over those that are never held out.
+    /// Per fold, followed by the documents that are never held out.
     folds: Vec<Totals>,
 }
 

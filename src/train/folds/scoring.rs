@@ -21,7 +21,7 @@ use crate::train::estimate::{Estimate, Formula, TermSums, TopicCounts, padded};
 use crate::train::matrix::Block;
 use crate::train::terms::{Remainder, Selection, Status, TopicSizes};
 
-/// About how many bytes the models' weights may take at a time.
+/// The approximate limit of the models' weights in memory, in bytes.
 const WEIGHT_BYTES: usize = 48 << 20;
 
 /// A corpus with its folds and the terms selected from it.
@@ -44,7 +44,7 @@ pub(crate) struct Scored {
     pub(crate) tables: Vec<ScoreTable>,
     /// Of all documents.
     pub(crate) counts: TopicCounts,
-    /// By term: a bit per fold without which it would have been selected, too.
+    /// Per term: a bit for each fold without which it would still have been selected.
     pub(crate) kept: Vec<u8>,
 }
 
@@ -83,16 +83,16 @@ pub(crate) fn score(split: Split<'_>, estimates: &[Estimate]) -> io::Result<Scor
     Ok(scored)
 }
 
-/// The estimates of all documents but those of a fold, fold by fold.
+/// Per fold: the estimates from all other documents.
 struct Models<'a> {
     split: Split<'a>,
     remainders: Vec<Remainder>,
     /// By fold and estimate.
     formulas: Vec<Vec<Box<dyn Formula>>>,
     biases: Vec<Vec<Vec<f64>>>,
-    /// How many numbers stand for the topics.
+    /// The padded number of topics.
     stride: usize,
-    /// How many numbers a term has in each fold: a stride per estimate.
+    /// The length of a term's row per fold: a stride per estimate.
     width: usize,
 }
 
@@ -109,8 +109,8 @@ struct CountedBlock {
     sums: Vec<f64>,
 }
 
-/// Where the rows of a term are: one for each fold whose model has the term, and whose held-out
-/// documents need it.
+/// The rows of a term: one for each fold whose model has the term and whose held-out documents
+/// contain it.
 #[derive(Debug, Clone, Copy, Default)]
 struct TermRows {
     /// The first row of its block.
@@ -149,7 +149,7 @@ impl<'a> Models<'a> {
         Self { split, remainders, formulas, biases, stride, width: estimates.len() * stride }
     }
 
-    /// The blocks of postings in groups whose weights fit in memory.
+    /// Groups of posting blocks whose weights fit in memory.
     fn groups(&self) -> Vec<Range<usize>> {
         let postings = &self.split.collection.postings;
         let most = WEIGHT_BYTES / (FOLDS * self.width * size_of::<f32>()).max(1);
@@ -200,7 +200,7 @@ impl<'a> Models<'a> {
         Ok(block)
     }
 
-    /// A bit per fold without whose documents the term would be selected.
+    /// A bit for each fold without which the term would be selected.
     fn kept(&self, number: usize, counts: &TermCounts, presence: &mut [u32]) -> u8 {
         let term = &self.split.collection.vocabulary.terms[number];
         (0..FOLDS).fold(0, |bits, fold| {
@@ -228,7 +228,7 @@ impl<'a> Models<'a> {
         }
     }
 
-    /// Adds what a group of terms adds to the scores of all held-out documents.
+    /// Adds a group of terms to the scores of all held-out documents.
     fn add_scores(&self, weights: &Weights, scores: &mut Scores) -> io::Result<()> {
         let Split { collection, folds, .. } = self.split;
         let mut rest = (&mut scores.values[..], &mut scores.known[..]);
@@ -300,14 +300,14 @@ struct Weights {
     blocks: Vec<Vec<f32>>,
 }
 
-/// What the held-out documents score so far.
+/// The scores of the held-out documents so far.
 struct Scores {
-    /// By held-out document, estimate and topic: of a vector that is not scaled yet.
+    /// Per held-out document, estimate and topic, before the vector is scaled.
     values: Vec<f32>,
     known: Vec<Known>,
 }
 
-/// What the model knows of a document where it is held out.
+/// The part of a held-out document that the model knows.
 #[derive(Debug, Clone, Copy, Default)]
 struct Known {
     /// The sum of the squares of its vector.

@@ -14,25 +14,25 @@ use crate::train::estimate::{Feature, Linear, Planes, Problem, Solver, padded};
 use crate::train::lists::Lists;
 use crate::train::terms::{Status, Term};
 
-/// Decides the order in which documents are looked at.
+/// Seeds the order in which documents are visited.
 const ORDER_SEED: u64 = 1;
-/// The most entries of documents that are fitted to, for the memory; and times topics, for the
-/// time. Of a larger corpus a sample of the documents is.
+/// The most entries of documents to fit to, which bounds the memory, and the most entries times
+/// topics, which bounds the time. A larger corpus is sampled.
 const MAX_ENTRIES: usize = 1 << 23;
 const MAX_PRODUCTS: usize = 1 << 28;
-/// The most weights, terms times topics, that are fitted at all.
+/// The most weights, terms times topics; beyond that nothing is fitted.
 const MAX_WEIGHTS: usize = 1 << 24;
 
-/// What a solver makes of a corpus.
+/// The hyperplanes that a solver fits to a corpus, and their scores.
 #[derive(Debug)]
 pub(crate) struct Solved {
-    /// The scores of the held-out documents, in their order, by what was fitted without their fold.
+    /// The scores of the held-out documents, in order, by a fit without their fold.
     pub(crate) held_out: ScoreTable,
     /// Fitted to all documents, for the selected terms.
     pub(crate) linear: Linear,
 }
 
-/// Fits the hyperplanes of each solver; none where they would be too many.
+/// Fits the hyperplanes of each solver; returns none if they would be too many.
 pub(crate) fn solve(
     split: Split<'_>,
     scored: &Scored,
@@ -67,22 +67,22 @@ pub(crate) fn solve(
     Ok(solved)
 }
 
-/// What a solver makes of the documents without a fold, and of all.
+/// The result of a fit without a fold, or of the final one.
 enum Outcome {
-    /// The scores of the fold's documents, each with its place among those held out.
+    /// The scores of the fold's documents, each with its index among those held out.
     HeldOut(Vec<(usize, Vec<f32>)>),
     Final(Linear),
 }
 
-/// What all the fits look at.
+/// The input of all fits.
 struct Fitting<'a> {
     split: Split<'a>,
     scored: &'a Scored,
-    /// The terms that are not dropped, by the numbers that they have here.
+    /// The terms that are not dropped; their indices are the term numbers of the problem.
     terms: Vec<u32>,
-    /// By document: its terms by these numbers, before its vector is scaled.
+    /// Per document: its terms by these numbers, before its vector is scaled.
     rows: Lists<Feature>,
-    /// The documents in the order in which they are fitted to.
+    /// The documents in the order of fitting.
     order: Vec<u32>,
     /// What a vector is multiplied by so that a document of typical length has length 1, as for
     /// naive Bayes.
@@ -101,8 +101,8 @@ impl<'a> Fitting<'a> {
                 (terms.len() as u32).saturating_sub(1)
             })
             .collect();
-        // Nearby documents are alike, and a pass over one topic after the other would learn each
-        // anew.
+        // Neighbouring documents are alike, and a pass over one topic after another would learn
+        // each anew.
         let mut order: Vec<u32> = (0..collection.document_count() as u32).collect();
         order.sort_unstable_by_key(|&document| shuffled(ORDER_SEED, document.into()));
         let factor = scored.counts.totals.length_factor();
@@ -125,7 +125,8 @@ impl<'a> Fitting<'a> {
         Ok(fitting)
     }
 
-    /// Leaves as many documents in the order as there is room for; says of each whether it is one.
+    /// Truncates the order to the documents that there is room for. Returns per document whether it
+    /// is one of them.
     fn sample(&mut self) -> Vec<bool> {
         let collection = self.split.collection;
         let entries: u64 =
@@ -138,7 +139,7 @@ impl<'a> Fitting<'a> {
         is_sampled
     }
 
-    /// Fits to all documents but those of a fold, and scores them; of no fold, to all.
+    /// Fits to all documents outside a fold and scores the fold's; [`FOLDS`] fits to all documents.
     fn fit(&self, solvers: &[&dyn Solver], fold: usize) -> Vec<Outcome> {
         let Split { collection, folds, lengths, .. } = self.split;
         let mut problem = Problem::new(self.terms.len(), collection.topics.len());
@@ -169,7 +170,7 @@ impl<'a> Fitting<'a> {
         Linear { weights, bias: planes.bias().iter().map(|&bias| f64::from(bias)).collect() }
     }
 
-    /// The scores of a fold's documents, each with its place among those held out.
+    /// The scores of a fold's documents, each with its index among those held out.
     fn scores(&self, planes: &Planes, fold: usize) -> Vec<(usize, Vec<f32>)> {
         let folds = self.split.folds;
         let held_out = folds.held_out().iter().enumerate();
@@ -181,12 +182,12 @@ impl<'a> Fitting<'a> {
         own.map(score).collect()
     }
 
-    /// The term of a number that it has here.
+    /// The term with this number in the problem.
     fn term(&self, number: usize) -> &Term {
         &self.split.collection.vocabulary.terms[self.terms[number] as usize]
     }
 
-    /// A document as the model without a fold sees it; of no fold, as the final one does.
+    /// A document as the model without the fold sees it; for [`FOLDS`], as the final model does.
     fn row(&self, document: u32, fold: usize, scale: f32) -> impl Iterator<Item = Feature> {
         let is_seen = move |number: usize| match fold {
             FOLDS => self.term(number).status == Status::Selected,

@@ -6,10 +6,10 @@ use crate::train::collection::Collection;
 use crate::train::estimate::padded;
 use crate::train::terms::Term;
 
-/// The folds, and behind them the documents that are never held out.
+/// The folds, followed by the documents that are never held out.
 const PARTS: usize = FOLDS + 1;
 
-/// The counts of one term. To be used again for the next.
+/// The counts of one term; reused for the next.
 #[derive(Debug)]
 pub(super) struct TermCounts {
     stride: usize,
@@ -17,7 +17,7 @@ pub(super) struct TermCounts {
     sums: Vec<f64>,
     /// By part and topic, padded: how many documents have the term.
     presence: Vec<u32>,
-    /// By part: the same over all its documents.
+    /// Per part: the same over all its documents.
     collection: [f64; PARTS],
     document_frequencies: [u32; PARTS],
 }
@@ -56,7 +56,7 @@ impl TermCounts {
         }
     }
 
-    /// Most terms are in few documents, and so in few parts.
+    /// Clears the parts in use: most terms are in few documents, and so in few parts.
     fn clear(&mut self) {
         for part in 0..PARTS {
             if self.is_in(part) {
@@ -74,8 +74,8 @@ impl TermCounts {
         self.document_frequencies[part] > 0
     }
 
-    /// Sets `sums` to those of all documents but those of a fold, or of all; returns the sum over
-    /// the collection.
+    /// Sets `sums` to those of all documents outside a fold, or of all documents, and returns the
+    /// sum over the collection.
     pub(super) fn sums_without(&self, fold: Option<usize>, sums: &mut [f64]) -> f64 {
         sums.fill(0.0);
         let mut collection = 0.0;
@@ -87,7 +87,7 @@ impl TermCounts {
         collection
     }
 
-    /// The same of the documents that have the term, by topic and in all.
+    /// The same for document frequencies.
     pub(super) fn presence_without(&self, fold: usize, presence: &mut [u32]) -> u32 {
         presence.fill(0);
         let mut document_frequency = 0;

@@ -3,13 +3,13 @@
 use crate::model::Labels;
 use crate::train::folds::ScoreTable;
 
-/// Above this many topics the matrix between topics has too many parameters to be worth its time.
+/// Beyond this many topics the matrix between them has too many parameters to be worth its time.
 const MAX_CROSSED_TOPICS: usize = 256;
-/// The most documents that a link is fitted to, and the most products of inputs, topics and
-/// documents: it has few parameters, and each evaluation looks at all documents.
+/// The most documents to fit a link to, and the most products of inputs, topics and documents: it
+/// has few parameters, and each evaluation visits all documents.
 const MAX_DOCUMENTS: usize = 40_960;
 const MAX_PRODUCTS: usize = 1 << 27;
-/// And the least of the most.
+/// The least of these limits.
 const MIN_DOCUMENTS: usize = 4_096;
 
 /// Held-out scores of several kinds, brought to the scale of logits.
@@ -18,7 +18,7 @@ pub(crate) struct Features<'a> {
     pub(super) labels: Labels,
     pub(super) topic_count: usize,
     pub(super) normalisers: Vec<Normaliser>,
-    /// By document and kind: the scores by topic, then their mean.
+    /// Per document and kind: the scores by topic, then their mean.
     rows: Vec<f32>,
     /// The topics of each document.
     pub(super) topics: Vec<&'a [usize]>,
@@ -101,20 +101,19 @@ impl<'a> Features<'a> {
         &self.rows[document * self.row_len()..][..self.row_len()]
     }
 
-    /// How many inputs the matrix has: the whole row. Where a document may have several topics,
-    /// what one says of another is too little to be worth it.
+    /// The number of inputs of the matrix: the whole row, or none where documents may have several
+    /// topics, as one topic says too little about another.
     pub(super) fn input_count(&self) -> usize {
         let is_crossed = self.labels == Labels::Single && self.topic_count <= MAX_CROSSED_TOPICS;
         if is_crossed { self.row_len() } else { 0 }
     }
 
-    /// How many products of inputs, topics and documents each evaluation of a link to all of them
-    /// takes.
+    /// The products of inputs, topics and documents in an evaluation of a link on all of them.
     pub(crate) fn products(&self) -> usize {
         (self.input_count() + 1) * self.topic_count * self.len()
     }
 
-    /// At most as many documents as a link is fitted to, evenly spread.
+    /// At most `most` documents, and no more than a link is fitted to, evenly spread.
     pub(crate) fn thinned(&self, documents: Vec<usize>, most: usize) -> Vec<usize> {
         let products = (self.input_count() + 1) * self.topic_count;
         let most = most.min((MAX_PRODUCTS / products.max(1)).clamp(MIN_DOCUMENTS, MAX_DOCUMENTS));

@@ -27,9 +27,8 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    /// Fits the link to the documents chosen (places in `features`), in at most so many steps of
-    /// the solver. It is stopped long before the last digits: what they would change is lost in
-    /// half precision.
+    /// Fits the link to the chosen documents (indices in `features`) in at most `iterations` steps.
+    /// It stops long before the last digits converge, as half precision would lose them.
     pub(crate) fn fit(
         features: &Features<'_>,
         chosen: &[usize],

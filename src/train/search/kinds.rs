@@ -6,17 +6,17 @@ use crate::train::estimate::{Estimate, Estimator, Margin, NbSvm, Solver};
 /// The estimators that can be asked for by name.
 pub const ESTIMATORS: [Estimator; 2] = [Estimator::MULTINOMIAL, Estimator::COMPLEMENT];
 
-/// What [`crate::train::Recipe::Auto`] tries: the estimates of each line by themselves, and all of
-/// a line under a link. The first lines on any corpus, the others on a small one: there smoothing
-/// should often be stronger, and trying costs little.
+/// What [`crate::train::Recipe::Auto`] tries: the estimates of each line alone, and a link over all
+/// of a line. [`SMALL_LINES`] are for small corpora, where stronger smoothing is often better and
+/// trying costs little.
 pub(super) const LINES: [[Estimate; 2]; 2] = [line(0.03, 0.1), line(0.1, 0.4)];
 pub(super) const SMALL_LINES: [[Estimate; 2]; 2] = [line(0.4, 0.4), line(1.0, 1.0)];
 
-/// What is estimated where documents have several topics. (Smoothing: docs/adr/0006.)
+/// The estimate for documents of several topics. (Smoothing: docs/adr/0006.)
 pub(super) const MULTI_LABEL: Estimate =
     Estimate { estimator: Estimator::ONE_AGAINST_REST, smoothing: 0.8 };
 
-/// What a link over the best line also looks at, each where it lowers the log loss.
+/// Further inputs of a link over the best line; each is kept if it lowers the log loss.
 pub(super) fn solvers(labels: Labels) -> &'static [&'static dyn Solver] {
     match labels {
         Labels::Single => {

@@ -13,16 +13,16 @@ use crate::train::folds::{FOLDS, HeldOut, ScoreTable, Scored, Solved, Split, sol
 use crate::train::link::{Features, Link, Prior};
 use crate::train::options::TrainOptions;
 
-/// Up to so many products of documents, inputs and topics a link is chosen on all folds, and not on
-/// one.
+/// The most products of documents, inputs and topics for a link to be chosen on all folds instead
+/// of one.
 const MAX_ON_ALL_FOLDS: usize = 1 << 22;
 /// The priors of the link that are tried, where topics exclude each other and where not.
 const PRIORS: [Prior; 2] = [Prior::of(0.003), Prior::of(0.02)];
 const MULTI_LABEL_PRIORS: [Prior; 1] = [Prior::of(0.3)];
-/// The most documents that a link is chosen on, and that the links are fitted to by which it is
-/// measured.
+/// The most documents that a candidate link is fitted to, and each of the two links that measure
+/// the chosen one.
 const MAX_CHOSEN_ON: usize = 12_288;
-/// On a small corpus, and on others: there steps cost more, and on newsroom fewer came as near.
+/// On small corpora and on others, where steps cost more and fewer came as near on newsroom.
 const STEPS_SMALL: Steps = Steps { choosing: 20, chosen: 60, measuring: 30 };
 const STEPS: Steps = Steps { choosing: 12, chosen: 40, measuring: 20 };
 
@@ -33,7 +33,7 @@ struct Steps {
     choosing: u64,
     /// For the one that is chosen.
     chosen: u64,
-    /// For the links that it is measured by: half, for they only say what it is worth.
+    /// For the links that measure it; half as many, as these only say what it is worth.
     measuring: u64,
 }
 
@@ -49,7 +49,7 @@ pub(super) struct LinkSearch<'a> {
     pub(super) is_cut_short: bool,
 }
 
-/// What a link looks at, and how good the best link over it was.
+/// The inputs of a link, and the quality of the best link over them.
 pub(super) struct LinkCandidate {
     /// The mean log loss.
     pub(super) loss: f64,
@@ -57,7 +57,7 @@ pub(super) struct LinkCandidate {
     terms: SelectedTerms,
     estimates: Vec<Estimate>,
     solved: Vec<SolvedPart>,
-    /// A table per kind of score, and what brings it to the scale of logits.
+    /// A table per kind of score, each with the factor that brings it to the scale of logits.
     tables: Vec<(ScoreTable, f64)>,
 }
 
@@ -69,9 +69,9 @@ impl LinkCandidate {
 }
 
 impl LinkSearch<'_> {
-    /// The line of estimates whose link does best; `scored` by all of them, one after the other.
-    /// The link also looks at what each solver makes of the corpus, where that lowers the log
-    /// loss. None where there is no time for any link.
+    /// The line of estimates whose link does best, with each solver that lowers the log loss
+    /// further. `scored` has a table per estimate, line by line. None if there is no time for any
+    /// link.
     pub(super) fn find(
         &mut self,
         split: Split<'_>,
@@ -103,7 +103,7 @@ impl LinkSearch<'_> {
         Ok(best)
     }
 
-    /// Lets a candidate look at what solvers make of the corpus.
+    /// Adds to a candidate each solver that lowers its log loss.
     fn add_solved(
         &mut self,
         split: Split<'_>,
@@ -125,7 +125,7 @@ impl LinkSearch<'_> {
         Ok(())
     }
 
-    /// A table with what brings it to the scale of logits.
+    /// A table with the factor that brings it to the scale of logits.
     fn scaled(&self, documents: &[HeldOut], table: ScoreTable) -> (ScoreTable, f64) {
         let scale = match self.options.labels {
             Labels::Single => fit_scale(documents, &table),
@@ -134,8 +134,8 @@ impl LinkSearch<'_> {
         (table, scale)
     }
 
-    /// Tries each prior: a link is fitted to all folds but one, which it is measured on. Notes the
-    /// best prior, if it is better than what the candidate has; says whether it is.
+    /// Tries each prior with a link fitted to all folds but the one that measures it. Keeps the
+    /// best prior if it beats the candidate's, and returns whether it does.
     fn improve(
         &mut self,
         candidate: &mut LinkCandidate,
@@ -205,7 +205,7 @@ impl LinkSearch<'_> {
         if self.is_small { STEPS_SMALL } else { STEPS }
     }
 
-    /// Whether there is no time for more; then the search is cut short.
+    /// Whether the deadline has passed, which cuts the search short.
     pub(super) fn is_out_of_time(&mut self) -> bool {
         let is_over = self.deadline.is_some_and(|deadline| Instant::now() >= deadline);
         self.is_cut_short |= is_over;

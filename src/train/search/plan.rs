@@ -38,10 +38,10 @@ pub(super) struct SolvedPart {
 pub(crate) struct SelectedTerms {
     /// A place in [`super::choose::Choice::vocabularies`].
     pub(crate) vocabulary: usize,
-    /// Whether they are words only because that is tried besides words and pairs.
+    /// Whether they are the words alone, tried next to words and pairs.
     pub(crate) words_only: bool,
     pub(super) min_document_frequency: u32,
-    /// How many of the highest chi-square were kept besides all words; None for all.
+    /// The number of terms of the highest chi-square kept in addition to all words; None for all.
     pub(super) keep: Option<usize>,
 }
 

@@ -2,10 +2,10 @@
 
 use crate::model::MetricsRecord;
 
-/// Puts the best trial first, the others behind it by accuracy. The best has the least log loss of
-/// those whose accuracy lies within a standard error of the highest: on a few thousand documents
-/// accuracy cannot tell more, and the log loss also sees the probabilities. (The one-standard-error
-/// rule of Breiman, Friedman, Olshen and Stone, 1984.)
+/// Puts the best trial first, followed by the others in order of accuracy. The best has the least
+/// log loss of those whose accuracy lies within a standard error of the highest: on a few thousand
+/// documents accuracy cannot tell more, and the log loss also sees the probabilities. (The
+/// one-standard-error rule of Breiman, Friedman, Olshen and Stone, 1984.)
 pub(super) fn rank<T>(trials: &mut [T], metrics: impl Fn(&T) -> &MetricsRecord) {
     // A stable sort: of equals the first tried comes first.
     trials.sort_by(|a, b| {

@@ -7,20 +7,19 @@ use crate::train::collection::Collection;
 use crate::train::options::{Recipe, TrainOptions};
 use crate::train::terms::{LeastFrequencies, Selection, keep_best, words_only};
 
-/// Terms must occur in so many documents where nothing else is asked for: a word or pair of one
-/// document is often a slip.
+/// The default minimum document frequency: a word or pair of a single document is often a slip.
 const DEFAULT_MIN_DOCUMENT_FREQUENCY: u32 = 2;
-/// How many terms are kept besides all words, where nothing else is asked for; and what is tried as
-/// well where documents have several topics.
+/// The default number of terms to keep in addition to all words, and what is tried as well where
+/// documents have several topics.
 const DEFAULT_KEEP: usize = 60_000;
 const MULTI_LABEL_KEEP: usize = 10_000;
-/// Up to so many documents a corpus is small.
+/// The most documents of a small corpus.
 pub(super) const SMALL: u64 = 16_384;
 
 /// Which terms a model has.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum TermSet {
-    /// Words, and so many terms of the highest chi-square; None for all words and pairs.
+    /// All words, and this many terms of the highest chi-square; None for all words and pairs.
     Best(Option<usize>),
     /// Words alone.
     Words,
@@ -29,10 +28,9 @@ pub(super) enum TermSet {
 impl TermSet {
     /// What is tried; the first one in any case.
     ///
-    /// On a small corpus words alone are tried besides words and pairs, words of a single document
-    /// among them. Counts, and all that is chosen on them, depend on the terms: to try others costs
-    /// the whole search again, which a small corpus can afford. It is also where it matters (see
-    /// docs/adr/0004).
+    /// On a small corpus words alone are tried as well, including words of a single document. Every
+    /// count depends on the terms, so each set costs the whole search again, which a small corpus
+    /// can afford; it is also where it matters (docs/adr/0004).
     pub(super) fn all(options: &TrainOptions, document_count: u64) -> Vec<Self> {
         let keep = match options.keep_terms {
             None => Some(DEFAULT_KEEP),
@@ -49,7 +47,7 @@ impl TermSet {
         sets
     }
 
-    /// How many terms are kept besides all words.
+    /// The number of terms kept in addition to all words.
     pub(super) fn keep(self) -> Option<usize> {
         match self {
             Self::Best(keep) => keep,
@@ -73,7 +71,7 @@ impl TermSet {
     }
 }
 
-/// The minimum document frequencies of terms for what is tried.
+/// The minimum document frequencies of the sets that are tried.
 pub(crate) fn least_frequencies(options: &TrainOptions, document_count: u64) -> LeastFrequencies {
     let least = options.min_document_frequency.unwrap_or(DEFAULT_MIN_DOCUMENT_FREQUENCY);
     let of_words = options.min_document_frequency.unwrap_or(1);
