@@ -196,7 +196,7 @@ def expected_shapes(numbers):
     # Where documents may have several topics, a row and a column for none of them may come to the topics.
     matrix = numbers["confusion_matrix"] or numbers["assignment_matrix"]
     fields = sum(count > 0 for row in matrix for count in row)
-    bins = sum(bin["documents"] > 0 for bin in numbers["calibration"])
+    bins = sum(bin["predictions"] > 0 for bin in numbers["calibration"])
     points = len(numbers["precision_coverage"])
     return {
         "figure-topics": {"rect": 2 * len(occurring) + 7, "text": len(occurring) + 5},

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::outcome::{Confused, Outcome};
-use crate::cli::output::{counted, printable, thousands};
+use crate::cli::output::{counted, printable, tenths, thousands};
 use crate::cli::report;
 use crate::model::evaluate::{LevelReport, Report, TopicReport};
 
@@ -69,13 +69,16 @@ fn write_topics(
 ) -> io::Result<()> {
     writeln!(
         out,
-        "\n{:width$} {:>9} {:>9} {:>9} {:>9}",
-        "topic", "precision", "recall", "F1", "documents"
+        "\n{:width$} {:>9} {:>9} {:>9} {:>9} {:>9}",
+        "topic", "precision", "recall", "F1", "documents", "expected"
     )?;
     for (name, topic) in names.iter().zip(&report.topics) {
-        let TopicReport { precision, recall, f1, .. } = topic;
-        let support = thousands(topic.support);
-        writeln!(out, "{name:width$} {precision:>9.3} {recall:>9.3} {f1:>9.3} {support:>9}")?;
+        let TopicReport { precision, recall, f1, expected, .. } = topic;
+        let (support, expected) = (thousands(topic.support), tenths(*expected));
+        writeln!(
+            out,
+            "{name:width$} {precision:>9.3} {recall:>9.3} {f1:>9.3} {support:>9} {expected:>9}"
+        )?;
     }
     Ok(())
 }

@@ -61,7 +61,7 @@ pub(super) fn page(contents: &Contents<'_>) -> anyhow::Result<String> {
     sections.extend(levels::section(levels));
     sections.extend([
         confusion::section(&names, report)?,
-        calibration::section(&report.calibration, report.ece)?,
+        calibration::section(&report.calibration, report.ece, report.labels)?,
         coverage::section(
             &report.precision_coverage,
             coverage::Confident::of(report, subject.confident_probability),

@@ -3,6 +3,8 @@
 
 use serde::Serialize;
 
+use super::counts::ratio;
+
 /// The thresholds told apart: memory is bounded by them, and not by the documents.
 const THRESHOLDS: usize = 10_000;
 
@@ -60,8 +62,8 @@ impl CoverageCurve {
                 points.push(CoveragePoint {
                     threshold: number as f64 / THRESHOLDS as f64,
                     answers: sum.given,
-                    coverage: super::ratio(sum.given, documents),
-                    precision: super::ratio(sum.right, sum.given),
+                    coverage: ratio(sum.given, documents),
+                    precision: ratio(sum.right, sum.given),
                 });
             }
         }

@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use super::{Evaluation, Report};
+use super::evaluation::Evaluation;
+use super::report::Report;
 use crate::article::{TopicName, topic_to_depth};
 use crate::model::score::Decision;
 use crate::model::{Hierarchy, Labels, Level};
