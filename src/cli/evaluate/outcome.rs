@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::cli::report;
 use crate::model::TopicModel;
 use crate::model::doubts::{self, Copies};
-use crate::model::evaluate::{LevelReport, Report};
+use crate::model::evaluate::{Breakdown, LevelReport, Report};
 
 #[derive(Serialize)]
 pub(super) struct Outcome {
@@ -17,6 +17,8 @@ pub(super) struct Outcome {
     pub(super) report: Report,
     /// One per depth of hierarchical names; empty where names are flat.
     pub(super) levels: Vec<LevelReport>,
+    /// The figures by group, in the order of the flags that ask for them.
+    pub(super) breakdowns: Vec<Breakdown>,
     /// The most frequent confusions, the most frequent first.
     pub(super) worst_confusions: Vec<Confused>,
     /// Doubts about the documents that bear on the figures, in sentences.

@@ -11,6 +11,7 @@ mod coverage;
 mod destination;
 mod figure;
 mod format;
+mod groups;
 mod heat_map;
 mod levels;
 mod mistakes;
@@ -29,7 +30,7 @@ pub(super) use terms::TopicTerms;
 use maud::{DOCTYPE, PreEscaped, html};
 
 use crate::model::TrialRecord;
-use crate::model::evaluate::{LevelReport, Mistake, Report};
+use crate::model::evaluate::{Breakdown, LevelReport, Mistake, Report};
 use format::shown;
 
 const STYLE: &str = include_str!("style.css");
@@ -44,6 +45,8 @@ pub(super) struct Contents<'a> {
     pub(super) trials: &'a [TrialRecord],
     /// The broader levels of the topics' names, the broadest first.
     pub(super) levels: &'a [LevelReport],
+    /// The figures by group of documents.
+    pub(super) breakdowns: &'a [Breakdown],
     /// By topic of the model.
     pub(super) terms: Vec<TopicTerms<'a>>,
     /// The worst first.
@@ -52,13 +55,15 @@ pub(super) struct Contents<'a> {
 
 /// The page, as HTML. The same contents give the same bytes.
 pub(super) fn page(contents: &Contents<'_>) -> anyhow::Result<String> {
-    let Contents { subject, report, warnings, trials, levels, terms, mistakes } = contents;
+    let Contents { subject, report, warnings, trials, levels, breakdowns, terms, mistakes } =
+        contents;
     let names: Vec<String> = report.topics.iter().map(|topic| shown(&topic.name)).collect();
     let mut sections = vec![
         overview::section(subject, report, warnings),
         topics::section(&names, &report.topics)?,
     ];
     sections.extend(levels::section(levels));
+    sections.extend(groups::section(breakdowns, report.labels));
     sections.extend([
         confusion::section(&names, report)?,
         calibration::section(&report.calibration, report.ece, report.labels)?,

@@ -18,6 +18,12 @@ impl DecisionCount {
         self.right += u64::from(is_right);
     }
 
+    /// Adds the answers counted elsewhere.
+    pub(super) fn merge(&mut self, other: Self) {
+        self.documents += other.documents;
+        self.right += other.right;
+    }
+
     /// The share of the answers that are right; None if there are none.
     pub fn precision(self) -> Option<f64> {
         (self.documents > 0).then(|| ratio(self.right, self.documents))

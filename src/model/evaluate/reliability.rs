@@ -42,6 +42,15 @@ impl Reliability {
         sums.probability += probability;
     }
 
+    /// Adds the predictions gathered elsewhere.
+    pub(super) fn merge(&mut self, other: &Self) {
+        for (sums, others) in self.bins.iter_mut().zip(&other.bins) {
+            sums.predictions += others.predictions;
+            sums.right += others.right;
+            sums.probability += others.probability;
+        }
+    }
+
     /// The bins, from low to high.
     pub(super) fn bins(&self) -> Vec<Bin> {
         let bin = |sums: &Sums| {
@@ -96,5 +105,17 @@ mod tests {
         let predictions: Vec<u64> =
             reliability.bins().iter().map(|bin| bin.predictions).filter(|&n| n > 0).collect();
         assert_eq!(predictions, [2, 1, 1]);
+    }
+
+    #[test]
+    fn merged_bins_are_those_of_all_predictions() {
+        let (mut one, mut other, mut both) = Default::default();
+        for (place, probability) in [0.1, 0.6, 0.62, 0.9].into_iter().enumerate() {
+            let part: &mut Reliability = if place % 2 == 0 { &mut one } else { &mut other };
+            part.add(probability, place == 2);
+            Reliability::add(&mut both, probability, place == 2);
+        }
+        one.merge(&other);
+        assert_eq!(one.bins(), both.bins());
     }
 }

@@ -6,6 +6,17 @@ use super::topic_counts::TopicCounts;
 use crate::model::manifest::Labels;
 use crate::model::score::Decision;
 
+/// What a model says of a document.
+#[derive(Debug, Clone, Copy)]
+pub struct Answer<'a> {
+    /// By topic of the model.
+    pub probabilities: &'a [f64],
+    /// The assigned topics, of models of several topics per document.
+    pub assigned: &'a [usize],
+    /// How far the most probable topic can be relied on.
+    pub decision: Decision,
+}
+
 /// An answer next to the truth.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Verdict {
@@ -118,6 +129,24 @@ impl Tally {
         if self.labels == Labels::Multiple {
             self.topics.add(assigned, truth);
         }
+    }
+
+    /// Adds a document: the answer, and its right topics.
+    pub(super) fn add_answer(&mut self, answer: &Answer<'_>, truth: &[usize]) {
+        self.add(answer.probabilities, truth, answer.decision);
+        self.add_assigned(answer.assigned, truth);
+    }
+
+    /// Adds documents summed elsewhere.
+    pub(super) fn merge(&mut self, other: &Self) {
+        self.documents += other.documents;
+        self.without_topic += other.without_topic;
+        self.right += other.right;
+        self.topics.merge(&other.topics);
+        self.reliability.merge(&other.reliability);
+        self.confident.merge(other.confident);
+        self.uncertain.merge(other.uncertain);
+        self.unknown_text.merge(other.unknown_text);
     }
 
     /// Documents that have a topic.

@@ -58,6 +58,13 @@ impl TopicCounts {
         }
     }
 
+    /// Adds documents counted elsewhere.
+    pub(super) fn merge(&mut self, other: &Self) {
+        for (&topic, &count) in &other.by_label {
+            self.by_label.entry(topic).or_default().merge(count);
+        }
+    }
+
     /// The counts of a topic.
     pub(super) fn of(&self, topic: usize) -> TopicCount {
         self.by_label.get(&topic).copied().unwrap_or_default()
@@ -123,5 +130,15 @@ mod tests {
         // By hand. Topic 0: 2/3. Topic 3: 0. Together one of two right.
         let found = [counts.micro_f1(Labels::Single, 3), counts.macro_f1(Labels::Single, 3)];
         assert_eq!(found, [0.5, (2.0 / 3.0) / 2.0]);
+    }
+
+    #[test]
+    fn merged_counts_are_those_of_all_documents() {
+        let (mut one, mut other) = (TopicCounts::default(), TopicCounts::default());
+        one.add(&[0], &[0, 1]);
+        other.add(&[1], &[1]);
+        one.merge(&other);
+        assert_eq!(one.of(0), TopicCount { support: 1, predicted: 1, right: 1 });
+        assert_eq!(one.of(1), TopicCount { support: 2, predicted: 1, right: 1 });
     }
 }
