@@ -1,4 +1,4 @@
-//! What an evaluation found.
+//! The result of an evaluation, as it is printed.
 
 use serde::Serialize;
 
@@ -19,9 +19,9 @@ pub(super) struct Outcome {
     pub(super) levels: Vec<LevelReport>,
     /// The figures by group, in the order of the flags that ask for them.
     pub(super) breakdowns: Vec<Breakdown>,
-    /// The most frequent confusions, the most frequent first.
+    /// The most frequent confusions, by falling frequency.
     pub(super) worst_confusions: Vec<Confused>,
-    /// Doubts about the documents that bear on the figures, in sentences.
+    /// Doubts about the documents that affect the figures, in sentences.
     pub(super) warnings: Vec<String>,
 }
 

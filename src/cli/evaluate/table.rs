@@ -1,4 +1,4 @@
-//! Measurements as text for people.
+//! Prints measurements as tables.
 
 use std::io::{self, Write};
 
@@ -161,7 +161,7 @@ fn write_matrix(
     Ok(())
 }
 
-/// Stands in for a matrix that is too large to be read.
+/// Replaces a matrix that is too large to read.
 fn write_confusions(out: &mut dyn Write, confusions: &[Confused], width: usize) -> io::Result<()> {
     if confusions.is_empty() {
         return Ok(());

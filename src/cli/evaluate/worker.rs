@@ -11,7 +11,7 @@ use crate::model::evaluate::{
 };
 use crate::model::{Decision, Scorer, TopicModel};
 
-/// What was measured so far.
+/// The measurements so far.
 pub(super) struct Worker {
     scorer: Scorer,
     pub(super) copies: Copies,

@@ -1,9 +1,8 @@
 //! Shows an evaluation as one HTML page that needs nothing else: no script, no font, no image from
 //! elsewhere.
 //!
-//! A file a section; each takes only what it shows, so that a kind of model can have sections of
-//! its own. The page holds headlines of the corpus: it goes where its user asked for it, and
-//! nowhere else.
+//! Each section has a file, which takes only what it shows. The page quotes headlines of the
+//! corpus, so it is written only where the user asks for it.
 
 mod calibration;
 mod confusion;
@@ -35,13 +34,13 @@ use format::shown;
 
 const STYLE: &str = include_str!("style.css");
 
-/// All that a page shows.
+/// Everything that a page shows.
 pub(super) struct Contents<'a> {
     pub(super) subject: Subject<'a>,
     pub(super) report: &'a Report,
-    /// What is to be known of the documents, in sentences.
+    /// Doubts about the documents, in sentences.
     pub(super) warnings: &'a [String],
-    /// What training tried, the best first.
+    /// The trials of training, the best first.
     pub(super) trials: &'a [TrialRecord],
     /// The broader levels of the topics' names, the broadest first.
     pub(super) levels: &'a [LevelReport],

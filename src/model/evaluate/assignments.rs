@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-/// What was assigned.
+/// Pairs of right and assigned topics.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Assignments {
     /// (truth, assigned) -> documents, as in [`super::Report::assignment_matrix`]; None for no
@@ -48,10 +48,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_assigned_in_place_of_what_stands_side_by_side() {
+    fn each_missed_topic_is_paired_with_each_wrong_one() {
         let mut assignments = Assignments::default();
         for (assigned, truth) in [
-            // Right, nothing more to say.
+            // Right, without a mistake.
             (&[0][..], &[0][..]),
             // Right, and 1 missed in favour of 2.
             (&[0, 2], &[0, 1]),

@@ -1,22 +1,21 @@
-//! How precise a model's answers are, and how many it gives, at each threshold of the top
-//! probability.
+//! Precision and coverage of a model's answers at each threshold of the top probability.
 
 use serde::Serialize;
 
 use super::counts::ratio;
 
-/// The thresholds told apart: memory is bounded by them, and not by the documents.
+/// The number of distinct thresholds; it bounds memory, whatever the number of documents.
 const THRESHOLDS: usize = 10_000;
 
-/// The curve has a point for each of these equal steps of coverage at most.
+/// The curve has at most one point for each of these equal steps of coverage.
 const STEPS: u64 = 100;
 
 /// The answers that a threshold lets through.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct CoveragePoint {
-    /// Answers with at least this top probability count.
+    /// Answers with at least this top probability are let through.
     pub threshold: f64,
-    /// How many there are.
+    /// The number of these answers.
     pub answers: u64,
     /// Their share of all documents.
     pub coverage: f64,
@@ -24,7 +23,7 @@ pub struct CoveragePoint {
     pub precision: f64,
 }
 
-/// Answers by their top probability, in bins as narrow as two thresholds stand apart.
+/// Answers by their top probability, in one bin per threshold.
 #[derive(Debug, Clone)]
 pub(super) struct CoverageCurve {
     bins: Vec<Answers>,
@@ -48,8 +47,8 @@ impl CoverageCurve {
         self.bins[bin].right += u64::from(right);
     }
 
-    /// The curve over this many documents, from the highest threshold to the lowest. Documents
-    /// without an answer count, so that it ends below a coverage of 1 where there were some.
+    /// The curve over `documents`, from the highest threshold to the lowest. Documents without an
+    /// answer count, so with any of them it ends below a coverage of 1.
     pub(super) fn points(&self, documents: u64) -> Vec<CoveragePoint> {
         let all: u64 = self.bins.iter().map(|bin| bin.given).sum();
         let (mut points, mut sum, mut last_step) = (Vec::new(), Answers::default(), 0);
@@ -95,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn the_curve_stays_short_whatever_the_number_of_answers() {
+    fn the_length_of_the_curve_is_bounded() {
         let answers: Vec<(f64, bool)> =
             (0..9_999).map(|number| (f64::from(number) / 10_000.0, number >= 5_000)).collect();
         let found = points(&answers, 9_999);

@@ -1,4 +1,4 @@
-//! Gathers what a model answers and what is right, one document at a time.
+//! Compares a model's answers with the right topics, one document at a time.
 
 use std::collections::BTreeMap;
 
@@ -10,15 +10,15 @@ use crate::article::TopicName;
 use crate::model::manifest::Labels;
 use crate::model::score::Decision;
 
-/// The probability that a right topic outside the model counts with in the log loss: it has none.
+/// The least probability in the log loss; a right topic outside the model has none.
 const LEAST_PROBABILITY: f64 = f64::EPSILON;
 
-/// Gathers answers and the truth, one document at a time.
+/// Compares answers with the right topics, one document at a time.
 ///
-/// A document with several topics is right if the model's first topic is one of them, and else
-/// counts as the most probable one of them. A topic that the model does not have can never be
-/// right, and counts. Nor is an answer right where a document has no topic: the probabilities and
-/// decisions are measured on it, too, but there is no first topic to find.
+/// An answer is right if the document has the most probable topic. Of several topics the document
+/// counts as that one or, if the answer is wrong, as the most probable one that it has. A topic
+/// that the model does not have counts as a mistake. An answer to a document without a topic is
+/// never right: its probabilities and decision are measured, but not its first topic.
 #[derive(Debug, Clone)]
 pub struct Evaluation {
     labels: Labels,
@@ -66,8 +66,8 @@ impl Evaluation {
         }
     }
 
-    /// The number that stands for a topic in [`Self::add`]; one that the model does not have gets a
-    /// number of its own.
+    /// The number of a topic for [`Self::add`]. A topic that the model does not have gets the next
+    /// free number.
     pub fn label(&mut self, topic: &str) -> usize {
         if let Ok(place) =
             self.names[..self.model_topics].binary_search_by(|name| name.as_str().cmp(topic))
@@ -120,7 +120,7 @@ impl Evaluation {
         }
     }
 
-    /// What was measured.
+    /// Computes the report.
     pub fn finish(self) -> Report {
         let topics = self.topics();
         let labels = self.names.len();

@@ -12,8 +12,8 @@ use crate::model::{Hierarchy, Labels, Level};
 ///
 /// The prediction at a level is its most probable topic, which need not be the parent of the
 /// model's most probable topic. Right topics are cut to the level's depth as the model's are. Where
-/// a document may have several topics, F1 is that of what was assigned: a broader topic is where
-/// any of its narrower ones is.
+/// a document may have several topics, F1 is that of the assigned ones: a broader topic is assigned
+/// where any of its narrower topics is.
 #[derive(Debug, Clone)]
 pub struct LevelEvaluations {
     levels: Vec<(Level, Evaluation)>,
@@ -35,7 +35,7 @@ pub struct LevelReport {
 }
 
 impl LevelEvaluations {
-    /// For a model with these topics; of no effect where their names are flat.
+    /// Measures nothing if the topics' names are flat.
     pub fn new(topics: &[TopicName], labels: Labels) -> Self {
         let hierarchy = Hierarchy::of(topics, labels);
         let evaluation =
@@ -44,8 +44,8 @@ impl LevelEvaluations {
         Self { levels: hierarchy.levels().iter().map(evaluation).collect(), deepest }
     }
 
-    /// Adds a document: the probabilities of the model's topics, those that were assigned (of
-    /// models of several topics a document), and its right topics.
+    /// Adds a document: the probabilities of the model's topics, the assigned topics (for models of
+    /// several topics per document), and its right topics.
     pub fn add<'a>(
         &mut self,
         probabilities: &[f64],
@@ -57,17 +57,17 @@ impl LevelEvaluations {
                 .clone()
                 .map(|topic| evaluation.label(topic_to_depth(topic, level.depth())))
                 .collect();
-            // Football and tennis are sport once.
+            // Football and tennis make sport one right topic, not two.
             truth.sort_unstable();
             truth.dedup();
             evaluation.add_assigned(&level.broader(assigned), &truth);
-            // The decision is about the topics themselves, and is not measured here.
+            // Decisions concern the topics themselves, and are not measured per level.
             evaluation.add(&level.probabilities(probabilities), &truth, Decision::Uncertain);
         }
     }
 
-    /// What was measured: a report a depth, the broadest first, with `topics` for the deepest; none
-    /// where the names are flat.
+    /// One report per depth, the broadest first, with `topics` for the deepest; none if the names
+    /// are flat.
     pub fn finish(self, topics: &Report) -> Vec<LevelReport> {
         if self.levels.is_empty() {
             return Vec::new();
@@ -138,12 +138,11 @@ mod tests {
     }
 
     #[test]
-    fn of_several_topics_a_document_a_broader_one_is_assigned_where_any_of_its_narrower_ones_is() {
+    fn with_several_topics_a_broader_one_is_assigned_where_any_of_its_narrower_ones_is() {
         let topics = ["sport/football", "sport/tennis", "weather"]
             .map(|name| TopicName::new(name).expect("a name"));
         let mut levels = LevelEvaluations::new(&topics, Labels::Multiple);
-        // Football is assigned where it is tennis: as sport both are right. Both of them are sport
-        // once.
+        // Football is assigned where tennis is right: as sport, both are right.
         levels.add(&[0.6, 0.4, 0.1], &[0], ["sport/tennis"].into_iter());
         levels.add(
             &[0.9, 0.8, 0.1],
@@ -152,7 +151,7 @@ mod tests {
         );
         levels.add(&[0.1, 0.1, 0.7], &[2], [].into_iter());
         let found = levels.finish(&Evaluation::new(&topics, Labels::Multiple).finish());
-        // By hand, at depth 1. Sport: two right, none else: 1. Weather: one missed, one wrong: 0.
+        // By hand, at depth 1. Sport: two right, no mistake: 1. Weather: one missed, one wrong: 0.
         // Together 2*2/(3+3).
         assert_eq!((found[0].depth, found[0].micro_f1, found[0].macro_f1), (1, 2.0 / 3.0, 0.5));
     }

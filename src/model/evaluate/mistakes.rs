@@ -1,15 +1,15 @@
-//! The mistakes that a model was surest of, with what it took for evidence.
+//! The mistakes that a model was surest of, with their evidence.
 
 use super::super::{Scores, TopicModel};
 use crate::article::ArticleText;
 
-/// How many characters of a document say which it is.
+/// The length at which headlines are cut.
 const HEADLINE_CHARS: usize = 200;
 
-/// The terms of an evidence.
+/// The number of terms in the evidence for a topic.
 const EVIDENCE_TERMS: usize = 8;
 
-/// A document that a model was asked about, and what it is.
+/// A document with its right topics.
 #[derive(Debug, Clone, Copy)]
 pub struct Labelled<'a> {
     /// The caller's name for it; empty where there is none.
@@ -23,18 +23,18 @@ pub struct Labelled<'a> {
 /// A wrong answer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Mistake {
-    /// The document's title, or how its body begins where it has none; cut to 200 characters. As it
-    /// stands in the corpus: it may hold anything.
+    /// The document's title, or the beginning of its body if it has none; cut to 200 characters.
+    /// It is as in the corpus, and may hold anything.
     pub headline: String,
     /// The caller's name for the document; empty where there is none.
     pub document_id: String,
-    /// What the model said.
+    /// The topic that the model found most probable.
     pub predicted: Suspect,
-    /// What would have been right, as the corpus has it.
+    /// The right topics, according to the corpus.
     pub truth: Vec<Suspect>,
 }
 
-/// A topic, and what spoke for and against it.
+/// A topic, and what speaks for and against it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Suspect {
     /// The topic's name.
@@ -43,18 +43,18 @@ pub struct Suspect {
     pub case: Option<Case>,
 }
 
-/// What a model makes of a topic in a document.
+/// What a model says of a topic in a document.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Case {
     /// The probability.
     pub probability: f64,
-    /// The terms that moved the topic's score most, for or against, the strongest first: each with
-    /// what all its occurrences add to the log-odds.
+    /// The terms with the largest effect on the topic's score, for or against, the strongest
+    /// first: each with what all its occurrences add to the log-odds.
     pub evidence: Vec<(String, f64)>,
 }
 
 impl Mistake {
-    /// A document that the model took for something else. `scores` must be the model's.
+    /// Describes a wrong answer; `scores` must be the model's.
     pub fn new(model: &TopicModel, scores: &Scores<'_>, document: Labelled<'_>) -> Self {
         let suspect = |topic: usize| Suspect {
             topic: model.topics()[topic].to_string(),
@@ -91,35 +91,35 @@ fn cut(text: &str, chars: usize) -> String {
     }
 }
 
-/// The few of many things that have the highest probability; equal ones by their place in the
+/// The most probable of many items; equally probable ones are in the order of their places in the
 /// corpus.
 #[derive(Debug, Clone)]
 pub struct MostProbable<T> {
     limit: usize,
-    /// In order.
-    kept: Vec<(f64, u64, T)>,
+    /// Probability, place and item, in order.
+    items: Vec<(f64, u64, T)>,
 }
 
 impl<T> MostProbable<T> {
-    /// Keeps at most this many.
+    /// Keeps at most `limit` items.
     pub fn new(limit: usize) -> Self {
-        Self { limit, kept: Vec::new() }
+        Self { limit, items: Vec::new() }
     }
 
-    /// Takes a thing if it is among the most probable so far; it is made only then.
+    /// Makes and keeps an item if it is among the most probable so far.
     pub fn offer(&mut self, probability: f64, place: u64, make: impl FnOnce() -> T) {
-        let at = self.kept.partition_point(|(kept, kept_place, _)| {
-            kept.total_cmp(&probability).reverse().then(kept_place.cmp(&place)).is_lt()
+        let at = self.items.partition_point(|(other, other_place, _)| {
+            other.total_cmp(&probability).reverse().then(other_place.cmp(&place)).is_lt()
         });
         if at < self.limit {
-            self.kept.insert(at, (probability, place, make()));
-            self.kept.truncate(self.limit);
+            self.items.insert(at, (probability, place, make()));
+            self.items.truncate(self.limit);
         }
     }
 
-    /// What was kept, the most probable first.
+    /// The items, the most probable first.
     pub fn into_vec(self) -> Vec<T> {
-        self.kept.into_iter().map(|(_, _, thing)| thing).collect()
+        self.items.into_iter().map(|(_, _, item)| item).collect()
     }
 }
 
@@ -129,7 +129,7 @@ mod tests {
     use crate::model::{Scorer, tests::two_terms};
 
     #[test]
-    fn a_mistake_has_the_evidence_for_what_was_said_and_for_what_is_true() {
+    fn a_mistake_has_the_evidence_for_the_predicted_and_the_right_topics() {
         let (model, mut scorer) = (two_terms(), Scorer::default());
         let article = ArticleText { title: " ", body: " x and more " };
         let scores = scorer.score(&model, article);
@@ -139,7 +139,7 @@ mod tests {
             Labelled { id: "7", article, topics: &["second", "elsewhere"] },
         );
         assert_eq!((found.headline.as_str(), found.document_id.as_str()), ("x and more", "7"));
-        // By hand: the scores are 1 and -1, for the only known term has all of the vector's length.
+        // By hand: the scores are 1 and -1, since the only known term has the vector's whole length.
         let probability = 1.0 / (1.0 + (-2.0f64).exp());
         let case =
             |suspect: &Suspect| suspect.case.clone().map(|case| (case.probability, case.evidence));
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn the_most_probable_are_kept_in_order_whatever_order_they_come_in() {
+    fn the_most_probable_are_kept_in_order_regardless_of_arrival() {
         let things = [(0.5, 1), (0.9, 4), (0.9, 2), (0.1, 0), (0.7, 3)];
         for start in 0..things.len() {
             let mut kept = MostProbable::new(3);
@@ -170,10 +170,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_kept_is_not_made() {
+    fn an_item_that_is_not_kept_is_not_made() {
         let mut kept = MostProbable::new(1);
         kept.offer(0.9, 1, || 1);
-        kept.offer(0.9, 2, || panic!("an equal one stands before it"));
+        kept.offer(0.9, 2, || panic!("an equally probable one comes first"));
         kept.offer(0.8, 0, || panic!("it is less probable"));
         assert_eq!(kept.into_vec(), [1]);
         MostProbable::new(0).offer(1.0, 0, || panic!("there is no room"));

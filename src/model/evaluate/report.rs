@@ -1,4 +1,4 @@
-//! What an evaluation measures.
+//! The figures of an evaluation.
 
 use serde::Serialize;
 
@@ -14,8 +14,7 @@ pub struct Report {
     pub labels: Labels,
     /// Documents measured.
     pub documents: u64,
-    /// Those of them that have no topic; models of several topics per document are measured on
-    /// them, too.
+    /// Those of them without a topic, which only models of several topics per document allow.
     pub without_topic: u64,
     /// The share of the documents with a topic whose first topic is right.
     pub accuracy: f64,
@@ -42,18 +41,18 @@ pub struct Report {
     /// Documents by truth (row) and prediction (column), in the order of `topics`; empty for
     /// several topics per document.
     pub confusion_matrix: Vec<Vec<u64>>,
-    /// For several topics per document: documents by a topic of theirs (row) and a topic that was
-    /// assigned (column), in the order of `topics` and behind them "none". On the diagonal the
-    /// topic was assigned where it is right. Elsewhere the row's topic was missed in a document to
-    /// which the column's was wrongly assigned: in the last column a document to which nothing was,
-    /// in the last row one of which nothing was missed. The last of both are documents of no topic
-    /// that were left alone. Empty for one topic per document.
+    /// For several topics per document: documents by right topic (row) and assigned topic (column),
+    /// in the order of `topics`, followed by "none". On the diagonal, the topic was rightly
+    /// assigned. Elsewhere, the row's topic was missed in a document to which the column's was
+    /// wrongly assigned. The last column has missed topics of documents without a wrong topic, the
+    /// last row wrong topics of documents without a missed one, and the last field of both the
+    /// documents without a topic to which none was assigned. Empty for one topic per document.
     pub assignment_matrix: Vec<Vec<u64>>,
     /// The bins of the calibration error, from low to high.
     pub calibration: Vec<Bin>,
-    /// How precise the answers are that a threshold of the top probability lets through, and their
-    /// share of all documents: from the highest threshold to the lowest, at most one point per
-    /// hundredth of the documents. Unknown text is no answer.
+    /// Precision and coverage of the answers that reach a threshold of the top probability, from
+    /// the highest threshold to the lowest, at most one point per hundredth of the documents. An
+    /// unknown text is not an answer.
     pub precision_coverage: Vec<CoveragePoint>,
     /// Answers the model called confident.
     pub confident: DecisionCount,
@@ -68,23 +67,24 @@ pub struct Report {
 pub struct TopicReport {
     /// The topic.
     pub name: String,
-    /// The share of the documents called this that are; 0 when none was.
+    /// The share of the documents predicted to have the topic that have it; 0 if there are none.
     pub precision: f64,
-    /// The share of the documents that are this that were called so; 0 when none is.
+    /// The share of the documents with the topic that were predicted to have it; 0 if there are
+    /// none.
     pub recall: f64,
     /// The harmonic mean of the two.
     pub f1: f64,
-    /// Documents that are this.
+    /// Documents with the topic.
     pub support: u64,
-    /// Documents called this.
+    /// Documents predicted to have the topic.
     pub predicted: u64,
-    /// How many documents the model expects to be this: the sum of the topic's probabilities. If
-    /// these are calibrated, it is near `support`. 0 for a topic that the model does not have.
+    /// The expected number of documents with the topic: the sum of its probabilities. If these are
+    /// calibrated, it is near `support`. 0 for a topic that the model does not have.
     pub expected: f64,
 }
 
 impl TopicReport {
-    /// Whether any document is this, or was called so: without either there is nothing to measure.
+    /// Whether any document has the topic or was predicted to have it.
     pub fn occurs(&self) -> bool {
         self.support > 0 || self.predicted > 0
     }
