@@ -57,7 +57,8 @@ fn embed_model(out: &Path) -> Result<(), Box<dyn Error>> {
         Some(version) => {
             let files = root.join(EMBEDDED_MODEL).join(version.to_string());
             format!(
-                "Some(EmbeddedModel {{ manifest: include_bytes!({:?}), weights: include_bytes!({:?}) }})",
+                "Some(EmbeddedModel {{ manifest: include_bytes!({:?}), \
+                 weights: include_bytes!({:?}) }})",
                 files.join("manifest.json"),
                 files.join("model.safetensors")
             )

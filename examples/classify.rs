@@ -25,9 +25,11 @@ async fn main() -> anyhow::Result<()> {
     let answer = classify(url, title, body).await?;
     for topic in &answer.topics {
         println!("{:5.1} %  {}", 100.0 * topic.probability, topic.name);
-        for term in &topic.evidence {
-            println!("         {:+.3}  {}", term.weight, term.term);
-        }
+        print_terms(&topic.evidence);
+    }
+    if let Some(contrast) = &answer.contrast {
+        println!("{} rather than {}", contrast.topic, contrast.other_topic);
+        print_terms(&contrast.evidence);
     }
     match answer.decision() {
         pb::Decision::Confident => println!("confident: safe to use without a reader"),
@@ -37,7 +39,19 @@ async fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The two most probable topics of an article, each with the five words that decided most.
+fn print_terms(evidence: &[pb::Evidence]) {
+    for part in evidence {
+        let term = match part.term.as_str() {
+            "<headline>" => "(a headline without a body)",
+            "<story>" => "(an article with a body)",
+            term => term,
+        };
+        println!("         {:+.3}  {term}", part.weight);
+    }
+}
+
+/// The two most probable topics of an article, each with the five terms that decided most, and the
+/// five that decided between them.
 pub async fn classify(
     url: String,
     title: &str,

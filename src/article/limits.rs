@@ -16,7 +16,7 @@ pub struct Limits {
     pub concurrent_batches: usize,
     /// In-flight limit on messages of classification streams.
     pub concurrent_streams: usize,
-    /// Limit on the terms in a topic's evidence.
+    /// Limit on the terms in the evidence of a topic or a contrast.
     pub evidence_terms: usize,
     /// Limit on the spans of a term in the evidence.
     pub evidence_spans: usize,

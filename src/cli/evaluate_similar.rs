@@ -2,14 +2,16 @@
 //! archive being left out once.
 
 use std::collections::{BTreeSet, HashMap};
+use std::num::NonZeroUsize;
 use std::sync::{Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use super::inputs::{CorpusArguments, NAMES_HELP};
+use super::number::whole_number;
 use super::output::{print, print_json, thousands};
 use super::progress;
 use super::skipped::report_skipped;
@@ -43,9 +45,10 @@ pub(super) struct Arguments {
     /// Which articles are relevant to each other: those of one story, or those that share a topic
     #[arg(long, value_enum)]
     relevant: Relevant,
-    /// Sample N queries with a fixed seed; 0 makes every article a query
-    #[arg(long, default_value_t = 0, value_name = "N")]
-    queries: usize,
+    /// Sample N queries with a fixed seed [default: every article is a query]
+    #[arg(long, value_name = "N",
+        value_parser = whole_number(NonZeroUsize::MIN..=NonZeroUsize::MAX))]
+    queries: Option<NonZeroUsize>,
     /// Search by comparing with every article, instead of with the archive's index
     #[arg(long)]
     exhaustive: bool,
@@ -91,12 +94,16 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
     let options = arguments.corpus.options(1)?;
     let without_topics = arguments.relevant == Relevant::Story;
     let options = Options { names: FieldNames { without_topics, ..options.names }, ..options };
-    let directory = tempfile::tempdir().context("cannot make a temporary directory")?;
+    let directory = tempfile::tempdir().map_err(|error| {
+        // The kind alone: the full error names a random directory that nobody asked for.
+        let parent = std::env::temp_dir();
+        anyhow!("cannot create a directory in {}: {}", parent.display(), error.kind())
+    })?;
     let path = directory.path().join("archive");
     let archive = (!arguments.exhaustive)
         .then(|| EmbeddedArchive::open(&path, ArchiveOptions::default()))
         .transpose()
-        .context("cannot make an archive")?;
+        .context("cannot create an archive")?;
     let memory = (arguments.exhaustive || arguments.compare).then(MemoryIndex::default);
     let indexes: Vec<&dyn SimilarityIndex> = archive
         .iter()
@@ -195,11 +202,11 @@ impl Articles {
     }
 }
 
-/// Asks about up to `most` articles, all of them if it is 0.
+/// Asks about up to `most` articles, all of them without it.
 fn measure(
     articles: &Articles,
     indexes: &[&dyn SimilarityIndex],
-    most: usize,
+    most: Option<NonZeroUsize>,
 ) -> anyhow::Result<Report> {
     let counts = articles.relevant_counts();
     let mut queries: Vec<usize> = (0..counts.len()).filter(|place| counts[*place] > 0).collect();
@@ -209,8 +216,8 @@ fn measure(
              do the files have the field that --relevant names?"
         );
     }
-    if most > 0 {
-        sample(&mut queries, most);
+    if let Some(most) = most {
+        sample(&mut queries, most.get());
     }
     let (mut precision, mut reciprocal, mut times) = (0.0, 0.0, Vec::with_capacity(queries.len()));
     let (mut equal, mut compared) = (0_usize, 0_usize);

@@ -1,8 +1,12 @@
 //! The options that select articles.
 
+use std::ops::Bound;
+
 use clap::Args;
+use clap::builder::TypedValueParser;
 
 use super::label;
+use super::number::number;
 use super::times::time_bound;
 use crate::grpc::pb;
 
@@ -14,15 +18,9 @@ pub(super) struct FilterArguments {
     #[arg(long, value_name = "TOPIC")]
     topic: Vec<String>,
     /// Articles that have a --topic with at least this probability, first or not, rather than as
-    /// their topic; from 0 to 1
-    #[arg(
-        long,
-        default_value_t = 0.0,
-        value_name = "P",
-        requires = "topic",
-        hide_default_value = true
-    )]
-    min_topic_probability: f64,
+    /// their topic; greater than 0 and at most 1
+    #[arg(long, value_name = "P", requires = "topic", value_parser = probability())]
+    min_topic_probability: Option<f64>,
     /// Only articles from this source; repeat for any of several
     #[arg(long, value_name = "NAME")]
     source: Vec<String>,
@@ -40,6 +38,10 @@ pub(super) struct FilterArguments {
     until: Option<prost_types::Timestamp>,
 }
 
+fn probability() -> impl TypedValueParser<Value = f64> {
+    number((Bound::Excluded(0.0), Bound::Included(1.0)), "greater than 0 and at most 1")
+}
+
 /// Implements the conversion into each message of a filter.
 macro_rules! filter_message {
     ($($message:ident),*) => {$(
@@ -47,7 +49,8 @@ macro_rules! filter_message {
             fn from(arguments: FilterArguments) -> Self {
                 Self {
                     topics: arguments.topic,
-                    min_topic_probability: arguments.min_topic_probability,
+                    // The parser refuses 0, which means "not set" on the wire.
+                    min_topic_probability: arguments.min_topic_probability.unwrap_or_default(),
                     publish_time_from: arguments.since,
                     publish_time_until: arguments.until,
                     sources: arguments.source,

@@ -7,7 +7,9 @@ use clap::Subcommand;
 use serde::Serialize;
 
 use super::model_argument::read_model;
+use super::number::whole_number;
 use super::output::{counted, print, print_json, printable, thousands};
+use super::term::in_words;
 use super::trials;
 use crate::model::{LoadedModel, Manifest, TopicModel};
 
@@ -27,7 +29,8 @@ pub(super) enum Command {
         #[arg(value_name = "MODEL")]
         directory: PathBuf,
         /// Terms to show per topic
-        #[arg(long, default_value_t = 12, value_name = "N")]
+        #[arg(long, default_value_t = 12, value_name = "N",
+            value_parser = whole_number(0..=usize::MAX))]
         terms: usize,
         /// Print everything as one JSON object
         #[arg(long)]
@@ -70,7 +73,8 @@ pub(super) fn run(command: Command) -> anyhow::Result<()> {
             let count = counted(record.document_count, "document");
             writeln!(out, "\n{} ({count})", printable(topic.topic))?;
             let terms = topic.terms.iter();
-            let terms = terms.map(|term| format!("{} {:.2}", printable(term.term), term.weight));
+            let terms =
+                terms.map(|term| format!("{} {:.2}", printable(in_words(term.term)), term.weight));
             writeln!(out, "  {}", terms.collect::<Vec<_>>().join(", "))?;
         }
         Ok(())

@@ -2,7 +2,13 @@
 
 use std::io::{self, Write};
 
+use console::{Term, measure_text_width, truncate_str};
 use indicatif::{HumanCount, HumanFloatCount};
+
+/// The columns of a shortened text where standard output is not a terminal.
+const COLUMNS: usize = 100;
+/// The fewest columns of a shortened text, whatever is to stand on its line.
+const LEAST_COLUMNS: usize = 20;
 
 /// Calls `write` with standard output, buffered.
 pub(super) fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> anyhow::Result<()> {
@@ -52,9 +58,35 @@ pub(super) fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
 
+/// Makes a text [`printable`] and cuts it to what the terminal has room for on a line with
+/// `others`, or to 100 columns where standard output is not a terminal.
+pub(super) fn shortened(text: &str, others: &str) -> String {
+    let columns = match Term::stdout().size_checked() {
+        Some((_, columns)) => room(columns.into(), others),
+        None => COLUMNS,
+    };
+    truncate_str(&printable(text), columns, "…").into_owned()
+}
+
+/// The columns that `others` leave on a line.
+fn room(columns: usize, others: &str) -> usize {
+    columns.saturating_sub(measure_text_width(others)).max(LEAST_COLUMNS)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_text_is_shortened_by_columns() {
+        // The tests' standard output may be a terminal, of any width.
+        let cut = |text: &str| truncate_str(text, 10, "…").into_owned();
+        assert_eq!(cut("ten column"), "ten column");
+        assert_eq!(cut("eleven cols"), "eleven co…");
+        // These characters are two columns wide.
+        assert_eq!(cut("速報：台風が上陸"), "速報：台…");
+        assert_eq!([room(80, "id  "), room(80, &"i".repeat(99))], [76, LEAST_COLUMNS]);
+    }
 
     #[test]
     fn thousands_are_separated() {

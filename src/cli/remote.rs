@@ -1,11 +1,12 @@
 //! The server that a command asks.
 
+use std::error::Error;
 use std::fmt;
 use std::future::Future;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, anyhow};
+use anyhow::anyhow;
 use clap::Args;
 use tonic::Status;
 use tonic::transport::{Channel, Endpoint, Uri};
@@ -112,7 +113,8 @@ impl Remote {
     pub(super) fn connect(server: &ServerUrl) -> anyhow::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let connected = runtime.block_on(server.endpoint.connect());
-        let channel = connected.with_context(|| format!("cannot connect to {server}"))?;
+        let channel =
+            connected.map_err(|error| anyhow!("cannot connect to {server}: {}", causes(&error)))?;
         Ok(Self { server: server.clone(), runtime, channel })
     }
 
@@ -214,8 +216,30 @@ async fn interrupt() {
     }
 }
 
+/// Says why a call failed. A status with a source was made by the client, not by the server.
 fn refused(status: &Status) -> anyhow::Error {
-    anyhow!("the server answered {:?}: {}", status.code(), status.message())
+    match status.source() {
+        Some(source) => anyhow!("the call failed: {}", causes(source)),
+        None => anyhow!("the server answered {:?}: {}", status.code(), status.message()),
+    }
+}
+
+/// The causes of a transport error, each once: its layers repeat the messages of those below.
+fn causes(error: &(dyn Error + 'static)) -> String {
+    let mut causes: Vec<String> = Vec::new();
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let cause = error.to_string();
+        if !causes.contains(&cause) {
+            causes.push(cause);
+        }
+        next = error.source();
+    }
+    // tonic's outermost layer, which says nothing that its causes do not.
+    if causes.len() > 1 {
+        causes.retain(|cause| cause != "transport error");
+    }
+    causes.join(": ")
 }
 
 #[cfg(test)]

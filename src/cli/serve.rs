@@ -9,6 +9,7 @@ use clap::Args;
 use tokio::signal;
 
 use super::listen::ListenAddress;
+use super::number::whole_number;
 use super::telemetry::{self, LogFormat};
 use super::usage::Usage;
 use crate::article::Limits;
@@ -67,7 +68,7 @@ pub(super) struct Arguments {
     /// Seconds that calls in flight may take to end after SIGTERM or Ctrl-C, at most 86400; a
     /// second signal ends them at once
     #[arg(long, env = "SLUGLINE_DRAIN_SECONDS", default_value_t = 10, value_name = "SECONDS",
-        value_parser = clap::value_parser!(u64).range(..=86_400))]
+        value_parser = whole_number(0..=86_400_u64))]
     drain_seconds: u64,
     /// What to log: error, warn, info, debug, trace, or a filter such as
     /// "slugline=debug,tonic=info"

@@ -10,7 +10,8 @@ use super::article_file::read_article;
 use super::article_view::{ArticleLine, headline};
 use super::filter::FilterArguments;
 use super::inputs::ReadingArguments;
-use super::output::{print, print_json, printable};
+use super::number::{number, whole_number};
+use super::output::{print, print_json, printable, shortened};
 use super::remote::{MAX_ANSWER_BYTES, Remote, ServerArguments};
 use super::usage::Usage;
 use crate::grpc::client::SimilarityServiceClient;
@@ -41,11 +42,12 @@ pub(super) struct Arguments {
     #[command(flatten)]
     filter: FilterArguments,
     /// The least similarity, from 0 to 1
-    #[arg(long, default_value_t = 0.0, value_name = "X", value_parser = share)]
+    #[arg(long, default_value_t = 0.0, value_name = "X",
+        value_parser = number(0.0..=1.0, "from 0 to 1"))]
     min_similarity: f64,
     /// The most results, from 1 to 100
     #[arg(long, default_value_t = 10, value_name = "N",
-        value_parser = clap::value_parser!(u8).range(1..=100))]
+        value_parser = whole_number(1..=100_u8))]
     limit: u8,
     /// Show near-duplicates as one result
     #[arg(long)]
@@ -53,11 +55,6 @@ pub(super) struct Arguments {
     /// Print one line of JSON per result
     #[arg(long)]
     json: bool,
-}
-
-fn share(text: &str) -> std::result::Result<f64, String> {
-    let share = text.parse().ok().filter(|share| (0.0..=1.0).contains(share));
-    share.ok_or_else(|| "it must be a number from 0 to 1".to_owned())
 }
 
 #[derive(Serialize)]
@@ -142,18 +139,14 @@ fn as_json(similar: pb::SimilarArticle) -> Result {
 
 fn show(out: &mut dyn Write, similar: &pb::SimilarArticle) -> io::Result<()> {
     let article = similar.article.clone().unwrap_or_default();
-    write!(
-        out,
-        "{:.3}  {}  {}",
-        similar.similarity,
-        printable(&article.id),
-        printable(headline(&article))
-    )?;
-    match similar.near_duplicate_count {
-        0 => writeln!(out)?,
-        1 => writeln!(out, "  (and 1 near-duplicate)")?,
-        count => writeln!(out, "  (and {count} near-duplicates)")?,
-    }
+    let before = format!("{:.3}  {}  ", similar.similarity, printable(&article.id));
+    let after = match similar.near_duplicate_count {
+        0 => String::new(),
+        1 => "  (and 1 near-duplicate)".to_owned(),
+        count => format!("  (and {count} near-duplicates)"),
+    };
+    let title = shortened(headline(&article), &format!("{before}{after}"));
+    writeln!(out, "{before}{title}{after}")?;
     let terms: Vec<String> = similar
         .matched_terms
         .iter()

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::iter;
 use std::num::{NonZeroU8, NonZeroUsize};
+use std::ops::Bound;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -13,6 +14,7 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use super::inputs::{CorpusArguments, NAMES_HELP};
+use super::number::{number, whole_number};
 use super::output::{counted, print, print_json, printable, thousands};
 use super::skipped::report_skipped;
 use super::usage::Usage;
@@ -61,18 +63,18 @@ pub(super) struct Arguments {
     recipe: Recipe,
     /// The pseudo-count added to every term of every topic, from 0.000001 to 1000000 [default: the
     /// recipe's own]
-    #[arg(long)]
+    #[arg(long, value_parser = number(1e-6..=1e6, "from 0.000001 to 1000000"))]
     alpha: Option<f64>,
     /// Documents may have several topics, or none: each topic is decided on its own
     #[arg(long)]
     multi_label: bool,
-    /// Minimum document frequency of a term [default: 2, or 1 where a small corpus is searched for
-    /// a recipe with words alone]
-    #[arg(long, value_name = "N")]
+    /// Minimum document frequency of a term, at least 1 [default: 2, or 1 where a small corpus is
+    /// searched for a recipe with words alone]
+    #[arg(long, value_name = "N", value_parser = whole_number(1..=u32::MAX))]
     min_df: Option<u32>,
     /// Keep the N terms with the highest chi-square, besides all words; 0 keeps all terms [default:
     /// 60000; with --multi-label 10000 or 60000, whichever does better]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = whole_number(0..=usize::MAX))]
     keep_terms: Option<usize>,
     /// Use words only, without pairs of neighbouring words
     #[arg(long)]
@@ -80,20 +82,23 @@ pub(super) struct Arguments {
     /// Numbers as they are, or their shape (1,250 -> 0,000) [default: verbatim]
     #[arg(long, value_enum)]
     numbers: Option<NumbersArgument>,
-    /// How many times a word of the title counts [default: 1]
-    #[arg(long, value_name = "N")]
+    /// How many times a word of the title counts, from 1 to 255 [default: 1]
+    #[arg(long, value_name = "N", value_parser = whole_number(NonZeroU8::MIN..=NonZeroU8::MAX))]
     title_weight: Option<NonZeroU8>,
     /// The language of the documents, as a BCP-47 tag such as "en"
     #[arg(long, value_name = "TAG")]
     language: Option<String>,
-    /// The share of confident answers that must be right
-    #[arg(long, default_value_t = 0.95, value_name = "SHARE")]
+    /// The share of confident answers that must be right, between 0 and 1
+    #[arg(long, default_value_t = 0.95, value_name = "SHARE",
+        value_parser = number((Bound::Excluded(0.0), Bound::Excluded(1.0)), "between 0 and 1"))]
     target_precision: f64,
     /// Worker threads, at most 256 [default: one per core]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N",
+        value_parser = whole_number(NonZeroUsize::MIN..=NonZeroUsize::MAX))]
     threads: Option<NonZeroUsize>,
     /// The seed that deals documents into folds
-    #[arg(long, default_value_t = 1, value_name = "N")]
+    #[arg(long, default_value_t = 1, value_name = "N",
+        value_parser = whole_number(0..=u64::MAX))]
     seed: u64,
     /// Start no further trial of a recipe after this many seconds, and use the best so far; the
     /// same corpus and options may then give other bytes

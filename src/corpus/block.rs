@@ -9,6 +9,7 @@ use super::columns::Columns;
 use super::csv_records::{CsvRecords, Dialect, HeaderError, NumberedRecord, Warn};
 use super::document::Document;
 use super::format::{Format, delimiter_by_name, foreign, guess, read_more, read_start};
+use super::location::Location;
 use super::names::FieldNames;
 use super::quotes::Sample;
 use super::record::{MAX_RECORD_BYTES, too_long};
@@ -52,15 +53,16 @@ impl Block {
         }
     }
 
-    /// Calls `on_record` with the line of each record and its document, or the reason why it has
-    /// none, until `on_record` returns false.
+    /// Calls `on_record` with the location of each record and its document, or the reason why it
+    /// has none, until `on_record` returns false.
     pub(super) fn for_each(
         &self,
         names: &FieldNames,
-        mut on_record: impl FnMut(u64, Result<Document<'_>, String>) -> bool,
+        mut on_record: impl FnMut(Location, Result<Document<'_>, String>) -> bool,
     ) {
-        let numbered = |line: u64, document: Result<_, String>| {
-            document.map(|document| Document { line, input: self.place, ..document })
+        let mut emit = |location: Location, document: Result<Document<'_>, String>| {
+            let input = self.place;
+            on_record(location, document.map(|document| Document { location, input, ..document }))
         };
         match &self.records {
             Records::Lines { format, first_line, bytes } => {
@@ -72,18 +74,18 @@ impl Block {
                         Format::FastText => fasttext::parse(text),
                         _ => json::parse(text, names),
                     });
-                    if !on_record(line, numbered(line, document)) {
+                    if !emit(line.into(), document) {
                         return;
                     }
                 }
             }
             Records::Values { values, bytes } => {
-                for Value { line, bytes: value } in values {
+                for Value { location, bytes: value } in values {
                     let value = value.clone().map_err(str::to_owned);
                     let document = value
                         .and_then(|value| utf8(&bytes[value]))
                         .and_then(|text| json::parse(text, names));
-                    if !on_record(*line, numbered(*line, document)) {
+                    if !emit(*location, document) {
                         return;
                     }
                 }
@@ -94,15 +96,17 @@ impl Block {
                         .as_ref()
                         .map_err(String::clone)
                         .and_then(|record| table::document(columns, record));
-                    if !on_record(*line, numbered(*line, document)) {
+                    if !emit((*line).into(), document) {
                         return;
                     }
                 }
             }
             Records::Text(bytes) => {
+                let document = utf8(bytes).and_then(|text| Document::of_text(text).checked());
+                // An error is on line 1; the document as a whole is the input.
                 on_record(
-                    1,
-                    numbered(0, utf8(bytes).and_then(|text| Document::of_text(text).checked())),
+                    1.into(),
+                    document.map(|document| Document { input: self.place, ..document }),
                 );
             }
         }

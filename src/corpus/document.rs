@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use super::columns::TableRecord;
 use super::extra::Extra;
 use super::json_value;
+use super::location::Location;
 use super::names::{FieldNames, Role, listed, quoted};
 use crate::article::{ArticleText, TopicName};
 
@@ -23,8 +24,8 @@ pub struct Document<'a> {
     pub topics: Vec<Cow<'a, str>>,
     /// The story it belongs to, if the record says so: articles on one event share it.
     pub story: Option<Cow<'a, str>>,
-    /// Its first line in the input, from 1; 0 if the input is a single text.
-    pub line: u64,
+    /// Where it begins in its input.
+    pub location: Location,
     /// The place of its input among all inputs.
     pub input: usize,
     /// The record it was read from.
@@ -54,7 +55,7 @@ impl<'a> Document<'a> {
             body,
             topics: Vec::new(),
             story: None,
-            line: 0,
+            location: Location::default(),
             input: 0,
             record,
             passed_over: None,

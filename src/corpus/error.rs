@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::Ordinal;
+use super::{Location, Ordinal};
 
 /// Why a corpus could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -34,13 +34,13 @@ pub enum CorpusError {
 
 /// A line that is not a document.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
-#[error("{input}:{line}: {reason}")]
+#[error("{input}:{location}: {reason}")]
 pub struct BadLine {
     pub(super) ordinal: Ordinal,
     /// The file, or "standard input".
     pub input: String,
-    /// The line, from 1 on.
-    pub line: u64,
+    /// Where it begins.
+    pub location: Location,
     /// What is wrong with it.
     pub reason: String,
 }

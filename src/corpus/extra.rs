@@ -175,7 +175,10 @@ mod tests {
 
     #[test]
     fn a_record_says_when_where_and_in_which_language() {
-        let record = r#"{"Date": "2026-11-23", "publisher": "AP", "source": "", "lang": "en", "labels": {"a": "b"}, "x": 1}"#;
+        let record = concat!(
+            r#"{"Date": "2026-11-23", "publisher": "AP", "source": "", "lang": "en", "#,
+            r#""labels": {"a": "b"}, "x": 1}"#
+        );
         let extra = Extra::of_json(record).expect("fields");
         let labels = BTreeMap::from([("a".to_owned(), "b".to_owned())]);
         let expected = Extra {

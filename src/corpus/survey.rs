@@ -208,9 +208,10 @@ mod tests {
     fn unused_fields_that_look_like_text_or_topics_are_named() {
         let names = FieldNames::default();
         let said = warnings(
-            &[
-                r#"{"title": "a", "short_description": "Two words", "tags": ["x"], "topics": ["y"]}"#,
-            ],
+            &[concat!(
+                r#"{"title": "a", "short_description": "Two words", "#,
+                r#""tags": ["x"], "topics": ["y"]}"#
+            )],
             &names,
         );
         assert_eq!(said.len(), 2, "{said:?}");
@@ -242,9 +243,18 @@ mod tests {
     #[test]
     fn other_fields_are_not_named() {
         let records = [
-            r#"{"id": "1", "title": "a", "topics": "x", "url": "https://a.b/c d", "date": "Thu, 01 Jan 2026 10:00:00 GMT"}"#,
-            r#"{"body": "a", "topics": "x", "topic_probabilities": [0.5], "author": "A. Smith", "story": "kell-01"}"#,
-            r#"{"body": "a", "topics": "x", "decision": "unknown text", "labels": {"desk": "a b c d e"}, "source": "The Daily News of X"}"#,
+            concat!(
+                r#"{"id": "1", "title": "a", "topics": "x", "url": "https://a.b/c d", "#,
+                r#""date": "Thu, 01 Jan 2026 10:00:00 GMT"}"#
+            ),
+            concat!(
+                r#"{"body": "a", "topics": "x", "topic_probabilities": [0.5], "#,
+                r#""author": "A. Smith", "story": "kell-01"}"#
+            ),
+            concat!(
+                r#"{"body": "a", "topics": "x", "decision": "unknown text", "#,
+                r#""labels": {"desk": "a b c d e"}, "source": "The Daily News of X"}"#
+            ),
         ];
         assert_eq!(warnings(&records, &FieldNames::default()), [""; 0]);
     }

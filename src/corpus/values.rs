@@ -5,22 +5,49 @@ use std::ops::Range;
 
 use sha2::{Digest as _, Sha256};
 
+use super::location::Location;
 use super::record::{MAX_RECORD_BYTES, too_long};
 
 /// Reads values, over any number of lines.
 pub(super) struct Values {
     reader: Box<dyn BufRead + Send>,
-    /// The current line.
-    line: u64,
+    position: Position,
     is_in_list: bool,
     has_ended: bool,
+}
+
+/// How far the input has been read.
+struct Position {
+    /// The current line.
+    line: u64,
+    /// The characters read of the current line.
+    column: u64,
+    /// The line that the last value begins on; 0 before any value.
+    last_begun: u64,
+}
+
+impl Position {
+    /// The location of a value that begins here.
+    fn location(&self) -> Location {
+        let is_first = self.last_begun != self.line;
+        Location { line: self.line, column: if is_first { 0 } else { self.column + 1 } }
+    }
+
+    fn advance(&mut self, byte: u8) {
+        if byte == b'\n' {
+            self.line += 1;
+            self.column = 0;
+        } else {
+            self.column += u64::from(is_first_of_character(byte));
+        }
+    }
 }
 
 /// A value within the bytes of a block.
 #[derive(Debug)]
 pub(super) struct Value {
-    /// The line it begins on.
-    pub(super) line: u64,
+    /// Where it begins.
+    pub(super) location: Location,
     /// Its bytes, or what is wrong with it.
     pub(super) bytes: Result<Range<usize>, &'static str>,
 }
@@ -39,14 +66,14 @@ enum Step {
 
 /// A value whose end has not been read yet.
 struct Begun {
-    /// The line it begins on.
-    line: u64,
+    /// Where it begins.
+    location: Location,
     scan: Scan,
 }
 
 impl Begun {
     /// The value that this byte begins, if it begins one.
-    fn with(byte: u8, line: u64, is_in_list: &mut bool) -> Option<Self> {
+    fn with(byte: u8, position: &mut Position, is_in_list: &mut bool) -> Option<Self> {
         match byte {
             b'[' if !*is_in_list => *is_in_list = true,
             b']' if *is_in_list => *is_in_list = false,
@@ -54,7 +81,9 @@ impl Begun {
             _ => {
                 let mut scan = Scan::default();
                 scan.step(byte);
-                return Some(Self { line, scan });
+                let location = position.location();
+                position.last_begun = position.line;
+                return Some(Self { location, scan });
             }
         }
         None
@@ -98,12 +127,13 @@ impl Scan {
 
 impl Values {
     pub(super) fn new(reader: Box<dyn BufRead + Send>) -> Self {
-        Self { reader, line: 1, is_in_list: false, has_ended: false }
+        let position = Position { line: 1, column: 0, last_begun: 0 };
+        Self { reader, position, is_in_list: false, has_ended: false }
     }
 
     /// The line that was read last.
     pub(super) fn line(&self) -> u64 {
-        self.line
+        self.position.line
     }
 
     /// The next value, whose bytes are appended to `bytes`; None at the end.
@@ -128,7 +158,7 @@ impl Values {
             for &byte in chunk {
                 let step = match &mut begun {
                     None => {
-                        begun = Begun::with(byte, self.line, &mut self.is_in_list);
+                        begun = Begun::with(byte, &mut self.position, &mut self.is_in_list);
                         if begun.is_some() { Step::Inside } else { Step::Between }
                     }
                     Some(begun) => begun.scan.step(byte),
@@ -141,15 +171,15 @@ impl Values {
                     bytes.push(byte);
                 }
                 used += 1;
-                self.line += u64::from(byte == b'\n');
+                self.position.advance(byte);
                 if is_whole {
                     break;
                 }
             }
             fingerprint.update(&chunk[..used]);
             self.reader.consume(used);
-            if let (true, Some(Begun { line, .. })) = (is_whole, &begun) {
-                return Ok(Some(Value { line: *line, bytes: Ok(start..bytes.len()) }));
+            if let (true, Some(Begun { location, .. })) = (is_whole, &begun) {
+                return Ok(Some(Value { location: *location, bytes: Ok(start..bytes.len()) }));
             }
             if bytes.len() - start > MAX_RECORD_BYTES {
                 return Err(io::Error::new(io::ErrorKind::InvalidData, too_long("a record")));
@@ -160,22 +190,40 @@ impl Values {
     /// The value that the end of the input ends or cuts off.
     fn last(&self, begun: Option<Begun>, range: Range<usize>) -> Option<Value> {
         match begun {
-            Some(Begun { line, scan }) => {
+            Some(Begun { location, scan }) => {
                 let is_whole = scan.depth == 0 && !scan.is_in_string && !self.is_in_list;
                 let cut = "the JSON ends in the middle of a record";
-                Some(Value { line, bytes: if is_whole { Ok(range) } else { Err(cut) } })
+                Some(Value { location, bytes: if is_whole { Ok(range) } else { Err(cut) } })
             }
             None => self.is_in_list.then_some(Value {
-                line: self.line,
+                location: self.position.line.into(),
                 bytes: Err("the JSON ends in the middle of a list"),
             }),
         }
     }
 }
 
+/// Whether a byte begins a character in UTF-8.
+fn is_first_of_character(byte: u8) -> bool {
+    byte & 0b1100_0000 != 0b1000_0000
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn values_that_share_a_line_have_columns() {
+        let text = "[{\"a\":\"\u{e9}\"}, {},\n{\n},{}] {}";
+        let reader = io::BufReader::with_capacity(3, io::Cursor::new(text.to_owned()));
+        let mut values = Values::new(Box::new(reader));
+        let (mut bytes, mut fingerprint) = (Vec::new(), Sha256::new());
+        let mut found = Vec::new();
+        while let Some(value) = values.next(&mut bytes, &mut fingerprint).expect("memory") {
+            found.push(value.location.to_string());
+        }
+        assert_eq!(found, ["1", "1:13", "2", "3", "3:7"]);
+    }
 
     fn read(text: &str, chunk: usize) -> Vec<(u64, Result<String, &'static str>)> {
         let reader = io::BufReader::with_capacity(chunk, io::Cursor::new(text.to_owned()));
@@ -184,7 +232,7 @@ mod tests {
         while let Some(value) = values.next(&mut bytes, &mut fingerprint).expect("memory") {
             let text =
                 value.bytes.map(|range| String::from_utf8(bytes[range].to_vec()).expect("text"));
-            found.push((value.line, text));
+            found.push((value.location.line, text));
         }
         assert_eq!(fingerprint.finalize(), Sha256::digest(text), "all bytes count");
         found

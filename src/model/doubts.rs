@@ -1,25 +1,24 @@
-//! What makes a corpus doubtful: copies, topics that are one in disguise or several in one, and too
-//! few documents.
+//! Finds what casts doubt on a corpus, such as copies, ambiguous topic names or too few documents.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::manifest::Labels;
 use crate::text::spelling_key;
 
-/// So many names, or groups of names, are given one by one.
+/// The most names, or groups of names, that a message lists.
 const NAMED: usize = 10;
-/// Figures that rest on fewer documents may be off by five points by chance alone: two standard
-/// errors are at most 1 / sqrt(n).
+/// Figures from fewer documents may be off by five points by chance alone: two standard errors are
+/// at most 1 / sqrt(n).
 const FEW_DOCUMENTS: u64 = 400;
-/// The figures of a topic of fewer documents say little.
+/// The figures of a topic with fewer documents mean little.
 const FEW_OF_A_TOPIC: u64 = 10;
-/// What parts the names of a list.
+/// The separators of a list of names.
 const SEPARATORS: [char; 3] = [',', ';', '|'];
 
-/// Documents, by their text and their topics.
+/// Counts the documents that repeat another one.
 #[derive(Debug, Clone, Default)]
 pub struct Copies {
-    /// A fingerprint of each.
+    /// Fingerprints of the text and of the topics of each document.
     documents: Vec<(u64, u64)>,
 }
 
@@ -29,8 +28,8 @@ impl Copies {
         self.documents.push((text, topics));
     }
 
-    /// How many repeat the text of another one, and how many of them have topics that no document
-    /// of that text had before.
+    /// Counts the documents that repeat the text of another one, and those of them whose topics no
+    /// earlier document with the text had.
     fn count(mut self) -> (usize, usize) {
         self.documents.sort_unstable();
         let (mut copies, mut differing) = (0, 0);
@@ -41,7 +40,7 @@ impl Copies {
         (copies, differing)
     }
 
-    /// What is to be said of them; `consequence` is what that does to the figures.
+    /// The message about copies, if there are any. `consequence` says what they do to the figures.
     pub fn doubt(self, consequence: &str) -> Option<String> {
         let (copies, differing) = self.count();
         let subject = if copies == 1 { "document repeats" } else { "documents repeat" };
@@ -55,7 +54,7 @@ impl Copies {
     }
 }
 
-/// What is to be said of the names of topics.
+/// The messages about names of topics.
 pub fn of_names<'a>(names: impl Iterator<Item = &'a str> + Clone, labels: Labels) -> Vec<String> {
     let mut doubts = Vec::new();
     let mut by_key: BTreeMap<String, Vec<&str>> = BTreeMap::new();
@@ -89,8 +88,8 @@ pub fn of_names<'a>(names: impl Iterator<Item = &'a str> + Clone, labels: Labels
     doubts
 }
 
-/// What to say where no document has a topic of the model. Topics come with their numbers of
-/// documents, those of the model first: `count` of them.
+/// The message for documents none of which has a topic of the model. Topics come with their
+/// document counts; the first `count` of them are the model's.
 pub fn of_foreign<'a>(
     topics: impl Iterator<Item = (&'a str, u64)>,
     count: usize,
@@ -111,8 +110,8 @@ pub fn of_foreign<'a>(
     ))
 }
 
-/// The names whose parts are topics themselves. Where a document has one topic, also those that
-/// share a part with another such name, and those that are parted as people part no name.
+/// The names that look like lists, because their parts are topics. With one topic per document,
+/// also names that share a part with another such name, or are separated as no name would be.
 fn lists<'a>(
     names: impl Iterator<Item = &'a str>,
     keys: &BTreeSet<&str>,
@@ -133,7 +132,7 @@ fn lists<'a>(
     let is_list = |name: &str, parts: &[String]| match labels {
         _ if is_bracketed(name) => true,
         Labels::Multiple => parts.iter().all(is_topic),
-        // "Arts, Culture" may be a name; "arts,culture" is none that people write.
+        // "Arts, Culture" may be a name, but nobody writes one as "arts,culture".
         Labels::Single => {
             let is_tight = name.contains([';', '|'])
                 || name.split(',').skip(1).any(|part| !part.starts_with(' '));
@@ -147,7 +146,7 @@ fn lists<'a>(
         .collect()
 }
 
-/// The parts of a name, were it a list.
+/// The parts of a name, read as a list.
 fn parts(name: &str) -> Vec<String> {
     let name = name.trim();
     let inside = if is_bracketed(name) { &name[1..name.len() - 1] } else { name };
@@ -155,7 +154,7 @@ fn parts(name: &str) -> Vec<String> {
     inside.split(SEPARATORS).map(part).filter(|part| !part.is_empty()).collect()
 }
 
-/// Whether a name is a list as programs print one: `['a', 'b']`.
+/// Whether a name looks like a list printed by a program: `['a', 'b']`.
 fn is_bracketed(name: &str) -> bool {
     let name = name.trim();
     [('[', ']'), ('(', ')'), ('{', '}')]
@@ -163,8 +162,8 @@ fn is_bracketed(name: &str) -> bool {
         .any(|&(open, close)| name.starts_with(open) && name.ends_with(close))
 }
 
-/// What is to be said where figures rest on few documents. `figures` names them: "the held-out
-/// figures". Topics have their numbers of documents.
+/// The messages about figures from few documents. `figures` names them, such as "the held-out
+/// figures". Topics come with their document counts.
 pub fn of_few<'a>(
     figures: &str,
     documents: u64,
@@ -192,7 +191,7 @@ pub fn of_few<'a>(
     doubts
 }
 
-/// The first of some names, and how many more there are.
+/// Lists the first names, and says how many more there are.
 pub(crate) fn listed(names: &[impl AsRef<str>], separator: &str) -> String {
     let first = names.iter().take(NAMED).map(AsRef::as_ref).collect::<Vec<_>>().join(separator);
     match names.len().saturating_sub(NAMED) {
@@ -212,7 +211,7 @@ mod tests {
     #[test]
     fn copies_are_counted_and_those_of_other_topics_apart() {
         let mut copies = Copies::default();
-        // Of text 1 two topics, of text 2 one, of text 3 there is one document.
+        // Text 1 has two sets of topics, text 2 one, and text 3 is not repeated.
         for (text, topics) in [(1, 7), (2, 7), (1, 8), (3, 7), (1, 7), (2, 7)] {
             copies.add(text, topics);
         }

@@ -1,20 +1,19 @@
-//! Exponential and logarithm of many numbers: the same bits on every machine, and several at a
-//! time.
+//! Exponential and logarithm that vectorise and give the same bits on every machine.
 //!
-//! The standard library calls the system's functions, which differ in the last bit from machine to
-//! machine; the crate `libm` does not, but computes one number after the other, through tables and
-//! branches. These are straight lines of additions and multiplications, which the compiler makes
-//! into vector instructions, and Rust never fuses the two.
+//! The standard library calls the system's functions, whose last bit differs between machines. The
+//! crate `libm` gives the same bits, but its tables and branches do not vectorise. These functions
+//! are straight-line additions and multiplications, which the compiler turns into vector
+//! instructions; Rust never fuses the two operations.
 
 /// `e^x`, to two units in the last place; 0 below -708, and `x` at most 709.
 ///
-/// `x = n ln 2 + r` with a whole `n`; `e^r` by its Taylor series to the 13th power, whose rest is
-/// below 2^-57 for `|r| <= ln 2 / 2`.
+/// `x = n ln 2 + r` with a whole `n`; `e^r` by its Taylor series to the 13th power, whose remainder
+/// is below 2^-57 for `|r| <= ln 2 / 2`.
 #[inline(always)]
 pub(crate) fn exp(x: f64) -> f64 {
-    /// Added to a number of moderate size it leaves the nearest whole number in the last bits.
+    /// Added to a number of moderate size, it leaves the nearest whole number in the last bits.
     const ROUND: f64 = 6_755_399_441_055_744.0;
-    /// ln 2 in two parts; the first one has so few digits that its product with `n` is exact.
+    /// ln 2 in two parts; the first has so few digits that its product with `n` is exact.
     const LN_2: [f64; 2] = [0.693_145_751_953_125, 1.428_606_820_309_417_2e-6];
     const SERIES: [f64; 13] = [
         1.0 / 479_001_600.0,
@@ -47,11 +46,11 @@ pub(crate) fn exp(x: f64) -> f64 {
 /// The natural logarithm of a positive normal number, to two units in the last place or 1e-7,
 /// whichever is more.
 ///
-/// The exponent times ln 2, and a polynomial for what is left, between the roots of 1/2 and 2.
+/// The exponent times ln 2, plus a polynomial for the mantissa between sqrt(1/2) and sqrt(2).
 /// (Coefficients: Moshier's Cephes library, `logf`.)
 #[inline(always)]
 pub(crate) fn ln(x: f32) -> f32 {
-    /// The bits of the root of 1/2.
+    /// The bits of sqrt(1/2).
     const ROOT_HALF: u32 = 0x3f35_04f3;
     const POLYNOMIAL: [f32; 8] = [
         -1.151_461e-1,

@@ -1,21 +1,22 @@
 //! Measures a model on labelled documents.
 
 mod assignments;
-mod counts;
 mod coverage;
+mod decision_count;
 mod evaluation;
 mod group_report;
 mod groups;
 mod lengths;
 mod levels;
 mod mistakes;
+mod ratio;
 mod reliability;
 mod report;
 mod tally;
 mod topic_counts;
 
-pub use counts::DecisionCount;
 pub use coverage::CoveragePoint;
+pub use decision_count::DecisionCount;
 pub use evaluation::Evaluation;
 pub use group_report::{Breakdown, GroupKind, GroupReport, GroupedBy};
 pub use groups::{Groups, MAX_GROUPS};

@@ -4,13 +4,13 @@
 use super::manifest::Labels;
 use crate::article::{TopicName, topic_to_depth};
 
-/// The broader levels of a model's topics: none for flat names, else one for each depth less than
-/// the deepest name's.
+/// The broader levels of a model's topics: none for flat names, otherwise one for each depth below
+/// that of the deepest name.
 ///
-/// At depth `d` each name is cut to its first `d` levels, and a name that is no deeper stands for
-/// itself: so every level says something of every article, as the topics themselves do. A name that
-/// is both a topic and the parent of others ("sport" beside "sport/football") is all of them at its
-/// own depth, and only itself at greater ones.
+/// At depth `d` each name is cut to its first `d` levels, and a name that is not deeper stands for
+/// itself, so that every level covers every article, as the topics do. A name that is both a topic
+/// and a parent ("sport" next to "sport/football") stands for all of them at its own depth, and for
+/// itself alone at greater depths.
 ///
 /// ```
 /// use slugline::article::TopicName;
@@ -33,9 +33,9 @@ pub struct Hierarchy {
 pub struct Level {
     depth: usize,
     labels: Labels,
-    /// Ascending, each once.
+    /// Ascending and distinct.
     names: Vec<String>,
-    /// By topic of the model: its place in `names`.
+    /// By topic of the model, the index into `names`.
     places: Vec<usize>,
 }
 
@@ -46,7 +46,7 @@ impl Hierarchy {
         Self { levels: (1..deepest).map(|depth| Level::of(topics, depth, labels)).collect() }
     }
 
-    /// The levels, the broadest (of depth 1) first.
+    /// The levels, from the broadest (depth 1) on.
     pub fn levels(&self) -> &[Level] {
         &self.levels
     }
@@ -73,8 +73,8 @@ impl Level {
         &self.names
     }
 
-    /// The names (places in [`Self::names`], ascending, each once) that stand for any of these
-    /// topics of the model.
+    /// The names that stand for any of these topics of the model, as ascending and distinct indices
+    /// into [`Self::names`].
     ///
     /// ```
     /// use slugline::article::TopicName;
@@ -92,11 +92,10 @@ impl Level {
         places
     }
 
-    /// The probability of each name, from those of the model's topics. Where these exclude each
-    /// other it is the sum over those that the name stands for, and the probabilities sum to 1.
-    /// Where an article may have several it is the greatest of them: the article has the broader
-    /// topic if it has any of the narrower ones, at least as probably as the most probable one. In
-    /// [0, 1].
+    /// The probability of each name, in [0, 1], from the probabilities of the model's topics. Where
+    /// topics exclude each other, it is the sum over the topics that the name stands for. Where an
+    /// article may have several, it is their maximum: the article has the broader topic if it has
+    /// any of the narrower ones, so at least with the probability of the most probable one.
     pub fn probabilities(&self, topics: &[f64]) -> Vec<f64> {
         let mut sums = vec![0.0; self.names.len()];
         for (&place, &probability) in self.places.iter().zip(topics) {
@@ -105,7 +104,7 @@ impl Level {
                 Labels::Multiple => probability.max(sums[place]),
             };
         }
-        // Rounding may carry the sum of what should be 1 over it.
+        // Rounding may push a sum above 1.
         sums.into_iter().map(|sum: f64| sum.min(1.0)).collect()
     }
 }
@@ -121,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn of_topics_that_do_not_exclude_each_other_the_most_probable_counts() {
+    fn the_most_probable_of_topics_that_do_not_exclude_each_other_counts() {
         let topics = ["sport/football", "sport/tennis", "weather"]
             .map(|name| TopicName::new(name).expect("a name"));
         let hierarchy = Hierarchy::of(&topics, Labels::Multiple);
@@ -154,14 +153,14 @@ mod tests {
     }
 
     #[test]
-    fn a_topic_that_is_a_parent_too_counts_among_its_own() {
+    fn a_topic_that_is_also_a_parent_counts_among_its_children() {
         let hierarchy = hierarchy(&["sport", "sport/football"]);
         assert_eq!(hierarchy.levels()[0].probabilities(&[0.25, 0.75]), [1.0]);
     }
 
     #[test]
-    fn a_name_that_begins_alike_is_another_topic() {
-        // '-' sorts before '/': the names of one parent need not stand together.
+    fn a_name_with_a_common_prefix_is_another_topic() {
+        // '-' sorts before '/': the names of one parent need not be adjacent.
         let hierarchy = hierarchy(&["sport", "sport-business", "sport/football"]);
         assert_eq!(hierarchy.levels()[0].names(), ["sport", "sport-business"]);
         assert_eq!(hierarchy.levels()[0].probabilities(&[0.125, 0.5, 0.375]), [0.5, 0.5]);

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use super::classification::Classification;
-use super::classify::{ClassifyQuery, classify};
+use super::classify::classify;
 use super::error::ServiceError;
 use super::fields::{article_id, check_length, check_text, publish_time};
 use super::models::ModelEntry;
 use super::options::ClassifyOptions;
 use super::parallel::Parallelism;
+use super::query::ClassifyQuery;
 use super::violation::FieldViolation;
 use super::violations::{Violations, both};
 use crate::article::{ArticleText, Limits};
@@ -132,7 +133,7 @@ impl AdmissionRules<'_> {
         let query = ClassifyQuery {
             text,
             language_code: &draft.language_code,
-            options: ClassifyOptions::default(),
+            options: &ClassifyOptions::default(),
         };
         let classification = classify(self.model, &query, self.limits, path)?;
         let reliance = reliance(classification.decision);

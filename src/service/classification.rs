@@ -21,6 +21,8 @@ pub struct Classification {
     pub token_count: u32,
     /// Words in the model's vocabulary.
     pub known_token_count: u32,
+    /// Why the most probable topic and not another; None without `explain`.
+    pub contrast: Option<ContrastResult>,
     /// What the caller should know.
     pub warnings: Vec<ModelWarning>,
 }
@@ -54,14 +56,36 @@ pub struct TopicResult {
     pub probability: f64,
     /// Its score: the natural logarithm of its odds against the geometric mean of all topics.
     pub log_odds: f64,
-    /// The part of the score that no word contributes; 0 without `explain`.
-    pub bias: f64,
-    /// The terms that contribute most; empty without `explain`.
-    pub evidence: Vec<EvidenceTerm>,
-    /// What all other terms contribute; 0 without `explain`.
-    pub other_evidence_weight: f64,
+    /// Why it has this score; None without `explain`.
+    pub explanation: Option<ExplanationResult>,
     /// Whether it is assigned to the article; None for a model of one topic per article.
     pub assigned: Option<bool>,
+}
+
+/// Why a score, or the difference of two, is what it is: the sum of these parts.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ExplanationResult {
+    /// The part that no word contributes.
+    pub bias: f64,
+    /// The terms that contribute most, the strongest first.
+    pub evidence: Vec<EvidenceTerm>,
+    /// What all other terms contribute.
+    pub other_evidence_weight: f64,
+}
+
+/// Why the most probable topic and not another.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ContrastResult {
+    /// The most probable topic.
+    pub topic: String,
+    /// The topic it is explained against.
+    pub other_topic: String,
+    /// The difference of their log-odds.
+    pub log_odds: f64,
+    /// What the difference is the sum of.
+    pub explanation: ExplanationResult,
+    /// The share of the listed evidence in the weights of all terms, each taken without its sign.
+    pub explained_share: f64,
 }
 
 /// A term that speaks for or against a topic.
@@ -71,7 +95,7 @@ pub struct EvidenceTerm {
     pub term: String,
     /// What it contributes to the log-odds.
     pub weight: f64,
-    /// Its number of occurrences.
+    /// Its number of occurrences in the text; 0 for the article's form.
     pub count: u32,
     /// Its first occurrences, up to [`Limits::evidence_spans`](crate::article::Limits).
     pub spans: Vec<TextSpan>,

@@ -1,32 +1,21 @@
 //! Classifies articles.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use super::classification::{
-    BroadTopicResult, Classification, EvidenceTerm, LevelResult, ModelWarning, TopicResult,
+    BroadTopicResult, Classification, LevelResult, ModelWarning, TopicResult,
 };
 use super::error::ServiceError;
+use super::explain::explain;
 use super::fields::check_text;
 use super::models::ModelEntry;
 use super::options::ClassifyOptions;
 use super::parallel::Parallelism;
-use crate::article::{ArticleText, Limits};
-use crate::model::{Contribution, Labels, Level, LoadedModel, Scorer, Scores, TopicModel};
-use crate::text::{Occurrences, TermId};
-
-/// An article to classify.
-#[derive(Debug, Clone, Copy)]
-pub struct ClassifyQuery<'a> {
-    /// The text.
-    pub text: ArticleText<'a>,
-    /// Its language code; empty when not stated.
-    pub language_code: &'a str,
-    /// How to classify it.
-    pub options: ClassifyOptions,
-}
+use super::query::ClassifyQuery;
+use crate::article::Limits;
+use crate::model::{Labels, Level, LoadedModel, Scorer, Scores, TopicModel};
 
 /// Buffers that held an article of more words are freed: some megabytes on each of hundreds of
 /// threads add up.
@@ -40,8 +29,9 @@ thread_local! {
 /// Classifies one article. `path` is its place in the request, for errors: "article".
 ///
 /// # Errors
-/// [`ServiceError::Invalid`] for an empty or oversized article or a malformed language code,
-/// [`ServiceError::ModelFailed`] for a model that could not be loaded.
+/// [`ServiceError::Invalid`] for an empty or oversized article, a malformed language code or a
+/// topic to explain against that the model does not have, [`ServiceError::ModelFailed`] for a model
+/// that could not be loaded.
 pub fn classify(
     entry: &ModelEntry,
     query: &ClassifyQuery<'_>,
@@ -52,15 +42,24 @@ pub fn classify(
     let loaded = entry.loaded()?;
     SCORER.with_borrow_mut(|scorer| {
         let scores = scorer.score(&loaded.model, query.text);
-        let classification = Classification {
-            topics: topics(loaded, &scores, query, limits),
+        let listed = listed(&scores, query.options);
+        let mut classification = Classification {
+            topics: topics(&loaded.model, &scores, &listed),
             levels: levels(&loaded.model, &scores, query.options),
             decision: scores.decision,
             model: Arc::clone(&entry.label),
             token_count: scores.bag.token_count,
             known_token_count: scores.bag.known_token_count,
+            contrast: None,
             warnings: warnings(loaded, &scores, query.language_code),
         };
+        if query.options.explain {
+            let explanations = explain(entry, &scores, &listed, query, limits)?;
+            classification.contrast = explanations.contrast;
+            for (topic, explanation) in classification.topics.iter_mut().zip(explanations.topics) {
+                topic.explanation = Some(explanation);
+            }
+        }
         if classification.token_count > MAX_REUSED_WORDS {
             *scorer = Scorer::default();
         }
@@ -85,68 +84,29 @@ pub fn classify_batch(
     })
 }
 
-fn topics(
-    loaded: &LoadedModel,
-    scores: &Scores<'_>,
-    query: &ClassifyQuery<'_>,
-    limits: &Limits,
-) -> Vec<TopicResult> {
-    let (model, options) = (&loaded.model, query.options);
-    let has_several = model.labels() == Labels::Multiple;
-    let assigned = scores.assigned(model);
-    let mut ranking = scores.ranking();
-    ranking.truncate(options.max_topics.map_or(usize::MAX, NonZeroUsize::get));
-    ranking.retain(|&topic| scores.probabilities[topic] >= options.min_probability);
-    let mut results: Vec<TopicResult> = ranking
-        .iter()
-        .map(|&topic| TopicResult {
-            name: model.topics()[topic].to_string(),
-            probability: scores.probabilities[topic],
-            log_odds: f64::from(scores.scores[topic]),
-            bias: 0.0,
-            evidence: Vec::new(),
-            other_evidence_weight: 0.0,
-            assigned: has_several.then(|| assigned.contains(&topic)),
-        })
-        .collect();
-    if options.explain {
-        let terms = options
-            .max_evidence_terms
-            .map_or(limits.evidence_terms, |limit| limits.evidence_terms.min(limit.get()));
-        let spans = options
-            .max_evidence_spans
-            .map_or(limits.evidence_spans, |limit| limits.evidence_spans.min(limit));
-        let evidence = model.explain(scores, &ranking, terms);
-        let places = model.locate(query.text, &evidence, spans);
-        for (result, evidence) in results.iter_mut().zip(evidence) {
-            result.bias = evidence.bias;
-            result.other_evidence_weight = evidence.other;
-            result.evidence = evidence
-                .contributions
-                .into_iter()
-                .map(|part| evidence_term(model, part, &places))
-                .collect();
-        }
-    }
-    results
+/// The topics that the options ask for, the most probable first.
+fn listed(scores: &Scores<'_>, options: &ClassifyOptions) -> Vec<usize> {
+    let mut topics = scores.ranking();
+    topics.truncate(options.max_topics.map_or(usize::MAX, NonZeroUsize::get));
+    topics.retain(|&topic| scores.probabilities[topic] >= options.min_probability);
+    topics
 }
 
-fn evidence_term(
-    model: &TopicModel,
-    part: Contribution,
-    places: &BTreeMap<TermId, Occurrences>,
-) -> EvidenceTerm {
-    let Occurrences { count, spans } = places.get(&part.term).cloned().unwrap_or_default();
-    EvidenceTerm {
-        term: model.vocabulary().term(part.term).to_owned(),
-        weight: part.weight,
-        count,
-        spans,
-    }
+fn topics(model: &TopicModel, scores: &Scores<'_>, listed: &[usize]) -> Vec<TopicResult> {
+    let has_several = model.labels() == Labels::Multiple;
+    let assigned = scores.assigned(model);
+    let result = |&topic: &usize| TopicResult {
+        name: model.topics()[topic].to_string(),
+        probability: scores.probabilities[topic],
+        log_odds: f64::from(scores.scores[topic]),
+        explanation: None,
+        assigned: has_several.then(|| assigned.contains(&topic)),
+    };
+    listed.iter().map(result).collect()
 }
 
 /// The options hold for each level separately.
-fn levels(model: &TopicModel, scores: &Scores<'_>, options: ClassifyOptions) -> Vec<LevelResult> {
+fn levels(model: &TopicModel, scores: &Scores<'_>, options: &ClassifyOptions) -> Vec<LevelResult> {
     let has_several = model.labels() == Labels::Multiple;
     let assigned = scores.assigned(model);
     let of_level = |level: &Level| {

@@ -10,6 +10,7 @@ mod classification;
 mod classify;
 mod deletes;
 mod error;
+mod explain;
 mod fields;
 mod filter;
 mod import;
@@ -20,6 +21,7 @@ mod options;
 mod parallel;
 mod pending;
 mod puts;
+mod query;
 mod similar;
 mod violation;
 mod violations;
@@ -28,9 +30,10 @@ pub use admission::{Admission, Permit};
 pub use admit::{ArticleDraft, PutMode};
 pub use archive::Archive;
 pub use classification::{
-    BroadTopicResult, Classification, EvidenceTerm, LevelResult, ModelWarning, TopicResult,
+    BroadTopicResult, Classification, ContrastResult, EvidenceTerm, ExplanationResult, LevelResult,
+    ModelWarning, TopicResult,
 };
-pub use classify::{ClassifyQuery, classify, classify_batch};
+pub use classify::{classify, classify_batch};
 pub use deletes::{IfMissing, PendingDelete, PendingDeletes};
 pub use error::ServiceError;
 pub use fields::{
@@ -46,6 +49,7 @@ pub use open::{ArchiveLocation, OpenError, Opened, Sources};
 pub use options::{ClassifyOptions, RequestedOptions};
 pub use parallel::Parallelism;
 pub use puts::{PendingBatch, PendingPut, PreparedBatch, PutBatch, PutOutcome, Receipt, Stored};
+pub use query::ClassifyQuery;
 pub use similar::{RequestedSource, SimilarRequest};
 pub use violation::FieldViolation;
 pub use violations::{Violations, both};

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 use super::error::ServiceError;
-use crate::model::{ArtifactError, LoadedModel, ModelId, artifact};
+use super::violation::FieldViolation;
+use crate::model::{ArtifactError, LoadedModel, Manifest, ModelId, artifact};
 
 /// The files of the model that is embedded in the binary.
 struct EmbeddedModel {
@@ -60,6 +61,20 @@ pub enum OpenModelsError {
         /// The models found.
         available: String,
     },
+    /// The default model has a directory, but no version in it.
+    #[error(
+        "default model {name:?} not found: {} has no version; expected {}, as training with \
+         --output {} writes it",
+        path.display(),
+        path.join("1").join(Manifest::FILE).display(),
+        path.join("1").display()
+    )]
+    NoVersion {
+        /// The name asked for.
+        name: String,
+        /// The directory of its versions.
+        path: PathBuf,
+    },
     /// The default model could not be loaded.
     #[error("cannot load the default model {id}")]
     DefaultFailed {
@@ -91,6 +106,25 @@ pub struct ModelEntry {
 }
 
 impl ModelEntry {
+    /// The place of a topic among those of the model, counted from 0. `field` of the request names
+    /// it.
+    ///
+    /// # Errors
+    /// [`ServiceError::Invalid`] for a topic that the model does not have,
+    /// [`ServiceError::ModelFailed`] if the model could not be loaded.
+    pub(super) fn find_topic(&self, name: &str, field: &str) -> Result<usize, ServiceError> {
+        let topics = self.loaded()?.model.topics();
+        topics.binary_search_by(|topic| topic.as_str().cmp(name)).map_err(|_| {
+            let description = format!(
+                "model {} has no topic {name:?}; GetModel and `slugline model show` list its \
+                 topics",
+                self.label
+            );
+            let violation = FieldViolation::new(field, "UNKNOWN_TOPIC", description);
+            FieldViolation { values: vec![("topic", name.to_owned())], ..violation }.into()
+        })
+    }
+
     /// The model itself.
     ///
     /// # Errors
@@ -142,7 +176,14 @@ impl ModelSet {
                 }
             }
         }
-        Self::of(found, &source.default_model)
+        Self::of(found, &source.default_model).map_err(|error| match error {
+            OpenModelsError::DefaultNotFound { name, .. }
+                if let Some(path) = without_version(source, &name) =>
+            {
+                OpenModelsError::NoVersion { name, path }
+            }
+            error => error,
+        })
     }
 
     fn of(
@@ -238,6 +279,16 @@ fn state(outcome: Result<LoadedModel, ArtifactError>) -> ModelState {
     }
 }
 
+/// The directory of a model's versions that holds none.
+fn without_version(source: &ModelSource, model: &str) -> Option<PathBuf> {
+    let name = model.split('/').next()?;
+    ModelId::check_name(name).ok()?;
+    let directory = source.directory.as_ref()?;
+    let has_version = list(directory).ok()?.iter().any(|(id, _)| id.name == name);
+    let path = directory.join(name);
+    (!has_version && path.is_dir()).then_some(path)
+}
+
 /// The directories `NAME/VERSION` that hold a manifest; any other name is ignored.
 fn list(directory: &Path) -> io::Result<Vec<(ModelId, PathBuf)>> {
     let mut found = Vec::new();
@@ -249,7 +300,7 @@ fn list(directory: &Path) -> io::Result<Vec<(ModelId, PathBuf)>> {
         for version in fs::read_dir(&name)? {
             let path = version?.path();
             if let Ok(id) = artifact::id_of_directory(&path)
-                && path.join(crate::model::Manifest::FILE).is_file()
+                && path.join(Manifest::FILE).is_file()
             {
                 found.push((id, path));
             }

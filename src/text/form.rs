@@ -38,6 +38,11 @@ impl ArticleForm {
         TermHash::of_word(self.term().as_bytes())
     }
 
+    /// The form that a term stands for; None for a word or a pair.
+    pub fn of_term(term: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|form| form.term() == term)
+    }
+
     /// Whether a term stands for a form.
     #[inline]
     pub fn is_form(term: &[u8]) -> bool {

@@ -1,4 +1,4 @@
-//! A corpus as training looks at it: its topics, its terms, and the matrix of its counts.
+//! The corpus as topics, terms and a matrix of counts.
 
 use std::io;
 
@@ -6,20 +6,22 @@ use rayon::prelude::*;
 
 use super::documents::{Documents, Topic};
 use super::lists::Lists;
-use super::matrix::{Postings, Rows};
+use super::matrix::{self, Matrix};
 use super::terms::{LeastFrequencies, TopicSizes, Vocabulary};
 
-/// A corpus that was read.
+/// A corpus, counted.
 #[derive(Debug)]
 pub(crate) struct Collection<'a> {
     pub(crate) documents: &'a Documents,
     /// In the order of their names.
     pub(crate) topics: Vec<Topic>,
-    /// By document: places in `topics`, in the order of the record.
+    /// Per document: indices into `topics`, in the order of the record.
     pub(crate) document_topics: Lists<u32>,
     pub(crate) vocabulary: Vocabulary,
-    pub(crate) rows: Rows,
-    pub(crate) postings: Postings,
+    /// The terms per document.
+    pub(crate) rows: Matrix,
+    /// The documents per term.
+    pub(crate) postings: Matrix,
 }
 
 impl<'a> Collection<'a> {
@@ -27,8 +29,8 @@ impl<'a> Collection<'a> {
     pub(crate) fn of(documents: &'a Documents, least: LeastFrequencies) -> io::Result<Self> {
         let (topics, document_topics) = by_name(documents);
         let vocabulary = Vocabulary::of(documents, least)?;
-        let rows = Rows::of(documents, &vocabulary)?;
-        let postings = Postings::of(&rows, &vocabulary, topics.len())?;
+        let rows = matrix::count(documents, &vocabulary)?;
+        let postings = matrix::transpose(&rows, &vocabulary, topics.len())?;
         Ok(Self { documents, topics, document_topics, vocabulary, rows, postings })
     }
 
@@ -36,7 +38,7 @@ impl<'a> Collection<'a> {
         self.documents.len()
     }
 
-    /// How many documents each topic has.
+    /// The number of documents per topic.
     pub(crate) fn topic_sizes(&self) -> Vec<u64> {
         self.topics.iter().map(|topic| topic.document_count).collect()
     }
@@ -69,7 +71,7 @@ impl<'a> Collection<'a> {
     }
 }
 
-/// The topics in the order of their names, and those of each document.
+/// The topics that occur, ordered by name, and the topics per document as indices into them.
 fn by_name(documents: &Documents) -> (Vec<Topic>, Lists<u32>) {
     let mut order: Vec<usize> = (0..documents.topics.len())
         .filter(|&topic| documents.topics[topic].document_count > 0)

@@ -1,4 +1,4 @@
-//! Why there is no model.
+//! Why training failed.
 
 use std::io;
 
@@ -6,7 +6,7 @@ use super::documents::DocumentsError;
 use crate::corpus::CorpusError;
 use crate::model::artifact::ArtifactError;
 
-/// Why there is no model.
+/// Why training failed.
 #[derive(Debug, thiserror::Error)]
 pub enum TrainError {
     /// An option out of its range.
@@ -15,7 +15,7 @@ pub enum TrainError {
     /// The corpus could not be read.
     #[error(transparent)]
     Corpus(#[from] CorpusError),
-    /// No document in it.
+    /// The corpus has no document.
     #[error("the corpus holds no document")]
     EmptyCorpus,
     /// No document has a topic.
@@ -24,16 +24,16 @@ pub enum TrainError {
          names the field that holds topics)"
     )]
     NoTopic,
-    /// Nothing to tell apart.
+    /// The corpus has a single topic.
     #[error("the corpus has one topic only ({0:?}): a model needs at least two to tell apart")]
     OneTopic(String),
-    /// No term occurs in so many documents.
+    /// No term occurs in this many documents.
     #[error("{}", no_terms(*.0))]
     NoTerms(u32),
     /// Training cannot resume from a model.
     #[error(transparent)]
     Documents(#[from] DocumentsError),
-    /// What is kept between the passes could not be written or read.
+    /// A temporary file could not be written or read.
     #[error("cannot use a temporary file for the training's working data")]
     Spool(#[from] io::Error),
     /// The threads could not be started.
@@ -42,7 +42,7 @@ pub enum TrainError {
     /// The estimator failed.
     #[error("the estimator failed: {0}")]
     Estimator(String),
-    /// The artefact could not be put together.
+    /// The artefact could not be assembled.
     #[error(transparent)]
     Artifact(#[from] ArtifactError),
 }

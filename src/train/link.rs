@@ -2,10 +2,10 @@
 //! linear table.
 //!
 //! Every kind of score is linear in the document's vector, and so is `logits = own * z + A' g + b`,
-//! where `z` are the document's scores and `g`, where topics exclude each other, the scores again and
-//! the mean of each kind over the topics. Fitted on scores of documents that the estimators did not
-//! see, it weighs the kinds against each other, corrects what one topic takes from another, and comes
-//! out calibrated.
+//! where `z` are the document's scores and `g`, where topics exclude each other, the scores again
+//! and the mean of each kind over the topics. Fitted on scores of documents that the estimators did
+//! not see, it weighs the kinds against each other, corrects what one topic takes from another, and
+//! comes out calibrated.
 //!
 //! A prior keeps it honest: the weight that a kind has for all topics alike is nearly free, what a
 //! topic weighs for itself may stray from it a little, and what it takes from other topics is drawn

@@ -1,51 +1,52 @@
 //! The corpus as a sparse matrix of counts, by documents and by terms.
 
-mod in_order;
-mod postings;
-mod rows;
+mod blocks;
+mod count;
+mod transpose;
 
-pub(super) use postings::Postings;
-pub(super) use rows::{RowBlock, Rows};
+pub(super) use blocks::{Block, Matrix};
+pub(super) use count::count;
+pub(super) use transpose::transpose;
 
 #[cfg(test)]
 mod tests {
+    use super::transpose::COUNTS_PER_BLOCK;
     use super::*;
-    use crate::corpus::Document;
-    use crate::text::TextOptions;
-    use crate::train::dictionary::TextCounter;
     use crate::train::documents::Documents;
     use crate::train::terms::{LeastFrequencies, Vocabulary};
 
+    /// Per block: row, column, count.
+    fn entries(matrix: &Matrix) -> Vec<Vec<(usize, u32, u32)>> {
+        let blocks = (0..matrix.block_count()).map(|number| matrix.block(number).expect("memory"));
+        let of_row = |(row, entries): (usize, &[[u32; 2]])| {
+            assert!(entries.is_sorted());
+            entries.iter().map(|&[column, count]| (row, column, count)).collect::<Vec<_>>()
+        };
+        blocks.map(|block| block.iter().flat_map(of_row).collect()).collect()
+    }
+
     #[test]
-    fn postings_are_the_rows_turned() {
-        let mut documents = Documents::default();
-        let mut counter = TextCounter::default();
-        for n in 0..8_000u64 {
-            let text = format!("a{} b{} c{} all b{}", n % 7, n % 11, n % 30, n % 11);
-            let counted = counter.count(&Document::of_text(&text), TextOptions::default());
-            documents.push(n + 1, counted.expect("no topics")).expect("memory");
-        }
+    fn postings_are_the_rows_transposed() {
+        let text = |n| format!("a{} b{} c{} all b{}", n % 7, n % 11, n % 30, n % 11);
+        let texts: Vec<String> = (0..8_000).map(text).collect();
+        let documents = Documents::of_texts(&texts.iter().map(String::as_str).collect::<Vec<_>>());
         let least = LeastFrequencies { words: 2, pairs: 200 };
         let vocabulary = Vocabulary::of(&documents, least).expect("memory");
-        let rows = Rows::of(&documents, &vocabulary).expect("memory");
-        let postings = Postings::of(&rows, &vocabulary, 3).expect("memory");
-        let mut of_rows = Vec::new();
-        for number in 0..rows.block_count() {
-            for (document, row) in rows.block(number).expect("memory").iter() {
-                assert!(row.is_sorted());
-                of_rows.extend(row.iter().map(|&[term, count]| (term as usize, document, count)));
-            }
+        let rows = count(&documents, &vocabulary).expect("memory");
+        let postings = transpose(&rows, &vocabulary, COUNTS_PER_BLOCK / 20).expect("memory");
+        let (of_rows, of_postings) = (entries(&rows), entries(&postings));
+        assert!(of_rows.len() > 1 && of_postings.len() > 1);
+        let turned = of_rows
+            .concat()
+            .into_iter()
+            .map(|(row, column, count)| (column as usize, row as u32, count));
+        let mut turned: Vec<_> = turned.collect();
+        turned.sort_unstable();
+        assert_eq!(turned, of_postings.concat());
+        assert!(turned.iter().any(|&(.., count)| count == 2));
+        for same in turned.chunk_by(|a, b| a.0 == b.0) {
+            let term = &vocabulary.terms[same[0].0];
+            assert_eq!(same.len(), term.document_frequency as usize);
         }
-        of_rows.sort_unstable();
-        let mut of_postings = Vec::new();
-        for number in 0..postings.block_count() {
-            for (term, own) in postings.block(number).expect("memory").iter() {
-                assert_eq!(own.len(), vocabulary.terms[term].document_frequency as usize);
-                let own = own.iter();
-                of_postings.extend(own.map(|&[document, count]| (term, document as usize, count)));
-            }
-        }
-        assert!(rows.block_count() > 1 && of_rows == of_postings);
-        assert!(of_rows.iter().any(|&(.., count)| count == 2));
     }
 }

@@ -7,7 +7,6 @@ mod plan;
 mod rank;
 mod term_sets;
 
-pub(super) use choose::choose;
+pub(super) use choose::{Choice, choose};
 pub use kinds::ESTIMATORS;
-pub(super) use plan::Trial;
 pub(super) use term_sets::least_frequencies;

@@ -1,5 +1,5 @@
-//! Blocks of numbers that outlive a pass over the corpus: in memory while they are few, in a
-//! temporary file when they are many.
+//! Blocks of numbers for several passes over the corpus: the first ones in memory, the others in a
+//! temporary file.
 
 use std::borrow::Cow;
 use std::fs::File;
@@ -8,74 +8,55 @@ use std::os::unix::fs::FileExt as _;
 
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
-/// How much of a spool stays in memory, in bytes.
+/// The bytes of a spool that stay in memory.
 const IN_MEMORY_BYTES: usize = 64 << 20;
 
-/// Blocks by number, from 0 on. They are read by several threads at a time.
-#[derive(Debug)]
+/// Numbered blocks, from 0 on. Threads can read them concurrently.
+#[derive(Debug, Default)]
 pub(crate) struct Spool<T> {
-    blocks: Vec<Block<T>>,
-    /// What may still be kept in memory, in bytes.
-    room: usize,
+    /// The first blocks.
+    memory: Vec<Vec<T>>,
+    memory_bytes: usize,
+    /// The blocks after those in memory.
     file: Option<File>,
-    /// How long the file is, in bytes.
-    file_bytes: u64,
-}
-
-#[derive(Debug)]
-enum Block<T> {
-    Memory(Vec<T>),
-    File { offset: u64, count: usize },
-}
-
-impl<T> Default for Spool<T> {
-    fn default() -> Self {
-        Self::with_room(IN_MEMORY_BYTES)
-    }
-}
-
-impl<T> Spool<T> {
-    fn with_room(room: usize) -> Self {
-        Self { blocks: Vec::new(), room, file: None, file_bytes: 0 }
-    }
-
-    /// How many blocks there are.
-    pub(crate) fn len(&self) -> usize {
-        self.blocks.len()
-    }
+    /// Per block in the file: where it ends, in bytes.
+    ends: Vec<u64>,
 }
 
 impl<T: Clone + FromBytes + IntoBytes + Immutable> Spool<T> {
+    /// The number of blocks.
+    pub(crate) fn len(&self) -> usize {
+        self.memory.len() + self.ends.len()
+    }
+
     /// Appends a block.
     pub(crate) fn push(&mut self, mut values: Vec<T>) -> io::Result<()> {
         let bytes = values.as_slice().as_bytes();
-        if let Some(room) = self.room.checked_sub(bytes.len()) {
-            self.room = room;
+        if self.file.is_none() && self.memory_bytes + bytes.len() <= IN_MEMORY_BYTES {
+            self.memory_bytes += bytes.len();
             values.shrink_to_fit();
-            self.blocks.push(Block::Memory(values));
+            self.memory.push(values);
             return Ok(());
         }
-        // From the first block without room on, all go to the file.
-        self.room = 0;
         let file = match &mut self.file {
             Some(file) => file,
             None => self.file.insert(tempfile::tempfile()?),
         };
         file.write_all(bytes)?;
-        self.blocks.push(Block::File { offset: self.file_bytes, count: values.len() });
-        self.file_bytes += bytes.len() as u64;
+        self.ends.push(self.ends.last().unwrap_or(&0) + bytes.len() as u64);
         Ok(())
     }
 
-    /// The block of a number.
+    /// The block with this number.
     pub(crate) fn read(&self, number: usize) -> io::Result<Cow<'_, [T]>> {
-        let (offset, count) = match &self.blocks[number] {
-            Block::Memory(values) => return Ok(Cow::Borrowed(values)),
-            Block::File { offset, count } => (*offset, *count),
+        let Some(number) = number.checked_sub(self.memory.len()) else {
+            return Ok(Cow::Borrowed(&self.memory[number]));
         };
-        let mut values = vec![T::new_zeroed(); count];
+        let start = number.checked_sub(1).map_or(0, |before| self.ends[before]);
+        let mut values =
+            vec![T::new_zeroed(); (self.ends[number] - start) as usize / size_of::<T>()];
         let file = self.file.as_ref().ok_or(io::ErrorKind::NotFound)?;
-        file.read_exact_at(values.as_mut_slice().as_mut_bytes(), offset)?;
+        file.read_exact_at(values.as_mut_slice().as_mut_bytes(), start)?;
         Ok(Cow::Owned(values))
     }
 }
@@ -87,8 +68,9 @@ mod tests {
     #[test]
     fn blocks_are_read_back_from_memory_and_from_the_file() {
         let block = |number: u32| (0..number * 10).map(|value| [value, number]).collect::<Vec<_>>();
-        for room in [0, 200, 1 << 20] {
-            let mut spool = Spool::with_room(room);
+        for room in [0, 300, 1 << 20] {
+            let mut spool =
+                Spool { memory_bytes: IN_MEMORY_BYTES - room, ..Spool::<[u32; 2]>::default() };
             for number in 0..6 {
                 spool.push(block(number)).expect("room on the disk");
             }

@@ -1,5 +1,4 @@
-//! The terms of a corpus: their document frequencies, and which of them are worth a row in the
-//! model.
+//! The terms of a corpus: document frequencies, chi-square statistics and selection.
 
 mod chi_square;
 mod selection;

@@ -1,4 +1,4 @@
-//! What the one who trains should know, in sentences.
+//! Warnings for the user about the corpus and the model.
 
 use super::calibrate::Limit;
 use super::collection::Collection;
@@ -6,7 +6,7 @@ use super::folds::Copies;
 use crate::model::Labels;
 use crate::model::doubts;
 
-/// What makes the corpus, and so the model, doubtful.
+/// What makes the corpus doubtful, and with it the model.
 pub(super) fn of_corpus(
     collection: &Collection<'_>,
     copies: &Copies,
@@ -49,19 +49,22 @@ fn of_copies(collection: &Collection<'_>, copies: &Copies) -> Option<String> {
     let others = (0..collection.document_count()).filter(is_other).count();
     let subject = match copies.count() {
         0 => return None,
-        1 => "1 document has the same text, title or body as an earlier one".to_owned(),
-        count => {
-            format!("{count} documents have the same text, title or body as an earlier one")
-        }
+        1 => "1 document has".to_owned(),
+        count => format!("{count} documents have"),
     };
     let others = if others == 0 { String::new() } else { format!(" ({others} with other topics)") };
     Some(format!(
-        "{subject}{others}: cross-validation holds copies out together, and each still counts in \
-         training"
+        "{subject} the same text, title or body as an earlier one{others}: cross-validation holds \
+         copies out together, and each still counts in training"
     ))
 }
 
-/// What keeps more answers from being confident.
+/// The search ran out of time.
+pub(super) fn of_budget() -> String {
+    "the budget ended the search for a recipe before everything was tried".to_owned()
+}
+
+/// What limits the share of confident answers.
 pub(super) fn of_limit(limit: Limit, target_precision: f64) -> String {
     match limit {
         Limit::NoEvidence => "the confidence threshold was raised: less probable answers were \

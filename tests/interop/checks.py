@@ -81,12 +81,14 @@ def topics_are_sound(topics, all_topics):
         require(0.0 <= probability <= 1.0, f"probability of {name!r} is {probability!r}, not in [0, 1]")
         require(math.isfinite(log_odds), f"log_odds of {name!r} is {log_odds!r}")
     equal(names, [name for name, _, _ in sorted(topics, key=lambda t: (-t[1], t[0]))], "topics by probability, then name")
-    # log_odds is the centred log-ratio: its differences are those of the log-probabilities. A probability this small has
-    # lost its digits, and says nothing of the logarithm.
-    top_name, top_probability, top_log_odds = topics[0]
-    for name, probability, log_odds in topics[1:]:
-        if probability > 1e-300:
-            near(top_log_odds - log_odds, math.log(top_probability / probability), 1e-6, f"log_odds of {top_name!r} over {name!r}")
+    # log_odds is the centred log-ratio before calibration, which multiplies the probabilities of all
+    # topics but the first by one factor: among those, the differences of log_odds are those of the
+    # log-probabilities. A probability this small has lost its digits, and says nothing of the
+    # logarithm.
+    for one, other in zip(topics[1:], topics[2:]):
+        if other[1] > 1e-300:
+            what = f"log_odds of {one[0]!r} over {other[0]!r}"
+            near(one[2] - other[2], math.log(one[1] / other[1]), 1e-6, what)
     if all_topics:
         near(math.fsum(p for _, p, _ in topics), 1.0, 1e-6, "sum of the probabilities")
         near(math.fsum(o for _, _, o in topics), 0.0, 1e-4, "sum of log_odds, which are centred,")

@@ -23,7 +23,7 @@ from grpc_status import rpc_status
 from grpc_tools import protoc
 
 from checks import (
-    Failure, Skipped, Suite, a_field_is_named, equal, error_info_is_ours, evidence_adds_up, require, shorten,
+    Failure, Skipped, Suite, a_field_is_named, equal, error_info_is_ours, evidence_adds_up, near, require, shorten,
     topics_are_sound,
 )
 
@@ -286,11 +286,28 @@ def _(client):
         weights = [evidence.weight for evidence in topic.evidence]
         evidence_adds_up(topic.name, topic.log_odds, topic.bias, weights, topic.other_evidence_weight)
         for evidence in topic.evidence:
-            require(evidence.count > 0 and evidence.term, f"evidence: {evidence}")
+            is_form = evidence.term in ("<headline>", "<story>")
+            require(evidence.term and (evidence.count == 0) == is_form, f"evidence: {evidence}")
             equal(evidence.term, evidence.term.casefold(), "term, case-folded")
         for field in ("bias", "evidence", "other_evidence_weight"):
             topic.ClearField(field)
+    explained.ClearField("contrast")
     same_bytes(explained, plain, "explained answer without its evidence")
+
+
+@suite.check("Classify: the contrast with the runner-up or a named topic is exact")
+def _(client):
+    log_odds = {topic.name: topic.log_odds for topic in client.classify().topics}
+    first, runner_up, third, *_ = log_odds
+    others = {"": runner_up, first: runner_up, runner_up: runner_up, third: third}
+    for asked, other in others.items():
+        contrast = client.classify(explain=True, explain_against=asked, max_topics=1).contrast
+        equal((contrast.topic, contrast.other_topic), (first, other), f"topics against {asked!r}")
+        near(contrast.log_odds, log_odds[first] - log_odds[other], 1e-9, "log_odds, contrasted")
+        weights = [evidence.weight for evidence in contrast.evidence]
+        other_weight = contrast.other_evidence_weight
+        evidence_adds_up(first, contrast.log_odds, contrast.bias, weights, other_weight)
+        require(0 < contrast.explained_share <= 1, f"explained_share {contrast.explained_share}")
 
 
 @suite.check("Classify: max_topics and min_probability leave out the end of the list, and change nothing else")

@@ -1,5 +1,6 @@
 //! The artefact on disk: what is written is read back, and nothing but a whole artefact is.
 
+mod arbitrary;
 mod refused;
 mod written;
 
@@ -19,12 +20,13 @@ use slugline::model::{Manifest, ModelIdError};
 /// A manifest as it stands on disk, for the weights of [`tensors`].
 fn manifest() -> Value {
     json!({
-        "format_version": 4,
+        "format_version": 5,
         "name": "mine",
         "version": 3,
         "language_code": "en",
         "recipe": {
-            "kind": "multinomial", "estimates": [{"kind": "multinomial", "parameters": {"alpha": 0.03}}],
+            "kind": "multinomial",
+            "estimates": [{"kind": "multinomial", "parameters": {"alpha": 0.03}}],
             "link_variance": null,
             "scale": 2.5, "seed": 1, "min_document_frequency": 2, "keep_terms": 60000
         },
@@ -40,7 +42,11 @@ fn manifest() -> Value {
         "term_count": 2,
         "corpus": { "document_count": 6, "skipped_count": 0, "sha256": "00" },
         "metrics": null,
-        "decision": { "confident_probability": 0.9, "known_share": [{ "min_tokens": 1, "min_share": 0.25 }] },
+        "calibration": { "a": 1.0, "b": 1.0, "c": 0.0 },
+        "decision": {
+            "confident_probability": 0.9,
+            "known_share": [{ "min_tokens": 1, "min_share": 0.25 }],
+        },
         "weights": { "size_bytes": 0, "sha256": "" },
     })
 }

@@ -1,5 +1,6 @@
 //! Classify over the wire.
 
+mod contrast;
 mod refusals;
 
 use std::collections::BTreeMap;
@@ -161,13 +162,20 @@ async fn the_evidence_adds_up_to_the_log_odds() {
 }
 
 #[tokio::test]
-async fn log_odds_are_the_centred_logarithms_of_the_probabilities() {
+async fn log_odds_are_those_of_the_probabilities_before_the_first_one_is_calibrated() {
     let topics = classify(plain(sport())).await.topics;
-    let mean = topics.iter().map(|topic| topic.probability.ln()).sum::<f64>() / topics.len() as f64;
-    for topic in &topics {
-        // Scores are sums in single precision, with about 7 digits.
-        assert!((topic.log_odds - (topic.probability.ln() - mean)).abs() < 1e-5, "{topic:?}");
+    let sum = |value: fn(&pb::TopicScore) -> f64| topics.iter().map(value).sum::<f64>();
+    assert!((sum(|topic| topic.probability) - 1.0).abs() < 1e-9);
+    // Centred; scores are sums in single precision, with about 7 digits.
+    assert!(sum(|topic| topic.log_odds).abs() < 1e-4);
+    // The others keep their proportions.
+    for pair in topics[1..].windows(2) {
+        let [a, b] = [&pair[0], &pair[1]];
+        let difference = a.log_odds - b.log_odds - (a.probability / b.probability).ln();
+        assert!(difference.abs() < 1e-5, "{pair:?}");
     }
+    let [first, second] = [&topics[0], &topics[1]];
+    assert!(first.probability > second.probability && first.log_odds > second.log_odds);
 }
 
 #[tokio::test]

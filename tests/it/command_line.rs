@@ -12,6 +12,7 @@ mod import;
 mod models;
 mod multi_label;
 mod names;
+mod one_article;
 mod process;
 mod report;
 mod serve;
@@ -58,10 +59,22 @@ fn the_version_is_that_of_the_crate() {
     );
 }
 
+/// Runs each command, and expects it to refuse its arguments with these words.
+#[track_caller]
+fn assert_wrong_usage(arguments: &[&str], words: &str) {
+    let outcome = slugline(arguments);
+    assert_eq!(outcome.status.code(), Some(2), "{arguments:?}: {}", outcome.stderr);
+    assert!(
+        outcome.stderr.contains(words),
+        "{arguments:?}: {words:?} is not in: {}",
+        outcome.stderr
+    );
+    assert_eq!(outcome.stdout, "", "{arguments:?}");
+}
+
 #[test]
 fn wrong_usage_exits_with_2() {
     let missing = "no-such-file.jsonl";
-    let train = ["train", "--input", missing, "--output"];
     for (arguments, words) in [
         (vec!["--no-such-flag"], "--no-such-flag"),
         (vec!["no-such-command"], "no-such-command"),
@@ -78,64 +91,76 @@ fn wrong_usage_exits_with_2() {
         (vec!["evaluate-similar", "--input", missing], "--relevant"),
         (vec!["serve", "--listen", "nowhere"], "--listen"),
         (vec!["serve", "--log", "slugline=loud"], "--log"),
-        ([&train[..], &["mine/1", "--alpha", "0"]].concat(), "alpha"),
-        ([&train[..], &["mine/1", "--alpha=-1"]].concat(), "alpha"),
-        ([&train[..], &["mine/1", "--alpha", "NaN"]].concat(), "alpha"),
-        ([&train[..], &["mine/1", "--alpha", "inf"]].concat(), "alpha"),
-        ([&train[..], &["mine/1", "--alpha", "1e308"]].concat(), "alpha"),
-        ([&train[..], &["mine/1", "--threads", "0"]].concat(), "--threads"),
-        ([&train[..], &["mine/1", "--threads=-1"]].concat(), "--threads"),
-        ([&train[..], &["mine/1", "--threads", "99999999999999999999"]].concat(), "--threads"),
-        ([&train[..], &["mine/1", "--min-df", "4294967296"]].concat(), "--min-df"),
-        ([&train[..], &["mine/1", "--min-df=-1"]].concat(), "--min-df"),
-        ([&train[..], &["mine/1", "--keep-terms=-1"]].concat(), "--keep-terms"),
-        ([&train[..], &["mine/1", "--title-weight", "256"]].concat(), "--title-weight"),
-        ([&train[..], &["mine/1", "--seed=-1"]].concat(), "--seed"),
-        ([&train[..], &["mine/1", "--budget", "NaN"]].concat(), "seconds"),
-        ([&train[..], &["mine/1", "--budget", "inf"]].concat(), "seconds"),
-        ([&train[..], &["mine/1", "--budget", "1e300"]].concat(), "seconds"),
-        ([&train[..], &["mine/1", "--target-precision", "NaN"]].concat(), "target precision"),
-        ([&train[..], &["mine/1", "--target-precision=-1"]].concat(), "target precision"),
-        ([&train[..], &["mine/1", "--target-precision", "1e308"]].concat(), "target precision"),
-        (vec!["classify", "--max-topics", "65536"], "--max-topics"),
-        (vec!["similar", "--id", "a", "--limit", "0"], "--limit"),
-        (vec!["similar", "--id", "a", "--limit", "101"], "--limit"),
+        (vec!["classify", "--max-topics", "65536"], "from 0 to 65535"),
+        (vec!["similar", "--id", "a", "--limit", "0"], "from 1 to 100"),
+        (vec!["similar", "--id", "a", "--limit", "101"], "from 1 to 100"),
         (vec!["similar", "--id", "a", "--min-similarity", "NaN"], "from 0 to 1"),
         (vec!["similar", "--id", "a", "--min-similarity", "2"], "from 0 to 1"),
         (vec!["similar", "--id", "a", "--min-similarity=-0.1"], "from 0 to 1"),
-        (vec!["articles", "list", "--limit=-1"], "--limit"),
+        (vec!["articles", "list", "--limit", "0"], "whole number from 1"),
+        (vec!["classify", "--max-evidence-terms", "0"], "from 1 to 65535"),
+        (
+            vec!["articles", "list", "--topic", "a", "--min-topic-probability", "0"],
+            "greater than 0 and at most 1",
+        ),
+        (
+            vec!["similar", "--id", "a", "--topic", "a", "--min-topic-probability", "x"],
+            "greater than 0 and at most 1",
+        ),
+        (vec!["articles", "list", "--limit=-1"], "whole number from 1"),
         (
             vec!["evaluate-similar", "--input", missing, "--relevant", "story", "--queries=-1"],
             "--queries",
         ),
-        (vec!["model", "show", "mine/1", "--terms=-1"], "--terms"),
+        (vec!["model", "show", "mine/1", "--terms=-1"], "whole number from 0"),
         (vec!["serve", "--listen", "127.0.0.1:65536"], "--listen"),
-        (vec!["serve", "--drain-seconds=-1"], "--drain-seconds"),
-        (vec!["serve", "--drain-seconds", "86401"], "--drain-seconds"),
-        (
-            [&train[..], &["mine/1", "--multi-label", "--recipe", "complement"]].concat(),
-            "leave out --recipe",
-        ),
-        ([&train[..], &["mine/1", "--budget", "1ms"]].concat(), "seconds"),
-        ([&train[..], &["mine/1", "--budget=-1"]].concat(), "seconds"),
-        ([&train[..], &["mine/1", "--min-df", "0"]].concat(), "document frequency"),
-        ([&train[..], &["mine/1", "--target-precision", "1"]].concat(), "target precision"),
-        ([&train[..], &["mine/1", "--title-weight", "0"]].concat(), "--title-weight"),
-        ([&train[..], &["mine/1", "--language", "english_UK"]].concat(), "--language"),
-        ([&train[..], &["mine/1", "--recipe", "gaussian"]].concat(), "--recipe"),
-        ([&train[..], &["mine"]].concat(), "models/mine/1"),
-        ([&train[..], &["mine/latest"]].concat(), "mine/latest"),
-        ([&train[..], &["Mine/1"]].concat(), "Mine/1"),
+        (vec!["serve", "--drain-seconds=-1"], "from 0 to 86400"),
+        (vec!["serve", "--drain-seconds", "86401"], "from 0 to 86400"),
     ] {
-        let outcome = slugline(&arguments);
-        assert_eq!(outcome.status.code(), Some(2), "{arguments:?}: {}", outcome.stderr);
-        assert!(
-            outcome.stderr.contains(words),
-            "{arguments:?}: {words:?} is not in: {}",
-            outcome.stderr
-        );
-        assert_eq!(outcome.stdout, "", "{arguments:?}");
+        assert_wrong_usage(&arguments, words);
     }
+}
+
+#[test]
+fn wrong_options_of_training_exit_with_2() {
+    let output = |output: &[&str], words: &str| {
+        let train = ["train", "--input", "no-such-file.jsonl", "--output"];
+        assert_wrong_usage(&[&train[..], output].concat(), words);
+    };
+    for (options, words) in [
+        (&["--alpha", "0"][..], "from 0.000001 to 1000000"),
+        (&["--alpha=-1"][..], "from 0.000001 to 1000000"),
+        (&["--alpha", "NaN"][..], "from 0.000001 to 1000000"),
+        (&["--alpha", "inf"][..], "from 0.000001 to 1000000"),
+        (&["--alpha", "1e308"][..], "from 0.000001 to 1000000"),
+        (&["--threads", "0"][..], "whole number from 1"),
+        (&["--threads=-1"][..], "whole number from 1"),
+        (&["--threads", "99999999999999999999"][..], "--threads"),
+        (&["--min-df", "4294967296"][..], "from 1 to 4294967295"),
+        (&["--min-df=-1"][..], "from 1 to 4294967295"),
+        (&["--keep-terms=-1"][..], "whole number from 0"),
+        (&["--title-weight", "256"][..], "from 1 to 255"),
+        (&["--seed=-1"][..], "whole number from 0"),
+        (&["--budget", "NaN"][..], "seconds"),
+        (&["--budget", "inf"][..], "seconds"),
+        (&["--budget", "1e300"][..], "seconds"),
+        (&["--target-precision", "NaN"][..], "between 0 and 1"),
+        (&["--target-precision=-1"][..], "between 0 and 1"),
+        (&["--target-precision", "1e308"][..], "between 0 and 1"),
+        (&["--multi-label", "--recipe", "complement"][..], "leave out --recipe"),
+        (&["--budget", "1ms"][..], "seconds"),
+        (&["--budget=-1"][..], "seconds"),
+        (&["--min-df", "0"][..], "from 1 to 4294967295"),
+        (&["--target-precision", "1"][..], "between 0 and 1"),
+        (&["--title-weight", "0"][..], "from 1 to 255"),
+        (&["--language", "english_UK"][..], "--language"),
+        (&["--recipe", "gaussian"][..], "--recipe"),
+    ] {
+        output(&[&["mine/1"], options].concat(), words);
+    }
+    output(&["mine"], "models/mine/1");
+    output(&["mine/latest"], "mine/latest");
+    output(&["Mine/1"], "Mine/1");
 }
 
 #[test]

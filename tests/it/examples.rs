@@ -39,12 +39,13 @@ fn the_article_on_cyber_defence_is_about_the_world_for_reasons_a_reader_accepts(
     // The model in the binary, whatever else there is.
     let models = ModelSet::open(&ModelSource { directory: None, default_model: "news".to_owned() })
         .expect("a model");
+    let options = RequestedOptions { max_topics: 2, explain: true, ..Default::default() }
+        .checked(Some(models.default_entry()))
+        .expect("options in range");
     let query = ClassifyQuery {
         text: ArticleText { title: &title, body: &body },
         language_code: "en",
-        options: RequestedOptions { max_topics: 2, explain: true, ..Default::default() }
-            .checked()
-            .expect("options in range"),
+        options: &options,
     };
     let answer =
         classify(models.default_entry(), &query, &Limits::default(), "article").expect("an answer");
@@ -68,14 +69,14 @@ fn the_article_on_cyber_defence_is_about_the_world_for_reasons_a_reader_accepts(
         "treaty",
         "war",
     ];
-    let found: Vec<&str> = world
-        .evidence
+    let evidence = &world.explanation.as_ref().expect("an explanation").evidence;
+    let found: Vec<&str> = evidence
         .iter()
         .filter(|part| part.weight > 0.0 && sensible.contains(&part.term.as_str()))
         .map(|part| part.term.as_str())
         .collect();
-    assert_eq!(world.evidence.len(), 20);
-    assert!(found.len() >= 2, "{found:?} of {:?}", world.evidence);
+    assert_eq!(evidence.len(), 20);
+    assert!(found.len() >= 2, "{found:?} of {evidence:?}");
 }
 
 #[test]
@@ -109,6 +110,9 @@ fn the_client_that_classifies_gets_topics_with_evidence() {
     });
     assert_eq!(answer.topics.len(), 2);
     assert!(answer.topics.iter().all(|topic| topic.evidence.len() <= 5));
+    let contrast = answer.contrast.as_ref().expect("a contrast");
+    assert_eq!(contrast.other_topic, answer.topics[1].name);
+    assert!(contrast.evidence.len() <= 5, "{contrast:?}");
     assert_ne!(answer.decision(), pb::Decision::Unspecified);
 }
 

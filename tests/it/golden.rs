@@ -1,16 +1,13 @@
 //! Holds models, their estimator and their measurements to the numbers of scikit-learn: see
 //! `tests/golden/make.py`.
 
-use std::fs;
-use std::path::Path;
+mod numbers;
 
 use linfa::Dataset;
 use linfa::traits::{Fit as _, Predict as _};
 use linfa_bayes::{MultinomialNb, NaiveBayes as _};
 use ndarray::{Array1, Array2};
 use safetensors::SafeTensors;
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use slugline::article::{ArticleText, TopicName};
 use slugline::model::evaluate::Evaluation;
 use slugline::model::{Decision, Labels, LoadedModel, Scorer, log_tf, softmax};
@@ -18,151 +15,23 @@ use slugline::text::TermId;
 use slugline::train::{Estimator, Trained};
 
 use crate::training::{all_terms, line, loaded, trained};
+use numbers::*;
 
-type Matrix = Vec<Vec<f64>>;
-
-/// `trained.json`: from texts to weights.
-#[derive(Deserialize)]
-struct TrainedNumbers {
-    length_factor: f64,
-    documents: Vec<LabelledText>,
-    probes: Vec<String>,
-    topics: Vec<String>,
-    vocabulary: Vec<String>,
-    idf: Vec<f64>,
-    matrix: Matrix,
-    multinomial: EstimatorNumbers,
-    complement: EstimatorNumbers,
-}
-
-#[derive(Deserialize)]
-struct LabelledText {
-    body: String,
-    topic: String,
-}
-
-#[derive(Deserialize)]
-struct EstimatorNumbers {
-    alpha: f64,
-    #[serde(default)]
-    class_log_prior: Vec<f64>,
-    feature_log_prob: Matrix,
-    #[serde(default)]
-    joint_log_proba: Matrix,
-}
-
-/// `tfidf.json`: from texts to vectors.
-#[derive(Deserialize)]
-struct VectorNumbers {
-    documents: Vec<String>,
-    vocabulary: Vec<String>,
-    idf: Vec<f64>,
-    matrix: Matrix,
-}
-
-/// `naive_bayes.json`: from vectors to weights and predictions.
-#[derive(Deserialize)]
-struct BayesNumbers {
-    documents: Matrix,
-    document_topics: Vec<usize>,
-    probes: Matrix,
-    topic_term_sums: Matrix,
-    multinomial: Vec<PredictionNumbers>,
-    complement: Vec<PredictionNumbers>,
-}
-
-#[derive(Deserialize)]
-struct PredictionNumbers {
-    alpha: f64,
-    #[serde(default)]
-    norm: bool,
-    feature_log_prob: Matrix,
-    #[serde(default)]
-    predict_log_proba: Matrix,
-    #[serde(default)]
-    predict_proba: Matrix,
-}
-
-/// `metrics.json`: from predictions to measurements.
-#[derive(Deserialize)]
-struct MetricNumbers {
-    topics: Vec<String>,
-    predictions: Vec<Prediction>,
-    predicted: Vec<usize>,
-    accuracy: f64,
-    micro_f1: f64,
-    macro_f1: f64,
-    per_topic: Vec<TopicNumbers>,
-    confusion: Vec<Vec<u64>>,
-    log_loss: f64,
-    brier_score: f64,
-    calibration_bins: usize,
-    expected_calibration_error: f64,
-}
-
-#[derive(Deserialize)]
-struct Prediction {
-    probabilities: Vec<f64>,
-    topic: usize,
-}
-
-#[derive(Deserialize)]
-struct TopicNumbers {
-    precision: f64,
-    recall: f64,
-    f1: f64,
-    support: u64,
-}
-
-fn golden<T: DeserializeOwned>(file: &str) -> T {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(file);
-    serde_json::from_slice(&fs::read(&path).expect(file)).expect(file)
-}
-
-impl TrainedNumbers {
-    /// The same documents, through our training.
-    fn train(&self, estimator: Estimator) -> Trained {
-        let lines: Vec<String> = self
-            .documents
-            .iter()
-            .map(|document| line(&document.body, &[&document.topic]))
-            .collect();
-        let alpha = Some(self.of(estimator).alpha);
-        trained(&lines, &slugline::train::TrainOptions { alpha, ..all_terms(estimator) })
-    }
-
-    fn of(&self, estimator: Estimator) -> &EstimatorNumbers {
-        match estimator.name() {
-            "multinomial" => &self.multinomial,
-            "complement" => &self.complement,
-            other => panic!("there are no golden numbers for {other}"),
-        }
-    }
-
-    /// The texts that `joint_log_proba` has a row for.
-    fn texts(&self) -> impl Iterator<Item = &str> {
-        self.documents
-            .iter()
-            .map(|document| document.body.as_str())
-            .chain(self.probes.iter().map(String::as_str))
-    }
-}
-
-/// The inverse document frequencies, as they stand in the file of weights.
+/// The inverse document frequencies in the weights file.
 fn stored_idf(trained: &Trained) -> Vec<f64> {
     let tensors = SafeTensors::deserialize(&trained.artifact.weights).expect("our own file");
-    let bytes = tensors.tensor("idf").expect("a table of idf").data();
+    let bytes = tensors.tensor("idf").expect("an idf table").data();
     bytes.as_chunks::<4>().0.iter().map(|&bytes| f32::from_le_bytes(bytes).into()).collect()
 }
 
-/// The scores of a text, and for whoever wants to see inside, what else there is.
+/// The scores of a text.
 fn scores(loaded: &LoadedModel, body: &str) -> Vec<f64> {
     let mut scorer = Scorer::default();
     let scores = scorer.score(&loaded.model, ArticleText { title: "", body });
     scores.scores.iter().map(|&score| score.into()).collect()
 }
 
-/// Less their mean: what is added to all topics alike means nothing.
+/// The values minus their mean.
 fn centred(values: &[f64]) -> Vec<f64> {
     let mean = values.iter().sum::<f64>() / values.len() as f64;
     values.iter().map(|value| value - mean).collect()

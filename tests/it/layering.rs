@@ -46,6 +46,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("bytes", &["grpc"]),
     ("caseless", &["text"]),
     ("clap", &["cli"]),
+    ("console", &["cli"]),
     ("csv", &["corpus"]),
     ("fearless_simd", &["text", "model", "train"]),
     ("prefetch_index", &["text", "model"]),

@@ -194,7 +194,7 @@ async fn a_damaged_model_is_listed_as_failed() {
 #[tokio::test]
 async fn a_damaged_model_reports_what_is_wrong_with_it() {
     let failure = model("broken/1").await.expect("a model").failure;
-    assert!(failure.contains("cut short"), "{failure}");
+    assert!(failure.contains("truncated"), "{failure}");
 }
 
 #[tokio::test]

@@ -24,7 +24,8 @@ const KINDS: [(&str, &[&str]); 5] = [
 
 fn line(place: usize) -> String {
     let (body, topics) = KINDS[place % KINDS.len()];
-    serde_json::json!({ "body": format!("{body} day{}", place / KINDS.len() % 7), "topics": topics }).to_string()
+    let body = format!("{body} day{}", place / KINDS.len() % 7);
+    serde_json::json!({ "body": body, "topics": topics }).to_string()
 }
 
 pub(crate) fn corpus(directory: &Path) -> PathBuf {
@@ -146,6 +147,34 @@ async fn probabilities_stand_for_themselves_and_log_odds_are_theirs() {
     }
 }
 
+/// The answer on a shipment of wheat, explained against this topic.
+async fn explained_against(topic: &str) -> pb::ClassifyResponse {
+    let request = ClassifyRequest {
+        article: Some(article("", "tanker freight port cargo, wheat harvest tonnes crop")),
+        explain: true,
+        explain_against: topic.to_owned(),
+        ..ClassifyRequest::default()
+    };
+    let mut client = several().await.classification().await;
+    client.classify(request).await.expect("an answer").into_inner()
+}
+
+#[tokio::test]
+async fn topics_are_contrasted_only_where_the_request_names_one() {
+    assert_eq!(explained_against("").await.contrast, None);
+    let answer = explained_against("money").await;
+    let contrast = answer.contrast.expect("a contrast");
+    let log_odds = |name: &str| {
+        answer.topics.iter().find(|topic| topic.name == name).expect("a topic").log_odds
+    };
+    assert_eq!((&contrast.topic, &*contrast.other_topic), (&answer.topics[0].name, "money"));
+    let ratio = log_odds(&contrast.topic) - log_odds("money");
+    assert!((contrast.log_odds - ratio).abs() < 1e-12, "{contrast:?}");
+    let listed: f64 = contrast.evidence.iter().map(|term| term.weight).sum();
+    let sum = contrast.bias + listed + contrast.other_evidence_weight;
+    assert!((sum - ratio).abs() < 1e-9, "{contrast:?}");
+}
+
 #[tokio::test]
 async fn the_model_says_that_it_is_one_and_where_its_thresholds_lie() {
     let request = GetModelRequest { name: "several/1".to_owned() };
@@ -159,7 +188,7 @@ async fn the_model_says_that_it_is_one_and_where_its_thresholds_lie() {
         .into_inner();
     let model = answer.model.expect("a model");
     assert!(model.multi_label);
-    assert_eq!(model.recipe, "one-against-rest");
+    assert_eq!(model.recipe, "linked");
     for topic in model.topics {
         assert!(
             (0.0..=1.0).contains(&topic.threshold.expect("a threshold a topic")),

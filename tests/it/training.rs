@@ -1,8 +1,10 @@
 //! Training: what changes the bytes of a model and what does not.
 
 mod continued;
+mod copies;
 mod refused;
 mod search;
+mod warnings;
 
 use std::fs;
 use std::path::PathBuf;
@@ -10,7 +12,7 @@ use std::path::PathBuf;
 use safetensors::SafeTensors;
 use slugline::article::ArticleText;
 use slugline::corpus::{self, Input, OnError, Progress};
-use slugline::model::{LoadedModel, Manifest, Scorer, artifact};
+use slugline::model::{BetaCalibration, LoadedModel, Manifest, Scorer, artifact};
 use slugline::text::TextOptions;
 use slugline::train::{Estimator, Recipe, TrainError, TrainOptions, Trained, train};
 use tempfile::TempDir;
@@ -57,7 +59,7 @@ pub(crate) fn all_terms(estimator: Estimator) -> TrainOptions {
     TrainOptions {
         recipe: Recipe::Fixed(estimator),
         min_document_frequency: Some(1),
-        keep_terms: None,
+        keep_terms: Some(0),
         ..TrainOptions::new("small/1".parse().expect("a model's id"))
     }
 }
@@ -158,6 +160,7 @@ fn tensor(weights: &[u8], name: &str) -> Vec<u8> {
 fn without_what_folds_decide(trained: &Trained) -> Manifest {
     let mut manifest = trained.manifest.clone();
     manifest.recipe.seed = 0;
+    manifest.calibration = BetaCalibration::IDENTITY;
     manifest.recipe.scale = 1.0;
     manifest.trials.clear();
     manifest.metrics = None;
@@ -211,6 +214,20 @@ fn the_link_of_a_large_corpus_does_not_depend_on_the_number_of_threads() {
 /// What a document counts does not depend on its place. What does is the fingerprint, which is that
 /// of the bytes in their order, and the fold a document falls into: so the scale, and with it the
 /// stored weights, and the thresholds may move.
+#[test]
+fn a_corpus_in_two_files_gives_the_model_of_one() {
+    let lines = newsroom();
+    let (head, tail) = lines.split_at(300);
+    let options =
+        TrainOptions { recipe: Recipe::Fixed(Estimator::MULTINOMIAL), ..newsroom_options(2) };
+    let [whole, parted] = [&[&lines[..]][..], &[head, tail]].map(|files| {
+        let corpus = Corpus::of_files(files);
+        train(&corpus.inputs, &options, &Progress::default()).expect("a model")
+    });
+    assert_ne!(whole.manifest.corpus.sha256, parted.manifest.corpus.sha256);
+    assert_eq!(whole.artifact.weights, parted.artifact.weights);
+}
+
 #[test]
 fn the_order_of_the_files_changes_the_fingerprint_and_the_folds_alone() {
     let lines = newsroom();
@@ -280,62 +297,6 @@ fn the_name_of_the_model_does_not_change_its_weights() {
     assert_eq!(other.manifest.id().to_string(), "other/7");
 }
 
-/// The warnings, but those of how few the documents are: in tests they are few.
-fn surprises(trained: &Trained) -> Vec<&str> {
-    let is_of_few = |warning: &&str| {
-        warning.starts_with("the held-out figures rest on")
-            || warning.contains("fewer than 10")
-            || warning.starts_with("no answer will be confident")
-            || warning.starts_with("the confidence threshold was raised")
-    };
-    trained.warnings.iter().map(String::as_str).filter(|warning| !is_of_few(warning)).collect()
-}
-
-#[test]
-fn a_topic_of_one_document_is_learned_with_a_warning() {
-    let mut lines = two_topics();
-    lines.push(line("flu vaccine", &["health"]));
-    for estimator in [Estimator::MULTINOMIAL, Estimator::COMPLEMENT] {
-        let trained = trained(&lines, &all_terms(estimator));
-        assert!(
-            matches!(surprises(&trained)[..], [warning] if warning.contains("health")),
-            "{:?}",
-            trained.warnings
-        );
-        let loaded = loaded(&trained);
-        let mut scorer = Scorer::default();
-        let first = scorer
-            .score(&loaded.model, ArticleText { title: "", body: "flu vaccine" })
-            .first_topic();
-        assert_eq!(loaded.model.topics()[first].as_str(), "health");
-    }
-}
-
-#[test]
-fn documents_of_several_topics_count_for_each_with_a_warning() {
-    let mut lines = two_topics();
-    lines.push(line("bank buys the club", &["sport", "business", "sport"]));
-    let trained = trained(&lines, &all_terms(Estimator::MULTINOMIAL));
-    assert!(
-        matches!(surprises(&trained)[..], [warning] if warning.starts_with("1 document with several topics: ")),
-        "{:?}",
-        trained.warnings
-    );
-    let counts: Vec<(&str, u64)> = trained
-        .manifest
-        .topics
-        .iter()
-        .map(|topic| (topic.name.as_str(), topic.document_count))
-        .collect();
-    assert_eq!(counts, [("business", 3), ("sport", 3)]);
-    assert_eq!(trained.manifest.corpus.document_count, 5);
-}
-
-#[test]
-fn a_corpus_without_surprises_has_no_warnings() {
-    assert_eq!(surprises(&trained(&two_topics(), &all_terms(Estimator::MULTINOMIAL))), [""; 0]);
-}
-
 #[test]
 fn skipped_lines_are_counted_and_teach_nothing() {
     let mut lines = two_topics();
@@ -356,48 +317,8 @@ fn skipped_lines_are_counted_and_teach_nothing() {
     assert_eq!((with_bad_lines.corpus.documents, with_bad_lines.corpus.skipped), (4, 3));
     assert_eq!(with_bad_lines.manifest.corpus.skipped_count, 3);
     let skipped: Vec<u64> =
-        with_bad_lines.corpus.skipped_examples.iter().map(|line| line.line).collect();
+        with_bad_lines.corpus.skipped_examples.iter().map(|line| line.location.line).collect();
     assert_eq!(skipped, [1, 3, 7]);
-}
-
-/// Documents whose topics are drawn by lot, each this often: nothing beats a third.
-fn drawn_by_lot(copies: usize) -> Vec<String> {
-    let mut below = pseudorandom();
-    let documents: Vec<(String, &str)> = (0..300)
-        .map(|_| {
-            let words: Vec<String> = (0..30).map(|_| format!("word{}", below(2_000))).collect();
-            (words.join(" "), ["a", "b", "c"][below(3) as usize])
-        })
-        .collect();
-    let repeated = (0..copies).flat_map(|_| &documents);
-    repeated.map(|(body, topic)| line(body, &[topic])).collect()
-}
-
-#[test]
-fn copies_teach_nothing_about_each_other() {
-    for recipe in [Recipe::Auto, Recipe::Fixed(Estimator::MULTINOMIAL)] {
-        for copies in [1, 4] {
-            let options = TrainOptions { recipe, ..newsroom_options(2) };
-            let trained = trained(&drawn_by_lot(copies), &options);
-            let metrics = trained.manifest.metrics.as_ref().expect("they were measured");
-            assert!(metrics.accuracy < 0.45, "{copies} copies: {metrics:?}");
-            assert!(metrics.confident_share < 0.02, "{copies} copies: {metrics:?}");
-            let warns =
-                trained.warnings.iter().any(|warning| warning.starts_with("900 documents have"));
-            assert_eq!(warns, copies == 4, "{:?}", trained.warnings);
-        }
-    }
-}
-
-#[test]
-fn documents_that_are_all_the_same_make_a_model() {
-    let lines: Vec<String> =
-        (0..40).map(|n| line("the same words", &[["a", "b"][n % 2]])).collect();
-    for recipe in [Recipe::Auto, Recipe::Fixed(Estimator::COMPLEMENT)] {
-        let trained = trained(&lines, &TrainOptions { recipe, ..newsroom_options(1) });
-        let metrics = trained.manifest.metrics.as_ref().expect("they were measured");
-        assert!(metrics.log_loss.is_finite() && metrics.confident_share == 0.0, "{metrics:?}");
-    }
 }
 
 #[test]
@@ -436,7 +357,7 @@ fn the_terms_kept_are_all_words_and_the_best_pairs() {
     // Presence against three and two documents, chi-square: bank, rate and "the rate" 3, match and
     // "the match" 2, goal 4/3, late 4/3, the 0. Of equals the first by text counts.
     let keep = |count| terms(TrainOptions { keep_terms: Some(count), ..options() });
-    assert_eq!(keep(0), ["bank", "goal", "late", "match", "rate", "the"]);
+    assert_eq!(keep(1), ["bank", "goal", "late", "match", "rate", "the"]);
     assert_eq!(keep(3), ["bank", "goal", "late", "match", "rate", "the", "the rate"]);
     assert_eq!(keep(4), ["bank", "goal", "late", "match", "rate", "the", "the rate"]);
     assert_eq!(keep(5), ["bank", "goal", "late", "match", "rate", "the", "the match", "the rate"]);

@@ -61,9 +61,16 @@ async fn all_violations_of_a_classification_are_reported() {
         explain: true,
         max_evidence_terms: -1,
         max_evidence_spans: Some(-2),
+        explain_against: "x".repeat(201),
     };
-    let options =
-        ["max_topics", "max_evidence_terms", "max_evidence_spans", "min_probability", "model"];
+    let options = [
+        "max_topics",
+        "max_evidence_terms",
+        "max_evidence_spans",
+        "min_probability",
+        "explain_against",
+        "model",
+    ];
     let status = client.classify(request.clone()).await.expect_err("refused");
     let expected = [&["article", "article.language_code"][..], &options].concat();
     assert_eq!(violated(&status, "EMPTY_ARTICLE"), expected);
@@ -75,6 +82,7 @@ async fn all_violations_of_a_classification_are_reported() {
         explain: true,
         max_evidence_terms: -1,
         max_evidence_spans: Some(-2),
+        explain_against: "x".repeat(201),
     };
     let status = client.batch_classify(batch).await.expect_err("refused");
     assert_eq!(violated(&status, "FIELD_REQUIRED"), [&["articles"][..], &options].concat());

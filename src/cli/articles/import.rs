@@ -199,11 +199,11 @@ impl Reading {
         let mut state = lock(&self.state);
         let article = to_import(document, |what, warning| {
             if state.warned.insert((document.input, what)) {
-                let place = format!("{}:{}", self.inputs[document.input], document.line);
+                let place = format!("{}:{}", self.inputs[document.input], document.location);
                 eprintln!("warning: {}", printable(&format!("{place}: {warning}")));
             }
         })?;
-        state.places.add(document.input, document.line);
+        state.places.add(document.input, document.location);
         state.pending_bytes += document.text().size_bytes();
         state.pending.push(article);
         if !state.is_due() {
@@ -246,7 +246,7 @@ impl Reading {
             let index = usize::try_from(rejection.index).ok();
             let place = index
                 .and_then(|index| state.places.find(index))
-                .map(|(input, line)| format!("{}:{line}: ", self.inputs[input]))
+                .map(|(input, location)| format!("{}:{location}: ", self.inputs[input]))
                 .unwrap_or_default();
             eprintln!(
                 "rejected: {}{}: {}",

@@ -1,11 +1,14 @@
 //! `slugline articles list`: the articles of the archive.
 
+use std::num::NonZeroUsize;
+
 use anyhow::bail;
 use clap::Args;
 
 use crate::cli::article_view::{ArticleLine, headline};
 use crate::cli::filter::FilterArguments;
-use crate::cli::output::{print, print_json, printable};
+use crate::cli::number::whole_number;
+use crate::cli::output::{print, print_json, printable, shortened};
 use crate::cli::remote::{MAX_ANSWER_BYTES, Remote, ServerArguments};
 use crate::grpc::client::ArticleServiceClient;
 use crate::grpc::pb;
@@ -16,9 +19,10 @@ pub(in crate::cli) struct Arguments {
     server: ServerArguments,
     #[command(flatten)]
     filter: FilterArguments,
-    /// List at most N articles; 0 lists all
-    #[arg(long, default_value_t = 0, value_name = "N")]
-    limit: usize,
+    /// List at most N articles [default: all]
+    #[arg(long, value_name = "N",
+        value_parser = whole_number(NonZeroUsize::MIN..=NonZeroUsize::MAX))]
+    limit: Option<NonZeroUsize>,
     /// Print each article in full, as a line of JSON
     #[arg(long)]
     json: bool,
@@ -29,7 +33,7 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
     let remote = Remote::connect(&server.server)?;
     let mut client =
         ArticleServiceClient::new(remote.channel()).max_decoding_message_size(MAX_ANSWER_BYTES);
-    let mut wanted = if limit == 0 { usize::MAX } else { limit };
+    let mut wanted = limit.map_or(usize::MAX, NonZeroUsize::get);
     let filter = Some(pb::ArticleFilter::from(filter))
         .filter(|filter| *filter != pb::ArticleFilter::default());
     // An article without a title is listed by the first line of its body.
@@ -46,9 +50,9 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
             if json {
                 print_json(&ArticleLine::from(article))?;
             } else {
-                print(|out| {
-                    writeln!(out, "{}  {}", printable(&article.id), printable(headline(&article)))
-                })?;
+                let id = printable(&article.id) + "  ";
+                let title = shortened(headline(&article), &id);
+                print(|out| writeln!(out, "{id}{title}"))?;
             }
         }
         page.unreadable_ids.iter().for_each(|id| eprintln!("unreadable: {}", printable(id)));

@@ -1,6 +1,8 @@
-//! Finds the line that an imported article came from.
+//! Finds the place in the input that an imported article came from.
 
-/// The lines of the articles sent, by their number in the stream.
+use crate::corpus::Location;
+
+/// The locations of the articles sent, by their number in the stream.
 #[derive(Default)]
 pub(super) struct Places {
     /// Runs of articles on consecutive lines, each by its first one.
@@ -10,27 +12,36 @@ pub(super) struct Places {
 
 impl Places {
     /// Adds the next article.
-    pub(super) fn add(&mut self, input: usize, line: u64) {
-        let is_next =
-            |run: &Run| run.input == input && run.line + (self.count - run.number) as u64 == line;
+    pub(super) fn add(&mut self, input: usize, location: Location) {
+        let is_next = |run: &Run| {
+            run.input == input && location.column == 0 && run.location(self.count) == location
+        };
         if !self.runs.last().is_some_and(is_next) {
-            self.runs.push(Run { number: self.count, input, line });
+            self.runs.push(Run { number: self.count, input, first: location });
         }
         self.count += 1;
     }
 
-    /// The input and the line of an article.
-    pub(super) fn find(&self, number: usize) -> Option<(usize, u64)> {
+    /// The input and the location of an article.
+    pub(super) fn find(&self, number: usize) -> Option<(usize, Location)> {
         let after = self.runs.partition_point(|run| run.number <= number);
         let run = &self.runs[after.checked_sub(1)?];
-        (number < self.count).then(|| (run.input, run.line + (number - run.number) as u64))
+        (number < self.count).then(|| (run.input, run.location(number)))
     }
 }
 
 struct Run {
+    /// The number of its first article.
     number: usize,
     input: usize,
-    line: u64,
+    /// Where its first article begins.
+    first: Location,
+}
+
+impl Run {
+    fn location(&self, number: usize) -> Location {
+        Location { line: self.first.line + (number - self.number) as u64, ..self.first }
+    }
 }
 
 #[cfg(test)]
@@ -40,14 +51,15 @@ mod tests {
     #[test]
     fn an_article_is_found_by_its_number() {
         let mut places = Places::default();
-        for (input, line) in [(0, 1), (0, 2), (0, 4), (1, 5), (1, 6)] {
-            places.add(input, line);
+        let shared = Location { line: 6, column: 9 };
+        let added = [(0, 1.into()), (0, 2.into()), (0, 4.into()), (1, 5.into()), (1, 6.into())];
+        let added: Vec<(usize, Location)> =
+            added.into_iter().chain([(1, shared), (1, 7.into())]).collect();
+        added.iter().for_each(|&(input, location)| places.add(input, location));
+        for (number, expected) in added.iter().enumerate() {
+            assert_eq!(places.find(number), Some(*expected));
         }
-        let found: Vec<_> = (0..6).map(|number| places.find(number)).collect();
-        assert_eq!(
-            found,
-            [Some((0, 1)), Some((0, 2)), Some((0, 4)), Some((1, 5)), Some((1, 6)), None]
-        );
-        assert_eq!(places.runs.len(), 3);
+        assert_eq!(places.find(added.len()), None);
+        assert_eq!(places.runs.len(), 5);
     }
 }

@@ -56,7 +56,8 @@ impl Classifier {
     ) -> anyhow::Result<pb::ClassifyResponse> {
         match self {
             Self::Local(entry) => {
-                let query = ClassifyQuery { text, language_code: "", options: options.checked()? };
+                let options = options.checked(Some(entry))?;
+                let query = ClassifyQuery { text, language_code: "", options: &options };
                 Ok(classify(entry, &query, &Limits::default(), "article")?.into())
             }
             Self::Remote { remote, model } => {
@@ -66,6 +67,7 @@ impl Classifier {
                     explain,
                     max_evidence_terms,
                     max_evidence_spans,
+                    explain_against,
                 } = options;
                 let request = pb::ClassifyRequest {
                     article: Some(pb::Article {
@@ -78,6 +80,7 @@ impl Classifier {
                     explain,
                     max_evidence_terms,
                     max_evidence_spans,
+                    explain_against,
                     model: model.clone(),
                 };
                 let mut client = ClassificationServiceClient::new(remote.channel());

@@ -14,6 +14,9 @@ pub(super) struct Answer<'a> {
     topics: Vec<Topic<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     levels: Vec<Level<'a>>,
+    /// None without explanations, and where no topic has a runner-up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    contrast: Option<Contrast<'a>>,
     token_count: i32,
     known_token_count: i32,
     warnings: Vec<&'a str>,
@@ -64,6 +67,15 @@ struct Explanation<'a> {
 }
 
 #[derive(Serialize)]
+struct Contrast<'a> {
+    topic: &'a str,
+    other_topic: &'a str,
+    log_odds: f64,
+    explained_share: f64,
+    explanation: Explanation<'a>,
+}
+
+#[derive(Serialize)]
 struct Term<'a> {
     term: &'a str,
     weight: f64,
@@ -97,18 +109,39 @@ impl<'a> Topic<'a> {
     }
 }
 
-impl<'a> From<&'a pb::TopicScore> for Explanation<'a> {
-    fn from(topic: &'a pb::TopicScore) -> Self {
-        let evidence = topic.evidence.iter().map(|part| Term {
+impl<'a> From<&'a pb::Evidence> for Term<'a> {
+    fn from(part: &'a pb::Evidence) -> Self {
+        Self {
             term: &part.term,
             weight: part.weight,
             count: part.count,
             spans: part.spans.iter().map(Into::into).collect(),
-        });
+        }
+    }
+}
+
+impl<'a> From<&'a pb::TopicScore> for Explanation<'a> {
+    fn from(topic: &'a pb::TopicScore) -> Self {
         Self {
             bias: topic.bias,
-            evidence: evidence.collect(),
+            evidence: topic.evidence.iter().map(Into::into).collect(),
             other_evidence_weight: topic.other_evidence_weight,
+        }
+    }
+}
+
+impl<'a> From<&'a pb::Contrast> for Contrast<'a> {
+    fn from(contrast: &'a pb::Contrast) -> Self {
+        Self {
+            topic: &contrast.topic,
+            other_topic: &contrast.other_topic,
+            log_odds: contrast.log_odds,
+            explained_share: contrast.explained_share,
+            explanation: Explanation {
+                bias: contrast.bias,
+                evidence: contrast.evidence.iter().map(Into::into).collect(),
+                other_evidence_weight: contrast.other_evidence_weight,
+            },
         }
     }
 }
@@ -133,6 +166,7 @@ impl<'a> Answer<'a> {
             decision: decision::name(answer.decision()),
             topics,
             levels: answer.levels.iter().map(Into::into).collect(),
+            contrast: answer.contrast.as_ref().map(Into::into),
             token_count: answer.token_count,
             known_token_count: answer.known_token_count,
             warnings: answer.warnings.iter().map(|warning| warning.message.as_str()).collect(),

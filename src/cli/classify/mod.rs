@@ -1,6 +1,8 @@
 //! `slugline classify`: the topics of articles.
 
 mod classifier;
+mod contrast;
+mod evidence;
 mod field;
 mod json;
 mod table;
@@ -11,9 +13,10 @@ use clap::Args;
 
 use super::article_file::{Stop, for_each_article};
 use super::inputs::{NAMES_HELP, ReadingArguments};
+use super::number::whole_number;
 use super::output::{print, print_json};
 use super::remote::ServerUrl;
-use crate::corpus::Document;
+use crate::corpus::{Document, Location};
 use crate::grpc::pb;
 use crate::service::RequestedOptions;
 use classifier::Classifier;
@@ -22,6 +25,7 @@ const EXAMPLES: &str = "\
 Examples:
   slugline classify article.txt
   slugline classify --explain --max-topics 2 article.txt
+  slugline classify --explain --against business article.txt
   slugline classify --model models/mine/1 --json articles.jsonl
   pbpaste | slugline classify --server http://127.0.0.1:50051 -
   slugline classify --server 127.0.0.1:50051 --model news/2 article.txt
@@ -49,17 +53,22 @@ pub(super) struct Arguments {
     /// The server to ask, as http://HOST:PORT or HOST:PORT; encryption is not supported yet
     #[arg(long, value_name = "URL")]
     server: Option<ServerUrl>,
-    /// Show the words that decided, with their places in title and body, in code points
+    /// Show the terms that decided, with their places in title and body, in code points: for each
+    /// topic, and for the first rather than the second
     #[arg(long)]
     explain: bool,
-    /// With --explain, the most words per topic; 0 shows up to 20
-    #[arg(long, default_value_t = 0, value_name = "N")]
-    max_evidence_terms: u16,
+    /// With --explain, the topic to explain the first one against, instead of the second
+    #[arg(long, value_name = "TOPIC", requires = "explain")]
+    against: Option<String>,
+    /// With --explain, the most words per topic, from 1 to 65535 [default: 20]
+    #[arg(long, value_name = "N", value_parser = whole_number(1..=u16::MAX))]
+    max_evidence_terms: Option<u16>,
     /// With --explain, the most places per word; 0 shows none [default: 20]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = whole_number(0..=u16::MAX))]
     max_evidence_spans: Option<u16>,
     /// The most topics per article; 0 shows all
-    #[arg(long, default_value_t = 3, value_name = "N")]
+    #[arg(long, default_value_t = 3, value_name = "N",
+        value_parser = whole_number(0..=u16::MAX))]
     max_topics: u16,
     /// Print one line of JSON per article
     #[arg(long)]
@@ -72,8 +81,10 @@ impl Arguments {
             max_topics: self.max_topics.into(),
             min_probability: 0.0,
             explain: self.explain,
-            max_evidence_terms: self.max_evidence_terms.into(),
+            // The parser refuses 0, which means "not set" on the wire.
+            max_evidence_terms: self.max_evidence_terms.map_or(0, Into::into),
             max_evidence_spans: self.max_evidence_spans.map(Into::into),
+            explain_against: self.against.clone().unwrap_or_default(),
         }
     }
 }
@@ -100,10 +111,10 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
 
 /// The article's id, or else its place.
 fn name(document: &Document<'_>, file: &Path) -> String {
-    match (document.id.is_empty(), document.line) {
-        (false, _) => document.id.to_string(),
-        (true, 0) => file.display().to_string(),
-        (true, line) => format!("{}:{line}", file.display()),
+    match document.location {
+        _ if !document.id.is_empty() => document.id.to_string(),
+        Location { line: 0, .. } => file.display().to_string(),
+        location => format!("{}:{location}", file.display()),
     }
 }
 

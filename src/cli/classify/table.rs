@@ -2,13 +2,12 @@
 
 use std::io::{self, Write};
 
-use super::field;
+use super::contrast;
+use super::evidence::{write_remainder, write_terms};
 use crate::cli::decision;
 use crate::cli::output::printable;
 use crate::grpc::pb;
-
-/// The most places of a term to show; JSON has them all.
-const SHOWN_PLACES: usize = 3;
+use crate::model::Labels;
 
 /// Writes the answer for one article.
 pub(super) fn write(
@@ -40,6 +39,11 @@ pub(super) fn write(
         )?;
         write_evidence(out, topic)?;
     }
+    if let Some(contrast) = &answer.contrast {
+        let has_several = answer.topics.iter().any(|topic| topic.assigned.is_some());
+        let labels = if has_several { Labels::Multiple } else { Labels::Single };
+        contrast::write(out, contrast, labels)?;
+    }
     if answer.decision() == pb::Decision::UnknownText {
         writeln!(
             out,
@@ -63,36 +67,14 @@ fn write_level(out: &mut dyn Write, level: &pb::TopicLevel) -> io::Result<()> {
 }
 
 fn write_evidence(out: &mut dyn Write, topic: &pb::TopicScore) -> io::Result<()> {
-    for part in &topic.evidence {
-        let times = if part.count == 1 { String::new() } else { format!("  x{}", part.count) };
-        let places = if part.spans.is_empty() {
-            String::new()
-        } else {
-            format!("  ({})", places(&part.spans))
-        };
-        writeln!(out, "      {:+.3}  {}{times}{places}", part.weight, printable(&part.term))?;
-    }
     if topic.evidence.is_empty() {
         return Ok(());
     }
-    writeln!(out, "      {:+.3}  (all other terms)", topic.other_evidence_weight)?;
-    writeln!(out, "      {:+.3}  (before any word)", topic.bias)
+    write_terms(out, &topic.evidence)?;
+    write_remainder(out, topic.other_evidence_weight, topic.bias)
 }
 
 /// Marks an assigned topic, where documents may have several.
 fn mark(assigned: Option<bool>) -> &'static str {
     if assigned == Some(true) { "  assigned" } else { "" }
-}
-
-/// The first places: "title 3-11, body 120-128, ...".
-fn places(spans: &[pb::TextSpan]) -> String {
-    let mut places: Vec<String> = spans
-        .iter()
-        .take(SHOWN_PLACES)
-        .map(|span| format!("{} {}-{}", field::name(span.field()), span.start, span.end))
-        .collect();
-    if spans.len() > SHOWN_PLACES {
-        places.push("...".to_owned());
-    }
-    places.join(", ")
 }

@@ -1,6 +1,6 @@
 //! The file of a report: checked before the work begins, and written in one step after it.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -40,7 +40,7 @@ impl Destination {
         }
         let destination = Self { named: named.to_owned(), place };
         // Removed at once: a command that is interrupted leaves nothing behind.
-        drop(destination.beside().with_context(|| failed(named))?);
+        drop(destination.temporary_file().with_context(|| failed(named))?);
         Ok(destination)
     }
 
@@ -49,8 +49,9 @@ impl Destination {
     /// # Errors
     /// If it cannot be written; what was there before is then as it was.
     pub(in crate::cli) fn write(&self, page: &str) -> anyhow::Result<()> {
-        let written = self.beside().and_then(|mut file| {
-            file.write_all(page.as_bytes())?;
+        let written = self.temporary_file().and_then(|mut file| {
+            // The file itself, because errors of the wrapper name the temporary file.
+            file.as_file_mut().write_all(page.as_bytes())?;
             file.as_file().sync_all()?;
             file.persist(&self.place)?;
             Ok(())
@@ -58,8 +59,9 @@ impl Destination {
         written.with_context(|| failed(&self.named))
     }
 
-    /// An empty file that can be renamed to the report, with the permissions that any new file has.
-    fn beside(&self) -> io::Result<NamedTempFile> {
+    /// An empty file next to the report that can be renamed to it, with the permissions of any new
+    /// file. Errors do not name it: its user never asked for it.
+    fn temporary_file(&self) -> io::Result<NamedTempFile> {
         if self.place.file_name().is_none() {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidInput,
@@ -73,9 +75,7 @@ impl Destination {
             .unwrap_or(Path::new("."));
         let mut builder = tempfile::Builder::new();
         builder.prefix(".slugline-").suffix(".html");
-        #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        builder.tempfile_in(parent)
+        builder.make_in(parent, |path| File::create_new(path))
     }
 }
 
@@ -132,6 +132,22 @@ mod tests {
             );
         }
         assert_eq!(names(directory.path()), ["corpus.jsonl"]);
+    }
+
+    #[test]
+    fn no_error_names_the_temporary_file() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let path = directory.path().join("reports").join("report.html");
+        fs::create_dir(directory.path().join("reports")).expect("a directory");
+        let destination = Destination::check(&path, &[]).expect("a free place");
+        fs::remove_dir(directory.path().join("reports")).expect("an empty directory");
+        let written = format!("{:#}", destination.write("one").expect_err("nowhere to write"));
+        let checked = format!("{:#}", Destination::check(&path, &[]).expect_err("no directory"));
+        for error in [written, checked] {
+            let named = format!("cannot write the report {}: ", path.display());
+            assert!(error.starts_with(&named), "{error}");
+            assert!(!error.contains(".slugline-"), "{error}");
+        }
     }
 
     #[cfg(unix)]

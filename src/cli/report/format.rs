@@ -1,10 +1,16 @@
 //! Text and numbers as the page shows them.
 
 use crate::cli::output::printable;
+use crate::cli::term::in_words;
 
 /// A text of the corpus on one line, with control characters made visible.
 pub(super) fn shown(text: &str) -> String {
     printable(&text.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
+/// A term of a model on one line, the form of an article in words.
+pub(super) fn term(term: &str) -> String {
+    shown(in_words(term))
 }
 
 /// A share of 1 to a tenth of a per cent, without a line break inside.

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::format::{probability, shown};
+use super::format::{probability, shown, term as shown_term};
 use super::section::Section;
 use crate::model::evaluate::{Case, Mistake, Suspect};
 
@@ -50,7 +50,7 @@ fn suspect(role: &str, class: &str, suspect: &Suspect) -> Markup {
             @if let Some(Case { evidence, .. }) = &suspect.case {
                 ul.terms {
                     @for (term, weight) in evidence {
-                        li { bdi { (shown(term)) } " " span.weight { (format!("{weight:+.2}")) } }
+                        li { bdi { (shown_term(term)) } " " span.weight { (format!("{weight:+.2}")) } }
                     }
                 }
             }

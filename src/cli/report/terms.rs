@@ -3,7 +3,7 @@
 
 use maud::{Markup, html};
 
-use super::format::shown;
+use super::format::{shown, term as shown_term};
 use super::section::Section;
 use crate::article::TopicName;
 use crate::model::TopicModel;
@@ -56,7 +56,7 @@ fn list(class: &str, label: &str, terms: &[(&str, f32)]) -> Markup {
     html! {
         ul.terms.(class) aria-label=(label) {
             @for (term, weight) in terms {
-                li { bdi { (shown(term)) } " " span.weight { (format!("{weight:+.2}")) } }
+                li { bdi { (shown_term(term)) } " " span.weight { (format!("{weight:+.2}")) } }
             }
         }
     }

@@ -29,8 +29,11 @@ pub(super) async fn classify_batch(
     request: pb::BatchClassifyRequest,
 ) -> Result<pb::BatchClassifyResponse, ServiceError> {
     app.check_ready()?;
-    let options = request.options().checked();
-    let model = app.models.with(|set| set.find_serving(&request.model).map(|_| ()));
+    let (model, options) = app.models.with(|set| {
+        let model = set.find_serving(&request.model);
+        let options = request.options().checked(model.as_ref().ok().copied());
+        Ok((model.map(|_| ()), options))
+    })?;
     let mut violations = Violations::default();
     violations.note(&check_batch_size("articles", request.articles.len(), &app.limits));
     violations.note(&options);
@@ -50,7 +53,7 @@ pub(super) async fn classify_batch(
     let app = Arc::clone(app);
     run_in_background(move || {
         let _held = (permit, large);
-        classify_in_parts(&app, &request, options, (charge, &cancelled))
+        classify_in_parts(&app, &request, &options, (charge, &cancelled))
     })
     .await?
 }
@@ -60,7 +63,7 @@ pub(super) async fn classify_batch(
 fn classify_in_parts(
     app: &App,
     request: &pb::BatchClassifyRequest,
-    options: ClassifyOptions,
+    options: &ClassifyOptions,
     (mut charge, cancelled): (Option<Charge>, &CancellationToken),
 ) -> Result<pb::BatchClassifyResponse, ServiceError> {
     let queries: Vec<ClassifyQuery<'_>> =

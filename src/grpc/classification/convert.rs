@@ -5,8 +5,8 @@ use crate::grpc::answer_size::Remedy;
 use crate::grpc::pb;
 use crate::model::Decision;
 use crate::service::{
-    BroadTopicResult, Classification, ClassifyOptions, ClassifyQuery, EvidenceTerm, LevelResult,
-    ModelWarning, RequestedOptions, TopicResult,
+    BroadTopicResult, Classification, ClassifyOptions, ClassifyQuery, ContrastResult, EvidenceTerm,
+    ExplanationResult, LevelResult, ModelWarning, RequestedOptions, TopicResult,
 };
 
 /// Requests that carry the options of a classification.
@@ -14,9 +14,12 @@ pub(super) trait Options {
     /// The options as requested.
     fn options(&self) -> RequestedOptions;
 
+    /// Whether the answer comes with explanations.
+    fn explains(&self) -> bool;
+
     /// What makes the answer to one article smaller.
     fn remedy(&self) -> Remedy {
-        if self.options().explain {
+        if self.explains() {
             let action = "lower max_evidence_terms, max_evidence_spans or max_topics";
             Remedy { field: "max_evidence_terms", action }
         } else {
@@ -26,7 +29,7 @@ pub(super) trait Options {
 
     /// What makes the answer to a batch smaller.
     fn batch_remedy(&self) -> Remedy {
-        if self.options().explain {
+        if self.explains() {
             let action = "lower max_evidence_terms, max_evidence_spans or max_topics, or send \
                           fewer articles";
             Remedy { field: "max_evidence_terms", action }
@@ -46,7 +49,12 @@ macro_rules! impl_options {
                     explain: self.explain,
                     max_evidence_terms: self.max_evidence_terms,
                     max_evidence_spans: self.max_evidence_spans,
+                    explain_against: self.explain_against.clone(),
                 }
+            }
+
+            fn explains(&self) -> bool {
+                self.explain
             }
         }
     )*};
@@ -55,7 +63,10 @@ macro_rules! impl_options {
 impl_options!(ClassifyRequest, BatchClassifyRequest);
 
 /// An article to classify with these options.
-pub(super) fn query(article: &pb::Article, options: ClassifyOptions) -> ClassifyQuery<'_> {
+pub(super) fn query<'a>(
+    article: &'a pb::Article,
+    options: &'a ClassifyOptions,
+) -> ClassifyQuery<'a> {
     ClassifyQuery { text: article.into(), language_code: &article.language_code, options }
 }
 
@@ -79,20 +90,40 @@ impl From<Classification> for pb::ClassifyResponse {
             known_token_count: count(classification.known_token_count),
             warnings: classification.warnings.into_iter().map(Into::into).collect(),
             levels: classification.levels.into_iter().map(Into::into).collect(),
+            contrast: classification.contrast.map(Into::into),
         }
     }
 }
 
 impl From<TopicResult> for pb::TopicScore {
     fn from(topic: TopicResult) -> Self {
-        Self {
+        let score = Self {
             name: topic.name,
             probability: topic.probability,
             log_odds: topic.log_odds,
-            bias: topic.bias,
-            evidence: topic.evidence.into_iter().map(Into::into).collect(),
-            other_evidence_weight: topic.other_evidence_weight,
             assigned: topic.assigned,
+            ..Self::default()
+        };
+        let Some(ExplanationResult { bias, evidence, other_evidence_weight }) = topic.explanation
+        else {
+            return score;
+        };
+        let evidence = evidence.into_iter().map(Into::into).collect();
+        Self { bias, evidence, other_evidence_weight, ..score }
+    }
+}
+
+impl From<ContrastResult> for pb::Contrast {
+    fn from(contrast: ContrastResult) -> Self {
+        let ExplanationResult { bias, evidence, other_evidence_weight } = contrast.explanation;
+        Self {
+            topic: contrast.topic,
+            other_topic: contrast.other_topic,
+            log_odds: contrast.log_odds,
+            bias,
+            evidence: evidence.into_iter().map(Into::into).collect(),
+            other_evidence_weight,
+            explained_share: contrast.explained_share,
         }
     }
 }

@@ -38,13 +38,13 @@ fn classify_here(
     app: &App,
     request: &pb::ClassifyRequest,
 ) -> Result<pb::ClassifyResponse, ServiceError> {
-    let options = request.options().checked();
     let article = request
         .article
         .as_ref()
         .ok_or_else(|| ServiceError::Invalid(FieldViolation::required("article")));
     let answer: pb::ClassifyResponse = app.models.with(|set| {
         let model = set.find_serving(&request.model);
+        let options = request.options().checked(model.as_ref().ok().copied());
         let mut violations = Violations::default();
         violations.note(&article);
         if let (Ok(article), true) = (&article, options.is_err() || model.is_err()) {
@@ -55,7 +55,9 @@ fn classify_here(
         violations.note(&options);
         violations.note(&model);
         violations.finish()?;
-        classify_article(model?, &query(article?, options?), &app.limits, "article").map(Into::into)
+        let options = options?;
+        let query = query(article?, &options);
+        classify_article(model?, &query, &app.limits, "article").map(Into::into)
     })?;
     check_answer(&answer, app.limits.answer_bytes, request.remedy())?;
     Ok(answer)

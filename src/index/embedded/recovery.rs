@@ -4,6 +4,7 @@
 //! not belong to these journals, is rebuilt.
 
 use std::fs;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -67,7 +68,7 @@ impl Recovery<'_> {
 
     /// Creates an empty index in place of one that cannot be used.
     fn new_index(&mut self, index: &Path, error: &IndexError) -> Result<Store, IndexError> {
-        let failed = |error| IndexError::from_io("cannot rebuild the index", &error);
+        let failed = |error: io::Error| IndexError::from_io("cannot rebuild the index", &error);
         self.findings.remarks.push(format!("the index is rebuilt from the journals: {error}"));
         tracing::warn!(%error, "the index is rebuilt from the journals");
         if self.access == Access::Write {
@@ -75,7 +76,8 @@ impl Recovery<'_> {
             files::replace_directory(index).map_err(failed)?;
             return Store::create(index, Arc::clone(&self.records));
         }
-        let temporary = tempfile::tempdir().map_err(failed)?;
+        // The kind alone: the full error names a random directory that nobody asked for.
+        let temporary = tempfile::tempdir().map_err(|error| failed(error.kind().into()))?;
         let store = Store::create(temporary.path(), Arc::clone(&self.records));
         self.temporary_index = Some(temporary);
         store

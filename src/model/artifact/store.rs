@@ -1,18 +1,19 @@
-//! Stores an artefact's files: whole or not at all.
+//! Stores an artefact's files, all of them or none.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use super::{ArtifactError, DOCUMENTS_FILE, OLD_COUNTS_FILE, WEIGHTS_FILE};
-use crate::model::Manifest;
+use super::error::ArtifactError;
+use super::file_names::{DOCUMENTS_FILE, OLD_COUNTS_FILE, WEIGHTS_FILE};
+use crate::model::manifest::Manifest;
 
-/// Checks that an artefact may be written to a directory: it is not there, or there is nothing in
-/// it but an artefact.
+/// Checks that an artefact may be written to a directory: it does not exist, or holds nothing but
+/// an artefact.
 ///
 /// # Errors
-/// [`ArtifactError::Foreign`] for anything else; [`ArtifactError::Read`] if it cannot be looked
-/// into.
+/// [`ArtifactError::Foreign`] for anything else; [`ArtifactError::Read`] if the directory cannot be
+/// listed.
 pub fn check_replaceable(directory: &Path) -> Result<(), ArtifactError> {
     let failed = |source| ArtifactError::Read { path: directory.to_owned(), source };
     let entries = match fs::read_dir(directory) {
@@ -35,11 +36,11 @@ pub fn check_replaceable(directory: &Path) -> Result<(), ArtifactError> {
 /// Writes the content of a file.
 pub type WriteContent<'a> = dyn Fn(&mut dyn Write) -> io::Result<()> + 'a;
 
-/// Writes the files of an artefact into a directory of their own, in one step: what was there
-/// before stays, whole, until the new files are on disk, and then gives way to them, whole.
+/// Writes the files of an artefact into a directory in one step: the old files stay until all new
+/// ones are on disk, and are then replaced together.
 ///
 /// # Errors
-/// [`ArtifactError::Write`], or those of [`check_replaceable`]; the directory is then as it was.
+/// [`ArtifactError::Write`], or as [`check_replaceable`]. The directory is then unchanged.
 pub fn write(directory: &Path, files: &[(&str, &[u8])]) -> Result<(), ArtifactError> {
     let contents: Vec<_> = files
         .iter()
@@ -50,11 +51,11 @@ pub fn write(directory: &Path, files: &[(&str, &[u8])]) -> Result<(), ArtifactEr
     write_with(directory, &files, || Ok(()))
 }
 
-/// As [`write()`], of files that write themselves; and they take their place only if `check` has
-/// nothing against it.
+/// Like [`write()`], with contents that are streamed, and with a last check before the new files
+/// replace the old ones.
 ///
 /// # Errors
-/// As [`write()`], and that of `check`.
+/// As [`write()`], or the error of `check`.
 pub fn write_with(
     directory: &Path,
     files: &[(&str, &WriteContent<'_>)],
@@ -67,19 +68,20 @@ pub fn write_with(
         move |source| ArtifactError::Write { path, source }
     };
     fs::create_dir_all(parent).map_err(failed(parent))?;
-    // Removed with all that is in it when this function returns early, and holds the old artefact
-    // when it does not.
-    let beside =
-        tempfile::Builder::new().prefix(".slugline-").tempdir_in(parent).map_err(failed(parent))?;
-    let fresh = beside.path().join("new");
-    fs::create_dir(&fresh).map_err(failed(&fresh))?;
+    // Removed with everything in it at the end of this function; on success it holds the old
+    // artefact. Errors name what the caller asked for, never this directory.
+    let temporary = tempfile::Builder::new()
+        .prefix(".slugline-")
+        .tempdir_in(parent)
+        .map_err(|error| failed(directory)(error.kind().into()))?;
+    let fresh = temporary.path().join("new");
+    fs::create_dir(&fresh).map_err(failed(directory))?;
     for (name, content) in files {
-        let path = fresh.join(name);
-        write_file(&path, content).map_err(failed(&path))?;
+        write_file(&fresh.join(name), content).map_err(failed(&directory.join(name)))?;
     }
-    sync_directory(&fresh).map_err(failed(&fresh))?;
+    sync_directory(&fresh).map_err(failed(directory))?;
     check()?;
-    replace(&fresh, directory, &beside.path().join("old")).map_err(failed(directory))?;
+    replace(&fresh, directory, &temporary.path().join("old")).map_err(failed(directory))?;
     sync_directory(parent).map_err(failed(parent))
 }
 
@@ -89,30 +91,30 @@ fn write_file(path: &Path, content: &WriteContent<'_>) -> io::Result<()> {
     file.into_inner()?.sync_all()
 }
 
-/// Checks that an artefact can be written to a directory: the nearest directory above it that is
-/// there takes files, and it holds nothing but an artefact.
+/// Checks that an artefact can be written to a directory: [`check_replaceable`], and its nearest
+/// existing ancestor accepts files.
 ///
 /// # Errors
-/// [`ArtifactError::Write`] if no file can be made there, or those of [`check_replaceable`].
+/// [`ArtifactError::Write`] if no file can be created there, or as [`check_replaceable`].
 pub fn check_writable(directory: &Path) -> Result<(), ArtifactError> {
     check_replaceable(directory)?;
-    let above = nearest_directory(directory);
+    let above = nearest_ancestor(directory);
     tempfile::tempfile_in(&above)
         .map(drop)
         .map_err(|source| ArtifactError::Write { path: above, source })
 }
 
-/// The nearest directory above that is there already.
-fn nearest_directory(directory: &Path) -> PathBuf {
+/// The nearest ancestor that exists.
+fn nearest_ancestor(directory: &Path) -> PathBuf {
     directory.ancestors().skip(1).find(|above| above.is_dir()).unwrap_or(Path::new(".")).to_owned()
 }
 
-/// The directory that this one is in, or will be.
+/// The parent directory, which need not exist.
 fn parent(directory: &Path) -> &Path {
     directory.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Puts `fresh` where `place` is, which need not be there.
+/// Moves `fresh` to `place`, which need not exist, and what was there to `fresh`.
 #[cfg(target_os = "linux")]
 fn replace(fresh: &Path, place: &Path, _old: &Path) -> io::Result<()> {
     use rustix::fs::{CWD, RenameFlags, renameat_with};
@@ -122,8 +124,8 @@ fn replace(fresh: &Path, place: &Path, _old: &Path) -> io::Result<()> {
     }
 }
 
-/// Puts `fresh` where `place` is. Between its two steps there is nothing at `place`: a crash there
-/// leaves the old artefact whole, under the name of `old`.
+/// Moves `fresh` to `place`, and what was there to `old`. A crash between the two steps leaves
+/// nothing at `place` and the old artefact at `old`.
 #[cfg(not(target_os = "linux"))]
 fn replace(fresh: &Path, place: &Path, old: &Path) -> io::Result<()> {
     match fs::rename(place, old) {
@@ -142,7 +144,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn files_that_do_not_pass_their_check_do_not_take_the_place_of_others() {
+    fn files_that_fail_the_check_replace_nothing() {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let model = directory.path().join("mine/1");
         write(&model, &[(Manifest::FILE, b"{}")]).expect("a model on disk");
@@ -152,15 +154,26 @@ mod tests {
             });
         assert!(matches!(outcome, Err(ArtifactError::WeightsChecksum)));
         assert_eq!(fs::read(model.join(Manifest::FILE)).expect("a file"), b"{}");
-        // Nor does anything else stay.
+        // No temporary directory is left behind.
         assert_eq!(fs::read_dir(directory.path().join("mine")).expect("a directory").count(), 1);
     }
 
     #[test]
-    fn a_directory_that_takes_no_files_is_refused_beforehand() {
+    fn a_failed_write_names_the_file_that_was_asked_for() {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let model = directory.path().join("mine/1");
-        check_writable(&model).expect("there is room");
+        let full = |_: &mut dyn Write| Err(io::ErrorKind::StorageFull.into());
+        let error = write_with(&model, &[(WEIGHTS_FILE, &full)], || Ok(()))
+            .expect_err("the content cannot be written");
+        let expected = format!("cannot write {}", model.join(WEIGHTS_FILE).display());
+        assert_eq!(error.to_string(), expected);
+    }
+
+    #[test]
+    fn a_directory_that_accepts_no_files_is_refused_in_advance() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let model = directory.path().join("mine/1");
+        check_writable(&model).expect("a free place");
         assert_eq!(fs::read_dir(directory.path()).expect("a directory").count(), 0);
         fs::create_dir_all(&model).expect("a directory");
         fs::write(model.join("notes"), "mine").expect("a file");
@@ -170,13 +183,13 @@ mod tests {
     }
 
     #[test]
-    fn the_nearest_directory_is_there() {
+    fn the_nearest_ancestor_exists() {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let path = directory.path();
         fs::create_dir(path.join("models")).expect("a directory");
-        assert_eq!(nearest_directory(&path.join("models/mine/1")), path.join("models"));
-        assert_eq!(nearest_directory(&path.join("models/1")), path.join("models"));
-        assert_eq!(nearest_directory(Path::new("no-such-name/1")), Path::new("."));
-        assert_eq!(nearest_directory(Path::new("1")), Path::new("."));
+        assert_eq!(nearest_ancestor(&path.join("models/mine/1")), path.join("models"));
+        assert_eq!(nearest_ancestor(&path.join("models/1")), path.join("models"));
+        assert_eq!(nearest_ancestor(Path::new("no-such-name/1")), Path::new("."));
+        assert_eq!(nearest_ancestor(Path::new("1")), Path::new("."));
     }
 }

@@ -1,25 +1,25 @@
-//! Precision and coverage of a model's answers at each threshold of the top probability.
+//! The precision and coverage of answers at each threshold of the top probability.
 
 use serde::Serialize;
 
-use super::counts::ratio;
+use super::ratio::ratio;
 
-/// The number of distinct thresholds; it bounds memory, whatever the number of documents.
+/// The number of distinct thresholds, which bounds the memory whatever the number of documents.
 const THRESHOLDS: usize = 10_000;
 
-/// The curve has at most one point for each of these equal steps of coverage.
+/// The number of equal steps of coverage, each of which has at most one point of the curve.
 const STEPS: u64 = 100;
 
-/// The answers that a threshold lets through.
+/// The answers at a threshold.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct CoveragePoint {
-    /// Answers with at least this top probability are let through.
+    /// The least top probability of an answer that counts.
     pub threshold: f64,
-    /// The number of these answers.
+    /// The number of answers that count.
     pub answers: u64,
     /// Their share of all documents.
     pub coverage: f64,
-    /// The share of them that are right.
+    /// The share of right ones.
     pub precision: f64,
 }
 
@@ -47,8 +47,8 @@ impl CoverageCurve {
         self.bins[bin].right += u64::from(right);
     }
 
-    /// The curve over `documents`, from the highest threshold to the lowest. Documents without an
-    /// answer count, so with any of them it ends below a coverage of 1.
+    /// The curve over this number of documents, from the highest threshold to the lowest. It ends
+    /// below a coverage of 1 if some documents had no answer.
     pub(super) fn points(&self, documents: u64) -> Vec<CoveragePoint> {
         let all: u64 = self.bins.iter().map(|bin| bin.given).sum();
         let (mut points, mut sum, mut last_step) = (Vec::new(), Answers::default(), 0);
@@ -88,13 +88,13 @@ mod tests {
 
     #[test]
     fn a_lower_threshold_lets_more_answers_through() {
-        // By hand: of 5 documents 4 were answered, the surest two alike.
+        // By hand: 4 of 5 documents have an answer; two share a probability.
         let found = points(&[(0.5, true), (0.9, false), (1.0, true), (0.9, true)], 5);
         assert_eq!(found, [(0.9999, 1, 0.2, 1.0), (0.9, 3, 0.6, 2.0 / 3.0), (0.5, 4, 0.8, 0.75)]);
     }
 
     #[test]
-    fn the_length_of_the_curve_is_bounded() {
+    fn the_curve_stays_short_whatever_the_number_of_answers() {
         let answers: Vec<(f64, bool)> =
             (0..9_999).map(|number| (f64::from(number) / 10_000.0, number >= 5_000)).collect();
         let found = points(&answers, 9_999);

@@ -7,8 +7,8 @@ use super::coverage::CoverageCurve;
 use super::report::{Report, TopicReport};
 use super::tally::{Tally, Verdict};
 use crate::article::TopicName;
+use crate::model::decision::Decision;
 use crate::model::manifest::Labels;
-use crate::model::score::Decision;
 
 /// The least probability in the log loss; a right topic outside the model has none.
 const LEAST_PROBABILITY: f64 = f64::EPSILON;

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::counts::DecisionCount;
+use super::decision_count::DecisionCount;
 use super::tally::Tally;
 
 /// Which documents a group has.

@@ -84,7 +84,7 @@ fn cut(value: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::score::Decision;
+    use crate::model::decision::Decision;
 
     const RIGHT: Answer<'_> =
         Answer { probabilities: &[0.9, 0.1], assigned: &[], decision: Decision::Confident };

@@ -45,7 +45,7 @@ impl LengthGroups {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::score::Decision;
+    use crate::model::decision::Decision;
 
     #[test]
     fn documents_are_grouped_by_their_words() {

@@ -1,19 +1,20 @@
-//! Measures a model at each broader level of its topics' names.
+//! Measures a model at each broader level of its topics.
 
 use serde::Serialize;
 
 use super::evaluation::Evaluation;
 use super::report::Report;
 use crate::article::{TopicName, topic_to_depth};
-use crate::model::score::Decision;
-use crate::model::{Hierarchy, Labels, Level};
+use crate::model::decision::Decision;
+use crate::model::hierarchy::{Hierarchy, Level};
+use crate::model::manifest::Labels;
 
-/// Gathers answers and the truth at each level that [`Hierarchy`] has, one document at a time.
+/// Collects answers and the truth at each level of a [`Hierarchy`], one document at a time.
 ///
 /// The prediction at a level is its most probable topic, which need not be the parent of the
-/// model's most probable topic. Right topics are cut to the level's depth as the model's are. Where
-/// a document may have several topics, F1 is that of the assigned ones: a broader topic is assigned
-/// where any of its narrower topics is.
+/// model's most probable topic. Right topics are cut to the level's depth, as the model's are.
+/// Where a document may have several topics, F1 is measured on the assigned ones: a broader topic
+/// is assigned if any of its narrower ones is.
 #[derive(Debug, Clone)]
 pub struct LevelEvaluations {
     levels: Vec<(Level, Evaluation)>,
@@ -21,10 +22,10 @@ pub struct LevelEvaluations {
     deepest: usize,
 }
 
-/// How good a model is at one depth of its topics' names.
+/// The quality of a model at one depth of its topics.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct LevelReport {
-    /// How many levels of the names are kept.
+    /// The number of levels that names are cut to.
     pub depth: usize,
     /// The share of the documents whose most probable topic at this depth is right.
     pub accuracy: f64,
@@ -35,7 +36,7 @@ pub struct LevelReport {
 }
 
 impl LevelEvaluations {
-    /// Measures nothing if the topics' names are flat.
+    /// An evaluation of a model with these topics; empty where their names are flat.
     pub fn new(topics: &[TopicName], labels: Labels) -> Self {
         let hierarchy = Hierarchy::of(topics, labels);
         let evaluation =
@@ -44,8 +45,8 @@ impl LevelEvaluations {
         Self { levels: hierarchy.levels().iter().map(evaluation).collect(), deepest }
     }
 
-    /// Adds a document: the probabilities of the model's topics, the assigned topics (for models of
-    /// several topics per document), and its right topics.
+    /// Adds a document: the probabilities of the model's topics, the topics assigned to it (by
+    /// models of several topics per document), and its right topics.
     pub fn add<'a>(
         &mut self,
         probabilities: &[f64],
@@ -57,16 +58,16 @@ impl LevelEvaluations {
                 .clone()
                 .map(|topic| evaluation.label(topic_to_depth(topic, level.depth())))
                 .collect();
-            // Football and tennis make sport one right topic, not two.
+            // Football and tennis count once as sport.
             truth.sort_unstable();
             truth.dedup();
             evaluation.add_assigned(&level.broader(assigned), &truth);
-            // Decisions concern the topics themselves, and are not measured per level.
+            // Decisions are about the topics themselves; they are not measured by level.
             evaluation.add(&level.probabilities(probabilities), &truth, Decision::Uncertain);
         }
     }
 
-    /// One report per depth, the broadest first, with `topics` for the deepest; none if the names
+    /// One report per depth, broadest first, with `topics` for the deepest. Empty where the names
     /// are flat.
     pub fn finish(self, topics: &Report) -> Vec<LevelReport> {
         if self.levels.is_empty() {
@@ -119,7 +120,7 @@ mod tests {
         let found = measured(
             &names,
             &[
-                // The weather is the most probable topic, and sport the most probable broad one.
+                // Weather is the most probable topic, and sport the most probable broad topic.
                 (&[0.3, 0.3, 0.4], &["sport/tennis"]),
                 (&[0.8, 0.1, 0.1], &["sport/tennis"]),
                 (&[0.8, 0.1, 0.1], &["sport/football"]),
@@ -138,11 +139,12 @@ mod tests {
     }
 
     #[test]
-    fn with_several_topics_a_broader_one_is_assigned_where_any_of_its_narrower_ones_is() {
+    fn a_broader_topic_is_assigned_if_any_of_its_narrower_ones_is() {
         let topics = ["sport/football", "sport/tennis", "weather"]
             .map(|name| TopicName::new(name).expect("a name"));
         let mut levels = LevelEvaluations::new(&topics, Labels::Multiple);
-        // Football is assigned where tennis is right: as sport, both are right.
+        // Football is assigned instead of tennis, which is right as sport. Both together count
+        // once.
         levels.add(&[0.6, 0.4, 0.1], &[0], ["sport/tennis"].into_iter());
         levels.add(
             &[0.9, 0.8, 0.1],
@@ -151,7 +153,7 @@ mod tests {
         );
         levels.add(&[0.1, 0.1, 0.7], &[2], [].into_iter());
         let found = levels.finish(&Evaluation::new(&topics, Labels::Multiple).finish());
-        // By hand, at depth 1. Sport: two right, no mistake: 1. Weather: one missed, one wrong: 0.
+        // By hand, at depth 1. Sport: two right, none else: 1. Weather: one missed, one wrong: 0.
         // Together 2*2/(3+3).
         assert_eq!((found[0].depth, found[0].micro_f1, found[0].macro_f1), (1, 2.0 / 3.0, 0.5));
     }

@@ -1,20 +1,21 @@
-//! The mistakes that a model was surest of, with their evidence.
+//! The most confident mistakes of a model, with their evidence.
 
-use super::super::{Scores, TopicModel};
 use crate::article::ArticleText;
+use crate::model::score::Scores;
+use crate::model::topic_model::TopicModel;
 
-/// The length at which headlines are cut.
+/// The most characters of a headline or an id.
 const HEADLINE_CHARS: usize = 200;
 
-/// The number of terms in the evidence for a topic.
+/// The most terms of evidence.
 const EVIDENCE_TERMS: usize = 8;
 
-/// A document with its right topics.
+/// A labelled document.
 #[derive(Debug, Clone, Copy)]
 pub struct Labelled<'a> {
-    /// The caller's name for it; empty where there is none.
+    /// The caller's id; empty if there is none.
     pub id: &'a str,
-    /// What the model read.
+    /// The text.
     pub article: ArticleText<'a>,
     /// Its right topics.
     pub topics: &'a [&'a str],
@@ -23,18 +24,18 @@ pub struct Labelled<'a> {
 /// A wrong answer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Mistake {
-    /// The document's title, or the beginning of its body if it has none; cut to 200 characters.
-    /// It is as in the corpus, and may hold anything.
+    /// The document's title or, without one, the beginning of its body; cut to 200 characters.
+    /// Verbatim from the corpus, so that it may contain markup or control characters.
     pub headline: String,
-    /// The caller's name for the document; empty where there is none.
+    /// The caller's id of the document; empty if there is none.
     pub document_id: String,
-    /// The topic that the model found most probable.
+    /// The topic that the model predicted.
     pub predicted: Suspect,
     /// The right topics, according to the corpus.
     pub truth: Vec<Suspect>,
 }
 
-/// A topic, and what speaks for and against it.
+/// A topic with the evidence for and against it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Suspect {
     /// The topic's name.
@@ -43,18 +44,18 @@ pub struct Suspect {
     pub case: Option<Case>,
 }
 
-/// What a model says of a topic in a document.
+/// A topic's probability and evidence in a document.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Case {
     /// The probability.
     pub probability: f64,
-    /// The terms with the largest effect on the topic's score, for or against, the strongest
-    /// first: each with what all its occurrences add to the log-odds.
+    /// The terms that moved the topic's score most, for or against, strongest first, each with what
+    /// all its occurrences add to the log-odds.
     pub evidence: Vec<(String, f64)>,
 }
 
 impl Mistake {
-    /// Describes a wrong answer; `scores` must be the model's.
+    /// A mistake of `model` on a document. `scores` must be the model's.
     pub fn new(model: &TopicModel, scores: &Scores<'_>, document: Labelled<'_>) -> Self {
         let suspect = |topic: usize| Suspect {
             topic: model.topics()[topic].to_string(),
@@ -91,45 +92,44 @@ fn cut(text: &str, chars: usize) -> String {
     }
 }
 
-/// The most probable of many items; equally probable ones are in the order of their places in the
-/// corpus.
+/// Collects the items with the highest probability; ties in the order of the corpus.
 #[derive(Debug, Clone)]
 pub struct MostProbable<T> {
     limit: usize,
-    /// Probability, place and item, in order.
-    items: Vec<(f64, u64, T)>,
+    /// By descending probability.
+    kept: Vec<(f64, u64, T)>,
 }
 
 impl<T> MostProbable<T> {
-    /// Keeps at most `limit` items.
+    /// Collects at most `limit` items.
     pub fn new(limit: usize) -> Self {
-        Self { limit, items: Vec::new() }
+        Self { limit, kept: Vec::new() }
     }
 
-    /// Makes and keeps an item if it is among the most probable so far.
+    /// Adds an item if it is among the most probable so far; `make` is called only then.
     pub fn offer(&mut self, probability: f64, place: u64, make: impl FnOnce() -> T) {
-        let at = self.items.partition_point(|(other, other_place, _)| {
-            other.total_cmp(&probability).reverse().then(other_place.cmp(&place)).is_lt()
+        let at = self.kept.partition_point(|(kept, kept_place, _)| {
+            kept.total_cmp(&probability).reverse().then(kept_place.cmp(&place)).is_lt()
         });
         if at < self.limit {
-            self.items.insert(at, (probability, place, make()));
-            self.items.truncate(self.limit);
+            self.kept.insert(at, (probability, place, make()));
+            self.kept.truncate(self.limit);
         }
     }
 
-    /// The items, the most probable first.
+    /// The items, most probable first.
     pub fn into_vec(self) -> Vec<T> {
-        self.items.into_iter().map(|(_, _, item)| item).collect()
+        self.kept.into_iter().map(|(_, _, item)| item).collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Scorer, tests::two_terms};
+    use crate::model::{Scorer, topic_model::tests::two_terms};
 
     #[test]
-    fn a_mistake_has_the_evidence_for_the_predicted_and_the_right_topics() {
+    fn a_mistake_has_the_evidence_of_the_predicted_and_of_the_right_topics() {
         let (model, mut scorer) = (two_terms(), Scorer::default());
         let article = ArticleText { title: " ", body: " x and more " };
         let scores = scorer.score(&model, article);
@@ -139,7 +139,7 @@ mod tests {
             Labelled { id: "7", article, topics: &["second", "elsewhere"] },
         );
         assert_eq!((found.headline.as_str(), found.document_id.as_str()), ("x and more", "7"));
-        // By hand: the scores are 1 and -1, since the only known term has the vector's whole length.
+        // By hand: the scores are 1 and -1, because the only known term is the whole vector.
         let probability = 1.0 / (1.0 + (-2.0f64).exp());
         let case =
             |suspect: &Suspect| suspect.case.clone().map(|case| (case.probability, case.evidence));
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn the_most_probable_are_kept_in_order_regardless_of_arrival() {
+    fn the_most_probable_are_collected_in_order_whatever_the_order_of_offers() {
         let things = [(0.5, 1), (0.9, 4), (0.9, 2), (0.1, 0), (0.7, 3)];
         for start in 0..things.len() {
             let mut kept = MostProbable::new(3);
@@ -170,10 +170,10 @@ mod tests {
     }
 
     #[test]
-    fn an_item_that_is_not_kept_is_not_made() {
+    fn items_that_are_not_collected_are_not_made() {
         let mut kept = MostProbable::new(1);
         kept.offer(0.9, 1, || 1);
-        kept.offer(0.9, 2, || panic!("an equally probable one comes first"));
+        kept.offer(0.9, 2, || panic!("an equal one stands before it"));
         kept.offer(0.8, 0, || panic!("it is less probable"));
         assert_eq!(kept.into_vec(), [1]);
         MostProbable::new(0).offer(1.0, 0, || panic!("there is no room"));

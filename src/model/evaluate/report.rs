@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::counts::DecisionCount;
 use super::coverage::CoveragePoint;
+use super::decision_count::DecisionCount;
 use super::reliability::Bin;
 use crate::model::manifest::Labels;
 

@@ -1,10 +1,11 @@
 //! The sums that a whole corpus and a group of its documents are measured by.
 
-use super::counts::{DecisionCount, ratio};
+use super::decision_count::DecisionCount;
+use super::ratio::ratio;
 use super::reliability::Reliability;
 use super::topic_counts::TopicCounts;
+use crate::model::decision::Decision;
 use crate::model::manifest::Labels;
-use crate::model::score::Decision;
 
 /// What a model says of a document.
 #[derive(Debug, Clone, Copy)]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::counts::ratio;
+use super::ratio::ratio;
 use crate::model::manifest::Labels;
 
 /// One topic's counts of documents.

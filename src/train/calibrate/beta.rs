@@ -11,9 +11,9 @@ const MARGIN: f64 = 1e-9;
 /// Newton's method needs a few steps.
 const MAX_STEPS: usize = 100;
 
-/// The parameters under which the first topics are right as often as they were: the likeliest, drawn to the map that changes nothing by normal
-/// priors of variance 1: a logistic regression on `ln p` and `-ln (1 - p)`, by Newton's method. A
-/// coefficient that would be negative is 0.
+/// The parameters under which the first topics are right as often as they were: the likeliest,
+/// drawn to the map that changes nothing by normal priors of variance 1: a logistic regression on
+/// `ln p` and `-ln (1 - p)`, by Newton's method. A coefficient that would be negative is 0.
 pub(super) fn fit_beta(tops: &[Top]) -> BetaCalibration {
     let rows: Vec<([f64; 3], f64)> = tops
         .iter()
@@ -27,7 +27,8 @@ pub(super) fn fit_beta(tops: &[Top]) -> BetaCalibration {
         let [a, b, c] = newton(&rows, is_free);
         is_free = [is_free[0] && a >= 0.0, is_free[1] && b >= 0.0, true];
         if a >= 0.0 && b >= 0.0 {
-            // A few digits are all that the sample can tell, and they survive being written and read.
+            // A few digits are all that the sample can tell, and they survive being written and
+            // read.
             let [a, b, c] = [a, b, c].map(|value| libm::round(value * 1e6) / 1e6);
             return BetaCalibration { a, b, c };
         }

@@ -140,8 +140,8 @@ mod tests {
             (0.6, true, 0),
             (0.5, false, 0),
         ]);
-        // At 0.6 four of five are right: (0.8 + 0.1 - sqrt(0.032 + 0.01)) / 1.2 = 0.58. At 0.8: 2 of
-        // 2, 2 / 3.
+        // At 0.6 four of five are right: (0.8 + 0.1 - sqrt(0.032 + 0.01)) / 1.2 = 0.58. At 0.8: 2
+        // of 2, 2 / 3.
         assert_eq!(found(&mut one_part, 0.57), (0.6, 5, None));
         assert_eq!(found(&mut one_part, 0.6), (0.8, 2, None));
         assert_eq!(found(&mut one_part, 0.67), (1.0, 0, Some(Limit::TooFewDocuments)));

@@ -9,43 +9,60 @@ use crate::train::folds::{HeldOut, ScoreTable};
 
 /// The most documents that the scale is fitted on: it is one number.
 const MAX_FITTED_ON: usize = 20_000;
-/// Of so many documents or more, a sample first says about where the scale is.
-const SAMPLED_FROM: usize = 8_000;
-const SAMPLE: usize = 1_000;
 /// How many documents are summed up together, whatever the number of threads.
 const SUMMED_TOGETHER: usize = 2_048;
+/// The scale lies between these. Where every held-out document is right none is large enough: the
+/// greatest makes a lead of 0.01 a matter of e^10.
+const BOUNDS: (f64, f64) = (1e-3, 1e3);
+/// The last step is less than this of the scale; what is left is about the square of that.
+const TOLERANCE: f64 = 1e-4;
 
 /// The scale that minimises the mean negative log-likelihood of the right topics; it is convex in
 /// the scale. Found by Newton's method on the derivative, kept between bounds; sums in an order
 /// that is always the same, so that it comes out the same everywhere.
 pub(crate) fn fit_scale(documents: &[HeldOut], table: &ScoreTable) -> f64 {
-    let slope_and_curvature_of = |step: usize, scale: f64| {
-        let parts: Vec<_> = (0..documents.len()).step_by(step * SUMMED_TOGETHER).collect();
-        let sum_of = |start| {
-            let places = (start..documents.len()).step_by(step).take(SUMMED_TOGETHER);
-            dispatch!(Level::new(), simd => {
-                slopes_and_curvatures(simd, documents, table, places, scale)
-            })
-        };
-        let sums: Vec<(f64, f64)> = parts.into_par_iter().map(sum_of).collect();
-        sums.into_iter().fold((0.0, 0.0), |(slope, curvature), (s, c)| (slope + s, curvature + c))
-    };
-    let mut start = 1.0;
-    if documents.len() >= SAMPLED_FROM {
-        // About where it is, a sample says in a fraction of the time.
-        start = root(start, 0.1, |scale| {
-            slope_and_curvature_of(documents.len().div_ceil(SAMPLE), scale)
-        });
-    }
     let step = documents.len().div_ceil(MAX_FITTED_ON).max(1);
-    let scale = root(start, 1e-4, |scale| slope_and_curvature_of(step, scale));
+    let (mut low, mut high) = BOUNDS;
+    let mut scale = 1.0;
+    for _ in 0..60 {
+        let (slope, curvature) = slope_and_curvature(documents, table, step, scale);
+        if slope > 0.0 {
+            high = scale;
+        } else {
+            low = scale;
+        }
+        let newton = scale - slope / curvature;
+        let is_inside = newton.is_finite() && newton > low && newton < high;
+        let next = if is_inside { newton } else { (low * high).sqrt() };
+        let is_near = (next - scale).abs() <= TOLERANCE * scale;
+        scale = next;
+        if is_near {
+            break;
+        }
+    }
     // A few digits are all that the sample can tell, and they survive being written and read.
     libm::round(scale * 1e6) / 1e6
 }
 
-/// The sums over the documents at these places of their [`slope_and_curvature`].
+/// The sums over each `step`th document of [`of_document`].
+fn slope_and_curvature(
+    documents: &[HeldOut],
+    table: &ScoreTable,
+    step: usize,
+    scale: f64,
+) -> (f64, f64) {
+    let parts: Vec<_> = (0..documents.len()).step_by(step * SUMMED_TOGETHER).collect();
+    let level = Level::new();
+    let sum_of = |start| {
+        let places = (start..documents.len()).step_by(step).take(SUMMED_TOGETHER);
+        dispatch!(level, simd => sum_over(simd, documents, table, places, scale))
+    };
+    let sums: Vec<(f64, f64)> = parts.into_par_iter().map(sum_of).collect();
+    sums.into_iter().fold((0.0, 0.0), |(slope, curvature), (s, c)| (slope + s, curvature + c))
+}
+
 #[inline(always)]
-fn slopes_and_curvatures(
+fn sum_over(
     _: impl Simd,
     documents: &[HeldOut],
     table: &ScoreTable,
@@ -55,57 +72,17 @@ fn slopes_and_curvatures(
     let mut masses = vec![0.0; padded(table.topic_count())];
     let (mut slope, mut curvature) = (0.0, 0.0);
     for place in places {
-        let (s, c) =
-            slope_and_curvature(table.row(place), &documents[place].topics, scale, &mut masses);
+        let (s, c) = of_document(table.row(place), &documents[place].topics, scale, &mut masses);
         slope += s;
         curvature += c;
     }
     (slope, curvature)
 }
 
-/// Where an ascending function of the scale is 0, from its value and its derivative, near `start`.
-/// The last step moves it by less than `tolerance` of it; what is left is about the square of that.
-#[inline(always)]
-fn root(
-    start: f64,
-    tolerance: f64,
-    mut value_and_derivative: impl FnMut(f64) -> (f64, f64),
-) -> f64 {
-    // Where every held-out document is right no scale is large enough: this one makes a lead of
-    // 0.01 a matter of e^10.
-    let (mut low, mut high) = (1e-3, 1e3);
-    let mut scale = start;
-    for _ in 0..60 {
-        let (value, derivative) = value_and_derivative(scale);
-        if value > 0.0 {
-            high = scale;
-        } else {
-            low = scale;
-        }
-        let newton = scale - value / derivative;
-        let next = if newton.is_finite() && newton > low && newton < high {
-            newton
-        } else {
-            (low * high).sqrt()
-        };
-        let is_near = (next - scale).abs() <= tolerance * scale;
-        scale = next;
-        if is_near {
-            break;
-        }
-    }
-    scale
-}
-
 /// First and second derivative, by the scale, of the negative log-likelihood of a document's most
-/// probable topic. `masses` is memory for a number a topic, padded.
+/// probable topic. `masses` is memory for a number per topic, padded.
 #[inline(always)]
-fn slope_and_curvature(
-    scores: &[f32],
-    topics: &[usize],
-    scale: f64,
-    masses: &mut [f64],
-) -> (f64, f64) {
+fn of_document(scores: &[f32], topics: &[usize], scale: f64, masses: &mut [f64]) -> (f64, f64) {
     let greatest = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     // Apart from the sums, whose order matters: so the exponentials are taken several at a time.
     for (mass, &score) in masses.iter_mut().zip(scores) {

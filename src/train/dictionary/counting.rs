@@ -1,52 +1,46 @@
 //! Counts the words and pairs of neighbouring words of one document.
 
+use std::ops::Range;
+
 use crate::article::TopicName;
 use crate::corpus::Document;
-use crate::text::{ArticleForm, TermHash, TextOptions, Word, WordScanner, Words};
+use crate::text::{ArticleForm, TermHash, TextOptions, Word, WordScanner};
 
-/// What mail programs put before the title of what is answered or forwarded.
-const REPLY_MARKS: [&str; 3] = ["re", "fw", "fwd"];
-/// A body of fewer different words says too little for two documents to be copies of each other.
+/// Prefixes that mail programs put before the title of a reply or forwarded message.
+const REPLY_PREFIXES: [&str; 3] = ["re", "fw", "fwd"];
+/// A body with fewer distinct words is too short to identify copies.
 const MIN_BODY_WORDS: usize = 8;
-/// How many words a counter remembers to have given the text of.
-const TOLD_WORDS: usize = 1 << 14;
+/// The number of words whose texts a counter remembers to have given.
+const REMEMBERED_WORDS: usize = 1 << 14;
 
-/// A document before its words have numbers.
-#[derive(Debug, Default)]
+/// The counts of a document whose words are not numbered yet.
+#[derive(Debug)]
 pub(crate) struct CountedDocument {
     pub(crate) topics: Vec<TopicName>,
-    /// Each word once with its count, by ascending hash: the order of the text is not kept.
+    /// Each distinct word with its count, by ascending hash, so the order of the text is lost.
     pub(crate) words: Vec<(TermHash, u32)>,
     /// The texts of the words in the same order, each followed by a line feed; empty for a word
-    /// whose text the counter has given lately.
+    /// whose text the counter gave recently, which saves 3 % of training.
     pub(crate) texts: String,
-    /// Each pair once, as the places of its two words in `words`, and its count; ascending.
-    pub(crate) pairs: Vec<(u32, u32, u32)>,
-    /// A fingerprint of the set of the title's words, reply marks left out; 0 where none is left.
+    /// Each distinct pair, as the indices of its words in `words`, with its count; ascending.
+    pub(crate) pairs: Vec<[u32; 3]>,
+    /// A fingerprint of the title's set of words without reply prefixes; 0 if that is empty.
     pub(crate) title: u64,
-    /// A fingerprint of the counts of the body's words; 0 where they are few.
+    /// A fingerprint of the counts of the body's words; 0 if it has too few words.
     pub(crate) body: u64,
 }
 
-/// Counts documents. Its buffers are used again.
-#[derive(Debug)]
+/// Counts documents one after another, reusing its buffers.
+#[derive(Debug, Default)]
 pub(crate) struct TextCounter {
     title: WordScanner,
     body: WordScanner,
-    tokens: Tokens,
-    /// Words whose texts were given, each at the place that its hash says.
-    told: Vec<Option<TermHash>>,
-}
-
-impl Default for TextCounter {
-    fn default() -> Self {
-        let (title, body, tokens) = Default::default();
-        Self { title, body, tokens, told: vec![None; TOLD_WORDS] }
-    }
+    /// The words whose texts were given, each at the index that its hash determines.
+    given: Vec<Option<TermHash>>,
 }
 
 impl TextCounter {
-    /// The terms of [`crate::text::scan_terms`] with their counts.
+    /// Counts the terms of [`crate::text::scan_terms`]. The error names an invalid topic.
     pub(crate) fn count(
         &mut self,
         document: &Document<'_>,
@@ -57,123 +51,86 @@ impl TextCounter {
         let text = document.text();
         let title = self.title.scan(text.title, options.numbers);
         let body = self.body.scan(text.body, options.numbers);
-        let mut counted = CountedDocument { topics, ..CountedDocument::default() };
+        self.given.resize(REMEMBERED_WORDS, None);
+        // Tokens are numbered through title, body and form, with gaps that no pair spans.
+        let body_start = title.len() + 1;
+        let form_start = body_start + body.len() + 1;
         let form = ArticleForm::of(title.len(), body.len());
-        self.tokens.take(title, body, form);
-        self.tokens.count_words(options.title_weight.get().into(), &mut counted);
-        counted.texts.reserve(text.title.len() + text.body.len());
-        for (&token, &(hash, _)) in self.tokens.tokens_of_words.iter().zip(&counted.words) {
-            let word = match token.checked_sub(title.len() + 1) {
-                None => title.get(token),
-                Some(place) => body.get(place),
-            };
-            let last = &mut self.told[hash.0 as usize % TOLD_WORDS];
-            if last.replace(hash) != Some(hash) {
-                match word {
-                    Some(Word::Term { text, .. }) => text.append_to(&mut counted.texts),
-                    _ => counted.texts.push_str(form.map_or("", ArticleForm::term)),
-                }
-            }
-            counted.texts.push('\n');
-        }
-        if options.pairs {
-            self.tokens.count_pairs(options.title_weight.get().into(), &mut counted.pairs);
-        }
-        counted.title = self.tokens.title_fingerprint();
-        counted.body = self.tokens.body_fingerprint();
-        Ok(counted)
-    }
-}
-
-/// The words of a document as they stand in its text, and how they are ordered by their hashes.
-#[derive(Debug, Default)]
-struct Tokens {
-    /// Title, a gap, body, a gap, the article's form; None for what is too long to be a term and for the gaps, which no
-    /// pair crosses.
-    hashes: Vec<Option<TermHash>>,
-    title_len: usize,
-    /// The terms by hash.
-    sorted: Vec<(TermHash, usize)>,
-    /// By token: the place of its word among the words of the document.
-    places: Vec<Option<u32>>,
-    /// By word of the document: a token that is it.
-    tokens_of_words: Vec<usize>,
-}
-
-impl Tokens {
-    fn take(&mut self, title: Words<'_>, body: Words<'_>, form: Option<ArticleForm>) {
-        self.hashes.clear();
-        self.title_len = title.len();
-        for words in [title, body] {
-            self.hashes.extend(words.iter().map(|word| match word {
-                Word::Term { hash, .. } => Some(hash),
+        let mut terms = Vec::with_capacity(title.len() + body.len());
+        for (words, start) in [(title, 0), (body, body_start)] {
+            terms.extend(words.iter().zip(start..).filter_map(|(word, token)| match word {
+                Word::Term { hash, .. } => Some((hash, token)),
                 Word::Overlong => None,
             }));
-            self.hashes.push(None);
         }
-        self.hashes.push(form.map(ArticleForm::hash));
-        self.sorted.clear();
-        let tokens = self.hashes.iter().zip(0..);
-        self.sorted.extend(tokens.filter_map(|(hash, token)| Some(((*hash)?, token))));
-        self.sorted.sort_unstable_by_key(|&(hash, _)| hash);
-    }
+        terms.extend(form.map(|form| (form.hash(), form_start)));
+        terms.sort_unstable_by_key(|&(hash, _)| hash);
 
-    /// How often a token counts.
-    fn weight(&self, token: usize, title_weight: u32) -> u32 {
-        if token < self.title_len { title_weight } else { 1 }
-    }
-
-    fn count_words(&mut self, title_weight: u32, counted: &mut CountedDocument) {
-        self.places.clear();
-        self.places.resize(self.hashes.len(), None);
-        self.tokens_of_words.clear();
-        counted.words.reserve(self.sorted.len());
-        for (same, place) in self.sorted.chunk_by(|a, b| a.0 == b.0).zip(0..) {
+        let title_weight = options.title_weight.get().into();
+        let weight = |token| if token < body_start { title_weight } else { 1 };
+        let mut words = Vec::with_capacity(terms.len());
+        let mut texts = String::with_capacity(text.title.len() + text.body.len());
+        // Per token: the index of its word in `words`.
+        let mut places = vec![None; form_start + 1];
+        for (same, place) in terms.chunk_by(|a, b| a.0 == b.0).zip(0..) {
             let (hash, token) = same[0];
-            let count = same.iter().map(|&(_, token)| self.weight(token, title_weight)).sum();
-            counted.words.push((hash, count));
-            self.tokens_of_words.push(token);
-            same.iter().for_each(|&(_, token)| self.places[token] = Some(place));
+            words.push((hash, same.iter().map(|&(_, token)| weight(token)).sum()));
+            same.iter().for_each(|&(_, token)| places[token] = Some(place));
+            let given = &mut self.given[hash.0 as usize % REMEMBERED_WORDS];
+            if given.replace(hash) != Some(hash) {
+                let is_title = token < body_start;
+                let word = if is_title { title.get(token) } else { body.get(token - body_start) };
+                match word {
+                    Some(Word::Term { text, .. }) => text.append_to(&mut texts),
+                    _ => texts.push_str(form.map_or("", ArticleForm::term)),
+                }
+            }
+            texts.push('\n');
         }
+        let pairs = if options.pairs { pairs(&places, weight) } else { Vec::new() };
+        let title = title_fingerprint(&terms, body_start);
+        let body = body_fingerprint(&terms, body_start..form_start);
+        Ok(CountedDocument { topics, words, texts, pairs, title, body })
     }
+}
 
-    /// After [`Self::count_words`].
-    fn count_pairs(&self, title_weight: u32, counted: &mut Vec<(u32, u32, u32)>) {
-        counted.reserve(self.places.len());
-        counted.extend(self.places.windows(2).zip(0..).filter_map(|(neighbours, token)| {
-            Some((neighbours[0]?, neighbours[1]?, self.weight(token, title_weight)))
-        }));
-        counted
-            .sort_unstable_by_key(|&(first, second, _)| u64::from(first) << 32 | u64::from(second));
-        counted.dedup_by(|next, kept| {
-            let is_same = (next.0, next.1) == (kept.0, kept.1);
-            kept.2 += if is_same { next.2 } else { 0 };
-            is_same
-        });
-    }
+/// Each distinct pair of neighbouring tokens with its count; tokens that are not terms are `None`.
+fn pairs(places: &[Option<u32>], weight: impl Fn(usize) -> u32) -> Vec<[u32; 3]> {
+    let mut pairs = Vec::with_capacity(places.len());
+    pairs.extend(
+        places.windows(2).zip(0..).filter_map(|(neighbours, token)| {
+            Some([neighbours[0]?, neighbours[1]?, weight(token)])
+        }),
+    );
+    pairs.sort_unstable_by_key(|&[first, second, _]| u64::from(first) << 32 | u64::from(second));
+    pairs.dedup_by(|next, kept| {
+        let is_same = next[..2] == kept[..2];
+        kept[2] += if is_same { next[2] } else { 0 };
+        is_same
+    });
+    pairs
+}
 
-    fn title_fingerprint(&self) -> u64 {
-        let marks = REPLY_MARKS.map(|mark| TermHash::of_word(mark.as_bytes()));
-        let in_title = self.sorted.iter().filter(|(_, token)| *token < self.title_len);
-        let mut words: Vec<TermHash> = in_title.map(|(hash, _)| *hash).collect();
-        words.dedup();
-        // The hashes are as good as random: so is their sum.
-        let words = words.iter().filter(|hash| !marks.contains(hash));
-        words.fold(0, |sum, hash| sum.wrapping_add(hash.0))
-    }
+/// [`CountedDocument::title`], from terms with their tokens in order of hash.
+fn title_fingerprint(terms: &[(TermHash, usize)], body_start: usize) -> u64 {
+    let prefixes = REPLY_PREFIXES.map(|prefix| TermHash::of_word(prefix.as_bytes()));
+    let in_title = terms.iter().filter(|(_, token)| *token < body_start);
+    let mut words: Vec<TermHash> = in_title.map(|(hash, _)| *hash).collect();
+    words.dedup();
+    // Hashes are as good as random, so their sum is, too.
+    let words = words.iter().filter(|hash| !prefixes.contains(hash));
+    words.fold(0, |sum, hash| sum.wrapping_add(hash.0))
+}
 
-    fn body_fingerprint(&self) -> u64 {
-        let form = self.hashes.len() - 1;
-        let in_body = self.title_len..form;
-        let in_body = self.sorted.iter().filter(|(_, token)| in_body.contains(token));
-        let (mut sum, mut words, mut last) = (0u64, 0, None);
-        for (hash, _) in in_body {
-            words += usize::from(last.replace(hash) != Some(hash));
-            // Added as often as it occurs, each time as another number: counts matter, order not.
-            sum = sum.rotate_left(1).wrapping_add(hash.0);
-        }
-        if words >= MIN_BODY_WORDS { sum } else { 0 }
+/// [`CountedDocument::body`], from terms with their tokens in order of hash.
+fn body_fingerprint(terms: &[(TermHash, usize)], body: Range<usize>) -> u64 {
+    let (mut sum, mut words, mut last) = (0u64, 0, None);
+    for (hash, _) in terms.iter().filter(|(_, token)| body.contains(token)) {
+        words += usize::from(last.replace(hash) != Some(hash));
+        // Rotating makes each occurrence count; hashes are sorted, so word order does not matter.
+        sum = sum.rotate_left(1).wrapping_add(hash.0);
     }
+    if words >= MIN_BODY_WORDS { sum } else { 0 }
 }
 
 #[cfg(test)]
@@ -200,7 +157,7 @@ mod tests {
             ..ProptestConfig::default()
         })]
         #[test]
-        fn the_terms_are_those_of_the_text(
+        fn counted_terms_are_those_of_the_scanner(
             title in "([a-e]{1,2}|x{256}| |, ){0,12}",
             body in "([a-e]{1,2}|x{256}| |, |[a-z]{3} ){0,300}",
             weight in 1u8..4,
@@ -217,16 +174,15 @@ mod tests {
                 TermOccurrence::Overlong => {}
             });
             let mut counter = TextCounter::default();
-            let mut document = Document::of_text("");
-            (document.title, document.body) = ("other words".into(), "and other words".into());
+            let mut document = Document::of_text("other words\n\nand other words");
             counter.count(&document, options).expect("no topics");
             (document.title, document.body) = (title.as_str().into(), body.as_str().into());
-            counter.told.fill(None);
+            counter.given.fill(None);
             let counted = counter.count(&document, options).expect("no topics");
             prop_assert!(counted.words.is_sorted() && counted.pairs.is_sorted());
             let hash = |place: u32| counted.words[place as usize].0;
             let pairs = counted.pairs.iter();
-            let pairs = pairs.map(|&(first, second, count)| {
+            let pairs = pairs.map(|&[first, second, count]| {
                 (hash(first).followed_by(hash(second)), count)
             });
             let found: Vec<(TermHash, u32)> = counted.words.iter().copied().chain(pairs).collect();
@@ -238,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn titles_that_differ_in_order_and_reply_marks_have_the_same_fingerprint() {
+    fn title_fingerprints_ignore_word_order_and_reply_prefixes() {
         let title = |title: &str| counted(title, "a body").title;
         assert_eq!(title("Bank raises the rate"), title("RE: Fwd: the rate bank raises"));
         assert_ne!(title("Bank raises the rate"), title("Bank cuts the rate"));
@@ -246,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn bodies_of_the_same_words_have_the_same_fingerprint() {
+    fn body_fingerprints_depend_on_word_counts_but_not_on_order() {
         let body = |body: &str| counted("A title", body).body;
         let long = "one two three four five six seven eight";
         assert_eq!(body(long), body("eight two three four five six seven one"));

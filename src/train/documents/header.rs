@@ -1,84 +1,77 @@
-//! What the file of documents says of them, and why it is refused.
+//! The header of a file of documents, and the errors of reading one.
 
 use std::io;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::corpus::{End, Ordinal};
+use crate::corpus::{End, Ordinal, Summary};
 use crate::model::{CorpusRecord, Labels};
 use crate::text::TextOptions;
 
+/// How a file of documents begins, in any version.
+pub(super) const MAGIC: [u8; 8] = *b"slugbags";
 /// The version of the format that this program reads and writes.
-pub(super) const VERSION: u32 = 3;
+pub(super) const VERSION: u32 = 4;
 
-/// The first value of the file, which tells what the others are.
-#[derive(Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Stamp {
-    magic: [u8; 8],
-    pub(super) version: u32,
-}
-
-impl Stamp {
-    pub(super) const CURRENT: Self = Self { magic: *b"slugbags", version: VERSION };
-
-    /// Whether a file that begins so is one of documents, of whatever version.
-    pub(super) fn is_ours(&self) -> bool {
-        self.magic == Self::CURRENT.magic
-    }
-}
-
-/// What the file says of the documents, and of how they were counted.
+/// Describes the documents of a file and how they were counted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Header {
     /// How text became terms.
     pub text: TextOptions,
-    /// How many topics a document has.
+    /// The number of topics per document.
     pub labels: Labels,
-    /// BCP-47 tag of the documents' language; empty when not stated.
+    /// BCP-47 tag of the documents' language; empty if not stated.
     pub language_code: String,
-    /// What was read.
+    /// The corpus that was read.
     pub corpus: CorpusRecord,
-    /// Above the ordinals of all documents; a multiple of 2^32.
+    /// Where documents that follow are numbered from as the corpus is read; a multiple of 2^32.
     pub(super) end_ordinal: Ordinal,
 }
 
 impl Header {
-    pub(crate) fn new(
-        text: TextOptions,
-        labels: Labels,
-        language_code: String,
-        corpus: CorpusRecord,
-        end: &End,
-    ) -> Self {
-        debug_assert_eq!(corpus.sha256, hex::encode(end.fingerprint));
-        Self { text, labels, language_code, corpus, end_ordinal: end.ordinal }
+    /// The header of an empty file.
+    pub(crate) fn new(text: TextOptions, labels: Labels, language_code: String) -> Self {
+        let corpus = CorpusRecord { document_count: 0, skipped_count: 0, sha256: String::new() };
+        Self { text, labels, language_code, corpus, end_ordinal: 0 }
     }
 
-    /// Where the documents end, and those that follow begin.
-    pub(super) fn end(&self) -> Result<End, String> {
-        let digits = self.corpus.sha256.as_bytes();
-        let mut fingerprint = [0u8; 32];
-        if digits.len() != 64 {
-            return Err("the corpus has no SHA-256".to_owned());
+    /// Whether the documents of both are counted in the same way.
+    pub(crate) fn counts_as(&self, other: &Self) -> bool {
+        (self.text, self.labels) == (other.text, other.labels)
+            && self.language_code == other.language_code
+    }
+
+    /// Adds documents that were read after these.
+    pub(crate) fn extend(&mut self, read: &Summary) {
+        self.corpus.document_count += read.documents;
+        self.corpus.skipped_count = self.corpus.skipped_count.saturating_add(read.skipped);
+        self.corpus.sha256 = hex::encode(read.end.fingerprint);
+        self.end_ordinal = read.end.ordinal;
+    }
+
+    /// Where the documents end, and later ones begin.
+    pub(super) fn end(&self) -> io::Result<End> {
+        let mut end = End { ordinal: self.end_ordinal, fingerprint: [0; 32] };
+        hex::decode_to_slice(&self.corpus.sha256, &mut end.fingerprint)
+            .map_err(|_| invalid("the corpus has no SHA-256"))?;
+        if !end.ordinal.is_multiple_of(1 << 32) || end.ordinal >> 63 != 0 {
+            return Err(invalid(format!("documents cannot end at {}", end.ordinal)));
         }
-        for (byte, pair) in fingerprint.iter_mut().zip(digits.chunks_exact(2)) {
-            let pair =
-                std::str::from_utf8(pair).ok().and_then(|pair| u8::from_str_radix(pair, 16).ok());
-            *byte = pair.ok_or("the corpus has no SHA-256")?;
-        }
-        if !self.end_ordinal.is_multiple_of(1 << 32) || self.end_ordinal >> 63 != 0 {
-            return Err(format!("documents cannot end at {}", self.end_ordinal));
-        }
-        Ok(End { ordinal: self.end_ordinal, fingerprint })
+        Ok(end)
     }
 }
 
-/// Why training cannot continue from a model. Each says what to do.
+/// The error of a damaged file.
+pub(super) fn invalid(reason: impl Into<String>) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, reason.into())
+}
+
+/// Why training cannot continue from a model. Each message says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum DocumentsError {
-    /// There is no such file.
+    /// The file does not exist.
     #[error(
         "{} not found: training can continue only from a model that is there and was stored with \
          its documents (without --no-documents); otherwise retrain on all files, without --from",
@@ -93,10 +86,10 @@ pub enum DocumentsError {
     Read {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// Written by another version.
+    /// The file has the format of another version.
     #[error(
         "{} has format version {found}, and this program reads version {VERSION}: use the slugline \
          that wrote it or a newer one, or retrain on all files, without --from",
@@ -105,10 +98,10 @@ pub enum DocumentsError {
     Version {
         /// The file.
         path: PathBuf,
-        /// What it says.
+        /// The version of the file.
         found: u32,
     },
-    /// Not what it should be.
+    /// The content is invalid.
     #[error("{} is damaged ({reason}): restore it, or retrain on all files, without \
              --from", path.display())]
     Damaged {
@@ -117,4 +110,16 @@ pub enum DocumentsError {
         /// What is wrong.
         reason: String,
     },
+}
+
+impl DocumentsError {
+    /// The error of an open file: one of the operating system, or invalid content.
+    pub(super) fn new(path: PathBuf, source: io::Error) -> Self {
+        if source.raw_os_error().is_some() {
+            return Self::Read { path, source };
+        }
+        let is_short = source.kind() == io::ErrorKind::UnexpectedEof;
+        let reason = if is_short { "it is truncated".to_owned() } else { source.to_string() };
+        Self::Damaged { path, reason }
+    }
 }

@@ -1,64 +1,29 @@
-//! Reads documents back; no bytes make it panic or take memory on their word.
+//! Reads documents back. No file makes it panic, or allocate more than a multiple of what was read.
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use super::block::{Block, read};
-use super::header::{DocumentsError, Header, Stamp};
-use super::store::{Documents, MAX_NUMBER, Row, TEXTS_PER_PART};
+use super::header::{DocumentsError, Header, MAGIC, VERSION, invalid};
+use super::row::Row;
+use super::store::{Documents, MAX_NUMBER};
 use crate::article::{TopicName, is_language_code};
-use crate::corpus::{End, Ordinal};
+use crate::corpus::End;
 use crate::model::Labels;
 use crate::model::artifact::DOCUMENTS_FILE;
 use crate::text::{MAX_WORD_BYTES, TermHash};
 
-/// The most bytes of the values of a file.
+/// The maximum size of a value of the file: the stamp, the header, and any other.
 const MAX_STAMP_BYTES: u32 = 64;
 const MAX_HEADER_BYTES: u32 = 1 << 16;
-const MAX_PART_BYTES: u32 = (TEXTS_PER_PART * (MAX_WORD_BYTES + 1)) as u32;
-const MAX_BLOCK_BYTES: u32 = 1 << 28;
-
-/// Why reading ends.
-enum Failure {
-    Io(io::Error),
-    Version(u32),
-    Damaged(String),
-}
-
-impl Failure {
-    fn at(self, path: PathBuf) -> DocumentsError {
-        match self {
-            // What the system says, and not the decompressor.
-            Self::Io(source) if source.raw_os_error().is_some() => {
-                DocumentsError::Read { path, source }
-            }
-            Self::Io(source) if source.kind() == io::ErrorKind::UnexpectedEof => {
-                DocumentsError::Damaged { path, reason: "it is truncated".to_owned() }
-            }
-            Self::Io(source) => DocumentsError::Damaged { path, reason: source.to_string() },
-            Self::Version(found) => DocumentsError::Version { path, found },
-            Self::Damaged(reason) => DocumentsError::Damaged { path, reason },
-        }
-    }
-}
-
-impl From<io::Error> for Failure {
-    fn from(error: io::Error) -> Self {
-        Self::Io(error)
-    }
-}
-
-fn damaged<T>(reason: impl Into<String>) -> Result<T, Failure> {
-    Err(Failure::Damaged(reason.into()))
-}
+const MAX_VALUE_BYTES: u32 = 1 << 28;
 
 impl Header {
     /// Reads the header of the documents of the model in a directory.
     ///
     /// # Errors
-    /// [`DocumentsError`], each with what to do; what follows the header is not looked at.
+    /// [`DocumentsError`]; what follows the header is not read.
     pub fn read(directory: &Path) -> Result<Self, DocumentsError> {
         Reader::open(directory).map(|reader| reader.header)
     }
@@ -66,7 +31,7 @@ impl Header {
 
 type Source = zstd::Decoder<'static, BufReader<Box<dyn Read>>>;
 
-/// The documents of a model, of which the header is read.
+/// The documents of a model, after their header was read.
 pub(crate) struct Reader {
     path: PathBuf,
     source: Source,
@@ -78,182 +43,146 @@ impl Reader {
     /// Opens the documents of the model in a directory.
     pub(crate) fn open(directory: &Path) -> Result<Self, DocumentsError> {
         let path = directory.join(DOCUMENTS_FILE);
-        let file = match File::open(&path) {
+        match File::open(&path) {
+            Ok(file) => Self::from_bytes(Box::new(file), path),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Err(DocumentsError::Missing { path });
+                Err(DocumentsError::Missing { path })
             }
-            Err(source) => return Err(DocumentsError::Read { path, source }),
-            Ok(file) => file,
-        };
-        Self::from_bytes(Box::new(file), path)
+            Err(source) => Err(DocumentsError::Read { path, source }),
+        }
     }
 
     /// `path` is for errors.
     pub(super) fn from_bytes(bytes: Box<dyn Read>, path: PathBuf) -> Result<Self, DocumentsError> {
-        let opened = Source::new(bytes).map_err(Failure::from).and_then(|mut source| {
-            let (header, end) = read_header(&mut source)?;
-            Ok((source, header, end))
-        });
-        match opened {
-            Ok((source, header, end)) => Ok(Self { path, source, header, end }),
-            Err(failure) => Err(failure.at(path)),
+        let at = |error| DocumentsError::new(path.clone(), error);
+        let mut source = Source::new(bytes).map_err(at)?;
+        let found = read_version(&mut source).map_err(at)?;
+        if found != VERSION {
+            return Err(DocumentsError::Version { path, found });
         }
+        let header = read_header(&mut source).map_err(at)?;
+        let end = header.end().map_err(at)?;
+        Ok(Self { path, source, header, end })
     }
 
     pub(crate) fn header(&self) -> &Header {
         &self.header
     }
 
-    /// The documents, and where they end.
+    /// Reads the documents; returns them and where they end.
     pub(crate) fn read(mut self) -> Result<(Documents, End), DocumentsError> {
         match read_documents(&mut self.source, &self.header) {
             Ok(documents) => Ok((documents, self.end)),
-            Err(failure) => Err(failure.at(self.path)),
+            Err(error) => Err(DocumentsError::new(self.path, error)),
         }
     }
 }
 
-fn read_header(source: &mut Source) -> Result<(Header, End), Failure> {
-    match read::<Stamp>(source, MAX_STAMP_BYTES) {
-        Err(error) if error.raw_os_error().is_some() => return Err(error.into()),
-        Ok(stamp) if stamp == Stamp::CURRENT => {}
-        Ok(stamp) if stamp.is_ours() => return Err(Failure::Version(stamp.version)),
-        _ => return damaged("it was not written by this version of slugline, or is damaged"),
+/// Reads the next value of the file, of at most `most` bytes.
+fn read_value(source: &mut Source, most: u32) -> io::Result<Vec<u8>> {
+    let mut length = [0; 4];
+    source.read_exact(&mut length)?;
+    let length = u32::from_le_bytes(length);
+    ensure(length <= most, || format!("a value of {length} bytes where at most {most} fit"))?;
+    let mut value = Vec::new();
+    if source.take(length.into()).read_to_end(&mut value)? < length as usize {
+        return Err(io::ErrorKind::UnexpectedEof.into());
     }
-    let json: String = read(source, MAX_HEADER_BYTES)?;
-    let header: Header =
-        serde_json::from_str(&json).or_else(|error| damaged(format!("the header: {error}")))?;
-    if !header.language_code.is_empty() && !is_language_code(&header.language_code) {
-        return damaged("the language is not a language code");
-    }
-    let end = header.end().or_else(damaged)?;
-    Ok((header, end))
+    Ok(value)
 }
 
-fn read_documents(source: &mut Source, header: &Header) -> Result<Documents, Failure> {
+fn read_text(source: &mut Source) -> io::Result<String> {
+    let text = String::from_utf8(read_value(source, MAX_VALUE_BYTES)?);
+    text.map_err(|_| invalid("a text that is not UTF-8"))
+}
+
+fn read_version(source: &mut Source) -> io::Result<u32> {
+    match read_value(source, MAX_STAMP_BYTES).map(|stamp| postcard::from_bytes(&stamp)) {
+        Ok(Ok((MAGIC, version))) => Ok(version),
+        Err(error) if error.raw_os_error().is_some() => Err(error),
+        _ => Err(invalid("it was not written by this version of slugline, or is damaged")),
+    }
+}
+
+fn read_header(source: &mut Source) -> io::Result<Header> {
+    let header: Header = serde_json::from_slice(&read_value(source, MAX_HEADER_BYTES)?)
+        .map_err(|error| invalid(format!("the header: {error}")))?;
+    let language = &header.language_code;
+    ensure(
+        language.is_empty() || is_language_code(language),
+        || "the language is not a language code",
+    )?;
+    Ok(header)
+}
+
+fn read_documents(source: &mut Source, header: &Header) -> io::Result<Documents> {
     let mut documents = Documents::default();
-    let (topic_count, word_count, block_count): (u64, u64, u64) = read(source, MAX_STAMP_BYTES)?;
-    if topic_count > MAX_NUMBER as u64 || word_count > MAX_NUMBER as u64 {
-        return damaged("more topics or words than can be numbered");
+    for name in read_text(source)?.split_terminator('\n') {
+        let name = TopicName::new(name).map_err(|error| invalid(format!("a topic: {error}")))?;
+        let next = documents.topics.len();
+        let number = documents.topic_number(name) as usize;
+        ensure(number == next && next < MAX_NUMBER, || "two topics of the same name")?;
     }
-    while (documents.topics.len() as u64) < topic_count {
-        read_topics(&read::<String>(source, MAX_PART_BYTES)?, &mut documents)?;
+    loop {
+        let words = read_text(source)?;
+        if words.is_empty() {
+            break;
+        }
+        words.split('\n').try_for_each(|word| read_word(word, &mut documents))?;
     }
-    while (documents.dictionary.len() as u64) < word_count {
-        read_words(&read::<String>(source, MAX_PART_BYTES)?, &mut documents)?;
+    let expected = header.corpus.document_count;
+    while (documents.len() as u64) < expected {
+        Row::decode(&read_value(source, MAX_VALUE_BYTES)?, |row| {
+            check(&row, header, &documents)?;
+            documents.push_row(&row)
+        })?;
     }
-    for _ in 0..block_count {
-        let block: Block = read(source, MAX_BLOCK_BYTES)?;
-        read_block(&block, header, &mut documents)?;
-    }
-    if source.read(&mut [0])? > 0 {
-        return damaged("unexpected data after its end");
-    }
-    let (found, expected) = (documents.len(), header.corpus.document_count);
-    if found as u64 != expected {
-        return damaged(format!("it has {found} documents where it says {expected}"));
-    }
+    ensure(source.read(&mut [0])? == 0, || "unexpected data after its end")?;
+    let found = documents.len();
+    ensure(found as u64 == expected, || {
+        format!("it has {found} documents where it says {expected}")
+    })?;
     Ok(documents)
 }
 
-fn read_topics(names: &str, documents: &mut Documents) -> Result<(), Failure> {
-    for name in names.split('\n') {
-        let name = TopicName::new(name).or_else(|error| damaged(format!("a topic: {error}")))?;
-        let next = documents.topics.len();
-        if documents.topic_number(name) as usize != next {
-            return damaged("two topics of the same name");
-        }
-    }
-    Ok(())
+fn read_word(word: &str, documents: &mut Documents) -> io::Result<()> {
+    let bytes = word.len();
+    ensure((1..=MAX_WORD_BYTES).contains(&bytes), || format!("a word of {bytes} bytes"))?;
+    let is_space = |c: char| c.is_whitespace() || c.is_control();
+    ensure(!word.contains(is_space), || "a word with white space in it")?;
+    let next = documents.dictionary.len();
+    ensure(next < MAX_NUMBER, || "more words than can be numbered")?;
+    let number = documents.dictionary.number(TermHash::of_word(word.as_bytes()), word);
+    ensure(number as usize == next, || "a word twice")
 }
 
-fn read_words(words: &str, documents: &mut Documents) -> Result<(), Failure> {
-    for word in words.split('\n') {
-        if word.is_empty() || word.len() > MAX_WORD_BYTES {
-            return damaged(format!("a word of {} bytes", word.len()));
-        }
-        if word.contains(|c: char| c.is_whitespace() || c.is_control()) {
-            return damaged("a word with white space in it");
-        }
-        let next = documents.dictionary.len();
-        let number = documents.dictionary.number(TermHash::of_word(word.as_bytes()), word);
-        if number as usize != next {
-            return damaged("a word twice");
-        }
-    }
-    Ok(())
-}
+/// Refuses a row that no document has as its counts.
+fn check(row: &Row<'_>, header: &Header, documents: &Documents) -> io::Result<()> {
+    let Row { topics, words, pairs, .. } = row;
+    let is_labelled = !topics.is_empty() || header.labels == Labels::Multiple;
+    ensure(is_labelled, || "a document without a topic")?;
+    let is_topic = |&topic: &u32| (topic as usize) < documents.topics.len();
+    ensure(topics.iter().all(is_topic), || "a topic number out of range")?;
+    let distinct = topics.iter().collect::<HashSet<_>>().len();
+    ensure(distinct == topics.len(), || "a topic twice in a document")?;
 
-fn read_block(block: &Block, header: &Header, documents: &mut Documents) -> Result<(), Failure> {
-    let Block { ordinals, fingerprints, topics, words, pairs } = block;
-    let is_sound = topics.is_sound() && words.is_sound() && pairs.is_sound();
-    let lengths = [fingerprints.len(), topics.len(), words.len(), pairs.len()];
-    if !is_sound || lengths != [ordinals.len(); 4] {
-        return damaged("rows that do not fit their documents");
-    }
-    for (place, (&ordinal, &fingerprints)) in ordinals.iter().zip(fingerprints).enumerate() {
-        let row = Row {
-            ordinal,
-            fingerprints,
-            topics: topics.get(place),
-            words: words.get(place),
-            pairs: pairs.get(place),
-        };
-        check_ordinal(ordinal, header, documents)?;
-        check_topics(row.topics, header.labels, documents)?;
-        check_words(row.words, documents)?;
-        check_pairs(row.pairs, row.words.len())?;
-        documents.push_row(&row)?;
-    }
-    Ok(())
-}
-
-fn check_ordinal(ordinal: Ordinal, header: &Header, documents: &Documents) -> Result<(), Failure> {
-    let last = documents.ordinals.last().copied().unwrap_or(0);
-    if ordinal <= last || ordinal >= header.end_ordinal {
-        return damaged("a document out of its order");
-    }
-    Ok(())
-}
-
-fn check_topics(topics: &[u32], labels: Labels, documents: &Documents) -> Result<(), Failure> {
-    if topics.is_empty() && labels == Labels::Single {
-        return damaged("a document without a topic");
-    }
-    if topics.iter().any(|&topic| topic as usize >= documents.topics.len()) {
-        return damaged("a topic number out of range");
-    }
-    if topics.iter().collect::<BTreeSet<_>>().len() < topics.len() {
-        return damaged("a topic twice in a document");
-    }
-    Ok(())
-}
-
-fn check_words(words: &[(u32, u32)], documents: &Documents) -> Result<(), Failure> {
     let dictionary = &documents.dictionary;
-    if words.iter().any(|&(word, _)| word as usize >= dictionary.len()) {
-        return damaged("a word number out of range");
-    }
-    if words.windows(2).any(|two| dictionary.hash(two[0].0) >= dictionary.hash(two[1].0)) {
-        return damaged("a word twice in a document, or out of its order");
-    }
-    if words.iter().any(|&(_, count)| count == 0) {
-        return damaged("a word that does not occur");
-    }
-    let total = words.iter().try_fold(0u32, |sum, &(_, count)| sum.checked_add(count));
-    if total.is_none() { damaged("more words in a document than can be counted") } else { Ok(()) }
+    let is_word = |&[word, _]: &[u32; 2]| (word as usize) < dictionary.len();
+    ensure(words.iter().all(is_word), || "a word number out of range")?;
+    let in_order = words.is_sorted_by(|a, b| dictionary.hash(a[0]) < dictionary.hash(b[0]));
+    ensure(in_order, || "a word twice in a document, or out of its order")?;
+    ensure(words.iter().all(|&[_, count]| count > 0), || "a word that does not occur")?;
+    let total = words.iter().try_fold(0u32, |sum, &[_, count]| sum.checked_add(count));
+    ensure(total.is_some(), || "more words in a document than can be counted")?;
+
+    let is_place = |place: u32| (place as usize) < words.len();
+    let is_pair = pairs.iter().all(|&[first, second, _]| is_place(first) && is_place(second));
+    ensure(is_pair, || "a pair of words that the document does not have")?;
+    let in_order = pairs.is_sorted_by(|a, b| a[..2] < b[..2]);
+    ensure(in_order, || "a pair twice in a document, or out of its order")?;
+    ensure(pairs.iter().all(|&[.., count]| count > 0), || "a pair that does not occur")
 }
 
-fn check_pairs(pairs: &[(u32, u32, u32)], word_count: usize) -> Result<(), Failure> {
-    let is_word = |place: u32| (place as usize) < word_count;
-    if !pairs.iter().all(|&(first, second, _)| is_word(first) && is_word(second)) {
-        return damaged("a pair of words that the document does not have");
-    }
-    if pairs.windows(2).any(|two| (two[0].0, two[0].1) >= (two[1].0, two[1].1)) {
-        return damaged("a pair twice in a document, or out of its order");
-    }
-    if pairs.iter().any(|&(.., count)| count == 0) {
-        return damaged("a pair that does not occur");
-    }
-    Ok(())
+fn ensure<R: Into<String>>(is_sound: bool, reason: impl FnOnce() -> R) -> io::Result<()> {
+    if is_sound { Ok(()) } else { Err(invalid(reason())) }
 }

@@ -1,4 +1,4 @@
-//! No bytes make the reader panic, and none but a whole file are taken for one.
+//! What is written is read back, and what is damaged or forged is refused.
 
 use std::io::Cursor;
 use std::path::PathBuf;
@@ -6,38 +6,18 @@ use std::path::PathBuf;
 use proptest::prelude::*;
 
 use super::*;
-use crate::corpus::{Document, End};
-use crate::model::{CorpusRecord, Labels};
+use crate::corpus::End;
 use crate::text::TextOptions;
-use crate::train::dictionary::TextCounter;
-
-fn header() -> Header {
-    let corpus = CorpusRecord { document_count: 5, skipped_count: 1, sha256: "ab".repeat(32) };
-    let end = End { ordinal: 3 << 32, fingerprint: [0xab; 32] };
-    Header::new(TextOptions::default(), Labels::Single, "en".to_owned(), corpus, &end)
-}
-
-fn documents(options: TextOptions, texts: &[(u64, &str, &[&str])]) -> Documents {
-    let mut documents = Documents::default();
-    let mut counter = TextCounter::default();
-    for &(ordinal, body, topics) in texts {
-        let document = Document::of_text(body).with_topics(topics);
-        let counted = counter.count(&document, options).expect("valid topics");
-        documents.push(ordinal, counted).expect("memory");
-    }
-    documents.seal(header());
-    documents
-}
 
 fn five() -> Documents {
-    let texts: [(u64, &str, &[&str]); 5] = [
-        (1, "late goal wins the match", &["sport"]),
-        ((1 << 32) + 1, "the bank raises the rate the bank cut", &["business"]),
-        ((1 << 32) + 2, "late bank", &["business", "sport"]),
-        ((2 << 32) + 7, "!?", &["sport"]),
-        ((2 << 32) + 9, "goal goal goal the rate", &["world"]),
+    let texts: [(&str, &[&str]); 5] = [
+        ("late goal wins the match", &["sport"]),
+        ("the bank raises the rate the bank cut", &["business"]),
+        ("late bank", &["business", "sport"]),
+        ("!?", &["sport"]),
+        ("goal goal goal the rate", &["world"]),
     ];
-    documents(TextOptions::default(), &texts)
+    Documents::of(TextOptions::default(), &texts)
 }
 
 fn bytes(documents: &Documents) -> Vec<u8> {
@@ -49,9 +29,10 @@ fn bytes(documents: &Documents) -> Vec<u8> {
 fn read(bytes: Vec<u8>) -> Result<Documents, DocumentsError> {
     let path = PathBuf::from("old/1/documents.bags");
     let reader = Reader::from_bytes(Box::new(Cursor::new(bytes)), path)?;
+    let header = reader.header().clone();
     let (mut documents, end) = reader.read()?;
     assert_eq!(end, End { ordinal: 3 << 32, fingerprint: [0xab; 32] });
-    documents.seal(header());
+    documents.seal(header).expect("memory");
     Ok(documents)
 }
 
@@ -74,25 +55,30 @@ fn what_is_written_is_read_back() {
 }
 
 #[test]
-fn many_documents_lie_in_several_blocks() {
-    let body: String = (0..2_000).map(|n| format!("w{n} ")).collect();
-    let texts: Vec<_> = (1..40).map(|n| (n, body.as_str(), &["a"][..])).collect();
-    let documents = documents(TextOptions::default(), &texts);
+fn many_documents_take_several_blocks() {
+    let bodies: Vec<String> = (1..40)
+        .map(|n| (0..2_000).map(|word| format!("w{} ", word % (n * 50))).collect())
+        .collect();
+    let texts: Vec<_> = bodies.iter().map(|body| (body.as_str(), &["a"][..])).collect();
+    let documents = Documents::of(TextOptions::default(), &texts);
     assert!(documents.block_count() > 2);
     let blocks = (0..documents.block_count()).map(|number| documents.block(number));
-    let counts: Vec<usize> = blocks.map(|block| block.expect("memory").len()).collect();
-    assert_eq!(counts.iter().sum::<usize>(), 39);
+    let word_counts = blocks.flat_map(|block| {
+        Row::of(&block.expect("memory")).map(|row| row.words.len()).collect::<Vec<_>>()
+    });
+    // The form of the article is one more.
+    assert!(word_counts.eq((1..40).map(|n| (n * 50).min(2_000) + 1)));
 }
 
 #[test]
-fn the_order_of_the_text_is_not_in_it() {
+fn the_order_of_the_words_is_not_stored() {
     let options = TextOptions { pairs: false, ..TextOptions::default() };
-    let of = |text| bytes(&documents(options, &[(1, text, &["x"])]));
+    let of = |text| bytes(&Documents::of(options, &[(text, &["x"])]));
     assert!(of("late goal wins the match") == of("the match wins late goal"));
 }
 
 #[test]
-fn what_is_wrong_is_said() {
+fn damage_is_named() {
     let (whole, content) = (bytes(&five()), unpacked());
     let with = |at: usize, byte: u8| {
         let mut content = content.clone();
@@ -118,7 +104,7 @@ fn what_is_wrong_is_said() {
 }
 
 #[test]
-fn values_that_are_larger_than_expected_are_not_read() {
+fn oversized_values_are_not_read() {
     let stamp_and_header = unpacked()[..13].to_vec();
     for content in [vec![0; 1 << 24], [&stamp_and_header[..], &[0xff; 1 << 20]].concat()] {
         let error = read(packed(&content)).expect_err("not our own").to_string();
@@ -128,7 +114,7 @@ fn values_that_are_larger_than_expected_are_not_read() {
 
 proptest! {
     #[test]
-    fn a_file_that_was_cut_or_altered_is_refused(
+    fn truncated_or_altered_files_are_refused(
         cut in any::<prop::sample::Index>(),
         flip in any::<prop::sample::Index>(),
         bit in 0..8u32,
@@ -137,23 +123,23 @@ proptest! {
         prop_assert!(read(whole[..cut.index(whole.len())].to_vec()).is_err());
         let mut altered = whole.clone();
         altered[flip.index(whole.len())] ^= 1u8 << bit;
-        // A bit of zstd's own may mean nothing; then the documents are what they were.
+        // A bit of zstd's framing may have no meaning; then the documents are unchanged.
         if let Ok(documents) = read(altered) {
             prop_assert!(bytes(&documents) == whole);
         }
     }
 
     #[test]
-    fn content_that_was_forged_does_no_harm(
+    fn forged_content_does_no_harm(
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
     ) {
         let mut content = unpacked();
-        // Behind the header.
+        // After the header.
         let start = content.len() - 150;
         for (at, byte) in changes {
             content[start + at.index(150)] = byte;
         }
-        // Whatever is read can be written, and read again.
+        // Whatever can be read can be written and read again.
         if let Ok(documents) = read(packed(&content)) {
             prop_assert!(read(bytes(&documents)).is_ok());
         }

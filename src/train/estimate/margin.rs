@@ -9,11 +9,10 @@
 //! |w|^2 / 2 + b^2 / 2 + C * sum over the documents of max(0, 1 - y (w x + b))^2
 //! ```
 //!
-//! which is the squared hinge loss. It is solved by coordinate descent in the dual, for all topics at
-//! once: a document's terms are read once for all of them.
-//! (Hsieh, Chang, Lin, Keerthi and Sundararajan, "A Dual Coordinate Descent Method for Large-scale
-//! Linear SVM", ICML 2008; Fan et al., LIBLINEAR, JMLR 2008.) It has no probabilities of its own;
-//! the link has.
+//! which is the squared hinge loss. It is solved by coordinate descent in the dual, for all topics
+//! at once: a document's terms are read once for all of them. (Hsieh, Chang, Lin, Keerthi and
+//! Sundararajan, "A Dual Coordinate Descent Method for Large-scale Linear SVM", ICML 2008; Fan et
+//! al., LIBLINEAR, JMLR 2008.) It has no probabilities of its own; the link has.
 
 use fearless_simd::{Level, Simd, dispatch};
 

@@ -1,9 +1,9 @@
 //! A wide margin over vectors that naive Bayes has scaled: NBSVM.
 //!
-//! Each term of a document is multiplied, for each topic, by the logarithm of how much likelier it is
-//! in documents of the topic than in the others; then the margin is fitted. Terms that naive Bayes
-//! takes for evidence are cheap to use. (Wang and Manning, "Baselines and Bigrams: Simple, Good
-//! Sentiment and Topic Classification", ACL 2012.)
+//! Each term of a document is multiplied, for each topic, by the logarithm of how much likelier it
+//! is in documents of the topic than in the others; then the margin is fitted. Terms that naive
+//! Bayes takes for evidence are cheap to use. (Wang and Manning, "Baselines and Bigrams: Simple,
+//! Good Sentiment and Topic Classification", ACL 2012.)
 
 use super::margin::{Margin, Scaling, rounded};
 use super::solver::{Lanes, Planes, Problem, Solver};

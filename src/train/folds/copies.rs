@@ -70,18 +70,9 @@ impl Copies {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::corpus::Document;
-    use crate::text::TextOptions;
-    use crate::train::dictionary::TextCounter;
 
     fn firsts(texts: &[&str]) -> Vec<usize> {
-        let mut documents = Documents::default();
-        let mut counter = TextCounter::default();
-        for (ordinal, text) in (1..).zip(texts) {
-            let counted = counter.count(&Document::of_text(text), TextOptions::default());
-            documents.push(ordinal, counted.expect("no topics")).expect("memory");
-        }
-        let copies = Copies::of(&documents);
+        let copies = Copies::of(&Documents::of_texts(texts));
         (0..texts.len()).map(|document| copies.first(document)).collect()
     }
 

@@ -10,8 +10,8 @@ const NEVER: u8 = FOLDS as u8;
 /// The most documents that are held out: of a larger corpus a sample, so that memory does not grow
 /// with the corpus.
 const MAX_HELD_OUT: u64 = 40_960;
-/// If a fifth of the corpus is so many documents or more, they are held out together, and no others:
-/// one model instead of five scores enough to learn from.
+/// If a fifth of the corpus is so many documents or more, they are held out together, and no
+/// others: one model instead of five scores enough to learn from.
 const ENOUGH_OF_ONE_FOLD: u64 = 8_192;
 /// The most documents of that fold.
 const MAX_OF_ONE_FOLD: u64 = 16_384;

@@ -18,7 +18,7 @@ use super::term_counts::TermCounts;
 use crate::model::length_scale;
 use crate::train::collection::Collection;
 use crate::train::estimate::{Estimate, Formula, TermSums, TopicCounts, padded};
-use crate::train::matrix::RowBlock;
+use crate::train::matrix::Block;
 use crate::train::terms::{Remainder, Selection, Status, TopicSizes};
 
 /// About how many bytes the models' weights may take at a time.
@@ -156,7 +156,7 @@ impl<'a> Models<'a> {
         let mut groups: Vec<Range<usize>> = Vec::new();
         let mut size = 0;
         for number in 0..postings.block_count() {
-            let terms = &self.split.collection.vocabulary.terms[postings.terms(number)];
+            let terms = &self.split.collection.vocabulary.terms[postings.rows(number)];
             let own = terms.iter().filter(|term| term.status > Status::Dropped).count();
             size += own;
             match groups.last_mut() {
@@ -235,7 +235,7 @@ impl<'a> Models<'a> {
         let mut held_out = folds.held_out();
         let mut parts = Vec::with_capacity(collection.rows.block_count());
         for number in 0..collection.rows.block_count() {
-            let end = collection.rows.end(number);
+            let end = collection.rows.rows(number).end;
             let count = held_out.partition_point(|&document| (document as usize) < end);
             held_out = &held_out[count..];
             let (values, other_values) = rest.0.split_at_mut(count * self.width);
@@ -260,7 +260,7 @@ impl<'a> Models<'a> {
     fn add_block(
         &self,
         _: impl Simd,
-        block: &RowBlock<'_>,
+        block: &Block<'_>,
         weights: &Weights,
         (values, known): (&mut [f32], &mut [Known]),
     ) {

@@ -1,9 +1,9 @@
-//! The chi-square statistic of a term and the topics.
+//! The chi-square statistic of a term against the topics.
 
-/// How many documents each topic has.
+/// The share of documents per topic.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct TopicSizes {
-    /// By topic: its share of all.
+    /// Per topic.
     shares: Vec<f64>,
 }
 
@@ -13,18 +13,18 @@ impl TopicSizes {
         Self { shares: sizes.iter().map(|&size| size as f64 / sum).collect() }
     }
 
-    /// The statistic of a term that occurs in `observed` documents of each topic.
+    /// The statistic of a term that occurs in this many documents of each topic.
     ///
-    /// It is that of the contingency table of the term's presence against the topics, with the
-    /// continuity correction of Yates (1934). With `expected` for what `observed` would be if the
-    /// term knew no topic, it is the sum over the topics of
+    /// Tests the contingency table of the term's presence against the topics, with the continuity
+    /// correction of Yates (1934). With `expected` for the counts of a term independent of the
+    /// topics, it is the sum over the topics of
     ///
     /// ```text
     /// max(|observed - expected| - 1/2, 0)^2 / expected
     /// ```
     ///
-    /// The correction matters: without it pairs in two documents of one rare topic come out on top,
-    /// and say nothing about a third document.
+    /// Without the correction, pairs in two documents of one rare topic would come out on top, and
+    /// say nothing about a third document.
     #[inline(always)]
     pub(crate) fn chi_square(&self, observed: &[u32]) -> f64 {
         let total = f64::from(observed.iter().sum::<u32>());

@@ -1,26 +1,26 @@
-//! Selects the terms of the model: all words, and the terms that say most about the topics.
+//! Selects the terms of the model: all words, and the terms most indicative of topics.
 
 use super::chi_square::TopicSizes;
 use super::vocabulary::{Status, Term, Vocabulary};
 
-/// Down to this share of the least statistic of a selected pair, pairs remain candidates: without
+/// Pairs whose statistic reaches this share of the least selected one remain candidates: without
 /// the documents of one fold they might be selected.
 const CANDIDATE_SHARE: f64 = 0.5;
 
 /// The rule by which terms were selected.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Selection {
-    /// The least statistic of a selected pair; None where all pairs were selected.
+    /// The least statistic of a selected pair; None if all pairs were selected.
     least_statistic: Option<f64>,
     pub(crate) min_document_frequency: u32,
 }
 
-/// Selects every word, and of all terms the `keep` with the highest chi-square statistic; None
-/// keeps all. Of equal terms the first by text is selected.
+/// Selects every word, and the `keep` terms with the highest chi-square statistic; None selects
+/// all. Ties go to the term whose text sorts first.
 ///
-/// Words in fewer than `min_document_frequency` documents may be there for [`words_only`], and are
-/// dropped. (Yang and Pedersen, "A Comparative Study on Feature Selection in Text Categorization",
-/// ICML 1997.)
+/// Drops words in fewer than `min_document_frequency` documents, which are only for
+/// [`words_only`]. (Yang and Pedersen, "A Comparative Study on Feature Selection in Text
+/// Categorization", ICML 1997.)
 pub(crate) fn keep_best(
     vocabulary: &mut Vocabulary,
     keep: Option<usize>,
@@ -33,35 +33,32 @@ pub(crate) fn keep_best(
         .map(|number| (terms[number].statistic, number))
         .collect();
     let has_pairs = ranked.iter().any(|&(_, number)| !terms[number].is_word());
-    let Some(keep) = keep.filter(|&keep| ranked.len() > keep && has_pairs) else {
-        for term in terms {
-            term.status = if is_frequent(term) { Status::Selected } else { Status::Dropped };
-        }
-        return Selection { least_statistic: None, min_document_frequency };
-    };
-    // Better ones first, of equal ones the first by text.
+    // Best first; numbers are in the order of the texts.
     let order = |a: &(f64, usize), b: &(f64, usize)| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1));
-    // No pair is selected by a statistic that none reaches.
-    let mut last = (f64::INFINITY, 0);
-    if let Some(place) = keep.checked_sub(1) {
-        last = *ranked.select_nth_unstable_by(place, order).1;
-    }
+    let last = keep.filter(|&keep| ranked.len() > keep && has_pairs).map(|keep| {
+        match keep.checked_sub(1) {
+            Some(place) => *ranked.select_nth_unstable_by(place, order).1,
+            // A statistic that no pair reaches.
+            None => (f64::INFINITY, 0),
+        }
+    });
     for (number, term) in terms.iter_mut().enumerate() {
-        let is_best = order(&(term.statistic, number), &last).is_le();
+        let is_best = last.is_none_or(|last| order(&(term.statistic, number), &last).is_le());
+        let is_near = last.is_some_and(|last| term.statistic >= CANDIDATE_SHARE * last.0);
         term.status = if !is_frequent(term) {
             Status::Dropped
         } else if term.is_word() || is_best {
             Status::Selected
-        } else if term.statistic >= CANDIDATE_SHARE * last.0 {
+        } else if is_near {
             Status::Candidate
         } else {
             Status::Dropped
         };
     }
-    Selection { least_statistic: Some(last.0), min_document_frequency }
+    Selection { least_statistic: last.map(|(statistic, _)| statistic), min_document_frequency }
 }
 
-/// Selects every word in so many documents, and no pair.
+/// Selects every word in at least `min_document_frequency` documents, and no pair.
 pub(crate) fn words_only(vocabulary: &mut Vocabulary, min_document_frequency: u32) -> Selection {
     for term in &mut vocabulary.terms {
         let is_selected = term.is_word() && term.document_frequency >= min_document_frequency;
@@ -70,19 +67,19 @@ pub(crate) fn words_only(vocabulary: &mut Vocabulary, min_document_frequency: u3
     Selection { least_statistic: None, min_document_frequency }
 }
 
-/// What a corpus is without the documents of one fold.
+/// The corpus without the documents of one fold.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Remainder {
-    /// Which share of all documents.
+    /// Its share of all documents.
     pub(crate) share: f64,
     pub(crate) sizes: TopicSizes,
 }
 
 impl Selection {
-    /// Whether a term would have been selected from `remainder` alone: what was chosen with the
-    /// held-out documents in sight must not be used on them. Statistics grow with the documents,
-    /// and so does the least one. `presence`: in how many of the remaining documents the term
-    /// occurs, by topic, and `document_frequency` in all of them.
+    /// Whether a term would have been selected from `remainder` alone: a selection that saw the
+    /// held-out documents must not be used on them. Statistics grow with the number of documents,
+    /// so the threshold is scaled. `presence` counts the remaining documents that have the term,
+    /// per topic, and `document_frequency` all of them.
     #[inline(always)]
     pub(crate) fn would_keep(
         &self,

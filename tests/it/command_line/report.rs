@@ -7,7 +7,10 @@ use super::process::*;
 
 /// Evaluates the example model on the example corpus with one mislabelled document.
 fn evaluate(directory: &Path, arguments: &[&str]) -> Ended {
-    let mislabelled = r#"{"id": "ex-x", "title": "Striker <b>scores</b> as United win the cup final", "topics": ["health"]}"#;
+    let mislabelled = concat!(
+        r#"{"id": "ex-x", "title": "Striker <b>scores</b> as United win the cup final", "#,
+        r#""topics": ["health"]}"#
+    );
     fs::write(directory.join("mislabelled.jsonl"), mislabelled).expect("a file");
     let corpus = example("labelled.jsonl");
     let evaluate = ["evaluate", "--model", "mine/1", "--input", &corpus, "mislabelled.jsonl"];

@@ -217,6 +217,28 @@ fn a_default_model_that_is_not_there_is_named_with_those_that_are() {
     }
 }
 
+#[test]
+fn a_default_model_without_a_version_is_named_with_what_is_expected() {
+    let directory = with_example_model();
+    let refuse = |model: &str| {
+        let arguments =
+            ["serve", "--listen", "127.0.0.1:0", "--models", "models", "--default-model", model];
+        slugline_in(directory.path(), &arguments).failed(
+            1,
+            &format!(
+                "default model {model:?} not found: models/yours has no version; expected \
+                 models/yours/1/manifest.json"
+            ),
+        );
+    };
+    fs::create_dir_all(directory.path().join("models/yours")).expect("a directory");
+    refuse("yours");
+    // A number alone is not a version: its files are missing.
+    fs::create_dir(directory.path().join("models/yours/1")).expect("a directory");
+    refuse("yours");
+    refuse("yours/1");
+}
+
 #[cfg(unix)]
 #[test]
 fn the_model_in_the_binary_answers_where_there_is_no_other() {

@@ -26,7 +26,9 @@ use slugline::index::{
     ArchiveOptions, ArchivedArticle, EmbeddedArchive, SimilarQuery, SimilarSource, SimilarityIndex,
     Write as ArchiveWrite,
 };
-use slugline::model::{AnswerRule, DecisionRule, KnownShare, Scorer, TopicModel};
+use slugline::model::{
+    AnswerRule, BetaCalibration, DecisionRule, KnownShare, ModelParts, Scorer, TopicModel,
+};
 use slugline::text::{TextOptions, Vocabulary};
 
 const ROUNDS: usize = 3;
@@ -111,11 +113,20 @@ fn model(terms: usize, topics: usize) -> anyhow::Result<TopicModel> {
     let idf = (0..terms).map(|rank| ((rank + 3) as f32).ln()).collect();
     let bias = vec![0.0; topics];
     let rule = AnswerRule {
+        calibration: BetaCalibration::IDENTITY,
         decision: rule,
         thresholds: Vec::new(),
         shares: vec![1.0 / topics as f64; topics],
     };
-    Ok(TopicModel::new(TextOptions::default(), names, vocabulary, idf, &weights, &bias, rule)?)
+    Ok(TopicModel::new(ModelParts {
+        text: TextOptions::default(),
+        topics: names,
+        vocabulary,
+        idf,
+        weights: &weights,
+        bias: &bias,
+        rule,
+    })?)
 }
 
 /// Microseconds an article.

@@ -1,37 +1,37 @@
-//! The table of weights as it is scored from, and the sum over its rows.
+//! The table of weights that scoring sums over.
 //!
-//! The weights stay in the half precision they are stored in. A row is read from anywhere in the
-//! table, so what counts is how much of the table the caches hold: in single precision the default
-//! model took 5.2 MB, and a row came from memory.
+//! The weights stay in half precision, as they are stored. Rows are read in no order, so speed
+//! depends on how much of the table fits in the caches: in single precision, the default model took
+//! 5.2 MB, and rows came from memory.
 
 use half::f16;
 use prefetch_index::prefetch_index;
 
-use super::score::log_tf_table;
+use super::manifest::Labels;
+use super::term_weighting::log_tf_table;
 use crate::text::{TermCount, TermId};
 
-/// Rows are padded to a multiple of this many numbers: adding one is then whole vector
-/// instructions.
+/// Rows are padded to a multiple of this many numbers, so that a row is added in whole vectors.
 const LANES: usize = 8;
 
-/// Where a row has the term's inverse document frequency, as single precision in two halves: behind
-/// the topics.
+/// The lanes after the topics that hold the term's inverse document frequency, the two halves of a
+/// single-precision number.
 const IDF_LANES: usize = 2;
 
-/// A row a term: its weight for each topic, as the bits of half precision, then its idf, then
+/// One row per term: the bits of its weight for each topic in half precision, then its idf, then
 /// zeros.
 #[derive(Debug, Clone)]
-pub(super) struct Rows {
+pub(super) struct WeightTable {
     bits: Vec<u16>,
     topic_count: usize,
     stride: usize,
     is_centred: bool,
 }
 
-impl Rows {
-    /// The rows of `weights` (a row a term, a column a topic). Where `is_centred`, what comes out
-    /// of them is centred: each row's mean is taken away.
-    pub(super) fn new(weights: &[f16], idf: &[f32], topic_count: usize, is_centred: bool) -> Self {
+impl WeightTable {
+    /// The table of `weights` (one row per term, one column per topic). Where topics exclude each
+    /// other, all that is read from it is centred: each row has its mean subtracted.
+    pub(super) fn new(weights: &[f16], idf: &[f32], topic_count: usize, labels: Labels) -> Self {
         let stride = (topic_count + IDF_LANES).next_multiple_of(LANES);
         let mut bits = vec![0; idf.len() * stride];
         for ((row, weights), idf) in
@@ -43,12 +43,12 @@ impl Rows {
             row[topic_count] = idf.to_bits() as u16;
             row[topic_count + 1] = (idf.to_bits() >> 16) as u16;
         }
-        Self { bits, topic_count, stride, is_centred }
+        Self { bits, topic_count, stride, is_centred: labels == Labels::Single }
     }
 
-    /// What a single occurrence of the term, alone, adds to each topic's score before the vector is
-    /// scaled: weight times idf.
-    pub(super) fn weights(&self, term: TermId) -> Vec<f32> {
+    /// What one occurrence of the term adds to each topic's score before the vector is scaled:
+    /// weight times idf.
+    pub(super) fn row(&self, term: TermId) -> Vec<f32> {
         let start = term as usize * self.stride;
         let row = &self.bits[start..start + self.stride];
         let idf = idf_of(row, self.topic_count);
@@ -62,9 +62,8 @@ impl Rows {
         weights
     }
 
-    /// Sets `scores` to the sum over the terms of their logarithmic frequency times their
-    /// [`Self::weights`], by topic, and returns the sum of the squares of the vector `log_tf(count)
-    /// * idf`.
+    /// Sets `scores` to the sum of each term's logarithmic frequency times its [`Self::row`], and
+    /// returns the sum of squares of the vector `log_tf(count) * idf`.
     #[inline(always)]
     pub(super) fn sum(&self, terms: &[TermCount], scores: &mut Vec<f32>) -> f32 {
         // The sums of the common sizes stay in registers.
@@ -78,7 +77,7 @@ impl Rows {
         for score in &mut *scores {
             *score *= HALF_SCALE;
         }
-        // The sum is linear: to centre it is to have centred each row.
+        // Centring the sum equals centring each row, because the sum is linear.
         if self.is_centred {
             centre(scores);
         }
@@ -90,7 +89,7 @@ impl Rows {
         let table = log_tf_table();
         let (rows, _) = self.bits.as_chunks::<N>();
         let (mut sums, mut squares) = ([0.0f32; N], 0.0f32);
-        // More rows are on their way at a time than the additions alone would have.
+        // Keeps more loads in flight than the additions alone would.
         terms.iter().for_each(|entry| prefetch_index(rows, entry.term as usize));
         for entry in terms {
             let row = &rows[entry.term as usize];
@@ -129,18 +128,17 @@ fn idf_of(row: &[u16], topic_count: usize) -> f32 {
     f32::from_bits(u32::from(row[topic_count]) | u32::from(row[topic_count + 1]) << 16)
 }
 
-/// What [`scaled_down`] leaves out: the difference of the two precisions' exponents, 127 - 15.
+/// The factor that [`scaled_down`] omits: 2 to the difference of the exponent biases, 127 - 15.
 const HALF_SCALE: f32 = f32::from_bits((127 + 127 - 15) << 23);
 
-/// A finite half-precision number divided by [`HALF_SCALE`], without a look at its kind: the same
-/// sign, exponent and fraction in single precision's places. Exact, and a few instructions for a
-/// whole vector of them.
+/// A finite half-precision number divided by [`HALF_SCALE`]: its sign, exponent and fraction moved
+/// to their places in single precision, without a case for subnormals. Exact, and vectorised.
 #[inline(always)]
 const fn scaled_down(bits: u16) -> f32 {
     f32::from_bits(((bits as i16 as i32) << 13) as u32 & 0x8fff_e000)
 }
 
-/// Takes their mean away from the values.
+/// Subtracts the mean from the values.
 pub(super) fn centre(values: &mut [f32]) {
     let mean = values.iter().map(|&value| f64::from(value)).sum::<f64>() / values.len() as f64;
     for value in values {
@@ -169,15 +167,16 @@ mod tests {
 
     #[test]
     fn a_table_of_any_width_is_summed_alike() {
-        for (topic_count, is_centred) in
-            [2, 6, 7, 13, 14, 15, 22, 23, 90].into_iter().flat_map(|k| [(k, true), (k, false)])
+        for (topic_count, labels) in [2, 6, 7, 13, 14, 15, 22, 23, 90]
+            .into_iter()
+            .flat_map(|k| [(k, Labels::Single), (k, Labels::Multiple)])
         {
             let weights: Vec<f32> = (0..3 * topic_count)
                 .map(|place| f16::from_f64(libm::sin(place as f64)).to_f32())
                 .collect();
             let halves: Vec<f16> = weights.iter().map(|&weight| f16::from_f32(weight)).collect();
             let idf = [1.5, 2.7, 3.25];
-            let rows = Rows::new(&halves, &idf, topic_count, is_centred);
+            let rows = WeightTable::new(&halves, &idf, topic_count, labels);
             let terms = [(2, 1), (0, 300), (1, 4)].map(|(term, count)| TermCount { term, count });
             let mut scores = Vec::new();
             let squares = rows.sum(&terms, &mut scores);
@@ -187,10 +186,10 @@ mod tests {
                 let row = &weights[term as usize * topic_count..][..topic_count];
                 let mean =
                     row.iter().map(|&weight| f64::from(weight)).sum::<f64>() / topic_count as f64;
-                let offset = if is_centred { mean } else { 0.0 };
+                let offset = if labels == Labels::Single { mean } else { 0.0 };
                 let x = f64::from(log_tf(count)) * f64::from(idf[term as usize]);
                 expected_squares += x * x;
-                let single = rows.weights(term);
+                let single = rows.row(term);
                 for (topic, sum) in expected.iter_mut().enumerate() {
                     let weight = f64::from(row[topic]) - offset;
                     *sum += x * weight;

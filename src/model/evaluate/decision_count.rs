@@ -1,6 +1,8 @@
-//! Counts of answers, with the shares that they make up.
+//! Counts the answers of a decision.
 
 use serde::Serialize;
+
+use super::ratio::ratio;
 
 /// The answers of one decision.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
@@ -33,9 +35,4 @@ impl DecisionCount {
     pub fn coverage(self, documents: u64) -> f64 {
         ratio(self.documents, documents)
     }
-}
-
-/// A share of a whole; 0 if the whole is.
-pub(super) fn ratio(part: u64, whole: u64) -> f64 {
-    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }
