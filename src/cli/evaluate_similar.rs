@@ -15,11 +15,14 @@ use super::number::whole_number;
 use super::output::{print, print_json, thousands};
 use super::progress;
 use super::skipped::report_skipped;
-use crate::corpus::{FieldNames, Input, Options, for_each_document};
+use super::times::span;
+use super::upload::first_time;
+use crate::corpus::{Document, FieldNames, Input, Options, for_each_document};
 use crate::index::{
-    ArchiveOptions, ArchivedArticle, ArticleId, EmbeddedArchive, MemoryIndex, SimilarQuery,
-    SimilarSource, SimilarityIndex, Write,
+    ArchiveOptions, ArchivedArticle, ArticleId, EmbeddedArchive, MemoryIndex, PublishTime, Recency,
+    ReferenceTime, SimilarQuery, SimilarSource, SimilarityIndex, Write,
 };
+use crate::service;
 
 /// The results that count.
 const DEPTH: usize = 10;
@@ -45,6 +48,10 @@ pub(super) struct Arguments {
     /// Which articles are relevant to each other: those of one story, or those that share a topic
     #[arg(long, value_enum)]
     relevant: Relevant,
+    /// Rank articles higher the closer they are in time to the query, as similar does; articles
+    /// have the times that articles import would store
+    #[arg(long, value_name = "SPAN", value_parser = span)]
+    recency_half_life: Option<Duration>,
     /// Sample N queries with a fixed seed [default: every article is a query]
     #[arg(long, value_name = "N",
         value_parser = whole_number(NonZeroUsize::MIN..=NonZeroUsize::MAX))]
@@ -110,11 +117,12 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
         .map(|archive| archive as &dyn SimilarityIndex)
         .chain(memory.iter().map(|memory| memory as &dyn SimilarityIndex))
         .collect();
-    let articles = read(&inputs, &options, arguments.relevant, &indexes)?;
+    let search = Search { indexes: &indexes, half_life: arguments.recency_half_life };
+    let articles = read(&inputs, &options, arguments.relevant, &search)?;
     if let Some(archive) = &archive {
         archive.fold().context("cannot write the archive")?;
     }
-    let report = measure(&articles, &indexes, arguments.queries)?;
+    let report = measure(&articles, &search, arguments.queries)?;
     if arguments.json { print_json(&report) } else { show(&report) }
 }
 
@@ -123,13 +131,13 @@ fn read(
     inputs: &[Input],
     options: &Options,
     relevant: Relevant,
-    indexes: &[&dyn SimilarityIndex],
+    search: &Search<'_>,
 ) -> anyhow::Result<Articles> {
     let mut articles = Articles { ids: Vec::new(), groups: Vec::new(), group_count: 0 };
     let mut known: HashMap<String, u32> = HashMap::new();
     let state = Mutex::new((&mut articles, &mut known, Vec::new()));
     let put = |batch: Vec<Write>| -> Result<(), String> {
-        for index in indexes {
+        for index in search.indexes {
             let (sender, outcome) = mpsc::channel();
             // The receiver waits below.
             let given =
@@ -165,7 +173,10 @@ fn read(
                     .parse()
                     .map_err(|error| format!("{error}"))?;
                 articles.ids.push(id.clone());
-                batch.push(Write::put(ArchivedArticle::new(id, document.text())));
+                let publish_time =
+                    if search.half_life.is_some() { publish_time(&document)? } else { None };
+                let article = ArchivedArticle::new(id, document.text());
+                batch.push(Write::put(ArchivedArticle { publish_time, ..article }));
                 if batch.len() >= BATCH { put(std::mem::take(batch)) } else { Ok(()) }
             },
         )
@@ -175,6 +186,36 @@ fn read(
     put(rest).map_err(anyhow::Error::msg)?;
     articles.group_count = known.len();
     Ok(articles)
+}
+
+/// The time that an import would store.
+fn publish_time(document: &Document<'_>) -> Result<Option<PublishTime>, String> {
+    let time = first_time(document.extra()?.publish_times, |_, _| {})?;
+    let stored = time.map(|time| service::publish_time(time.seconds, time.nanos, "publish_time"));
+    stored.transpose().map_err(|error| error.to_string())
+}
+
+/// The search to measure.
+struct Search<'a> {
+    /// The archive, and the one to compare it with.
+    indexes: &'a [&'a dyn SimilarityIndex],
+    /// That of recency, if it counts.
+    half_life: Option<Duration>,
+}
+
+impl Search<'_> {
+    fn results(
+        &self,
+        index: &dyn SimilarityIndex,
+        id: &ArticleId,
+    ) -> anyhow::Result<Vec<ArticleId>> {
+        // Without a time of its own, an article has no age to measure from: 1970 is as good.
+        let reference = ReferenceTime::OfSource { otherwise: PublishTime(0) };
+        let recency = self.half_life.map(|half_life| Recency { half_life, reference });
+        let source = SimilarSource::Id(id.clone());
+        let page = index.find_similar(&SimilarQuery { recency, ..SimilarQuery::new(source) })?;
+        Ok(page.hits.into_iter().map(|hit| hit.article.id).collect())
+    }
 }
 
 impl Articles {
@@ -205,7 +246,7 @@ impl Articles {
 /// Asks about up to `most` articles, all of them without it.
 fn measure(
     articles: &Articles,
-    indexes: &[&dyn SimilarityIndex],
+    search: &Search<'_>,
     most: Option<NonZeroUsize>,
 ) -> anyhow::Result<Report> {
     let counts = articles.relevant_counts();
@@ -223,7 +264,7 @@ fn measure(
     let (mut equal, mut compared) = (0_usize, 0_usize);
     for place in &queries {
         let started = Instant::now();
-        let found = results(indexes[0], &articles.ids[*place])?;
+        let found = search.results(search.indexes[0], &articles.ids[*place])?;
         times.push(started.elapsed());
         let relevant: Vec<bool> =
             found.iter().map(|id| articles.is_relevant(*place, id)).collect::<Result<_, _>>()?;
@@ -231,8 +272,8 @@ fn measure(
         precision += hits as f64 / counts[*place].min(DEPTH) as f64;
         let first = relevant.iter().position(|relevant| *relevant);
         reciprocal += first.map_or(0.0, |first| 1.0 / (first + 1) as f64);
-        if let Some(reference) = indexes.get(1) {
-            let expected = results(*reference, &articles.ids[*place])?;
+        if let Some(reference) = search.indexes.get(1) {
+            let expected = search.results(*reference, &articles.ids[*place])?;
             compared += expected.len();
             equal += expected.iter().zip(&found).filter(|(one, other)| one == other).count();
         }
@@ -249,11 +290,6 @@ fn measure(
         articles: articles.ids.len(),
         equal_places: (compared > 0).then(|| equal as f64 / compared as f64),
     })
-}
-
-fn results(index: &dyn SimilarityIndex, id: &ArticleId) -> anyhow::Result<Vec<ArticleId>> {
-    let page = index.find_similar(&SimilarQuery::new(SimilarSource::Id(id.clone())))?;
-    Ok(page.hits.into_iter().map(|hit| hit.article.id).collect())
 }
 
 fn milliseconds(time: Duration) -> f64 {

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{ArgGroup, Args};
 use serde::Serialize;
@@ -13,6 +14,7 @@ use super::inputs::ReadingArguments;
 use super::number::{number, whole_number};
 use super::output::{print, print_json, printable, shortened};
 use super::remote::{MAX_ANSWER_BYTES, Remote, ServerArguments};
+use super::times::{publish_time, span};
 use super::usage::Usage;
 use crate::grpc::client::SimilarityServiceClient;
 use crate::grpc::pb;
@@ -22,6 +24,7 @@ const EXAMPLES: &str = "\
 Examples:
   slugline similar --id 2026-11-23/17
   slugline similar --topic business --since 2026-11-01 --collapse draft.txt
+  slugline similar --id 2026-11-23/17 --recency-half-life 3d
   slugline similar --json --limit 3 - < draft.txt";
 
 /// Find similar articles in the archive of a server
@@ -45,6 +48,13 @@ pub(super) struct Arguments {
     #[arg(long, default_value_t = 0.0, value_name = "X",
         value_parser = number(0.0..=1.0, "from 0 to 1"))]
     min_similarity: f64,
+    /// Rank articles higher the closer they are in time to the one asked about (or to now, for a
+    /// FILE): what this gains is halved with every span of this length, such as 3d or 12h
+    #[arg(long, value_name = "SPAN", value_parser = span)]
+    recency_half_life: Option<Duration>,
+    /// Measure closeness in time from here instead, such as 2014-05-30
+    #[arg(long, value_name = "TIME", value_parser = publish_time, requires = "recency_half_life")]
+    reference_time: Option<prost_types::Timestamp>,
     /// The most results, from 1 to 100
     #[arg(long, default_value_t = 10, value_name = "N",
         value_parser = whole_number(1..=100_u8))]
@@ -60,8 +70,10 @@ pub(super) struct Arguments {
 #[derive(Serialize)]
 struct Result {
     similarity: f64,
+    score: f64,
     matched_terms: Vec<Term>,
     other_share: f64,
+    meaning_share: f64,
     near_duplicate_ids: Vec<String>,
     article: ArticleLine,
 }
@@ -94,6 +106,8 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
         page_size: arguments.limit.into(),
         page_token: String::new(),
         collapse_near_duplicates: arguments.collapse,
+        recency_half_life: arguments.recency_half_life.map(prost_duration).transpose()?,
+        reference_time: arguments.reference_time,
     };
     let remote = Remote::connect(&arguments.server.server)?;
     let mut client =
@@ -123,6 +137,11 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
+fn prost_duration(span: Duration) -> anyhow::Result<prost_types::Duration> {
+    prost_types::Duration::try_from(span)
+        .map_err(|_| Usage("--recency-half-life is too long".to_owned()).into())
+}
+
 fn as_json(similar: pb::SimilarArticle) -> Result {
     let terms = similar
         .matched_terms
@@ -130,8 +149,10 @@ fn as_json(similar: pb::SimilarArticle) -> Result {
         .map(|matched| Term { term: matched.term, share: matched.share });
     Result {
         similarity: similar.similarity,
+        score: similar.score,
         matched_terms: terms.collect(),
         other_share: similar.other_share,
+        meaning_share: similar.meaning_share,
         near_duplicate_ids: similar.near_duplicate_ids,
         article: similar.article.unwrap_or_default().into(),
     }
@@ -140,11 +161,14 @@ fn as_json(similar: pb::SimilarArticle) -> Result {
 fn show(out: &mut dyn Write, similar: &pb::SimilarArticle) -> io::Result<()> {
     let article = similar.article.clone().unwrap_or_default();
     let before = format!("{:.3}  {}  ", similar.similarity, printable(&article.id));
-    let after = match similar.near_duplicate_count {
+    let mut after = match similar.near_duplicate_count {
         0 => String::new(),
         1 => "  (and 1 near-duplicate)".to_owned(),
         count => format!("  (and {count} near-duplicates)"),
     };
+    if similar.score != similar.similarity {
+        after.push_str(&format!("  (score {:.3})", similar.score));
+    }
     let title = shortened(headline(&article), &format!("{before}{after}"));
     writeln!(out, "{before}{title}{after}")?;
     let terms: Vec<String> = similar
@@ -153,5 +177,6 @@ fn show(out: &mut dyn Write, similar: &pb::SimilarArticle) -> io::Result<()> {
         .take(6)
         .map(|matched| format!("{} {:.0} %", printable(&matched.term), 100.0 * matched.share))
         .collect();
-    writeln!(out, "       {}", terms.join(", "))
+    let meaning = 100.0 * similar.meaning_share;
+    writeln!(out, "       {}; meaning {meaning:.0} %", terms.join(", "))
 }

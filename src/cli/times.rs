@@ -1,5 +1,7 @@
 //! Times as arguments and records write them.
 
+use std::time::Duration;
+
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc2822;
 
@@ -41,6 +43,15 @@ pub(super) fn time_bound(text: &str) -> Result<prost_types::Timestamp, String> {
     Ok(time)
 }
 
+/// Reads a span of time such as 3d or 12h.
+///
+/// # Errors
+/// If the text is not one longer than zero, in words.
+pub(super) fn span(text: &str) -> Result<Duration, String> {
+    let span = humantime::parse_duration(text.trim()).ok().filter(|span| !span.is_zero());
+    span.ok_or_else(|| format!("{} is not a span of time such as 3d or 12h", quoted(text)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -66,6 +77,19 @@ mod tests {
             "",
         ] {
             assert_eq!(seconds(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_span_has_a_unit_and_is_longer_than_zero() {
+        let hours = |text: &str| span(text).map(|span| span.as_secs() / 3_600).ok();
+        for (text, expected) in
+            [("3d", Some(72)), ("12h", Some(12)), (" 1d 6h ", Some(30)), ("2w", Some(336))]
+        {
+            assert_eq!(hours(text), expected, "{text}");
+        }
+        for text in ["3", "0d", "-1d", "soon", ""] {
+            assert_eq!(hours(text), None, "{text}");
         }
     }
 

@@ -39,19 +39,7 @@ pub(super) fn to_put(
     for (what, reason) in &passed_over {
         warn(what, &format!("{reason}: it is not stored"));
     }
-    let mut time = None;
-    for WrittenTime { name, text, is_guessed } in publish_times {
-        match publish_time(&text) {
-            Ok(read) => {
-                time = Some(read);
-                break;
-            }
-            Err(reason) if is_guessed => {
-                warn("time", &format!("{}: {reason}: it is not stored", quoted(&name)))
-            }
-            Err(reason) => return Err(reason),
-        }
-    }
+    let time = first_time(publish_times, &mut warn)?;
     Ok(pb::ArchivedArticle {
         id: document.id.to_string(),
         title: document.title.to_string(),
@@ -62,4 +50,25 @@ pub(super) fn to_put(
         labels,
         ..pb::ArchivedArticle::default()
     })
+}
+
+/// The first of a record's times that can be read. `warn` is told, as by [`to_put`], of guessed
+/// ones before it that cannot.
+///
+/// # Errors
+/// In words: a time that is not guessed cannot be read.
+pub(super) fn first_time(
+    times: Vec<WrittenTime<'_>>,
+    mut warn: impl FnMut(&'static str, &str),
+) -> Result<Option<prost_types::Timestamp>, String> {
+    for WrittenTime { name, text, is_guessed } in times {
+        match publish_time(&text) {
+            Ok(time) => return Ok(Some(time)),
+            Err(reason) if is_guessed => {
+                warn("time", &format!("{}: {reason}: it is not stored", quoted(&name)))
+            }
+            Err(reason) => return Err(reason),
+        }
+    }
+    Ok(None)
 }

@@ -1,6 +1,7 @@
 //! SimilarityService on the wire.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use prost::Message as _;
 use tonic::{Request, Response, Status};
@@ -17,8 +18,12 @@ use super::transport::offload::{LARGE_ARTICLE_BYTES, large_article_permits, run_
 use super::view::View;
 use super::{pb, status};
 use crate::article::ArticleText;
-use crate::index::{Deadline, MAX_NEAR_DUPLICATE_IDS, PageKey, SimilarHit, SimilarQuery};
-use crate::service::{Archive, RequestedSource, ServiceError, SimilarRequest, both};
+use crate::index::{
+    Deadline, MAX_NEAR_DUPLICATE_IDS, PageKey, PublishTime, SimilarHit, SimilarQuery,
+};
+use crate::service::{
+    Archive, RequestedRecency, RequestedSource, ServiceError, SimilarRequest, both,
+};
 
 /// What collapsing near-duplicates takes: a thousand words each of two hundred articles, and their
 /// positions.
@@ -78,15 +83,19 @@ fn search(
 ) -> Result<pb::FindSimilarArticlesResponse, ServiceError> {
     let view = View::requested(request.view, View::Basic);
     let binding = binding(&request);
-    let after = after(&binding, &request.page_token);
-    let query = archive.similar_query(SimilarRequest { deadline, ..request.into() });
+    let page = page_start(&binding, &request.page_token);
+    let started = page.as_ref().ok().and_then(Option::as_ref).map(|page| page.started);
+    let started = started.unwrap_or_else(|| start_of(&request));
+    let after = page.map(|page| page.map(|page| page.after));
+    let query = archive.similar_query(requested(request, started, deadline));
     let ((query, after), view) = both(both(query, after), view)?;
     let with_bodies = view == View::Full;
-    let page = archive.find_similar(&SimilarQuery { after, with_bodies, ..query })?;
+    let found = archive.find_similar(&SimilarQuery { after, with_bodies, ..query })?;
+    let token = |after| binding.token(&PageStart { after, started }.encode());
     let answer = pb::FindSimilarArticlesResponse {
-        articles: page.hits.into_iter().map(Into::into).collect(),
-        next_page_token: page.next.map(|key| binding.token(&encode(&key))).unwrap_or_default(),
-        unreadable_ids: page.unreadable.into_iter().map(String::from).collect(),
+        articles: found.hits.into_iter().map(Into::into).collect(),
+        next_page_token: found.next.map(token).unwrap_or_default(),
+        unreadable_ids: found.unreadable.into_iter().map(String::from).collect(),
     };
     let remedy = Remedy { field: "page_size", action: "lower page_size" };
     check_answer(&answer, answer_bytes, remedy)?;
@@ -103,46 +112,78 @@ fn binding(request: &pb::FindSimilarArticlesRequest) -> Binding {
     Binding::new("slugline.v1.FindSimilarArticles", &bound.encode_to_vec())
 }
 
-/// The result that the page of a token comes after; None for the first page.
-fn after(binding: &Binding, token: &str) -> Result<Option<PageKey>, ServiceError> {
-    let key = |start: Vec<u8>| decode(&start).ok_or_else(not_of_this_request);
-    binding.start(token)?.map(key).transpose()
+/// Where a page after the first one starts.
+struct PageStart {
+    /// The last result before it.
+    after: PageKey,
+    /// The time of the first page's call, from which ages may be measured.
+    started: PublishTime,
 }
 
-impl From<pb::FindSimilarArticlesRequest> for SimilarRequest {
-    fn from(request: pb::FindSimilarArticlesRequest) -> Self {
-        let source = request.source.map(|source| match source {
-            Source::ArticleId(id) => RequestedSource::Id(id),
-            Source::Article(pb::Article { title, body, language_code }) => {
-                RequestedSource::Text { title, body, language_code }
-            }
-        });
-        Self {
-            source,
-            filter: request.filter.unwrap_or_default().into(),
-            min_similarity: request.min_similarity,
-            page_size: request.page_size,
-            collapse_near_duplicates: request.collapse_near_duplicates,
-            deadline: Deadline::default(),
-        }
+impl PageStart {
+    fn encode(&self) -> Vec<u8> {
+        let Self { after: PageKey { score, id, shown }, started } = self;
+        let mut bytes = score.to_bits().to_le_bytes().to_vec();
+        bytes.extend(shown.to_le_bytes());
+        bytes.extend(started.0.to_le_bytes());
+        bytes.extend(id.as_str().bytes());
+        bytes
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let (score, rest) = bytes.split_first_chunk::<8>()?;
+        let (shown, rest) = rest.split_first_chunk::<4>()?;
+        let (started, id) = rest.split_first_chunk::<8>()?;
+        let after = PageKey {
+            score: f64::from_bits(u64::from_le_bytes(*score)),
+            shown: u32::from_le_bytes(*shown),
+            id: std::str::from_utf8(id).ok()?.parse().ok()?,
+        };
+        Some(Self { after, started: PublishTime(i64::from_le_bytes(*started)) })
     }
 }
 
-fn encode(key: &PageKey) -> Vec<u8> {
-    let mut bytes = key.similarity.to_bits().to_le_bytes().to_vec();
-    bytes.extend(key.shown.to_le_bytes());
-    bytes.extend(key.id.as_str().bytes());
-    bytes
+/// Where the page of a token starts; None for the first page.
+fn page_start(binding: &Binding, token: &str) -> Result<Option<PageStart>, ServiceError> {
+    let start = |bytes: Vec<u8>| PageStart::decode(&bytes).ok_or_else(not_of_this_request);
+    binding.start(token)?.map(start).transpose()
 }
 
-fn decode(bytes: &[u8]) -> Option<PageKey> {
-    let (similarity, rest) = bytes.split_first_chunk::<8>()?;
-    let (shown, id) = rest.split_first_chunk::<4>()?;
-    Some(PageKey {
-        similarity: f64::from_bits(u64::from_le_bytes(*similarity)),
-        shown: u32::from_le_bytes(*shown),
-        id: std::str::from_utf8(id).ok()?.parse().ok()?,
-    })
+/// The time of a request's first page. It is constant where no age depends on it, so that the same
+/// request has the same answer at any time.
+fn start_of(request: &pb::FindSimilarArticlesRequest) -> PublishTime {
+    if request.recency_half_life.is_none() || request.reference_time.is_some() {
+        return PublishTime(0);
+    }
+    let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    PublishTime(i64::try_from(since_1970.as_micros()).unwrap_or(i64::MAX))
+}
+
+fn requested(
+    request: pb::FindSimilarArticlesRequest,
+    now: PublishTime,
+    deadline: Deadline,
+) -> SimilarRequest {
+    let source = request.source.map(|source| match source {
+        Source::ArticleId(id) => RequestedSource::Id(id),
+        Source::Article(pb::Article { title, body, language_code }) => {
+            RequestedSource::Text { title, body, language_code }
+        }
+    });
+    let recency = RequestedRecency {
+        half_life: request.recency_half_life.map(|length| (length.seconds, length.nanos)),
+        reference_time: request.reference_time.map(|time| (time.seconds, time.nanos)),
+        now,
+    };
+    SimilarRequest {
+        source,
+        filter: request.filter.unwrap_or_default().into(),
+        min_similarity: request.min_similarity,
+        recency,
+        page_size: request.page_size,
+        collapse_near_duplicates: request.collapse_near_duplicates,
+        deadline,
+    }
 }
 
 impl From<SimilarHit> for pb::SimilarArticle {
@@ -160,6 +201,8 @@ impl From<SimilarHit> for pb::SimilarArticle {
             other_share: hit.other_share,
             near_duplicate_count: i32::try_from(hit.near_duplicates.len()).unwrap_or(i32::MAX),
             near_duplicate_ids: near_duplicate_ids.collect(),
+            score: hit.score,
+            meaning_share: hit.meaning_share,
         }
     }
 }

@@ -3,8 +3,10 @@
 use std::cell::RefCell;
 
 use super::background::Background;
+use super::meaning::MeaningSum;
 use super::term_key::TermKey;
 use super::vector::{CountedTerm, MAX_COUNT, Vector, weight};
+use super::word_vectors::WordVectors;
 use crate::article::ArticleText;
 use crate::text::{Numbers, Stemmer, TermHash, Word, WordScanner, WordText};
 
@@ -80,7 +82,10 @@ impl Default for Analyzer {
 impl Analyzer {
     /// The vector of an article.
     pub fn vector(&mut self, text: ArticleText<'_>) -> Vector {
-        self.scan(text, |_, _| {})
+        self.scan(text, |_, _| {});
+        let vector = self.counted();
+        self.release();
+        vector
     }
 
     /// The terms of an article, ascending, each once.
@@ -105,6 +110,7 @@ impl Analyzer {
                 forms[place] = word.to_string();
             }
         });
+        self.release();
         forms
     }
 
@@ -118,12 +124,8 @@ impl Analyzer {
         }
     }
 
-    /// Calls `on_word` with each word and its term, and returns the vector.
-    fn scan(
-        &mut self,
-        text: ArticleText<'_>,
-        mut on_word: impl FnMut(TermKey, WordText<'_>),
-    ) -> Vector {
+    /// Calls `on_word` with each word and its term, and collects their occurrences.
+    fn scan(&mut self, text: ArticleText<'_>, mut on_word: impl FnMut(TermKey, WordText<'_>)) {
         let Self { scanner, stemmer, cache, occurrences } = self;
         occurrences.clear();
         for (field, times) in [(text.title, TITLE_WEIGHT), (text.body, 1)] {
@@ -135,21 +137,35 @@ impl Analyzer {
                 on_word(term.key(), text);
             }
         }
-        occurrences.sort_unstable();
-        let mut vector = Vector { terms: Vec::with_capacity(occurrences.len()), squared_length: 0 };
-        for occurrences in occurrences.chunk_by(|a, b| a >> 8 == b >> 8) {
+    }
+
+    /// The vector of the terms whose occurrences were collected.
+    fn counted(&mut self) -> Vector {
+        let word_vectors = WordVectors::get();
+        self.occurrences.sort_unstable();
+        let mut terms = Vec::with_capacity(self.occurrences.len());
+        let (mut squared_length, mut meaning) = (0, MeaningSum::default());
+        for occurrences in self.occurrences.chunk_by(|a, b| a >> 8 == b >> 8) {
             let term = CachedTerm(occurrences[0] >> 8);
             let count =
                 occurrences.iter().map(|occurrence| occurrence & 0xff).sum::<u64>().min(MAX_COUNT);
-            vector.terms.push(CountedTerm(term.key().bits() << 8 | count));
-            vector.squared_length += u64::from(weight(count as u8, term.idf())).pow(2);
+            terms.push(CountedTerm(term.key().bits() << 8 | count));
+            let weight = weight(count as u8, term.idf());
+            squared_length += u64::from(weight).pow(2);
+            if let Some(vector) = word_vectors.find(term.key()) {
+                meaning.add(vector, weight);
+            }
         }
         // The vector is stored: it gives back the memory of repeated words.
-        vector.terms.shrink_to_fit();
-        if occurrences.len() > MAX_RETAINED_WORDS {
-            (*scanner, *occurrences) = Default::default();
+        terms.shrink_to_fit();
+        Vector { terms, squared_length, meaning: meaning.meaning() }
+    }
+
+    /// Gives back the memory of a large text.
+    fn release(&mut self) {
+        if self.occurrences.len() > MAX_RETAINED_WORDS {
+            (self.scanner, self.occurrences) = Default::default();
         }
-        vector
     }
 }
 
@@ -180,6 +196,7 @@ pub(super) fn forms(text: ArticleText<'_>, terms: &[TermKey]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::index::word_vectors::DIMENSIONS;
     use proptest::prelude::*;
 
     fn vector(title: &str, body: &str) -> Vector {
@@ -225,6 +242,22 @@ mod tests {
         assert_eq!(a.similarity(&a), 1.0);
         assert_eq!(a.similarity(&vector("", "volcano erupts")), 0.0);
         assert_eq!(a.similarity(&Vector::default()), 0.0);
+    }
+
+    #[test]
+    fn a_meaning_of_all_words_with_the_greatest_weights_fits_into_32_bits() {
+        let mut sums = [[0_i64; 2]; DIMENSIONS];
+        for (term, vector) in WordVectors::get().iter() {
+            let weight = weight(u8::MAX, Background::get().idf(term));
+            assert!(i16::try_from(weight).is_ok());
+            for ([positive, negative], part) in sums.iter_mut().zip(vector) {
+                *positive += i64::from(weight) * i64::from((*part).max(0));
+                *negative += i64::from(weight) * i64::from((*part).min(0));
+            }
+        }
+        for sum in sums.into_iter().flatten() {
+            assert!(i32::try_from(sum).is_ok(), "{sum}");
+        }
     }
 
     #[test]

@@ -8,14 +8,16 @@ use super::article::ArticleId;
 #[derive(Debug, Clone)]
 pub(super) struct Candidate<H> {
     pub(super) similarity: f64,
+    /// What results are ordered by.
+    pub(super) score: f64,
     pub(super) id: ArticleId,
     /// Where the backend has the article.
     pub(super) handle: H,
 }
 
 impl<H> Candidate<H> {
-    pub(super) fn order(&self, other_similarity: f64, other_id: &ArticleId) -> Ordering {
-        other_similarity.total_cmp(&self.similarity).then_with(|| self.id.cmp(other_id))
+    pub(super) fn order(&self, other_score: f64, other_id: &ArticleId) -> Ordering {
+        other_score.total_cmp(&self.score).then_with(|| self.id.cmp(other_id))
     }
 }
 

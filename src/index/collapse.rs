@@ -5,7 +5,7 @@ use std::collections::hash_map::Entry;
 
 use super::candidate::{Candidate, Group};
 use super::deadline::Deadline;
-use super::query::NEAR_DUPLICATE_SIMILARITY;
+use super::query::NEAR_DUPLICATE_COSINE;
 use super::query_vector::QueryVector;
 use super::vector::Vector;
 use super::wording::Wording;
@@ -47,8 +47,7 @@ impl Leaders {
         let is_copy = |(leader, common): &(&Leader, usize)| {
             let Leader { wording: other, vector: other_vector } = leader;
             if wording.is_tiny() || other.is_tiny() {
-                let similarity = other_vector.similarity(&vector.terms, vector.squared_length);
-                return similarity >= NEAR_DUPLICATE_SIMILARITY;
+                return other_vector.cosine(vector) >= NEAR_DUPLICATE_COSINE;
             }
             let least = wording.runs().len().min(other.runs().len()) / COMMON_DIVISOR;
             *common > 0 && *common >= least && other.is_near_duplicate(wording) == Some(true)

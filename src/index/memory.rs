@@ -77,13 +77,12 @@ impl SimilarityIndex for MemoryIndex {
         let articles = self.articles.read().unwrap_or_else(PoisonError::into_inner);
         let source = match &query.source {
             SimilarSource::Text { title, body } => {
-                let text = ArticleText { title, body };
-                Source::new(text, &of_text(text), None)
+                Source::of_text(ArticleText { title, body }, query.recency)
             }
             SimilarSource::Id(id) => {
                 let (article, vector) =
                     articles.get(id).ok_or_else(|| IndexError::UnknownSource { id: id.clone() })?;
-                Source::new(article.text(), vector, Some(id.clone()))
+                Source::of_article(article, vector, query.recency)
             }
         };
         let candidates = articles
@@ -91,10 +90,10 @@ impl SimilarityIndex for MemoryIndex {
             .filter(|(id, (article, _))| {
                 Some(*id) != source.id.as_ref() && query.filter.accepts(article)
             })
-            .map(|(id, (article, vector))| Candidate {
-                similarity: source.vector.similarity(&vector.terms, vector.squared_length),
-                id: id.clone(),
-                handle: (article, vector),
+            .map(|(id, (article, vector))| {
+                let similarity = source.vector.similarity(vector);
+                let score = similarity * source.boost.factor(|| article.publish_time);
+                Candidate { similarity, score, id: id.clone(), handle: (article, vector) }
             });
         let read_one = |(article, vector): &(&ArchivedArticle, &Vector)| {
             Ok(((*article).clone(), (*vector).clone()))

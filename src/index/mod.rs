@@ -38,16 +38,19 @@ mod embedded;
 mod error;
 mod filter;
 mod list;
+mod meaning;
 mod memory;
 mod page;
 mod query;
 mod query_vector;
+mod recency;
 mod record;
 mod similarity_index;
 mod source;
 mod status;
 mod term_key;
 mod vector;
+mod word_vectors;
 mod wording;
 mod write;
 
@@ -63,13 +66,15 @@ pub use filter::Filter;
 pub use list::{ArticlePage, ListQuery};
 pub use memory::MemoryIndex;
 pub use query::{
-    MAX_NEAR_DUPLICATE_IDS, MAX_RESULTS, MatchedTerm, NEAR_DUPLICATE_SIMILARITY, PageKey,
-    SimilarHit, SimilarPage, SimilarQuery, SimilarSource,
+    MAX_NEAR_DUPLICATE_IDS, MAX_RESULTS, MatchedTerm, NEAR_DUPLICATE_COSINE, PageKey, SimilarHit,
+    SimilarPage, SimilarQuery, SimilarSource,
 };
+pub use recency::{Recency, ReferenceTime};
 pub use record::RecordError;
 pub use similarity_index::SimilarityIndex;
 pub use status::{Condition, IndexStatus};
 pub use term_key::TermKey;
 pub use vector::Vector;
+pub use word_vectors::{DIMENSIONS, WordVector, WordVectors};
 pub use wording::Wording;
 pub use write::{Change, NoRoom, Precondition, Write, WriteDone, WriteOutcome};

@@ -22,7 +22,7 @@ pub(super) fn page<H>(
     candidates.retain(|candidate| {
         candidate.similarity > 0.0 && candidate.similarity >= query.min_similarity
     });
-    candidates.sort_by(|a, b| a.order(b.similarity, &b.id));
+    candidates.sort_by(|a, b| a.order(b.score, &b.id));
     candidates.truncate(query.depth());
     let groups = if query.collapse_near_duplicates {
         collapse(candidates, query.deadline, read_one)?
@@ -31,14 +31,13 @@ pub(super) fn page<H>(
     };
     let (mut shown, mut results) = (0, groups);
     if let Some(after) = &query.after {
-        results
-            .retain(|group| group.leader.order(after.similarity, &after.id) == Ordering::Greater);
+        results.retain(|group| group.leader.order(after.score, &after.id) == Ordering::Greater);
         shown = after.shown;
     }
     let is_more = results.len() > query.page_size;
     results.truncate(query.page_size);
     let key = |group: &Group<H>| PageKey {
-        similarity: group.leader.similarity,
+        score: group.leader.score,
         id: group.leader.id.clone(),
         shown: shown + results.len() as u32,
     };
@@ -59,11 +58,11 @@ pub(super) fn read<H>(
     for (shown, group) in (before..).zip(groups) {
         query.deadline.check()?;
         let is_full = bytes >= query.page_bytes || read_bytes / READ_PER_PAGE >= query.page_bytes;
-        if let (true, Some((similarity, id))) = (is_full, last.take()) {
-            next = Some(PageKey { similarity, id, shown });
+        if let (true, Some((score, id))) = (is_full, last.take()) {
+            next = Some(PageKey { score, id, shown });
             break;
         }
-        last = Some((group.leader.similarity, group.leader.id.clone()));
+        last = Some((group.leader.score, group.leader.id.clone()));
         match read_one(&group.leader.handle) {
             Ok((mut article, vector)) => {
                 let etag = article.etag();

@@ -3,14 +3,15 @@
 use super::article::{ArchivedArticle, ArticleId};
 use super::deadline::Deadline;
 use super::filter::Filter;
+use super::recency::Recency;
 
 /// The maximum number of results of a query, over all pages.
 pub const MAX_RESULTS: usize = 1_000;
 /// How many of the most similar articles are considered when near-duplicates are folded.
 pub(super) const MAX_COLLAPSED: usize = 200;
 
-/// The minimum similarity of near-duplicates whose bodies are too short to compare.
-pub const NEAR_DUPLICATE_SIMILARITY: f64 = 0.85;
+/// The minimum cosine of the term vectors of near-duplicates whose bodies are too short to compare.
+pub const NEAR_DUPLICATE_COSINE: f64 = 0.85;
 /// How many near-duplicates of a result are named.
 pub const MAX_NEAR_DUPLICATE_IDS: usize = 20;
 
@@ -31,8 +32,8 @@ pub enum SimilarSource {
 /// The end of a page, and so the start of the next one.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PageKey {
-    /// The similarity of the last result.
-    pub similarity: f64,
+    /// The score of the last result.
+    pub score: f64,
     /// Its id.
     pub id: ArticleId,
     /// The number of results up to it.
@@ -48,6 +49,8 @@ pub struct SimilarQuery {
     pub filter: Filter,
     /// The minimum similarity, in [0, 1]; results without any similarity are always left out.
     pub min_similarity: f64,
+    /// How closeness in time counts; None ranks by similarity alone.
+    pub recency: Option<Recency>,
     /// The maximum number of results on the page.
     pub page_size: usize,
     /// The page ends with the article that brings its text to this size, in bytes; bodies that are
@@ -71,6 +74,7 @@ impl SimilarQuery {
             source,
             filter: Filter::default(),
             min_similarity: 0.0,
+            recency: None,
             page_size: 10,
             page_bytes: usize::MAX,
             with_bodies: true,
@@ -110,10 +114,14 @@ pub struct SimilarHit {
     pub etag: String,
     /// Its similarity to the source.
     pub similarity: f64,
+    /// What results are ordered by: the similarity, boosted by [`SimilarQuery::recency`].
+    pub score: f64,
     /// The terms that contribute most, the strongest first.
     pub matched_terms: Vec<MatchedTerm>,
     /// The share of all other terms.
     pub other_share: f64,
+    /// The share of the meaning: what the cosine of the mean word vectors adds.
+    pub meaning_share: f64,
     /// The near-duplicates folded into it, the most similar to the source first.
     pub near_duplicates: Vec<ArticleId>,
 }

@@ -1,13 +1,19 @@
 //! The vector of a query, prepared for comparison with many others.
 
 use super::background::Background;
+use super::meaning::{Meaning, QueryMeaning, similarity};
 use super::term_key::TermKey;
 use super::vector::{CountedTerm, Vector, cosine, weight};
 
 impl Vector {
-    /// The similarity of two articles, in [0, 1]: the cosine of their vectors.
+    /// The similarity of two articles, in [0, 1].
     pub fn similarity(&self, other: &Self) -> f64 {
-        QueryVector::new(self).similarity(&other.terms, other.squared_length)
+        QueryVector::new(self).similarity(other)
+    }
+
+    /// The cosine of the term vectors of two articles, in [0, 1].
+    pub fn cosine(&self, other: &Self) -> f64 {
+        QueryVector::new(self).cosine(other)
     }
 }
 
@@ -30,6 +36,7 @@ pub(super) struct QueryVector {
     /// not have.
     present: Box<[u64; 512]>,
     squared_length: u64,
+    meaning: QueryMeaning,
     by_priority: Vec<WeightedTerm>,
 }
 
@@ -58,7 +65,8 @@ impl QueryVector {
         // weights in other articles and fewer postings.
         let worth = |term: &WeightedTerm| u64::from(term.weight).pow(2) * u64::from(term.idf);
         by_priority.sort_unstable_by(|a, b| worth(b).cmp(&worth(a)).then(a.key.cmp(&b.key)));
-        Self { table, mask, present, squared_length: vector.squared_length, by_priority }
+        let (squared_length, meaning) = (vector.squared_length, vector.meaning.into());
+        Self { table, mask, present, squared_length, meaning, by_priority }
     }
 
     /// The terms by descending contribution per posting read.
@@ -115,8 +123,19 @@ impl QueryVector {
         product + common[..count].iter().map(|term| self.product(*term)).sum::<u64>()
     }
 
-    /// The similarity of an article with these terms.
-    pub(super) fn similarity(&self, terms: &[CountedTerm], squared_length: u64) -> f64 {
-        cosine(self.inner_product(terms.iter().copied()), self.squared_length, squared_length)
+    /// The cosine with the term vector of an article.
+    pub(super) fn cosine(&self, other: &Vector) -> f64 {
+        let product = self.inner_product(other.terms.iter().copied());
+        cosine(product, self.squared_length, other.squared_length)
+    }
+
+    /// The cosine of the meanings; None if one of the two has none.
+    pub(super) fn meaning_cosine(&self, other: &Meaning) -> Option<f64> {
+        self.meaning.cosine(other)
+    }
+
+    /// The similarity of an article.
+    pub(super) fn similarity(&self, other: &Vector) -> f64 {
+        similarity(self.cosine(other), self.meaning_cosine(&other.meaning))
     }
 }

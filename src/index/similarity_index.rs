@@ -45,7 +45,8 @@ pub trait SimilarityIndex: Send + Sync + fmt::Debug {
     fn list(&self, query: &ListQuery) -> Result<ArticlePage, IndexError>;
 
     /// Finds the articles most similar to the query's source, without the source itself: by
-    /// descending similarity, then ascending id.
+    /// descending score, then ascending id. The score is the similarity, boosted by
+    /// [`SimilarQuery::recency`].
     ///
     /// The similarity of two articles is [`super::Vector::similarity`], in every backend, whatever
     /// else the archive holds. Which articles are found may be approximate where [`SimilarQuery`]

@@ -1,10 +1,12 @@
 //! The source of a search, which articles are compared with.
 
-use super::analyzer::forms;
-use super::article::ArticleId;
+use super::analyzer::{forms, of_text};
+use super::article::{ArchivedArticle, ArticleId};
+use super::meaning::{self, similarity};
 use super::page::FoundHit;
 use super::query::{MatchedTerm, SimilarHit};
 use super::query_vector::QueryVector;
+use super::recency::{Boost, Recency};
 use super::term_key::TermKey;
 use super::vector::{Vector, cosine};
 use crate::article::ArticleText;
@@ -12,18 +14,35 @@ use crate::article::ArticleText;
 /// How many matched terms are named.
 const MAX_MATCHED_TERMS: usize = 10;
 
-/// What a query compares with: a text, its vector, and the id of the article if it is one.
+/// What a query compares with: a text with its vector, which may be that of an article.
 #[derive(Debug)]
 pub(super) struct Source<'a> {
     pub(super) vector: QueryVector,
     text: ArticleText<'a>,
+    /// That of the article, if it is one.
     pub(super) id: Option<ArticleId>,
+    pub(super) boost: Boost,
 }
 
 impl<'a> Source<'a> {
-    /// `vector` is that of `text`.
-    pub(super) fn new(text: ArticleText<'a>, vector: &Vector, id: Option<ArticleId>) -> Self {
-        Self { vector: QueryVector::new(vector), text, id }
+    /// A text that is not in the archive.
+    pub(super) fn of_text(text: ArticleText<'a>, recency: Option<Recency>) -> Self {
+        let vector = QueryVector::new(&of_text(text));
+        Self { vector, text, id: None, boost: Boost::new(recency, None) }
+    }
+
+    /// An article of the archive; `vector` is that of its text.
+    pub(super) fn of_article(
+        article: &'a ArchivedArticle,
+        vector: &Vector,
+        recency: Option<Recency>,
+    ) -> Self {
+        Self {
+            vector: QueryVector::new(vector),
+            text: article.text(),
+            id: Some(article.id.clone()),
+            boost: Boost::new(recency, article.publish_time),
+        }
     }
 
     /// The results, with their matched terms.
@@ -40,24 +59,35 @@ impl<'a> Source<'a> {
         let form = |term: &TermKey| {
             terms.binary_search(term).map_or_else(|_| String::new(), |place| forms[place].clone())
         };
-        let hit =
-            |(FoundHit { group, article, etag, .. }, parts): (FoundHit<H>, Vec<(TermKey, u64)>)| {
-                let whole: u64 = parts.iter().map(|(_, part)| part).sum();
-                let share = |part: u64| part as f64 / whole as f64;
-                let (matched, others) = parts.split_at(matched(&parts));
-                SimilarHit {
-                    article,
-                    etag,
-                    similarity: group.leader.similarity,
-                    matched_terms: matched
-                        .iter()
-                        .map(|(term, part)| MatchedTerm { term: form(term), share: share(*part) })
-                        .collect(),
-                    other_share: share(others.iter().map(|(_, part)| part).sum()),
-                    near_duplicates: group.near_duplicates,
-                }
-            };
+        let hit = |(FoundHit { group, article, etag, vector }, parts): (
+            FoundHit<H>,
+            Vec<(TermKey, u64)>,
+        )| {
+            let whole: u64 = parts.iter().map(|(_, part)| part).sum();
+            let similarity = group.leader.similarity;
+            let meaning_share = self.meaning_part(&vector) / similarity;
+            let share = |part: u64| (1.0 - meaning_share) * part as f64 / whole as f64;
+            let (matched, others) = parts.split_at(matched(&parts));
+            SimilarHit {
+                article,
+                etag,
+                similarity,
+                score: group.leader.score,
+                matched_terms: matched
+                    .iter()
+                    .map(|(term, part)| MatchedTerm { term: form(term), share: share(*part) })
+                    .collect(),
+                other_share: share(others.iter().map(|(_, part)| part).sum()),
+                meaning_share,
+                near_duplicates: group.near_duplicates,
+            }
+        };
         found.into_iter().zip(parts).map(hit).collect()
+    }
+
+    /// What the meaning adds to the similarity of an article.
+    fn meaning_part(&self, vector: &Vector) -> f64 {
+        meaning::part(self.vector.meaning_cosine(&vector.meaning))
     }
 
     /// The contribution of each common term to the inner product. The terms to be named come first,
@@ -75,10 +105,13 @@ impl<'a> Source<'a> {
         parts[..matched].sort_unstable_by(order);
         debug_assert_eq!(
             found.group.leader.similarity,
-            cosine(
-                parts.iter().map(|(_, part)| part).sum(),
-                self.vector.squared_length(),
-                found.vector.squared_length
+            similarity(
+                cosine(
+                    parts.iter().map(|(_, part)| part).sum(),
+                    self.vector.squared_length(),
+                    found.vector.squared_length
+                ),
+                self.vector.meaning_cosine(&found.vector.meaning)
             )
         );
         parts

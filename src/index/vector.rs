@@ -1,4 +1,4 @@
-//! Vectors: the terms of an article with their counts, and the cosine of two of them.
+//! Vectors: the terms of an article with their counts, its meaning, and the cosine of two of them.
 //!
 //! All arithmetic is on integers up to the final division, so that the cosine does not depend on
 //! the machine or on the order of the terms.
@@ -6,6 +6,7 @@
 use std::sync::LazyLock;
 
 use super::background::IDF_ONE;
+use super::meaning::Meaning;
 use super::term_key::TermKey;
 
 /// Counts above this one are treated as equal to it.
@@ -50,6 +51,7 @@ pub struct Vector {
     pub(super) terms: Vec<CountedTerm>,
     /// The sum of the squared weights.
     pub(super) squared_length: u64,
+    pub(super) meaning: Meaning,
 }
 
 /// The cosine of two vectors from their inner product. It is exactly 1 for identical vectors,

@@ -11,7 +11,7 @@ use crate::article::ArticleText;
 
 /// The length of a run in words: bodies are compared by the runs they share.
 const RUN: usize = 3;
-/// Bodies with fewer words are not compared; the similarity of the whole texts decides.
+/// Bodies with fewer words are not compared; the cosine of the whole texts decides.
 const MIN_WORDS: usize = 8;
 /// The shared part of each body that makes two articles near-duplicates, whatever their headlines.
 const EQUAL: f64 = 0.96;
@@ -128,7 +128,7 @@ impl Wording {
     }
 
     /// Whether two articles are near-duplicates; symmetric. None if a body is too short to compare:
-    /// the similarity of the whole texts decides.
+    /// the cosine of the whole texts' term vectors decides.
     pub fn is_near_duplicate(&self, other: &Self) -> Option<bool> {
         if self.is_tiny() || other.is_tiny() {
             return None;

@@ -1,5 +1,7 @@
 //! Checks the fields that several requests share.
 
+use std::time::Duration;
+
 use super::error::ServiceError;
 use super::violation::FieldViolation;
 use super::violations::Violations;
@@ -71,6 +73,30 @@ pub fn article_id(id: &str, field: &str) -> Result<ArticleId, ServiceError> {
 pub fn publish_time(seconds: i64, nanos: i32, field: &str) -> Result<PublishTime, ServiceError> {
     let nanos = checked_nanos(seconds, nanos, field)?;
     Ok(PublishTime(seconds * 1_000_000 + nanos / 1_000))
+}
+
+/// The duration of a field, which must be longer than zero.
+///
+/// # Errors
+/// [`ServiceError::Invalid`] unless it is a valid Duration: of up to 10,000 years, with nanoseconds
+/// below a second.
+pub(super) fn positive_duration(
+    seconds: i64,
+    nanos: i32,
+    field: &str,
+) -> Result<Duration, ServiceError> {
+    const MAX_SECONDS: u64 = 315_576_000_000;
+    let valid = |seconds: u64, nanos: u32| seconds <= MAX_SECONDS && nanos < 1_000_000_000;
+    match (u64::try_from(seconds), u32::try_from(nanos)) {
+        (Ok(seconds), Ok(nanos)) if valid(seconds, nanos) && (seconds, nanos) != (0, 0) => {
+            Ok(Duration::new(seconds, nanos))
+        }
+        _ => {
+            let description = "must be longer than zero and at most 315,576,000,000 seconds, \
+                               with nanos from 0 to 999,999,999";
+            Err(ServiceError::invalid(field, "INVALID_DURATION", description))
+        }
+    }
 }
 
 /// The time of a field that stored times are compared with, as "before" or as "at or after", in
@@ -167,6 +193,19 @@ mod tests {
             ["aéz", "aé", "aé", "a", "a", ""],
             [9, 3, 3, 2, 1, 0].map(|limit| truncated("aéz".to_owned(), limit).leak() as &str)
         );
+    }
+
+    #[test]
+    fn a_duration_is_longer_than_zero_and_well_formed() {
+        let valid = |seconds, nanos| positive_duration(seconds, nanos, "field").ok();
+        assert_eq!(valid(1, 500_000_000), Some(Duration::from_millis(1_500)));
+        assert_eq!(valid(0, 1), Some(Duration::from_nanos(1)));
+        assert_eq!(valid(315_576_000_000, 0), Some(Duration::from_secs(315_576_000_000)));
+        for (seconds, nanos) in
+            [(0, 0), (-1, 0), (1, -1), (0, -1), (1, 1_000_000_000), (315_576_000_001, 0)]
+        {
+            assert_eq!(valid(seconds, nanos), None, "{seconds} s and {nanos} ns");
+        }
     }
 
     #[test]

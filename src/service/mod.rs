@@ -50,6 +50,6 @@ pub use options::{ClassifyOptions, RequestedOptions};
 pub use parallel::Parallelism;
 pub use puts::{PendingBatch, PendingPut, PreparedBatch, PutBatch, PutOutcome, Receipt, Stored};
 pub use query::ClassifyQuery;
-pub use similar::{RequestedSource, SimilarRequest};
+pub use similar::{RequestedRecency, RequestedSource, SimilarRequest};
 pub use violation::FieldViolation;
 pub use violations::{Violations, both};

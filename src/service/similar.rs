@@ -1,16 +1,18 @@
 //! Checks a search for similar articles.
 
 use super::error::ServiceError;
-use super::fields::{PageSize, article_id, check_text};
+use super::fields::{PageSize, article_id, check_text, positive_duration, publish_time};
 use super::filter::{RequestedFilter, checked_filter};
 use super::models::ModelSet;
 use super::violation::FieldViolation;
-use super::violations::Violations;
+use super::violations::{Violations, both};
 use crate::article::{ArticleText, Limits};
-use crate::index::{Deadline, SimilarQuery, SimilarSource, SimilarityIndex};
+use crate::index::{
+    Deadline, PublishTime, Recency, ReferenceTime, SimilarQuery, SimilarSource, SimilarityIndex,
+};
 
 /// A search as a caller asks for it.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct SimilarRequest {
     /// The article to compare with.
     pub source: Option<RequestedSource>,
@@ -18,12 +20,25 @@ pub struct SimilarRequest {
     pub filter: RequestedFilter,
     /// Results below this similarity are omitted.
     pub min_similarity: f64,
+    /// How closeness in time counts.
+    pub recency: RequestedRecency,
     /// Limit on the results of the page; 0 for the default.
     pub page_size: i32,
     /// Whether near-duplicates are collapsed.
     pub collapse_near_duplicates: bool,
     /// When the caller stops waiting.
     pub deadline: Deadline,
+}
+
+/// How closeness in time counts, each time in seconds and nanoseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RequestedRecency {
+    /// The age at which half of the gain is left; None if time does not count.
+    pub half_life: Option<(i64, i32)>,
+    /// The time from which ages are measured; None for that of the source, or `now`.
+    pub reference_time: Option<(i64, i32)>,
+    /// The time of the call.
+    pub now: PublishTime,
 }
 
 /// The article to compare with.
@@ -63,6 +78,8 @@ pub(super) fn similar_query(
         let reason = "SIMILARITY_OUT_OF_RANGE";
         violations.push(FieldViolation::new("min_similarity", reason, description));
     }
+    let recency = checked_recency(request.recency);
+    violations.note(&recency);
     violations.note(&source);
     violations.note(&filter);
     violations.finish()?;
@@ -70,6 +87,7 @@ pub(super) fn similar_query(
         source: source?,
         filter: filter?,
         min_similarity,
+        recency: recency?,
         page_size: page_size?,
         page_bytes: Limits::PAGE_BYTES,
         with_bodies: true,
@@ -77,6 +95,30 @@ pub(super) fn similar_query(
         collapse_near_duplicates: request.collapse_near_duplicates,
         deadline: request.deadline,
     })
+}
+
+fn checked_recency(requested: RequestedRecency) -> Result<Option<Recency>, ServiceError> {
+    let RequestedRecency { half_life, reference_time, now } = requested;
+    let half_life = half_life
+        .map(|(seconds, nanos)| positive_duration(seconds, nanos, "recency_half_life"))
+        .transpose();
+    let reference_time = reference_time
+        .map(|(seconds, nanos)| publish_time(seconds, nanos, "reference_time"))
+        .transpose();
+    let (half_life, reference_time) = both(half_life, reference_time)?;
+    match (half_life, reference_time) {
+        (None, None) => Ok(None),
+        (None, Some(_)) => {
+            let description = "requires recency_half_life, whose ages it is the reference of";
+            let reason = "FIELD_REQUIRES_HALF_LIFE";
+            Err(ServiceError::invalid("reference_time", reason, description))
+        }
+        (Some(half_life), time) => {
+            let of_source = ReferenceTime::OfSource { otherwise: now };
+            let reference = time.map_or(of_source, ReferenceTime::At);
+            Ok(Some(Recency { half_life, reference }))
+        }
+    }
 }
 
 fn checked_source(

@@ -6,7 +6,9 @@ mod fixtures;
 mod near_duplicates;
 mod pages;
 mod place;
+mod pruned;
 mod ranking;
+mod recency;
 mod reopened;
 mod storing;
 
@@ -33,9 +35,14 @@ const BEHAVIOURS: &[Behaviour] = behaviours![
     ranking::the_similarity_is_that_of_the_vectors,
     ranking::similarities_do_not_change_as_the_archive_grows,
     ranking::a_search_by_id_equals_one_by_text_without_the_source,
+    ranking::an_article_in_other_words_is_more_similar_than_one_on_something_else,
     ranking::ties_are_ordered_by_id,
     ranking::long_words_of_every_script_are_found,
     ranking::an_unknown_source_is_an_error,
+    recency::the_ranking_equals_the_formula_on_every_page,
+    recency::filters_and_the_minimum_similarity_hold,
+    recency::ages_are_measured_from_the_reference_time,
+    recency::ties_are_ordered_by_id,
     filters::articles_that_do_not_pass_a_filter_are_left_out,
     filters::a_topic_filter_requires_an_assigned_or_probable_topic,
     filters::a_filtered_list_is_paginated,

@@ -61,6 +61,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("hex", &["model", "train", "index", "grpc", "cli"]),
     ("http", &["grpc"]),
     ("http_body", &["grpc"]),
+    ("humantime", &["cli"]),
     ("hyper", &["grpc"]),
     ("hyper_util", &["grpc"]),
     ("indicatif", &["cli"]),

@@ -159,6 +159,8 @@ async fn all_violations_of_pages_and_searches_are_reported() {
         page_size: -1,
         page_token: "x".to_owned(),
         view: 9,
+        recency_half_life: Some(prost_types::Duration { seconds: 0, nanos: -1 }),
+        reference_time: time,
         ..Default::default()
     };
     let mut client = SimilarityServiceClient::new(shared().await.channel().await);
@@ -166,6 +168,8 @@ async fn all_violations_of_pages_and_searches_are_reported() {
     let of_query = [
         "page_size",
         "min_similarity",
+        "recency_half_life",
+        "reference_time",
         "article",
         "filter.publish_time_from",
         "filter.publish_time_until",

@@ -144,6 +144,8 @@ pub(crate) fn plausible(message: &MessageDescriptor) -> DynamicMessage {
                 built.set_field(&field, Value::List(vec![Value::Message(plausible(&part))]));
             }
             (Kind::Message(part), _) => built.set_field(&field, Value::Message(plausible(&part))),
+            // A half-life is longer than zero.
+            (Kind::Int64, "seconds") => built.set_field(&field, Value::I64(1)),
             (Kind::String, "ids") => built.set_field(&field, Value::List(vec![text("a")])),
             (Kind::String, "id" | "title") => built.set_field(&field, text("goal")),
             _ => {}

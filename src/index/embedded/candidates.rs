@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use super::recent::{Recent, RecentArticle};
+use super::segments::Selection;
 use super::shared::Shared;
 use super::snapshot::{Handle, Snapshot};
 use crate::index::query_vector::WeightedTerm;
-use crate::index::{Deadline, Filter, IndexError, SimilarQuery};
+use crate::index::{Deadline, Filter, IndexError};
 
 /// How many articles in memory a filter examines between two checks of the deadline.
 const FILTERED_PER_CHECK: usize = 256;
@@ -17,20 +18,19 @@ const POSTINGS_TARGET: usize = 150_000;
 /// Candidates with their partial scores, and the snapshot that their handles belong to.
 pub(super) type Candidates = (Vec<(f32, Handle)>, Snapshot);
 
-/// The `count` articles with the highest partial scores, the highest first. `terms` are those of
-/// the source, in the order in which their postings are worth reading.
+/// The selected articles, unordered. `terms` are those of the source, in the order in which their
+/// postings are worth reading.
 pub(super) fn candidates(
     shared: &Shared,
     terms: &[WeightedTerm],
-    query: &SimilarQuery,
-    count: usize,
+    selection: Selection<'_>,
 ) -> Result<Candidates, IndexError> {
-    let found = candidates_within(shared, terms, POSTINGS_TARGET, query, count)?;
-    if found.0.len() >= count {
+    let found = candidates_within(shared, terms, POSTINGS_TARGET, selection)?;
+    if found.0.len() >= selection.count {
         return Ok(found);
     }
     // In a small archive, or under a narrow filter, every article that shares a term is found.
-    candidates_within(shared, terms, usize::MAX, query, count)
+    candidates_within(shared, terms, usize::MAX, selection)
 }
 
 /// As [`candidates`], from the first terms that have about `postings` postings together.
@@ -38,10 +38,9 @@ fn candidates_within(
     shared: &Shared,
     terms: &[WeightedTerm],
     postings: usize,
-    query: &SimilarQuery,
-    count: usize,
+    selection: Selection<'_>,
 ) -> Result<Candidates, IndexError> {
-    let SimilarQuery { filter, deadline, .. } = query;
+    let Selection { filter, boost, count, deadline } = selection;
     // The plan is made without the lock, and again if the segments were replaced meanwhile.
     let mut segments = Arc::clone(&shared.read().segments);
     let (plan, recent, snapshot) = loop {
@@ -53,7 +52,11 @@ fn candidates_within(
         }
         // A filter may take long, and is applied without the lock.
         let best = |recent: &Recent| {
-            if filter.is_empty() { recent.best(plan.terms, count) } else { recent.all(plan.terms) }
+            if filter.is_empty() {
+                recent.best(plan.terms, boost, count)
+            } else {
+                recent.all(plan.terms, boost)
+            }
         };
         let mut recent = best(&state.recent);
         if let Some(frozen) = &state.frozen {
@@ -64,8 +67,8 @@ fn candidates_within(
         }
         break (plan, recent, state.snapshot());
     };
-    let recent = accepted(recent, filter, *deadline)?;
-    let folded = snapshot.segments.candidates(&plan, query, &snapshot.superseded, count)?;
+    let recent = accepted(recent, filter, deadline)?;
+    let folded = snapshot.segments.candidates(&plan, selection, &snapshot.superseded)?;
     let recent = recent.into_iter().map(|(score, article)| (score, Handle::Memory(article)));
     let folded = folded.into_iter().map(|(score, place)| (score, Handle::Segment(place)));
     Ok((highest(recent.chain(folded).collect(), count), snapshot))
@@ -89,13 +92,12 @@ fn accepted(
     Ok(accepted)
 }
 
-/// The `count` candidates with the highest partial scores, the highest first.
+/// The `count` candidates with the highest partial scores, unordered.
 fn highest(mut candidates: Vec<(f32, Handle)>, count: usize) -> Vec<(f32, Handle)> {
     if candidates.len() > count {
         candidates.select_nth_unstable_by(count - 1, |a, b| b.0.total_cmp(&a.0));
         candidates.truncate(count);
     }
-    candidates.sort_unstable_by(|a, b| b.0.total_cmp(&a.0));
     candidates
 }
 
@@ -105,12 +107,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_candidates_with_the_highest_scores_come_first() {
+    fn the_candidates_with_the_highest_scores_are_kept() {
         let handle = |document| Handle::Segment(Place { segment: 0, document });
         let candidates = [(0.2, 0), (0.9, 1), (0.5, 2), (0.7, 3)]
             .map(|(score, document)| (score, handle(document)));
-        let scores: Vec<f32> =
+        let mut scores: Vec<f32> =
             highest(candidates.into(), 3).iter().map(|(score, _)| *score).collect();
+        scores.sort_unstable_by(|a, b| b.total_cmp(a));
         assert_eq!(scores, [0.9, 0.7, 0.5]);
     }
 }

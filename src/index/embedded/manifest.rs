@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 use super::files;
 
 /// The format that this version writes, and the only one it reads.
-pub(super) const FORMAT: u32 = 4;
+pub(super) const FORMAT: u32 = 5;
 /// The manifest, and its copy.
 pub(super) const FILE: &str = "archive.json";
 const COPY: &str = "archive.json.copy";

@@ -7,6 +7,7 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use super::super::query_vector::WeightedTerm;
+use super::super::recency::Boost;
 use super::super::vector::{Vector, weight};
 use super::super::{ArchivedArticle, ArticleId};
 use super::journal::Extent;
@@ -25,6 +26,10 @@ impl RecentArticle {
     /// Its approximate size in memory, in bytes, including its postings.
     fn size_bytes(&self) -> usize {
         self.article.size_bytes() + 24 * self.vector.terms.len() + 256
+    }
+
+    fn factor(&self, boost: Boost) -> f32 {
+        boost.factor(|| self.article.publish_time) as f32
     }
 }
 
@@ -129,16 +134,19 @@ impl Recent {
         self.versions.range::<ArticleId, _>((start, Bound::Unbounded))
     }
 
-    /// The `count` articles with the highest partial scores by `terms`: the cosine, except for a
-    /// factor common to all articles.
+    /// The `count` articles with the highest partial scores by `terms`: the boosted cosine, except
+    /// for a factor common to all articles.
     pub(super) fn best(
         &self,
         terms: &[WeightedTerm],
+        boost: Boost,
         count: usize,
     ) -> Vec<(f32, Arc<RecentArticle>)> {
         let article = |slot: u32| self.articles[slot as usize].as_ref();
-        let mut best = TopK::new(count);
-        best.push_all(&self.sums(terms), &self.inverse_lengths, |slot| article(slot).map(|_| slot));
+        let mut best = TopK::new(count, boost.max_factor() as f32);
+        best.push_all(&self.sums(terms), &self.inverse_lengths, |slot| {
+            article(slot).map(|article| (article.factor(boost), slot))
+        });
         let found = best.into_vec().into_iter();
         found
             .filter_map(|(score, slot)| article(slot).map(|article| (score, Arc::clone(article))))
@@ -147,14 +155,22 @@ impl Recent {
 
     /// All articles that have any of these terms, with their partial scores, for a filter to choose
     /// from.
-    pub(super) fn all(&self, terms: &[WeightedTerm]) -> Vec<(f32, Arc<RecentArticle>)> {
+    pub(super) fn all(
+        &self,
+        terms: &[WeightedTerm],
+        boost: Boost,
+    ) -> Vec<(f32, Arc<RecentArticle>)> {
         let sums = self.sums(terms);
         let scores = sums
             .iter()
             .zip(&self.inverse_lengths)
             .map(|(sum, inverse_length)| sum * inverse_length);
         let found = scores.zip(&self.articles).filter(|(score, _)| *score > 0.0);
-        found.filter_map(|(score, article)| Some((score, Arc::clone(article.as_ref()?)))).collect()
+        let boosted = |(score, article): (f32, &Option<Arc<RecentArticle>>)| {
+            let article = article.as_ref()?;
+            Some((score * article.factor(boost), Arc::clone(article)))
+        };
+        found.filter_map(boosted).collect()
     }
 
     fn sums(&self, terms: &[WeightedTerm]) -> Vec<f32> {

@@ -4,19 +4,24 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use super::super::analyzer::of_text;
 use super::super::candidate::Candidate;
+use super::super::meaning::similarity;
 use super::super::page::{ReadPage, page, read};
 use super::super::query::MAX_COLLAPSED;
+use super::super::recency::Boost;
 use super::super::source::Source;
 use super::super::{ArticleId, IndexError, SimilarPage, SimilarQuery, SimilarSource};
 use super::candidates::candidates;
+use super::segments::Selection;
 use super::shared::Shared;
 use super::snapshot::{Handle, Snapshot};
 use crate::article::ArticleText;
 
 /// The minimum number of candidates. Most are not compared: on senate-press, 156 of 600 on average.
 const MIN_CANDIDATES: usize = 600;
+/// The same where scores are boosted: an article may be among the first by its time, and among the
+/// last by its terms.
+const MIN_BOOSTED_CANDIDATES: usize = 2_000;
 /// How many candidates are compared before the others are judged by them.
 const MIN_COMPARED: usize = 32;
 /// How many candidates are compared between two checks of the deadline.
@@ -35,13 +40,13 @@ pub(super) fn find_similar(
     match &query.source {
         SimilarSource::Text { title, body } => {
             let text = ArticleText { title, body };
-            find(shared, query, &Source::new(text, &of_text(text), None))
+            find(shared, query, &Source::of_text(text, query.recency))
         }
         SimilarSource::Id(id) => {
             let (article, vector) = shared
                 .get_with_vector(id)?
                 .ok_or_else(|| IndexError::UnknownSource { id: id.clone() })?;
-            find(shared, query, &Source::new(article.text(), &vector, Some(id.clone())))
+            find(shared, query, &Source::of_article(&article, &vector, query.recency))
         }
     }
 }
@@ -52,10 +57,15 @@ fn find(
     source: &Source<'_>,
 ) -> Result<SimilarPage, IndexError> {
     let depth = query.depth();
-    let count = (2 * if query.collapse_near_duplicates { MAX_COLLAPSED } else { depth })
-        .max(MIN_CANDIDATES);
-    let (found, snapshot) = candidates(shared, source.vector.by_priority(), query, count)?;
-    let compared = compare(found, &snapshot, source, query)?;
+    let least = match source.boost {
+        Boost::None => MIN_CANDIDATES,
+        Boost::Recency { .. } => MIN_BOOSTED_CANDIDATES,
+    };
+    let count = (2 * if query.collapse_near_duplicates { MAX_COLLAPSED } else { depth }).max(least);
+    let SimilarQuery { filter, deadline, .. } = query;
+    let selection = Selection { filter, boost: source.boost, count, deadline: *deadline };
+    let (found, snapshot) = candidates(shared, source.vector.by_priority(), selection)?;
+    let compared = compare(estimates(found, &snapshot, source), &snapshot, source, query)?;
     let read_one =
         |handle: &Handle| Ok((snapshot.article(handle, &shared.records)?, snapshot.vector(handle)));
     let groups = page(compared, query, read_one)?;
@@ -64,30 +74,67 @@ fn find(
     Ok(SimilarPage { hits, next, unreadable })
 }
 
-/// Compares candidates exactly, by descending partial score, until the remaining ones will not be
-/// among the results; returns those that may be.
-fn compare(
+/// What is known of a candidate before its terms are compared.
+struct Estimate {
+    handle: Handle,
+    /// The cosine of its meaning.
+    meaning: Option<f64>,
+    /// The boost of its score.
+    factor: f64,
+    /// Its score, if the terms not considered for its partial score add nothing.
+    score: f64,
+}
+
+/// The candidates with their estimates, the highest score first.
+fn estimates(
     candidates: Vec<(f32, Handle)>,
+    snapshot: &Snapshot,
+    source: &Source<'_>,
+) -> Vec<Estimate> {
+    for (_, handle) in &candidates {
+        if let Handle::Segment(place) = handle {
+            snapshot.segments.fetch_meaning(*place);
+        }
+    }
+    let scale = 1.0 / (source.vector.squared_length() as f64).sqrt();
+    let estimate = |(boosted, handle): (f32, Handle)| {
+        let factor = source.boost.factor(|| snapshot.publish_time(&handle));
+        let meaning = source.vector.meaning_cosine(&snapshot.meaning(&handle));
+        let cosine = f64::from(boosted) * scale / factor;
+        Estimate { meaning, factor, score: factor * similarity(cosine, meaning), handle }
+    };
+    let mut estimates: Vec<Estimate> = candidates.into_iter().map(estimate).collect();
+    estimates.sort_unstable_by(|a, b| b.score.total_cmp(&a.score));
+    estimates
+}
+
+/// Compares candidates exactly, by descending estimate, until the remaining ones will not be among
+/// the results; returns those that may be.
+fn compare(
+    estimates: Vec<Estimate>,
     snapshot: &Snapshot,
     source: &Source<'_>,
     query: &SimilarQuery,
 ) -> Result<Vec<Candidate<Handle>>, IndexError> {
-    let depth = query.depth();
-    let scale = 1.0 / (source.vector.squared_length() as f64).sqrt();
-    // Similarities are not negative, so that their bits have the same order.
-    let mut best: BinaryHeap<Reverse<u64>> = BinaryHeap::with_capacity(depth + 1);
-    let mut least = query.min_similarity;
+    let mut best = TopScores::new(query.depth(), query.min_similarity);
     let mut residuals = Residuals::default();
-    let mut compared = Vec::with_capacity(candidates.len().min(256));
-    for (number, (score, handle)) in candidates.into_iter().enumerate() {
+    let mut compared = Vec::with_capacity(estimates.len().min(256));
+    for (number, estimate) in estimates.into_iter().enumerate() {
         if number % COMPARED_PER_CHECK == 0 {
             query.deadline.check()?;
         }
-        let score = f64::from(score) * scale;
-        if compared.len() >= MIN_COMPARED && score + residuals.bound() < least {
-            break;
+        let Estimate { handle, meaning, factor, score } = estimate;
+        if compared.len() >= MIN_COMPARED {
+            let bound = residuals.bound();
+            if score + source.boost.max_factor() * bound < best.least {
+                break;
+            }
+            // Later candidates may have larger factors.
+            if score + factor * bound < best.least {
+                continue;
+            }
         }
-        let similarity = snapshot.similarity(&handle, &source.vector);
+        let similarity = similarity(snapshot.cosine(&handle, &source.vector), meaning);
         // The source itself is not a result. Checking the id of every candidate would take a tenth
         // of the search.
         if similarity == 1.0
@@ -95,28 +142,52 @@ fn compare(
         {
             continue;
         }
-        residuals.add(similarity - score);
-        compared.push((similarity, handle));
-        best.push(Reverse(similarity.to_bits()));
-        if best.len() > depth {
-            best.pop();
+        residuals.add(similarity - score / factor);
+        let score = similarity * factor;
+        if similarity >= query.min_similarity {
+            best.push(score);
         }
-        if let (true, Some(Reverse(bits))) = (best.len() == depth, best.peek()) {
-            least = f64::max(query.min_similarity, f64::from_bits(*bits));
-        }
+        compared.push((similarity, score, handle));
     }
-    let could_be = compared.into_iter().filter(|(similarity, _)| *similarity >= least);
+    let could_be = compared.into_iter().filter(|(_, score, _)| *score >= best.least);
     could_be
-        .map(|(similarity, handle)| {
+        .map(|(similarity, score, handle)| {
             let id = ArticleId::try_from(snapshot.id(&handle).to_owned()).map_err(|error| {
                 IndexError::Storage {
                     action: "cannot read the id of an article",
                     reason: error.to_string(),
                 }
             })?;
-            Ok(Candidate { similarity, id, handle })
+            Ok(Candidate { similarity, score, id, handle })
         })
         .collect()
+}
+
+/// The highest scores so far.
+struct TopScores {
+    depth: usize,
+    /// Scores are not negative, so that their bits have the same order.
+    scores: BinaryHeap<Reverse<u64>>,
+    /// Articles with lower scores are not among the results.
+    least: f64,
+}
+
+impl TopScores {
+    /// The `depth` highest scores. No result has one below `min_similarity`, for no factor is
+    /// below 1.
+    fn new(depth: usize, min_similarity: f64) -> Self {
+        Self { depth, scores: BinaryHeap::with_capacity(depth + 1), least: min_similarity }
+    }
+
+    fn push(&mut self, score: f64) {
+        self.scores.push(Reverse(score.to_bits()));
+        if self.scores.len() > self.depth {
+            self.scores.pop();
+        }
+        if let (true, Some(Reverse(bits))) = (self.scores.len() == self.depth, self.scores.peek()) {
+            self.least = self.least.max(f64::from_bits(*bits));
+        }
+    }
 }
 
 /// The residuals of the candidates compared so far: what the terms not considered for their partial

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use super::recent::RecentArticle;
 use super::records::Records;
 use super::segments::{Place, Segments, Superseded};
+use crate::index::meaning::Meaning;
 use crate::index::query_vector::QueryVector;
 use crate::index::vector::Vector;
-use crate::index::{ArchivedArticle, IndexError};
+use crate::index::{ArchivedArticle, IndexError, PublishTime};
 
 /// The segments at one moment, and which of their articles are superseded.
 #[derive(Debug, Clone)]
@@ -31,12 +32,25 @@ impl Snapshot {
         }
     }
 
-    pub(super) fn similarity(&self, handle: &Handle, query: &QueryVector) -> f64 {
+    pub(super) fn meaning(&self, handle: &Handle) -> Meaning {
         match handle {
-            Handle::Memory(article) => {
-                query.similarity(&article.vector.terms, article.vector.squared_length)
-            }
-            Handle::Segment(place) => self.segments.similarity(*place, query),
+            Handle::Memory(article) => article.vector.meaning,
+            Handle::Segment(place) => self.segments.meaning(*place),
+        }
+    }
+
+    /// The cosine of the term vectors of an article and of a query.
+    pub(super) fn cosine(&self, handle: &Handle, query: &QueryVector) -> f64 {
+        match handle {
+            Handle::Memory(article) => query.cosine(&article.vector),
+            Handle::Segment(place) => self.segments.cosine(*place, query),
+        }
+    }
+
+    pub(super) fn publish_time(&self, handle: &Handle) -> Option<PublishTime> {
+        match handle {
+            Handle::Memory(article) => article.article.publish_time,
+            Handle::Segment(place) => self.segments.publish_time(*place),
         }
     }
 

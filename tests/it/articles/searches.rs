@@ -1,6 +1,6 @@
 //! Searches for similar articles over the wire.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use slugline::grpc::pb;
 use slugline::grpc::pb::find_similar_articles_request::Source;
@@ -26,8 +26,8 @@ async fn similar_articles_are_found_by_id_and_by_text_alike() {
     assert_eq!((ids(&by_text)[0], by_text.articles[0].similarity), ("v1", 1.0));
     assert_eq!(by_text.articles[1..], by_id.articles);
     let first = &by_id.articles[0];
-    let sum: f64 =
-        first.matched_terms.iter().map(|matched| matched.share).sum::<f64>() + first.other_share;
+    let named: f64 = first.matched_terms.iter().map(|matched| matched.share).sum();
+    let sum = named + first.other_share + first.meaning_share;
     assert!((sum - 1.0).abs() < 1e-9 && first.matched_terms[0].term == "volcano", "{first:?}");
     assert_eq!(archive.find(like("v1")).await.expect("results"), by_id);
 }
@@ -73,6 +73,61 @@ async fn pages_of_similar_articles_are_bound_to_their_request() {
         let status = archive.find(request).await.expect_err("a token of another request");
         assert_eq!(violation(&status), ("page_token".to_owned(), "INVALID_PAGE_TOKEN".to_owned()));
     }
+}
+
+#[tokio::test]
+async fn closeness_in_time_counts_if_it_is_asked_for() {
+    const DAY: i64 = 86_400;
+    let archive = Archive::start().await;
+    let time = |seconds| Some(prost_types::Timestamp { seconds, nanos: 0 });
+    let dated = |id: &str, days: i64, body: &str| pb::ArchivedArticle {
+        publish_time: time(1_700_000_000 + days * DAY),
+        ..draft(id, "Volcano erupts", body)
+    };
+    for article in [
+        dated("source", 10, "Lava reached the harbour."),
+        dated("old", 0, "Lava reached the road."),
+        dated("near", 9, "Ash fell all night."),
+        dated("late", 40, "Ash fell on the town."),
+    ] {
+        archive.put(article).await.expect("it is stored");
+    }
+    let plain = archive.find(like("source")).await.expect("results");
+    assert_eq!(ids(&plain)[0], "old");
+    assert!(plain.articles.iter().all(|hit| hit.score == hit.similarity));
+    let half_life = Some(prost_types::Duration { seconds: DAY, nanos: 0 });
+    let request = pb::FindSimilarArticlesRequest { recency_half_life: half_life, ..like("source") };
+    let recent = archive.find(request.clone()).await.expect("results");
+    assert_eq!(ids(&recent)[0], "near");
+    let near = &recent.articles[0];
+    // A day is one half-life.
+    assert!((near.score - 1.5 * near.similarity).abs() < 1e-12, "{near:?}");
+    fn id_of(hit: &pb::SimilarArticle) -> Option<&str> {
+        hit.article.as_ref().map(|article| article.id.as_str())
+    }
+    let similarity = |found: &pb::FindSimilarArticlesResponse| {
+        let near = found.articles.iter().find(|hit| id_of(hit) == Some("near"));
+        near.map(|hit| hit.similarity)
+    };
+    assert_eq!(similarity(&recent), similarity(&plain));
+    let reference_time = time(1_700_000_000 + 41 * DAY);
+    let later = pb::FindSimilarArticlesRequest { reference_time, ..request.clone() };
+    assert_eq!(ids(&archive.find(later).await.expect("results"))[0], "late");
+    // Pages continue at the time of the first one, though a draft is as of now.
+    let draft = article("Volcano erupts", "Lava reached the harbour.");
+    let request = pb::FindSimilarArticlesRequest {
+        source: Some(Source::Article(draft)),
+        page_size: 3,
+        ..request
+    };
+    let first = archive.find(request.clone()).await.expect("a page");
+    let page_token = first.next_page_token.clone();
+    let second = archive
+        .find(pb::FindSimilarArticlesRequest { page_token, ..request })
+        .await
+        .expect("a page");
+    let both: BTreeSet<&str> = [ids(&first), ids(&second)].concat().into_iter().collect();
+    assert_eq!(both, BTreeSet::from(["late", "near", "old", "source"]));
 }
 
 #[tokio::test]
@@ -151,6 +206,27 @@ async fn errors_name_the_invalid_field_of_a_search() {
         ),
     ];
     for (request, field, reason) in cases {
+        let status = archive.find(request).await.expect_err(reason);
+        assert_eq!(violation(&status), (field.to_owned(), reason.to_owned()));
+    }
+}
+
+#[tokio::test]
+async fn a_recency_without_a_half_life_longer_than_zero_is_refused() {
+    let archive = Archive::start().await;
+    archive.put(draft("a", "Volcano erupts", "")).await.expect("it is stored");
+    let zero = pb::FindSimilarArticlesRequest {
+        recency_half_life: Some(prost_types::Duration::default()),
+        ..like("a")
+    };
+    let missing = pb::FindSimilarArticlesRequest {
+        reference_time: Some(prost_types::Timestamp::default()),
+        ..like("a")
+    };
+    for (request, field, reason) in [
+        (zero, "recency_half_life", "INVALID_DURATION"),
+        (missing, "reference_time", "FIELD_REQUIRES_HALF_LIFE"),
+    ] {
         let status = archive.find(request).await.expect_err(reason);
         assert_eq!(violation(&status), (field.to_owned(), reason.to_owned()));
     }

@@ -113,10 +113,10 @@ fn an_article_on_the_same_story_is_found_first() {
             .expect("terms")
             .iter()
             .map(|term| term["share"].as_f64().expect("a share"));
-        assert!(
-            (shares.sum::<f64>() + found[0]["other_share"].as_f64().expect("a share") - 1.0).abs()
-                < 1e-9
-        );
+        let [others, meaning] =
+            ["other_share", "meaning_share"].map(|name| found[0][name].as_f64().expect("a share"));
+        assert!((shares.sum::<f64>() + others + meaning - 1.0).abs() < 1e-9);
+        assert!(meaning > 0.0);
     }
 }
 
@@ -156,13 +156,31 @@ fn searches_and_lists_are_filtered() {
     let probable = list(&["--topic", "sport", "--min-topic-probability", "0.05"]);
     assert!(probable.len() > list(&["--topic", "sport"]).len());
     ask(&["articles", "list", "--min-topic-probability", "0.5"]).failed(2, "--topic");
+    let scores = |more: &[&str]| {
+        let query = ["similar", "--id", "kell-01", "--json"];
+        let found = lines(&ask(&[&query, more].concat()).succeeded().stdout);
+        let score = |hit: &Value, name: &str| hit[name].as_f64().expect("a number");
+        found.iter().map(|hit| score(hit, "score") / score(hit, "similarity")).collect::<Vec<_>>()
+    };
+    assert!(scores(&[]).iter().all(|factor| *factor == 1.0));
+    let recent = scores(&["--recency-half-life", "3d"]);
+    assert!(recent.iter().all(|factor| (1.0..=2.0).contains(factor)), "{recent:?}");
+    assert!(recent.iter().any(|factor| *factor > 1.2), "{recent:?}");
+    let long_ago = ["--recency-half-life", "3d", "--reference-time", "1926-01-01"];
+    assert!(scores(&long_ago).iter().all(|factor| *factor < 1.000_001));
+    ask(&["similar", "--id", "kell-01", "--recency-half-life", "3"]).failed(2, "span of time");
+    ask(&["similar", "--id", "kell-01", "--reference-time", "2026-01-01"])
+        .failed(2, "--recency-half-life");
     let table = ask(&["similar", "--id", "kell-01", "--limit", "1", "--label", "desk=world"])
         .succeeded()
         .stdout;
-    assert!(
-        table.starts_with("0.9") && table.contains("  kell-02  Mount Kell") && table.contains(" %"),
-        "{table}"
-    );
+    let parts = ["  kell-02  Mount Kell", " %, ", "; meaning "];
+    assert!(table.starts_with("0.9") && parts.iter().all(|part| table.contains(part)), "{table}");
+    assert!(!table.contains("score"), "{table}");
+    let table = ask(&["similar", "--id", "kell-01", "--limit", "1", "--recency-half-life", "3d"])
+        .succeeded()
+        .stdout;
+    assert!(table.contains("  (score 1."), "{table}");
 }
 
 #[test]

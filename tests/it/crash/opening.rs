@@ -31,8 +31,8 @@ fn other_directories_and_formats_are_refused() {
     let error =
         EmbeddedArchive::open(directory.path(), ArchiveOptions::default()).expect_err("no archive");
     assert!(matches!(error, OpenArchiveError::NotAnArchive { .. }), "{error}");
-    fs::write(directory.path().join("archive.json"), r#"{"format": 5}"#).expect("a file");
+    fs::write(directory.path().join("archive.json"), r#"{"format": 6}"#).expect("a file");
     let error = EmbeddedArchive::open(directory.path(), ArchiveOptions::default())
         .expect_err("a later one");
-    assert!(matches!(error, OpenArchiveError::Format { found: 5, .. }), "{error}");
+    assert!(matches!(error, OpenArchiveError::Format { found: 6, .. }), "{error}");
 }

@@ -23,6 +23,7 @@ enum Fault {
     ScoresByGrowth,
     IgnoresFilter,
     IgnoresLeastSimilarity,
+    IgnoresTime,
     RepeatsPages,
     IgnoresDeadline,
     FindsNothingUnknown,
@@ -80,6 +81,7 @@ impl SimilarityIndex for Broken {
             }
             (Fault::IgnoresFilter, _) => query.filter = Filter::default(),
             (Fault::IgnoresLeastSimilarity, _) => query.min_similarity = 0.0,
+            (Fault::IgnoresTime, _) => query.recency = None,
             (Fault::RepeatsPages, _) => query.after = None,
             (Fault::IgnoresDeadline, _) => query.deadline = Deadline::default(),
             _ => {}
@@ -131,6 +133,7 @@ fn a_broken_backend_does_not_pass() {
         Fault::ScoresByGrowth,
         Fault::IgnoresFilter,
         Fault::IgnoresLeastSimilarity,
+        Fault::IgnoresTime,
         Fault::RepeatsPages,
         Fault::IgnoresDeadline,
         Fault::FindsNothingUnknown,

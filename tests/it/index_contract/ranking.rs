@@ -107,6 +107,29 @@ pub(super) fn an_unknown_source_is_an_error(index: &dyn SimilarityIndex) {
     assert_eq!(error, IndexError::UnknownSource { id: unknown });
 }
 
+pub(super) fn an_article_in_other_words_is_more_similar_than_one_on_something_else(
+    index: &dyn SimilarityIndex,
+) {
+    let articles = [
+        ("alike", "The doctor said the patient had influenza."),
+        ("other", "The quarterback said the stadium had thunderstorms."),
+        ("unknown", "The qzxw said the qzxv had qzxu."),
+    ];
+    write(index, articles.map(|(name, body)| put(article(name, "", body))).into());
+    let found =
+        find(index, &SimilarQuery::new(text("", "The physician said the hospital had measles.")));
+    let share = |name: &str| {
+        let hit = found.iter().find(|hit| hit.article.id.as_str() == name).expect("common words");
+        hit.meaning_share
+    };
+    assert_eq!(ids(&found)[0], "alike");
+    assert!(share("alike") > 2.0 * share("other") && share("alike") < 1.0);
+    // No common word, no result, however alike the meaning.
+    assert!(find(index, &SimilarQuery::new(text("", "physicians treating measles"))).is_empty());
+    // Without known words the texts alone decide.
+    assert_eq!(find(index, &SimilarQuery::new(text("", "qzxw qzxv")))[0].meaning_share, 0.0);
+}
+
 pub(super) fn the_shares_of_matched_terms_sum_to_one(index: &dyn SimilarityIndex) {
     put_stories(index);
     let hits = find(
@@ -119,7 +142,7 @@ pub(super) fn the_shares_of_matched_terms_sum_to_one(index: &dyn SimilarityIndex
     assert!(hits.len() >= 3);
     for hit in hits {
         let named: f64 = hit.matched_terms.iter().map(|matched| matched.share).sum();
-        assert!((named + hit.other_share - 1.0).abs() < 1e-9);
+        assert!((named + hit.other_share + hit.meaning_share - 1.0).abs() < 1e-9);
         assert!(
             hit.matched_terms.is_sorted_by(|a, b| a.share >= b.share)
                 && hit.matched_terms.len() <= 10

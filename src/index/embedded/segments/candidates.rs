@@ -7,8 +7,9 @@ use super::postings::{PAGE_ARTICLES, Postings, Span};
 use super::set::Segments;
 use crate::index::embedded::top_k::TopK;
 use crate::index::query_vector::WeightedTerm;
+use crate::index::recency::Boost;
 use crate::index::vector::weight;
-use crate::index::{IndexError, SimilarQuery};
+use crate::index::{Deadline, Filter, IndexError};
 
 /// The cost of looking up a term's postings in a page, in postings.
 const TERM_COST: usize = 32;
@@ -23,6 +24,16 @@ thread_local! {
     /// The sum of each article in a page.
     static SUMS: RefCell<Box<[f32; PAGE_ARTICLES]>> =
         RefCell::new(vec![0.0; PAGE_ARTICLES].try_into().expect("its size"));
+}
+
+/// How candidates are selected: the `count` articles with the highest boosted partial scores, among
+/// those that pass a filter.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::index::embedded) struct Selection<'a> {
+    pub(in crate::index::embedded) filter: &'a Filter,
+    pub(in crate::index::embedded) boost: Boost,
+    pub(in crate::index::embedded) count: usize,
+    pub(in crate::index::embedded) deadline: Deadline,
 }
 
 /// The terms of a source that are considered, and their postings.
@@ -66,22 +77,20 @@ impl Segments {
         Plan { terms: &terms[..count], spans }
     }
 
-    /// The `count` articles with the highest partial scores by the plan's terms, among those that
-    /// pass the query's filter and are not superseded.
+    /// The articles selected by the plan's terms, of those that are not superseded.
     pub(in crate::index::embedded) fn candidates(
         &self,
         plan: &Plan<'_>,
-        query: &SimilarQuery,
+        selection: Selection<'_>,
         superseded: &Superseded,
-        count: usize,
     ) -> Result<Vec<(f32, Place)>, IndexError> {
-        let SimilarQuery { filter, deadline, .. } = query;
-        let mut best = TopK::new(count);
+        let Selection { filter, boost, count, deadline } = selection;
+        let mut best = TopK::new(count, boost.max_factor() as f32);
         let mut spans = plan.spans.iter();
         SUMS.with_borrow_mut(|sums| {
             for (segment, view) in (0..).zip(&self.views) {
                 let allowed =
-                    if filter.is_empty() { None } else { Some(view.allowed(filter, *deadline)?) };
+                    if filter.is_empty() { None } else { Some(view.allowed(filter, deadline)?) };
                 let is_allowed = |document: u32| {
                     allowed.as_ref().is_none_or(|allowed| allowed[document as usize])
                         && (superseded.is_empty()
@@ -96,7 +105,10 @@ impl Segments {
                     add_up(&view.derived.postings, spans, sums);
                     best.push_all(&sums[..inverse_lengths.len()], inverse_lengths, |number| {
                         let document = first + number;
-                        is_allowed(document).then_some(Place { segment, document })
+                        is_allowed(document).then(|| {
+                            let factor = boost.factor(|| view.publish_time(document)) as f32;
+                            (factor, Place { segment, document })
+                        })
                     });
                 }
             }

@@ -4,6 +4,7 @@
 //! the vectors   concatenated (`vectors`)
 //! the articles  [index of the first term u32, squared length of the vector u64]; one more at the
 //! end
+//! the meanings  one byte per dimension
 //! the pages     of postings, and their heads (`postings`)
 //! the end       [offset of the articles u64][number of articles u32][number of pages u32]
 //!               [the first 16 bytes of SHA-256 over everything before]
@@ -17,8 +18,11 @@ use sha2::{Digest as _, Sha256};
 use tantivy::directory::OwnedBytes;
 
 use super::checksummed::Output;
+use super::fetch::fetch;
 use super::postings::{self, PAGE_HEAD_BYTES, Postings};
 use super::vectors::{COUNTED_TERM_BYTES, PackedVector};
+use crate::index::meaning::Meaning;
+use crate::index::word_vectors::DIMENSIONS;
 
 const ARTICLE_BYTES: usize = 12;
 const END_BYTES: usize = 16;
@@ -29,6 +33,8 @@ const CHECKSUM_BYTES: usize = 16;
 pub(super) struct Derived {
     bytes: OwnedBytes,
     articles: Vec<ArticleAt>,
+    /// The offset of the meanings.
+    meanings: usize,
     pub(super) postings: Postings,
 }
 
@@ -70,8 +76,11 @@ impl Derived {
             Some(ArticleAt { start, size: rows[1].0.checked_sub(start)?, squared_length })
         };
         let articles = rows.windows(2).map(article).collect::<Option<_>>()?;
+        if article_count.checked_mul(DIMENSIONS)? > heads - table_end {
+            return None;
+        }
         let postings = Postings::parse(bytes.clone(), heads..end)?;
-        Some(Self { bytes, articles, postings })
+        Some(Self { bytes, articles, meanings: table_end, postings })
     }
 
     /// As [`Self::parse`], if the bytes match their checksum.
@@ -91,6 +100,35 @@ impl Derived {
         let ArticleAt { start, size, .. } = self.articles[article as usize];
         let start = start as usize * COUNTED_TERM_BYTES;
         &self.bytes[start..start + size as usize * COUNTED_TERM_BYTES]
+    }
+
+    #[inline]
+    fn meaning_bytes(&self, article: u32) -> &[u8] {
+        let start = self.meanings + article as usize * DIMENSIONS;
+        &self.bytes[start..start + DIMENSIONS]
+    }
+
+    /// Fetches the meaning of an article.
+    #[inline]
+    pub(super) fn fetch_meaning(&self, article: u32) {
+        fetch(self.meaning_bytes(article));
+    }
+
+    /// The meaning of an article.
+    #[inline]
+    pub(super) fn meaning(&self, article: u32) -> Meaning {
+        let mut bytes = [0; DIMENSIONS];
+        bytes.copy_from_slice(self.meaning_bytes(article));
+        Meaning(bytes.map(u8::cast_signed))
+    }
+
+    /// The vector of an article, without a copy of its terms.
+    pub(super) fn packed_vector(&self, article: u32) -> PackedVector<'_> {
+        PackedVector {
+            bytes: self.vector(article).into(),
+            squared_length: self.squared_length(article),
+            meaning: self.meaning(article),
+        }
     }
 
     pub(super) fn squared_length(&self, article: u32) -> u64 {
@@ -113,6 +151,9 @@ pub(super) fn write(vectors: &[PackedVector<'_>], out: impl Write) -> io::Result
     }
     out.push(&term_number(start)?.to_le_bytes())?;
     out.push(&[0; 8])?;
+    for vector in vectors {
+        out.push(&vector.meaning.0.map(i8::cast_unsigned))?;
+    }
     let page_count = postings::write(vectors, &mut out)?;
     out.push(&(table as u64).to_le_bytes())?;
     out.push(&(vectors.len() as u32).to_le_bytes())?;
@@ -147,7 +188,9 @@ pub(super) mod tests {
                 .collect();
             terms.sort_unstable();
             terms.dedup_by_key(|term| term.key());
-            Vector { terms, squared_length: number }
+            let meaning =
+                Meaning(std::array::from_fn(|dimension| (number * dimension as u64) as i8));
+            Vector { terms, squared_length: number, meaning }
         };
         (0..count).map(vector).collect()
     }
@@ -172,6 +215,7 @@ pub(super) mod tests {
                     "{article}"
                 );
                 assert_eq!(derived.squared_length(article), vector.squared_length);
+                assert_eq!(derived.meaning(article), vector.meaning);
             }
         }
     }

@@ -111,6 +111,7 @@ mod tests {
         let vector = |count: u64| Vector {
             terms: vec![CountedTerm(77 << 8 | count)],
             squared_length: count,
+            ..Vector::default()
         };
         [1, 2].map(|count| PackedVector::from(&vector(count))).into()
     }

@@ -26,6 +26,7 @@ mod view;
 /// The name of the index directory in the archive's directory.
 pub(super) const DIRECTORY: &str = "index";
 
+pub(super) use candidates::Selection;
 pub(super) use place::{Place, Superseded};
 pub(super) use set::Segments;
 pub(super) use store::Store;

@@ -23,9 +23,7 @@ impl<'a> ReusedVectors<'a> {
 
     pub(super) fn add_segment(&mut self, view: &'a SegmentView) {
         let vectors = view.reader.doc_ids_alive().filter_map(|document| {
-            let (bytes, squared_length) =
-                (view.derived.vector(document).into(), view.derived.squared_length(document));
-            Some((view.extent(document)?, PackedVector { bytes, squared_length }))
+            Some((view.extent(document)?, view.derived.packed_vector(document)))
         });
         self.0.extend(vectors);
     }

@@ -10,9 +10,10 @@ use super::vectors::terms;
 use super::view::SegmentView;
 use crate::index::embedded::journal::Extent;
 use crate::index::embedded::records::Records;
+use crate::index::meaning::Meaning;
 use crate::index::query_vector::QueryVector;
 use crate::index::vector::{Vector, cosine};
-use crate::index::{ArchivedArticle, ArticleId, IndexError, ListQuery, RecordError};
+use crate::index::{ArchivedArticle, ArticleId, IndexError, ListQuery, PublishTime, RecordError};
 
 /// How many ids are listed between two checks of the deadline.
 const IDS_PER_CHECK: usize = 1_024;
@@ -77,13 +78,28 @@ impl Segments {
         self.views.iter().filter_map(|view| view.oldest_journal).min()
     }
 
-    /// The similarity of the article at a place to a query.
-    pub(in crate::index::embedded) fn similarity(&self, place: Place, query: &QueryVector) -> f64 {
+    /// Fetches the meaning of the article at a place.
+    pub(in crate::index::embedded) fn fetch_meaning(&self, place: Place) {
+        self.view(place).derived.fetch_meaning(place.document);
+    }
+
+    /// The meaning of the article at a place.
+    pub(in crate::index::embedded) fn meaning(&self, place: Place) -> Meaning {
+        self.view(place).derived.meaning(place.document)
+    }
+
+    /// The cosine of the term vectors of the article at a place and of a query.
+    pub(in crate::index::embedded) fn cosine(&self, place: Place, query: &QueryVector) -> f64 {
         let view = self.view(place);
         let vector = view.derived.vector(place.document);
         fetch(vector);
         let product = query.inner_product(terms(vector));
         cosine(product, query.squared_length(), view.derived.squared_length(place.document))
+    }
+
+    /// The publish time of the article at a place, if it has one.
+    pub(in crate::index::embedded) fn publish_time(&self, place: Place) -> Option<PublishTime> {
+        self.view(place).publish_time(place.document)
     }
 
     /// The vector of the article at a place.
@@ -92,6 +108,7 @@ impl Segments {
         Vector {
             terms: terms(derived.vector(place.document)).collect(),
             squared_length: derived.squared_length(place.document),
+            meaning: derived.meaning(place.document),
         }
     }
 

@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use crate::index::meaning::Meaning;
 use crate::index::vector::{CountedTerm, Vector};
 
 /// The size of a counted term.
@@ -13,12 +14,18 @@ pub(super) const COUNTED_TERM_BYTES: usize = 6;
 pub(super) struct PackedVector<'a> {
     pub(super) bytes: Cow<'a, [u8]>,
     pub(super) squared_length: u64,
+    pub(super) meaning: Meaning,
 }
 
 impl PackedVector<'_> {
     /// The same vector, without a copy.
     pub(super) fn borrowed(&self) -> PackedVector<'_> {
-        PackedVector { bytes: Cow::Borrowed(&self.bytes), squared_length: self.squared_length }
+        let Self { bytes, squared_length, meaning } = self;
+        PackedVector {
+            bytes: Cow::Borrowed(bytes),
+            squared_length: *squared_length,
+            meaning: *meaning,
+        }
     }
 }
 
@@ -28,7 +35,8 @@ impl From<&Vector> for PackedVector<'_> {
         for term in &vector.terms {
             bytes.extend_from_slice(&term.0.to_le_bytes()[..COUNTED_TERM_BYTES]);
         }
-        Self { bytes: bytes.into(), squared_length: vector.squared_length }
+        let Vector { squared_length, meaning, .. } = *vector;
+        Self { bytes: bytes.into(), squared_length, meaning }
     }
 }
 
@@ -60,6 +68,7 @@ mod tests {
         let vector = Vector {
             terms: vec![CountedTerm(0), CountedTerm(0x1234_5678_9a01), CountedTerm((1 << 48) - 1)],
             squared_length: 7,
+            meaning: Meaning::default(),
         };
         let packed = PackedVector::from(&vector);
         assert_eq!((packed.bytes.len(), packed.squared_length), (18, 7));

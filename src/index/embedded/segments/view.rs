@@ -87,6 +87,12 @@ impl SegmentView {
         self.extents.at(document)
     }
 
+    /// The publish time of an article, if it has one.
+    #[inline]
+    pub(super) fn publish_time(&self, document: u32) -> Option<PublishTime> {
+        self.published.first(document).map(PublishTime)
+    }
+
     pub(super) fn find(&self, id: &str) -> std::io::Result<Option<u32>> {
         match self.id_terms.terms().get(id)? {
             Some(info) => self.first_alive(&info),
@@ -157,8 +163,7 @@ impl SegmentView {
         }
         if filter.published_from.is_some() || filter.published_until.is_some() {
             for (document, allowed) in (0..).zip(allowed.iter_mut()) {
-                *allowed = *allowed
-                    && filter.accepts_time(self.published.first(document).map(PublishTime));
+                *allowed = *allowed && filter.accepts_time(self.publish_time(document));
             }
         }
         Ok(allowed)

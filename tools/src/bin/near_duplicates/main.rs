@@ -11,7 +11,7 @@ mod pairs;
 
 use slugline::article::ArticleText;
 use slugline::corpus::Input;
-use slugline::index::{Analyzer, NEAR_DUPLICATE_SIMILARITY, Wording};
+use slugline::index::{Analyzer, NEAR_DUPLICATE_COSINE, Wording};
 
 use added::ADDED;
 use article::{Article, Draw, read};
@@ -109,7 +109,7 @@ fn measure(articles: &[&Article], half: Half, make: Make, length: usize) -> Fold
         let text = ArticleText { title: &title, body: &body };
         let other = ArticleText { title: &other_title, body: &other_body };
         let is_similar =
-            analyzer.vector(text).similarity(&analyzer.vector(other)) >= NEAR_DUPLICATE_SIMILARITY;
+            analyzer.vector(text).cosine(&analyzer.vector(other)) >= NEAR_DUPLICATE_COSINE;
         let is_folded =
             Wording::of(text).is_near_duplicate(&Wording::of(other)).unwrap_or(is_similar);
         folded.pairs += 1;
