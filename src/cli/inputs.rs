@@ -80,7 +80,8 @@ pub(super) enum OnErrorArgument {
     Skip,
 }
 
-fn field_name(text: &str) -> Result<String, String> {
+/// Parses the name of a field or column.
+pub(super) fn field_name(text: &str) -> Result<String, String> {
     if text.trim().is_empty() {
         Err("it must be the name of a field".to_owned())
     } else {

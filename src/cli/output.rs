@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use console::{Term, measure_text_width, truncate_str};
-use indicatif::HumanCount;
+use indicatif::{HumanCount, HumanFloatCount};
 
 /// The columns of a shortened text where standard output is not a terminal.
 const COLUMNS: usize = 100;
@@ -38,6 +38,13 @@ pub(super) fn is_broken_pipe(error: &anyhow::Error) -> bool {
 /// A whole number with commas between its thousands.
 pub(super) fn thousands(number: u64) -> String {
     HumanCount(number).to_string()
+}
+
+/// A number to one decimal place, with commas between its thousands.
+pub(super) fn tenths(number: f64) -> String {
+    // HumanFloatCount drops a fraction of zero.
+    let text = format!("{:.1}", HumanFloatCount(number));
+    if text.contains('.') { text } else { text + ".0" }
 }
 
 /// A count with its noun: "1 article", "1,234 articles".
@@ -84,6 +91,14 @@ mod tests {
     #[test]
     fn thousands_are_separated() {
         assert_eq!([0, 999, 1_000, 1_234_567].map(thousands), ["0", "999", "1,000", "1,234,567"]);
+    }
+
+    #[test]
+    fn tenths_always_have_one_decimal_place() {
+        assert_eq!(
+            [0.0, 0.04, 2.25, 999.96, 1_585.84].map(tenths),
+            ["0.0", "0.0", "2.2", "1,000.0", "1,585.8"]
+        );
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Finds out which column of a table holds what.
 
-use super::names::{FieldNames, Role, ambiguous, listed, plain, quoted, rank};
+use super::names::{FieldNames, Role, ambiguous, is_same, listed, plain, quoted, rank};
 
 /// The columns of a table, by what they hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +43,17 @@ pub(super) struct TableRecord<'a> {
 }
 
 impl<'a> TableRecord<'a> {
+    /// The cell in the column of this name: the one that is written so, or else the first that is
+    /// the same regardless of case, blanks, hyphens and underscores. None where there is none.
+    pub(super) fn field(self, wanted: &str) -> Option<&'a str> {
+        let place = self
+            .columns
+            .names()
+            .position(|name| name == wanted)
+            .or_else(|| self.columns.names().position(|name| is_same(wanted, name)))?;
+        self.record.get(place)
+    }
+
     /// The cells of what is neither id nor text nor topics; blank ones are left out.
     pub(super) fn extra(self) -> impl Iterator<Item = ExtraCell<'a>> {
         self.columns.extra.iter().filter_map(move |column| {
@@ -194,6 +205,16 @@ impl Columns {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cell_is_found_by_the_name_of_its_column() {
+        let header = ["text", "Source-Name", "sourcename"];
+        let columns = Columns::from_header(header, &FieldNames::default()).expect("known columns");
+        let record = csv::StringRecord::from(vec!["x", "a", "b"]);
+        let record = TableRecord { columns: &columns, record: &record };
+        let found = ["sourcename", "SOURCE_NAME", "desk"].map(|name| record.field(name));
+        assert_eq!(found, [Some("b"), Some("a"), None]);
+    }
 
     #[test]
     fn ambiguous_columns_are_refused() {

@@ -99,6 +99,26 @@ impl<'a> Document<'a> {
         }
     }
 
+    /// The value of the record's field or column of this name, in any case; None where there is
+    /// none. JSON values other than strings are as written, save for objects with a "name", which
+    /// stands for them.
+    pub fn field(&self, name: &str) -> Option<Cow<'a, str>> {
+        match self.record {
+            Record::Json(record) => json_value::field(record, name),
+            Record::Table(record) => record.field(name).map(Cow::Borrowed),
+            Record::FastText | Record::Text => None,
+        }
+    }
+
+    /// The names of the record's fields or columns, in order.
+    pub fn field_names(&self) -> Vec<Cow<'a, str>> {
+        match self.record {
+            Record::Json(record) => json_value::names(record),
+            Record::Table(record) => record.columns.names().map(Cow::Borrowed).collect(),
+            Record::FastText | Record::Text => Vec::new(),
+        }
+    }
+
     /// Says that the document has no topics, and what to do about it.
     pub fn no_topic(&self, purpose: &str) -> String {
         let known = |role| matches!(role, Role::Topics | Role::Labels);
@@ -131,11 +151,10 @@ impl<'a> Document<'a> {
     /// The names of the record's fields, if none of them has such a role.
     fn names_without(&self, is_such: impl Fn(Role) -> bool) -> Option<String> {
         let usual = FieldNames::default();
-        let names: Vec<Cow<'_, str>> = match self.record {
-            Record::Json(record) => json_value::names(record),
-            Record::Table(record) => record.columns.names().map(Cow::Borrowed).collect(),
-            Record::FastText | Record::Text => return None,
-        };
+        if matches!(self.record, Record::FastText | Record::Text) {
+            return None;
+        }
+        let names = self.field_names();
         let is_there = names.iter().any(|name| usual.role(name).is_some_and(&is_such));
         (!is_there).then(|| listed(names.iter().map(AsRef::as_ref)))
     }

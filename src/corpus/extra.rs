@@ -9,7 +9,7 @@ use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::columns::{ExtraCell, TableRecord};
-use super::json_value::{reason, string};
+use super::json_value::{name_of, reason, string};
 use super::labels::labels;
 use super::names::{FieldNames, Role, quoted, rank};
 
@@ -54,7 +54,7 @@ impl<'a> Extra<'a> {
                 }
                 Role::Labels => extra.has_other_labels = true,
                 _ => {
-                    let text = string(value.get()).or_else(|| Named::of(value));
+                    let text = string(value.get()).or_else(|| name_of(value));
                     let wrong = || {
                         format!(
                             "{} must be a string, and is {}",
@@ -121,21 +121,6 @@ fn what(role: Role) -> &'static str {
         Role::Language => "language",
         Role::Time => "time",
         _ => "source",
-    }
-}
-
-/// A source or a language that is an object with a name, as in some services.
-#[derive(Deserialize)]
-struct Named<'a> {
-    #[serde(borrow)]
-    name: Cow<'a, str>,
-}
-
-impl<'a> Named<'a> {
-    fn of(value: &'a RawValue) -> Option<Cow<'a, str>> {
-        // serde would take the first element of a list for the name.
-        let object = Some(value.get()).filter(|value| value.starts_with('{'))?;
-        serde_json::from_str(object).ok().map(|Named { name }| name)
     }
 }
 

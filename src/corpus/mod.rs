@@ -41,7 +41,7 @@ pub use extra::{Extra, WrittenTime};
 pub use format::Format;
 pub use input::Input;
 pub use location::Location;
-pub use names::{FieldNames, quoted};
+pub use names::{FieldNames, listed, quoted};
 pub use options::{OnError, Options};
 pub use place::{End, Ordinal};
 pub use process::{Summary, for_each_document, map_documents_in_order};

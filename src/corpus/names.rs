@@ -109,7 +109,8 @@ pub(super) fn plain(name: &str) -> String {
     name.trim().chars().filter(|c| !is_left_out(c)).map(|c| c.to_ascii_lowercase()).collect()
 }
 
-fn is_same(wanted: &str, name: &str) -> bool {
+/// Whether two names are the same, regardless of case, blanks, hyphens and underscores.
+pub(super) fn is_same(wanted: &str, name: &str) -> bool {
     wanted == name || plain(wanted) == plain(name)
 }
 
@@ -165,7 +166,7 @@ pub(super) fn ambiguous(role: Role, first: &str, second: &str) -> String {
 }
 
 /// Lists names in quotation marks, no more than can be read.
-pub(super) fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+pub fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     let mut text = String::new();
     for (place, name) in names.into_iter().enumerate() {
         if place == LISTED_NAMES {

@@ -209,7 +209,8 @@ pub struct MetricsRecord {
     pub macro_f1: f64,
     /// Mean negative natural logarithm of the right topic's probability.
     pub log_loss: f64,
-    /// Expected calibration error of the top probability, over 15 equal bins.
+    /// Expected calibration error over 15 equal bins of the probability: of the top one or, where a
+    /// document may have several topics, of every topic's in every document.
     pub expected_calibration_error: f64,
     /// The share of documents with a confident answer.
     pub confident_share: f64,

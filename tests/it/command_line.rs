@@ -7,6 +7,7 @@ mod classify;
 mod continued;
 mod doubts;
 mod files;
+mod groups;
 mod import;
 mod models;
 mod multi_label;

@@ -288,7 +288,8 @@ fn measurements_are_those_of_scikit_learn() {
     assert_eq!(report.documents, numbers.predictions.len() as u64);
     assert_eq!(report.calibration.len(), numbers.calibration_bins);
     assert_eq!(report.confusion_matrix, numbers.confusion);
-    for (number, bin) in report.calibration.iter().enumerate().filter(|(_, bin)| bin.documents > 0)
+    for (number, bin) in
+        report.calibration.iter().enumerate().filter(|(_, bin)| bin.predictions > 0)
     {
         let edges = [number, number + 1].map(|edge| edge as f64 / numbers.calibration_bins as f64);
         let is_inside = edges[0] < bin.mean_probability && bin.mean_probability <= edges[1];

@@ -53,6 +53,7 @@ MEASURE = """(() => {
         wide: document.documentElement.scrollWidth, screen: innerWidth,
         sections: [...document.querySelectorAll('nav a')].filter(a => !document.querySelector(a.getAttribute('href') + ' h2')).length,
         headers: [...document.querySelectorAll('table')].filter(t => !t.querySelector('th') || !t.caption).length,
+        groups: document.querySelectorAll('#groups tbody tr').length,
         mistakes: document.querySelectorAll('.mistakes > li').length,
         loaded: performance.getEntriesByType('resource').map(entry => entry.name), figures,
     };
@@ -196,7 +197,7 @@ def expected_shapes(numbers):
     # Where documents may have several topics, a row and a column for none of them may come to the topics.
     matrix = numbers["confusion_matrix"] or numbers["assignment_matrix"]
     fields = sum(count > 0 for row in matrix for count in row)
-    bins = sum(bin["documents"] > 0 for bin in numbers["calibration"])
+    bins = sum(bin["predictions"] > 0 for bin in numbers["calibration"])
     points = len(numbers["precision_coverage"])
     return {
         "figure-topics": {"rect": 2 * len(occurring) + 7, "text": len(occurring) + 5},
@@ -223,6 +224,9 @@ def faults(browser, page, numbers, screen, keep):
     wrong = sum(numbers[decision]["documents"] - numbers[decision]["right"] for decision in ("confident", "uncertain"))
     if seen["mistakes"] != min(30, wrong):
         found.append(f"{seen['mistakes']} mistakes are shown, of {wrong}")
+    groups = sum(len(breakdown["groups"]) for breakdown in numbers["breakdowns"])
+    if seen["groups"] != groups:
+        found.append(f"{seen['groups']} groups are shown, not {groups}")
     for name in FIGURES:
         figure = seen["figures"].get(name)
         if figure is None:
@@ -264,7 +268,10 @@ def corpus(seed, topics, documents):
         topic = number % len(topics)
         words = [f"own{topic}x{chance.randrange(12)}" if chance.random() < 0.4 else f"common{chance.randrange(60)}" for _ in range(12)]
         label = topics[topic] if chance.random() < 0.85 else chance.choice(topics)
-        lines.append({"id": f"d{number}", "title": " ".join(words[:5]), "body": " ".join(words[5:]), "topics": [label]})
+        lines.append({
+            "id": f"d{number}", "title": " ".join(words[:5]), "body": " ".join(words[5:]),
+            "topics": [label], "desk": f"desk {number % 4}",
+        })
     return lines
 
 
@@ -288,22 +295,24 @@ def of_several_topics(lines):
 
 
 def cases(work):
-    """(name, corpus to train on, corpus to measure on, options of the training)"""
+    """(name, corpus to train on, corpus to measure on, options of training, options of evaluation)"""
     example = root / "examples/labelled.jsonl"
-    yield "example", example, example, []
+    yield "example", example, example, [], ["--by-length"]
+    groups = ["--group-by", "desk", "--by-length"]
     two = corpus(2, ["arts", "sport"], 120)
     hostile = [{**line} for line in two[:40]]
     hostile[0]["topics"] = ["</svg><script>document.title = 'broken'</script>"]
     for line in hostile[:20]:
         line["title"] = "</h3></section><script>document.title = 'broken'</script><img src=x onerror=alert(1)> & \u0000 \u202e \" '"
+        line["desk"] = line["title"]
         line["topics"] = hostile[0]["topics"] if line is hostile[0] else ["sport" if line["topics"] == ["arts"] else "arts"]
-    yield "hostile", write_lines(work / "two.jsonl", two), write_lines(work / "hostile.jsonl", hostile), []
+    yield "hostile", write_lines(work / "two.jsonl", two), write_lines(work / "hostile.jsonl", hostile), [], groups
     names = [f"{desk}/{'long-' * (number % 3)}topic-{number}" for desk in ("sport", "world", "arts") for number in range(20)]
     many = corpus(60, names, 1500)
-    yield "many", write_lines(work / "many.jsonl", many[:900]), write_lines(work / "many-test.jsonl", many[900:]), []
+    yield "many", write_lines(work / "many.jsonl", many[:900]), write_lines(work / "many-test.jsonl", many[900:]), [], groups
     several = of_several_topics(corpus(5, ["arts", "politics", "sport/football", "sport/tennis", "world"], 700))
     training, test = write_lines(work / "several.jsonl", several[:500]), write_lines(work / "several-test.jsonl", several[500:])
-    yield "several", training, test, ["--multi-label"]
+    yield "several", training, test, ["--multi-label"], groups
 
 
 def run(command, cwd):
@@ -318,6 +327,7 @@ FIGURE, STYLE = r'(<figure id="{}".*?</desc>).*?</svg>', "</style>"
 DAMAGES = [
     ("a figure is missing", "coverage is missing", lambda page: re.sub(r'<figure id="figure-coverage".*?</figure>', "", page, flags=re.DOTALL)),
     ("a figure is empty", "confusion has 0 rect", lambda page: re.sub(FIGURE.format("figure-confusion"), r"\1</svg>", page, flags=re.DOTALL)),
+    ("a group is lost", "groups are shown", lambda page: re.sub(r'(id="groups".*?<tbody>)<tr>.*?</tr>', r"\1", page, flags=re.DOTALL)),
     ("a bar is lost", "rect, not", lambda page: re.sub(r'(id="figure-topics".*?)<rect [^>]*>', r"\1", page, flags=re.DOTALL)),
     ("figures are not shown", "0 by 0 pixels", lambda page: page.replace(STYLE, "figure svg { display: none }" + STYLE)),
     ("shapes are not seen", "looks empty", lambda page: page.replace(STYLE, "figure svg * { visibility: hidden }" + STYLE)),
@@ -338,10 +348,11 @@ def check(arguments, work):
     print(f"browser: {browser.ask('Browser.getVersion', session=None)['product']}")
     slugline = arguments.slugline.resolve()
     try:
-        for name, training, test, options in cases(work):
+        for name, training, test, options, groups in cases(work):
             run([slugline, "train", "--input", training, "--output", f"{name}/1", *options], work)
             page = (keep.resolve() if keep else work) / f"{name}.html"
-            numbers = json.loads(run([slugline, "evaluate", "--model", f"{name}/1", "--input", test, "--report", page, "--json"], work))
+            evaluate = [slugline, "evaluate", "--model", f"{name}/1", "--input", test, *groups, "--report", page, "--json"]
+            numbers = json.loads(run(evaluate, work))
             for screen in SCREENS:
                 found = faults(browser, page, numbers, screen, keep)
                 print(f"{'FAIL' if found else 'ok  '} {name}, {screen[0]}: {len(numbers['topics'])} topics, 4 figures")

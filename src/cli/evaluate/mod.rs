@@ -1,5 +1,6 @@
 //! `slugline evaluate`: how good a model is on labelled documents.
 
+mod breakdown;
 mod outcome;
 mod table;
 mod worker;
@@ -9,7 +10,7 @@ use std::path::PathBuf;
 use anyhow::bail;
 use clap::Args;
 
-use super::inputs::{CorpusArguments, NAMES_HELP};
+use super::inputs::{CorpusArguments, NAMES_HELP, field_name};
 use super::model_argument::read_model;
 use super::output::{print, print_json, printable};
 use super::progress;
@@ -17,7 +18,8 @@ use super::report::{self, Contents, Destination, Subject, TopicTerms};
 use super::skipped::report_skipped;
 use crate::corpus::{Input, Options, Summary, for_each_document};
 use crate::model::evaluate::Mistake;
-use crate::model::{Labels, LoadedModel};
+use crate::model::{Labels, LoadedModel, TopicModel};
+use breakdown::Request;
 use outcome::{Outcome, warnings, worst_confusions};
 use worker::Worker;
 
@@ -26,6 +28,12 @@ Examples:
   slugline evaluate --model models/news/2 --input test.jsonl.zst
   slugline evaluate --model models/mine/1 --input test.csv --json
   slugline evaluate --model models/mine/1 --input test.jsonl --report report.html
+  slugline evaluate --model models/mine/1 --input test.jsonl --group-by source --by-length
+
+--group-by measures each value of a field: the largest group first, then values of fewer than 10 \
+documents together as \"(other)\", and documents without a value as \"(none)\". Values beyond the \
+first 1,000 count as \"(other)\", too; each is cut to 100 characters. --by-length counts words of \
+title and body, without numbers.
 
 The report quotes headlines of the input, and the evidence that the model saw in them; no other \
 output does. Speed is that of classification alone, on one core, without reading and parsing.";
@@ -45,6 +53,12 @@ pub(super) struct Arguments {
     /// Print the measurements as one JSON object
     #[arg(long)]
     json: bool,
+    /// Measure each group of documents that have the same value in this field or column, too
+    #[arg(long, value_name = "FIELD", value_parser = field_name)]
+    group_by: Option<String>,
+    /// Measure short and long documents separately, too
+    #[arg(long)]
+    by_length: bool,
     /// Write a self-contained page with the measurements, the strongest terms and the surest
     /// mistakes
     #[arg(long, value_name = "FILE")]
@@ -59,9 +73,13 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
     let destination =
         arguments.report.as_deref().map(|path| Destination::check(path, &inputs)).transpose()?;
     let mistakes = if destination.is_some() { REPORTED_MISTAKES } else { 0 };
-    let (worker, summary) = measure(&loaded, &inputs, &options, mistakes)?;
+    let request = Request { field: arguments.group_by, by_length: arguments.by_length };
+    let new_worker = || Worker::new(&loaded.model, mistakes, &request);
+    let (worker, summary) = measure(&loaded.model, &inputs, &options, new_worker)?;
     let seconds = worker.spent.as_secs_f64().max(1e-9);
     let report = worker.evaluation.finish();
+    let mut warnings = warnings(&report, worker.copies, &loaded.model);
+    warnings.extend(worker.breakdowns.warning());
     let outcome = Outcome {
         model: loaded.manifest.id().to_string(),
         skipped: summary.skipped,
@@ -69,7 +87,8 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
         megabytes_per_second: worker.bytes as f64 / 1e6 / seconds,
         levels: worker.levels.finish(&report),
         worst_confusions: worst_confusions(&report),
-        warnings: warnings(&report, worker.copies, &loaded.model),
+        breakdowns: worker.breakdowns.finish()?,
+        warnings,
         report,
     };
     if let Some(destination) = destination {
@@ -88,15 +107,13 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
 
 /// Classifies all documents, and compares the answers with their topics.
 fn measure(
-    loaded: &LoadedModel,
+    model: &TopicModel,
     inputs: &[Input],
     options: &Options,
-    mistakes: usize,
+    new_worker: impl Fn() -> Worker,
 ) -> anyhow::Result<(Worker, Summary)> {
-    let model = &loaded.model;
     // One worker, so that sums come out the same every time, and the speed is that of one core.
     let (workers, summary) = progress::watch(inputs, |progress| {
-        let new_worker = || Worker::new(model, mistakes);
         for_each_document(inputs, options, progress, new_worker, |worker, ordinal, document| {
             if document.topics.is_empty() && model.labels() == Labels::Single {
                 return Err(document.no_topic("measure against"));
@@ -138,6 +155,7 @@ fn page(
         warnings: &outcome.warnings,
         trials: &manifest.trials,
         levels: &outcome.levels,
+        breakdowns: &outcome.breakdowns,
         terms: TopicTerms::of(model),
         mistakes,
     })

@@ -1,11 +1,11 @@
-//! What an evaluation found.
+//! The result of an evaluation, as it is printed.
 
 use serde::Serialize;
 
 use crate::cli::report;
 use crate::model::TopicModel;
 use crate::model::doubts::{self, Copies};
-use crate::model::evaluate::{LevelReport, Report};
+use crate::model::evaluate::{Breakdown, LevelReport, Report};
 
 #[derive(Serialize)]
 pub(super) struct Outcome {
@@ -17,9 +17,11 @@ pub(super) struct Outcome {
     pub(super) report: Report,
     /// One per depth of hierarchical names; empty where names are flat.
     pub(super) levels: Vec<LevelReport>,
-    /// The most frequent confusions, the most frequent first.
+    /// The figures by group, in the order of the flags that ask for them.
+    pub(super) breakdowns: Vec<Breakdown>,
+    /// The most frequent confusions, by falling frequency.
     pub(super) worst_confusions: Vec<Confused>,
-    /// Doubts about the documents that bear on the figures, in sentences.
+    /// Doubts about the documents that affect the figures, in sentences.
     pub(super) warnings: Vec<String>,
 }
 

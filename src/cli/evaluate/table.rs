@@ -1,11 +1,12 @@
-//! Measurements as text for people.
+//! Prints measurements as tables.
 
 use std::io::{self, Write};
 
 use super::outcome::{Confused, Outcome};
-use crate::cli::output::{counted, printable, thousands};
+use crate::cli::output::{counted, printable, tenths, thousands};
 use crate::cli::report;
-use crate::model::evaluate::{LevelReport, Report, TopicReport};
+use crate::model::Labels;
+use crate::model::evaluate::{Breakdown, GroupedBy, LevelReport, Report, TopicReport};
 
 /// Writes all measurements.
 pub(super) fn write(out: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
@@ -34,6 +35,9 @@ pub(super) fn write(out: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
     }
     write_levels(out, &outcome.levels)?;
     write_decisions(out, report)?;
+    for breakdown in &outcome.breakdowns {
+        write_breakdown(out, breakdown, report.labels)?;
+    }
     let names: Vec<String> = report.topics.iter().map(|topic| printable(&topic.name)).collect();
     let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0).max(5);
     write_topics(out, report, &names, width)?;
@@ -61,6 +65,43 @@ fn write_levels(out: &mut dyn Write, levels: &[LevelReport]) -> io::Result<()> {
     Ok(())
 }
 
+fn write_breakdown(out: &mut dyn Write, breakdown: &Breakdown, labels: Labels) -> io::Result<()> {
+    let by = match &breakdown.by {
+        GroupedBy::Field(name) => printable(name),
+        GroupedBy::Length => "words".to_owned(),
+    };
+    let names: Vec<String> = breakdown.groups.iter().map(|group| printable(&group.name)).collect();
+    let lengths = names.iter().chain([&by]).map(|name| name.chars().count());
+    let width = lengths.max().unwrap_or(0).max(18);
+    let right = match labels {
+        Labels::Single => "accuracy",
+        Labels::Multiple => "micro-F1",
+    };
+    writeln!(
+        out,
+        "\n{by:width$} {:>9} {right:>9} {:>9} {:>17} {:>9} {:>9}",
+        "documents", "macro-F1", "calibration error", "confident", "precision"
+    )?;
+    for (name, group) in names.iter().zip(&breakdown.groups) {
+        // With one topic per document, micro-F1 is the accuracy.
+        writeln!(
+            out,
+            "{name:width$} {:>9} {:>9.4} {:>9.4} {:>17.4} {:>9} {:>9}",
+            thousands(group.documents),
+            group.micro_f1,
+            group.macro_f1,
+            group.ece,
+            percent(group.confident.coverage(group.documents)),
+            group.confident.precision().map_or("-".to_owned(), percent),
+        )?;
+    }
+    Ok(())
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.1} %", 100.0 * share)
+}
+
 fn write_topics(
     out: &mut dyn Write,
     report: &Report,
@@ -69,13 +110,16 @@ fn write_topics(
 ) -> io::Result<()> {
     writeln!(
         out,
-        "\n{:width$} {:>9} {:>9} {:>9} {:>9}",
-        "topic", "precision", "recall", "F1", "documents"
+        "\n{:width$} {:>9} {:>9} {:>9} {:>9} {:>9}",
+        "topic", "precision", "recall", "F1", "documents", "expected"
     )?;
     for (name, topic) in names.iter().zip(&report.topics) {
-        let TopicReport { precision, recall, f1, .. } = topic;
-        let support = thousands(topic.support);
-        writeln!(out, "{name:width$} {precision:>9.3} {recall:>9.3} {f1:>9.3} {support:>9}")?;
+        let TopicReport { precision, recall, f1, expected, .. } = topic;
+        let (support, expected) = (thousands(topic.support), tenths(*expected));
+        writeln!(
+            out,
+            "{name:width$} {precision:>9.3} {recall:>9.3} {f1:>9.3} {support:>9} {expected:>9}"
+        )?;
     }
     Ok(())
 }
@@ -87,11 +131,8 @@ fn write_decisions(out: &mut dyn Write, report: &Report) -> io::Result<()> {
         ("uncertain", report.uncertain),
         ("unknown text", report.unknown_text),
     ] {
-        let percent = |share: f64| format!("{:.1} %", 100.0 * share);
-        let (coverage, precision) = (
-            percent(count.coverage(report.documents)),
-            count.precision().map_or("-".to_owned(), percent),
-        );
+        let coverage = percent(count.coverage(report.documents));
+        let precision = count.precision().map_or("-".to_owned(), percent);
         writeln!(out, "{name:18} {:>9} {coverage:>9} {precision:>9}", thousands(count.documents))?;
     }
     Ok(())
@@ -120,7 +161,7 @@ fn write_matrix(
     Ok(())
 }
 
-/// Stands in for a matrix that is too large to be read.
+/// Replaces a matrix that is too large to read.
 fn write_confusions(out: &mut dyn Write, confusions: &[Confused], width: usize) -> io::Result<()> {
     if confusions.is_empty() {
         return Ok(());

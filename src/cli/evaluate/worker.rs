@@ -3,17 +3,21 @@
 use std::hash::{DefaultHasher, Hash, Hasher as _};
 use std::time::{Duration, Instant};
 
+use super::breakdown::{Breakdowns, Request};
 use crate::corpus::{Document, Ordinal};
 use crate::model::doubts::Copies;
-use crate::model::evaluate::{Evaluation, Labelled, LevelEvaluations, Mistake, MostProbable};
+use crate::model::evaluate::{
+    Answer, Evaluation, Labelled, LevelEvaluations, Mistake, MostProbable,
+};
 use crate::model::{Decision, Scorer, TopicModel};
 
-/// What was measured so far.
+/// The measurements so far.
 pub(super) struct Worker {
     scorer: Scorer,
     pub(super) copies: Copies,
     pub(super) evaluation: Evaluation,
     pub(super) levels: LevelEvaluations,
+    pub(super) breakdowns: Breakdowns,
     pub(super) mistakes: MostProbable<Mistake>,
     /// Time spent on classification alone.
     pub(super) spent: Duration,
@@ -22,12 +26,13 @@ pub(super) struct Worker {
 
 impl Worker {
     /// Keeps at most `mistakes` mistakes.
-    pub(super) fn new(model: &TopicModel, mistakes: usize) -> Self {
+    pub(super) fn new(model: &TopicModel, mistakes: usize, breakdowns: &Request) -> Self {
         Self {
             copies: Copies::default(),
             scorer: Scorer::default(),
             evaluation: Evaluation::new(model.topics(), model.labels()),
             levels: LevelEvaluations::new(model.topics(), model.labels()),
+            breakdowns: Breakdowns::new(breakdowns, model),
             mistakes: MostProbable::new(mistakes),
             spent: Duration::ZERO,
             bytes: 0,
@@ -58,6 +63,12 @@ impl Worker {
         let assigned = scores.assigned(model);
         self.evaluation.add_assigned(&assigned, &truth);
         self.levels.add(scores.probabilities, &assigned, document.topics.iter().map(AsRef::as_ref));
+        let answer = Answer {
+            probabilities: scores.probabilities,
+            assigned: &assigned,
+            decision: scores.decision,
+        };
+        self.breakdowns.add(document, scores.bag.token_count, &answer, &truth);
         if scores.decision != Decision::UnknownText && !truth.contains(&predicted) {
             self.mistakes.offer(scores.probabilities[predicted], ordinal, || {
                 let topics: Vec<&str> = document.topics.iter().map(AsRef::as_ref).collect();

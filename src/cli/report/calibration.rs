@@ -9,6 +9,7 @@ use super::figure::{Anchor, Area, Figure, Frame, Ink, Outcome, text, upwards};
 use super::format::percent;
 use super::section::{Section, wide};
 use crate::cli::output::thousands;
+use crate::model::Labels;
 use crate::model::evaluate::Bin;
 
 const SIZE: (u32, u32) = (520, 470);
@@ -16,60 +17,100 @@ const SIZE: (u32, u32) = (520, 470);
 const UPPER: u32 = 330;
 const FONT: u32 = 12;
 
+/// What the predictions in the bins are called.
+#[derive(Debug, Clone, Copy)]
+struct Wording {
+    /// The probability of a prediction.
+    probability: &'static str,
+    predictions: &'static str,
+    /// The headings of the two in the table.
+    headings: [&'static str; 2],
+    /// What the calibration error is the error of.
+    explanation: &'static str,
+}
+
+impl Wording {
+    fn of(labels: Labels) -> Self {
+        match labels {
+            Labels::Single => Self {
+                probability: "top probability",
+                predictions: "answers",
+                headings: ["Top probability, %", "Answers"],
+                explanation: "the mean distance of probability and accuracy.",
+            },
+            Labels::Multiple => Self {
+                probability: "probability of a topic",
+                predictions: "predictions",
+                headings: ["Probability of a topic, %", "Predictions"],
+                explanation: "the mean distance of probability and accuracy, over the predictions \
+                              of every topic of the model for every document. Most of these are \
+                              near 0; the table of topics has the expected number of documents \
+                              of each next to the number found.",
+            },
+        }
+    }
+}
+
 /// `bins` divide the probabilities from 0 to 1 evenly; `ece` is the error over all of them.
-pub(super) fn section(bins: &[Bin], ece: f64) -> anyhow::Result<Section> {
-    let documents: u64 = bins.iter().map(|bin| bin.documents).sum();
+pub(super) fn section(bins: &[Bin], ece: f64, labels: Labels) -> anyhow::Result<Section> {
+    let wording = Wording::of(labels);
+    let Wording { probability, predictions, explanation, .. } = wording;
+    let all: u64 = bins.iter().map(|bin| bin.predictions).sum();
     let description = format!(
-        "For {} bins of the top probability, the share of right answers against their mean \
-         probability. On the dashed line the two are equal. Over {} documents they differ by {} on \
-         average. The table next to the figure has the numbers.",
+        "For {} bins of the {probability}, the share of right {predictions} against their mean \
+         probability. On the dashed line the two are equal. Over {} {predictions} they differ by \
+         {} on average. The table next to the figure has the numbers.",
         bins.len(),
-        thousands(documents),
+        thousands(all),
         percent(ece)
+    );
+    let caption = format!(
+        "Above: the share of right {predictions} against their mean probability; on the dashed \
+         line probabilities are true, below it the model is overconfident. Below: the number of \
+         {predictions}."
     );
     let figure = Figure {
         id: "figure-reliability",
         title: "Reliability diagram",
         description: &description,
-        caption: "Above: the share of right answers against their mean probability; on the dashed \
-                  line probabilities are true, below it the model is overconfident. Below: the \
-                  number of answers.",
+        caption: &caption,
         size: SIZE,
         min_width: 340,
     };
     let content = html! {
         p {
             "The calibration error is " strong { (format!("{ece:.4}")) }
-            ": the mean distance of probability and accuracy."
+            ": " (explanation)
         }
         div.columns {
-            (figure.draw(|area| draw(area, bins))?)
-            (wide("Calibration by bin", &table(bins)))
+            (figure.draw(|area| draw(area, bins, wording))?)
+            (wide("Calibration by bin", &table(bins, wording)))
         }
     };
     Ok(Section { id: "calibration", title: "Calibration", content })
 }
 
-fn table(bins: &[Bin]) -> Markup {
+fn table(bins: &[Bin], wording: Wording) -> Markup {
+    let [range, count] = wording.headings;
     let edge = |number: usize| format!("{:.1}", 100.0 * number as f64 / bins.len() as f64);
     html! {
         table {
             caption { "Calibration by bin" }
             thead {
                 tr {
-                    th scope="col" { "Top probability, %" }
-                    @for name in ["Mean probability", "Right", "Documents"] {
+                    th scope="col" { (range) }
+                    @for name in ["Mean probability", "Right", count] {
                         th.number scope="col" { (name) }
                     }
                 }
             }
             tbody {
-                @for (number, bin) in bins.iter().enumerate().filter(|(_, bin)| bin.documents > 0) {
+                @for (number, bin) in Bins(bins).filled() {
                     tr {
                         th scope="row" { (edge(number)) "–" (edge(number + 1)) }
                         td.number { (percent(bin.mean_probability)) }
                         td.number { (percent(bin.accuracy)) }
-                        td.number { (thousands(bin.documents)) }
+                        td.number { (thousands(bin.predictions)) }
                     }
                 }
             }
@@ -90,15 +131,19 @@ fn short(number: u64) -> String {
     }
 }
 
-fn draw(area: &Area<'_>, bins: &[Bin]) -> Outcome {
+fn draw(area: &Area<'_>, bins: &[Bin], wording: Wording) -> Outcome {
     let (upper, lower) = area.split_vertically(UPPER);
     let bins = Bins(bins);
     bins.draw_accuracy(&upper)?;
-    for (label, place) in bins.draw_counts(&lower)? {
+    for (label, place) in bins.draw_counts(&lower, wording.probability)? {
         area.draw_text(&label, &text(10, Anchor::Middle, Ink::Text.opaque()), place)?;
     }
     let middle = (UPPER + (SIZE.1 - UPPER - 44) / 2) as i32;
-    area.draw_text("answers", &upwards(FONT, Anchor::Middle, Ink::Text.opaque()), (14, middle))
+    area.draw_text(
+        wording.predictions,
+        &upwards(FONT, Anchor::Middle, Ink::Text.opaque()),
+        (14, middle),
+    )
 }
 
 /// Bins that divide the probabilities from 0 to 1 evenly.
@@ -110,7 +155,7 @@ impl Bins<'_> {
     }
 
     fn filled(&self) -> impl Iterator<Item = (usize, &Bin)> {
-        self.0.iter().enumerate().filter(|(_, bin)| bin.documents > 0)
+        self.0.iter().enumerate().filter(|(_, bin)| bin.predictions > 0)
     }
 
     /// Draws the accuracy of each bin, and the diagonal to compare it with.
@@ -147,10 +192,14 @@ impl Bins<'_> {
         Ok(())
     }
 
-    /// Draws how many answers each bin has; returns the numbers, and where they go.
-    fn draw_counts(&self, area: &Area<'_>) -> Outcome<Vec<(String, (i32, i32))>> {
+    /// Draws how many predictions each bin has; returns the numbers, and where they go.
+    fn draw_counts(
+        &self,
+        area: &Area<'_>,
+        probability: &str,
+    ) -> Outcome<Vec<(String, (i32, i32))>> {
         let label = text(FONT, Anchor::Middle, Ink::Text.opaque());
-        let most = self.0.iter().map(|bin| bin.documents).max().unwrap_or(0).max(1) as f64;
+        let most = self.0.iter().map(|bin| bin.predictions).max().unwrap_or(0).max(1) as f64;
         let mut chart = ChartBuilder::on(area)
             .margin_top(4)
             .margin_left(8)
@@ -166,20 +215,20 @@ impl Bins<'_> {
             .y_labels(0)
             .x_label_formatter(&|x| format!("{:.0} %", 100.0 * x))
             .label_style(label.clone())
-            .x_desc("top probability")
+            .x_desc(probability)
             .axis_desc_style(label)
             .draw()?;
         chart.draw_series(self.filled().map(|(number, bin)| {
             let gap = 0.1 / self.0.len() as f64;
             let (left, right) = (self.edge(number) + gap, self.edge(number + 1) - gap);
-            let corners = [(left, 0.0), (right, bin.documents as f64)];
+            let corners = [(left, 0.0), (right, bin.predictions as f64)];
             Rectangle::new(corners, Ink::First.opaque().filled())
         }))?;
         let plane = chart.plotting_area();
         let labels = self.filled().map(|(number, bin)| {
             let middle = (self.edge(number) + self.edge(number + 1)) / 2.0;
-            let (x, y) = plane.map_coordinate(&(middle, bin.documents as f64));
-            (short(bin.documents), (x, y - 7))
+            let (x, y) = plane.map_coordinate(&(middle, bin.predictions as f64));
+            (short(bin.predictions), (x, y - 7))
         });
         Ok(labels.collect())
     }

@@ -1,9 +1,8 @@
 //! Shows an evaluation as one HTML page that needs nothing else: no script, no font, no image from
 //! elsewhere.
 //!
-//! A file a section; each takes only what it shows, so that a kind of model can have sections of
-//! its own. The page holds headlines of the corpus: it goes where its user asked for it, and
-//! nowhere else.
+//! Each section has a file, which takes only what it shows. The page quotes headlines of the
+//! corpus, so it is written only where the user asks for it.
 
 mod calibration;
 mod confusion;
@@ -11,6 +10,7 @@ mod coverage;
 mod destination;
 mod figure;
 mod format;
+mod groups;
 mod heat_map;
 mod levels;
 mod mistakes;
@@ -29,21 +29,23 @@ pub(super) use terms::TopicTerms;
 use maud::{DOCTYPE, PreEscaped, html};
 
 use crate::model::TrialRecord;
-use crate::model::evaluate::{LevelReport, Mistake, Report};
+use crate::model::evaluate::{Breakdown, LevelReport, Mistake, Report};
 use format::shown;
 
 const STYLE: &str = include_str!("style.css");
 
-/// All that a page shows.
+/// Everything that a page shows.
 pub(super) struct Contents<'a> {
     pub(super) subject: Subject<'a>,
     pub(super) report: &'a Report,
-    /// What is to be known of the documents, in sentences.
+    /// Doubts about the documents, in sentences.
     pub(super) warnings: &'a [String],
-    /// What training tried, the best first.
+    /// The trials of training, the best first.
     pub(super) trials: &'a [TrialRecord],
     /// The broader levels of the topics' names, the broadest first.
     pub(super) levels: &'a [LevelReport],
+    /// The figures by group of documents.
+    pub(super) breakdowns: &'a [Breakdown],
     /// By topic of the model.
     pub(super) terms: Vec<TopicTerms<'a>>,
     /// The worst first.
@@ -52,16 +54,18 @@ pub(super) struct Contents<'a> {
 
 /// The page, as HTML. The same contents give the same bytes.
 pub(super) fn page(contents: &Contents<'_>) -> anyhow::Result<String> {
-    let Contents { subject, report, warnings, trials, levels, terms, mistakes } = contents;
+    let Contents { subject, report, warnings, trials, levels, breakdowns, terms, mistakes } =
+        contents;
     let names: Vec<String> = report.topics.iter().map(|topic| shown(&topic.name)).collect();
     let mut sections = vec![
         overview::section(subject, report, warnings),
         topics::section(&names, &report.topics)?,
     ];
     sections.extend(levels::section(levels));
+    sections.extend(groups::section(breakdowns, report.labels));
     sections.extend([
         confusion::section(&names, report)?,
-        calibration::section(&report.calibration, report.ece)?,
+        calibration::section(&report.calibration, report.ece, report.labels)?,
         coverage::section(
             &report.precision_coverage,
             coverage::Confident::of(report, subject.confident_probability),

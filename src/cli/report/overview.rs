@@ -5,6 +5,7 @@ use maud::{Markup, html};
 use super::format::{percent, shown};
 use super::section::Section;
 use crate::cli::output::thousands;
+use crate::model::Labels;
 use crate::model::evaluate::{DecisionCount, Report};
 
 /// What was measured, and on what.
@@ -59,17 +60,24 @@ fn highlights(report: &Report) -> Markup {
 }
 
 fn measures(report: &Report) -> Markup {
+    let (squared_error, distance) = match report.labels {
+        Labels::Single => (
+            "mean squared error of the probabilities; 0 is best, 2 worst",
+            "mean distance of probability and accuracy; 0 is best",
+        ),
+        Labels::Multiple => (
+            "squared error of the probabilities, summed over a document’s topics; 0 is best",
+            "mean distance of probability and accuracy, over all topics of all documents; 0 is \
+             best",
+        ),
+    };
     let rows = [
         ("Accuracy", report.accuracy, "documents whose first topic is right"),
         ("Micro-F1", report.micro_f1, "F1 over all decisions together"),
         ("Macro-F1", report.macro_f1, "F1 averaged over the topics, each counting alike"),
         ("Log loss", report.log_loss, "mean −ln of the right topic’s probability; 0 is best"),
-        (
-            "Brier score",
-            report.brier,
-            "mean squared error of the probabilities; 0 is best, 2 worst",
-        ),
-        ("Calibration error", report.ece, "mean distance of probability and accuracy; 0 is best"),
+        ("Brier score", report.brier, squared_error),
+        ("Calibration error", report.ece, distance),
     ];
     html! {
         table {
@@ -143,8 +151,7 @@ fn provenance(subject: &Subject<'_>, report: &Report) -> Markup {
                     ": " (thousands(report.documents)) " documents"
                     @if report.without_topic > 0 {
                         ", " (thousands(report.without_topic))
-                        " of them without a topic: accuracy, log loss and Brier score leave them "
-                        "out"
+                        " of them without a topic: accuracy and log loss leave them out"
                     }
                     @if subject.skipped > 0 { ", " (thousands(subject.skipped)) " lines left out" }
                     @if foreign > 0 { "; " (foreign) " of their topics the model does not have" }

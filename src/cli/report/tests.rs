@@ -40,6 +40,7 @@ fn rendered(report: &Report, text: &str, terms: &[(&str, f32)], mistakes: &[Mist
         warnings: &[text.to_owned()],
         trials: &[],
         levels: &[],
+        breakdowns: &[],
         terms: vec![TopicTerms {
             topic: "arts",
             speak_for: terms.to_vec(),

@@ -1,4 +1,4 @@
-//! The section on each topic: precision, recall, F1 and support.
+//! The section on each topic: precision, recall, F1 and number of documents.
 
 use maud::{Markup, html};
 use plotters::element::{Rectangle, Text};
@@ -6,7 +6,7 @@ use plotters::style::Color as _;
 
 use super::figure::{Anchor, Area, Figure, Ink, Outcome, fit, text, text_width};
 use super::section::{Section, wide};
-use crate::cli::output::thousands;
+use crate::cli::output::{tenths, thousands};
 use crate::model::evaluate::TopicReport;
 
 const FONT: u32 = 13;
@@ -14,7 +14,7 @@ const FONT: u32 = 13;
 const ROW: i32 = 30;
 const BAR: i32 = 11;
 const TOP: i32 = 46;
-const WIDTH: u32 = 560;
+const WIDTH: u32 = 500;
 /// Names longer than this are cut.
 const NAME_HALVES: u32 = 48;
 
@@ -31,9 +31,9 @@ pub(super) fn section(names: &[String], topics: &[TopicReport]) -> anyhow::Resul
     let content = html! {
         p {
             "Precision: of the documents that were called a topic, the share that is of it. "
-            "Recall: "
-            "of the documents of a topic, the share that was called so. F1 is the harmonic mean of "
-            "the two."
+            "Recall: of the documents of a topic, the share that was called so. F1 is the "
+            "harmonic mean of the two. Expected: the sum of the topic’s probabilities over all "
+            "documents; if they are calibrated, it is near the number of its documents."
         }
         div.columns { (bars(&occurring)?) (wide("Measures of each topic", &table(&occurring))) }
         @if !absent.is_empty() {
@@ -59,7 +59,7 @@ fn table(topics: &[(&str, &TopicReport)]) -> Markup {
             thead {
                 tr {
                     th scope="col" { "Topic" }
-                    @for name in ["Precision", "Recall", "F1", "Documents"] {
+                    @for name in ["Precision", "Recall", "F1", "Documents", "Expected"] {
                         th.number scope="col" { (name) }
                     }
                 }
@@ -72,6 +72,7 @@ fn table(topics: &[(&str, &TopicReport)]) -> Markup {
                         td.number { (share(topic.recall, topic.support)) }
                         td.number { (format!("{:.3}", topic.f1)) }
                         td.number { (thousands(topic.support)) }
+                        td.number { (tenths(topic.expected)) }
                     }
                 }
             }

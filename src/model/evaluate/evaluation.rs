@@ -1,245 +1,192 @@
-//! Measures answers against the truth.
+//! Compares a model's answers with the right topics, one document at a time.
 
 use std::collections::BTreeMap;
 
-use super::assigned::Assigned;
+use super::assignments::Assignments;
 use super::coverage::CoverageCurve;
-use super::ratio::ratio;
-use super::report::{Bin, DecisionCount, Report, TopicReport};
+use super::report::{Report, TopicReport};
+use super::tally::{Tally, Verdict};
 use crate::article::TopicName;
 use crate::model::decision::Decision;
 use crate::model::manifest::Labels;
 
-/// The number of bins of the expected calibration error.
-const BINS: usize = 15;
-
-/// The probability that the log loss assumes for a right topic outside the model.
+/// The least probability in the log loss; a right topic outside the model has none.
 const LEAST_PROBABILITY: f64 = f64::EPSILON;
 
-/// Collects answers and the truth, one document at a time.
+/// Compares answers with the right topics, one document at a time.
 ///
-/// The answer to a document with several topics is right if the model's first topic is one of them;
-/// otherwise the document counts for the most probable one of them. Topics that the model does not
-/// have count, and no answer to them is right. Documents without a topic count for the measures of
-/// probabilities and decisions, and no answer to them is right either.
+/// An answer is right if the document has the most probable topic. Of several topics the document
+/// counts as that one or, if the answer is wrong, as the most probable one that it has. A topic
+/// that the model does not have counts as a mistake. An answer to a document without a topic is
+/// never right: its probabilities and decision are measured, but not its first topic.
 #[derive(Debug, Clone)]
 pub struct Evaluation {
-    labels: Vec<String>,
-    /// The number of labels that are topics of the model; the others follow them.
+    labels: Labels,
+    names: Vec<String>,
+    /// How many of the names are the model's topics; the others are topics it does not have.
     model_topics: usize,
     unknown: BTreeMap<String, usize>,
-    /// The number of documents by (truth, prediction).
+    tally: Tally,
+    /// (truth, prediction) -> documents.
     confusion: BTreeMap<(usize, usize), u64>,
-    documents: u64,
-    without_topic: u64,
-    right: u64,
     log_loss: f64,
     brier: f64,
-    bins: [Bin; BINS],
+    /// By topic of the model, the sum of its probabilities.
+    expected: Vec<f64>,
     curve: CoverageCurve,
-    decisions: [DecisionCount; 3],
-    /// Only for models of several topics per document.
-    assigned: Option<Assigned>,
+    /// For models of several topics per document.
+    assignments: Assignments,
 }
 
 impl Evaluation {
-    /// An evaluation of a model with these topics.
+    /// For a model with these topics.
     pub fn new(topics: &[TopicName], labels: Labels) -> Self {
         Self::with_names(topics.iter().map(TopicName::to_string).collect(), labels)
     }
 
-    /// An evaluation of a model whose topic names do not matter.
+    /// For a model whose topics' names do not matter.
     pub(crate) fn of_topic_count(count: usize, labels: Labels) -> Self {
         Self::with_names((0..count).map(|topic| topic.to_string()).collect(), labels)
     }
 
+    /// For a model whose topics have these names, in order.
     pub(super) fn with_names(names: Vec<String>, labels: Labels) -> Self {
         Self {
+            labels,
             model_topics: names.len(),
-            labels: names,
             unknown: BTreeMap::new(),
+            tally: Tally::new(labels, names.len()),
             confusion: BTreeMap::new(),
-            documents: 0,
-            without_topic: 0,
-            right: 0,
             log_loss: 0.0,
             brier: 0.0,
-            bins: [Bin::default(); BINS],
+            expected: vec![0.0; names.len()],
             curve: CoverageCurve::new(),
-            decisions: [DecisionCount::default(); 3],
-            assigned: (labels == Labels::Multiple).then(Assigned::default),
+            assignments: Assignments::default(),
+            names,
         }
     }
 
-    /// The label of a topic for [`Self::add`]. A topic that the model does not have gets a label of
-    /// its own.
+    /// The number of a topic for [`Self::add`]. A topic that the model does not have gets the next
+    /// free number.
     pub fn label(&mut self, topic: &str) -> usize {
         if let Ok(place) =
-            self.labels[..self.model_topics].binary_search_by(|label| label.as_str().cmp(topic))
+            self.names[..self.model_topics].binary_search_by(|name| name.as_str().cmp(topic))
         {
             return place;
         }
         if let Some(&place) = self.unknown.get(topic) {
             return place;
         }
-        self.labels.push(topic.to_owned());
-        self.unknown.insert(topic.to_owned(), self.labels.len() - 1);
-        self.labels.len() - 1
+        self.names.push(topic.to_owned());
+        self.unknown.insert(topic.to_owned(), self.names.len() - 1);
+        self.names.len() - 1
     }
 
-    /// Adds a document: the model's probabilities, the labels of its right topics, and the model's
-    /// decision. Returns the predicted topic: the most probable one, the first in a tie.
+    /// Adds a document: the model's probabilities, its right topics ([`Self::label`]), and the
+    /// model's decision. Returns the predicted topic: the most probable, of equal ones the first.
     pub fn add(&mut self, probabilities: &[f64], truth: &[usize], decision: Decision) -> usize {
-        let mut predicted = 0;
-        for (topic, probability) in probabilities.iter().enumerate() {
-            if *probability > probabilities[predicted] {
-                predicted = topic;
-            }
+        let verdict = self.tally.add(probabilities, truth, decision);
+        let Verdict { predicted, truth: counted, top_probability } = verdict;
+        for (sum, probability) in self.expected.iter_mut().zip(probabilities) {
+            *sum += probability;
         }
-        let probability_of = |topic: usize| probabilities.get(topic).copied().unwrap_or(0.0);
-        let counted = truth.iter().copied().reduce(|best, topic| {
-            if probability_of(topic) > probability_of(best) || topic == predicted {
-                topic
-            } else {
-                best
-            }
-        });
-        let right = counted == Some(predicted);
-        self.documents += 1;
         if let Some(counted) = counted {
-            self.right += u64::from(right);
-            *self.confusion.entry((counted, predicted)).or_default() += 1;
-            self.log_loss -= probability_of(counted).max(LEAST_PROBABILITY).ln();
-            let squares: f64 =
-                probabilities.iter().map(|probability| probability * probability).sum();
-            let hit = probability_of(counted);
-            self.brier += squares - hit * hit + (1.0 - hit) * (1.0 - hit);
-        } else {
-            self.without_topic += 1;
+            let probability = probabilities.get(counted).copied().unwrap_or(0.0);
+            self.log_loss -= probability.max(LEAST_PROBABILITY).ln();
+            if self.labels == Labels::Single {
+                *self.confusion.entry((counted, predicted)).or_default() += 1;
+            }
         }
-        let top = probabilities.get(predicted).copied().unwrap_or(0.0);
-        let bin = &mut self.bins[((top * BINS as f64).ceil() as usize).clamp(1, BINS) - 1];
-        bin.documents += 1;
-        bin.accuracy += f64::from(u8::from(right));
-        bin.mean_probability += top;
+        self.brier += match (self.labels, counted) {
+            (Labels::Single, None) => 0.0,
+            (Labels::Single, Some(counted)) => {
+                let foreign = f64::from(u8::from(counted >= self.model_topics));
+                squared_error(probabilities, &[counted]) + foreign
+            }
+            (Labels::Multiple, _) => squared_error(probabilities, truth),
+        };
         if decision != Decision::UnknownText {
-            self.curve.add(top, right);
+            self.curve.add(top_probability, verdict.is_right());
         }
-        let count = &mut self.decisions[decision as usize];
-        count.documents += 1;
-        count.right += u64::from(right);
         predicted
     }
 
-    /// Adds the topics that a model of several topics per document assigned to the document, and
-    /// its right topics; both may be empty. No effect for other models.
+    /// Adds which topics a model of several topics per document assigned to it; both may be empty.
+    /// Of no effect for other models.
     pub fn add_assigned(&mut self, assigned: &[usize], truth: &[usize]) {
-        if let Some(sums) = &mut self.assigned {
-            sums.add(assigned, truth);
+        if self.labels == Labels::Multiple {
+            self.tally.add_assigned(assigned, truth);
+            self.assignments.add(assigned, truth);
         }
     }
 
-    /// The measures of all documents.
+    /// Computes the report.
     pub fn finish(self) -> Report {
-        let label_count = self.labels.len();
-        let with_topic = self.documents - self.without_topic;
-        let matrix = confusion_matrix(&self.confusion, label_count);
-        let topics = topic_reports(self.labels, &matrix);
-        let (topics, confusion_matrix, micro_f1) = match &self.assigned {
-            None => (topics, matrix, ratio(self.right, with_topic)),
-            Some(assigned) => {
-                let (topics, micro_f1) = assigned.measure(topics, self.model_topics);
-                (topics, Vec::new(), micro_f1)
+        let topics = self.topics();
+        let labels = self.names.len();
+        let (confusion_matrix, assignment_matrix, brier_documents) = match self.labels {
+            Labels::Single => {
+                let mut matrix = vec![vec![0; labels]; labels];
+                for (&(truth, predicted), &count) in &self.confusion {
+                    matrix[truth][predicted] = count;
+                }
+                (matrix, Vec::new(), self.tally.with_topic())
             }
+            Labels::Multiple => (Vec::new(), self.assignments.matrix(labels), self.tally.documents),
         };
-        let macro_f1 = match &self.assigned {
-            None => mean_f1(topics.iter().filter(|topic| topic.occurs())),
-            Some(_) => {
-                let known = &topics[..self.model_topics];
-                mean_f1(known.iter().filter(|topic| topic.support > 0))
-            }
-        };
-        let mean = |sum: f64| sum / with_topic.max(1) as f64;
-        let calibration: Vec<Bin> = self.bins.iter().map(averaged).collect();
-        let [confident, uncertain, unknown_text] = self.decisions;
+        let tally = self.tally;
         Report {
-            documents: self.documents,
-            without_topic: self.without_topic,
-            accuracy: ratio(self.right, with_topic),
-            micro_f1,
-            macro_f1,
-            log_loss: mean(self.log_loss),
-            brier: mean(self.brier),
-            ece: expected_calibration_error(&calibration, self.documents),
+            labels: self.labels,
+            documents: tally.documents,
+            without_topic: tally.without_topic,
+            accuracy: tally.accuracy(),
+            micro_f1: tally.micro_f1(),
+            macro_f1: tally.macro_f1(),
+            log_loss: self.log_loss / tally.with_topic().max(1) as f64,
+            brier: self.brier / brier_documents.max(1) as f64,
+            ece: tally.expected_calibration_error(),
             topics,
             confusion_matrix,
-            assignment_matrix: self
-                .assigned
-                .map_or_else(Vec::new, |assigned| assigned.matrix(label_count)),
-            calibration,
-            precision_coverage: self.curve.points(self.documents),
-            confident,
-            uncertain,
-            unknown_text,
+            assignment_matrix,
+            calibration: tally.reliability.bins(),
+            precision_coverage: self.curve.points(tally.documents),
+            confident: tally.confident,
+            uncertain: tally.uncertain,
+            unknown_text: tally.unknown_text,
         }
+    }
+
+    fn topics(&self) -> Vec<TopicReport> {
+        let names = self.names.iter().enumerate();
+        let topics = names.map(|(label, name)| {
+            let count = self.tally.topics.of(label);
+            TopicReport {
+                name: name.clone(),
+                precision: count.precision(),
+                recall: count.recall(),
+                f1: count.f1(),
+                support: count.support,
+                predicted: count.predicted,
+                expected: self.expected.get(label).copied().unwrap_or(0.0),
+            }
+        });
+        topics.collect()
     }
 }
 
-/// Documents by truth (row) and prediction (column).
-fn confusion_matrix(counts: &BTreeMap<(usize, usize), u64>, label_count: usize) -> Vec<Vec<u64>> {
-    let mut matrix = vec![vec![0; label_count]; label_count];
-    for (&(truth, predicted), &count) in counts {
-        matrix[truth][predicted] = count;
-    }
-    matrix
-}
-
-/// The quality of first topics, by label.
-fn topic_reports(labels: Vec<String>, matrix: &[Vec<u64>]) -> Vec<TopicReport> {
-    let report = |(label, name): (usize, String)| {
-        let right = matrix[label][label];
-        let support: u64 = matrix[label].iter().sum();
-        let predicted: u64 = matrix.iter().map(|row| row[label]).sum();
-        TopicReport {
-            name,
-            precision: ratio(right, predicted),
-            recall: ratio(right, support),
-            f1: ratio(2 * right, support + predicted),
-            support,
-            predicted,
-        }
+/// The sum over the topics of (probability - truth) squared.
+fn squared_error(probabilities: &[f64], truth: &[usize]) -> f64 {
+    let error = |(topic, probability): (usize, &f64)| {
+        let is_true = truth.contains(&topic);
+        (probability - f64::from(u8::from(is_true))).powi(2)
     };
-    labels.into_iter().enumerate().map(report).collect()
-}
-
-/// F1 averaged over topics; 0 without topics.
-fn mean_f1<'a>(topics: impl Iterator<Item = &'a TopicReport>) -> f64 {
-    let scores: Vec<f64> = topics.map(|topic| topic.f1).collect();
-    scores.iter().sum::<f64>() / scores.len().max(1) as f64
-}
-
-/// Turns the sums of a bin into means.
-fn averaged(sums: &Bin) -> Bin {
-    let count = sums.documents.max(1) as f64;
-    Bin {
-        documents: sums.documents,
-        accuracy: sums.accuracy / count,
-        mean_probability: sums.mean_probability / count,
-    }
-}
-
-/// The distance of accuracy and mean probability, averaged over the documents.
-fn expected_calibration_error(bins: &[Bin], documents: u64) -> f64 {
-    let documents = documents.max(1) as f64;
-    bins.iter()
-        .map(|bin| bin.documents as f64 / documents * (bin.accuracy - bin.mean_probability).abs())
-        .sum()
+    probabilities.iter().enumerate().map(error).sum()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::evaluate::CoveragePoint;
+    use crate::model::evaluate::{CoveragePoint, DecisionCount};
 
     #[test]
     fn unknown_text_counts_as_a_document_and_not_as_an_answer() {
@@ -277,12 +224,53 @@ mod tests {
         assert_eq!((report.documents, report.without_topic, report.accuracy), (3, 2, 1.0));
         assert_eq!(report.confident, DecisionCount { documents: 2, right: 1 });
         assert_eq!(report.uncertain, DecisionCount { documents: 1, right: 0 });
-        // By hand: half of two are right where 0.95 was said, none of one where 0.05 was.
-        assert!((report.ece - (2.0 * 0.45 + 0.05) / 3.0).abs() < 1e-12, "{}", report.ece);
-        // The loss is that of the only document with a topic.
-        assert!(
-            (report.log_loss + f64::ln(0.95)).abs() < 1e-12
-                && (report.brier - (0.05 * 0.05 + 0.1 * 0.1)).abs() < 1e-12
-        );
+    }
+
+    #[test]
+    fn of_several_topics_every_topic_of_every_document_is_a_prediction() {
+        let mut evaluation = Evaluation::of_topic_count(2, Labels::Multiple);
+        let foreign = evaluation.label("of no model");
+        evaluation.add(&[0.95, 0.1], &[0, foreign], Decision::Confident);
+        evaluation.add(&[0.95, 0.1], &[], Decision::Confident);
+        evaluation.add(&[0.05, 0.55], &[1], Decision::Uncertain);
+        evaluation.add_assigned(&[0], &[0, foreign]);
+        evaluation.add_assigned(&[0], &[]);
+        evaluation.add_assigned(&[1], &[1]);
+        let report = evaluation.finish();
+        // By hand, of six predictions: 0.95 twice, one right; 0.1 twice, none right; 0.05, wrong;
+        // 0.55, right.
+        let predictions: Vec<u64> = report.calibration.iter().map(|bin| bin.predictions).collect();
+        assert_eq!(predictions, [1, 2, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 2]);
+        let ece = (2.0 * 0.45 + 2.0 * 0.1 + 0.05 + 0.45) / 6.0;
+        assert!((report.ece - ece).abs() < 1e-12, "{}", report.ece);
+        // By document: 0.05^2 + 0.1^2, 0.95^2 + 0.1^2, 0.05^2 + 0.45^2.
+        let brier = (0.0125 + 0.9125 + 0.205) / 3.0;
+        assert!((report.brier - brier).abs() < 1e-12, "{}", report.brier);
+        // The model expects 1.95 documents of topic 0 where there is one, and 0.75 of topic 1.
+        let topics: Vec<(f64, u64)> =
+            report.topics.iter().map(|topic| (topic.expected, topic.support)).collect();
+        for ((expected, support), by_hand) in
+            topics.into_iter().zip([(1.95, 1), (0.75, 1), (0.0, 1)])
+        {
+            assert!((expected - by_hand.0).abs() < 1e-12 && support == by_hand.1, "{expected}");
+        }
+        // The loss is that of the first topic, over the two documents that have one to find.
+        let log_loss = -(f64::ln(0.95) + f64::ln(0.55)) / 2.0;
+        assert!((report.log_loss - log_loss).abs() < 1e-12, "{}", report.log_loss);
+    }
+
+    #[test]
+    fn of_one_topic_the_top_probability_is_the_prediction() {
+        let mut evaluation = Evaluation::of_topic_count(2, Labels::Single);
+        let foreign = evaluation.label("of no model");
+        evaluation.add(&[0.7, 0.3], &[0], Decision::Uncertain);
+        evaluation.add(&[0.4, 0.6], &[foreign], Decision::Uncertain);
+        let report = evaluation.finish();
+        // By hand: distances of 0.3 and 0.6; 0.3^2 + 0.3^2, and 0.4^2 + 0.6^2 + 1.
+        assert!((report.ece - 0.45).abs() < 1e-12, "{}", report.ece);
+        assert!((report.brier - (0.18 + 1.52) / 2.0).abs() < 1e-12, "{}", report.brier);
+        let expected: Vec<f64> = report.topics.iter().map(|topic| topic.expected).collect();
+        assert!((expected[0] - 1.1).abs() < 1e-12 && (expected[1] - 0.9).abs() < 1e-12);
+        assert_eq!(report.topics[2].expected, 0.0);
     }
 }
