@@ -11,7 +11,7 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use super::inputs::{CorpusArguments, NAMES_HELP};
-use super::number::whole_number;
+use super::number::at_least;
 use super::output::{print, print_json, thousands};
 use super::progress;
 use super::skipped::report_skipped;
@@ -54,7 +54,7 @@ pub(super) struct Arguments {
     recency_half_life: Option<Duration>,
     /// Sample N queries with a fixed seed [default: every article is a query]
     #[arg(long, value_name = "N",
-        value_parser = whole_number(NonZeroUsize::MIN..=NonZeroUsize::MAX))]
+        value_parser = at_least(NonZeroUsize::MIN))]
     queries: Option<NonZeroUsize>,
     /// Search by comparing with every article, instead of with the archive's index
     #[arg(long)]

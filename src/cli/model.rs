@@ -7,7 +7,7 @@ use clap::Subcommand;
 use serde::Serialize;
 
 use super::model_argument::read_model;
-use super::number::whole_number;
+use super::number::at_least;
 use super::output::{counted, print, print_json, printable, thousands};
 use super::term::in_words;
 use super::trials;
@@ -30,7 +30,7 @@ pub(super) enum Command {
         directory: PathBuf,
         /// Terms to show per topic
         #[arg(long, default_value_t = 12, value_name = "N",
-            value_parser = whole_number(0..=usize::MAX))]
+            value_parser = at_least(0_usize))]
         terms: usize,
         /// Print everything as one JSON object
         #[arg(long)]

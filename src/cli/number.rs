@@ -19,6 +19,19 @@ where
     }
 }
 
+/// A parser of whole numbers from a least one on.
+pub(super) fn at_least<T>(
+    least: T,
+) -> impl Fn(&str) -> Result<T, String> + Clone + Send + Sync + 'static
+where
+    T: FromStr + PartialOrd + Display + Clone + Send + Sync + 'static,
+{
+    move |text| {
+        let number = text.parse().ok().filter(|number| *number >= least);
+        number.ok_or_else(|| format!("it must be a whole number of at least {least}"))
+    }
+}
+
 /// A parser of numbers in a range, which `words` state: "from 0 to 1".
 pub(super) fn number(
     range: impl RangeBounds<f64> + Clone + Send + Sync + 'static,
@@ -44,6 +57,15 @@ mod tests {
         for wrong in ["0", "256", "-1", "1.5", "x", "", " 1", "99999999999999999999999"] {
             let reason = "it must be a whole number from 1 to 255";
             assert_eq!(weight(wrong), Err(reason.to_owned()), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn a_whole_number_below_the_least_is_refused() {
+        assert_eq!(at_least(1_u64)("12"), Ok(12));
+        for wrong in ["0", "-1", "x", "99999999999999999999999"] {
+            let reason = "it must be a whole number of at least 1";
+            assert_eq!(at_least(1_u64)(wrong), Err(reason.to_owned()), "{wrong:?}");
         }
     }
 

@@ -166,7 +166,7 @@ fn show(out: &mut dyn Write, similar: &pb::SimilarArticle) -> io::Result<()> {
         1 => "  (and 1 near-duplicate)".to_owned(),
         count => format!("  (and {count} near-duplicates)"),
     };
-    if similar.score != similar.similarity {
+    if format!("{:.3}", similar.score) != format!("{:.3}", similar.similarity) {
         after.push_str(&format!("  (score {:.3})", similar.score));
     }
     let title = shortened(headline(&article), &format!("{before}{after}"));

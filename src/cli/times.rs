@@ -49,7 +49,9 @@ pub(super) fn time_bound(text: &str) -> Result<prost_types::Timestamp, String> {
 /// If the text is not one longer than zero, in words.
 pub(super) fn span(text: &str) -> Result<Duration, String> {
     let span = humantime::parse_duration(text.trim()).ok().filter(|span| !span.is_zero());
-    span.ok_or_else(|| format!("{} is not a span of time such as 3d or 12h", quoted(text)))
+    span.ok_or_else(|| {
+        format!("{} is not a span of time longer than zero, such as 3d or 12h", quoted(text))
+    })
 }
 
 #[cfg(test)]

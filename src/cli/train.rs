@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::iter;
-use std::num::{NonZeroU8, NonZeroUsize};
+use std::num::NonZeroU8;
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -14,7 +14,7 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use super::inputs::{CorpusArguments, NAMES_HELP};
-use super::number::{number, whole_number};
+use super::number::{at_least, number, whole_number};
 use super::output::{counted, print, print_json, printable, thousands};
 use super::skipped::report_skipped;
 use super::usage::Usage;
@@ -70,11 +70,11 @@ pub(super) struct Arguments {
     multi_label: bool,
     /// Minimum document frequency of a term, at least 1 [default: 2, or 1 where a small corpus is
     /// searched for a recipe with words alone]
-    #[arg(long, value_name = "N", value_parser = whole_number(1..=u32::MAX))]
+    #[arg(long, value_name = "N", value_parser = at_least(1_u32))]
     min_df: Option<u32>,
     /// Keep the N terms with the highest chi-square, besides all words; 0 keeps all terms [default:
     /// 60000; with --multi-label 10000 or 60000, whichever does better]
-    #[arg(long, value_name = "N", value_parser = whole_number(0..=usize::MAX))]
+    #[arg(long, value_name = "N", value_parser = at_least(0_usize))]
     keep_terms: Option<usize>,
     /// Use words only, without pairs of neighbouring words
     #[arg(long)]
@@ -92,13 +92,13 @@ pub(super) struct Arguments {
     #[arg(long, default_value_t = 0.95, value_name = "SHARE",
         value_parser = number((Bound::Excluded(0.0), Bound::Excluded(1.0)), "between 0 and 1"))]
     target_precision: f64,
-    /// Worker threads, at most 256 [default: one per core]
+    /// Worker threads, from 1 to 256 [default: one per core]
     #[arg(long, value_name = "N",
-        value_parser = whole_number(NonZeroUsize::MIN..=NonZeroUsize::MAX))]
-    threads: Option<NonZeroUsize>,
+        value_parser = whole_number(1..=256_usize))]
+    threads: Option<usize>,
     /// The seed that deals documents into folds
     #[arg(long, default_value_t = 1, value_name = "N",
-        value_parser = whole_number(0..=u64::MAX))]
+        value_parser = at_least(0_u64))]
     seed: u64,
     /// Start no further trial of a recipe after this many seconds, and use the best so far; the
     /// same corpus and options may then give other bytes
@@ -259,8 +259,10 @@ fn options(arguments: &Arguments) -> anyhow::Result<TrainOptions> {
             Settled::from_old(header, arguments, directory)?
         }
     };
-    let threads =
-        arguments.threads.or_else(|| thread::available_parallelism().ok()).map_or(1, usize::from);
+    let threads = arguments
+        .threads
+        .or_else(|| thread::available_parallelism().ok().map(usize::from))
+        .unwrap_or(1);
     Ok(TrainOptions {
         recipe: arguments.recipe,
         alpha: arguments.alpha,

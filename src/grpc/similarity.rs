@@ -149,8 +149,9 @@ fn page_start(binding: &Binding, token: &str) -> Result<Option<PageStart>, Servi
     binding.start(token)?.map(start).transpose()
 }
 
-/// The time of a request's first page. It is constant where no age depends on it, so that the same
-/// request has the same answer at any time.
+/// The time of a request's first page. It is constant without recency and with a reference time, so
+/// that the same request then has the same answer at any time. By id it is in the token even where
+/// the source's own time counts.
 fn start_of(request: &pb::FindSimilarArticlesRequest) -> PublishTime {
     if request.recency_half_life.is_none() || request.reference_time.is_some() {
         return PublishTime(0);

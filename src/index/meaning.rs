@@ -20,8 +20,8 @@ impl Default for Meaning {
     }
 }
 
-/// The sum of weighted word vectors, each added once: even all of them, with the greatest weights,
-/// do not exceed 32 bits.
+/// The sum of weighted word vectors. All of them together, with the greatest weights, fit into 32
+/// bits; a text crafted of terms with equal fingerprints may wrap around, on every machine alike.
 #[derive(Debug)]
 pub(super) struct MeaningSum([i32; DIMENSIONS]);
 
@@ -38,7 +38,7 @@ impl MeaningSum {
         // A weight fits into 15 bits, and products of so few take a quarter of the time of others.
         let weight = weight as i16;
         for (sum, part) in self.0.iter_mut().zip(vector) {
-            *sum += i32::from(weight) * i32::from(*part);
+            *sum = sum.wrapping_add(i32::from(weight) * i32::from(*part));
         }
     }
 

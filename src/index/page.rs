@@ -6,53 +6,61 @@ use super::article::{ArchivedArticle, ArticleId};
 use super::candidate::{Candidate, Group};
 use super::collapse::collapse;
 use super::error::IndexError;
-use super::query::{PageKey, SimilarQuery};
+use super::query::{MAX_RESULTS, PageKey, SimilarQuery};
 use super::vector::Vector;
 
 /// A page without bodies reads texts up to this multiple of [`SimilarQuery::page_bytes`].
 const READ_PER_PAGE: usize = 16;
 
-/// The results of the query's page, from candidates that pass its filter; and the key of the next
-/// page.
+/// The results of a page before they are read.
+pub(super) struct Ranked<H> {
+    groups: Vec<Group<H>>,
+    /// How many results rank before the page.
+    before: u32,
+    next: Option<PageKey>,
+}
+
+/// The results of the query's page, from candidates that pass its filter.
 pub(super) fn page<H>(
     mut candidates: Vec<Candidate<H>>,
     query: &SimilarQuery,
     read_one: impl Fn(&H) -> Result<(ArchivedArticle, Vector), IndexError>,
-) -> Result<(Vec<Group<H>>, Option<PageKey>), IndexError> {
+) -> Result<Ranked<H>, IndexError> {
     candidates.retain(|candidate| {
         candidate.similarity > 0.0 && candidate.similarity >= query.min_similarity
     });
     candidates.sort_by(|a, b| a.order(b.score, &b.id));
+    // What was cut off are further results, save for those that nobody sees.
+    let is_cut = candidates.len() > query.depth() && query.depth() < MAX_RESULTS;
     candidates.truncate(query.depth());
     let groups = if query.collapse_near_duplicates {
         collapse(candidates, query.deadline, read_one)?
     } else {
         candidates.into_iter().map(|leader| Group { leader, near_duplicates: Vec::new() }).collect()
     };
-    let (mut shown, mut results) = (0, groups);
+    let (count, mut groups) = (groups.len(), groups);
     if let Some(after) = &query.after {
-        results.retain(|group| group.leader.order(after.score, &after.id) == Ordering::Greater);
-        shown = after.shown;
+        groups.retain(|group| group.leader.order(after.score, &after.id) == Ordering::Greater);
     }
-    let is_more = results.len() > query.page_size;
-    results.truncate(query.page_size);
+    let before = (count - groups.len()) as u32;
+    let is_more = groups.len() > query.page_size || is_cut && !query.collapse_near_duplicates;
+    groups.truncate(query.page_size);
     let key = |group: &Group<H>| PageKey {
         score: group.leader.score,
         id: group.leader.id.clone(),
-        shown: shown + results.len() as u32,
+        shown: before + groups.len() as u32,
     };
-    let next = if is_more { results.last().map(key) } else { None };
-    Ok((results, next))
+    let next = if is_more { groups.last().map(key) } else { None };
+    Ok(Ranked { groups, before, next })
 }
 
 /// Reads the results of a page until it is full, in bytes; the key of the next page changes
 /// accordingly.
 pub(super) fn read<H>(
-    (groups, mut next): (Vec<Group<H>>, Option<PageKey>),
+    Ranked { groups, before, mut next }: Ranked<H>,
     query: &SimilarQuery,
     read_one: impl Fn(&H) -> Result<(ArchivedArticle, Vector), IndexError>,
 ) -> Result<ReadPage<H>, IndexError> {
-    let before = query.after.as_ref().map_or(0, |key| key.shown);
     let (mut found, mut unreadable, mut last) = (Vec::new(), Vec::new(), None);
     let (mut bytes, mut read_bytes) = (0, 0);
     for (shown, group) in (before..).zip(groups) {

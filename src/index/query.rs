@@ -7,11 +7,15 @@ use super::recency::Recency;
 
 /// The maximum number of results of a query, over all pages.
 pub const MAX_RESULTS: usize = 1_000;
-/// How many of the most similar articles are considered when near-duplicates are folded.
+/// How many of the first articles are considered when near-duplicates are folded.
 pub(super) const MAX_COLLAPSED: usize = 200;
 
 /// The minimum cosine of the term vectors of near-duplicates whose bodies are too short to compare.
 pub const NEAR_DUPLICATE_COSINE: f64 = 0.85;
+/// The most results on a first page that shows the first few alone.
+const FEW: usize = 10;
+/// The room for articles before the start of a page that the previous page did not find.
+const NOT_FOUND_BEFORE: usize = 32;
 /// How many near-duplicates of a result are named.
 pub const MAX_NEAR_DUPLICATE_IDS: usize = 20;
 
@@ -36,7 +40,7 @@ pub struct PageKey {
     pub score: f64,
     /// Its id.
     pub id: ArticleId,
-    /// The number of results up to it.
+    /// Its rank among all results, from 1 on.
     pub shown: u32,
 }
 
@@ -84,13 +88,19 @@ impl SimilarQuery {
         }
     }
 
-    /// How many of the most similar articles the page requires: one more than it shows.
+    /// How many of the first articles the page requires: one more than it shows. A later page may
+    /// rank articles before its start that the previous page did not find.
     pub(super) fn depth(&self) -> usize {
         if self.collapse_near_duplicates {
             return MAX_COLLAPSED;
         }
-        let shown = self.after.as_ref().map_or(0, |key| key.shown as usize);
-        (shown + self.page_size + 1).min(MAX_RESULTS)
+        let before = self.after.as_ref().map_or(0, |key| key.shown as usize + NOT_FOUND_BEFORE);
+        (before + self.page_size + 1).min(MAX_RESULTS)
+    }
+
+    /// Whether the page shows more than the first few results.
+    pub(super) fn is_deep(&self) -> bool {
+        self.after.is_some() || self.page_size > FEW || self.collapse_near_duplicates
     }
 }
 

@@ -21,7 +21,8 @@ pub struct Classification {
     pub token_count: u32,
     /// Words in the model's vocabulary.
     pub known_token_count: u32,
-    /// Why the most probable topic and not another; None without `explain`.
+    /// Why the most probable topic and not another; None without `explain`, and for a multi-label
+    /// model unless the request names a topic.
     pub contrast: Option<ContrastResult>,
     /// What the caller should know.
     pub warnings: Vec<ModelWarning>,

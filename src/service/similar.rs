@@ -109,7 +109,7 @@ fn checked_recency(requested: RequestedRecency) -> Result<Option<Recency>, Servi
     match (half_life, reference_time) {
         (None, None) => Ok(None),
         (None, Some(_)) => {
-            let description = "requires recency_half_life, whose ages it is the reference of";
+            let description = "requires recency_half_life: without it, no ages are measured";
             let reason = "FIELD_REQUIRES_HALF_LIFE";
             Err(ServiceError::invalid("reference_time", reason, description))
         }

@@ -98,7 +98,7 @@ fn wrong_usage_exits_with_2() {
         (vec!["similar", "--id", "a", "--min-similarity", "2"], "from 0 to 1"),
         (vec!["similar", "--id", "a", "--min-similarity=-0.1"], "from 0 to 1"),
         (vec!["articles", "list", "--limit", "0"], "whole number from 1"),
-        (vec!["classify", "--max-evidence-terms", "0"], "from 1 to 65535"),
+        (vec!["classify", "--max-evidence-terms", "0"], "from 1 to 20"),
         (
             vec!["articles", "list", "--topic", "a", "--min-topic-probability", "0"],
             "greater than 0 and at most 1",

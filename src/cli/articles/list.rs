@@ -7,7 +7,7 @@ use clap::Args;
 
 use crate::cli::article_view::{ArticleLine, headline};
 use crate::cli::filter::FilterArguments;
-use crate::cli::number::whole_number;
+use crate::cli::number::at_least;
 use crate::cli::output::{print, print_json, printable, shortened};
 use crate::cli::remote::{MAX_ANSWER_BYTES, Remote, ServerArguments};
 use crate::grpc::client::ArticleServiceClient;
@@ -21,7 +21,7 @@ pub(in crate::cli) struct Arguments {
     filter: FilterArguments,
     /// List at most N articles [default: all]
     #[arg(long, value_name = "N",
-        value_parser = whole_number(NonZeroUsize::MIN..=NonZeroUsize::MAX))]
+        value_parser = at_least(NonZeroUsize::MIN))]
     limit: Option<NonZeroUsize>,
     /// Print each article in full, as a line of JSON
     #[arg(long)]

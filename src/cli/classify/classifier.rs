@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use crate::article::{ArticleText, Limits};
 use crate::cli::model_argument::read_model;
 use crate::cli::remote::{Remote, ServerUrl};
+use crate::cli::usage::Usage;
 use crate::grpc::client::ClassificationServiceClient;
 use crate::grpc::pb;
 use crate::service::{
@@ -47,6 +48,20 @@ impl Classifier {
             id,
             state: ModelState::Serving(loaded.into()),
         })))
+    }
+
+    /// Refuses a topic for --against that the model at hand does not have. A server answers for its
+    /// own.
+    pub(super) fn check_topic(&self, topic: &str) -> Result<(), Usage> {
+        let Self::Local(entry) = self else { return Ok(()) };
+        let ModelState::Serving(loaded) = &entry.state else { return Ok(()) };
+        if loaded.model.topics().iter().any(|name| name.as_str() == topic) {
+            return Ok(());
+        }
+        Err(Usage(format!(
+            "--against: model {} has no topic {topic:?}; slugline model show lists its topics",
+            entry.label
+        )))
     }
 
     pub(super) fn ask(

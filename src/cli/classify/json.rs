@@ -14,7 +14,7 @@ pub(super) struct Answer<'a> {
     topics: Vec<Topic<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     levels: Vec<Level<'a>>,
-    /// None without explanations, and where no topic has a runner-up.
+    /// None without explanations, and for a multi-label model without --against.
     #[serde(skip_serializing_if = "Option::is_none")]
     contrast: Option<Contrast<'a>>,
     token_count: i32,

@@ -10,6 +10,7 @@ mod table;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
 
 use super::article_file::{Stop, for_each_article};
 use super::inputs::{NAMES_HELP, ReadingArguments};
@@ -58,12 +59,14 @@ pub(super) struct Arguments {
     #[arg(long)]
     explain: bool,
     /// With --explain, the topic to explain the first one against, instead of the second
-    #[arg(long, value_name = "TOPIC", requires = "explain")]
+    #[arg(long, value_name = "TOPIC", requires = "explain",
+        value_parser = NonEmptyStringValueParser::new())]
     against: Option<String>,
-    /// With --explain, the most words per topic, from 1 to 65535 [default: 20]
-    #[arg(long, value_name = "N", value_parser = whole_number(1..=u16::MAX))]
+    /// With --explain, the most terms per topic and in the comparison with the second, from 1 to 20
+    /// [default: 20]
+    #[arg(long, value_name = "N", value_parser = whole_number(1..=20_u16))]
     max_evidence_terms: Option<u16>,
-    /// With --explain, the most places per word; 0 shows none [default: 20]
+    /// With --explain, the most places per term; 0 shows none [default: 20]
     #[arg(long, value_name = "N", value_parser = whole_number(0..=u16::MAX))]
     max_evidence_spans: Option<u16>,
     /// The most topics per article; 0 shows all
@@ -95,6 +98,9 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
         Some(url) => Classifier::of_server(url, model)?,
         None => Classifier::local(model)?,
     };
+    if let Some(topic) = &arguments.against {
+        classifier.check_topic(topic)?;
+    }
     for file in &arguments.files {
         let count = for_each_article(file, &arguments.reading, |document| {
             let answer = classifier

@@ -17,8 +17,9 @@ pub enum OpenArchiveError {
     },
     /// It has the format of another version.
     #[error(
-        "archive {} has format {found}; this version of slugline reads format {format} only",
+        "archive {} has format {found}; this version of slugline reads format {format} only: {}",
         path.display(),
+        other_format(*found),
         format = manifest::FORMAT
     )]
     Format {
@@ -55,4 +56,13 @@ pub enum OpenArchiveError {
         /// What is wrong with it.
         source: IndexError,
     },
+}
+
+/// What to do about an archive of another format.
+fn other_format(found: u32) -> &'static str {
+    if found > manifest::FORMAT {
+        "use the version that wrote it, or a newer one"
+    } else {
+        "export it with the version that wrote it, and import the export into a new archive"
+    }
 }

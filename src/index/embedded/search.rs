@@ -7,7 +7,7 @@ use std::collections::BinaryHeap;
 use super::super::candidate::Candidate;
 use super::super::meaning::similarity;
 use super::super::page::{ReadPage, page, read};
-use super::super::query::MAX_COLLAPSED;
+use super::super::query::MAX_RESULTS;
 use super::super::recency::Boost;
 use super::super::source::Source;
 use super::super::{ArticleId, IndexError, SimilarPage, SimilarQuery, SimilarSource};
@@ -17,11 +17,13 @@ use super::shared::Shared;
 use super::snapshot::{Handle, Snapshot};
 use crate::article::ArticleText;
 
-/// The minimum number of candidates. Most are not compared: on senate-press, 156 of 600 on average.
-const MIN_CANDIDATES: usize = 600;
-/// The same where scores are boosted: an article may be among the first by its time, and among the
-/// last by its terms.
-const MIN_BOOSTED_CANDIDATES: usize = 2_000;
+/// The number of candidates of a search for the first few results. Most are not compared: on
+/// senate-press, 156 of 600 on average.
+const CANDIDATES: usize = 600;
+/// The number of candidates of a search for more of them, or with recency: an article may rank high
+/// by its meaning or its time, and low by its terms. It is the same for all further pages, so that
+/// each goes on where the last one ended.
+const MANY_CANDIDATES: usize = 2 * MAX_RESULTS;
 /// How many candidates are compared before the others are judged by them.
 const MIN_COMPARED: usize = 32;
 /// How many candidates are compared between two checks of the deadline.
@@ -56,12 +58,10 @@ fn find(
     query: &SimilarQuery,
     source: &Source<'_>,
 ) -> Result<SimilarPage, IndexError> {
-    let depth = query.depth();
-    let least = match source.boost {
-        Boost::None => MIN_CANDIDATES,
-        Boost::Recency { .. } => MIN_BOOSTED_CANDIDATES,
+    let count = match source.boost {
+        Boost::None if !query.is_deep() => CANDIDATES,
+        _ => MANY_CANDIDATES,
     };
-    let count = (2 * if query.collapse_near_duplicates { MAX_COLLAPSED } else { depth }).max(least);
     let SimilarQuery { filter, deadline, .. } = query;
     let selection = Selection { filter, boost: source.boost, count, deadline: *deadline };
     let (found, snapshot) = candidates(shared, source.vector.by_priority(), selection)?;
@@ -150,7 +150,11 @@ fn compare(
         compared.push((similarity, score, handle));
     }
     let could_be = compared.into_iter().filter(|(_, score, _)| *score >= best.least);
-    could_be
+    // The source may have been replaced since it was read.
+    let others = could_be.filter(|(.., handle)| {
+        source.id.as_ref().is_none_or(|id| snapshot.id(handle) != id.as_str())
+    });
+    others
         .map(|(similarity, score, handle)| {
             let id = ArticleId::try_from(snapshot.id(&handle).to_owned()).map_err(|error| {
                 IndexError::Storage {
