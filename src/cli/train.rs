@@ -72,8 +72,8 @@ pub(super) struct Arguments {
     /// searched for a recipe with words alone]
     #[arg(long, value_name = "N", value_parser = at_least(1_u32))]
     min_df: Option<u32>,
-    /// Keep the N terms with the highest chi-square, besides all words; 0 keeps all terms [default:
-    /// 60000; with --multi-label 10000 or 60000, whichever does better]
+    /// Keep all words, and the pairs among the N terms with the highest chi-square; 0 keeps all pairs
+    /// [default: 60000; with --multi-label 10000 or 60000, whichever does better]
     #[arg(long, value_name = "N", value_parser = at_least(0_usize))]
     keep_terms: Option<usize>,
     /// Use words only, without pairs of neighbouring words
@@ -92,9 +92,8 @@ pub(super) struct Arguments {
     #[arg(long, default_value_t = 0.95, value_name = "SHARE",
         value_parser = number((Bound::Excluded(0.0), Bound::Excluded(1.0)), "between 0 and 1"))]
     target_precision: f64,
-    /// Worker threads, from 1 to 256 [default: one per core]
-    #[arg(long, value_name = "N",
-        value_parser = whole_number(1..=256_usize))]
+    /// Worker threads, of which at most 256 are used [default: one per core]
+    #[arg(long, value_name = "N", value_parser = at_least(1_usize))]
     threads: Option<usize>,
     /// The seed that deals documents into folds
     #[arg(long, default_value_t = 1, value_name = "N",

@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 /// q = 1 / (1 + e^-(a ln p - b ln (1 - p) + c))
 /// ```
 ///
-/// Below one half `p` stays where `q` would be less, so that the topic remains the first; the
-/// probabilities of all others are multiplied by the same factor, so that all sum to 1 and their
-/// order stays. (Kull, Silva Filho and Flach, "Beta calibration: a well-founded and easily
+/// Where `q` is below one half, the topic gets the larger of `q` and the smaller of `p` and one half,
+/// so that it remains the first; the probabilities of all others are multiplied by the same factor,
+/// so that all sum to 1 and their order stays. (Kull, Silva Filho and Flach, "Beta calibration: a well-founded and easily
 /// implemented improvement on logistic calibration for binary classifiers", AISTATS 2017.)
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -52,12 +52,12 @@ impl BetaCalibration {
         }
         let odds = libm::exp(self.a * libm::log(top) - self.b * libm::log(others) + self.c);
         let mapped = odds / (1.0 + odds);
-        let (first_share, share_of_others) = if mapped >= 0.5 {
+        // Just above one half the topic is still the first.
+        let least = top.min(0.5 + 1e-9);
+        let (first_share, share_of_others) = if mapped >= least {
             (if odds.is_finite() { mapped } else { 1.0 }, 1.0 / (1.0 + odds))
-        } else if mapped > top {
-            (mapped, 1.0 - mapped)
         } else {
-            return;
+            (least, 1.0 - least)
         };
         probabilities.iter_mut().for_each(|probability| *probability *= share_of_others / others);
         probabilities[first] = first_share;
@@ -94,6 +94,22 @@ mod tests {
                     assert_eq!(orders[0], orders[1], "{before:?} {after:?}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn the_map_ascends() {
+        for c in -5..=5 {
+            let map = BetaCalibration { a: 1.5, b: 0.7, c: f64::from(c) };
+            let mapped: Vec<f64> = (1..1_000)
+                .map(|n| {
+                    let top = 0.5 + f64::from(n) / 2_000.0;
+                    let mut probabilities = [top, 1.0 - top];
+                    map.apply(&mut probabilities);
+                    probabilities[0]
+                })
+                .collect();
+            assert!(mapped.is_sorted(), "{c}: {mapped:?}");
         }
     }
 

@@ -105,8 +105,8 @@ pub struct RecipeRecord {
     pub seed: u64,
     /// The minimum document frequency of a term.
     pub min_document_frequency: u32,
-    /// The number of terms with the highest chi-square that were kept besides all words; 0 means
-    /// that all terms were kept.
+    /// The number of terms of the highest chi-square, the pairs among which were kept; 0 means that
+    /// all pairs were.
     pub keep_terms: usize,
     /// Whether word pairs were dropped because words alone did better.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

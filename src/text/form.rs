@@ -15,7 +15,8 @@ impl ArticleForm {
     /// All forms.
     pub const ALL: [Self; 2] = [Self::Headline, Self::Story];
 
-    /// The form of an article with so many words in its title and in its body; None without any.
+    /// The form of an article, from the numbers of words in its title and body; None if it has no
+    /// words.
     #[inline]
     pub fn of(title_words: usize, body_words: usize) -> Option<Self> {
         match (title_words, body_words) {

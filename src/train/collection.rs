@@ -43,6 +43,12 @@ impl<'a> Collection<'a> {
         self.topics.iter().map(|topic| topic.document_count).collect()
     }
 
+    /// Whether any term is a word, rather than a number or the form of an article.
+    pub(crate) fn has_word(&self) -> bool {
+        let is_word = |term| self.vocabulary.is_counted_word(self.documents, term);
+        self.vocabulary.terms.iter().any(is_word)
+    }
+
     /// Computes the chi-square statistic of every term.
     pub(crate) fn compute_statistics(&mut self) -> io::Result<()> {
         let sizes = TopicSizes::new(&self.topic_sizes());

@@ -9,7 +9,7 @@ mod solving;
 mod term_counts;
 
 pub(super) use copies::Copies;
-pub(super) use deal::{FOLDS, Folds};
+pub(super) use deal::{FOLDS, Folds, sampled};
 #[cfg(test)]
 pub(super) use held_out::held_out;
 pub(super) use held_out::{HeldOut, ScoreTable};

@@ -50,8 +50,12 @@ pub(super) fn draft(
         terms,
         idf,
         weights: frozen(&linear.weights, scale, is_single),
-        bias: linear.bias.iter().map(|&bias| ((bias - mean) * scale) as f32).collect(),
+        bias: linear.bias.iter().map(|&bias| clamped((bias - mean) * scale) as f32).collect(),
     }
+}
+
+fn clamped(weight: f64) -> f64 {
+    weight.clamp(-MAX_WEIGHT, MAX_WEIGHT)
 }
 
 fn counts(choice: &Choice) -> &TopicCounts {
@@ -102,7 +106,7 @@ fn frozen(weights: &Array2<f64>, scale: f64, is_centred: bool) -> Vec<f16> {
         for (row, column) in rows.chunks_mut(topic_count).zip(columns.columns()) {
             let mean = if is_centred { column.sum() * scale / topic_count as f64 } else { 0.0 };
             for (out, weight) in row.iter_mut().zip(column) {
-                *out = f16::from_f64((weight * scale - mean).clamp(-MAX_WEIGHT, MAX_WEIGHT));
+                *out = f16::from_f64(clamped(weight * scale - mean));
             }
         }
     });

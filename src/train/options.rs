@@ -36,8 +36,8 @@ pub struct TrainOptions {
     /// The minimum document frequency of terms, at least 1; None leaves it to the search: 2, and 1
     /// for the words of a small corpus.
     pub min_document_frequency: Option<u32>,
-    /// Besides the words, how many terms of the highest chi-square are kept; 0 keeps all. None
-    /// leaves it to the search: 60,000, or 10,000 where documents have several topics.
+    /// All words are kept, and the pairs among this many terms of the highest chi-square; 0 keeps all
+    /// pairs. None leaves it to the search: 60,000, or also 10,000 where documents have several topics.
     pub keep_terms: Option<usize>,
     /// The target precision of confident answers, in (0, 1).
     pub target_precision: f64,

@@ -146,7 +146,7 @@ fn check(collection: &Collection<'_>, least: LeastFrequencies) -> Result<(), Tra
         [] => Err(TrainError::NoTopic),
         [only] => Err(TrainError::OneTopic(only.name.to_string())),
         _ if collection.documents.dictionary.len() == 0 => Err(TrainError::NoTerms(0)),
-        _ if collection.vocabulary.terms.is_empty() => Err(TrainError::NoTerms(least.words)),
+        _ if !collection.has_word() => Err(TrainError::NoTerms(least.words)),
         _ => Ok(()),
     }
 }

@@ -92,7 +92,7 @@ impl Evaluation {
         }
         if let Some(counted) = counted {
             let probability = probabilities.get(counted).copied().unwrap_or(0.0);
-            self.log_loss -= probability.max(LEAST_PROBABILITY).ln();
+            self.log_loss -= libm::log(probability.max(LEAST_PROBABILITY));
             if self.labels == Labels::Single {
                 *self.confusion.entry((counted, predicted)).or_default() += 1;
             }

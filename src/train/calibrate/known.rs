@@ -12,6 +12,7 @@ const DEFAULT_KNOWN_SHARE: f64 = 0.25;
 /// A corpus of few known words must not make every other text unknown, nor one of all known words a
 /// single new one.
 const MAX_KNOWN_SHARE: f64 = 0.8;
+
 /// The minimum share of known words by the length of the text: one held-out document in 500 of that
 /// length falls below it. Lengths with too few documents take the threshold of shorter ones.
 pub(super) fn known_shares(documents: &[HeldOut]) -> Vec<KnownShare> {

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use crate::model::elementary::exp;
 use crate::train::estimate::padded;
-use crate::train::folds::{HeldOut, ScoreTable};
+use crate::train::folds::{HeldOut, ScoreTable, sampled};
 
 /// The most documents to fit the scale to, which is a single number.
 const MAX_FITTED_ON: usize = 20_000;
@@ -21,11 +21,11 @@ const TOLERANCE: f64 = 1e-4;
 /// the scale. Found by Newton's method on the derivative, kept between bounds; sums in an order
 /// that is always the same, so that it comes out the same everywhere.
 pub(crate) fn fit_scale(documents: &[HeldOut], table: &ScoreTable) -> f64 {
-    let step = documents.len().div_ceil(MAX_FITTED_ON).max(1);
+    let places = sampled((0..documents.len()).collect(), MAX_FITTED_ON);
     let (mut low, mut high) = BOUNDS;
     let mut scale = 1.0;
     for _ in 0..60 {
-        let (slope, curvature) = slope_and_curvature(documents, table, step, scale);
+        let (slope, curvature) = slope_and_curvature(documents, table, &places, scale);
         if slope > 0.0 {
             high = scale;
         } else {
@@ -44,20 +44,16 @@ pub(crate) fn fit_scale(documents: &[HeldOut], table: &ScoreTable) -> f64 {
     libm::round(scale * 1e6) / 1e6
 }
 
-/// The sums over each `step`th document of [`of_document`].
+/// The sums of [`of_document`] over the documents at some places.
 fn slope_and_curvature(
     documents: &[HeldOut],
     table: &ScoreTable,
-    step: usize,
+    places: &[usize],
     scale: f64,
 ) -> (f64, f64) {
-    let parts: Vec<_> = (0..documents.len()).step_by(step * SUMMED_TOGETHER).collect();
     let level = Level::new();
-    let sum_of = |start| {
-        let places = (start..documents.len()).step_by(step).take(SUMMED_TOGETHER);
-        dispatch!(level, simd => sum_over(simd, documents, table, places, scale))
-    };
-    let sums: Vec<(f64, f64)> = parts.into_par_iter().map(sum_of).collect();
+    let sum_of = |places| dispatch!(level, simd => sum_over(simd, documents, table, places, scale));
+    let sums: Vec<(f64, f64)> = places.par_chunks(SUMMED_TOGETHER).map(sum_of).collect();
     sums.into_iter().fold((0.0, 0.0), |(slope, curvature), (s, c)| (slope + s, curvature + c))
 }
 
@@ -66,12 +62,12 @@ fn sum_over(
     _: impl Simd,
     documents: &[HeldOut],
     table: &ScoreTable,
-    places: impl Iterator<Item = usize>,
+    places: &[usize],
     scale: f64,
 ) -> (f64, f64) {
     let mut masses = vec![0.0; padded(table.topic_count())];
     let (mut slope, mut curvature) = (0.0, 0.0);
-    for place in places {
+    for &place in places {
         let (s, c) = of_document(table.row(place), &documents[place].topics, scale, &mut masses);
         slope += s;
         curvature += c;

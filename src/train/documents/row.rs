@@ -61,6 +61,9 @@ impl<'a> Row<'a> {
     ) -> io::Result<()> {
         let malformed = |error: postcard::Error| invalid(error.to_string());
         let (count, mut bytes) = postcard::take_from_bytes::<u64>(bytes).map_err(malformed)?;
+        if count == 0 {
+            return Err(invalid("a block without documents"));
+        }
         for _ in 0..count {
             let (row, others) = postcard::take_from_bytes(bytes).map_err(malformed)?;
             bytes = others;

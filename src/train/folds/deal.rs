@@ -15,6 +15,8 @@ const MAX_HELD_OUT: u64 = 40_960;
 const ENOUGH_OF_ONE_FOLD: u64 = 8_192;
 /// The most documents of the single fold.
 const MAX_OF_ONE_FOLD: u64 = 16_384;
+/// Seeds samples of held-out documents.
+const SAMPLE_SEED: u64 = 2;
 /// The most scores, documents times topics.
 const MAX_SCORES: u64 = 8 << 20;
 
@@ -117,6 +119,16 @@ pub(crate) fn shuffled(seed: u64, document: u64) -> u64 {
     z ^ (z >> 31)
 }
 
+/// At most `most` of some ascending numbers, drawn at random; ascending.
+pub(crate) fn sampled(mut numbers: Vec<usize>, most: usize) -> Vec<usize> {
+    if numbers.len() > most {
+        numbers.sort_unstable_by_key(|&number| shuffled(SAMPLE_SEED, !(number as u64)));
+        numbers.truncate(most);
+        numbers.sort_unstable();
+    }
+    numbers
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -127,6 +139,16 @@ mod tests {
         assert_eq!(extent(40_960, 13), (8_192, true));
         assert_eq!(extent(1_000_000, 13), (16_384, true));
         assert_eq!(extent(1_000_000, 2_000), (4_194, false));
+    }
+
+    #[test]
+    fn a_sample_is_of_all_kinds_whatever_the_order() {
+        let sample = sampled((0..10_000).collect(), 2_000);
+        assert_eq!(sample.len(), 2_000);
+        assert!(sample.is_sorted());
+        let even = sample.iter().filter(|number| **number % 2 == 0).count();
+        assert!((900..1_100).contains(&even), "{even}");
+        assert_eq!(sampled(vec![3, 5], 2), [3, 5]);
     }
 
     #[test]

@@ -104,7 +104,8 @@ impl<'a> Fitting<'a> {
         // Neighbouring documents are alike, and a pass over one topic after another would learn
         // each anew.
         let mut order: Vec<u32> = (0..collection.document_count() as u32).collect();
-        order.sort_unstable_by_key(|&document| shuffled(ORDER_SEED, document.into()));
+        // Not the order in which the folds were dealt, whatever the seed.
+        order.sort_unstable_by_key(|&document| shuffled(ORDER_SEED, !u64::from(document)));
         let factor = scored.counts.totals.length_factor();
         let mut fitting = Self { split, scored, terms, rows: Lists::default(), order, factor };
         let is_sampled = fitting.sample();
@@ -129,8 +130,8 @@ impl<'a> Fitting<'a> {
     /// is one of them.
     fn sample(&mut self) -> Vec<bool> {
         let collection = self.split.collection;
-        let entries: u64 =
-            collection.vocabulary.terms.iter().map(|term| u64::from(term.document_frequency)).sum();
+        let used = self.terms.iter().map(|&term| &collection.vocabulary.terms[term as usize]);
+        let entries: u64 = used.map(|term| u64::from(term.document_frequency)).sum();
         let most = MAX_ENTRIES.min(MAX_PRODUCTS / padded(collection.topics.len()));
         let share = (most as f64 / entries.max(1) as f64).min(1.0);
         self.order.truncate((self.order.len() as f64 * share) as usize);

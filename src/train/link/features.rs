@@ -1,7 +1,7 @@
 //! Held-out scores as the link takes them, brought to the scale of logits.
 
 use crate::model::Labels;
-use crate::train::folds::ScoreTable;
+use crate::train::folds::{ScoreTable, sampled};
 
 /// Beyond this many topics the matrix between them has too many parameters to be worth its time.
 const MAX_CROSSED_TOPICS: usize = 256;
@@ -40,7 +40,9 @@ impl Normaliser {
         let mean = means().sum::<f64>() / count;
         let variance = means().map(|value| (value - mean) * (value - mean)).sum::<f64>() / count;
         let deviation = variance.sqrt();
-        let inverse_deviation = if deviation > 1e-9 { 1.0 / deviation } else { 0.0 };
+        // Where all means are equal, rounding leaves a deviation of its own.
+        let is_constant = deviation <= 1e-5 * mean.abs().max(1.0);
+        let inverse_deviation = if is_constant { 0.0 } else { 1.0 / deviation };
         Self { scale, mean, inverse_deviation }
     }
 
@@ -113,11 +115,10 @@ impl<'a> Features<'a> {
         (self.input_count() + 1) * self.topic_count * self.len()
     }
 
-    /// At most `most` documents, and no more than a link is fitted to, evenly spread.
+    /// A random sample of at most `most` documents, and of no more than a link is fitted to.
     pub(crate) fn thinned(&self, documents: Vec<usize>, most: usize) -> Vec<usize> {
         let products = (self.input_count() + 1) * self.topic_count;
         let most = most.min((MAX_PRODUCTS / products.max(1)).clamp(MIN_DOCUMENTS, MAX_DOCUMENTS));
-        let step = documents.len().div_ceil(most).max(1);
-        documents.into_iter().step_by(step).collect()
+        sampled(documents, most)
     }
 }

@@ -127,7 +127,7 @@ pub(super) fn residuals(labels: Labels, logits: &mut [f64], topics: &[usize]) ->
     }
 }
 
-/// Of topics of which one is right; or any of several.
+/// For topics that exclude each other; of several right ones, each counts equally.
 #[inline(always)]
 fn one_of(logits: &mut [f64], topics: &[usize]) -> f64 {
     let greatest = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -144,7 +144,7 @@ fn one_of(logits: &mut [f64], topics: &[usize]) -> f64 {
     cost
 }
 
-/// Of topics of which each is right or wrong for itself.
+/// For topics that are right or wrong independently.
 #[inline(always)]
 fn each_of(logits: &mut [f64], topics: &[usize]) -> f64 {
     let mut cost: f64 = topics.iter().map(|&topic| -logits[topic]).sum();

@@ -17,7 +17,7 @@ use crate::train::error::TrainError;
 use crate::train::estimate::{Estimate, TopicCounts};
 use crate::train::folds::{Folds, HeldOut, Lengths, ScoreTable, Scored, Split, score};
 use crate::train::options::{Recipe, TrainOptions};
-use crate::train::terms::Status;
+use crate::train::terms::{Status, Term};
 
 /// What was tried.
 #[derive(Debug)]
@@ -103,8 +103,12 @@ impl Search<'_> {
         let (options, progress) = (self.links.options, self.links.progress);
         progress.enter("choosing terms");
         let selection = set.select(collection, options)?;
-        // In a few short documents each term may occur once: then there are only the words.
-        if collection.vocabulary.terms.iter().all(|term| term.status < Status::Selected) {
+        // In a few short documents each word may occur once.
+        let is_word = |term: &Term| {
+            let is_selected = term.status == Status::Selected;
+            is_selected && collection.vocabulary.is_counted_word(collection.documents, term)
+        };
+        if !collection.vocabulary.terms.iter().any(is_word) {
             return Ok(());
         }
         progress.enter("cross-validating");

@@ -146,7 +146,9 @@ impl LinkSearch<'_> {
         let folds = if features.products() <= MAX_ON_ALL_FOLDS { FOLDS } else { 1 };
         let mut is_better = false;
         for &prior in priors(self.options.labels) {
-            if self.is_out_of_time() {
+            // Where documents have several topics, a link is all there is to try.
+            let is_needed = self.options.labels == Labels::Multiple && candidate.loss.is_infinite();
+            if !is_needed && self.is_out_of_time() {
                 break;
             }
             let (mut loss, mut count) = (0.0, 0);

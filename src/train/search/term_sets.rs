@@ -9,8 +9,8 @@ use crate::train::terms::{LeastFrequencies, Selection, keep_best, words_only};
 
 /// The default minimum document frequency: a word or pair of a single document is often a slip.
 const DEFAULT_MIN_DOCUMENT_FREQUENCY: u32 = 2;
-/// The default number of terms to keep in addition to all words, and what is tried as well where
-/// documents have several topics.
+/// The default number of terms, words and pairs, whose pairs are kept; and what is tried as well
+/// where documents have several topics.
 const DEFAULT_KEEP: usize = 60_000;
 const MULTI_LABEL_KEEP: usize = 10_000;
 /// The most documents of a small corpus.
@@ -19,7 +19,7 @@ pub(super) const SMALL: u64 = 16_384;
 /// Which terms a model has.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum TermSet {
-    /// All words, and this many terms of the highest chi-square; None for all words and pairs.
+    /// All words, and the pairs among this many terms of the highest chi-square; None for all pairs.
     Best(Option<usize>),
     /// Words alone.
     Words,
@@ -47,7 +47,7 @@ impl TermSet {
         sets
     }
 
-    /// The number of terms kept in addition to all words.
+    /// The number of terms whose pairs are kept.
     pub(super) fn keep(self) -> Option<usize> {
         match self {
             Self::Best(keep) => keep,

@@ -76,9 +76,12 @@ impl Vocabulary {
     /// The terms with at least these document frequencies.
     pub(crate) fn of(documents: &Documents, least: LeastFrequencies) -> io::Result<Self> {
         let dictionary = &documents.dictionary;
+        let is_form = |word: u32| ArticleForm::is_form(dictionary.text(word).as_bytes());
+        // A single form says nothing.
+        let has_forms = (0..dictionary.len() as u32).filter(|&word| is_form(word)).count() > 1;
         let is_frequent = |&word: &u32| {
             let frequency = dictionary.document_frequency(word);
-            frequency >= least.words && !is_constant_form(documents, word)
+            frequency >= least.words && (has_forms || !is_form(word))
         };
         let mut words: Vec<u32> = (0..dictionary.len() as u32).filter(is_frequent).collect();
         words.par_sort_unstable_by_key(|&word| dictionary.text(word));
@@ -138,13 +141,6 @@ impl Vocabulary {
     pub(crate) fn is_counted_word(&self, documents: &Documents, term: &Term) -> bool {
         term.is_word() && !documents.dictionary.is_number(term.first)
     }
-}
-
-/// Whether a word is the form of all articles, which then says nothing.
-fn is_constant_form(documents: &Documents, word: u32) -> bool {
-    let dictionary = &documents.dictionary;
-    ArticleForm::is_form(dictionary.text(word).as_bytes())
-        && dictionary.document_frequency(word) as usize == documents.len()
 }
 
 /// The pairs of ranked words in at least `least` documents, by the [`key`] of their ranks, with

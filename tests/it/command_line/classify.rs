@@ -120,7 +120,8 @@ fn the_first_topic_is_explained_against_the_second_or_a_named_one() {
     let table = run(&["--against", name(2)]).succeeded().stdout;
     assert!(table.contains(&format!("\n  sport rather than {}: odds ", name(2))), "{table}");
 
-    run(&["--against", "gardening"]).failed(1, "model mine/1 has no topic \"gardening\"");
+    run(&["--against", "gardening"]).failed(2, "model mine/1 has no topic \"gardening\"");
+    run(&["--against", ""]).failed(2, "--against");
     let unexplained = ["classify", "--against", "arts", "article.txt"];
     slugline_in(directory.path(), &unexplained).failed(2, "--explain");
 }
