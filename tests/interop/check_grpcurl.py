@@ -308,7 +308,8 @@ def _(grpcurl):
     found = grpcurl.call(f"{SIMILARITY}/FindSimilarArticles", {"article_id": "interop/1"})["articles"]
     equal(found[0]["article"]["id"], "interop/2", "the most similar article")
     require(0 < found[0]["similarity"] < 1, f"similarity is {found[0]['similarity']}")
-    shares = sum(matched["share"] for matched in found[0]["matched_terms"]) + found[0]["other_share"]
+    shares = sum(matched["share"] for matched in found[0]["matched_terms"])
+    shares += found[0]["other_share"] + found[0]["meaning_share"]
     require(abs(shares - 1) < 1e-9, f"shares sum to {shares}")
     title, body = story["interop/1"]
     by_text = grpcurl.call(f"{SIMILARITY}/FindSimilarArticles", {"article": {"title": title, "body": body}})["articles"]
