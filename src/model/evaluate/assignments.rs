@@ -33,7 +33,7 @@ impl Assignments {
         }
     }
 
-    /// [`super::Report::assignment_matrix`] of so many labels.
+    /// [`super::Report::assignment_matrix`] of this many labels.
     pub(super) fn matrix(&self, labels: usize) -> Vec<Vec<u64>> {
         let mut matrix = vec![vec![0; labels + 1]; labels + 1];
         for (&(truth, assigned), &count) in &self.pairs {

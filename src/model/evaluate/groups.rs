@@ -25,7 +25,7 @@ pub struct Groups {
 }
 
 impl Groups {
-    /// For a model of so many topics.
+    /// For a model of `model_topics` topics.
     pub fn new(labels: Labels, model_topics: usize) -> Self {
         let empty = Tally::new(labels, model_topics);
         Self { by_value: BTreeMap::new(), other: empty.clone(), missing: empty.clone(), empty }

@@ -20,12 +20,12 @@ pub struct LengthGroups {
 }
 
 impl LengthGroups {
-    /// For a model of so many topics.
+    /// For a model of `model_topics` topics.
     pub fn new(labels: Labels, model_topics: usize) -> Self {
         Self { tallies: std::array::from_fn(|_| Tally::new(labels, model_topics)) }
     }
 
-    /// Adds a document of so many words.
+    /// Adds a document of `word_count` words.
     pub fn add(&mut self, word_count: u32, answer: &Answer<'_>, truth: &[usize]) {
         let place = GROUPS.iter().take_while(|(_, most)| word_count > *most).count();
         self.tallies[place].add_answer(answer, truth);

@@ -73,7 +73,7 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    /// For a model of so many topics.
+    /// For a model of `model_topics` topics.
     pub(super) fn new(labels: Labels, model_topics: usize) -> Self {
         Self {
             labels,
