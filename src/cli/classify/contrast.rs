@@ -46,7 +46,7 @@ fn odds(log_odds: f64) -> String {
     if odds >= MAX_ODDS {
         return format!("over {}", thousands(MAX_ODDS as u64));
     }
-    // At 10 the second digit is no longer behind the point.
+    // From 10 on, two digits leave none after the decimal point.
     if odds < 9.95 {
         return format!("{odds:.1}");
     }

@@ -112,6 +112,13 @@ fn oversized_values_are_not_read() {
     }
 }
 
+#[test]
+fn a_block_without_documents_is_refused() {
+    let empty = Row::encode(&[]).expect("memory");
+    let error = Row::decode(&empty, |_| panic!("there is no row")).expect_err("no rows");
+    assert!(error.to_string().contains("without documents"), "{error}");
+}
+
 proptest! {
     #[test]
     fn truncated_or_altered_files_are_refused(

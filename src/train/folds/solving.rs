@@ -32,6 +32,12 @@ pub(crate) struct Solved {
     pub(crate) linear: Linear,
 }
 
+/// The key by which documents are visited: not that by which they were dealt to the folds, whatever
+/// the seed.
+fn visited(document: u32) -> u64 {
+    shuffled(ORDER_SEED, !u64::from(document))
+}
+
 /// Fits the hyperplanes of each solver; returns none if they would be too many.
 pub(crate) fn solve(
     split: Split<'_>,
@@ -104,8 +110,7 @@ impl<'a> Fitting<'a> {
         // Neighbouring documents are alike, and a pass over one topic after another would learn
         // each anew.
         let mut order: Vec<u32> = (0..collection.document_count() as u32).collect();
-        // Not the order in which the folds were dealt, whatever the seed.
-        order.sort_unstable_by_key(|&document| shuffled(ORDER_SEED, !u64::from(document)));
+        order.sort_unstable_by_key(|&document| visited(document));
         let factor = scored.counts.totals.length_factor();
         let mut fitting = Self { split, scored, terms, rows: Lists::default(), order, factor };
         let is_sampled = fitting.sample();
@@ -198,5 +203,25 @@ impl<'a> Fitting<'a> {
         let row = self.rows.get(document as usize).iter();
         row.filter(move |feature| is_seen(feature.term as usize))
             .map(move |feature| Feature { x: feature.x * scale, ..*feature })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn documents_are_not_visited_in_the_order_in_which_folds_are_dealt() {
+        let first = |key: &dyn Fn(u32) -> u64| {
+            let mut documents: Vec<u32> = (0..10_000).collect();
+            documents.sort_unstable_by_key(|&document| key(document));
+            documents[..1_000].to_vec()
+        };
+        let visited = first(&visited);
+        for seed in 0..4 {
+            let dealt = first(&|document| shuffled(seed, document.into()));
+            let both = dealt.iter().filter(|document| visited.contains(document)).count();
+            assert!((60..140).contains(&both), "{seed}: {both} of the first 1,000");
+        }
     }
 }

@@ -75,6 +75,36 @@ fn a_model_of_words_alone_says_that_it_has_no_pairs() {
 }
 
 #[test]
+fn without_any_time_several_topics_still_make_a_model() {
+    let options = TrainOptions {
+        recipe: Recipe::Auto,
+        labels: Labels::Multiple,
+        budget: Some(Duration::ZERO),
+        ..all_terms(Estimator::MULTINOMIAL)
+    };
+    let trained = trained(&two_topics(), &options);
+    assert_eq!(trained.manifest.recipe.kind, "one-against-rest");
+    assert!(trained.warnings.iter().any(|warning| warning.starts_with("the budget ended")));
+}
+
+#[test]
+fn the_forms_of_articles_alone_make_no_model() {
+    let lines: Vec<String> = (0..8)
+        .map(|n| {
+            let topic = ["sport", "business"][n / 2 % 2];
+            let field = ["title", "body"][n % 2];
+            format!(r#"{{"{field}": "first{n} second{n}", "topics": ["{topic}"]}}"#)
+        })
+        .collect();
+    let options =
+        TrainOptions { min_document_frequency: Some(2), ..all_terms(Estimator::MULTINOMIAL) };
+    for recipe in [Recipe::Auto, options.recipe] {
+        let error = refusal(&lines, &TrainOptions { recipe, ..options.clone() });
+        assert!(matches!(error, TrainError::NoTerms(2)), "{error:?}");
+    }
+}
+
+#[test]
 fn of_documents_without_a_common_word_only_words_alone_are_tried() {
     let lines = [line("late goal", &["sport"]), line("bank rate", &["business"])];
     let options =

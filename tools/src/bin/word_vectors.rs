@@ -90,7 +90,7 @@ fn stem_vectors(glove: &Path) -> anyhow::Result<BTreeMap<TermKey, Array1<f64>>> 
             rank + 1,
             vector.len()
         );
-        // Punctuation is no term, and some of GloVe's words are several.
+        // Punctuation is not a term, and some of GloVe's words are several.
         let [term] = analyzer.terms(ArticleText { title: "", body: word })[..] else { continue };
         let weight = 1.0 / (rank as f64 + RANK_SMOOTHING);
         let (total, sum) =
